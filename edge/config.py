@@ -1,0 +1,253 @@
+"""The settings: one TOML file, one typed section each, everything defaulted except the broker.
+
+Unknown keys, wrong types and values out of range are refused by file, section and key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import socket
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from edge.errors import ConfigError
+
+DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=64)]
+"""One level of a topic: no slash, wildcard or space."""
+Point = tuple[Share, Share]
+
+
+def _host_name() -> str:
+    name = re.sub(r"[^A-Za-z0-9_.\-]", "-", socket.gethostname())[:64]
+    return name or "tensormask"
+
+
+def state_directory() -> Path:
+    """Return where the service may write: systemd's StateDirectory, else the user's own."""
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    return Path(base) / "tensormask"
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A section of the file."""
+
+
+class DeviceSettings(Section, frozen=True):
+    """Who we are to the receivers of our messages."""
+
+    id: TopicLevel = msgspec.field(default_factory=_host_name)
+    """A level of every topic; the host's name unless given."""
+    site: str = ""
+    zone: str = ""
+
+
+class CameraSettings(Section, frozen=True):
+    """Where the frames come from."""
+
+    source: Annotated[str, msgspec.Meta(min_length=1)] = "picamera2"
+    """`picamera2` or `picamera2:1` (a Pi camera), `/dev/video0` (USB), `rtsp://…`, a clip, or a
+    folder of pictures."""
+    width_px: Annotated[int, msgspec.Meta(ge=64, le=4608)] = 1280
+    height_px: Annotated[int, msgspec.Meta(ge=64, le=2592)] = 720
+    fps: Annotated[float, msgspec.Meta(gt=0, le=120)] = 15.0
+    """Asked of a camera; of a folder of pictures it is the rate they stand for."""
+    rotation_deg: Literal[0, 90, 180, 270] = 0
+    """Clockwise, for a camera that hangs on its side."""
+    lores_width_px: Annotated[int, msgspec.Meta(ge=0, le=1920)] = 640
+    """Width of the small stream that a Pi camera makes for the detector; 0: none."""
+    realtime: bool = True
+    """A clip: at its own pace, dropping frames when late, as a camera would. Otherwise as fast as
+    possible, every frame."""
+    loop: bool = False
+    """A clip or folder: again from the start, for ever."""
+    open_timeout_s: Positive = 10.0
+    """How long a camera or stream may take to open, or to give a frame, until it counts as lost."""
+
+
+class DetectorSettings(Section, frozen=True):
+    """Finding faces."""
+
+    name: Literal["auto", "yunet", "res10"] = "auto"
+    """`auto`: yunet where it has been fetched, else res10."""
+    model: str = ""
+    """Path of the detector's weights; empty: where `tensormask models fetch` puts them."""
+    confidence: Share = 0.6
+    """Faces below this score are not looked at."""
+    min_face_px: Annotated[float, msgspec.Meta(ge=8)] = 16.0
+    """Smaller faces (geometric mean of width and height) are not looked at."""
+    longest_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 640
+    """Frames are scaled down to this before detection; res10 always sees 300 x 300."""
+    upscale_below_px: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 480
+    """Frames whose longest side is smaller are doubled before detection; 0: never."""
+    region: tuple[Point, ...] = ()
+    """A polygon in fractions of the frame, (0, 0) its top left corner: only faces whose centre lies
+    in it count. Empty: the whole frame."""
+    threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
+
+    def __post_init__(self) -> None:
+        if 0 < len(self.region) < 3:
+            raise ValueError("a region is a polygon of at least three points")
+
+
+class ClassifierSettings(Section, frozen=True):
+    """Judging masks."""
+
+    bundle: str = ""
+    """Folder of the model bundle; empty: the one that comes with the program."""
+    threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
+    min_face_px: Annotated[float, msgspec.Meta(ge=8)] = 20.0
+    """Smaller faces are tracked, but not judged: they stay `unknown`."""
+    min_sharpness: NotNegative = 0.01
+    """Faces more blurred than this are not judged; see `edge.preprocess.sharpness`."""
+
+
+class TrackerSettings(Section, frozen=True):
+    """Which face belongs to which person."""
+
+    min_iou: Share = 0.2
+    """A face continues a track when it overlaps its predicted box by this much."""
+    max_missed_s: Positive = 1.5
+    """A track that has not been seen for so long has ended."""
+
+
+class PolicySettings(Section, frozen=True):
+    """When a missing mask is a violation."""
+
+    confirm_s: NotNegative = 1.0
+    """How long the mask must have been missing."""
+    min_looks: Annotated[int, msgspec.Meta(ge=1)] = 3
+    """How many judged looks it takes at least, however slow the camera."""
+    bare_probability: Share | None = None
+    """The accumulated evidence must reach this; the bundle's own threshold unless given."""
+
+
+class MqttSettings(Section, frozen=True):
+    """The broker."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
+    """1883, or 8883 with TLS, unless given."""
+    topic_prefix: TopicLevel = "tensormask"
+    client_id: str = ""
+    """`tensormask-<device id>` unless given."""
+    username: str = ""
+    password_file: str = ""
+    """A file that only the service's user and root can read: the password on its first line."""
+    tls: bool = False
+    ca_file: str = ""
+    """The authority that signed the broker's certificate; empty: the system's."""
+    certificate_file: str = ""
+    """Our own certificate, where the broker asks for one, and its key."""
+    key_file: str = ""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """`auto`: MQTT 5, and 3.1.1 where the broker does not speak it."""
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+
+    def __post_init__(self) -> None:
+        if bool(self.certificate_file) != bool(self.key_file):
+            raise ValueError("certificate_file and key_file come together")
+        if (self.ca_file or self.certificate_file) and not self.tls:
+            raise ValueError("ca_file and certificate_file need tls = true")
+        if self.password_file and not self.username:
+            raise ValueError("password_file needs a username")
+
+    @property
+    def broker_port(self) -> int:
+        return self.port or (8883 if self.tls else 1883)
+
+
+class OutboxSettings(Section, frozen=True):
+    """What waits on disk for the broker."""
+
+    path: str = ""
+    """The SQLite file; empty: `outbox.sqlite` in the service's state directory."""
+    max_rows: Annotated[int, msgspec.Meta(ge=10)] = 100_000
+    """The oldest are dropped, and counted, beyond this."""
+
+
+class HealthSettings(Section, frozen=True):
+    interval_s: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+
+
+class LogSettings(Section, frozen=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section, frozen=True):
+    """The whole file."""
+
+    mqtt: MqttSettings
+    device: DeviceSettings = msgspec.field(default_factory=DeviceSettings)
+    camera: CameraSettings = msgspec.field(default_factory=CameraSettings)
+    detector: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
+    classifier: ClassifierSettings = msgspec.field(default_factory=ClassifierSettings)
+    tracker: TrackerSettings = msgspec.field(default_factory=TrackerSettings)
+    policy: PolicySettings = msgspec.field(default_factory=PolicySettings)
+    outbox: OutboxSettings = msgspec.field(default_factory=OutboxSettings)
+    health: HealthSettings = msgspec.field(default_factory=HealthSettings)
+    log: LogSettings = msgspec.field(default_factory=LogSettings)
+
+
+def load_settings(path: Path = DEFAULT_PATH) -> Settings:
+    """Read the file. Raises ConfigError, one line that names file, section and key."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}; give the file's path with --config"
+        ) from error
+    try:
+        tables = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+    return parse_settings(tables, str(path))
+
+
+def parse_settings(tables: dict[str, Any], origin: str) -> Settings:
+    """Check the tables of a file that is named `origin` in errors."""
+    _refuse_unknown_keys(tables, origin)
+    if "mqtt" not in tables:
+        raise ConfigError(f'{origin}: no broker; add a section [mqtt] with host = "…"')
+    try:
+        return msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {_by_section_and_key(str(error))}") from error
+
+
+def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
+    sections = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    for name, table in tables.items():
+        if name not in sections:
+            raise ConfigError(f"{origin}: unknown section [{name}]{_nearest(name, sections)}")
+        if not isinstance(table, dict):
+            raise ConfigError(f"{origin}: {name} is a section: write [{name}] and its keys below")
+        keys = {field.name for field in msgspec.structs.fields(sections[name])}
+        for key in table:
+            if key not in keys:
+                raise ConfigError(f"{origin}: [{name}] unknown key {key}{_nearest(key, keys)}")
+
+
+def _nearest(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
+
+
+def _by_section_and_key(message: str) -> str:
+    """Turn msgspec's "Expected `int`, got `str` - at `$.mqtt.port`" round."""
+    text, _, place = message.partition(" - at `$.")
+    section, _, key = place.rstrip("`").partition(".")
+    if not section:
+        return text
+    return f"[{section}] {key}: {text}" if key else f"[{section}] {text}"

@@ -1,0 +1,48 @@
+"""Every deliberate error, named by what the operator does next.
+
+A message says what is wrong, where, and what to do. Anything else that is raised is a bug: it ends
+the process and systemd starts it anew.
+"""
+
+
+class TensorMaskError(Exception):
+    """The base of every deliberate error; its text is one line for the operator."""
+
+    exit_status = 1
+
+
+class ConfigError(TensorMaskError):
+    """Fix the configuration: exit 78 (`EX_CONFIG`), which systemd does not restart."""
+
+    exit_status = 78
+
+
+class ModelError(TensorMaskError):
+    """Redeploy the model: its files are missing, damaged or not what this program runs.
+
+    It ends with 78 too: no restart mends a file.
+    """
+
+    exit_status = 78
+
+
+class MissingPackageError(TensorMaskError):
+    """Install a package: the message names the `apt` or `pip` command. Exit 78."""
+
+    exit_status = 78
+
+
+class CameraError(TensorMaskError):
+    """Wait, the service tries again: the camera is busy, gone, or gives no frames."""
+
+
+class BrokerError(TensorMaskError):
+    """Wait, the service tries again: the MQTT broker refuses us or cannot be reached."""
+
+
+class OutboxError(TensorMaskError):
+    """Make room or mend the disk: an event could not be written to the outbox."""
+
+
+class PictureError(TensorMaskError):
+    """Choose another file: this one is no picture or clip that can be read."""

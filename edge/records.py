@@ -1,0 +1,177 @@
+"""The values that travel along the road, each holding the one before it.
+
+Pixels are BGR everywhere. Coordinates are in pixels of the main picture, x to the right and y down.
+Durations come from `monotonic_s`; wall time is for payloads only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""A picture: shape (height, width, 3), BGR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels, half-open: `right` and `bottom` lie just outside. Never without area.
+
+    Raises ValueError when width or height is not positive or a side is not finite.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        # Written so that a NaN fails too.
+        if not (0 < self.right - self.left < float("inf")) or not (
+            0 < self.bottom - self.top < float("inf")
+        ):
+            raise ValueError(f"a box needs an area: {self}")
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    @property
+    def size_px(self) -> float:
+        """The geometric mean of width and height: what "a face of 24 px" means throughout."""
+        return float(np.sqrt(self.area))
+
+    def iou(self, other: Box) -> float:
+        """Return the intersection over union with `other`, 0 to 1."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.area + other.area - shared)
+
+    def moved(self, dx: float, dy: float) -> Box:
+        return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
+
+    def scaled(self, x: float, y: float) -> Box:
+        """Return the same box in a picture `x` times as wide and `y` times as high."""
+        return Box(self.left * x, self.top * y, self.right * x, self.bottom * y)
+
+    def clipped(self, width: int, height: int) -> Box | None:
+        """Return the part inside a picture of `width` x `height`, or None where there is none."""
+        left, top = max(0.0, self.left), max(0.0, self.top)
+        right, bottom = min(float(width), self.right), min(float(height), self.bottom)
+        return Box(left, top, right, bottom) if right > left and bottom > top else None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of the scene, stamped once, when it was captured."""
+
+    number: int
+    """Counts from 0 in each source; a gap is a dropped frame."""
+    pixels: Pixels
+    captured_at: datetime
+    """UTC, for payloads."""
+    monotonic_s: float
+    """Seconds on a clock that never steps, for every duration."""
+    lores: Pixels | None = None
+    """The same scene, smaller, where the camera makes it for nothing: for detection."""
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face that a detector found."""
+
+    box: Box
+    """In pixels of `Frame.pixels`, inside the frame."""
+    confidence: float
+    """The detector's own score, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskReading:
+    """What one look at one face says."""
+
+    face: Face
+    bare_probability: float | None
+    """How likely the face wears no mask, 0 to 1. None: too small or too blurred to judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A reading, and whose it is."""
+
+    track_id: int
+    """Counts from 1; one for each visit of a person, never used again."""
+    reading: MaskReading
+    seen_at: datetime
+    monotonic_s: float
+
+
+class Verdict(StrEnum):
+    """What a visit comes to."""
+
+    MASKED = "masked"
+    BARE = "bare"
+    UNKNOWN = "unknown"
+
+
+class ViolationState(StrEnum):
+    CONFIRMED = "confirmed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A person without a mask: once when it is confirmed, once when it is over. No picture."""
+
+    event_id: str
+    """A UUID version 7, the same for both states."""
+    state: ViolationState
+    track_id: int
+    started_at: datetime
+    """When the bare face was first seen."""
+    confirmed_at: datetime
+    ended_at: datetime | None
+    """When the bare face was last seen; None while it is confirmed."""
+    duration_s: float
+    """From the first bare look to this document's state, from the monotonic clock."""
+    bare_probability: float
+    """The accumulated evidence as a probability, 0 to 1, when it was confirmed."""
+    face_px: float
+    """Size of the largest face judged so far: what the verdict rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A person who has left, for the compliance counts."""
+
+    track_id: int
+    verdict: Verdict
+    started_at: datetime
+    ended_at: datetime

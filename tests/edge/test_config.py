@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.config import Settings, load_settings, parse_settings, state_directory
+from edge.errors import ConfigError
+
+
+def parsed(**sections: dict[str, Any]) -> Settings:
+    return parse_settings({"mqtt": {"host": "broker"}, **sections}, "file.toml")
+
+
+def test_everything_is_defaulted_except_the_broker() -> None:
+    settings = parsed()
+    assert settings.mqtt.host == "broker"
+    assert settings.mqtt.broker_port == 1883
+    assert settings.camera.source == "picamera2"
+
+
+def test_tls_has_its_own_port() -> None:
+    assert parsed(mqtt={"host": "b", "tls": True}).mqtt.broker_port == 8883
+    assert parsed(mqtt={"host": "b", "tls": True, "port": 99}).mqtt.broker_port == 99
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"camra": {}}, r"file.toml: unknown section \[camra\]; did you mean camera\?"),
+        ({"camera": {"soruce": "x"}}, r"\[camera\] unknown key soruce; did you mean source\?"),
+        ({"camera": {"qqq": 1}}, r"\[camera\] unknown key qqq; known are .*source"),
+        ({"camera": 3}, r"camera is a section: write \[camera\]"),
+        ({"camera": {"fps": "15"}}, r"\[camera\] fps: Expected `float`, got `str`"),
+        ({"camera": {"rotation_deg": 45}}, r"\[camera\] rotation_deg: .*45"),
+        ({"mqtt": {"host": "b", "port": 70000}}, r"\[mqtt\] port: Expected `int` <= 65535"),
+        ({"mqtt": {}}, r"\[mqtt\] .*missing required field `host`"),
+        ({"device": {"id": "a/b"}}, r"\[device\] id: .*regex"),
+        ({"device": {"id": "+"}}, r"\[device\] id: .*regex"),
+        ({"detector": {"region": [[0, 0], [1, 1]]}}, r"\[detector\] .*three points"),
+        ({"detector": {"region": [[0, 0], [1, 2], [1, 1]]}}, r"region\[1\]\[1\]: .*<= 1.0"),
+        ({"mqtt": {"host": "b", "key_file": "k"}}, r"\[mqtt\] certificate_file and key_file"),
+        ({"mqtt": {"host": "b", "ca_file": "c"}}, r"\[mqtt\] .*tls = true"),
+        ({"mqtt": {"host": "b", "password_file": "p"}}, r"\[mqtt\] .*needs a username"),
+        ({"policy": {"confirm_s": -1}}, r"\[policy\] confirm_s"),
+    ],
+)
+def test_a_mistake_is_named_by_section_and_key(sections: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        parsed(**sections)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_status == 78
+
+
+def test_a_file_without_a_broker_says_what_to_add() -> None:
+    with pytest.raises(ConfigError, match=r"add a section \[mqtt\]"):
+        parse_settings({}, "file.toml")
+
+
+def test_files_that_are_missing_or_no_toml_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent.toml: No such file"):
+        load_settings(tmp_path / "absent.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_bytes(b"[mqtt\n")
+    with pytest.raises(ConfigError, match=r"broken.toml: not a TOML file: .*line 1"):
+        load_settings(broken)
+    broken.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not a TOML file"):
+        load_settings(broken)
+
+
+def test_the_state_directory_is_systemd_s_or_the_user_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/tensormask:/elsewhere")
+    assert state_directory() == Path("/var/lib/tensormask")
+    monkeypatch.delenv("STATE_DIRECTORY")
+    monkeypatch.setenv("XDG_STATE_HOME", "/home/somebody/state")
+    assert state_directory() == Path("/home/somebody/state/tensormask")
