@@ -1,0 +1,47 @@
+"""YuNet (Wu et al., 2023): a face detector of 76,000 parameters, made for edge devices."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edge.records import Box, Face, Pixels
+
+NMS_IOU = 0.3
+"""Of two boxes that overlap more, the surer stays: the value that the model's authors use."""
+CANDIDATES = 500
+"""Boxes kept before that: more than faces fit into a frame."""
+
+
+class YuNet:
+    name = "yunet"
+
+    def __init__(self, network: bytes, confidence: float) -> None:
+        """Read the bytes of the ONNX file. Raises cv2.error when they are none."""
+        self._size = (320, 320)
+        self._detector = cv2.FaceDetectorYN.create(
+            "onnx",
+            np.frombuffer(network, np.uint8),
+            np.empty(0, np.uint8),
+            self._size,
+            confidence,
+            NMS_IOU,
+            CANDIDATES,
+        )
+
+    def find(self, pixels: Pixels) -> tuple[Face, ...]:
+        height, width = pixels.shape[:2]
+        if (width, height) != self._size:
+            self._size = (width, height)
+            self._detector.setInputSize(self._size)
+        # OpenCV's types do not say that there are no rows where there is no face.
+        rows: cv2.typing.MatLike | None = self._detector.detect(pixels)[1]
+        if rows is None:
+            return ()
+        faces = []
+        for row in rows:
+            # x, y, width, height, five landmarks, score.
+            x, y, w, h, score = (float(row[i]) for i in (0, 1, 2, 3, 14))
+            if w > 0 and h > 0 and (box := Box(x, y, x + w, y + h).clipped(width, height)):
+                faces.append(Face(box, min(score, 1.0)))
+        return tuple(sorted(faces, key=lambda face: -face.confidence))

@@ -1,0 +1,84 @@
+"""The road: detect, classify, track, decide. Capture is before it, publish after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+
+import cv2
+
+from edge.classify import MaskClassifier
+from edge.config import Settings
+from edge.decide import Decision, ViolationPolicy
+from edge.detect import FaceDetection, open_detector
+from edge.model import Bundle
+from edge.records import Frame, Sighting
+from edge.track import Tracker
+
+Timed = Callable[[str], AbstractContextManager[None]]
+"""Opens a context that measures the step of that name."""
+
+
+def untimed(step: str) -> AbstractContextManager[None]:
+    """Measure nothing."""
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one frame."""
+
+    sightings: tuple[Sighting, ...]
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One frame at a time, in one thread, without clock or I/O: all time is the frames' own."""
+
+    detection: FaceDetection
+    classifier: MaskClassifier
+    tracker: Tracker
+    policy: ViolationPolicy
+    timed: Timed = untimed
+
+    def process(self, frame: Frame) -> Outcome:
+        """Return what `frame` showed and decided; usually it decides nothing."""
+        with self.timed("detect"):
+            faces = self.detection.detect(frame)
+        with self.timed("classify"):
+            readings = self.classifier.classify(frame, faces)
+        with self.timed("decide"):
+            tracks = self.tracker.update(frame, readings)
+            decision = self.policy.update(tracks.sightings, tracks.ended)
+        return Outcome(tracks.sightings, decision)
+
+    def finish(self) -> Decision:
+        """End every visit: the source is over, or the service stops."""
+        return self.policy.update((), self.tracker.finish())
+
+
+def open_pipeline(
+    settings: Settings,
+    bundle: Bundle,
+    new_event_id: Callable[[datetime], str],
+    timed: Timed = untimed,
+) -> Pipeline:
+    """Load the detector and the network, and join the steps.
+
+    Raises ModelError when either cannot be loaded.
+    """
+    # OpenCV has one pool of threads for the whole process.
+    cv2.setNumThreads(settings.detector.threads)
+    detector = open_detector(
+        settings.detector.name, settings.detector.model, settings.detector.confidence
+    )
+    return Pipeline(
+        FaceDetection(detector, settings.detector),
+        MaskClassifier(bundle, settings.classifier),
+        Tracker(settings.tracker),
+        ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id),
+        timed,
+    )

@@ -1,0 +1,123 @@
+"""Track: which face belongs to which person.
+
+A track predicts where its face is next, at constant velocity, and is continued by the face that
+overlaps the prediction most. Boxes are compared with a buffer around them (buffered IoU, Yang et
+al., 2023): a face that moves by its own width between two frames still meets its track.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edge.config import TrackerSettings
+from edge.records import Box, Frame, MaskReading, Sighting
+
+BUFFER = 0.5
+"""Added on each side, as a share of the box's width and height."""
+VELOCITY_MEMORY_S = 0.3
+"""How slowly the velocity follows: below a change of pace, above a detector's jitter."""
+MAX_PREDICTION_S = 0.5
+"""A face that is missing longer is expected where it would have been by then."""
+MAX_TRACKS = 256
+"""More faces than fit into a frame: the bound on memory, not a setting."""
+
+
+@dataclass(slots=True)
+class _Track:
+    id: int
+    box: Box
+    seen_s: float
+    velocity: tuple[float, float] = (0.0, 0.0)
+    """Pixels per second."""
+
+    def predicted(self, now_s: float) -> Box:
+        ahead_s = min(now_s - self.seen_s, MAX_PREDICTION_S)
+        return self.box.moved(self.velocity[0] * ahead_s, self.velocity[1] * ahead_s)
+
+    def continue_at(self, box: Box, now_s: float) -> None:
+        elapsed_s = now_s - self.seen_s
+        if elapsed_s > 0:
+            (x0, y0), (x1, y1) = self.box.centre, box.centre
+            share = min(1.0, elapsed_s / VELOCITY_MEMORY_S)
+            vx, vy = self.velocity
+            self.velocity = (
+                vx + share * ((x1 - x0) / elapsed_s - vx),
+                vy + share * ((y1 - y0) / elapsed_s - vy),
+            )
+        self.box, self.seen_s = box, now_s
+
+
+@dataclass(frozen=True, slots=True)
+class TrackUpdate:
+    """What one frame did to the tracks."""
+
+    sightings: tuple[Sighting, ...]
+    ended: tuple[int, ...]
+    """Ids of the tracks that are over: their person has left."""
+
+
+@dataclass(slots=True)
+class Tracker:
+    """Turns readings into sightings of persons. Time comes from the frames."""
+
+    settings: TrackerSettings
+    _tracks: dict[int, _Track] = field(default_factory=dict)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def update(self, frame: Frame, readings: Sequence[MaskReading]) -> TrackUpdate:
+        """Return a sighting for each reading, and the tracks that ended before this frame."""
+        now_s = frame.monotonic_s
+        ended = self._end(now_s)
+        sightings = []
+        matches = self._match(readings, now_s)
+        for index, reading in enumerate(readings):
+            track = matches.get(index)
+            if track is not None:
+                track.continue_at(reading.face.box, now_s)
+            elif len(self._tracks) < MAX_TRACKS:
+                track = _Track(next(self._ids), reading.face.box, now_s)
+                self._tracks[track.id] = track
+            else:
+                continue
+            sightings.append(Sighting(track.id, reading, frame.captured_at, now_s))
+        return TrackUpdate(tuple(sightings), ended)
+
+    def finish(self) -> tuple[int, ...]:
+        """End all tracks: the source is over."""
+        ended = tuple(self._tracks)
+        self._tracks.clear()
+        return ended
+
+    def _end(self, now_s: float) -> tuple[int, ...]:
+        ended = tuple(
+            track.id
+            for track in self._tracks.values()
+            if now_s - track.seen_s > self.settings.max_missed_s
+        )
+        for track_id in ended:
+            del self._tracks[track_id]
+        return ended
+
+    def _match(self, readings: Sequence[MaskReading], now_s: float) -> dict[int, _Track]:
+        """Return the track of each reading that continues one, the best overlaps first."""
+        pairs = []
+        for track in self._tracks.values():
+            predicted = _buffered(track.predicted(now_s))
+            for index, reading in enumerate(readings):
+                overlap = predicted.iou(_buffered(reading.face.box))
+                if overlap > 0 and overlap >= self.settings.min_iou:
+                    pairs.append((-overlap, track.id, index))
+        matches: dict[int, _Track] = {}
+        taken: set[int] = set()
+        for _, track_id, index in sorted(pairs):
+            if track_id not in taken and index not in matches:
+                matches[index] = self._tracks[track_id]
+                taken.add(track_id)
+        return matches
+
+
+def _buffered(box: Box) -> Box:
+    x, y = BUFFER * box.width, BUFFER * box.height
+    return Box(box.left - x, box.top - y, box.right + x, box.bottom + y)
