@@ -64,12 +64,12 @@ class CameraSettings(Section, frozen=True):
     fps: Annotated[float, msgspec.Meta(gt=0, le=120)] = 15.0
     """Asked of a camera; of a folder of pictures it is the rate they stand for."""
     rotation_deg: Literal[0, 90, 180, 270] = 0
-    """Clockwise, for a camera that hangs on its side."""
+    """Clockwise, for a camera that hangs on its side; width and height are before it."""
     lores_width_px: Annotated[int, msgspec.Meta(ge=0, le=1920)] = 640
     """Width of the small stream that a Pi camera makes for the detector; 0: none."""
     realtime: bool = True
-    """A clip: at its own pace, dropping frames when late, as a camera would. Otherwise as fast as
-    possible, every frame."""
+    """A clip or folder: at its own pace, dropping frames when late, as a camera would. Otherwise as
+    fast as possible, every frame."""
     loop: bool = False
     """A clip or folder: again from the start, for ever."""
     open_timeout_s: Positive = 10.0

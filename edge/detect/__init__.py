@@ -1,8 +1,9 @@
 """Detect: where the faces are in a frame.
 
 A back end (`yunet`, `res10`) finds faces in a picture as it is. The step around it,
-`FaceDetection`, chooses the picture: the small stream where there is one, scaled to what the settings ask for. It
-keeps the faces that matter: sure enough, large enough, inside the region of interest.
+`FaceDetection`, chooses the picture: the small stream where there is one, scaled to what the
+settings ask for. It keeps the faces that matter: sure enough, large enough, inside the region of
+interest.
 """
 
 from __future__ import annotations

@@ -1,0 +1,123 @@
+"""A small RTSP server (RFC 2326) that sends one clip over the client's own TCP connection."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import socketserver
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+_PACKET_BYTES = 1400
+_CLOCK_HZ = 90_000
+
+
+def encoded_frames(clip: Path) -> list[bytes]:
+    """Return the frames of an MPEG-4 clip as they are in the file."""
+    capture = cv2.VideoCapture(str(clip), cv2.CAP_FFMPEG)
+    capture.set(cv2.CAP_PROP_FORMAT, -1)
+    frames: list[bytes] = []
+    while (packet := capture.read())[0]:
+        frames.append(packet[1].tobytes())
+    capture.release()
+    return frames
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    server: RtspServer
+
+    def handle(self) -> None:
+        while request := self._request():
+            method, headers = request
+            if headers.get("authorization") != self.server.authorization:
+                self._answer(headers, "401 Unauthorized", 'WWW-Authenticate: Basic realm="camera"')
+            elif method == "DESCRIBE":
+                self._answer(headers, "200 OK", "Content-Type: application/sdp", body=_SDP)
+            elif method == "SETUP":
+                self._answer(headers, "200 OK", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
+            elif method == "PLAY":
+                self._answer(headers, "200 OK")
+                self._play()
+                return
+            else:
+                self._answer(headers, "200 OK", "Public: DESCRIBE, SETUP, PLAY, TEARDOWN")
+
+    def _request(self) -> tuple[str, dict[str, str]] | None:
+        first = self.rfile.readline().decode()
+        headers: dict[str, str] = {}
+        while line := self.rfile.readline().decode().strip():
+            key, _, value = line.partition(": ")
+            headers[key.lower()] = value
+        return (first.split()[0], headers) if first else None
+
+    def _answer(self, asked: dict[str, str], status: str, *headers: str, body: str = "") -> None:
+        lines = [f"RTSP/1.0 {status}", f"CSeq: {asked['cseq']}", "Session: 1", *headers]
+        self.wfile.write("\r\n".join([*lines, f"Content-Length: {len(body)}", "", body]).encode())
+
+    def _play(self) -> None:
+        """Send the frames as RTP (RFC 3550, payload of RFC 6416), then fall silent or hang up."""
+        sequence = itertools.count()
+        for number, frame in enumerate(self.server.frames):
+            stamp = number * _CLOCK_HZ // 10
+            for start in range(0, len(frame), _PACKET_BYTES):
+                last = start + _PACKET_BYTES >= len(frame)
+                kind = 96 | (0x80 if last else 0)
+                header = struct.pack(">BBHII", 0x80, kind, next(sequence) & 0xFFFF, stamp, 1)
+                packet = header + frame[start : start + _PACKET_BYTES]
+                self.wfile.write(b"$\0" + struct.pack(">H", len(packet)) + packet)
+            time.sleep(0.005)  # a camera does not send its whole life at once
+        if self.server.falls_silent:
+            self.server.over.wait(30)
+
+
+_SDP = "\r\n".join(
+    [
+        "v=0",
+        "o=- 0 0 IN IP4 127.0.0.1",
+        "s=test",
+        "t=0 0",
+        "m=video 0 RTP/AVP 96",
+        f"a=rtpmap:96 MP4V-ES/{_CLOCK_HZ}",
+        "a=control:track1",
+        "",
+    ]
+)
+
+
+class RtspServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, frames: list[bytes], user: str, falls_silent: bool) -> None:
+        self.frames = frames
+        self.falls_silent = falls_silent
+        self.authorization = f"Basic {base64.b64encode(user.encode()).decode()}" if user else None
+        self.over = threading.Event()
+        super().__init__(("127.0.0.1", 0), _Connection)
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no error."""
+
+
+@contextmanager
+def serving(
+    frames: list[bytes], user: str = "", falls_silent: bool = False
+) -> Iterator[RtspServer]:
+    """Serve on a free port of this machine; `user` is "name:password" where it asks for one."""
+    with RtspServer(frames, user, falls_silent) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.over.set()
+        server.shutdown()
+        thread.join(5)
