@@ -1,0 +1,93 @@
+"""How many people came masked: counts over the last minute, hour and day, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.records import Verdict, Visit
+
+_VERDICTS = tuple(Verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The visits that ended in one window."""
+
+    masked: int
+    bare: int
+    unknown: int
+    watched_s: float
+    """How much of the window we have been counting: less than all of it after a start."""
+
+    @property
+    def seen(self) -> int:
+        return self.masked + self.bare + self.unknown
+
+    @property
+    def rate(self) -> float | None:
+        """The share of masked among the judged people; None where nobody was judged."""
+        judged = self.masked + self.bare
+        return self.masked / judged if judged else None
+
+
+@dataclass(frozen=True, slots=True)
+class Compliance:
+    last_minute: Tally
+    last_hour: Tally
+    last_day: Tally
+
+
+class _Window:
+    """A ring of buckets: the oldest is emptied when time reaches it again.
+
+    The bucket that is being filled counts as a whole one, so a window reaches back between
+    `span_s` less one bucket and `span_s`.
+    """
+
+    def __init__(self, span_s: float, buckets: int) -> None:
+        self._span_s = span_s
+        self._bucket_s = span_s / buckets
+        self._counts = [[0] * len(_VERDICTS) for _ in range(buckets)]
+        self._newest = 0
+
+    def add(self, verdict: Verdict, age_s: float) -> None:
+        self._move_to(age_s)
+        self._counts[self._newest % len(self._counts)][_VERDICTS.index(verdict)] += 1
+
+    def tally(self, age_s: float) -> Tally:
+        self._move_to(age_s)
+        sums = dict(zip(_VERDICTS, map(sum, zip(*self._counts, strict=True)), strict=True))
+        return Tally(
+            masked=sums[Verdict.MASKED],
+            bare=sums[Verdict.BARE],
+            unknown=sums[Verdict.UNKNOWN],
+            watched_s=min(age_s, self._span_s),
+        )
+
+    def _move_to(self, age_s: float) -> None:
+        number = int(age_s / self._bucket_s)
+        for stale in range(max(self._newest, number - len(self._counts)) + 1, number + 1):
+            self._counts[stale % len(self._counts)] = [0] * len(_VERDICTS)
+        self._newest = max(self._newest, number)
+
+
+class ComplianceCounter:
+    """Counts people when they leave. Times are seconds on the monotonic clock, never going back."""
+
+    def __init__(self, started_s: float) -> None:
+        self._started_s = started_s
+        self._minute = _Window(60, buckets=60)
+        self._hour = _Window(3600, buckets=120)
+        self._day = _Window(86400, buckets=144)
+
+    def add(self, visit: Visit, now_s: float) -> None:
+        """Count a visit that is over at `now_s`."""
+        for window in (self._minute, self._hour, self._day):
+            window.add(visit.verdict, now_s - self._started_s)
+
+    def totals(self, now_s: float) -> Compliance:
+        """Return what the last minute, hour and day come to."""
+        age_s = now_s - self._started_s
+        return Compliance(
+            self._minute.tally(age_s), self._hour.tally(age_s), self._day.tally(age_s)
+        )

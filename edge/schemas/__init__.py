@@ -1,0 +1,42 @@
+"""The payloads as JSON Schema (2020-12): one file for each kind of message, beside this one.
+
+`python -m edge.schemas` makes them from `edge.messages`; a test fails when they are stale.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.messages import MESSAGES
+
+FOLDER = Path(__file__).parent
+
+
+def generate(name: str) -> dict[str, Any]:
+    """Return the schema of the messages on topic `…/<name>`."""
+    schema = msgspec.json.schema(MESSAGES[name])
+    definitions = schema["$defs"]
+    for definition in definitions.values():
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
+    body = definitions.pop(schema["$ref"].rpartition("/")[2])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:tensormask:{name}:1",
+        **body,
+        "$defs": definitions,
+    }
+
+
+def path_of(name: str) -> Path:
+    """Return the file that publishes the schema of the messages on topic `…/<name>`."""
+    return FOLDER / f"{name}.json"
+
+
+def as_text(schema: dict[str, Any]) -> str:
+    """Return the schema as it stands in its file."""
+    return msgspec.json.format(msgspec.json.encode(schema)).decode() + "\n"

@@ -1,0 +1,193 @@
+"""Real brokers: Mosquitto, as a process of our own, and amqtt, which speaks MQTT 3.1.1 only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+from amqtt.broker import Broker
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+DEADLINE_S = 15.0
+
+
+def until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
+    """Wait until `condition` is true; fail where it does not come true."""
+    end_s = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end_s:
+            pytest.fail(f"waited {deadline_s:g} s in vain: {what}")
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Mosquitto:
+    """A Mosquitto on a loopback port of its own; killed and started again at will."""
+
+    def __init__(self, program: str, folder: Path, settings: str = "allow_anonymous true") -> None:
+        self.port = free_port()
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text(f"listener {self.port} 127.0.0.1\nuser root\n{settings}\n")
+        self._log_path = folder / "mosquitto.log"
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def log(self) -> str:
+        return self._log_path.read_text()
+
+    def start(self) -> None:
+        with self._log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, "-v", "-c", str(self._config)], stdout=log, stderr=log
+            )
+        until(self._answers, f"Mosquitto at port {self.port}")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def remember_sessions(self) -> None:
+        """Write the sessions to disk, so that they are there again after a kill."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+        until((self._config.parent / "mosquitto.db").exists, "the sessions on disk")
+
+    def _answers(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+
+class Subscriber:
+    """A subscriber with a session that the broker keeps; it notes messages as they arrive."""
+
+    def __init__(
+        self, port: int, version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5
+    ) -> None:
+        self.messages: list[paho.MQTTMessage] = []
+        self._ready = threading.Event()
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, f"subscriber-{time.monotonic_ns()}", protocol=version
+        )
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_message = lambda client, userdata, message: self.messages.append(message)
+        self._client.reconnect_delay_set(1, 1)
+        keep = Properties(PacketTypes.CONNECT)
+        keep.SessionExpiryInterval = 600
+        if version is MQTTProtocolVersion.MQTTv5:
+            self._client.connect("127.0.0.1", port, clean_start=False, properties=keep)
+        else:
+            self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self._ready.wait(DEADLINE_S), "the subscription was not answered"
+
+    def payloads(self, name: str) -> list[bytes]:
+        """Return the payloads so far on the topics that end with `name`."""
+        return [m.payload for m in self.messages if m.topic.endswith(f"/{name}")]
+
+    def _on_connect(
+        self, client: paho.Client, userdata: object, flags: paho.ConnectFlags, *rest: object
+    ) -> None:
+        if not flags.session_present:  # else the retained states would come once more
+            client.subscribe("tensormask/#", qos=1)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture(scope="session")
+def mosquitto_program() -> str:
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        message = "mosquitto is not installed: apt-get install mosquitto"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return program
+
+
+@pytest.fixture
+def start_mosquitto(mosquitto_program: str, tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    """Starts one broker with the settings given, and kills it at the end of the test."""
+    started: list[Mosquitto] = []
+
+    def start(settings: str = "allow_anonymous true") -> Mosquitto:
+        started.append(Mosquitto(mosquitto_program, tmp_path, settings))
+        return started[-1]
+
+    yield start
+    for broker in started:
+        broker.kill()
+
+
+@pytest.fixture
+def mosquitto(start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+    return start_mosquitto()
+
+
+@pytest.fixture
+def subscribe() -> Iterator[Callable[..., Subscriber]]:
+    """Opens subscribers and closes them at the end of the test."""
+    opened: list[Subscriber] = []
+
+    def open_one(*arguments: object) -> Subscriber:
+        opened.append(Subscriber(*arguments))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_one
+    for subscriber in opened:
+        subscriber.close()
+
+
+@pytest.fixture
+def amqtt_port() -> Iterator[int]:
+    """The port of an amqtt broker, in a thread of this process."""
+    port = free_port()
+    started, stop = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        broker = Broker(
+            {
+                "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+                "plugins": {
+                    "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
+                },
+            }
+        )
+        await broker.start()
+        started.set()
+        await stop.wait()
+        await broker.shutdown()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert started.wait(DEADLINE_S), "amqtt did not start"
+    yield port
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(DEADLINE_S)
+    loop.close()

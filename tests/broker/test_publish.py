@@ -1,0 +1,473 @@
+"""The publisher against real brokers, with a real subscriber."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from edge.broker import Backoff
+from edge.config import MqttSettings
+from edge.errors import BrokerError
+from edge.messages import VIOLATION, encode, topic, violation_message
+from edge.publish import MqttPublisher, probe_broker
+from edge.schemas import path_of
+from edge.spool import Outbox
+from tests.broker.conftest import Mosquitto, Subscriber, free_port, until
+from tests.broker.samples import ORIGIN, a_violation
+
+BASE = "tensormask/door-1"
+StartDevice = Callable[..., "Device"]
+
+
+class Device:
+    """A publisher with its outbox, in this process."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.outbox = Outbox(folder / "outbox.sqlite")
+        self.publisher = MqttPublisher(
+            MqttSettings(host="127.0.0.1", **settings),  # type: ignore[arg-type]
+            ORIGIN,
+            self.outbox,
+            backoff=Backoff(first_s=0.1),
+        )
+        self.publisher.start()
+
+    def report(self, count: int) -> list[int]:
+        sequences = []
+        for number in range(count):
+            violation = a_violation(number)
+            sequences.append(
+                self.outbox.append(
+                    topic("tensormask", "door-1", VIOLATION),
+                    lambda sequence, violation=violation: encode(
+                        violation_message(ORIGIN, violation, sequence, True)
+                    ),
+                )
+            )
+            self.publisher.wake()
+        return sequences
+
+    def waiting(self) -> int:
+        return self.outbox.state().rows
+
+    def close(self, timeout_s: float = 3.0) -> None:
+        self.publisher.close(timeout_s)
+        self.outbox.close()
+
+
+@pytest.fixture
+def start_device(tmp_path: Path) -> Iterator[StartDevice]:
+    started: list[Device] = []
+
+    def start(**settings: object) -> Device:
+        started.append(Device(tmp_path, **settings))
+        return started[-1]
+
+    yield start
+    for device in started:
+        device.close(timeout_s=0.5)
+
+
+@pytest.fixture
+def start_process(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `tests.broker.device`: a device that can be killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(port: int, count: int, every_s: float = 0.0) -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.broker.device"]
+                + [str(argument) for argument in (port, tmp_path / "o.sqlite", count, every_s)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def a_document(sequence: int) -> bytes:
+    return encode(violation_message(ORIGIN, a_violation(), sequence, True))
+
+
+def states(subscriber: Subscriber) -> list[str]:
+    return [json.loads(payload)["state"] for payload in subscriber.payloads("availability")]
+
+
+def sequences(subscriber: Subscriber) -> list[int]:
+    return [json.loads(payload)["sequence"] for payload in subscriber.payloads("violation")]
+
+
+def _holds(subscriber: Subscriber, wanted: set[int]) -> bool:
+    return wanted <= set(sequences(subscriber))
+
+
+def remembering(folder: Path) -> str:
+    """Return settings of a broker that keeps sessions on disk and subscribers' queues short."""
+    return (
+        "allow_anonymous true\nmax_inflight_messages 0\n"
+        f"persistence true\npersistence_location {folder}/\nautosave_interval 0"
+    )
+
+
+def validate(subscriber: Subscriber) -> None:
+    """Check every message so far against the published schema."""
+    for message in subscriber.messages:
+        schema = json.loads(path_of(message.topic.rpartition("/")[2]).read_bytes())
+        Draft202012Validator(schema).validate(json.loads(message.payload))
+
+
+class TestWithMosquitto:
+    def test_documents_arrive_in_order_on_their_topics_and_leave_the_outbox(
+        self, mosquitto: Mosquitto, subscribe: Callable[..., Subscriber], start_device: StartDevice
+    ) -> None:
+        subscriber = subscribe(mosquitto.port)
+        device = start_device(port=mosquitto.port)
+        sent = device.report(100)
+        until(lambda: device.waiting() == 0, "an empty outbox")
+        until(lambda: sequences(subscriber) == sent, "all documents, once and in order")
+        device.close()
+        until(lambda: states(subscriber) == ["online", "stopped"], "an orderly end")
+        assert {m.topic for m in subscriber.messages} == {
+            "tensormask/door-1/availability",
+            "tensormask/door-1/violation",
+        }
+        assert {m.qos for m in subscriber.messages} == {1}
+        assert device.publisher.protocol == "MQTT 5"
+        validate(subscriber)
+
+    def test_states_are_retained_and_only_the_latest(
+        self, mosquitto: Mosquitto, subscribe: Callable[..., Subscriber], start_device: StartDevice
+    ) -> None:
+        device = start_device(port=mosquitto.port)
+        for number in range(50):
+            device.publisher.publish_state("health", b'{"number": %d}' % number)
+        device.report(1)
+        until(lambda: device.waiting() == 0, "an empty outbox")
+        device.close()
+        late = subscribe(mosquitto.port)
+        until(lambda: len(late.messages) == 2, "the retained states")
+        assert late.payloads("health") == [b'{"number": 49}']
+        assert states(late) == ["stopped"]
+        assert all(m.retain for m in late.messages)
+
+    def test_a_killed_process_is_announced_by_its_will(
+        self,
+        mosquitto: Mosquitto,
+        subscribe: Callable[..., Subscriber],
+        start_process: Callable[..., subprocess.Popen[str]],
+    ) -> None:
+        subscriber = subscribe(mosquitto.port)
+        process = start_process(mosquitto.port, 0)
+        until(lambda: states(subscriber) == ["online"], "the process")
+        process.send_signal(signal.SIGKILL)
+        until(lambda: states(subscriber) == ["online", "offline"], "the will")
+        validate(subscriber)
+        late = subscribe(mosquitto.port)
+        until(lambda: states(late) == ["offline"], "the retained will")
+
+    def test_nothing_is_lost_while_the_broker_is_away(
+        self,
+        start_mosquitto: Callable[..., Mosquitto],
+        subscribe: Callable[..., Subscriber],
+        start_device: StartDevice,
+        tmp_path: Path,
+    ) -> None:
+        broker = start_mosquitto(remembering(tmp_path))
+        subscriber = subscribe(broker.port)
+        broker.remember_sessions()
+        device = start_device(port=broker.port)
+        device.publisher.publish_state("health", b'{"before": true}')
+        until(lambda: subscriber.payloads("health"), "the state")
+        broker.kill()
+        until(lambda: not device.publisher.connected, "the loss to be noticed")
+        sent = device.report(250)
+        device.publisher.publish_state("health", b'{"before": false}')
+        assert device.waiting() == 250
+        broker.start()
+        until(lambda: sequences(subscriber) == sent, "all documents, once and in order")
+        until(lambda: device.waiting() == 0, "an empty outbox")
+        assert subscriber.payloads("health") == [b'{"before": true}', b'{"before": false}']
+        assert states(subscriber) == ["online", "online"]
+        assert device.publisher.reconnects == 1
+
+    def test_a_broker_killed_again_and_again_under_load_loses_nothing(
+        self,
+        start_mosquitto: Callable[..., Mosquitto],
+        subscribe: Callable[..., Subscriber],
+        start_device: StartDevice,
+        tmp_path: Path,
+    ) -> None:
+        broker = start_mosquitto(remembering(tmp_path))
+        subscriber = subscribe(broker.port)
+        broker.remember_sessions()
+        device = start_device(port=broker.port)
+        sent: list[int] = []
+        for kill in range(4):
+            # What the broker holds in memory only for the subscriber, a kill takes with it.
+            so_far = set(range(1, 70 * kill + 1))
+            until(partial(_holds, subscriber, so_far), "all documents so far")
+            until(lambda: device.publisher.connected, "the connection")
+            sent += device.report(60)
+            broker.kill()
+            sent += device.report(10)
+            broker.start()
+        until(partial(_holds, subscriber, set(sent)), "all documents")
+        assert sent == list(range(1, 281))
+        assert list(dict.fromkeys(sequences(subscriber))) == sent, "first arrivals are in order"
+        until(lambda: device.waiting() == 0, "an empty outbox")
+
+    def test_accepted_documents_survive_a_killed_process(
+        self,
+        mosquitto: Mosquitto,
+        subscribe: Callable[..., Subscriber],
+        start_process: Callable[..., subprocess.Popen[str]],
+    ) -> None:
+        subscriber = subscribe(mosquitto.port)
+        accepted: list[int] = []
+        for _ in range(3):
+            process = start_process(mosquitto.port, 1000, 0.001)
+            assert process.stdout is not None
+            accepted += [int(process.stdout.readline()) for _ in range(30)]
+            process.kill()
+            accepted += [int(line) for line in process.stdout.read().split()]
+        process = start_process(mosquitto.port, 0)
+        until(lambda: set(accepted) <= set(sequences(subscriber)), "every accepted document")
+        assert accepted == sorted(set(accepted))
+        first_arrivals = list(dict.fromkeys(sequences(subscriber)))
+        assert first_arrivals == list(range(1, len(first_arrivals) + 1))
+        by_sequence: dict[int, set[bytes]] = {}
+        for payload in subscriber.payloads("violation"):
+            by_sequence.setdefault(json.loads(payload)["sequence"], set()).add(payload)
+        assert all(len(payloads) == 1 for payloads in by_sequence.values()), "altered repeats"
+
+    def test_a_broker_that_is_down_at_the_start_is_waited_for(
+        self,
+        mosquitto: Mosquitto,
+        subscribe: Callable[..., Subscriber],
+        start_device: StartDevice,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        mosquitto.kill()
+        device = start_device(port=mosquitto.port)
+        device.report(3)
+        until(lambda: "refuses the connection" in caplog.text, "the warning")
+        mosquitto.start()
+        until(lambda: device.waiting() == 0, "an empty outbox")
+        assert caplog.text.count("refuses the connection") == 1, "said once"
+
+    def test_an_end_without_a_broker_is_quick_and_keeps_the_outbox(
+        self, start_device: StartDevice, tmp_path: Path
+    ) -> None:
+        device = start_device(port=free_port())
+        device.report(2)
+        device.close(timeout_s=2.0)
+        outbox = Outbox(tmp_path / "outbox.sqlite")
+        assert outbox.state().rows == 2
+        outbox.close()
+
+    def test_a_wrong_password_is_said_once_and_retried_slowly(
+        self,
+        start_mosquitto: Callable[..., Mosquitto],
+        start_device: StartDevice,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        users = tmp_path / "users"
+        users.touch()
+        subprocess.run(
+            ["mosquitto_passwd", "-b", users, "door-1", "correct"], check=True, capture_output=True
+        )
+        broker = start_mosquitto(f"allow_anonymous false\npassword_file {users}")
+        wrong, right = tmp_path / "wrong", tmp_path / "right"
+        for path, password in ((wrong, "secret-and-wrong"), (right, "correct")):
+            path.write_text(f"{password}\n")
+            path.chmod(0o600)
+        settings = {"port": broker.port, "username": "door-1"}
+        with pytest.raises(BrokerError, match=r"refuses us: not authorized"):
+            probe_broker(MqttSettings(host="127.0.0.1", password_file=str(wrong), **settings))
+        device = start_device(password_file=str(wrong), **settings)
+        until(lambda: "refuses us: not authorized" in caplog.text, "the warning")
+        device.close(timeout_s=1.0)
+        assert "secret-and-wrong" not in caplog.text
+        assert broker.log.count("tensormask-door-1") < 4, "hammering"
+        answer = probe_broker(MqttSettings(host="127.0.0.1", password_file=str(right), **settings))
+        assert answer == "MQTT 5"
+
+    def test_two_clients_with_one_id_do_not_fight_for_ever(
+        self,
+        mosquitto: Mosquitto,
+        start_device: StartDevice,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        (tmp_path / "other").mkdir()
+        twins = [start_device(port=mosquitto.port), Device(tmp_path / "other", port=mosquitto.port)]
+        until(lambda: "client use our client id, tensormask-door-1?" in caplog.text, "a word")
+        for twin in twins:
+            twin.report(20)
+        until(lambda: all(twin.waiting() == 0 for twin in twins), "both having had their turn")
+        assert mosquitto.log.count("as tensormask-door-1") < 30
+        twins[1].close(timeout_s=0.5)
+
+    def test_a_document_that_access_rules_forbid_waits_in_the_outbox(
+        self,
+        start_mosquitto: Callable[..., Mosquitto],
+        start_device: StartDevice,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        rules = tmp_path / "acl"
+        rules.write_text("topic write tensormask/+/availability\n")
+        broker = start_mosquitto(f"allow_anonymous true\nacl_file {rules}")
+        device = start_device(port=broker.port)
+        device.publisher.publish_state("health", b"{}")
+        device.report(2)
+        until(lambda: "does not take document 1 (not authorized)" in caplog.text, "a word")
+        until(lambda: "does not take health: not authorized" in caplog.text, "another")
+        assert device.waiting() == 2
+
+    def test_a_disk_that_refuses_the_deletion_makes_no_repeat_of_it(
+        self,
+        mosquitto: Mosquitto,
+        subscribe: Callable[..., Subscriber],
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        subscriber = subscribe(mosquitto.port)
+        outbox = Outbox(tmp_path / "outbox.sqlite")
+        sent = [outbox.append(f"{BASE}/violation", a_document) for _ in range(5)]
+        publisher = MqttPublisher(
+            MqttSettings(host="127.0.0.1", port=mosquitto.port), ORIGIN, outbox
+        )
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+        try:
+            publisher.start()
+            until(lambda: "make room or mend the disk" in caplog.text, "the refusal")
+            assert outbox.state().rows == 5
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        until(lambda: outbox.state().rows == 0, "an empty outbox")
+        publisher.close()
+        outbox.close()
+        assert sequences(subscriber) == sent
+        assert caplog.text.count("make room or mend the disk") == 1, "said once"
+
+    # The thread's own end is what is tested; pytest reports it as an unhandled exception.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_a_publisher_that_has_died_of_a_bug_does_not_go_unnoticed(self, tmp_path: Path) -> None:
+        outbox = Outbox(tmp_path / "outbox.sqlite")
+
+        def broken() -> bool:
+            raise ZeroDivisionError
+
+        publisher = MqttPublisher(
+            MqttSettings(host="127.0.0.1", port=free_port()), ORIGIN, outbox, clock_is_right=broken
+        )
+        publisher.start()
+        with pytest.raises(RuntimeError, match="publishing thread has died"):
+            until(publisher.wake, "the complaint")
+        publisher.close()
+        outbox.close()
+
+
+class TestWithTls:
+    @pytest.fixture
+    def authority(self, tmp_path: Path) -> Path:
+        """A folder with a private authority, and certificates for localhost and door-1."""
+        folder = tmp_path / "certificates"
+        folder.mkdir()
+
+        def openssl(*arguments: str) -> None:
+            subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        # Python 3.13 insists that an authority says what its key is for, and that others are none.
+        signs = ("-addext", "keyUsage=critical,keyCertSign", "-subj", "/CN=CA")
+        openssl("req", "-x509", *curve, *signs, "-keyout", "ca.key", "-out", "ca.crt")
+        for name in ("localhost", "door-1"):
+            issue = ("-CA", "ca.crt", "-CAkey", "ca.key", "-extensions", "usr_cert")
+            issue += ("-addext", f"subjectAltName=DNS:{name}")
+            files = ("-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}")
+            openssl("req", "-x509", *curve, *issue, *files)
+        return folder
+
+    @pytest.fixture
+    def broker(self, authority: Path, start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+        return start_mosquitto(
+            f"cafile {authority}/ca.crt\ncertfile {authority}/localhost.crt\n"
+            f"keyfile {authority}/localhost.key\n"
+            "require_certificate true\nuse_identity_as_username true"
+        )
+
+    def test_a_client_certificate_of_the_private_authority_lets_us_in(
+        self, broker: Mosquitto, authority: Path, tmp_path: Path
+    ) -> None:
+        settings = MqttSettings(
+            host="localhost",
+            port=broker.port,
+            tls=True,
+            ca_file=f"{authority}/ca.crt",
+            certificate_file=f"{authority}/door-1.crt",
+            key_file=f"{authority}/door-1.key",
+        )
+        assert probe_broker(settings) == "MQTT 5"
+        outbox = Outbox(tmp_path / "outbox.sqlite")
+        publisher = MqttPublisher(settings, ORIGIN, outbox)
+        publisher.start()
+        for _ in range(100):  # more than one TLS record each turn
+            outbox.append(f"{BASE}/violation", lambda sequence: bytes(3000 + sequence))
+        publisher.wake()
+        until(lambda: outbox.state().rows == 0, "an empty outbox over TLS")
+        publisher.close()
+        outbox.close()
+
+    def test_without_a_certificate_we_stay_outside(
+        self, broker: Mosquitto, authority: Path
+    ) -> None:
+        settings = MqttSettings(
+            host="localhost", port=broker.port, tls=True, ca_file=f"{authority}/ca.crt"
+        )
+        with pytest.raises(BrokerError, match="client certificate"):
+            probe_broker(settings)
+
+    def test_a_broker_of_an_unknown_authority_or_another_name_is_not_trusted(
+        self, broker: Mosquitto, authority: Path
+    ) -> None:
+        with pytest.raises(BrokerError, match="certificate is not trusted"):
+            probe_broker(MqttSettings(host="localhost", port=broker.port, tls=True))
+        other_name = MqttSettings(
+            host="127.0.0.1", port=broker.port, tls=True, ca_file=f"{authority}/ca.crt"
+        )
+        with pytest.raises(BrokerError, match="certificate is not trusted"):
+            probe_broker(other_name)
+
+
+class TestWithAmqtt:
+    def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(
+        self, amqtt_port: int, subscribe: Callable[..., Subscriber], start_device: StartDevice
+    ) -> None:
+        subscriber = subscribe(amqtt_port, MQTTProtocolVersion.MQTTv311)
+        device = start_device(port=amqtt_port)
+        sent = device.report(40)
+        until(lambda: device.waiting() == 0, "an empty outbox")
+        until(lambda: sequences(subscriber) == sent, "all documents, once and in order")
+        assert device.publisher.protocol == "MQTT 3.1.1"
+        device.close()
+        until(lambda: states(subscriber) == ["online", "stopped"], "an orderly end")
