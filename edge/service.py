@@ -1,0 +1,295 @@
+"""The long loop: frames in, violations out, through outages of the camera and the broker."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+
+from edge import __version__
+from edge.camera import Camera, frames_of
+from edge.clock import SYSTEM_CLOCK, Clock
+from edge.compliance import ComplianceCounter
+from edge.config import Settings, state_directory
+from edge.decide import Decision
+from edge.errors import OutboxError
+from edge.health import (
+    FrameMeter,
+    LatencyMeter,
+    clock_synchronised,
+    cpu_temperature_c,
+    rss_bytes,
+    throttling_flags,
+)
+from edge.identity import EventIds
+from edge.messages import (
+    COMPLIANCE,
+    HEALTH,
+    VIOLATION,
+    BrokerHealth,
+    CameraHealth,
+    CameraState,
+    HealthMessage,
+    Origin,
+    OutboxHealth,
+    Versions,
+    compliance_message,
+    encode,
+    origin,
+    timestamp,
+    topic,
+    violation_message,
+)
+from edge.model import DEFAULT_BUNDLE, load_bundle
+from edge.pipeline import Outcome, open_pipeline
+from edge.publish import MqttPublisher
+from edge.records import Frame, Violation
+from edge.runtime import runtime_version
+from edge.spool import Outbox, OutboxState
+from edge.systemd import Notifier, watchdog_interval_s
+
+_log = logging.getLogger(__name__)
+
+STEPS = ("detect", "classify", "decide", "total")
+POLL_S = 0.5
+"""How long the loop waits for a frame before it looks after everything else."""
+COMPLIANCE_EVERY_S = 10.0
+STATUS_EVERY_S = 2.0
+PATIENCE_S = 2.0
+"""A source says itself that it gave no frame for `open_timeout_s`; only one that hangs does not."""
+
+
+class Judge(Protocol):
+    """The pure middle of the road: `Pipeline`."""
+
+    def process(self, frame: Frame) -> Outcome: ...
+    def finish(self) -> Decision: ...
+
+
+class Store(Protocol):
+    """What keeps events until they are delivered: `Outbox`."""
+
+    def append(self, topic: str, encode: Callable[[int], bytes]) -> int: ...
+    def state(self) -> OutboxState: ...
+
+
+class Publisher(Protocol):
+    """What delivers: `MqttPublisher`."""
+
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def reconnects(self) -> int: ...
+    @property
+    def protocol(self) -> str: ...
+    def start(self) -> None: ...
+    def wake(self) -> None: ...
+    def publish_state(self, name: str, payload: bytes) -> None: ...
+    def close(self, timeout_s: float = ...) -> None: ...
+
+
+class Stopwatch:
+    """Measures the steps of the pipeline for the health report."""
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self.latencies = LatencyMeter(STEPS)
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        begun_s = self._clock.monotonic_s()
+        yield
+        self.latencies.add(step, self._clock.monotonic_s() - begun_s)
+
+
+class Service:
+    """Watches until it is told to stop, or until a clip is over."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        origin: Origin,
+        camera: Camera,
+        judge: Judge,
+        stopwatch: Stopwatch,
+        outbox: Store,
+        publisher: Publisher,
+        notifier: Notifier,
+        watchdog_s: float | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """`watchdog_s` is how often systemd wants to hear from us; None: it does not."""
+        self._settings = settings
+        self._origin = origin
+        self._camera = camera
+        self._judge = judge
+        self._stopwatch = stopwatch
+        self._outbox = outbox
+        self._publisher = publisher
+        self._notifier = notifier
+        self._watchdog_s = watchdog_s
+        self._clock = clock
+        self._stop = threading.Event()
+        self._started_s = clock.monotonic_s()
+        self._meter = FrameMeter()
+        self._compliance = ComplianceCounter(self._started_s)
+        self._health_due_s = self._compliance_due_s = self._alive_due_s = self._started_s
+        self._clock_is_right = clock_synchronised()
+
+    def stop(self) -> None:
+        """End soon, orderly. Safe in a signal handler and from any thread."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Run until `stop`, or until the source is over."""
+        self._publisher.start()
+        self._notifier.ready(self._status())
+        try:
+            while not self._stop.is_set() and not self._camera.ended:
+                self.run_once()
+        finally:
+            self._notifier.stopping("stopping")
+            self._take(self._judge.finish())
+            self._report_compliance()
+            self._publisher.close()
+        self._camera.close()
+
+    def run_once(self) -> None:
+        """Take one frame along the road, if there is one; then look after reports and watchdog."""
+        frame = self._camera.read(POLL_S)
+        if frame is not None:
+            with self._stopwatch("total"):
+                outcome = self._judge.process(frame)
+            self._meter.add(self._clock.monotonic_s())
+            self._take(outcome.decision)
+        elif self._camera.state is CameraState.LOST:
+            self._take(self._judge.finish())
+        self._report_if_due()
+
+    def _take(self, decision: Decision) -> None:
+        now_s = self._clock.monotonic_s()
+        for visit in decision.visits:
+            self._compliance.add(visit, now_s)
+        for violation in decision.violations:
+            self._accept(violation)
+        if decision.visits or decision.violations:
+            self._compliance_due_s = min(self._compliance_due_s, now_s + 1)
+
+    def _accept(self, violation: Violation) -> None:
+        _log.info(
+            "violation %s: person %d, %.1f s, %.0f %% sure",
+            violation.state,
+            violation.track_id,
+            violation.duration_s,
+            100 * violation.bare_probability,
+        )
+
+        def encoded(sequence: int) -> bytes:
+            return encode(
+                violation_message(self._origin, violation, sequence, self._clock_is_right)
+            )
+
+        try:
+            self._outbox.append(self._topic(VIOLATION), encoded)
+        except OutboxError as error:
+            _log.error("violation %s is lost: %s", violation.event_id, error)
+        self._publisher.wake()
+
+    def _report_if_due(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._health_due_s:
+            self._health_due_s = now_s + self._settings.health.interval_s
+            self._clock_is_right = clock_synchronised()
+            self._publisher.publish_state(HEALTH, encode(self._health()))
+        if now_s >= self._compliance_due_s:
+            self._report_compliance()
+        # Reached only when the loop goes round: a frame was judged, or an outage is being handled.
+        if self._watchdog_s is not None and now_s >= self._alive_due_s:
+            self._alive_due_s = now_s + min(self._watchdog_s, STATUS_EVERY_S)
+            self._notifier.alive(self._status())
+
+    def _report_compliance(self) -> None:
+        now_s = self._clock.monotonic_s()
+        self._compliance_due_s = now_s + COMPLIANCE_EVERY_S
+        counts = self._compliance.totals(now_s)
+        self._publisher.publish_state(
+            COMPLIANCE,
+            encode(
+                compliance_message(self._origin, counts, self._clock.utc(), self._clock_is_right)
+            ),
+        )
+
+    def _topic(self, name: str) -> str:
+        return topic(self._settings.mqtt.topic_prefix, self._origin.device_id, name)
+
+    def _status(self) -> str:
+        fps = self._meter.fps(self._clock.monotonic_s())
+        broker = "connected" if self._publisher.connected else "away"
+        waiting = self._outbox.state().rows
+        return f"camera {self._camera.state}, {fps:.1f} fps; broker {broker}, {waiting} waiting"
+
+    def _health(self) -> HealthMessage:
+        now_s = self._clock.monotonic_s()
+        waiting = self._outbox.state()
+        aside_at = waiting.set_aside_at
+        return HealthMessage(
+            device_id=self._origin.device_id,
+            site=self._origin.site,
+            zone=self._origin.zone,
+            at=timestamp(self._clock.utc()),
+            clock_synchronised=self._clock_is_right,
+            model=self._origin.model,
+            versions=Versions(
+                program=__version__,
+                runtime=runtime_version(),
+                python=platform.python_version(),
+                opencv=cv2.__version__,
+            ),
+            uptime_s=round(now_s - self._started_s, 1),
+            fps=round(self._meter.fps(now_s), 2),
+            latency_ms=self._stopwatch.latencies.take(),
+            frames=self._meter.frames,
+            dropped_frames=self._camera.dropped,
+            camera=CameraHealth(state=self._camera.state, outages=self._camera.outages),
+            outbox=OutboxHealth(
+                rows=waiting.rows,
+                oldest_age_s=waiting.oldest_age_s,
+                dropped=waiting.dropped,
+                set_aside=waiting.set_aside,
+                set_aside_at=None if aside_at is None else timestamp(aside_at),
+            ),
+            broker=BrokerHealth(
+                reconnects=self._publisher.reconnects, protocol=self._publisher.protocol
+            ),
+            temperature_c=cpu_temperature_c(),
+            throttling=throttling_flags(),
+            rss_bytes=rss_bytes(),
+        )
+
+
+def open_service(settings: Settings) -> Service:
+    """Build the service of real parts. Raises ConfigError, ModelError, OutboxError."""
+    bundle = load_bundle(Path(settings.classifier.bundle or DEFAULT_BUNDLE))
+    stopwatch = Stopwatch()
+    judge = open_pipeline(settings, bundle, EventIds(), stopwatch)
+    who = origin(settings.device, bundle.card)
+    outbox = Outbox(
+        Path(settings.outbox.path or state_directory() / "outbox.sqlite"), settings.outbox.max_rows
+    )
+    return Service(
+        settings,
+        who,
+        Camera(lambda: frames_of(settings.camera), settings.camera.open_timeout_s + PATIENCE_S),
+        judge,
+        stopwatch,
+        outbox,
+        MqttPublisher(settings.mqtt, who, outbox),
+        Notifier.from_environment(),
+        watchdog_interval_s(),
+    )

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge import __version__
+from edge.cli import main
+from edge.model import load_bundle
+
+
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"tensormask {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "check", "replay", "watch", "models", "bench", "models fetch"]
+)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    assert f"tensormask {command}" in capsys.readouterr().out
+
+
+def test_a_command_without_its_configuration_says_where_it_looked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--config", str(tmp_path / "absent.toml")]) == 78
+    error = capsys.readouterr().err
+    assert "absent.toml: No such file or directory; give the file's path with --config" in error
+    assert error.count("\n") == 1
+
+
+def test_models_are_listed_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
+    card = load_bundle().card
+    assert main(["models"]) == 0
+    bundle, yunet, res10 = capsys.readouterr().out.splitlines()
+    assert f"{card.name} {card.version}" in bundle
+    assert "not here; tensormask models fetch yunet" in yunet
+    assert res10.endswith(".caffemodel")
+    assert main(["models", "show"]) == 0
+    assert json.loads(capsys.readouterr().out)["model_sha256"] == card.model_sha256
+
+
+def test_models_that_come_as_a_package_are_not_fetched(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["models", "fetch", "res10"]) == 78
+    assert "comes as a package" in capsys.readouterr().err
+
+
+def test_a_bench_measures_each_step(carphone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--detector", "res10", "--frames", "20"]
+    assert main(["bench", str(carphone), *options, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["frames"], report["width_px"], report["detector"]) == (20, 176, "res10")
+    assert report["faces_per_frame"] == 1
+    assert set(report["latency_ms"]) == {"detect", "classify", "decide", "total"}
+    assert report["latency_ms"]["total"]["p50"] >= report["latency_ms"]["detect"]["p50"]
+    assert main(["bench", str(carphone), *options]) == 0
+    assert "frames per second" in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_is_no_error(carphone: Path) -> None:
+    command = [sys.executable, "-m", "edge", "replay", str(carphone), "--detector", "res10"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
+    config = tmp_path / "tensormask.toml"
+    config.write_text('[mqtt]\nhost = "127.0.0.1"\nport = 1\n')
+    command = [sys.executable, "-m", "edge", "watch", "--config", str(config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert b"trying again" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 130

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.cli import main
+
+
+def replayed(
+    capsys: pytest.CaptureFixture[str], source: Path, *options: str
+) -> list[dict[str, Any]]:
+    assert main(["replay", str(source), "--json", *options]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def detector(name: str, request: pytest.FixtureRequest) -> list[str]:
+    """The options that choose a detector; YuNet's weights are with the real pictures."""
+    if name == "res10":
+        return ["--detector", "res10"]
+    weights: Path = request.getfixturevalue("yunet_weights")
+    return ["--detector", "yunet", "--detector-model", str(weights)]
+
+
+@pytest.mark.parametrize("name", ["res10", "yunet"])
+@pytest.mark.parametrize(
+    ("clip", "states"),
+    [
+        ("yash_test_no_mask.mp4", ["confirmed", "ended", "summary"]),
+        ("gituatu_mask.mp4", ["summary"]),
+        ("dishadtu_mask3.mp4", ["summary"]),
+    ],
+)
+def test_real_people_are_judged_right(
+    name: str,
+    clip: str,
+    states: list[str],
+    shared: Path,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> None:
+    documents = replayed(capsys, shared / "clips" / clip, *detector(name, request))
+    assert [document["state"] for document in documents] == states
+
+
+def test_a_bare_man_in_a_car_is_reported_once(
+    carphone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    confirmed, ended, summary = replayed(capsys, carphone, "--detector", "res10")
+    assert (confirmed["state"], ended["state"]) == ("confirmed", "ended")
+    assert confirmed["event_id"] == ended["event_id"]
+    assert (confirmed["sequence"], ended["sequence"]) == (1, 2)
+    assert confirmed["started_at"].startswith("1970-01-01T00:00:0")
+    assert {key: summary[key] for key in ("state", "frames", "tracks", "violations")} == {
+        "state": "summary",
+        "frames": 120,
+        "tracks": 1,
+        "violations": 1,
+    }
+    assert summary["faces"] >= 110
+    assert summary["fps"] > 0
+
+
+def test_a_replay_repeats_itself_to_the_letter(
+    carphone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def once() -> list[dict[str, Any]]:
+        documents = replayed(capsys, carphone, "--detector", "res10")
+        del documents[-1]["fps"]
+        return documents
+
+    assert once() == once()
+
+
+def test_a_replay_is_readable_without_json(
+    carphone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(carphone), "--detector", "res10"]) == 0
+    confirmed, ended, summary = capsys.readouterr().out.splitlines()
+    assert "person 1: no mask" in confirmed
+    assert "person 1: over" in ended
+    assert "120 frames" in summary
+    assert "1 violations" in summary
+
+
+def test_a_clip_that_is_missing_or_none_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(tmp_path / "absent.mp4")]) == 78
+    assert "absent.mp4" in capsys.readouterr().err
+    (tmp_path / "text.mp4").write_text("no clip")
+    assert main(["replay", str(tmp_path / "text.mp4")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("tensormask: text.mp4")
+    assert error.count("\n") == 1
