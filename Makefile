@@ -26,7 +26,7 @@ dev: ## .venv-dev: the same, with tests, checks and TensorFlow
 	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) requirements-dev.txt $(PICAMERA2)
 
 demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
-	$(VENV)/bin/python -m deploy.demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(BROKER),--broker '$(BROKER)')
+	@$(VENV)/bin/python -m deploy.demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(BROKER),--broker '$(BROKER)')
 
 test: dev ## all tests; ARGS='-k name' for some
 	$(DEV)/bin/python -m pytest $(ARGS)

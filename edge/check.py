@@ -45,8 +45,8 @@ def check_camera(settings: Settings) -> str:
 
 
 def check_broker(settings: Settings) -> str:
-    probe_broker(settings.mqtt, BROKER_TIMEOUT_S)
-    return f"{settings.mqtt.host}:{settings.mqtt.broker_port}"
+    version = probe_broker(settings.mqtt, BROKER_TIMEOUT_S)
+    return f"{settings.mqtt.host}:{settings.mqtt.broker_port}, {version}"
 
 
 PARTS: dict[str, Callable[[Settings], str]] = {

@@ -13,8 +13,15 @@ from typing import Any
 import msgspec
 
 from edge import __version__, weights
-from edge.config import DEFAULT_PATH, DetectorSettings, MqttSettings, Settings, load_settings
-from edge.errors import ConfigError, TensorMaskError
+from edge.config import (
+    DEFAULT_PATH,
+    DetectorSettings,
+    MqttSettings,
+    Settings,
+    broker_at,
+    load_settings,
+)
+from edge.errors import TensorMaskError
 from edge.model import DEFAULT_BUNDLE, Bundle, load_bundle
 
 # A command line speaks on standard output.
@@ -160,21 +167,7 @@ def _replay(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace) -> int:
     from edge.watch import watch
 
-    if options.broker:
-        host, _, port = (
-            options.broker.rpartition(":")
-            if ":" in options.broker
-            else (
-                options.broker,
-                "",
-                "1883",
-            )
-        )
-        if not port.isdecimal():
-            raise ConfigError(f"--broker {options.broker}: the port is no number")
-        mqtt = MqttSettings(host=host, port=int(port))
-    else:
-        mqtt = load_settings(options.config).mqtt
+    mqtt = broker_at(options.broker) if options.broker else load_settings(options.config).mqtt
     watch(mqtt, sys.stdout)
     return 0
 

@@ -109,7 +109,7 @@ class ClassifierSettings(Section, frozen=True):
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
     min_face_px: Annotated[float, msgspec.Meta(ge=8)] = 20.0
     """Smaller faces are tracked, but not judged: they stay `unknown`."""
-    min_sharpness: NotNegative = 0.01
+    min_sharpness: NotNegative = 0.05
     """Faces more blurred than this are not judged; see `edge.preprocess.sharpness`."""
 
 
@@ -129,8 +129,8 @@ class PolicySettings(Section, frozen=True):
     """How long the mask must have been missing."""
     min_looks: Annotated[int, msgspec.Meta(ge=1)] = 3
     """How many judged looks it takes at least, however slow the camera."""
-    bare_probability: Share | None = None
-    """The accumulated evidence must reach this; the bundle's own threshold unless given."""
+    bare_probability: Share = 0.8
+    """The accumulated evidence must reach this, and the bundle's own threshold."""
 
 
 class MqttSettings(Section, frozen=True):
@@ -224,6 +224,20 @@ def parse_settings(tables: dict[str, Any], origin: str) -> Settings:
         return msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{origin}: {_by_section_and_key(str(error))}") from error
+
+
+def broker_at(address: str) -> MqttSettings:
+    """Return the settings of a broker without secrets, given as HOST, HOST:PORT or [IPv6]:PORT.
+
+    Raises ConfigError.
+    """
+    match = re.fullmatch(
+        r"\[(?P<v6>[0-9A-Fa-f:]+)\](?::(\d+))?|(?P<name>[^:\s]+)(?::(\d+))?", address
+    )
+    if match is None or not 0 < int(match[2] or match[4] or 1883) < 65536:
+        raise ConfigError(f"{address}: no broker; give HOST, HOST:PORT or [IPv6]:PORT")
+    port = match[2] or match[4]
+    return MqttSettings(host=match["v6"] or match["name"], port=int(port) if port else None)
 
 
 def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:

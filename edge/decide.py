@@ -105,9 +105,8 @@ class ViolationPolicy:
     ) -> None:
         """`thresholds` are the bundle's; `new_event_id` names a violation of that time."""
         self._settings = settings
-        chosen = settings.bare_probability
-        self._bare = thresholds.bare if chosen is None else chosen
-        self._masked = min(thresholds.masked, self._bare)
+        self._bare = max(settings.bare_probability, thresholds.bare)
+        self._masked = thresholds.masked
         self._new_event_id = new_event_id
         self._people: dict[int, _Person] = {}
 

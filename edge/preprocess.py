@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge.records import Box, Pixels
 
-SHARPNESS_SIDE_PX = 64
+SHARPNESS_SIDE_PX = 32
 """Faces are shrunk to at most this side before `sharpness`, so that one limit serves all sizes."""
 
 
@@ -91,10 +91,10 @@ def to_int8(crops: Pixels, levels: NDArray[np.int8]) -> NDArray[np.int8]:
 
 
 def sharpness(pixels: Pixels, box: Box) -> float:
-    """Return how sharp the face is: about 0 for a smear, above 0.1 for a face in focus.
+    """Return how sharp the face is: below 0.05 for a smear, above 0.1 for nearly every face.
 
     The variance of the Laplacian (Pech-Pacheco et al., 2000) over the variance of the brightness,
-    so that neither light nor contrast matters, on the face shrunk to at most 64 px.
+    so that neither light nor contrast matters, on the face shrunk to at most 32 px.
     """
     clipped = box.clipped(pixels.shape[1], pixels.shape[0])
     if clipped is None:

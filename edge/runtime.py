@@ -5,8 +5,11 @@ Both have the same `Interpreter`. Nothing else in the project imports either.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,6 +42,23 @@ def runtime_version() -> str:
     return f"{distribution} {importlib.metadata.version(distribution)}"
 
 
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep the runtime from writing to our log which delegate it uses; it has no setting for it.
+
+    Its errors are exceptions, and pass.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
 class Int8Network:
     """A full-integer classifier in the edge runtime: crops in, probabilities out."""
 
@@ -49,8 +69,9 @@ class Int8Network:
         """
         module, _ = _import_runtime()
         try:
-            self._interpreter = module.Interpreter(model_content=model, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _quiet_stderr():
+                self._interpreter = module.Interpreter(model_content=model, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelError(
                 f"the model is no TensorFlow Lite file that this runtime can run ({error}); "

@@ -77,6 +77,7 @@ class Store(Protocol):
 
     def append(self, topic: str, encode: Callable[[int], bytes]) -> int: ...
     def state(self) -> OutboxState: ...
+    def close(self) -> None: ...
 
 
 class Publisher(Protocol):
@@ -141,6 +142,7 @@ class Service:
         self._compliance = ComplianceCounter(self._started_s)
         self._health_due_s = self._compliance_due_s = self._alive_due_s = self._started_s
         self._clock_is_right = clock_synchronised()
+        self._last_waiting = OutboxState(0, None, 0, 0, None)
 
     def stop(self) -> None:
         """End soon, orderly. Safe in a signal handler and from any thread."""
@@ -158,6 +160,7 @@ class Service:
             self._take(self._judge.finish())
             self._report_compliance()
             self._publisher.close()
+            self._outbox.close()
         self._camera.close()
 
     def run_once(self) -> None:
@@ -231,12 +234,20 @@ class Service:
     def _status(self) -> str:
         fps = self._meter.fps(self._clock.monotonic_s())
         broker = "connected" if self._publisher.connected else "away"
-        waiting = self._outbox.state().rows
-        return f"camera {self._camera.state}, {fps:.1f} fps; broker {broker}, {waiting} waiting"
+        rows = self._waiting().rows
+        return f"camera {self._camera.state}, {fps:.1f} fps; broker {broker}, {rows} waiting"
+
+    def _waiting(self) -> OutboxState:
+        """Return the outbox's state; the last one known while the disk does not answer."""
+        try:
+            self._last_waiting = self._outbox.state()
+        except OutboxError as error:
+            _log.warning("%s", error)
+        return self._last_waiting
 
     def _health(self) -> HealthMessage:
         now_s = self._clock.monotonic_s()
-        waiting = self._outbox.state()
+        waiting = self._waiting()
         aside_at = waiting.set_aside_at
         return HealthMessage(
             device_id=self._origin.device_id,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import importlib.metadata
 import os
 import socket
@@ -17,7 +16,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -25,9 +23,9 @@ import msgspec
 from amqtt.broker import Broker
 
 from edge.broker import BrokerAccess
-from edge.config import MqttSettings
+from edge.config import MqttSettings, broker_at
 from edge.errors import TensorMaskError
-from edge.messages import VIOLATION, ViolationMessage, topic
+from edge.messages import AVAILABILITY, COMPLIANCE, VIOLATION, ViolationMessage, topic
 from edge.records import ViolationState
 from edge.watch import Alerts
 
@@ -47,28 +45,22 @@ def main() -> int:
     options = parser.parse_args()
     source = options.source or str(importlib.metadata.distribution(CLIP[0]).locate_file(CLIP[1]))
     try:
-        with contextlib.ExitStack() as stack:
-            if options.broker:
-                host, _, port = options.broker.partition(":")
-                broker = MqttSettings(host=host, port=int(port or 1883))
-            else:
-                broker = stack.enter_context(embedded_broker())
-            confirmed = show(source, broker)
+        broker = broker_at(options.broker) if options.broker else embedded_broker()
+        confirmed = show(source, broker)
     except TensorMaskError as error:
         print(f"demo: {error}", file=sys.stderr)
         return error.exit_status
     return 0 if confirmed or options.source else 1
 
 
-@contextlib.contextmanager
-def embedded_broker() -> Iterator[MqttSettings]:
+def embedded_broker() -> MqttSettings:
     """Run a broker in a thread of this process, on a free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="broker")
-    thread.start()
+    # It ends with this process: an orderly end would take the broker five seconds.
+    threading.Thread(target=loop.run_forever, name="broker", daemon=True).start()
     broker = Broker(
         {
             "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
@@ -77,20 +69,16 @@ def embedded_broker() -> Iterator[MqttSettings]:
         loop=loop,
     )
     asyncio.run_coroutine_threadsafe(broker.start(), loop).result(10)
-    try:
-        yield MqttSettings(host="127.0.0.1", port=port)
-    finally:
-        asyncio.run_coroutine_threadsafe(broker.shutdown(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    # It speaks no MQTT 5, and says nothing to who does: trying would take seconds.
+    return MqttSettings(host="127.0.0.1", port=port, protocol="3.1.1")
 
 
 def show(source: str, broker: MqttSettings) -> int:
     """Run the service on `source` and print what a subscriber gets; return its violations."""
     device = f"demo-{os.getpid()}"
     connection = BrokerAccess(broker).connect(f"tensormask-{device}-subscriber")
-    connection.subscribe([topic(broker.topic_prefix, device, "#")])
+    kinds = (AVAILABILITY, VIOLATION, COMPLIANCE)
+    connection.subscribe([topic(broker.topic_prefix, device, kind) for kind in kinds])
     print(f"broker   {broker.host}:{broker.broker_port}, {connection.version}")
     print(f"source   {source}")
     print(f"service  {Path(sys.executable).name} -m edge run\n")
@@ -129,6 +117,7 @@ def start_service(
     configuration = folder / "tensormask.toml"
     configuration.write_text(
         f"[mqtt]\nhost = {quoted['host']}\nport = {broker.broker_port}\n"
+        f'protocol = "{broker.protocol}"\n'
         f"[camera]\nsource = {quoted['source']}\n"
         f'[device]\nid = {quoted["device"]}\nzone = "demo"\n'
         '[log]\nlevel = "warning"\n',

@@ -54,7 +54,7 @@ def test_a_face_too_small_is_not_judged(car: Frame) -> None:
 
 def test_a_face_too_blurred_is_not_judged(car: Frame) -> None:
     classifier = MaskClassifier(load_bundle(), ClassifierSettings())
-    smear = np.asarray(cv2.GaussianBlur(car.pixels, (0, 0), 9), np.uint8)
+    smear = np.asarray(cv2.GaussianBlur(car.pixels, (0, 0), 12), np.uint8)
     (reading,) = classifier.classify(frame_at(0, smear), [IN_THE_CAR])
     assert reading.bare_probability is None
     (nothing,) = classifier.classify(frame_at(0), [face_at(10, 10)])

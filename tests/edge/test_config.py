@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge.config import Settings, load_settings, parse_settings, state_directory
+from edge.config import Settings, broker_at, load_settings, parse_settings, state_directory
 from edge.errors import ConfigError
 
 
@@ -76,3 +76,23 @@ def test_the_state_directory_is_systemd_s_or_the_user_s(monkeypatch: pytest.Monk
     monkeypatch.delenv("STATE_DIRECTORY")
     monkeypatch.setenv("XDG_STATE_HOME", "/home/somebody/state")
     assert state_directory() == Path("/home/somebody/state/tensormask")
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port"),
+    [
+        ("broker.example", "broker.example", 1883),
+        ("10.0.0.7:8883", "10.0.0.7", 8883),
+        ("[::1]:99", "::1", 99),
+        ("[fe80::1]", "fe80::1", 1883),
+    ],
+)
+def test_a_broker_s_address_is_read(address: str, host: str, port: int) -> None:
+    broker = broker_at(address)
+    assert (broker.host, broker.broker_port) == (host, port)
+
+
+@pytest.mark.parametrize("address", ["", "a b", "host:", "host:0", "host:70000", "::1", "host:x"])
+def test_what_is_no_broker_s_address_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"no broker; give HOST, HOST:PORT or \[IPv6\]:PORT"):
+        broker_at(address)

@@ -162,12 +162,15 @@ def test_policy_keeps_nobody_who_has_left() -> None:
     assert len(by._people) == 1
 
 
-def test_a_threshold_of_the_configuration_replaces_the_bundle_s() -> None:
-    settings = PolicySettings(bare_probability=0.6)
-    strict = policy()
-    lenient = ViolationPolicy(settings, THRESHOLDS, lambda at: "event")
-    assert states(judge([0.8] * 50, judge_by=strict)) == []
-    assert states(judge([0.8] * 50, judge_by=lenient)) == ONCE
+def test_the_stricter_of_the_bundle_s_threshold_and_the_configuration_s_holds() -> None:
+    def judged(bundle: float, configured: float) -> list[ViolationState]:
+        thresholds = Thresholds(bare=bundle, masked=0.3)
+        settings = PolicySettings(bare_probability=configured)
+        return states(judge([0.85] * 50, judge_by=ViolationPolicy(settings, thresholds, str)))
+
+    assert judged(bundle=0.6, configured=0.6) == ONCE
+    assert judged(bundle=0.9, configured=0.6) == []
+    assert judged(bundle=0.6, configured=0.9) == []
 
 
 def test_log_odds_are_bounded() -> None:

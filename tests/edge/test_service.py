@@ -76,7 +76,10 @@ class FullDisk:
         raise OutboxError("the disk is full")
 
     def state(self) -> OutboxState:
-        return OutboxState(0, None, 0, 0, None)
+        raise OutboxError("the disk does not answer")
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -104,14 +107,18 @@ def service(
     return built, publisher, clock
 
 
-def test_a_violation_is_in_the_outbox_before_the_publisher_is_woken(outbox: Outbox) -> None:
+def test_a_violation_is_in_the_outbox_before_the_publisher_is_woken(
+    outbox: Outbox, tmp_path: Path
+) -> None:
     confirmed = Decision((violation(ViolationState.CONFIRMED),))
     ended = Decision((violation(ViolationState.ENDED),))
     built, publisher, _ = service(
         outbox, ScriptedJudge([Decision(), confirmed], ended), [frame_at(0), frame_at(1)]
     )
     built.run()
-    rows = outbox.pending(10)
+    opened_again = Outbox(tmp_path / "outbox.sqlite")
+    rows = opened_again.pending(10)
+    opened_again.close()
     assert [row.topic for row in rows] == ["tensormask/door-1/violation"] * 2
     documents = [json.loads(row.payload) for row in rows]
     assert [(d["state"], d["event_id"], d["sequence"]) for d in documents] == [
