@@ -1,0 +1,146 @@
+"""The `bundle` step: the folder that the daemon loads, made of what the steps before it wrote.
+
+The same files make the same bundle, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from convert.augment import MARGIN
+from convert.dataset import digest_of
+from convert.evaluate import Evaluation, Score, ViewKind, read_evaluation
+from convert.files import write_atomically
+from convert.fit import Recipe
+from convert.graph import multiply_adds, read_operators
+from convert.quantize import refuse
+from convert.split import Part, read_split
+from convert.train import RECIPE_FILE, History, read_history, read_recipe
+from edge.errors import ConfigError, ModelError
+from edge.model import (
+    CARD_FILE,
+    LABELS,
+    MODEL_FILE,
+    Bundle,
+    Measurement,
+    ModelCard,
+    Quantization,
+    Thresholds,
+    TrainingData,
+    digest,
+    load_bundle,
+)
+from edge.runtime import Int8Network
+
+
+@dataclass(frozen=True, slots=True)
+class BundleOptions:
+    """The options of the command, as the command line describes them."""
+
+    output: Path
+    bundle: Path
+    tflite: Path
+    split: Path
+    history: Path
+    evaluations: tuple[Path, ...]
+    """The validation part's first: the thresholds are taken from it."""
+    name: str = "tensormask"
+    version: str = "1"
+    licence: str = "MIT"
+    data_name: str = ""
+
+
+def bundle(options: BundleOptions, say: Callable[[str], None]) -> Bundle:
+    """Run the step and load the result back. Raises ConfigError and ModelError."""
+    try:
+        model = options.tflite.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{options.tflite}: {error.strerror}; `python -m convert quantize` writes it"
+        ) from error
+    refuse(model)
+    evaluations = [read_evaluation(path) for path in options.evaluations]
+    card = make_card(
+        options,
+        model,
+        evaluations,
+        read_history(options.history),
+        read_recipe(options.output / RECIPE_FILE),
+    )
+    write_atomically(options.bundle / MODEL_FILE, model)
+    write_atomically(
+        options.bundle / CARD_FILE,
+        msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n",
+    )
+    loaded = load_bundle(options.bundle)
+    say(f"{options.bundle}: {card.name} {card.version}, model {card.model_sha256[:12]}")
+    return loaded
+
+
+def make_card(
+    options: BundleOptions,
+    model: bytes,
+    evaluations: Sequence[Evaluation],
+    history: History,
+    recipe: Recipe,
+) -> ModelCard:
+    """Describe `model`. Raises ConfigError when the evaluations do not allow it."""
+    thresholds = evaluations[0].thresholds if evaluations else None
+    if thresholds is None:
+        raise ConfigError(
+            "thresholds need an evaluation of faces of both classes; evaluate the validation part"
+        )
+    network = Int8Network(model)
+    training = read_split(options.split).part(Part.TRAINING)
+    name = options.data_name or evaluations[0].data
+    (input_scale, input_zero), (output_scale, output_zero) = (
+        network.input_quantization,
+        network.output_quantization,
+    )
+    return ModelCard(
+        name=options.name,
+        version=options.version,
+        labels=LABELS,
+        input_side_px=network.side_px,
+        crop_margin=MARGIN,
+        input=Quantization(scale=float(input_scale), zero_point=int(input_zero)),
+        output=Quantization(scale=float(output_scale), zero_point=int(output_zero)),
+        thresholds=Thresholds(bare=thresholds.bare, masked=thresholds.masked),
+        multiply_adds=multiply_adds(read_operators(model)),
+        metrics=[
+            _measurement(evaluation, score)
+            for evaluation in evaluations
+            for score in evaluation.scores
+            if score.model == "int8"
+        ],
+        model_sha256=digest(model),
+        training_data=TrainingData(name=name, pictures=len(training), digest=digest_of(training)),
+        licence=options.licence,
+        provenance=(
+            f"MobileNetV2 {recipe.width} from {recipe.weights}, fine-tuned on {name} by "
+            f"`python -m convert train`, seed {recipe.seed}, epoch {history.best_epoch + 1} of "
+            f"{len(history.epochs)}; int8 by `python -m convert quantize`. Thresholds: "
+            f"{thresholds.reason} of the {evaluations[0].part} part."
+        ),
+        created_at=history.finished_at,
+    )
+
+
+def _measurement(evaluation: Evaluation, score: Score) -> Measurement:
+    if score.view is ViewKind.WHOLE or evaluation.detector == "none":
+        shown = "whole pictures"
+    else:
+        shown = f"largest face located by {evaluation.detector}, or the whole picture"
+    shares = {item.view: item.share for item in evaluation.agreements}
+    return Measurement(
+        data=f"{evaluation.data}, {evaluation.part} part, {shown}",
+        pictures=score.pictures,
+        runtime=evaluation.runtime,
+        accuracy=score.accuracy,
+        agreement_with_keras=shares.get(score.view),
+        per_class={label: score.per_class[label] for label in LABELS},
+    )

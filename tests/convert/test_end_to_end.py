@@ -1,0 +1,184 @@
+"""The whole conversion on drawn pictures: small, but every step is the real one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convert.__main__ import main
+from convert.evaluate import Evaluation, ViewKind, read_evaluation
+from convert.split import Part, read_split
+from edge.model import load_bundle
+from edge.runtime import Int8Network
+from tests.convert.pictures import write_dataset
+
+EACH = 24
+
+
+def convert(*arguments: str | Path) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the data set in `set` and all that the steps wrote in `model`."""
+    folder = tmp_path_factory.mktemp("conversion")
+    dataset = write_dataset(folder / "set", EACH)
+    (dataset / "with_mask" / "broken.jpg").write_bytes(b"\xff\xd8\xff and then nothing")
+    model = folder / "model"
+    here = ("--dataset", dataset, "--output", model)
+    small = ("--weights", "none", "--width", "0.35", "--input-side", "32", "--batch", "16")
+    short = ("--frozen-epochs", "0", "--epochs", "2")
+    assert convert("train", *here, "--detector", "none", *small, *short) == 0
+    assert convert("quantize", *here, "--pictures", "20") == 0
+    models = ("--keras", model / "model.keras", "--tflite", model / "model.tflite")
+    parts = ("--split", model / "split.json", "--detector", "none", "--part")
+    for part in ("validation", "test"):
+        assert convert("evaluate", *here, *models, *parts, part) == 0
+    assert convert("bundle", "--output", model, "--data-name", "drawn faces") == 0
+    return folder
+
+
+def test_the_daemon_loads_the_bundle(built: Path) -> None:
+    bundle = load_bundle(built / "model" / "bundle")
+    card = bundle.card
+    training = read_split(built / "model" / "split.json").part(Part.TRAINING)
+    assert card.input_side_px == Int8Network(bundle.model).side_px == 32
+    assert card.training_data.name == "drawn faces"
+    assert card.training_data.pictures == len(training)
+    assert [metric.data for metric in card.metrics] == [
+        "set, validation part, whole pictures",
+        "set, validation part, whole pictures",
+        "set, test part, whole pictures",
+        "set, test part, whole pictures",
+    ]
+    assert card.thresholds.masked <= 0.5 <= card.thresholds.bare
+
+
+def test_the_same_files_make_the_same_bundle(built: Path, tmp_path: Path) -> None:
+    again = ("--data-name", "drawn faces", "--bundle", tmp_path)
+    assert convert("bundle", "--output", built / "model", *again) == 0
+    for name in ("model.json", "model.tflite"):
+        assert (tmp_path / name).read_bytes() == (built / "model" / "bundle" / name).read_bytes()
+
+
+def test_every_step_leaves_its_files(built: Path) -> None:
+    names = {path.name for path in (built / "model").iterdir()}
+    assert names == {
+        "bundle",
+        "confusion-test.png",
+        "confusion-validation.png",
+        "evaluation-test.json",
+        "evaluation-test.txt",
+        "evaluation-validation.json",
+        "evaluation-validation.txt",
+        "faces.json",
+        "history.json",
+        "history.png",
+        "leak.json",
+        "model.keras",
+        "model.tflite",
+        "recipe.json",
+        "report.txt",
+        "skipped.txt",
+        "split.json",
+    }
+    skipped = (built / "model" / "skipped.txt").read_text()
+    assert skipped.startswith("with_mask/broken.jpg: ")
+    report = (built / "model" / "report.txt").read_text()
+    assert "precision    recall  f1-score   support" in report
+
+
+def test_both_models_are_measured_on_both_views(built: Path) -> None:
+    evaluation: Evaluation = read_evaluation(built / "model" / "evaluation-test.json")
+    assert [(score.model, score.view) for score in evaluation.scores] == [
+        ("keras", ViewKind.CAMERA),
+        ("keras", ViewKind.WHOLE),
+        ("int8", ViewKind.CAMERA),
+        ("int8", ViewKind.WHOLE),
+    ]
+    assert evaluation.agreement_with_keras is not None
+    assert evaluation.agreement_with_keras >= 0.8
+    assert evaluation.accuracy == evaluation.scores[2].accuracy
+
+
+def test_a_bundle_is_scored_on_anybodys_pictures(built: Path, tmp_path: Path) -> None:
+    others = write_dataset(tmp_path / "others", 3)
+    target = tmp_path / "figures.json"
+    command = ("evaluate", "--bundle", built / "model" / "bundle", "--dataset", others)
+    where = ("--output", tmp_path / "out", "--json", target, "--detector", "none")
+    assert convert(*command, *where) == 0
+    evaluation = read_evaluation(target)
+    assert evaluation.pictures == 6
+    assert evaluation.part == "all"
+    assert evaluation.agreement_with_keras is None
+
+
+def test_a_part_of_other_pictures_is_refused(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = write_dataset(tmp_path / "others", 2)
+    command = ("evaluate", "--bundle", built / "model" / "bundle", "--dataset", others)
+    split = ("--split", built / "model" / "split.json", "--part", "test")
+    assert convert(*command, *split, "--output", tmp_path, "--detector", "none") == 78
+    assert "give the data set that was split" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "--dataset", "absent"), "absent/with_mask: no such folder"),
+        (("train", "--dataset", ".", "--weights", "absent.h5"), "absent.h5: no such file"),
+        (("train", "--dataset", ".", "--input-side", "7"), "takes 32 to 224 pixels"),
+        (("quantize", "--dataset", ".", "--keras", "absent"), "absent: no such file"),
+        (("evaluate", "--dataset", "."), "nothing to evaluate"),
+        (("evaluate", "--dataset", ".", "--tflite", "absent"), "absent: No such file"),
+        (("evaluate", "--dataset", ".", "--bundle", "absent"), "absent/model.json"),
+        (("bundle", "--tflite", "absent"), "absent: No such file"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_status_78(
+    arguments: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "train" in arguments and "--weights" not in arguments:
+        arguments = (*arguments, "--weights", "none", "--width", "0.35")
+    assert convert(*arguments) == 78
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith(f"convert {arguments[0]}: ")
+    assert message in line
+
+
+def test_a_folder_that_cannot_be_written_gets_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    where = ("--dataset", tmp_path, "--output", tmp_path / "file" / "model")
+    assert convert("train", *where, "--weights", "none", "--width", "0.35") == 1
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("convert train: ")
+    assert "Not a directory" in line
+
+
+@pytest.mark.parametrize("step", ["train", "quantize", "evaluate", "bundle"])
+def test_help_explains_a_step_without_loading_tensorflow(step: str) -> None:
+    program = (
+        "import sys\n"
+        "from convert.__main__ import main\n"
+        "try:\n"
+        f"    main(['{step}', '--help'])\n"
+        "finally:\n"
+        "    assert not {'tensorflow', 'keras', 'cv2', 'numpy'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "Writes" in done.stdout or "Write " in done.stdout
+    assert done.stderr == ""
