@@ -1,0 +1,1 @@
+"""The default model bundle: package data, made by `python -m convert`."""
