@@ -80,7 +80,7 @@ def show(source: str, broker: MqttSettings) -> int:
     kinds = (AVAILABILITY, VIOLATION, COMPLIANCE)
     connection.subscribe([topic(broker.topic_prefix, device, kind) for kind in kinds])
     print(f"broker   {broker.host}:{broker.broker_port}, {connection.version}")
-    print(f"source   {source}")
+    print(f"source   {Path(source).name if Path(source).is_file() else source}")
     print(f"service  {Path(sys.executable).name} -m edge run\n")
     alerts = Alerts(colour=sys.stdout.isatty())
     messages = confirmed = 0
