@@ -19,11 +19,16 @@ SHELL_SCRIPTS := deploy/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# The command `tensormask` of a virtual environment: this checkout itself.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --no-deps --editable .
+
 venv: ## .venv: what the daemon and the demo need
 	@PYTHON=$(PYTHON) deploy/venv.sh $(VENV) requirements-demo.txt
+	@test -x $(VENV)/bin/tensormask || $(VENV)/bin/python $(INSTALL)
 
 dev: ## .venv-dev: the same, with tests, checks and TensorFlow
 	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) requirements-dev.txt $(PICAMERA2)
+	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
 
 demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
 	@$(VENV)/bin/python -m deploy.demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(BROKER),--broker '$(BROKER)')
