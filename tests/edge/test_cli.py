@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,15 @@ def test_a_reader_that_goes_away_is_no_error(carphone: Path) -> None:
     assert process.returncode == 0
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Undo what a shell does to background jobs: it has them, and their children, ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
     config = tmp_path / "tensormask.toml"
     config.write_text('[mqtt]\nhost = "127.0.0.1"\nport = 1\n')
