@@ -160,7 +160,7 @@ def _moved_elsewhere(
     # The detector boxes from brow to chin and from ear to ear: hair and cheeks lie around it.
     grown = rng.uniform(1.1, 1.5)
     axes = (max(1, round(width / 2 * grown)), max(1, round(height / 2 * grown)))
-    cv2.ellipse(oval, (round(middle), round(middle)), axes, 0, 0, 360, 1.0, -1)
+    cv2.ellipse(oval, (round(middle), round(middle)), axes, 0, 0, 360, (1.0,), -1)
     head = cv2.GaussianBlur(oval, (0, 0), max(0.5, 0.03 * scene_px))[..., np.newaxis]
     mixed = np.asarray(scene * head + behind * (1 - head), np.uint8)
     left, top = middle - width / 2, middle - height / 2
