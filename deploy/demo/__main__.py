@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import importlib.metadata
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -43,6 +44,8 @@ def main() -> int:
     parser.add_argument("--source", help="camera number, clip, folder or URL (default: a clip)")
     parser.add_argument("--broker", help="HOST[:PORT] of a real broker (default: one of our own)")
     options = parser.parse_args()
+    # Ended from outside it ends its service too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     source = options.source or str(importlib.metadata.distribution(CLIP[0]).locate_file(CLIP[1]))
     try:
         broker = broker_at(options.broker) if options.broker else embedded_broker()
