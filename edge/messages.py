@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -260,17 +260,24 @@ def origin(device: DeviceSettings, card: ModelCard) -> Origin:
     return Origin(device.id, device.site, device.zone, identity)
 
 
+def every_field(origin: Origin, at: datetime, clock_synchronised: bool) -> dict[str, Any]:
+    """Return what every payload carries, as the arguments of its struct."""
+    return {
+        "device_id": origin.device_id,
+        "site": origin.site,
+        "zone": origin.zone,
+        "at": timestamp(at),
+        "clock_synchronised": clock_synchronised,
+        "model": origin.model,
+    }
+
+
 def availability_message(
     origin: Origin, state: AvailabilityState, at: datetime, clock_synchronised: bool
 ) -> AvailabilityMessage:
     """Return the announcement of `state`; for the will, `at` is the time of the connection."""
     return AvailabilityMessage(
-        device_id=origin.device_id,
-        site=origin.site,
-        zone=origin.zone,
-        at=timestamp(at),
-        clock_synchronised=clock_synchronised,
-        model=origin.model,
+        **every_field(origin, at, clock_synchronised),
         state=state,
     )
 
@@ -281,12 +288,7 @@ def violation_message(
     """Return the document of a violation; the outbox gives the `sequence`, a replay counts."""
     ended_at = violation.ended_at
     return ViolationMessage(
-        device_id=origin.device_id,
-        site=origin.site,
-        zone=origin.zone,
-        at=timestamp(ended_at or violation.confirmed_at),
-        clock_synchronised=clock_synchronised,
-        model=origin.model,
+        **every_field(origin, ended_at or violation.confirmed_at, clock_synchronised),
         event_id=violation.event_id,
         sequence=sequence,
         state=violation.state,
@@ -305,12 +307,7 @@ def compliance_message(
 ) -> ComplianceMessage:
     """Return the counts as they are at `at`."""
     return ComplianceMessage(
-        device_id=origin.device_id,
-        site=origin.site,
-        zone=origin.zone,
-        at=timestamp(at),
-        clock_synchronised=clock_synchronised,
-        model=origin.model,
+        **every_field(origin, at, clock_synchronised),
         last_minute=_tally(compliance.last_minute),
         last_hour=_tally(compliance.last_hour),
         last_day=_tally(compliance.last_day),

@@ -41,6 +41,7 @@ from edge.messages import (
     Versions,
     compliance_message,
     encode,
+    every_field,
     origin,
     timestamp,
     topic,
@@ -250,12 +251,7 @@ class Service:
         waiting = self._waiting()
         aside_at = waiting.set_aside_at
         return HealthMessage(
-            device_id=self._origin.device_id,
-            site=self._origin.site,
-            zone=self._origin.zone,
-            at=timestamp(self._clock.utc()),
-            clock_synchronised=self._clock_is_right,
-            model=self._origin.model,
+            **every_field(self._origin, self._clock.utc(), self._clock_is_right),
             versions=Versions(
                 program=__version__,
                 runtime=runtime_version(),
