@@ -55,6 +55,7 @@ def bench(settings: Settings, bundle: Bundle, frames: int, threads: int) -> Benc
         pipeline.process(frame)
     stopwatch.latencies.take()
     faces = 0
+    scans_before = pipeline.detection.scans
     begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
     for frame in itertools.islice(endless, frames):
         with stopwatch("total"):
@@ -66,7 +67,7 @@ def bench(settings: Settings, bundle: Bundle, frames: int, threads: int) -> Benc
         height_px=decoded[0].height,
         detector=pipeline.detection.name,
         threads=threads,
-        faces_per_frame=round(faces / frames, 2),
+        faces_per_frame=round(faces / max(1, pipeline.detection.scans - scans_before), 2),
         fps=round(frames / taken_s, 1),
         cpu_s_per_frame=round(taken_cpu_s / frames, 5),
         latency_ms=stopwatch.latencies.take(),

@@ -94,6 +94,15 @@ class DetectorSettings(Section, frozen=True):
     region: tuple[Point, ...] = ()
     """A polygon in fractions of the frame, (0, 0) its top left corner: only faces whose centre lies
     in it count. Empty: the whole frame."""
+    every_s: NotNegative = 0.12
+    """Where something moves, frames are scanned for faces this often; 0: all of them."""
+    full_every_s: NotNegative = 0.5
+    """As often one of these scans uses the full `longest_side_px`, which shows faces that are new
+    and far away; faces in sight are scanned for as often even where nothing moves."""
+    idle_every_s: NotNegative = 5.0
+    """As often a scene is scanned in which nothing moves and nobody is."""
+    quick_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 320
+    """The other scans see a picture scaled down to this, unless a face in sight is too small."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
 
     def __post_init__(self) -> None:
@@ -111,6 +120,10 @@ class ClassifierSettings(Section, frozen=True):
     """Smaller faces are tracked, but not judged: they stay `unknown`."""
     min_sharpness: NotNegative = 0.05
     """Faces more blurred than this are not judged; see `edge.preprocess.sharpness`."""
+    looks_per_frame: Annotated[int, msgspec.Meta(ge=1)] = 4
+    """No more faces are judged in one frame; the others wait for their turn."""
+    recheck_s: NotNegative = 1.0
+    """A person who is known well is judged again this often; 0: in every frame."""
 
 
 class TrackerSettings(Section, frozen=True):
@@ -198,6 +211,13 @@ class Settings(Section, frozen=True):
     outbox: OutboxSettings = msgspec.field(default_factory=OutboxSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
+
+    def __post_init__(self) -> None:
+        if self.detector.full_every_s >= self.tracker.max_missed_s:
+            raise ValueError(
+                "[detector] full_every_s must be below [tracker] max_missed_s: a person who stands "
+                "still would be lost between two scans"
+            )
 
 
 def load_settings(path: Path = DEFAULT_PATH) -> Settings:

@@ -1,4 +1,4 @@
-"""The road: detect, classify, track, decide. Capture is before it, publish after it."""
+"""The road: detect, track, look, decide. Capture is before it, publish after it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from edge.classify import MaskClassifier
 from edge.config import Settings
 from edge.decide import Decision, ViolationPolicy
 from edge.detect import FaceDetection, open_detector
+from edge.detect.cadence import PacedDetection
+from edge.look import Attention
 from edge.model import Bundle
 from edge.records import Frame, Sighting
 from edge.track import Tracker
@@ -38,9 +40,9 @@ class Outcome:
 class Pipeline:
     """One frame at a time, in one thread, without clock or I/O: all time is the frames' own."""
 
-    detection: FaceDetection
-    classifier: MaskClassifier
+    detection: PacedDetection
     tracker: Tracker
+    attention: Attention
     policy: ViolationPolicy
     timed: Timed = untimed
 
@@ -48,12 +50,13 @@ class Pipeline:
         """Return what `frame` showed and decided; usually it decides nothing."""
         with self.timed("detect"):
             faces = self.detection.detect(frame)
+        with self.timed("track"):
+            tracks = self.tracker.update(frame, faces)
         with self.timed("classify"):
-            readings = self.classifier.classify(frame, faces)
+            sightings = self.attention.look(frame, tracks.faces, tracks.ended)
         with self.timed("decide"):
-            tracks = self.tracker.update(frame, readings)
-            decision = self.policy.update(tracks.sightings, tracks.ended)
-        return Outcome(tracks.sightings, decision)
+            decision = self.policy.update(sightings, tracks.ended)
+        return Outcome(sightings, decision)
 
     def finish(self) -> Decision:
         """End every visit: the source is over, or the service stops."""
@@ -76,9 +79,9 @@ def open_pipeline(
         settings.detector.name, settings.detector.model, settings.detector.confidence
     )
     return Pipeline(
-        FaceDetection(detector, settings.detector),
-        MaskClassifier(bundle, settings.classifier),
+        PacedDetection(FaceDetection(detector, settings.detector), settings.detector),
         Tracker(settings.tracker),
+        Attention(MaskClassifier(bundle, settings.classifier), settings.classifier),
         ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id),
         timed,
     )

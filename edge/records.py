@@ -69,6 +69,11 @@ class Box:
     def moved(self, dx: float, dy: float) -> Box:
         return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
 
+    def grown(self, share: float) -> Box:
+        """Return the same box with `share` of its width and height added on each side."""
+        x, y = share * self.width, share * self.height
+        return Box(self.left - x, self.top - y, self.right + x, self.bottom + y)
+
     def scaled(self, x: float, y: float) -> Box:
         """Return the same box in a picture `x` times as wide and `y` times as high."""
         return Box(self.left * x, self.top * y, self.right * x, self.bottom * y)
@@ -114,12 +119,22 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackedFace:
+    """A face, and whose it is."""
+
+    track_id: int
+    """Counts from 1; one for each visit of a person, never used again."""
+    face: Face
+
+
+@dataclass(frozen=True, slots=True)
 class MaskReading:
     """What one look at one face says."""
 
     face: Face
     bare_probability: float | None
-    """How likely the face wears no mask, 0 to 1. None: too small or too blurred to judge."""
+    """How likely the face wears no mask, 0 to 1. None: too small or too blurred to judge, or not
+    looked at in this frame, since its person is known well enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,6 @@ class Sighting:
     """A reading, and whose it is."""
 
     track_id: int
-    """Counts from 1; one for each visit of a person, never used again."""
     reading: MaskReading
     seen_at: datetime
     monotonic_s: float

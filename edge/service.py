@@ -57,7 +57,7 @@ from edge.systemd import Notifier, watchdog_interval_s
 
 _log = logging.getLogger(__name__)
 
-STEPS = ("detect", "classify", "decide", "total")
+STEPS = ("detect", "track", "classify", "decide", "total")
 POLL_S = 0.5
 """How long the loop waits for a frame before it looks after everything else."""
 COMPLIANCE_EVERY_S = 10.0

@@ -2,7 +2,7 @@
 
 A track predicts where its face is next, at constant velocity, and is continued by the face that
 overlaps the prediction most. Boxes are compared with a buffer around them (buffered IoU, Yang et
-al., 2023): a face that moves by its own width between two frames still meets its track.
+al., 2023): a face that moves by its own width between two scans still meets its track.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.config import TrackerSettings
-from edge.records import Box, Frame, MaskReading, Sighting
+from edge.records import Box, Face, Frame, TrackedFace
 
 BUFFER = 0.5
 """Added on each side, as a share of the box's width and height."""
+FIRST_BUFFER = 1.0
+"""The same for a face that was seen once, whose velocity is not known yet."""
 VELOCITY_MEMORY_S = 0.3
 """How slowly the velocity follows: below a change of pace, above a detector's jitter."""
 MAX_PREDICTION_S = 0.5
@@ -31,6 +33,7 @@ class _Track:
     seen_s: float
     velocity: tuple[float, float] = (0.0, 0.0)
     """Pixels per second."""
+    buffer: float = FIRST_BUFFER
 
     def predicted(self, now_s: float) -> Box:
         ahead_s = min(now_s - self.seen_s, MAX_PREDICTION_S)
@@ -46,43 +49,46 @@ class _Track:
                 vx + share * ((x1 - x0) / elapsed_s - vx),
                 vy + share * ((y1 - y0) / elapsed_s - vy),
             )
-        self.box, self.seen_s = box, now_s
+        self.box, self.seen_s, self.buffer = box, now_s, BUFFER
 
 
 @dataclass(frozen=True, slots=True)
 class TrackUpdate:
     """What one frame did to the tracks."""
 
-    sightings: tuple[Sighting, ...]
+    faces: tuple[TrackedFace, ...]
     ended: tuple[int, ...]
     """Ids of the tracks that are over: their person has left."""
 
 
 @dataclass(slots=True)
 class Tracker:
-    """Turns readings into sightings of persons. Time comes from the frames."""
+    """Tells whose each face is. Time comes from the frames."""
 
     settings: TrackerSettings
     _tracks: dict[int, _Track] = field(default_factory=dict)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def update(self, frame: Frame, readings: Sequence[MaskReading]) -> TrackUpdate:
-        """Return a sighting for each reading, and the tracks that ended before this frame."""
+    def update(self, frame: Frame, faces: Sequence[Face]) -> TrackUpdate:
+        """Return whose each face is, and the tracks that ended before this frame.
+
+        A frame without faces, scanned or not, carries the tracks on until `max_missed_s`.
+        """
         now_s = frame.monotonic_s
         ended = self._end(now_s)
-        sightings = []
-        matches = self._match(readings, now_s)
-        for index, reading in enumerate(readings):
+        tracked = []
+        matches = self._match(faces, now_s)
+        for index, face in enumerate(faces):
             track = matches.get(index)
             if track is not None:
-                track.continue_at(reading.face.box, now_s)
+                track.continue_at(face.box, now_s)
             elif len(self._tracks) < MAX_TRACKS:
-                track = _Track(next(self._ids), reading.face.box, now_s)
+                track = _Track(next(self._ids), face.box, now_s)
                 self._tracks[track.id] = track
             else:
                 continue
-            sightings.append(Sighting(track.id, reading, frame.captured_at, now_s))
-        return TrackUpdate(tuple(sightings), ended)
+            tracked.append(TrackedFace(track.id, face))
+        return TrackUpdate(tuple(tracked), ended)
 
     def finish(self) -> tuple[int, ...]:
         """End all tracks: the source is over."""
@@ -100,13 +106,13 @@ class Tracker:
             del self._tracks[track_id]
         return ended
 
-    def _match(self, readings: Sequence[MaskReading], now_s: float) -> dict[int, _Track]:
-        """Return the track of each reading that continues one, the best overlaps first."""
+    def _match(self, faces: Sequence[Face], now_s: float) -> dict[int, _Track]:
+        """Return the track of each face that continues one, the best overlaps first."""
         pairs = []
         for track in self._tracks.values():
-            predicted = _buffered(track.predicted(now_s))
-            for index, reading in enumerate(readings):
-                overlap = predicted.iou(_buffered(reading.face.box))
+            predicted = track.predicted(now_s).grown(track.buffer)
+            for index, face in enumerate(faces):
+                overlap = predicted.iou(face.box.grown(track.buffer))
                 if overlap > 0 and overlap >= self.settings.min_iou:
                     pairs.append((-overlap, track.id, index))
         matches: dict[int, _Track] = {}
@@ -116,8 +122,3 @@ class Tracker:
                 matches[index] = self._tracks[track_id]
                 taken.add(track_id)
         return matches
-
-
-def _buffered(box: Box) -> Box:
-    x, y = BUFFER * box.width, BUFFER * box.height
-    return Box(box.left - x, box.top - y, box.right + x, box.bottom + y)

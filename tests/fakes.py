@@ -35,10 +35,14 @@ class FixedDetector:
     """Finds the same faces in every picture, and remembers the sizes that it was shown."""
 
     name = "fixed"
+    scales = False
 
     def __init__(self, faces: Sequence[Face]) -> None:
         self._faces = tuple(faces)
         self.shown: list[tuple[int, int]] = []
+
+    def show(self, faces: Sequence[Face]) -> None:
+        self._faces = tuple(faces)
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
         self.shown.append((pixels.shape[1], pixels.shape[0]))

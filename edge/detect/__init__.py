@@ -24,6 +24,8 @@ class FaceDetector(Protocol):
     """A back end."""
 
     name: str
+    scales: bool
+    """Whether it scales every picture to one size, so that a small one saves nothing."""
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
         """Return the faces in `pixels`, boxes inside it and in its pixels, the surest first."""
@@ -71,7 +73,7 @@ def _contents(known: weights.Weights, model: str) -> tuple[bytes, ...]:
 
 
 class FaceDetection:
-    """The step: frames in, faces out."""
+    """One frame in, its faces out."""
 
     def __init__(self, detector: FaceDetector, settings: DetectorSettings) -> None:
         self._detector = detector
@@ -82,10 +84,13 @@ class FaceDetection:
     def name(self) -> str:
         return self._detector.name
 
-    def detect(self, frame: Frame) -> tuple[Face, ...]:
-        """Return the faces that matter, boxes in pixels of `frame.pixels`."""
+    def detect(self, frame: Frame, quick: bool = False) -> tuple[Face, ...]:
+        """Return the faces that matter, boxes in pixels of `frame.pixels`.
+
+        A quick look, in a small picture, is for large faces, and costs a fraction.
+        """
         source = frame.pixels if frame.lores is None else frame.lores
-        picture = self._scaled(source)
+        picture = self._scaled(source, quick and not self._detector.scales)
         x = frame.width / picture.shape[1]
         y = frame.height / picture.shape[0]
         faces = (
@@ -93,12 +98,13 @@ class FaceDetection:
         )
         return tuple(face for face in faces if self._matters(face, frame))
 
-    def _scaled(self, pixels: Pixels) -> Pixels:
+    def _scaled(self, pixels: Pixels, quick: bool) -> Pixels:
         height, width = pixels.shape[:2]
         longest = max(width, height)
-        if longest > self._settings.longest_side_px:
-            ratio, how = self._settings.longest_side_px / longest, cv2.INTER_AREA
-        elif longest < self._settings.upscale_below_px:
+        most = self._settings.quick_side_px if quick else self._settings.longest_side_px
+        if longest > most:
+            ratio, how = most / longest, cv2.INTER_AREA
+        elif longest < self._settings.upscale_below_px and not quick:
             ratio, how = 2.0, cv2.INTER_LINEAR
         else:
             return pixels

@@ -15,6 +15,7 @@ MEAN_BGR = (104.0, 177.0, 123.0)
 
 class Res10:
     name = "res10"
+    scales = True
 
     def __init__(self, description: bytes, network: bytes, confidence: float) -> None:
         """Read the bytes of prototxt and caffemodel. Raises cv2.error when they are none."""

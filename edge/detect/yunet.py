@@ -13,29 +13,42 @@ CANDIDATES = 500
 """Boxes kept before that: more than faces fit into a frame."""
 
 
+SIZES = 2
+"""How many sizes of picture are kept ready: a change of size makes OpenCV lay the network out
+anew, which costs as much as a detection."""
+
+
 class YuNet:
     name = "yunet"
+    scales = False
 
     def __init__(self, network: bytes, confidence: float) -> None:
         """Read the bytes of the ONNX file. Raises cv2.error when they are none."""
-        self._size = (320, 320)
-        self._detector = cv2.FaceDetectorYN.create(
-            "onnx",
-            np.frombuffer(network, np.uint8),
-            np.empty(0, np.uint8),
-            self._size,
-            confidence,
-            NMS_IOU,
-            CANDIDATES,
-        )
+        self._network = np.frombuffer(network, np.uint8)
+        self._confidence = confidence
+        self._detectors: dict[tuple[int, int], cv2.FaceDetectorYN] = {}
+        self._for_size((320, 320))
+
+    def _for_size(self, size: tuple[int, int]) -> cv2.FaceDetectorYN:
+        if size not in self._detectors:
+            if len(self._detectors) == SIZES:
+                del self._detectors[next(iter(self._detectors))]
+            self._detectors[size] = cv2.FaceDetectorYN.create(
+                "onnx",
+                self._network,
+                np.empty(0, np.uint8),
+                size,
+                self._confidence,
+                NMS_IOU,
+                CANDIDATES,
+            )
+        return self._detectors[size]
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
         height, width = pixels.shape[:2]
-        if (width, height) != self._size:
-            self._size = (width, height)
-            self._detector.setInputSize(self._size)
+        detector = self._for_size((width, height))
         # OpenCV's types do not say that there are no rows where there is no face.
-        rows: cv2.typing.MatLike | None = self._detector.detect(pixels)[1]
+        rows: cv2.typing.MatLike | None = detector.detect(pixels)[1]
         if rows is None:
             return ()
         faces = []

@@ -67,7 +67,7 @@ def test_a_bench_measures_each_step(carphone: Path, capsys: pytest.CaptureFixtur
     report = json.loads(capsys.readouterr().out)
     assert (report["frames"], report["width_px"], report["detector"]) == (20, 176, "res10")
     assert report["faces_per_frame"] == 1
-    assert set(report["latency_ms"]) == {"detect", "classify", "decide", "total"}
+    assert set(report["latency_ms"]) == {"detect", "track", "classify", "decide", "total"}
     assert report["latency_ms"]["total"]["p50"] >= report["latency_ms"]["detect"]["p50"]
     assert main(["bench", str(carphone), *options]) == 0
     assert "frames per second" in capsys.readouterr().out

@@ -39,6 +39,10 @@ def test_tls_has_its_own_port() -> None:
         ({"device": {"id": "a/b"}}, r"\[device\] id: .*regex"),
         ({"device": {"id": "+"}}, r"\[device\] id: .*regex"),
         ({"detector": {"region": [[0, 0], [1, 1]]}}, r"\[detector\] .*three points"),
+        (
+            {"detector": {"full_every_s": 1.5}},
+            "full_every_s must be below",
+        ),
         ({"detector": {"region": [[0, 0], [1, 2], [1, 1]]}}, r"region\[1\]\[1\]: .*<= 1.0"),
         ({"mqtt": {"host": "b", "key_file": "k"}}, r"\[mqtt\] certificate_file and key_file"),
         ({"mqtt": {"host": "b", "ca_file": "c"}}, r"\[mqtt\] .*tls = true"),

@@ -51,6 +51,22 @@ def test_the_small_stream_is_used_where_there_is_one() -> None:
     assert [face.box for face in faces] == [Box(20, 40, 140, 160)]
 
 
+def test_a_quick_look_is_at_a_smaller_picture_that_is_never_enlarged() -> None:
+    detector = FixedDetector([face_at(10, 20, 60)])
+    detection = FaceDetection(detector, DetectorSettings(quick_side_px=320))
+    (face,) = detection.detect(frame_at(0, blank(1280, 720)), quick=True)
+    assert face.box == Box(40, 80, 280, 320)
+    detection.detect(frame_at(0, blank(176, 144)), quick=True)
+    assert detector.shown == [(320, 180), (176, 144)]
+
+
+def test_a_detector_that_scales_for_itself_gets_the_full_picture() -> None:
+    detector = FixedDetector([])
+    detector.scales = True
+    FaceDetection(detector, DetectorSettings()).detect(frame_at(0), quick=True)
+    assert detector.shown == [(640, 360)]
+
+
 def test_small_faces_are_not_looked_at() -> None:
     faces, _ = detect(frame_at(0), face_at(0, 0, 29), face_at(100, 0, 31), min_face_px=30)
     assert faces == (face_at(100, 0, 31),)

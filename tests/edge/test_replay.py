@@ -59,7 +59,8 @@ def test_a_bare_man_in_a_car_is_reported_once(
         "tracks": 1,
         "violations": 1,
     }
-    assert summary["faces"] >= 110
+    # Four seconds, scanned every 0.12 s where something moves: every fourth of these frames.
+    assert summary["faces"] == 30
     assert summary["fps"] > 0
 
 

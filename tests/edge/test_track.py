@@ -3,86 +3,103 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge.config import TrackerSettings
-from edge.records import MaskReading
+from edge.records import Face, TrackedFace
 from edge.track import MAX_TRACKS, Tracker
-from tests.fakes import frame_at, reading_at
+from tests.fakes import face_at, frame_at
 
 
 def follow(
-    frames: Sequence[tuple[float, Sequence[MaskReading]]], settings: TrackerSettings | None = None
+    frames: Sequence[tuple[float, Sequence[Face]]], settings: TrackerSettings | None = None
 ) -> tuple[list[list[int]], list[tuple[int, ...]]]:
     """Return the track ids and the ended tracks of each frame."""
     tracker = Tracker(settings or TrackerSettings())
-    updates = [tracker.update(frame_at(at), readings) for at, readings in frames]
-    ids = [[sighting.track_id for sighting in update.sightings] for update in updates]
+    updates = [tracker.update(frame_at(at), faces) for at, faces in frames]
+    ids = [[each.track_id for each in update.faces] for update in updates]
     return ids, [update.ended for update in updates]
 
 
 def test_a_face_that_stays_is_one_track() -> None:
-    ids, ended = follow([(n / 10, [reading_at(100, 100)]) for n in range(5)])
+    ids, ended = follow([(n / 10, [face_at(100, 100)]) for n in range(5)])
     assert ids == [[1]] * 5
     assert ended == [()] * 5
 
 
 def test_a_face_that_walks_by_its_own_width_in_each_frame_is_one_track() -> None:
-    ids, _ = follow([(n / 5, [reading_at(60 * n, 100, 60)]) for n in range(8)])
+    ids, _ = follow([(n / 5, [face_at(60 * n, 100, 60)]) for n in range(8)])
     assert ids == [[1]] * 8
 
 
 def test_two_faces_that_pass_each_other_keep_their_tracks() -> None:
     frames = [
-        (n / 15, [reading_at(20 * n, 100, 60), reading_at(600 - 20 * n, 150, 60)])
-        for n in range(30)
+        (n / 15, [face_at(20 * n, 100, 60), face_at(600 - 20 * n, 150, 60)]) for n in range(30)
     ]
     ids, _ = follow(frames)
     assert ids == [[1, 2]] * 30
 
 
 def test_the_order_of_the_detector_does_not_matter() -> None:
-    left, right = reading_at(100, 100), reading_at(400, 100)
+    left, right = face_at(100, 100), face_at(400, 100)
     ids, _ = follow([(0.0, [left, right]), (0.1, [right, left])])
     assert ids == [[1, 2], [2, 1]]
 
 
 def test_a_track_survives_a_short_miss_and_moves_on_meanwhile() -> None:
-    walk = [(n / 10, [reading_at(15 * n, 100)]) for n in range(10)]
+    walk = [(n / 10, [face_at(15 * n, 100)]) for n in range(10)]
     gap = [(1.0 + n / 10, []) for n in range(4)]
-    back = [(1.4, [reading_at(15 * 14, 100)])]
+    back = [(1.4, [face_at(15 * 14, 100)])]
     ids, _ = follow([*walk, *gap, *back])
     assert ids[-1] == [1]
 
 
 def test_a_track_that_is_missed_for_too_long_ends_and_its_id_is_not_used_again() -> None:
     settings = TrackerSettings(max_missed_s=1.0)
-    ids, ended = follow([(0.0, [reading_at(100, 100)]), (1.5, [reading_at(100, 100)])], settings)
+    ids, ended = follow([(0.0, [face_at(100, 100)]), (1.5, [face_at(100, 100)])], settings)
     assert ids == [[1], [2]]
     assert ended == [(), (1,)]
 
 
 def test_a_face_far_away_is_somebody_else() -> None:
-    ids, _ = follow([(0.0, [reading_at(0, 0)]), (0.1, [reading_at(400, 250)])])
+    ids, _ = follow([(0.0, [face_at(0, 0)]), (0.1, [face_at(400, 250)])])
     assert ids == [[1], [2]]
 
 
 def test_a_face_of_a_very_different_size_is_somebody_else() -> None:
-    ids, _ = follow([(0.0, [reading_at(100, 100, 200)]), (0.1, [reading_at(180, 180, 20)])])
+    ids, _ = follow([(0.0, [face_at(100, 100, 200)]), (0.1, [face_at(180, 180, 20)])])
     assert ids == [[1], [2]]
 
 
-def test_sightings_carry_the_time_of_their_frame() -> None:
-    frame = frame_at(3.5)
-    (sighting,) = Tracker(TrackerSettings()).update(frame, [reading_at(0, 0)]).sightings
-    assert (sighting.seen_at, sighting.monotonic_s) == (frame.captured_at, frame.monotonic_s)
+def test_each_face_is_returned_with_its_track_in_the_detector_s_order() -> None:
+    faces = [face_at(300, 0), face_at(0, 0)]
+    update = Tracker(TrackerSettings()).update(frame_at(0), faces)
+    assert update.faces == (TrackedFace(1, faces[0]), TrackedFace(2, faces[1]))
+
+
+def test_a_face_seen_once_may_move_by_more_than_its_own_width() -> None:
+    # 1.4 m/s across, a face of 16 cm, two scans in a quarter of a second.
+    ids, _ = follow([(0.0, [face_at(100, 100, 60)]), (0.2, [face_at(205, 100, 60)])])
+    assert ids == [[1], [1]]
+
+
+def test_somebody_who_runs_past_is_one_track_at_the_pace_of_the_scans() -> None:
+    ids, _ = follow([(0.133 * n, [face_at(100 + 84 * n, 100, 60)]) for n in range(6)])
+    assert ids == [[1]] * 6
+
+
+def test_frames_that_are_not_scanned_carry_the_tracks_on() -> None:
+    frames = [(n / 30, [face_at(4 * n, 100)] if n % 4 == 0 else []) for n in range(60)]
+    ids, ended = follow(frames)
+    assert ids == [[1] if n % 4 == 0 else [] for n in range(60)]
+    assert ended == [()] * 60
 
 
 def test_the_end_of_the_source_ends_every_track() -> None:
     tracker = Tracker(TrackerSettings())
-    tracker.update(frame_at(0), [reading_at(0, 0), reading_at(300, 0)])
+    tracker.update(frame_at(0), [face_at(0, 0), face_at(300, 0)])
     assert tracker.finish() == (1, 2)
     assert tracker.finish() == ()
 
 
 def test_tracks_are_bounded() -> None:
-    crowd = [reading_at(200 * n, 0, 10) for n in range(MAX_TRACKS + 50)]
+    crowd = [face_at(200 * n, 0, 10) for n in range(MAX_TRACKS + 50)]
     update = Tracker(TrackerSettings()).update(frame_at(0), crowd)
-    assert len(update.sightings) == MAX_TRACKS
+    assert len(update.faces) == MAX_TRACKS

@@ -1,0 +1,100 @@
+"""Look: which of the faces in a frame are judged.
+
+A look is the dearest thing that one more person costs. New and doubtful faces are looked at as
+often as they are found; a person whose looks have agreed for a while is known, and is looked at
+again once every `recheck_s`. A look that is unsure or disagrees ends that. What is judged less
+often weighs no less: evidence goes by time (`edge.decide`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.config import ClassifierSettings
+from edge.records import Face, Frame, MaskReading, Sighting, TrackedFace
+
+SURE = 0.8
+"""A look is sure of a bare face from this probability, and of a mask from one minus it."""
+SETTLED_S = 1.2
+"""So long must sure looks agree until the person is known: longer than a violation takes to be
+confirmed, so that this comes no later than with looks at every frame."""
+
+
+class Judge(Protocol):
+    """Who looks: `MaskClassifier`."""
+
+    def classify(self, frame: Frame, faces: Sequence[Face]) -> Sequence[MaskReading]: ...
+
+
+@dataclass(slots=True)
+class _Impression:
+    """What the looks at one person have said so far."""
+
+    due_s: float = -math.inf
+    looks: int = 0
+    is_bare: bool | None = None
+    """What the last looks were sure of; None: of nothing."""
+    since_s: float = 0.0
+
+    def take_in(self, probability: float | None, now_s: float, recheck_s: float) -> None:
+        self.due_s = now_s
+        self.looks += 1
+        if probability is None:
+            return
+        is_bare = True if probability >= SURE else False if probability <= 1 - SURE else None
+        if is_bare is None or is_bare is not self.is_bare:
+            self.is_bare, self.since_s = is_bare, now_s
+        elif now_s - self.since_s >= SETTLED_S:
+            self.due_s += recheck_s
+
+
+class Attention:
+    """Turns tracked faces into sightings, looking at those that are worth it."""
+
+    def __init__(self, judge: Judge, settings: ClassifierSettings) -> None:
+        self._judge = judge
+        self._settings = settings
+        self._impressions: dict[int, _Impression] = {}
+        self.looks = 0
+
+    @property
+    def known(self) -> int:
+        """How many people are remembered."""
+        return len(self._impressions)
+
+    def look(
+        self, frame: Frame, tracked: Sequence[TrackedFace], ended: Sequence[int]
+    ) -> tuple[Sighting, ...]:
+        """Return a sighting of each face, in their order; `ended` tracks are forgotten."""
+        for track_id in ended:
+            self._impressions.pop(track_id, None)
+        now_s = frame.monotonic_s
+        chosen = self._chosen(tracked, now_s)
+        readings = self._judge.classify(frame, [each.face for each in chosen])
+        self.looks += len(readings)
+        judged: dict[int, MaskReading] = {}
+        for each, reading in zip(chosen, readings, strict=True):
+            judged[each.track_id] = reading
+            impression = self._impressions[each.track_id]
+            impression.take_in(reading.bare_probability, now_s, self._settings.recheck_s)
+        return tuple(
+            Sighting(
+                each.track_id,
+                judged.get(each.track_id) or MaskReading(each.face, None),
+                frame.captured_at,
+                now_s,
+            )
+            for each in tracked
+        )
+
+    def _chosen(self, tracked: Sequence[TrackedFace], now_s: float) -> list[TrackedFace]:
+        """Return the faces to look at: those due longest, and among them the least known."""
+        due = []
+        for each in tracked:
+            impression = self._impressions.setdefault(each.track_id, _Impression())
+            if impression.due_s <= now_s:
+                due.append((impression.due_s, impression.looks, each.track_id, each))
+        return [each for *_, each in sorted(due)[: self._settings.looks_per_frame]]

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+from edge.config import ClassifierSettings
+from edge.look import Attention
+from edge.records import Face, Frame, MaskReading, TrackedFace
+from tests.fakes import face_at, frame_at
+
+SCANS_S = [n / 8 for n in range(49)]
+"""Six seconds of scans."""
+
+
+class ListedJudge:
+    """Says what `says` tells for a face's left side and the time; remembers whom it looked at."""
+
+    def __init__(self, says: Callable[[float, float], float | None]) -> None:
+        self._says = says
+        self.looks: list[tuple[float, float]] = []
+
+    def classify(self, frame: Frame, faces: Sequence[Face]) -> tuple[MaskReading, ...]:
+        at_s = frame.monotonic_s - 100
+        self.looks += [(at_s, face.box.left) for face in faces]
+        return tuple(MaskReading(face, self._says(face.box.left, at_s)) for face in faces)
+
+
+def crowd(people: int) -> list[TrackedFace]:
+    return [TrackedFace(n + 1, face_at(100.0 * n, 0)) for n in range(people)]
+
+
+def looked_at(says: Callable[[float, float], float | None], people: int = 1) -> ListedJudge:
+    judge = ListedJudge(says)
+    attention = Attention(judge, ClassifierSettings())
+    for at_s in SCANS_S:
+        attention.look(frame_at(at_s), crowd(people), ())
+    return judge
+
+
+def looks_between(judge: ListedJudge, begin_s: float, end_s: float) -> int:
+    return sum(begin_s <= at_s < end_s for at_s, _ in judge.looks)
+
+
+def test_a_new_face_is_looked_at_in_every_scan_and_a_known_one_once_a_second() -> None:
+    judge = looked_at(lambda who, at_s: 0.02)
+    assert looks_between(judge, 0, 1.2) == 10
+    assert [at_s for at_s, _ in judge.looks[10:]] == [1.25, 2.25, 3.25, 4.25, 5.25]
+
+
+def test_a_doubtful_face_is_looked_at_in_every_scan() -> None:
+    judge = looked_at(lambda who, at_s: 0.6)
+    assert [at_s for at_s, _ in judge.looks] == SCANS_S
+
+
+def test_looks_that_contradict_each_other_make_a_face_doubtful() -> None:
+    sides = itertools.cycle([0.99, 0.01])
+    judge = looked_at(lambda who, at_s: next(sides))
+    assert [at_s for at_s, _ in judge.looks] == SCANS_S
+
+
+def test_a_look_that_disagrees_starts_a_known_person_anew() -> None:
+    judge = looked_at(lambda who, at_s: 0.02 if at_s < 3 else 0.98)
+    assert looks_between(judge, 1.5, 3.25) == 1
+    assert looks_between(judge, 3.25, 4.5) == 10
+
+
+def test_a_face_that_cannot_be_judged_is_tried_again_in_every_scan() -> None:
+    judge = looked_at(lambda who, at_s: None)
+    assert [at_s for at_s, _ in judge.looks] == SCANS_S
+
+
+def test_a_moment_of_blur_leaves_a_known_person_known() -> None:
+    judge = looked_at(lambda who, at_s: None if at_s == 2.25 else 0.02)
+    assert [at_s for at_s, _ in judge.looks[10:]] == [1.25, 2.25, 2.375, 3.375, 4.375, 5.375]
+
+
+def test_looks_are_bounded_in_each_frame_and_nobody_waits_for_ever() -> None:
+    judge = looked_at(lambda who, at_s: 0.6, people=10)
+    assert all(len(list(group)) == 4 for _, group in itertools.groupby(judge.looks, lambda x: x[0]))
+    counts = [sum(who == 100 * n for _, who in judge.looks) for n in range(10)]
+    assert max(counts) - min(counts) <= 1
+
+
+def test_somebody_new_comes_before_the_doubtful() -> None:
+    judge = ListedJudge(lambda who, at_s: 0.6)
+    attention = Attention(judge, ClassifierSettings(looks_per_frame=2))
+    attention.look(frame_at(0), crowd(2), ())
+    attention.look(frame_at(0.1), crowd(4), ())
+    assert {who for at_s, who in judge.looks if at_s > 0} == {200, 300}
+
+
+def test_every_face_is_a_sighting_and_only_those_looked_at_carry_a_probability() -> None:
+    attention = Attention(ListedJudge(lambda who, at_s: 0.6), ClassifierSettings(looks_per_frame=1))
+    frame = frame_at(0)
+    first, second = TrackedFace(1, face_at(0, 0)), TrackedFace(2, face_at(90, 0))
+    sightings = attention.look(frame, [first, second], ())
+    assert [sighting.track_id for sighting in sightings] == [1, 2]
+    assert [sighting.reading for sighting in sightings] == [
+        MaskReading(first.face, 0.6),
+        MaskReading(second.face, None),
+    ]
+    assert {(s.seen_at, s.monotonic_s) for s in sightings} == {(frame.captured_at, 100.0)}
+
+
+def test_every_frame_is_looked_at_where_no_pause_is_asked_for() -> None:
+    judge = ListedJudge(lambda who, at_s: 0.02)
+    attention = Attention(judge, ClassifierSettings(recheck_s=0))
+    for at_s in SCANS_S:
+        attention.look(frame_at(at_s), crowd(1), ())
+    assert [at_s for at_s, _ in judge.looks] == SCANS_S
+
+
+def test_people_who_have_left_are_forgotten() -> None:
+    judge = ListedJudge(lambda who, at_s: 0.02)
+    attention = Attention(judge, ClassifierSettings())
+    for n in range(1000):
+        attention.look(frame_at(n), [TrackedFace(n, face_at(0, 0))], (n - 1,))
+    assert attention.known == 1
