@@ -1,108 +1,290 @@
-"""Measuring the road, step by step, on frames that are decoded beforehand."""
+"""Measuring the road, step by step, on a clip as it is or on scenes with any number of faces.
+
+Only the road from detect to decide is timed: decoding and composing happen between two frames.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import resource
+import os
+import socket
+import subprocess
+import sys
+import tempfile
 import time
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
-from edge.capture import open_source
-from edge.config import Settings
-from edge.errors import PictureError
+from edge.config import DetectorSettings, Settings
+from edge.errors import TensorMaskError
 from edge.identity import EventIds
 from edge.messages import Latency
 from edge.model import Bundle
-from edge.pipeline import open_pipeline
+from edge.pipeline import Pipeline, open_pipeline
 from edge.records import Frame
+from edge.scene import Size, clip_frames, cut_out_faces, scene_frames
 from edge.service import Stopwatch
 
-MAX_DECODED_BYTES = 512 * 1024 * 1024
-WARM_UP_FRAMES = 10
+WARM_UP_FRAMES = 60
+"""Two seconds of a scene: by then everybody in it is known."""
+START_TIMEOUT_S = 60.0
+POLL_S = 0.05
 
 
-class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured."""
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One configuration, measured."""
 
-    frames: int
+    source: str
     width_px: int
     height_px: int
+    faces: int | None
+    """In a scene; None: a clip as it is."""
     detector: str
     threads: int
-    faces_per_frame: float
+    frames: int
+    faces_found: float
+    """In a scan, on average."""
+    scanned: float
+    """The share of frames that were scanned for faces, 0 to 1."""
+    scanned_in_full: float
+    """The share that were scanned in full size."""
+    looks_per_frame: float
     fps: float
-    """Frames per second of the road from detect to decide; decoding is left out."""
+    """Frames per second of the road from detect to decide."""
     cpu_s_per_frame: float
     latency_ms: dict[str, Latency]
+
+
+class Daemon(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole service on the clip, without a broker."""
+
+    first_frame_s: float
+    """From the start of the process to the first frame that it has judged."""
     peak_rss_mb: float
 
 
-def bench(settings: Settings, bundle: Bundle, frames: int, threads: int) -> BenchReport:
-    """Judge `frames` frames of the source, over and over if it has fewer."""
-    settings = msgspec.structs.replace(
+class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
+    rows: list[Row]
+    daemon: Daemon
+
+
+@dataclass(slots=True)
+class Meter:
+    """Times one configuration; may be advanced in turns with another."""
+
+    process: Callable[[Frame], object]
+    frames: Iterator[Frame]
+    stopwatch: Stopwatch
+    count: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    def advance(self, frames: int) -> float:
+        """Process so many more; return the seconds that it took."""
+        before_s = self.wall_s
+        for frame in itertools.islice(self.frames, frames):
+            begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
+            with self.stopwatch("total"):
+                self.process(frame)
+            self.cpu_s += time.process_time() - begun_cpu_s
+            self.wall_s += time.perf_counter() - begun_s
+            self.count += 1
+        return self.wall_s - before_s
+
+
+@dataclass(slots=True)
+class Run:
+    """A configuration of the pipeline under measurement."""
+
+    settings: Settings
+    bundle: Bundle
+    frames: Iterator[Frame]
+    size: Size
+    faces: int | None
+    found: int = 0
+    pipeline: Pipeline = field(init=False)
+    meter: Meter = field(init=False)
+    _before: tuple[int, int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        stopwatch = Stopwatch()
+        self.pipeline = open_pipeline(self.settings, self.bundle, EventIds(), stopwatch)
+        self.meter = Meter(self._process, self.frames, stopwatch)
+        self.meter.advance(WARM_UP_FRAMES)
+        stopwatch.latencies.take()
+        self.meter.count, self.meter.wall_s, self.meter.cpu_s, self.found = 0, 0.0, 0.0, 0
+        self._before = self._counts()
+
+    def _process(self, frame: Frame) -> None:
+        self.found += len(self.pipeline.process(frame).sightings)
+
+    def _counts(self) -> tuple[int, int, int]:
+        detection = self.pipeline.detection
+        return detection.scans, detection.full_scans, self.pipeline.attention.looks
+
+    def row(self) -> Row:
+        pairs = zip(self._counts(), self._before, strict=True)
+        scans, full_scans, looks = (now - before for now, before in pairs)
+        count = self.meter.count
+        return Row(
+            source=Path(self.settings.camera.source).name,
+            width_px=self.size[0],
+            height_px=self.size[1],
+            faces=self.faces,
+            detector=self.pipeline.detection.name,
+            threads=self.settings.detector.threads,
+            frames=count,
+            faces_found=round(self.found / max(1, scans), 2),
+            scanned=round(scans / count, 3),
+            scanned_in_full=round(full_scans / count, 3),
+            looks_per_frame=round(looks / count, 3),
+            fps=round(count / self.meter.wall_s, 1),
+            cpu_s_per_frame=round(self.meter.cpu_s / count, 6),
+            latency_ms=self.meter.stopwatch.latencies.take(),
+        )
+
+
+def without_cadence(settings: Settings) -> Settings:
+    """Return the settings with which every frame is scanned in full and every face judged."""
+    replace = msgspec.structs.replace
+    return replace(
         settings,
-        detector=msgspec.structs.replace(settings.detector, threads=threads),
-        classifier=msgspec.structs.replace(settings.classifier, threads=threads),
-    )
-    decoded = _decode(settings, frames)
-    stopwatch = Stopwatch()
-    pipeline = open_pipeline(settings, bundle, EventIds(), stopwatch)
-    lap_s = decoded[-1].monotonic_s - decoded[0].monotonic_s + 1 / settings.camera.fps
-    endless = (_later(frame, lap * lap_s) for lap in itertools.count() for frame in decoded)
-    for frame in itertools.islice(endless, WARM_UP_FRAMES):
-        pipeline.process(frame)
-    stopwatch.latencies.take()
-    faces = 0
-    scans_before = pipeline.detection.scans
-    begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
-    for frame in itertools.islice(endless, frames):
-        with stopwatch("total"):
-            faces += len(pipeline.process(frame).sightings)
-    taken_s, taken_cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
-    return BenchReport(
-        frames=frames,
-        width_px=decoded[0].width,
-        height_px=decoded[0].height,
-        detector=pipeline.detection.name,
-        threads=threads,
-        faces_per_frame=round(faces / max(1, pipeline.detection.scans - scans_before), 2),
-        fps=round(frames / taken_s, 1),
-        cpu_s_per_frame=round(taken_cpu_s / frames, 5),
-        latency_ms=stopwatch.latencies.take(),
-        peak_rss_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        detector=replace(settings.detector, every_s=0.0, full_every_s=0.0, idle_every_s=0.0),
+        classifier=replace(settings.classifier, recheck_s=0.0, looks_per_frame=1000),
     )
 
 
-def _decode(settings: Settings, most: int) -> list[Frame]:
-    source = open_source(settings.camera)
-    frames: list[Frame] = []
-    room = MAX_DECODED_BYTES
-    while len(frames) < most and room > 0 and (frame := source.read()) is not None:
-        frames.append(frame)
-        room -= frame.pixels.nbytes
-    source.close()
-    if not frames:
-        raise PictureError(f"{settings.camera.source}: it has no frames")
-    return frames
+def runs(
+    settings: Settings,
+    bundle: Bundle,
+    detectors: Sequence[DetectorSettings],
+    threads: Sequence[int],
+    sizes: Sequence[Size],
+    faces: Sequence[int],
+) -> Iterator[Run]:
+    """Return every combination, each ready to be measured; without `faces`, the clip as it is."""
+    replace = msgspec.structs.replace
+    cutouts = cut_out_faces(settings, detectors[0]) if any(faces) else []
+    for detector, count in itertools.product(detectors, threads):
+        chosen = replace(
+            settings,
+            detector=replace(detector, threads=count),
+            classifier=replace(settings.classifier, threads=count),
+        )
+        if not faces:
+            first = next(clip_frames(settings))
+            yield Run(chosen, bundle, clip_frames(settings), (first.width, first.height), None)
+        for size, people in itertools.product(sizes, faces):
+            yield Run(chosen, bundle, scene_frames(cutouts, people, size), size, people)
 
 
-def _later(frame: Frame, by_s: float) -> Frame:
-    moment = frame.captured_at + timedelta(seconds=by_s)
-    return Frame(frame.number, frame.pixels, moment, frame.monotonic_s + by_s, frame.lores)
+def bench(settings: Settings, configurations: Iterator[Run], frames: int) -> BenchReport:
+    """Measure each configuration on so many frames; then the whole service, with `settings`."""
+    rows = []
+    for run in configurations:
+        run.meter.advance(frames)
+        rows.append(run.row())
+    return BenchReport(rows=rows, daemon=measure_daemon(settings))
+
+
+def measure_daemon(settings: Settings) -> Daemon:
+    """Run the service on the clip, once, as fast as it can, and look at it from outside.
+
+    It tells systemd's watchdog that it lives for the first time when the first frame is judged.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices,
+        socket.socket() as nobody,
+    ):
+        notices.bind(f"{folder}/notify")
+        notices.settimeout(START_TIMEOUT_S)
+        # Bound, but not listening: a broker that is away.
+        nobody.bind(("127.0.0.1", 0))
+        config = Path(folder, "tensormask.toml")
+        config.write_text(_daemon_config(settings, nobody.getsockname()[1], folder))
+        environment = {
+            **os.environ,
+            "NOTIFY_SOCKET": f"{folder}/notify",
+            "WATCHDOG_USEC": "60000000",
+        }
+        environment.pop("WATCHDOG_PID", None)
+        begun_s = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "run", "--config", str(config)],
+            env=environment,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            while b"WATCHDOG=1" not in notices.recv(4096):
+                pass
+            first_frame_s = time.perf_counter() - begun_s
+        except TimeoutError as error:
+            process.kill()
+            process.wait()
+            raise TensorMaskError(
+                f"the service judged no frame within {START_TIMEOUT_S:.0f} s; see what "
+                "`tensormask check` says"
+            ) from error
+        peak_rss_mb = 0.0
+        notices.settimeout(POLL_S)
+        while process.poll() is None:
+            peak_rss_mb = max(peak_rss_mb, _peak_rss_mb(process.pid))
+            with contextlib.suppress(TimeoutError):
+                notices.recv(4096)
+    return Daemon(first_frame_s=round(first_frame_s, 2), peak_rss_mb=round(peak_rss_mb, 1))
+
+
+def _peak_rss_mb(pid: int) -> float:
+    """Return what the kernel calls VmHWM; 0 for a process that has just ended.
+
+    The figure of wait4(2) would not do: it counts what the parent occupied when it forked.
+    """
+    status = Path(f"/proc/{pid}/status").read_text()
+    sizes = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(sizes[0]) / 1024 if sizes else 0.0
+
+
+def _daemon_config(settings: Settings, port: int, folder: str) -> str:
+    detector, classifier = settings.detector, settings.classifier
+    quoted = msgspec.json.encode
+    return (
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\n'
+        f"[camera]\nsource = {quoted(settings.camera.source).decode()}\nrealtime = false\n"
+        f'[detector]\nname = "{detector.name}"\nmodel = {quoted(detector.model).decode()}\n'
+        f"threads = {detector.threads}\n"
+        f"[classifier]\nbundle = {quoted(classifier.bundle).decode()}\n"
+        f"[outbox]\npath = {quoted(folder + '/outbox.sqlite').decode()}\n"
+    )
 
 
 def report_lines(report: BenchReport) -> str:
     """Return the report for eyes."""
     lines = [
-        f"{report.frames} frames of {report.width_px} x {report.height_px}, "
-        f"{report.faces_per_frame} faces each; {report.detector}, {report.threads} threads",
-        f"{report.fps} frames per second, {1000 * report.cpu_s_per_frame:.1f} ms of processor time "
-        f"each, peak memory {report.peak_rss_mb} MB",
+        "source               size       faces detector thr |  fps   p50 ms  p95 ms  CPU ms | "
+        "scanned (full)  looks"
     ]
-    lines += [
-        f"  {step:<9} p50 {latency.p50:7.2f} ms   p95 {latency.p95:7.2f} ms"
-        for step, latency in report.latency_ms.items()
-    ]
+    for row in report.rows:
+        total = row.latency_ms["total"]
+        lines.append(
+            f"{row.source[:20]:<20} {row.width_px:>4}x{row.height_px:<4} "
+            f"{row.faces_found if row.faces is None else row.faces:>6} "
+            f"{row.detector:<8} {row.threads:>3} | {row.fps:>6.1f} {total.p50:>7.2f} "
+            f"{total.p95:>7.2f} {1000 * row.cpu_s_per_frame:>7.2f} | {row.scanned:>6.1%} "
+            f"({row.scanned_in_full:.1%}) {row.looks_per_frame:>6.2f}"
+        )
+        steps = (
+            f"{step} {latency.p50:.2f}/{latency.p95:.2f}"
+            for step, latency in row.latency_ms.items()
+            if step != "total"
+        )
+        lines.append(f"    ms p50/p95: {', '.join(steps)}")
+    lines.append(
+        f"the service: first frame judged {report.daemon.first_frame_s:.2f} s after the start, "
+        f"peak memory {report.daemon.peak_rss_mb:.0f} MB"
+    )
     return "\n".join(lines)

@@ -100,10 +100,38 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("bundle", nargs="?", default=str(DEFAULT_BUNDLE), metavar="FOLDER")
     show.set_defaults(command=_models_show)
 
-    bench = command("bench", _bench, "Measure each step on a clip or a folder of pictures.")
+    bench = command(
+        "bench",
+        _bench,
+        "Measure speed, processor time, memory and start. Lists are separated by commas, and every "
+        "combination is measured; without --detector, each detector that is here.",
+    )
     bench.add_argument("source", metavar="CLIP|FOLDER")
-    bench.add_argument("--frames", type=int, default=300, help="how many (default 300)")
-    bench.add_argument("--threads", type=int, default=2, help="of detector and classifier")
+    bench.add_argument(
+        "--faces",
+        type=_numbers,
+        default=[],
+        metavar="N,…",
+        help="measure on scenes with so many people, whose faces are cut out of the source",
+    )
+    bench.add_argument(
+        "--sizes",
+        type=_sizes,
+        default=[(640, 480)],
+        metavar="WxH,…",
+        help="of these scenes (default 640x480)",
+    )
+    bench.add_argument(
+        "--threads",
+        type=_numbers,
+        default=[2],
+        metavar="N,…",
+        help="of detector and classifier (default 2)",
+    )
+    bench.add_argument("--frames", type=int, default=300, help="of each (default 300)")
+    bench.add_argument(
+        "--every-frame", action="store_true", help="scan every frame and judge every face in it"
+    )
     bench.add_argument("--json", action="store_true", help="print one JSON document")
     _add_judging(bench)
     return parser
@@ -194,12 +222,38 @@ def _models_show(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from edge.bench import bench, report_lines
+    from edge.bench import bench, report_lines, runs, without_cadence
 
     settings = _judging(options, options.source)
-    report = bench(settings, _bundle(settings), options.frames, options.threads)
+    if options.every_frame:
+        settings = without_cadence(settings)
+    replace = msgspec.structs.replace
+    detectors = [settings.detector]
+    if settings.detector.name == "auto" and not settings.detector.model:
+        here = [known.detector for known in weights.ALL.values() if weights.locate(known)]
+        detectors = [replace(settings.detector, name=name) for name in here]
+    configurations = runs(
+        settings,
+        _bundle(settings),
+        detectors,
+        options.threads,
+        options.sizes,
+        options.faces,
+    )
+    report = bench(settings, configurations, options.frames)
     print(msgspec.json.encode(report).decode() if options.json else report_lines(report))
     return 0
+
+
+def _numbers(text: str) -> list[int]:
+    """Read `0,1,4`. ValueError, which argparse turns into a line of its own, for anything else."""
+    return [int(number) for number in text.split(",")]
+
+
+def _sizes(text: str) -> list[tuple[int, int]]:
+    """Read `640x480,1280x720`. ValueError for anything else."""
+    pairs = [size.split("x") for size in text.split(",")]
+    return [(int(width), int(height)) for width, height in pairs]
 
 
 def _judging(options: argparse.Namespace, source: str, fps: float | None = None) -> Settings:

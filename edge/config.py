@@ -120,7 +120,7 @@ class ClassifierSettings(Section, frozen=True):
     """Smaller faces are tracked, but not judged: they stay `unknown`."""
     min_sharpness: NotNegative = 0.05
     """Faces more blurred than this are not judged; see `edge.preprocess.sharpness`."""
-    looks_per_frame: Annotated[int, msgspec.Meta(ge=1)] = 4
+    looks_per_frame: Annotated[int, msgspec.Meta(ge=1)] = 3
     """No more faces are judged in one frame; the others wait for their turn."""
     recheck_s: NotNegative = 1.0
     """A person who is known well is judged again this often; 0: in every frame."""

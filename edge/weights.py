@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from edge.config import state_directory
 from edge.errors import ModelError
@@ -36,7 +37,7 @@ class WeightsFile:
 class Weights:
     """A detector's files, in the order in which its back end takes them."""
 
-    detector: str
+    detector: Literal["yunet", "res10"]
     files: tuple[WeightsFile, ...]
     licence: str
     origin: str

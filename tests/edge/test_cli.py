@@ -61,16 +61,45 @@ def test_models_that_come_as_a_package_are_not_fetched(
     assert "comes as a package" in capsys.readouterr().err
 
 
-def test_a_bench_measures_each_step(carphone: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--detector", "res10", "--frames", "20"]
+def test_a_bench_measures_a_clip_and_the_service(
+    carphone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--detector", "res10", "--frames", "20", "--threads", "1,2"]
     assert main(["bench", str(carphone), *options, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert (report["frames"], report["width_px"], report["detector"]) == (20, 176, "res10")
-    assert report["faces_per_frame"] == 1
-    assert set(report["latency_ms"]) == {"detect", "track", "classify", "decide", "total"}
-    assert report["latency_ms"]["total"]["p50"] >= report["latency_ms"]["detect"]["p50"]
-    assert main(["bench", str(carphone), *options]) == 0
-    assert "frames per second" in capsys.readouterr().out
+    assert [row["threads"] for row in report["rows"]] == [1, 2]
+    row = report["rows"][0]
+    assert (row["frames"], row["width_px"], row["detector"]) == (20, 176, "res10")
+    assert (row["faces"], row["faces_found"], row["scanned"]) == (None, 1, 0.25)
+    assert set(row["latency_ms"]) == {"detect", "track", "classify", "decide", "total"}
+    assert row["latency_ms"]["total"]["p95"] >= row["latency_ms"]["detect"]["p95"]
+    assert report["daemon"]["first_frame_s"] > 0
+    assert report["daemon"]["peak_rss_mb"] > 20
+
+
+def test_a_bench_can_scan_every_frame_of_scenes(
+    carphone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--detector", "res10", "--frames", "3", "--every-frame"]
+    scenes = ["--faces", "0,3", "--sizes", "320x240,400x300"]
+    assert main(["bench", str(carphone), *options, *scenes]) == 0
+    head, *rows, service = capsys.readouterr().out.splitlines()
+    assert "faces detector" in head
+    assert [row.split()[1:4] for row in rows[::2]] == [
+        ["320x240", "0", "res10"],
+        ["320x240", "3", "res10"],
+        ["400x300", "0", "res10"],
+        ["400x300", "3", "res10"],
+    ]
+    assert all("100.0% (100.0%)" in row for row in rows[::2])
+    assert "peak memory" in service
+
+
+@pytest.mark.parametrize("option", [["--sizes", "640"], ["--faces", "many"]])
+def test_lists_that_are_none_are_refused(option: list[str], carphone: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", str(carphone), *option])
+    assert ended.value.code == 2
 
 
 def test_a_reader_that_goes_away_is_no_error(carphone: Path) -> None:
