@@ -60,8 +60,9 @@ train: dev ## from DATASET=folder to a model bundle; WEIGHTS=imagenet, or a file
 	done
 	$(CONVERT) bundle --output $(MODEL)
 
-bench: venv ## how fast each step is on this machine; SOURCE=clip or folder of pictures
-	$(VENV)/bin/python -m edge bench $(if $(SOURCE),'$(SOURCE)',$(CLIP))
+bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=clip, YUNET=weights
+	$(DEV)/bin/python -m tests.bench $(if $(SOURCE),'$(SOURCE)',$(subst $(VENV),$(DEV),$(CLIP))) \
+	  $(if $(YUNET),--yunet '$(YUNET)')
 
 camera-test: ## the real picamera2 and libcamera with a virtual camera (root, minutes)
 	tests/camera/run.sh

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -83,6 +84,11 @@ class Meter:
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
+    def reset(self) -> None:
+        """Forget what was measured so far: the warming up."""
+        self.count, self.wall_s, self.cpu_s = 0, 0.0, 0.0
+        self.stopwatch.latencies.take()
+
     def advance(self, frames: int) -> float:
         """Process so many more; return the seconds that it took."""
         before_s = self.wall_s
@@ -102,7 +108,8 @@ class Run:
 
     settings: Settings
     bundle: Bundle
-    frames: Iterator[Frame]
+    frames: Callable[[], Iterator[Frame]]
+    """Endless, and the same for everybody who asks."""
     size: Size
     faces: int | None
     found: int = 0
@@ -113,10 +120,10 @@ class Run:
     def __post_init__(self) -> None:
         stopwatch = Stopwatch()
         self.pipeline = open_pipeline(self.settings, self.bundle, EventIds(), stopwatch)
-        self.meter = Meter(self._process, self.frames, stopwatch)
+        self.meter = Meter(self._process, self.frames(), stopwatch)
         self.meter.advance(WARM_UP_FRAMES)
-        stopwatch.latencies.take()
-        self.meter.count, self.meter.wall_s, self.meter.cpu_s, self.found = 0, 0.0, 0.0, 0
+        self.meter.reset()
+        self.found = 0
         self._before = self._counts()
 
     def _process(self, frame: Frame) -> None:
@@ -177,9 +184,10 @@ def runs(
         )
         if not faces:
             first = next(clip_frames(settings))
-            yield Run(chosen, bundle, clip_frames(settings), (first.width, first.height), None)
+            frames = partial(clip_frames, settings)
+            yield Run(chosen, bundle, frames, (first.width, first.height), None)
         for size, people in itertools.product(sizes, faces):
-            yield Run(chosen, bundle, scene_frames(cutouts, people, size), size, people)
+            yield Run(chosen, bundle, partial(scene_frames, cutouts, people, size), size, people)
 
 
 def bench(settings: Settings, configurations: Iterator[Run], frames: int) -> BenchReport:
@@ -230,16 +238,16 @@ def measure_daemon(settings: Settings) -> Daemon:
                 f"the service judged no frame within {START_TIMEOUT_S:.0f} s; see what "
                 "`tensormask check` says"
             ) from error
-        peak_rss_mb = 0.0
+        peak_mb = 0.0
         notices.settimeout(POLL_S)
         while process.poll() is None:
-            peak_rss_mb = max(peak_rss_mb, _peak_rss_mb(process.pid))
+            peak_mb = max(peak_mb, peak_rss_mb(process.pid))
             with contextlib.suppress(TimeoutError):
                 notices.recv(4096)
-    return Daemon(first_frame_s=round(first_frame_s, 2), peak_rss_mb=round(peak_rss_mb, 1))
+    return Daemon(first_frame_s=round(first_frame_s, 2), peak_rss_mb=round(peak_mb, 1))
 
 
-def _peak_rss_mb(pid: int) -> float:
+def peak_rss_mb(pid: int) -> float:
     """Return what the kernel calls VmHWM; 0 for a process that has just ended.
 
     The figure of wait4(2) would not do: it counts what the parent occupied when it forked.

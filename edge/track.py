@@ -20,7 +20,7 @@ FIRST_BUFFER = 1.0
 """The same for a face that was seen once, whose velocity is not known yet."""
 VELOCITY_MEMORY_S = 0.3
 """How slowly the velocity follows: below a change of pace, above a detector's jitter."""
-MAX_PREDICTION_S = 0.5
+MAX_PREDICTION_S = 0.8
 """A face that is missing longer is expected where it would have been by then."""
 MAX_TRACKS = 256
 """More faces than fit into a frame: the bound on memory, not a setting."""
@@ -33,7 +33,7 @@ class _Track:
     seen_s: float
     velocity: tuple[float, float] = (0.0, 0.0)
     """Pixels per second."""
-    buffer: float = FIRST_BUFFER
+    seen_once: bool = True
 
     def predicted(self, now_s: float) -> Box:
         ahead_s = min(now_s - self.seen_s, MAX_PREDICTION_S)
@@ -43,13 +43,13 @@ class _Track:
         elapsed_s = now_s - self.seen_s
         if elapsed_s > 0:
             (x0, y0), (x1, y1) = self.box.centre, box.centre
-            share = min(1.0, elapsed_s / VELOCITY_MEMORY_S)
+            share = 1.0 if self.seen_once else min(1.0, elapsed_s / VELOCITY_MEMORY_S)
             vx, vy = self.velocity
             self.velocity = (
                 vx + share * ((x1 - x0) / elapsed_s - vx),
                 vy + share * ((y1 - y0) / elapsed_s - vy),
             )
-        self.box, self.seen_s, self.buffer = box, now_s, BUFFER
+        self.box, self.seen_s, self.seen_once = box, now_s, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,10 @@ class Tracker:
         """Return the track of each face that continues one, the best overlaps first."""
         pairs = []
         for track in self._tracks.values():
-            predicted = track.predicted(now_s).grown(track.buffer)
+            buffer = FIRST_BUFFER if track.seen_once else BUFFER
+            predicted = track.predicted(now_s).grown(buffer)
             for index, face in enumerate(faces):
-                overlap = predicted.iou(face.box.grown(track.buffer))
+                overlap = predicted.iou(face.box.grown(buffer))
                 if overlap > 0 and overlap >= self.settings.min_iou:
                     pairs.append((-overlap, track.id, index))
         matches: dict[int, _Track] = {}

@@ -39,10 +39,8 @@ class PacedDetection:
         self._settings = settings
         self.full_scans = 0
         self.quick_scans = 0
-        self._scanned_s = self._full_s = self._seen_s = -math.inf
+        self._scanned_s = self._full_s = self._seen_s = self._small_seen_s = -math.inf
         self._glimpse: NDArray[np.uint8] | None = None
-        self._smallest_px = math.inf
-        """The smallest face of the last full scan, in a frame whose longest side is 1."""
 
     @property
     def name(self) -> str:
@@ -70,10 +68,10 @@ class PacedDetection:
         return now_s - self._scanned_s >= patience_s - SLACK_S
 
     def _scan(self, frame: Frame) -> tuple[Face, ...]:
-        now_s, longest_px = frame.monotonic_s, max(frame.width, frame.height)
+        now_s = frame.monotonic_s
         quick = (
             now_s - self._full_s < self._settings.full_every_s - SLACK_S
-            and self._smallest_px * self._settings.quick_side_px >= QUICK_FACE_PX
+            and now_s - self._small_seen_s >= LINGER_S
         )
         faces = self._detection.detect(frame, quick)
         if quick:
@@ -81,10 +79,11 @@ class PacedDetection:
         else:
             self.full_scans += 1
             self._full_s = now_s
-            self._smallest_px = min((face.box.size_px for face in faces), default=math.inf)
-            self._smallest_px /= longest_px
         if faces:
             self._seen_s = now_s
+            scale = self._settings.quick_side_px / max(frame.width, frame.height)
+            if min(face.box.size_px for face in faces) * scale < QUICK_FACE_PX:
+                self._small_seen_s = now_s
         return faces
 
 

@@ -81,6 +81,18 @@ def test_faces_too_small_for_the_small_picture_are_scanned_for_in_full() -> None
     assert shown.count((640, 360)) == 2
 
 
+def test_a_small_face_that_one_scan_missed_is_still_scanned_for_in_full() -> None:
+    detector = FixedDetector([face_at(100, 100, 40)])
+    settings = DetectorSettings()
+    paced = PacedDetection(FaceDetection(detector, settings), settings)
+    paced.detect(frame_at(0, walking(0)))
+    detector.show([])
+    for number in range(1, 25):
+        paced.detect(frame_at(number / FPS, walking(number)))
+    assert len(detector.shown) > 5
+    assert paced.quick_scans == 0
+
+
 def test_a_face_that_one_scan_missed_is_still_waited_for() -> None:
     detector = FixedDetector([face_at(100, 100, 80)])
     settings = DetectorSettings()

@@ -85,6 +85,16 @@ def test_somebody_who_runs_past_is_one_track_at_the_pace_of_the_scans() -> None:
     assert ids == [[1]] * 6
 
 
+def test_somebody_who_walks_across_and_is_found_in_half_of_the_scans_is_one_track() -> None:
+    walk = [(0.133 * n, [face_at(20 * n, 100, 40)]) for n in range(30)]
+    found = [
+        (at, faces if n in {0, 2, 3, 7, 8, 14, 19} else []) for n, (at, faces) in enumerate(walk)
+    ]
+    ids, ended = follow(found)
+    assert [each for each in ids if each] == [[1]] * 7
+    assert ended == [()] * 29 + [()]
+
+
 def test_frames_that_are_not_scanned_carry_the_tracks_on() -> None:
     frames = [(n / 30, [face_at(4 * n, 100)] if n % 4 == 0 else []) for n in range(60)]
     ids, ended = follow(frames)
