@@ -95,14 +95,16 @@ class DetectorSettings(Section, frozen=True):
     """A polygon in fractions of the frame, (0, 0) its top left corner: only faces whose centre lies
     in it count. Empty: the whole frame."""
     every_s: NotNegative = 0.12
-    """Where something moves, frames are scanned for faces this often; 0: all of them."""
+    """Where something moves, frames are scanned for faces this often, half as often while nobody is
+    in sight; 0: all of them."""
     full_every_s: NotNegative = 0.5
-    """As often one of these scans uses the full `longest_side_px`, which shows faces that are new
-    and far away; faces in sight are scanned for as often even where nothing moves."""
+    """As often one of these scans is of the picture in full size, which shows whoever is far away;
+    people in sight are scanned for as often even where nothing moves."""
     idle_every_s: NotNegative = 5.0
     """As often a scene is scanned in which nothing moves and nobody is."""
     quick_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 320
-    """The other scans see a picture scaled down to this, unless a face in sight is too small."""
+    """The other scans follow the faces in sight in a picture scaled down to this, where none of
+    them is too small for that."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
 
     def __post_init__(self) -> None:
@@ -120,8 +122,9 @@ class ClassifierSettings(Section, frozen=True):
     """Smaller faces are tracked, but not judged: they stay `unknown`."""
     min_sharpness: NotNegative = 0.05
     """Faces more blurred than this are not judged; see `edge.preprocess.sharpness`."""
-    looks_per_frame: Annotated[int, msgspec.Meta(ge=1)] = 3
-    """No more faces are judged in one frame; the others wait for their turn."""
+    looks_per_frame: Annotated[int, msgspec.Meta(ge=1)] = 2
+    """No more faces are judged in one frame; the others wait for their turn. With the default pace
+    of scans, eight doubtful faces are judged twice a second each, which is all that counts."""
     recheck_s: NotNegative = 1.0
     """A person who is known well is judged again this often; 0: in every frame."""
 

@@ -111,9 +111,10 @@ class Tracker:
         pairs = []
         for track in self._tracks.values():
             buffer = FIRST_BUFFER if track.seen_once else BUFFER
-            predicted = track.predicted(now_s).grown(buffer)
+            # Whoever was walking may have stopped.
+            places = (track.predicted(now_s).grown(buffer), track.box.grown(buffer))
             for index, face in enumerate(faces):
-                overlap = predicted.iou(face.box.grown(buffer))
+                overlap = max(place.iou(face.box.grown(buffer)) for place in places)
                 if overlap > 0 and overlap >= self.settings.min_iou:
                     pairs.append((-overlap, track.id, index))
         matches: dict[int, _Track] = {}

@@ -2,7 +2,8 @@
 
 Detection is the dearest step, and most frames show what the one before them showed. The difference
 of two small grey pictures says whether anything moved since the last scan: where nothing moves,
-nothing runs. Where something does, scans follow at a steady pace, most of them in a small picture.
+nothing runs. Where something does, scans keep a steady pace; faces in sight that are large enough
+are followed in a small picture.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ dozens of pixels, and below a face before any wall."""
 MOVED_PIXELS = 2
 QUICK_FACE_PX = 24
 """A face at least as large in the small picture is found there as surely as in the full one."""
+SEARCH_PACE = 2
+"""Nobody in sight is searched for at half the pace, in full size: quick scans only follow."""
 LINGER_S = 2.0
 """Somebody found so lately is still in sight, even if the last scan missed the face."""
 SLACK_S = 0.005
@@ -53,25 +56,24 @@ class PacedDetection:
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""
         now_s = frame.monotonic_s
-        if now_s - self._scanned_s < self._settings.every_s - SLACK_S:
+        in_sight = now_s - self._seen_s < LINGER_S
+        pace_s = self._settings.every_s * (1 if in_sight else SEARCH_PACE)
+        patience_s = self._settings.full_every_s if in_sight else self._settings.idle_every_s
+        waited_s = now_s - self._scanned_s + SLACK_S
+        if waited_s < pace_s:
             return ()
         glimpse = glimpse_of(frame.pixels if frame.lores is None else frame.lores)
-        if not self._is_overdue(now_s) and not has_moved(self._glimpse, glimpse):
+        if waited_s < patience_s and not has_moved(self._glimpse, glimpse):
             return ()
         self._scanned_s, self._glimpse = now_s, glimpse
-        return self._scan(frame)
+        return self._scan(frame, in_sight)
 
-    def _is_overdue(self, now_s: float) -> bool:
-        """Tell whether a scan is due even though nothing may have moved."""
-        in_sight = now_s - self._seen_s < LINGER_S
-        patience_s = self._settings.full_every_s if in_sight else self._settings.idle_every_s
-        return now_s - self._scanned_s >= patience_s - SLACK_S
-
-    def _scan(self, frame: Frame) -> tuple[Face, ...]:
+    def _scan(self, frame: Frame, in_sight: bool) -> tuple[Face, ...]:
         now_s = frame.monotonic_s
         quick = (
-            now_s - self._full_s < self._settings.full_every_s - SLACK_S
+            in_sight
             and now_s - self._small_seen_s >= LINGER_S
+            and now_s - self._full_s + SLACK_S < self._settings.full_every_s
         )
         faces = self._detection.detect(frame, quick)
         if quick:

@@ -95,6 +95,12 @@ def test_somebody_who_walks_across_and_is_found_in_half_of_the_scans_is_one_trac
     assert ended == [()] * 29 + [()]
 
 
+def test_somebody_who_stops_while_the_face_is_missed_is_one_track() -> None:
+    walk = [(0.12 * n, [face_at(30 * n, 100)]) for n in range(6)]
+    ids, _ = follow([*walk, (1.8, [face_at(165, 100)])])
+    assert ids[-1] == [1]
+
+
 def test_frames_that_are_not_scanned_carry_the_tracks_on() -> None:
     frames = [(n / 30, [face_at(4 * n, 100)] if n % 4 == 0 else []) for n in range(60)]
     ids, ended = follow(frames)
