@@ -108,10 +108,19 @@ def _add_train(steps: Any) -> None:
         "train the Keras model",
         "Fine-tune MobileNetV2 on a folder of pictures. Copies and near-copies are found first and "
         "kept in one part of the split. A run that was stopped goes on from its last epoch. Writes "
-        "model.keras, history.json, history.png, report.txt, split.json, leak.json, faces.json and "
-        "skipped.txt.",
+        "model.keras, history.json, history.png, report.txt, split.json, split-boxed.json, "
+        "leak.json, faces.json and skipped.txt.",
     )
     _add_dataset(parser)
+    parser.add_argument(
+        "--boxed",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="boxed pictures to train on too: images/ and Pascal VOC annotations/; may be given "
+        "several times",
+    )
     _add_output(parser)
     _add_detector(parser)
     parser.add_argument(
@@ -168,6 +177,7 @@ def _train(options: argparse.Namespace) -> None:
         TrainOptions(
             dataset=options.dataset,
             output=options.output,
+            boxed=tuple(options.boxed),
             detector=options.detector,
             detector_model=options.detector_model,
             weights=options.weights,

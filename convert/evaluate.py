@@ -145,7 +145,7 @@ def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> 
     pictures = _chosen(dataset, options)
     detector = open_face_detector(options.detector, options.detector_model)
     options.output.mkdir(parents=True, exist_ok=True)
-    write_skipped(dataset, options.output)
+    write_skipped([dataset], options.output)
     faces = locate_faces(dataset, pictures, detector, options.detector_model, options.output, bar)
     truth = labels_of(pictures)
     measured = {

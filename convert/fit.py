@@ -94,20 +94,21 @@ class Trainer:
         recipe: Recipe,
         views: Sequence[Sequence[View]],
         labels: NDArray[np.int64],
-        groups: NDArray[np.int64],
+        shares: NDArray[np.float64],
         validation: tuple[Pixels, NDArray[np.int64]],
         checkpoint: Path,
     ) -> None:
         """`views` holds for each training picture its views; `validation` crops and labels.
 
-        One view is drawn each time, the first four times as often as the rest together.
+        `shares` are the chances of each picture to be drawn. One view is drawn each time, the
+        first four times as often as the rest together.
         """
         self._keras = import_keras()
         self._model = model
         self._recipe = recipe
         self._views = views
         self._labels = labels
-        self._shares = sampling_shares(labels, groups)
+        self._shares = shares
         self._validation = validation
         self._checkpoint = checkpoint
         larger_class = int(np.bincount(labels).max())
@@ -302,12 +303,23 @@ def _draw(views: Sequence[View], rng: np.random.Generator) -> View:
     return views[int(rng.integers(1, len(views)))]
 
 
-def sampling_shares(labels: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+def sampling_shares(
+    labels: NDArray[np.int64], groups: NDArray[np.int64], strata: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return the chance of each picture to be drawn: classes equal, large groups held down.
 
     A group of n near-duplicates teaches more than one picture and less than n: it counts √n times.
+    So does a stratum (a source, a band of face sizes) with n pictures of its rarer class; and its
+    share is the same in both classes, or source and size would tell the class.
     """
-    shares = 1 / np.sqrt(np.bincount(groups)[groups])
+    shares = np.zeros(len(labels))
+    for stratum in np.unique(strata):
+        inside = strata == stratum
+        counts = np.bincount(labels[inside])
+        for label in np.flatnonzero(counts):
+            chosen = inside & (labels == label)
+            held_down = 1 / np.sqrt(np.bincount(groups[chosen])[groups[chosen]])
+            shares[chosen] = held_down / held_down.sum() * np.sqrt(counts[counts > 0].min())
     for label in np.unique(labels):
         shares[labels == label] /= shares[labels == label].sum()
     return np.asarray(shares / shares.sum(), np.float64)

@@ -35,6 +35,10 @@ between lie shots of one session and shop pictures of one model."""
 CANDIDATES = 8
 """Keypoints are compared with this many nearest pictures by each of the other two measures."""
 
+PERSON_LIMIT = 0.60
+"""Cosine of the features of two portraits' heads, in pictures of one size to the pixel: one camera
+and one session. In the street set this joins two men in 182 portraits, with and without masks."""
+
 _THUMBNAIL_PX = 24
 _WORK_PX = 96
 _KEYPOINT_PX = 160
@@ -137,11 +141,14 @@ def agreeing_keypoints(one: Keypoints, other: Keypoints) -> int:
 
 
 def find_groups(
-    pictures: Sequence[Pixels], features: tuple[Matrix, Matrix] | None
+    pictures: Sequence[Pixels],
+    features: tuple[Matrix, Matrix] | None,
+    known: Iterable[tuple[int, int]] = (),
 ) -> NDArray[np.int64]:
     """Return (n,): the number of each picture's group of near-duplicates, counted from 0.
 
     `features` are those of the pictures and of their mirror images; None leaves that measure out.
+    `known` are pairs that belong together anyway.
     """
     thumbnails = thumbnail_correlation(pictures)
     measures = [thumbnails]
@@ -153,6 +160,8 @@ def find_groups(
     groups = Groups(len(pictures))
     for one, other in np.argwhere(np.triu(same, 1)):
         groups.join(int(one), int(other))
+    for one, other in known:
+        groups.join(one, other)
     candidates = _nearest_pairs(measures, CANDIDATES)
     pending = [pair for pair in candidates if groups.of(pair[0]) != groups.of(pair[1])]
     with ThreadPoolExecutor() as pool:
@@ -166,6 +175,17 @@ def find_groups(
         if found >= KEYPOINT_LIMIT:
             groups.join(one, other)
     return groups.numbers()
+
+
+def same_persons(heads: Sequence[tuple[int, int]], alike: Matrix) -> list[tuple[int, int]]:
+    """Return the pairs of portraits that may show one person: too many rather than too few.
+
+    `heads` has the (width, height) of each portrait's picture, `alike` (n, n) their similarity.
+    """
+    sizes = np.array(heads)
+    one_size = (sizes[:, None] == sizes[None, :]).all(-1)
+    pairs = np.argwhere(np.triu(one_size & (alike >= PERSON_LIMIT), 1))
+    return [(int(one), int(other)) for one, other in pairs]
 
 
 def _nearest_pairs(measures: Iterable[Matrix], count: int) -> list[tuple[int, int]]:

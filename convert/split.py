@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from convert.dataset import Picture, labels_of
 from edge.errors import ConfigError, TensorMaskError
+from edge.model import LABELS
 from edge.preprocess import crop_face
 from edge.records import Box, Pixels
 
@@ -66,26 +67,38 @@ class NearestPair:
     likeness: float
 
 
-def make_split(pictures: Sequence[Picture], groups: NDArray[np.int64], seed: int) -> Split:
+def make_split(
+    pictures: Sequence[Picture],
+    groups: NDArray[np.int64],
+    seed: int,
+    shown: NDArray[np.int64] | None = None,
+    placed: Mapping[int, Part] | None = None,
+) -> Split:
     """Place whole groups, in seeded random order, where their classes are missing most.
 
-    Each class gets its `SHARES` as nearly as the groups allow. A group of more than a tenth of the
-    validation part goes into training: a part full of one person measures that person.
+    Each class gets its `SHARES` as nearly as the groups allow. `shown` (n, kinds) says how many
+    faces of each kind a picture shows; without it, one of its class. A group of more pictures than
+    a tenth of the validation part goes into training: a part full of one person measures that
+    person. `placed` are groups that have their part already.
     """
-    labels = labels_of(pictures)
-    classes = int(labels.max()) + 1
-    counts = np.zeros((int(groups.max()) + 1, classes), np.int64)
-    np.add.at(counts, (groups, labels), 1)
+    if shown is None:
+        shown = np.eye(len(LABELS), dtype=np.int64)[labels_of(pictures)]
+    shown = shown[:, shown.any(0)]
+    counts = np.zeros((int(groups.max()) + 1, shown.shape[1]), np.int64)
+    np.add.at(counts, groups, shown)
+    sizes = np.bincount(groups)
     parts = list(SHARES)
     target = np.array([SHARES[part] for part in parts])[:, None] * counts.sum(0)
     missing = target.copy()
-    largest = max(1.0, target[parts.index(Part.VALIDATION)].sum() / 10)
+    largest = max(1.0, SHARES[Part.VALIDATION] * len(pictures) / 10)
     chosen = np.zeros(len(counts), np.int64)
     order = np.random.default_rng(seed).permutation(len(counts))
     # Large groups first (a stable sort keeps the random order among equals): the small ones then
     # fill what is left exactly.
     for group in order[np.argsort(-counts[order].sum(1), kind="stable")]:
-        if counts[group].sum() > largest:
+        if placed and int(group) in placed:
+            place = parts.index(placed[int(group)])
+        elif sizes[group] > largest:
             place = parts.index(Part.TRAINING)
         else:
             place = int(((missing / target) @ counts[group]).argmax())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,26 +12,34 @@ from typing import TypeVar
 import cv2
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.augment import View, compact, whole_picture
-from convert.dataset import Dataset, labels_of, read_dataset
+from convert.dataset import labels_of, read_dataset
+from convert.faces import Boxes
 from convert.files import write_atomically
-from convert.fit import Epoch, Recipe, Trainer, validation_set
-from convert.metrics import accuracy, classification_report
+from convert.fit import Epoch, Recipe, Trainer, sampling_shares, validation_set
+from convert.metrics import accuracy, balanced_accuracy, classification_report
 from convert.network import build_network, import_keras, predict, save_model
 from convert.plots import plot_history
 from convert.prepare import (
+    BOXED_SPLIT_FILE,
     FACES_FILE,
     SPLIT_FILE,
     Bar,
-    camera_views,
+    StreetPicture,
+    band_of,
     locate_faces,
     open_face_detector,
+    read_street,
     split_dataset,
     write_skipped,
 )
-from convert.split import Part, Split
+from convert.split import Assignment, Part, Split
+from convert.temperature import fit_temperature, fold_temperature
+from convert.voc import read_boxed
 from edge.errors import ConfigError
+from edge.model import BARE, LABELS
 from edge.records import Box, Pixels
 
 KERAS_FILE = "model.keras"
@@ -49,6 +57,7 @@ class TrainOptions:
 
     dataset: Path
     output: Path
+    boxed: tuple[Path, ...] = ()
     detector: str = "auto"
     detector_model: str = ""
     weights: str = "imagenet"
@@ -69,6 +78,8 @@ class History(msgspec.Struct, frozen=True):
     epochs: list[Epoch]
     finished_at: str
     """UTC, ISO 8601: what the bundle made of this run gives as its own time."""
+    temperature: float = 1.0
+    """By which the last layer's weights were divided after training."""
 
 
 def read_history(path: Path) -> History:
@@ -92,13 +103,15 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     model = build_network(options.side_px, options.width, options.weights)
     options.output.mkdir(parents=True, exist_ok=True)
     if options.fresh:
-        for name in (CHECKPOINT_FILE, SPLIT_FILE, FACES_FILE):
+        for name in (CHECKPOINT_FILE, SPLIT_FILE, BOXED_SPLIT_FILE, FACES_FILE):
             (options.output / name).unlink(missing_ok=True)
 
     dataset = read_dataset(options.dataset, lambda names: bar(names, "pictures"))
-    write_skipped(dataset, options.output)
+    boxed = [read_boxed(folder, lambda paths: bar(paths, "boxed set")) for folder in options.boxed]
+    write_skipped([dataset, *boxed], options.output)
     say(f"{len(dataset.pictures)} pictures; {len(dataset.skipped)} files skipped, see skipped.txt")
     pixels = [dataset.read(picture) for picture in bar(dataset.pictures, "decoding")]
+    street = [item for each in boxed for item in read_street(each, bar)]
     detector = open_face_detector(options.detector, options.detector_model)
     faces = locate_faces(
         dataset, dataset.pictures, detector, options.detector_model, options.output, bar
@@ -107,22 +120,96 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     say(f"faces located by {faces.detector} in {located} of {len(dataset.pictures)} pictures")
     # The features that find near-duplicates are ImageNet's at width 1.0 only.
     imagenet = options.weights if options.width == 1.0 else "none"
-    split = split_dataset(dataset, pixels, faces.boxes, options.output, imagenet, options.seed)
+    split, street_split = split_dataset(
+        dataset, pixels, faces.boxes, options.output, imagenet, options.seed, street
+    )
+    pictures = {part: _folder_examples(split, pixels, faces.boxes, part) for part in Part}
+    streets = {part: _street_examples(street_split, street, part) for part in Part}
     for part in Part:
-        say(f"{part.value}: {len(split.part(part))} pictures")
+        bare = int((streets[part].labels == BARE).sum())
+        of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if boxed else ""
+        say(f"{part.value}: {len(pictures[part].labels)} pictures{of_boxed}")
 
-    trainer, recipe = _trainer(options, model, dataset, pixels, faces.boxes, split)
+    recipe = _recipe(options, [*split.assignments, *street_split.assignments], faces.boxes, street)
+    shown = pictures[Part.TRAINING].beside(streets[Part.TRAINING])
+    validation = _validation(pictures[Part.VALIDATION], streets[Part.VALIDATION], options.side_px)
+    trainer = Trainer(
+        model,
+        recipe,
+        shown.views,
+        shown.labels,
+        sampling_shares(shown.labels, shown.groups, shown.strata),
+        validation,
+        options.output / CHECKPOINT_FILE,
+    )
     history, best_epoch = trainer.run(bar, lambda epoch: say(_line(epoch)))
+    temperature = fit_temperature(validation[1], predict(model, validation[0]))
+    fold_temperature(model, temperature)
+    say(f"epoch {best_epoch + 1} is kept; temperature {temperature:.3f}")
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     save_model(model, options.output / KERAS_FILE)
-    _write(options.output / HISTORY_FILE, History(best_epoch, history, finished_at))
+    _write(options.output / HISTORY_FILE, History(best_epoch, history, finished_at, temperature))
     _write(options.output / RECIPE_FILE, recipe)
     plot_history(history, best_epoch, options.output / PLOT_FILE)
-    views = camera_views(dataset.pictures, pixels, faces.boxes)
-    report = _report(model, options.side_px, split, views)
+    report = "\n".join(
+        _report(model, options.side_px, f"{part.value} part, {kind}", examples[part])
+        for part in (Part.VALIDATION, Part.TEST)
+        for kind, examples in (("pictures", pictures), ("boxed faces", streets))
+        if len(examples[part].labels)
+    )
     write_atomically(options.output / REPORT_FILE, report.encode())
     (options.output / CHECKPOINT_FILE).unlink(missing_ok=True)
     say(report)
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What a part of a split shows: a row for each picture of a folder or boxed face."""
+
+    views: list[tuple[View, ...]]
+    """The first is the one that the camera would judge."""
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    strata: NDArray[np.int64]
+    """What is balanced beside the classes: 0 for a folder's pictures, then the boxed faces' bands
+    of sizes."""
+
+    def beside(self, other: Examples) -> Examples:
+        return Examples(
+            self.views + other.views,
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.groups, other.groups]),
+            np.concatenate([self.strata, other.strata]),
+        )
+
+
+def _folder_examples(split: Split, pixels: list[Pixels], boxes: Boxes, part: Part) -> Examples:
+    places = [place for place, item in enumerate(split.assignments) if item.part is part]
+    chosen = [split.assignments[place] for place in places]
+    return Examples(
+        [
+            training_views(pixels[place], boxes[item.picture.sha256])
+            for place, item in zip(places, chosen, strict=True)
+        ],
+        labels_of([item.picture for item in chosen]),
+        np.array([item.group for item in chosen], np.int64),
+        np.zeros(len(chosen), np.int64),
+    )
+
+
+def _street_examples(split: Split, street: Sequence[StreetPicture], part: Part) -> Examples:
+    faces = [
+        (item.group, view, label)
+        for item, picture in zip(split.assignments, street, strict=True)
+        if item.part is part
+        for view, label in picture.faces
+    ]
+    return Examples(
+        [(view,) for _, view, _ in faces],
+        np.array([label for *_, label in faces], np.int64),
+        np.array([group for group, *_ in faces], np.int64),
+        np.array([1 + band_of(view.box.size_px) for _, view, _ in faces], np.int64),
+    )
 
 
 def training_views(pixels: Pixels, boxes: tuple[Box, ...]) -> tuple[View, ...]:
@@ -131,22 +218,29 @@ def training_views(pixels: Pixels, boxes: tuple[Box, ...]) -> tuple[View, ...]:
     return (*faces, compact(whole_picture(pixels), margin=1.5))
 
 
-def _trainer(
+def _validation(
+    pictures: Examples, streets: Examples, side_px: int
+) -> tuple[Pixels, NDArray[np.int64]]:
+    """Return the crops that choose the epoch; the rarer class of the boxed faces is repeated."""
+    crops, labels = validation_set([views[0] for views in pictures.views], pictures.labels, side_px)
+    counts = np.bincount(streets.labels, minlength=len(LABELS))
+    for (view, *_), label in zip(streets.views, streets.labels, strict=True):
+        times = round(counts.max() / counts[label])
+        crops = np.concatenate([crops, np.repeat(view.crop(side_px)[np.newaxis], times, 0)])
+        labels = np.append(labels, np.repeat(label, times))
+    return crops, labels
+
+
+def _recipe(
     options: TrainOptions,
-    model: object,
-    dataset: Dataset,
-    pixels: list[Pixels],
-    boxes: dict[str, tuple[Box, ...]],
-    split: Split,
-) -> tuple[Trainer, Recipe]:
-    places = {part: _places(split, part) for part in Part}
-    labels = labels_of(dataset.pictures)
-    groups = np.array([item.group for item in split.assignments], np.int64)
-    training, validation = places[Part.TRAINING], places[Part.VALIDATION]
-    views = camera_views(dataset.pictures, pixels, boxes)
-    lines = [f"{item.picture.sha256} {item.part.value}\n" for item in split.assignments]
+    assignments: Sequence[Assignment],
+    boxes: Boxes,
+    street: Sequence[StreetPicture],
+) -> Recipe:
+    lines = [f"{item.picture.sha256} {item.part.value}\n" for item in assignments]
     lines += [f"{sha256} {found}\n" for sha256, found in sorted(boxes.items())]
-    recipe = Recipe(
+    lines += [f"{item.boxed}\n" for item in street]
+    return Recipe(
         side_px=options.side_px,
         width=options.width,
         weights=Path(options.weights).name,
@@ -157,38 +251,15 @@ def _trainer(
         patience=options.patience,
         data=hashlib.sha256("".join(lines).encode()).hexdigest(),
     )
-    trainer = Trainer(
-        model,
-        recipe,
-        [
-            training_views(pixels[place], boxes[dataset.pictures[place].sha256])
-            for place in training
-        ],
-        labels[training],
-        groups[training],
-        validation_set([views[place] for place in validation], labels[validation], options.side_px),
-        options.output / CHECKPOINT_FILE,
+
+
+def _report(model: object, side_px: int, name: str, examples: Examples) -> str:
+    truth = examples.labels
+    answers = predict(model, np.stack([views[0].crop(side_px) for views in examples.views]))
+    return (
+        f"{name}: {len(truth)}, Keras model, accuracy {accuracy(truth, answers):.4f}, balanced "
+        f"{balanced_accuracy(truth, answers):.4f}\n\n{classification_report(truth, answers)}\n"
     )
-    return trainer, recipe
-
-
-def _places(split: Split, part: Part) -> list[int]:
-    return [place for place, item in enumerate(split.assignments) if item.part is part]
-
-
-def _report(model: object, side_px: int, split: Split, views: list[View]) -> str:
-    lines = []
-    for part in (Part.VALIDATION, Part.TEST):
-        places = _places(split, part)
-        if not places:
-            continue
-        truth = labels_of([split.assignments[place].picture for place in places])
-        answers = predict(model, np.stack([views[place].crop(side_px) for place in places]))
-        lines.append(
-            f"{part.value} part, {len(places)} pictures, Keras model, accuracy "
-            f"{accuracy(truth, answers):.4f}\n\n{classification_report(truth, answers)}\n"
-        )
-    return "\n".join(lines)
 
 
 def _line(epoch: Epoch) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from convert.voc import INCORRECT
 from edge.model import LABELS
 from edge.records import Box, Pixels
 
@@ -49,4 +51,48 @@ def write_dataset(folder: Path, each: int) -> Path:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for seed in range(each):
             (folder / name / f"{seed}.png").write_bytes(encode(draw_face(label, seed)))
+    return folder
+
+
+def draw_street(faces: Sequence[tuple[str, int, int, int]], seed: int) -> Pixels:
+    """Return 320 x 240 pixels with drawn heads: name, left, top and side of each one's box."""
+    rng = np.random.default_rng(seed)
+    blotches = rng.integers(0, 255, (6, 8, 3), np.uint8)
+    pixels = cv2.resize(blotches, (320, 240), interpolation=cv2.INTER_CUBIC)
+    for number, (name, left, top, side) in enumerate(faces):
+        label = LABELS.index(name) if name in LABELS else 0
+        head = draw_face(label, seed * 100 + number, max(24, side))
+        pixels[top : top + side, left : left + side] = cv2.resize(head, (side, side))
+    return np.asarray(pixels, np.uint8)
+
+
+def annotate(faces: Sequence[tuple[str, int, int, int]], size: tuple[int, int] = (320, 240)) -> str:
+    """Return the Pascal VOC document of `draw_street`'s picture."""
+    objects = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>{left}</xmin><ymin>{top}</ymin>"
+        f"<xmax>{left + side}</xmax><ymax>{top + side}</ymax></bndbox></object>"
+        for name, left, top, side in faces
+    )
+    width, height = size
+    return (
+        f"<annotation><size><width>{width}</width><height>{height}</height></size>"
+        f"{objects}</annotation>"
+    )
+
+
+def write_boxed(folder: Path, count: int) -> Path:
+    """Write `count` streets, each with a masked, a bare and a wrongly masked face and two more."""
+    for name in ("images", "annotations"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for seed in range(count):
+        side = 14 + 12 * (seed % 4)
+        faces = [
+            (LABELS[0], 10, 20, side),
+            (LABELS[1], 100, 40, side),
+            (INCORRECT, 190, 30, 36),
+            (LABELS[seed % 2], 20, 120, 80),
+            (LABELS[0], 200, 150, 8),
+        ]
+        (folder / "images" / f"{seed}.png").write_bytes(encode(draw_street(faces, seed)))
+        (folder / "annotations" / f"{seed}.xml").write_text(annotate(faces))
     return folder

@@ -13,7 +13,7 @@ from convert.evaluate import Evaluation, ViewKind, read_evaluation
 from convert.split import Part, read_split
 from edge.model import load_bundle
 from edge.runtime import Int8Network
-from tests.convert.pictures import write_dataset
+from tests.convert.pictures import write_boxed, write_dataset
 
 EACH = 24
 
@@ -32,7 +32,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = ("--dataset", dataset, "--output", model)
     small = ("--weights", "none", "--width", "0.35", "--input-side", "32", "--batch", "16")
     short = ("--frozen-epochs", "0", "--epochs", "2")
-    assert convert("train", *here, "--detector", "none", *small, *short) == 0
+    street = ("--boxed", write_boxed(folder / "street", 16))
+    assert convert("train", *here, *street, "--detector", "none", *small, *short) == 0
     assert convert("quantize", *here, "--pictures", "20") == 0
     models = ("--keras", model / "model.keras", "--tflite", model / "model.tflite")
     parts = ("--split", model / "split.json", "--detector", "none", "--part")
@@ -84,6 +85,7 @@ def test_every_step_leaves_its_files(built: Path) -> None:
         "recipe.json",
         "report.txt",
         "skipped.txt",
+        "split-boxed.json",
         "split.json",
     }
     skipped = (built / "model" / "skipped.txt").read_text()

@@ -41,7 +41,7 @@ def trainer(
     truth: NDArray[np.int64] = LABELS,
 ) -> Trainer:
     shown = validation_set([views[0] for views in VIEWS[:6]], truth[:6], SIDE_PX)
-    return Trainer(network(), recipe, VIEWS, LABELS, np.arange(16), shown, checkpoint)
+    return Trainer(network(), recipe, VIEWS, LABELS, np.full(16, 1 / 16), shown, checkpoint)
 
 
 def all_of(items: Any, name: str) -> Any:
@@ -104,11 +104,21 @@ def test_training_stops_when_nothing_gets_better_and_keeps_the_best(
 def test_classes_are_drawn_alike_and_crowds_held_down() -> None:
     labels = np.array([0] * 9 + [1] * 3)
     groups = np.array([0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8])
-    shares = sampling_shares(labels, groups)
+    shares = sampling_shares(labels, groups, np.zeros(12, np.int64))
     assert shares[labels == 0].sum() == pytest.approx(0.5)
     assert shares[labels == 1].sum() == pytest.approx(0.5)
     # Four near-duplicates count as often as two pictures of their own.
     assert shares[:4].sum() == pytest.approx(2 * shares[4])
+
+
+def test_a_stratum_tells_nothing_of_the_class() -> None:
+    labels = np.array([0] * 90 + [1] * 9 + [0] * 4 + [1] * 16)
+    strata = np.array([0] * 99 + [1] * 20)
+    shares = sampling_shares(labels, np.arange(119), strata)
+    # The rarer classes have 9 and 4 pictures: strata 3 to 2, within each class.
+    for label in (0, 1):
+        assert shares[(labels == label) & (strata == 0)].sum() == pytest.approx(0.3)
+        assert shares[(labels == label) & (strata == 1)].sum() == pytest.approx(0.2)
 
 
 def test_validation_looks_from_near_and_from_afar() -> None:

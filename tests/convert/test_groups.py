@@ -10,6 +10,7 @@ from convert.groups import (
     feature_similarity,
     find_groups,
     find_keypoints,
+    same_persons,
     thumbnail_correlation,
 )
 from edge.records import Pixels
@@ -59,6 +60,17 @@ def test_a_blank_picture_is_like_nothing() -> None:
     assert np.abs(thumbnail_correlation([blank, blank, draw_face(0, 1)])).max() < 1.001
     assert thumbnail_correlation([blank, blank])[0, 1] == pytest.approx(0)
     assert agreeing_keypoints(find_keypoints(blank), find_keypoints(draw_face(0, 1))) == 0
+
+
+def test_portraits_of_one_size_that_look_alike_are_one_person() -> None:
+    alike = np.full((3, 3), 0.9, np.float32)
+    assert same_persons([(300, 400), (300, 400), (640, 480)], alike) == [(0, 1)]
+    assert same_persons([(300, 400), (300, 400)], np.full((2, 2), 0.3, np.float32)) == []
+
+
+def test_known_pairs_share_a_group() -> None:
+    strangers = [draw_face(0, seed, 160) for seed in range(4)]
+    assert find_groups(strangers, None, [(1, 3)]).tolist() == [0, 1, 2, 1]
 
 
 def test_a_single_picture_is_a_group() -> None:

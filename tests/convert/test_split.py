@@ -66,6 +66,21 @@ def test_a_crowd_of_one_person_is_for_training_only() -> None:
     assert {item.part for item in split.assignments if item.group == 0} == {Part.TRAINING}
 
 
+def test_kinds_of_faces_are_shared_out_and_not_only_classes() -> None:
+    # Every tenth picture is a crowd of ten rare faces.
+    shown = np.array([[0, 10, 1] if i % 10 == 0 else [1, 0, 1] for i in range(400)])
+    split = make_split(pictures_of([0] * 400), np.arange(400), 5, shown)
+    for part, share in SHARES.items():
+        inside = np.array([item.part is part for item in split.assignments])
+        assert np.abs(shown[inside].sum(0) - share * shown.sum(0)).max() <= 10
+
+
+def test_a_group_that_has_its_part_keeps_it() -> None:
+    placed = dict.fromkeys(range(10), Part.TEST)
+    split = make_split(pictures_of([0, 1] * 20), np.arange(40), 1, placed=placed)
+    assert {item.part for item in split.assignments[:10]} == {Part.TEST}
+
+
 def two_parts(one: int, other: int, mirrored: bool) -> tuple[Split, np.ndarray]:
     first, second = draw_face(0, one), draw_face(0, other)
     if mirrored:
