@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ OUTPUT = Path("build/model")
 KERAS_FILE = "model.keras"
 TFLITE_FILE = "model.tflite"
 SPLIT_FILE = "split.json"
+BOXED_SPLIT_FILE = "split-boxed.json"
 HISTORY_FILE = "history.json"
 
 
@@ -85,13 +86,14 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_detector(parser: argparse.ArgumentParser) -> None:
+def _add_detector(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     parser.add_argument(
         "--detector",
         choices=("auto", "yunet", "res10", "none"),
-        default="auto",
+        action="append" if several else "store",
+        default=None if several else "auto",
         help="what locates the faces; auto (the default): yunet where it is to be had, else res10, "
-        "else none",
+        "else none" + ("; may be given several times" if several else ""),
     )
     parser.add_argument(
         "--detector-model",
@@ -247,11 +249,20 @@ def _add_evaluate(steps: Any) -> None:
         "Score models on a folder of pictures: accuracy, balanced accuracy, precision, recall and "
         "F1 per class, the agreement of Keras and int8, and how small a face may be. The int8 file "
         "runs in the edge's own runtime. Each picture is judged twice: by its largest face, as the "
-        "camera does it, and whole. Writes evaluation-PART.json and .txt and confusion-PART.png.",
+        "camera does it, and whole. Writes evaluation-PART.json and .txt, confusion-PART.png, "
+        "reliability-PART.png and mistakes-PART.png. Boxed pictures are judged given their boxes, "
+        "by size of face, and with --bundle end to end with each --detector. Writes "
+        "boxed-PART.json and .txt, and plots and mistakes as PNG files beside it.",
     )
-    _add_dataset(parser)
+    pictures = parser.add_mutually_exclusive_group(required=True)
+    pictures.add_argument(
+        "--dataset", type=Path, metavar="DIR", help="one folder per class: with_mask, without_mask"
+    )
+    pictures.add_argument(
+        "--boxed", type=Path, metavar="DIR", help="images/ and Pascal VOC annotations/"
+    )
     _add_output(parser)
-    _add_detector(parser)
+    _add_detector(parser, several=True)
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle's folder")
     parser.add_argument("--keras", type=Path, metavar="FILE", help="a Keras model")
     parser.add_argument(
@@ -274,18 +285,21 @@ def _add_evaluate(steps: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from convert.boxed import evaluate_boxed
     from convert.evaluate import EvaluateOptions, evaluate
 
-    evaluate(
+    run = evaluate if options.boxed is None else evaluate_boxed
+    run(
         EvaluateOptions(
-            dataset=options.dataset,
             output=options.output,
+            dataset=options.dataset,
+            boxed=options.boxed,
             bundle=options.bundle,
             keras=options.keras,
             tflite=options.tflite,
             split=options.split,
             part=options.part,
-            detector=options.detector,
+            detectors=tuple(options.detector or ("auto",)),
             detector_model=options.detector_model,
             json=options.json,
         ),
@@ -300,8 +314,8 @@ def _add_bundle(steps: Any) -> None:
         "bundle",
         "put together the folder that the daemon loads",
         "Write model.tflite and the model.json that describes it, and load them back as the daemon "
-        "does. The verdicts' thresholds come from the first evaluation, which should be the "
-        "validation part's. The same files make the same bundle.",
+        "does. The verdicts' thresholds come from the first evaluation of boxed pictures, else of "
+        "others, which should be the validation part's. The same files make the same bundle.",
     )
     _add_output(parser)
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/bundle")
@@ -313,6 +327,13 @@ def _add_bundle(steps: Any) -> None:
         action="append",
         metavar="FILE",
         help="may be given several times; default: the validation part's and the test part's",
+    )
+    parser.add_argument(
+        "--boxed-evaluation",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="of boxed pictures, likewise; default: those parts', where they are",
     )
     parser.add_argument("--name", default="tensormask", help="of the model (%(default)s)")
     parser.add_argument(
@@ -343,6 +364,11 @@ def _bundle(options: argparse.Namespace) -> None:
                 options.evaluation
                 or (output / f"evaluation-{part}.json" for part in ("validation", "test"))
             ),
+            boxed_evaluations=tuple(
+                options.boxed_evaluation
+                or _present(output / f"boxed-{part}.json" for part in ("validation", "test"))
+            ),
+            boxed_split=next(_present([output / BOXED_SPLIT_FILE]), None),
             name=options.name,
             version=options.model_version,
             licence=options.licence,
@@ -350,6 +376,10 @@ def _bundle(options: argparse.Namespace) -> None:
         ),
         say,
     )
+
+
+def _present(paths: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in paths if path.exists())
 
 
 def bar(items: Iterable[Any], name: str) -> Iterable[Any]:

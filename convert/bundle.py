@@ -12,11 +12,13 @@ from pathlib import Path
 import msgspec
 
 from convert.augment import MARGIN
+from convert.boxed import BoxedEvaluation, read_boxed_evaluation
 from convert.dataset import digest_of
 from convert.evaluate import Evaluation, Score, ViewKind, read_evaluation
 from convert.files import write_atomically
 from convert.fit import Recipe
 from convert.graph import multiply_adds, read_operators
+from convert.metrics import thinned
 from convert.quantize import refuse
 from convert.split import Part, read_split
 from convert.train import RECIPE_FILE, History, read_history, read_recipe
@@ -26,6 +28,7 @@ from edge.model import (
     LABELS,
     MODEL_FILE,
     Bundle,
+    CurvePoint,
     Measurement,
     ModelCard,
     Quantization,
@@ -47,7 +50,9 @@ class BundleOptions:
     split: Path
     history: Path
     evaluations: tuple[Path, ...]
-    """The validation part's first: the thresholds are taken from it."""
+    """The validation part's first: the thresholds are taken from it, or from the first boxed."""
+    boxed_evaluations: tuple[Path, ...] = ()
+    boxed_split: Path | None = None
     name: str = "tensormask"
     version: str = "1"
     licence: str = "MIT"
@@ -63,11 +68,11 @@ def bundle(options: BundleOptions, say: Callable[[str], None]) -> Bundle:
             f"{options.tflite}: {error.strerror}; `python -m convert quantize` writes it"
         ) from error
     refuse(model)
-    evaluations = [read_evaluation(path) for path in options.evaluations]
     card = make_card(
         options,
         model,
-        evaluations,
+        [read_evaluation(path) for path in options.evaluations],
+        [read_boxed_evaluation(path) for path in options.boxed_evaluations],
         read_history(options.history),
         read_recipe(options.output / RECIPE_FILE),
     )
@@ -85,18 +90,24 @@ def make_card(
     options: BundleOptions,
     model: bytes,
     evaluations: Sequence[Evaluation],
+    boxed: Sequence[BoxedEvaluation],
     history: History,
     recipe: Recipe,
 ) -> ModelCard:
     """Describe `model`. Raises ConfigError when the evaluations do not allow it."""
-    thresholds = evaluations[0].thresholds if evaluations else None
-    if thresholds is None:
+    judged: list[Evaluation | BoxedEvaluation] = [*boxed, *evaluations]
+    chosen_on = next(iter(judged), None)
+    thresholds = None if chosen_on is None else chosen_on.thresholds
+    if chosen_on is None or thresholds is None:
         raise ConfigError(
             "thresholds need an evaluation of faces of both classes; evaluate the validation part"
         )
     network = Int8Network(model)
     training = read_split(options.split).part(Part.TRAINING)
-    name = options.data_name or evaluations[0].data
+    if options.boxed_split is not None:
+        training += read_split(options.boxed_split).part(Part.TRAINING)
+    names = [each.data for each in evaluations[:1]] + [each.data for each in boxed[:1]]
+    name = options.data_name or " and ".join(names)
     (input_scale, input_zero), (output_scale, output_zero) = (
         network.input_quantization,
         network.output_quantization,
@@ -111,12 +122,17 @@ def make_card(
         output=Quantization(scale=float(output_scale), zero_point=int(output_zero)),
         thresholds=Thresholds(bare=thresholds.bare, masked=thresholds.masked),
         multiply_adds=multiply_adds(read_operators(model)),
+        threshold_curve=[
+            CurvePoint(threshold=p.threshold, precision=p.precision, recall=p.recall)
+            for p in thinned(chosen_on.curve)
+        ],
         metrics=[
             _measurement(evaluation, score)
             for evaluation in evaluations
             for score in evaluation.scores
             if score.model == "int8"
-        ],
+        ]
+        + [_boxed_measurement(each) for each in boxed],
         model_sha256=digest(model),
         training_data=TrainingData(name=name, pictures=len(training), digest=digest_of(training)),
         licence=options.licence,
@@ -124,9 +140,20 @@ def make_card(
             f"MobileNetV2 {recipe.width} from {recipe.weights}, fine-tuned on {name} by "
             f"`python -m convert train`, seed {recipe.seed}, epoch {history.best_epoch + 1} of "
             f"{len(history.epochs)}; int8 by `python -m convert quantize`. Thresholds: "
-            f"{thresholds.reason} of the {evaluations[0].part} part."
+            f"{thresholds.reason} of the {chosen_on.part} part of {chosen_on.data}."
         ),
         created_at=history.finished_at,
+    )
+
+
+def _boxed_measurement(evaluation: BoxedEvaluation) -> Measurement:
+    return Measurement(
+        data=f"{evaluation.data}, {evaluation.part} part, labelled faces of 12 px and more",
+        pictures=evaluation.faces,
+        runtime=evaluation.runtime,
+        accuracy=evaluation.accuracy,
+        agreement_with_keras=evaluation.agreement_with_keras,
+        per_class={label: evaluation.per_class[label] for label in LABELS},
     )
 
 

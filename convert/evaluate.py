@@ -19,23 +19,30 @@ from convert.augment import MARGIN, View, camera_view, whole_picture
 from convert.dataset import Dataset, Picture, digest_of, labels_of, read_dataset
 from convert.faces import Boxes
 from convert.files import write_atomically
+from convert.gallery import write_gallery
 from convert.metrics import (
     Answers,
+    CurvePoint,
+    ReliabilityBin,
     ThresholdChoice,
     accuracy,
     agreement,
     balanced_accuracy,
+    calibration_error,
     choose_thresholds,
     classification_report,
     confusion,
+    decisions,
     per_class,
+    precision_recall,
+    reliability,
 )
 from convert.network import load_model, predict
-from convert.plots import plot_confusion
+from convert.plots import plot_confusion, plot_reliability
 from convert.prepare import Bar, locate_faces, open_face_detector, write_skipped
 from convert.split import Part, read_split
 from edge.errors import ConfigError, ModelError
-from edge.model import LABELS, load_bundle
+from edge.model import BARE, LABELS, load_bundle
 from edge.records import Pixels
 from edge.runtime import Int8Network, runtime_version
 
@@ -120,30 +127,40 @@ class Evaluation(msgspec.Struct, frozen=True):
     agreements: list[Agreement]
     sizes: list[SizeScore]
     thresholds: ThresholdChoice | None
+    calibration_error: float
+    """Of the same answers as the first figures."""
+    reliability: list[ReliabilityBin]
+    curve: list[CurvePoint]
+    """Precision and recall of `without_mask`."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluateOptions:
     """The options of the command, as the command line describes them."""
 
-    dataset: Path
     output: Path
+    dataset: Path | None = None
+    boxed: Path | None = None
+    """One of the two."""
     bundle: Path | None = None
     keras: Path | None = None
     tflite: Path | None = None
     split: Path | None = None
     part: str = "all"
-    detector: str = "auto"
+    detectors: tuple[str, ...] = ("auto",)
+    """A folder's faces are located by the first; boxed pictures go through each."""
     detector_model: str = ""
     json: Path | None = None
 
 
 def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> Evaluation:
     """Run the step: measure, print the reports, write JSON and the confusion matrices."""
-    classifiers, margin = _open_classifiers(options)
+    if options.dataset is None:
+        raise ConfigError("give --dataset DIR")
+    classifiers, margin = open_classifiers(options)
     dataset = read_dataset(options.dataset, lambda names: bar(names, "pictures"))
-    pictures = _chosen(dataset, options)
-    detector = open_face_detector(options.detector, options.detector_model)
+    pictures = chosen_of(dataset.pictures, options)
+    detector = open_face_detector(options.detectors[0], options.detector_model)
     options.output.mkdir(parents=True, exist_ok=True)
     write_skipped([dataset], options.output)
     faces = locate_faces(dataset, pictures, detector, options.detector_model, options.output, bar)
@@ -163,6 +180,10 @@ def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> 
         ],
         options.output / f"confusion-{name}.png",
     )
+    last = list(measured)[-1]
+    plot_reliability([(last, evaluation.reliability)], options.output / f"reliability-{name}.png")
+    answers = measured[last].views[ViewKind.CAMERA]
+    _gallery(dataset, pictures, faces.boxes, margin, answers, options.output, name)
     report = _report(evaluation, truth, measured)
     write_atomically(options.output / f"evaluation-{name}.txt", report.encode())
     say(report)
@@ -188,7 +209,7 @@ class Looks:
     """By face size: the places of the pictures whose located face is at least as large, answers."""
 
 
-def _open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float]:
+def open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float]:
     """Return the models, Keras first, and the crop margin."""
     classifiers: list[Classifier] = []
     margin = MARGIN
@@ -215,19 +236,20 @@ def _open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float
     return classifiers, margin
 
 
-def _chosen(dataset: Dataset, options: EvaluateOptions) -> tuple[Picture, ...]:
+def chosen_of(pictures: Sequence[Picture], options: EvaluateOptions) -> tuple[Picture, ...]:
+    """Return the pictures of the part that the options name. Raises ConfigError."""
     if options.part == "all":
-        return dataset.pictures
+        return tuple(pictures)
     if options.split is None:
         raise ConfigError(f"--part {options.part} needs --split FILE")
     wanted = {picture.sha256 for picture in read_split(options.split).part(Part(options.part))}
-    pictures = tuple(picture for picture in dataset.pictures if picture.sha256 in wanted)
-    if len(pictures) != len(wanted):
+    chosen = tuple(picture for picture in pictures if picture.sha256 in wanted)
+    if len(chosen) != len(wanted):
         raise ConfigError(
-            f"{options.dataset}: has {len(pictures)} of the {len(wanted)} pictures of the "
-            f"{options.part} part in {options.split}; give the data set that was split"
+            f"{options.dataset or options.boxed}: has {len(chosen)} of the {len(wanted)} pictures "
+            f"of the {options.part} part in {options.split}; give the data set that was split"
         )
-    return pictures
+    return chosen
 
 
 def _measure(
@@ -310,8 +332,9 @@ def _evaluation(
     ]
     last = list(measured)[-1]
     headline = next(s for s in scores if s.model == last and s.view is ViewKind.CAMERA)
+    bins = reliability(truth, measured[last].views[ViewKind.CAMERA])
     return Evaluation(
-        data=options.dataset.resolve().name,
+        data="" if options.dataset is None else options.dataset.resolve().name,
         part=options.part,
         pictures=len(pictures),
         skipped=len(dataset.skipped),
@@ -326,7 +349,37 @@ def _evaluation(
         agreements=agreements,
         sizes=sizes,
         thresholds=_thresholds(truth, measured[last]),
+        calibration_error=calibration_error(bins),
+        reliability=bins,
+        curve=precision_recall(
+            truth == BARE, measured[last].views[ViewKind.CAMERA][:, BARE].astype(np.float64)
+        ),
     )
+
+
+def _gallery(
+    dataset: Dataset,
+    pictures: Sequence[Picture],
+    boxes: Boxes,
+    margin: float,
+    answers: Answers,
+    output: Path,
+    part: str,
+) -> None:
+    """Show the pictures that are called wrongly, the surest mistakes first."""
+    wrong = [
+        (float(answers[place, picture.label]), picture)
+        for place, picture in enumerate(pictures)
+        if decisions(answers[place : place + 1])[0] != picture.label
+    ]
+    tiles = [
+        (
+            camera_view(dataset.read(picture), boxes[picture.sha256], margin).crop(96),
+            f"{'bare' if picture.label == BARE else 'mask'} {likely:.2f}",
+        )
+        for likely, picture in sorted(wrong, key=lambda item: item[0])
+    ]
+    write_gallery(tiles, output / f"mistakes-{part}.png")
 
 
 def _score(model: str, kind: ViewKind, truth: NDArray[np.int64], answers: Answers) -> Score:
@@ -350,14 +403,15 @@ def _thresholds(truth: NDArray[np.int64], looks: Looks) -> ThresholdChoice | Non
     if len(np.unique(labels)) < len(LABELS):
         return None
     answers = np.concatenate([looks.views[ViewKind.CAMERA], far_answers])
-    return choose_thresholds(labels, answers, WRONG_SHARE)
+    return choose_thresholds(labels, answers, WRONG_SHARE, WRONG_SHARE)
 
 
 def _report(evaluation: Evaluation, truth: NDArray[np.int64], measured: dict[str, Looks]) -> str:
     lines = [
         f"{evaluation.data}, {evaluation.part}: {evaluation.pictures} pictures "
         f"({evaluation.skipped} files skipped), faces located by {evaluation.detector} in "
-        f"{evaluation.faces_located}; {evaluation.runtime}",
+        f"{evaluation.faces_located}; {evaluation.runtime}; calibration error "
+        f"{evaluation.calibration_error:.4f}",
         "",
     ]
     for score in evaluation.scores:

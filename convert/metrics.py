@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import MissingPackageError
 from edge.model import BARE, LABELS
+from edge.records import Box
 
 Truth = NDArray[np.int64]
 Answers = NDArray[np.float32]
@@ -66,12 +69,14 @@ class ThresholdChoice:
     reason: str
 
 
-def choose_thresholds(truth: Truth, answers: Answers, wrong_share: float) -> ThresholdChoice:
+def choose_thresholds(
+    truth: Truth, answers: Answers, accused: float, excused: float
+) -> ThresholdChoice:
     """Return the narrowest undecided band around 0.5 outside which errors are rare.
 
-    `bare` is the lowest limit at which at most `wrong_share` of the masked faces are called bare,
-    `masked` the highest at which at most that share of the bare faces is called masked; neither
-    crosses 0.5, where the classifier itself decides.
+    `bare` is the lowest limit at which at most the share `accused` of the masked faces is called
+    bare, `masked` the highest at which at most the share `excused` of the bare faces is called
+    masked; neither crosses 0.5, where the classifier itself decides.
     """
     bare_probability = answers[:, BARE].astype(np.float64)
     masked_faces = np.sort(bare_probability[truth != BARE])
@@ -79,17 +84,17 @@ def choose_thresholds(truth: Truth, answers: Answers, wrong_share: float) -> Thr
     if not len(masked_faces) or not len(bare_faces):
         raise ValueError("thresholds need faces of both classes")
     # The allowed number of faces lies beyond the limit, the next one just inside it.
-    allowed = int(wrong_share * len(masked_faces))
+    allowed = int(accused * len(masked_faces))
     bare = max(0.5, float(masked_faces[-1 - allowed]) + 1 / 256)
-    allowed = int(wrong_share * len(bare_faces))
+    allowed = int(excused * len(bare_faces))
     masked = min(0.5, float(bare_faces[allowed]) - 1 / 256)
     bare, masked = min(bare, 1.0), max(masked, 0.0)
     return ThresholdChoice(
         bare=round(bare, 4),
         masked=round(masked, 4),
         reason=(
-            f"the narrowest band around 0.5 outside which at most {wrong_share:.1%} of the masked "
-            f"faces read as bare and of the bare ones as masked; {len(truth)} faces"
+            f"the narrowest band around 0.5 outside which at most {accused:.1%} of the masked "
+            f"faces read as bare and {excused:.1%} of the bare ones as masked; {len(truth)} faces"
         ),
     )
 
@@ -125,3 +130,125 @@ def _sklearn_report(truth: Truth, answers: Answers, *, as_dict: bool) -> Any:
         output_dict=as_dict,
         zero_division=0,
     )
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """A figure and where it would lie in 95 of 100 samples of as many pictures."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f}-{self.high:.3f})"
+
+
+def bootstrap(
+    counts: NDArray[np.int64],
+    figure: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    seed: int,
+    rounds: int = 2000,
+) -> Interval | None:
+    """Return `figure` with its 95 % percentile interval (Efron, 1979); None where it has no value.
+
+    `counts` (pictures, k) are what each picture adds; whole pictures are drawn with replacement, as
+    the faces of one picture are alike. `figure` maps sums (n, k) to (n,), NaN where undefined.
+    """
+    value = float(figure(counts.sum(0, keepdims=True).astype(np.float64))[0])
+    if np.isnan(value):
+        return None
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), rounds)
+    drawn = figure((times @ counts).astype(np.float64))
+    low, high = np.nanpercentile(drawn, (2.5, 97.5))
+    return Interval(round(value, 6), round(float(low), 6), round(float(high), 6))
+
+
+def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return part / whole, NaN where there is no whole."""
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+
+
+class CurvePoint(msgspec.Struct, frozen=True):
+    """Precision and recall of `without_mask` when faces at or above the threshold are called so."""
+
+    threshold: float
+    precision: float
+    recall: float
+
+
+def thinned(curve: Sequence[CurvePoint], step: float = 0.05) -> list[CurvePoint]:
+    """Return the curve at whole steps of the threshold: each point is of the next one above."""
+    limits = np.arange(step, 1.0, step)
+    above = [[point for point in curve if point.threshold >= limit] for limit in limits]
+    return [
+        CurvePoint(round(float(limit), 4), points[0].precision, points[0].recall)
+        for limit, points in zip(limits, above, strict=True)
+        if points
+    ]
+
+
+def precision_recall(
+    is_bare: NDArray[np.bool_], probability: NDArray[np.float64], missed: int = 0
+) -> list[CurvePoint]:
+    """Return the curve over all thresholds that tell faces apart, rising.
+
+    `missed` are bare faces without a probability, for which no threshold is low enough.
+    """
+    everyone = int(is_bare.sum()) + missed
+    if not everyone:
+        return []
+    order = np.argsort(-probability, kind="stable")
+    hits, called = np.cumsum(is_bare[order]), np.arange(1, len(order) + 1)
+    # Faces of one probability are called together: the last of them has the counts.
+    values = probability[order]
+    last = np.append(values[1:] != values[:-1], True)[: len(values)]
+    return [
+        CurvePoint(round(float(p), 6), round(float(h / n), 6), round(float(h / everyone), 6))
+        for p, h, n in zip(values[last][::-1], hits[last][::-1], called[last][::-1], strict=True)
+    ]
+
+
+class ReliabilityBin(msgspec.Struct, frozen=True):
+    """The faces whose probability of `without_mask` lies in one bin."""
+
+    faces: int
+    probability: float
+    """Their mean."""
+    bare: float
+    """The share of them that is bare: equal to it where a probability means what it says."""
+
+
+def reliability(truth: Truth, answers: Answers, bins: int = 15) -> list[ReliabilityBin]:
+    """Return the bins of equal width over 0 to 1 that are not empty (Niculescu-Mizil, 2005)."""
+    probability = answers[:, BARE].astype(np.float64)
+    place = np.minimum((probability * bins).astype(np.int64), bins - 1)
+    return [
+        ReliabilityBin(
+            int((place == number).sum()),
+            float(probability[place == number].mean()),
+            float((truth[place == number] == BARE).mean()),
+        )
+        for number in np.unique(place)
+    ]
+
+
+def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Return the expected calibration error: the mean gap of the bins, weighted by their faces."""
+    faces = sum(each.faces for each in bins)
+    return sum(each.faces * abs(each.probability - each.bare) for each in bins) / faces
+
+
+def match_boxes(found: Sequence[Box], true: Sequence[Box], min_iou: float) -> list[int | None]:
+    """Return for each found box the number of the true one that it stands for, the best IoU first.
+
+    No true box is taken twice; None below `min_iou`.
+    """
+    pairs = sorted(
+        (-one.iou(other), i, j) for i, one in enumerate(found) for j, other in enumerate(true)
+    )
+    matches: list[int | None] = [None] * len(found)
+    for overlap, i, j in pairs:
+        if -overlap >= min_iou and matches[i] is None and j not in matches:
+            matches[i] = j
+    return matches

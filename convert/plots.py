@@ -14,6 +14,7 @@ from edge.model import LABELS
 
 if TYPE_CHECKING:
     from convert.fit import Epoch
+    from convert.metrics import CurvePoint, ReliabilityBin
 
 
 def _figure(width: float, height: float, columns: int) -> tuple[Any, Any]:
@@ -62,4 +63,32 @@ def plot_confusion(counts: Sequence[tuple[str, NDArray[np.int64]]], path: Path) 
                 va="center",
                 color="white" if shares[row, column] > 0.5 else "black",
             )
+    figure.savefig(path, dpi=100, metadata={"Software": None})
+
+
+def plot_curves(curves: Sequence[tuple[str, Sequence[CurvePoint]]], path: Path) -> None:
+    """Draw precision against recall of `without_mask` for each titled curve."""
+    figure, (plot,) = _figure(6, 5, 1)
+    for title, points in curves:
+        recall, precision = [p.recall for p in points], [p.precision for p in points]
+        plot.plot(recall, precision, label=title)
+    plot.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
+    plot.grid(alpha=0.3)
+    plot.legend(loc="lower left")
+    figure.savefig(path, dpi=100, metadata={"Software": None})
+
+
+def plot_reliability(models: Sequence[tuple[str, Sequence[ReliabilityBin]]], path: Path) -> None:
+    """Draw how many faces are bare against how likely each titled model says they are."""
+    figure, (plot, count) = _figure(9, 4, 2)
+    plot.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    for title, bins in models:
+        likely = [each.probability for each in bins]
+        plot.plot(likely, [each.bare for each in bins], marker="o", label=title)
+        count.plot(likely, [each.faces for each in bins], marker="o", label=title)
+    plot.set(xlabel="probability of without_mask", ylabel="share that is bare")
+    count.set(xlabel="probability of without_mask", ylabel="faces", yscale="log")
+    for axes in (plot, count):
+        axes.grid(alpha=0.3)
+    plot.legend()
     figure.savefig(path, dpi=100, metadata={"Software": None})

@@ -103,10 +103,12 @@ def open_face_detector(name: str, model: str, confidence: float = 0.6) -> FaceDe
     return open_detector(name, model, confidence)
 
 
-def write_skipped(sets: Sequence[Dataset | BoxedSet], folder: Path) -> None:
-    """Write `skipped.txt`: a line for each file that is not used, with its reason."""
+def write_skipped(
+    sets: Sequence[Dataset | BoxedSet], folder: Path, name: str = SKIPPED_FILE
+) -> None:
+    """Write a line for each file that is not used, with its reason."""
     lines = "".join(f"{item.path}: {item.reason}\n" for each in sets for item in each.skipped)
-    write_atomically(folder / SKIPPED_FILE, lines.encode())
+    write_atomically(folder / name, lines.encode())
 
 
 def locate_faces(

@@ -49,6 +49,14 @@ class Thresholds(_Part, frozen=True):
     """At or below: masked. Between the two the face is not decided."""
 
 
+class CurvePoint(_Part, frozen=True):
+    """Precision and recall of `without_mask` when faces at or above a threshold are called so."""
+
+    threshold: Share
+    precision: Share
+    recall: Share
+
+
 class Measurement(_Part, frozen=True):
     """Metrics, and what they were measured on."""
 
@@ -83,6 +91,8 @@ class ModelCard(_Part, frozen=True, kw_only=True):
     input: Quantization
     output: Quantization
     thresholds: Thresholds
+    threshold_curve: list[CurvePoint] = []
+    """What the thresholds were chosen by, on single looks."""
     multiply_adds: Annotated[int, msgspec.Meta(ge=0)]
     """For one face."""
     metrics: list[Measurement]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from convert.__main__ import main
+from convert.boxed import read_boxed_evaluation
 from convert.evaluate import Evaluation, ViewKind, read_evaluation
 from convert.split import Part, read_split
 from edge.model import load_bundle
@@ -16,6 +17,8 @@ from edge.runtime import Int8Network
 from tests.convert.pictures import write_boxed, write_dataset
 
 EACH = 24
+PARTS = ("validation", "test")
+BOXED_ENDINGS = (".json", ".txt", "-curves.png", "-reliability.png")
 
 
 def convert(*arguments: str | Path) -> int:
@@ -37,8 +40,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert convert("quantize", *here, "--pictures", "20") == 0
     models = ("--keras", model / "model.keras", "--tflite", model / "model.tflite")
     parts = ("--split", model / "split.json", "--detector", "none", "--part")
-    for part in ("validation", "test"):
+    boxed = ("--boxed", folder / "street", "--output", model)
+    boxed_parts = ("--split", model / "split-boxed.json", "--part")
+    for part in PARTS:
         assert convert("evaluate", *here, *models, *parts, part) == 0
+        assert convert("evaluate", *boxed, *models, *boxed_parts, part) == 0
     assert convert("bundle", "--output", model, "--data-name", "drawn faces") == 0
     return folder
 
@@ -46,7 +52,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_daemon_loads_the_bundle(built: Path) -> None:
     bundle = load_bundle(built / "model" / "bundle")
     card = bundle.card
-    training = read_split(built / "model" / "split.json").part(Part.TRAINING)
+    training = [
+        *read_split(built / "model" / "split.json").part(Part.TRAINING),
+        *read_split(built / "model" / "split-boxed.json").part(Part.TRAINING),
+    ]
     assert card.input_side_px == Int8Network(bundle.model).side_px == 32
     assert card.training_data.name == "drawn faces"
     assert card.training_data.pictures == len(training)
@@ -55,7 +64,10 @@ def test_the_daemon_loads_the_bundle(built: Path) -> None:
         "set, validation part, whole pictures",
         "set, test part, whole pictures",
         "set, test part, whole pictures",
+        "street, validation part, labelled faces of 12 px and more",
+        "street, test part, labelled faces of 12 px and more",
     ]
+    assert card.threshold_curve[0].recall >= card.threshold_curve[-1].recall
     assert card.thresholds.masked <= 0.5 <= card.thresholds.bare
 
 
@@ -68,7 +80,9 @@ def test_the_same_files_make_the_same_bundle(built: Path, tmp_path: Path) -> Non
 
 def test_every_step_leaves_its_files(built: Path) -> None:
     names = {path.name for path in (built / "model").iterdir()}
-    assert names == {
+    # Where a model makes no mistake, there is nothing to show.
+    assert {name for name in names if "mistakes" not in name} == {
+        *(f"boxed-{part}{ending}" for part in PARTS for ending in BOXED_ENDINGS),
         "bundle",
         "confusion-test.png",
         "confusion-validation.png",
@@ -83,7 +97,10 @@ def test_every_step_leaves_its_files(built: Path) -> None:
         "model.keras",
         "model.tflite",
         "recipe.json",
+        "reliability-test.png",
+        "reliability-validation.png",
         "report.txt",
+        "skipped-boxed.txt",
         "skipped.txt",
         "split-boxed.json",
         "split.json",
@@ -119,6 +136,19 @@ def test_a_bundle_is_scored_on_anybodys_pictures(built: Path, tmp_path: Path) ->
     assert evaluation.agreement_with_keras is None
 
 
+def test_a_bundle_is_scored_on_boxed_pictures_end_to_end(
+    built: Path, tmp_path: Path, yunet_weights: Path
+) -> None:
+    command = ("evaluate", "--bundle", built / "model" / "bundle", "--boxed", built / "street")
+    where = ("--output", tmp_path, "--json", tmp_path / "figures.json")
+    assert convert(*command, *where, "--detector", "yunet", "--detector-model", yunet_weights) == 0
+    evaluation = read_boxed_evaluation(tmp_path / "figures.json")
+    assert (evaluation.pictures, evaluation.part) == (16, "all")
+    assert {score.detector for score in evaluation.end_to_end} == {"yunet"}
+    everyone = next(s for s in evaluation.end_to_end if str(s.band) == ">= 12 px")
+    assert (everyone.masked_faces, everyone.bare_faces) == (24, 24)
+
+
 def test_a_part_of_other_pictures_is_refused(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +167,7 @@ def test_a_part_of_other_pictures_is_refused(
         (("train", "--dataset", ".", "--input-side", "7"), "takes 32 to 224 pixels"),
         (("quantize", "--dataset", ".", "--keras", "absent"), "absent: no such file"),
         (("evaluate", "--dataset", "."), "nothing to evaluate"),
+        (("evaluate", "--boxed", "."), "nothing to evaluate"),
         (("evaluate", "--dataset", ".", "--tflite", "absent"), "absent: No such file"),
         (("evaluate", "--dataset", ".", "--bundle", "absent"), "absent/model.json"),
         (("bundle", "--tflite", "absent"), "absent: No such file"),

@@ -33,7 +33,7 @@ def scored(tmp_path: Path) -> Evaluation:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "faces.json").write_bytes(msgspec.json.encode(FaceFile("none", records)))
     options = EvaluateOptions(
-        dataset=folder, output=tmp_path / "out", bundle=DEFAULT_BUNDLE, detector="none"
+        dataset=folder, output=tmp_path / "out", bundle=DEFAULT_BUNDLE, detectors=("none",)
     )
     return evaluate(options, all_of, lambda line: None)
 
@@ -64,7 +64,7 @@ def test_a_part_needs_a_split(tmp_path: Path) -> None:
         output=tmp_path,
         bundle=DEFAULT_BUNDLE,
         part="test",
-        detector="none",
+        detectors=("none",),
     )
     with pytest.raises(ConfigError, match="needs --split"):
         evaluate(options, all_of, lambda line: None)

@@ -94,3 +94,10 @@ def test_missing_broken_and_huge_files_are_named(tmp_path: Path) -> None:
         file.truncate(MAX_MODEL_BYTES + 1)
     with pytest.raises(ModelError, match="larger than"):
         load_bundle(tmp_path)
+
+
+def test_the_curve_behind_the_thresholds_may_be_left_out(tmp_path: Path) -> None:
+    assert load_bundle(written(tmp_path, described())).card.threshold_curve == []
+    point = {"threshold": 0.8, "precision": 0.97, "recall": 0.93}
+    bundle = load_bundle(written(tmp_path, described(threshold_curve=[point])))
+    assert bundle.card.threshold_curve[0].precision == 0.97
