@@ -263,6 +263,12 @@ def _add_evaluate(steps: Any) -> None:
     )
     _add_output(parser)
     _add_detector(parser, several=True)
+    parser.add_argument(
+        "--confidence",
+        type=float,
+        metavar="SHARE",
+        help="of the faces that the detectors pass on, with --boxed; default: as the daemon's",
+    )
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle's folder")
     parser.add_argument("--keras", type=Path, metavar="FILE", help="a Keras model")
     parser.add_argument(
@@ -300,6 +306,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             split=options.split,
             part=options.part,
             detectors=tuple(options.detector or ("auto",)),
+            confidence=options.confidence,
             detector_model=options.detector_model,
             json=options.json,
         ),

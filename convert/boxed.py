@@ -96,19 +96,17 @@ class Band(msgspec.Struct, frozen=True):
         return (sizes_px >= self.above_px) & (sizes_px < below)
 
 
-BANDS = tuple(
-    Band(above, below)
-    for above, below in (
-        (12, 16),
-        (16, 24),
-        (24, 32),
-        (32, 64),
-        (64, None),
-        (16, 32),
-        (12, None),
-        (16, None),
-        (32, None),
-    )
+FROM_12, FROM_16, FROM_32 = Band(12, None), Band(16, None), Band(32, None)
+BANDS = (
+    Band(12, 16),
+    Band(16, 24),
+    Band(24, 32),
+    Band(32, 64),
+    Band(64, None),
+    Band(16, 32),
+    FROM_12,
+    FROM_16,
+    FROM_32,
 )
 
 
@@ -163,6 +161,8 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     threshold: float
     """Above which a face is a violation, end to end."""
     min_iou: float
+    confidence: float
+    """From which on a detector's find is a face, end to end."""
     accuracy: float
     """Of the last model, on labelled faces from 12 px on."""
     faces: int
@@ -206,12 +206,19 @@ def evaluate_boxed(
     answers = {each.name: _answers(each, views) for each in classifiers}
     last = classifiers[-1].name
     threshold = 0.5 if options.bundle is None else load_bundle(options.bundle).card.thresholds.bare
+    # The daemon's steps with its default settings, except that no face is too small: whether a face
+    # is in a band is decided by the labelled box.
+    settings = DetectorSettings(min_face_px=8)
+    if options.confidence is not None:
+        settings = msgspec.structs.replace(settings, confidence=options.confidence)
     end_to_end = [
         score
         for detector in (options.detectors if options.bundle is not None else ())
-        for score in _end_to_end(options, detector, boxed, pictures, truth, threshold, bar)
+        for score in _end_to_end(
+            options, detector, settings, boxed, pictures, truth, threshold, bar
+        )
     ]
-    judged = (truth.kind < Kind.INCORRECT) & BANDS[6].holds(truth.size_px)
+    judged = (truth.kind < Kind.INCORRECT) & FROM_12.holds(truth.size_px)
     labels, final = truth.kind[judged], answers[last][judged]
     bins = reliability(labels, final)
     right = {name: decisions(each[judged]) for name, each in answers.items()}
@@ -223,6 +230,7 @@ def evaluate_boxed(
         runtime=runtime_version() if last == "int8" else "keras",
         threshold=threshold,
         min_iou=MIN_IOU,
+        confidence=settings.confidence,
         accuracy=float((right[last] == labels).mean()),
         faces=len(labels),
         per_class=per_class(labels, final),
@@ -250,7 +258,7 @@ def evaluate_boxed(
     curves += [
         (f"{each.detector}, {each.band}", each.curve)
         for each in end_to_end
-        if each.band in (BANDS[7], BANDS[8])
+        if each.band in (FROM_16, FROM_32)
     ]
     plot_curves(curves, options.output / f"{name}-curves.png")
     _gallery(truth, views, answers[last], options.output / f"{name}-mistakes.png")
@@ -338,6 +346,7 @@ def _true_box_score(
 def _end_to_end(
     options: EvaluateOptions,
     name: str,
+    settings: DetectorSettings,
     boxed: BoxedSet,
     pictures: Sequence[BoxedPicture],
     truth: Faces,
@@ -348,12 +357,9 @@ def _end_to_end(
     # The file given belongs to the detector whose kind of file it is.
     model = options.detector_model
     fits = model.endswith(".caffemodel") == (name == "res10")
-    settings = DetectorSettings(min_face_px=8)
     back_end = open_face_detector(name, model if fits else "", settings.confidence)
     if back_end is None:
         return []
-    # The daemon's steps with its default settings, except that no face is too small: whether a face
-    # is in a band is decided by the labelled box.
     detection = FaceDetection(back_end, settings)
     judge = MaskClassifier(load_bundle(options.bundle), ClassifierSettings(min_face_px=8))
     rows: list[tuple[int, float, int, float]] = []
@@ -430,7 +436,7 @@ def _gallery(truth: Faces, views: Sequence[View], answers: Answers, path: Path) 
         (float(answers[place, kind]), place)
         for place, kind in enumerate(truth.kind.tolist())
         if kind < Kind.INCORRECT
-        and truth.size_px[place] >= BANDS[0].above_px
+        and truth.size_px[place] >= FROM_12.above_px
         and decisions(answers[place : place + 1])[0] != kind
     ]
     tiles = [
@@ -465,8 +471,8 @@ def describe(evaluation: BoxedEvaluation) -> str:
     if evaluation.end_to_end:
         lines += [
             "",
-            f"end to end, violations at {evaluation.threshold:g} and above, boxes matched from IoU "
-            f"{evaluation.min_iou} on",
+            f"end to end, violations at {evaluation.threshold:g} and above, detector's confidence "
+            f"from {evaluation.confidence:g}, boxes matched from IoU {evaluation.min_iou} on",
             f"{'detector':8} {'faces':>11}  {'masked found':14} {'bare found':14} {'precision':22} "
             f"{'recall':22} {'on bare, masked, nothing':26} worn wrongly, called bare",
         ]

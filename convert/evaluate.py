@@ -150,6 +150,8 @@ class EvaluateOptions:
     detectors: tuple[str, ...] = ("auto",)
     """A folder's faces are located by the first; boxed pictures go through each."""
     detector_model: str = ""
+    confidence: float | None = None
+    """Of the faces that the detector passes on, end to end; None: the daemon's own."""
     json: Path | None = None
 
 
