@@ -126,6 +126,9 @@ class ViolationPolicy:
             if sighting.reading.bare_probability is not None:
                 self._take_in(person, sighting, sighting.reading.bare_probability)
                 violations += self._judge(person, sighting)
+            elif person.bare_from is not None:
+                # Not looked at this time, but in sight: as bare as at the last look.
+                person.bare_until = sighting
         return Decision(tuple(violations), tuple(visits))
 
     def _take_in(self, person: _Person, sighting: Sighting, probability: float) -> None:

@@ -93,6 +93,12 @@ def test_doubtful_looks_are_unknown_never_a_violation() -> None:
     assert verdict(decisions) is Verdict.UNKNOWN
 
 
+def test_a_bare_person_in_sight_who_is_not_looked_at_is_still_bare() -> None:
+    _, ended = violations(judge([0.99] * 20 + [None] * 11))
+    assert ended.duration_s == pytest.approx(3.0)
+    assert states(judge([0.99] * 3 + [None] * 30)) == []
+
+
 def test_a_gesture_before_the_face_does_not_end_a_violation() -> None:
     decisions = judge([0.99] * 30 + [0.05] * 10 + [0.99] * 30)
     assert states(decisions) == ONCE
