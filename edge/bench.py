@@ -21,13 +21,13 @@ from pathlib import Path
 import msgspec
 
 from edge.config import DetectorSettings, Settings
-from edge.errors import TensorMaskError
+from edge.errors import ConfigError, TensorMaskError
 from edge.identity import EventIds
 from edge.messages import Latency
 from edge.model import Bundle
 from edge.pipeline import Pipeline, open_pipeline
 from edge.records import Frame
-from edge.scene import Size, clip_frames, cut_out_faces, scene_frames
+from edge.scene import MAX_PEOPLE, Size, clip_frames, cut_out_faces, scene_frames
 from edge.service import Stopwatch
 
 WARM_UP_FRAMES = 60
@@ -173,7 +173,12 @@ def runs(
     sizes: Sequence[Size],
     faces: Sequence[int],
 ) -> Iterator[Run]:
-    """Return every combination, each ready to be measured; without `faces`, the clip as it is."""
+    """Return every combination, each ready to be measured; without `faces`, the clip as it is.
+
+    Raises ConfigError for more people than fit into a scene, PictureError for a clip without any.
+    """
+    if max(faces, default=0) > MAX_PEOPLE:
+        raise ConfigError(f"--faces: a scene has room for {MAX_PEOPLE} people")
     replace = msgspec.structs.replace
     cutouts = cut_out_faces(settings, detectors[0]) if any(faces) else []
     for detector, count in itertools.product(detectors, threads):

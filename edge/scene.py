@@ -68,7 +68,7 @@ def cut_out_faces(settings: Settings, detector: DetectorSettings) -> list[Pixels
 def scene_frames(cutouts: Sequence[Pixels], people: int, size: Size) -> Iterator[Frame]:
     """Return frames of a wall that stands still, and so many people before it who sway.
 
-    The people are up to ten, in two rows of five, and each is at another moment of the clip.
+    The people, at most MAX_PEOPLE, are in two rows of five, each at another moment of the clip.
     """
     width, height = size
     wall = _wall(width, height)

@@ -95,6 +95,11 @@ def test_a_bench_can_scan_every_frame_of_scenes(
     assert "peak memory" in service
 
 
+def test_a_scene_has_room_for_ten(carphone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(carphone), "--faces", "11"]) == 78
+    assert "room for 10 people" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", [["--sizes", "640"], ["--faces", "many"]])
 def test_lists_that_are_none_are_refused(option: list[str], carphone: Path) -> None:
     with pytest.raises(SystemExit) as ended:
