@@ -49,14 +49,19 @@ format: dev ## bring the sources into form
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
 
-train: dev ## from DATASET=folder to a model bundle; WEIGHTS=imagenet, or a file; DETECTOR_MODEL=file
+train: dev ## from DATASET=folder (and BOXED=folder) to a bundle; WEIGHTS=imagenet or file, DETECTOR_MODEL=file
 	@test -n '$(DATASET)' || { echo 'which pictures? make train DATASET=folder' >&2; exit 2; }
-	$(CONVERT) train --dataset '$(DATASET)' --weights '$(WEIGHTS)' --output $(MODEL) $(DETECTOR)
+	$(CONVERT) train --dataset '$(DATASET)' $(if $(BOXED),--boxed '$(BOXED)') \
+	  --weights '$(WEIGHTS)' --output $(MODEL) $(DETECTOR)
 	$(CONVERT) quantize --dataset '$(DATASET)' --output $(MODEL)
 	for part in validation test; do \
 	  $(CONVERT) evaluate --dataset '$(DATASET)' --output $(MODEL) --part $$part \
-	    --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite --split $(MODEL)/split.json $(DETECTOR) \
-	    || exit; \
+	    --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite \
+	    --split $(MODEL)/split.json $(DETECTOR) || exit; \
+	  test -z '$(BOXED)' || \
+	    $(CONVERT) evaluate --boxed '$(BOXED)' --output $(MODEL) --part $$part \
+	      --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite \
+	      --split $(MODEL)/split-boxed.json || exit; \
 	done
 	$(CONVERT) bundle --output $(MODEL)
 
