@@ -7,10 +7,9 @@ import re
 import socket
 
 import cv2
-import numpy as np
 
+from edge.capture.arriving import ArrivingFrames
 from edge.capture.ffmpeg import open_ffmpeg
-from edge.capture.rotate import rotated
 from edge.clock import Clock
 from edge.config import CameraSettings
 from edge.errors import CameraError, ConfigError, PictureError
@@ -35,9 +34,6 @@ class NetworkStream:
         scheme, host, port = _endpoint(address)
         self.name = f"{scheme}://{host}:{port}"
         self._timeout_s = settings.open_timeout_s
-        self._rotation_deg = settings.rotation_deg
-        self._clock = clock
-        self._number = 0
         timeout_ms = round(self._timeout_s * 1000)
         timeouts = {
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: timeout_ms,
@@ -49,7 +45,7 @@ class NetworkStream:
             raise CameraError(f"{self.name}: {error}; ask the camera for smaller ones") from error
         if capture is None:
             raise CameraError(f"{self.name}: {_diagnosis(host, port, self._timeout_s)}")
-        self._capture = capture
+        self._frames = ArrivingFrames(capture, settings.rotation_deg, clock)
         width, height = (
             capture.get(cv2.CAP_PROP_FRAME_WIDTH),
             capture.get(cv2.CAP_PROP_FRAME_HEIGHT),
@@ -57,18 +53,15 @@ class NetworkStream:
         _log.info("%s: %.0f x %.0f pixels", self.name, width, height)
 
     def read(self) -> Frame:
-        arrived, pixels = self._capture.read()
-        if not arrived:
+        frame = self._frames.read()
+        if frame is None:
             raise CameraError(
                 f"{self.name}: the stream ended, or gave no frame for {self._timeout_s:g} s"
             )
-        upright = rotated(np.asarray(pixels, np.uint8), self._rotation_deg)
-        number = self._number
-        self._number += 1
-        return Frame(number, upright, self._clock.utc(), self._clock.monotonic_s())
+        return frame
 
     def close(self) -> None:
-        self._capture.release()
+        self._frames.close()
 
 
 def _endpoint(address: str) -> tuple[str, str, int]:

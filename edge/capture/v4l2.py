@@ -10,9 +10,8 @@ import struct
 from pathlib import Path
 
 import cv2
-import numpy as np
 
-from edge.capture.rotate import rotated
+from edge.capture.arriving import ArrivingFrames
 from edge.clock import Clock
 from edge.config import CameraSettings
 from edge.errors import CameraError
@@ -47,35 +46,30 @@ class V4l2Camera:
 
     def __init__(self, path: Path, settings: CameraSettings, clock: Clock) -> None:
         self.name = f"{path} ({_camera_at(path)})"
-        self._rotation_deg = settings.rotation_deg
-        self._clock = clock
-        self._number = 0
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
-        if not self._capture.isOpened():
+        capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
+        if not capture.isOpened():
             raise CameraError(f"{self.name}: {_REMEDIES[errno.EBUSY]}")
+        self._frames = ArrivingFrames(capture, settings.rotation_deg, clock)
         # The format first: it decides which sizes there are, and the size which rates.
-        self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
-        self._capture.set(cv2.CAP_PROP_FPS, settings.fps)
-        width = self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)
-        height = self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
+        capture.set(cv2.CAP_PROP_FPS, settings.fps)
+        width = capture.get(cv2.CAP_PROP_FRAME_WIDTH)
+        height = capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        fps = capture.get(cv2.CAP_PROP_FPS)
         _log.info("%s: %.0f x %.0f pixels, %g frames per second", self.name, width, height, fps)
 
     def read(self) -> Frame:
-        arrived, pixels = self._capture.read()
-        if not arrived:
+        frame = self._frames.read()
+        if frame is None:
             raise CameraError(
                 f"{self.name}: gives no frame; unplugged, or another program uses it (`fuser -v`)"
             )
-        upright = rotated(np.asarray(pixels, np.uint8), self._rotation_deg)
-        number = self._number
-        self._number += 1
-        return Frame(number, upright, self._clock.utc(), self._clock.monotonic_s())
+        return frame
 
     def close(self) -> None:
-        self._capture.release()
+        self._frames.close()
 
 
 def _camera_at(path: Path) -> str:
