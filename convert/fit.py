@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.augment import View, augment
+from convert.augment import WHOLE_PICTURE, View, augment
 from convert.files import write_atomically
 from convert.metrics import accuracy, cross_entropy
 from convert.network import BACKBONE, import_keras, predict
@@ -298,7 +298,7 @@ class Trainer:
 
 
 def _draw(views: Sequence[View], rng: np.random.Generator) -> View:
-    if len(views) == 1 or rng.random() < 0.8:
+    if len(views) == 1 or rng.random() < 1 - WHOLE_PICTURE:
         return views[0]
     return views[int(rng.integers(1, len(views)))]
 

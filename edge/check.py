@@ -11,7 +11,7 @@ from edge.classify import MaskClassifier
 from edge.config import Settings, load_settings
 from edge.detect import open_detector
 from edge.errors import CameraError, TensorMaskError
-from edge.model import DEFAULT_BUNDLE, load_bundle
+from edge.model import load_bundle
 from edge.publish import probe_broker
 from edge.runtime import runtime_version
 
@@ -19,7 +19,7 @@ BROKER_TIMEOUT_S = 5.0
 
 
 def check_model(settings: Settings) -> str:
-    bundle = load_bundle(Path(settings.classifier.bundle or DEFAULT_BUNDLE))
+    bundle = load_bundle(settings.classifier.bundle)
     MaskClassifier(bundle, settings.classifier)
     return f"{bundle.card.name} {bundle.card.version}, {runtime_version()}"
 

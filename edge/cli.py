@@ -22,7 +22,7 @@ from edge.config import (
     load_settings,
 )
 from edge.errors import TensorMaskError
-from edge.model import DEFAULT_BUNDLE, Bundle, load_bundle
+from edge.model import load_bundle
 
 # A command line speaks on standard output.
 # ruff: noqa: T201
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("name", choices=sorted(weights.ALL))
     fetch.set_defaults(command=_models_fetch)
     show = actions.add_parser("show", help="a bundle's description")
-    show.add_argument("bundle", nargs="?", default=str(DEFAULT_BUNDLE), metavar="FOLDER")
+    show.add_argument("bundle", nargs="?", default="", metavar="FOLDER")
     show.set_defaults(command=_models_show)
 
     bench = command(
@@ -180,7 +180,7 @@ def _replay(options: argparse.Namespace) -> int:
     from edge.replay import replay, summary_line, violation_line
 
     settings = _judging(options, options.source, options.fps)
-    bundle = _bundle(settings)
+    bundle = load_bundle(settings.classifier.bundle)
     summary = replay(
         settings,
         bundle,
@@ -216,7 +216,7 @@ def _models_fetch(options: argparse.Namespace) -> int:
 
 
 def _models_show(options: argparse.Namespace) -> int:
-    card = load_bundle(Path(options.bundle)).card
+    card = load_bundle(options.bundle).card
     print(msgspec.json.format(msgspec.json.encode(card)).decode())
     return 0
 
@@ -234,7 +234,7 @@ def _bench(options: argparse.Namespace) -> int:
         detectors = [replace(settings.detector, name=name) for name in here]
     configurations = runs(
         settings,
-        _bundle(settings),
+        load_bundle(settings.classifier.bundle),
         detectors,
         options.threads,
         options.sizes,
@@ -277,7 +277,3 @@ def _judging(options: argparse.Namespace, source: str, fps: float | None = None)
     )
     classifier = replace(settings.classifier, bundle=options.bundle or settings.classifier.bundle)
     return replace(settings, camera=camera, detector=detector, classifier=classifier)
-
-
-def _bundle(settings: Settings) -> Bundle:
-    return load_bundle(Path(settings.classifier.bundle or DEFAULT_BUNDLE))

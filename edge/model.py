@@ -119,11 +119,12 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def load_bundle(folder: Path = DEFAULT_BUNDLE) -> Bundle:
-    """Read and check the bundle in `folder`.
+def load_bundle(location: str | Path = "") -> Bundle:
+    """Read and check the bundle in that folder; empty: the one that comes with the program.
 
     Raises ModelError when a file is missing, too large, malformed, or not the one described.
     """
+    folder = Path(location or DEFAULT_BUNDLE)
     card_bytes = _read(folder / CARD_FILE, MAX_CARD_BYTES)
     try:
         card = msgspec.json.decode(card_bytes, type=ModelCard)

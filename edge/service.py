@@ -47,7 +47,7 @@ from edge.messages import (
     topic,
     violation_message,
 )
-from edge.model import DEFAULT_BUNDLE, load_bundle
+from edge.model import load_bundle
 from edge.pipeline import Outcome, open_pipeline
 from edge.publish import MqttPublisher
 from edge.records import Frame, Violation
@@ -282,7 +282,7 @@ class Service:
 
 def open_service(settings: Settings) -> Service:
     """Build the service of real parts. Raises ConfigError, ModelError, OutboxError."""
-    bundle = load_bundle(Path(settings.classifier.bundle or DEFAULT_BUNDLE))
+    bundle = load_bundle(settings.classifier.bundle)
     stopwatch = Stopwatch()
     judge = open_pipeline(settings, bundle, EventIds(), stopwatch)
     who = origin(settings.device, bundle.card)

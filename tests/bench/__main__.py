@@ -18,7 +18,7 @@ import msgspec
 from edge import weights
 from edge.bench import Meter, Run, measure_daemon, peak_rss_mb, runs
 from edge.config import CameraSettings, DetectorSettings, MqttSettings, Settings
-from edge.model import DEFAULT_BUNDLE, load_bundle
+from edge.model import load_bundle
 from edge.scene import Size
 from edge.service import Stopwatch
 from tests.bench.baseline import Prototype, limit_threads
@@ -131,7 +131,7 @@ def main() -> None:
     limit_threads(max(options.threads))
     stopwatch = Stopwatch()
     prototype = Prototype(stopwatch)
-    bundle = load_bundle(DEFAULT_BUNDLE)
+    bundle = load_bundle()
     sizes = [(int(w), int(h)) for w, h in (size.split("x") for size in options.sizes)]
     here = [each.detector for each in weights.ALL.values() if weights.locate(each)]
     names = options.detectors or [*(["yunet"] if options.yunet else []), *here]
