@@ -166,7 +166,9 @@ def bootstrap(
 
 def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return part / whole, NaN where there is no whole."""
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return np.asarray(
+        np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0), np.float64
+    )
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
