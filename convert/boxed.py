@@ -29,6 +29,7 @@ from convert.evaluate import (
 from convert.files import write_atomically
 from convert.gallery import TILE_PX, write_gallery
 from convert.metrics import (
+    MIN_IOU,
     Answers,
     CurvePoint,
     Interval,
@@ -49,16 +50,13 @@ from convert.prepare import Bar, open_face_detector, write_skipped
 from convert.voc import BoxedPicture, BoxedSet, read_boxed
 from edge.classify import MaskClassifier
 from edge.config import ClassifierSettings, DetectorSettings
-from edge.detect import FaceDetection
+from edge.detect import FaceDetection, FaceDetector
 from edge.errors import ConfigError
 from edge.model import BARE, LABELS, load_bundle
 from edge.preprocess import crop_face
 from edge.records import Frame, Pixels
 from edge.runtime import runtime_version
 
-MIN_IOU = 0.4
-"""From here on a found box stands for a labelled one: detectors and people frame faces so
-differently that the usual 0.5 would miss small ones that were found."""
 ACCUSED_SHARE = 0.01
 EXCUSED_SHARE = 0.05
 """What the thresholds allow of masked faces to be taken for bare ones, and the other way round: in
@@ -132,6 +130,8 @@ class EndToEndScore(msgspec.Struct, frozen=True):
     """
 
     detector: str
+    confidence: float
+    """From which on a find of the detector is a face."""
     band: Band
     masked_faces: int
     masked_found: int
@@ -161,8 +161,6 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     threshold: float
     """Above which a face is a violation, end to end."""
     min_iou: float
-    confidence: float
-    """From which on a detector's find is a face, end to end."""
     accuracy: float
     """Of the last model, on labelled faces from 12 px on."""
     faces: int
@@ -208,9 +206,7 @@ def evaluate_boxed(
     threshold = 0.5 if options.bundle is None else load_bundle(options.bundle).card.thresholds.bare
     # The daemon's steps with its default settings, except that no face is too small: whether a face
     # is in a band is decided by the labelled box.
-    settings = DetectorSettings(min_face_px=8)
-    if options.confidence is not None:
-        settings = msgspec.structs.replace(settings, confidence=options.confidence)
+    settings = DetectorSettings(min_face_px=8, confidence=options.confidence)
     end_to_end = [
         score
         for detector in (options.detectors if options.bundle is not None else ())
@@ -230,7 +226,6 @@ def evaluate_boxed(
         runtime=runtime_version() if last == "int8" else "keras",
         threshold=threshold,
         min_iou=MIN_IOU,
-        confidence=settings.confidence,
         accuracy=float((right[last] == labels).mean()),
         faces=len(labels),
         per_class=per_class(labels, final),
@@ -368,7 +363,7 @@ def _end_to_end(
         frame = Frame(number, boxed.read(item.picture), datetime.now(UTC), 0.0)
         readings = judge.classify(frame, detection.detect(frame))
         found = [reading.face.box for reading in readings]
-        matches = match_boxes(found, [face.box for face in item.faces], MIN_IOU)
+        matches = match_boxes(found, [face.box for face in item.faces])
         for reading, match in zip(readings, matches, strict=True):
             p = np.nan if reading.bare_probability is None else reading.bare_probability
             size_px, kind = reading.face.box.size_px, Kind.NOTHING
@@ -385,13 +380,18 @@ def _end_to_end(
     write_gallery([(crop, caption) for _, crop, caption in wrong], gallery)
     found_faces = _faces(rows)
     return [
-        end_to_end_score(back_end.name, band, truth, found_faces, threshold, len(pictures))
+        end_to_end_score(back_end, band, truth, found_faces, threshold, len(pictures))
         for band in BANDS
     ]
 
 
 def end_to_end_score(
-    detector: str, band: Band, truth: Faces, found: Faces, threshold: float, pictures: int
+    detector: FaceDetector,
+    band: Band,
+    truth: Faces,
+    found: Faces,
+    threshold: float,
+    pictures: int,
 ) -> EndToEndScore:
     """Count what was found and called bare among the faces of `band`."""
     labelled, inside = band.holds(truth.size_px), band.holds(found.size_px)
@@ -410,7 +410,8 @@ def end_to_end_score(
     is_bare = found.kind[judged] == Kind.BARE
     incorrect = found.kind == Kind.INCORRECT
     return EndToEndScore(
-        detector=detector,
+        detector=detector.name,
+        confidence=detector.confidence,
         band=band,
         masked_faces=int((labelled & (truth.kind == Kind.MASKED)).sum()),
         masked_found=int((inside & (found.kind == Kind.MASKED)).sum()),
@@ -471,17 +472,19 @@ def describe(evaluation: BoxedEvaluation) -> str:
     if evaluation.end_to_end:
         lines += [
             "",
-            f"end to end, violations at {evaluation.threshold:g} and above, detector's confidence "
-            f"from {evaluation.confidence:g}, boxes matched from IoU {evaluation.min_iou} on",
-            f"{'detector':8} {'faces':>11}  {'masked found':14} {'bare found':14} {'precision':22} "
-            f"{'recall':22} {'on bare, masked, nothing':26} worn wrongly, called bare",
+            f"end to end, violations at {evaluation.threshold:g} and above, boxes matched from IoU "
+            f"{evaluation.min_iou} on",
+            f"{'detector, from':14} {'faces':>11}  {'masked found':14} {'bare found':14} "
+            f"{'precision':22} {'recall':22} {'on bare, masked, nothing':26} "
+            "worn wrongly, called bare",
         ]
     for e in evaluation.end_to_end:
         masked, bare = f"{e.masked_found} of {e.masked_faces}", f"{e.bare_found} of {e.bare_faces}"
         called = f"{e.violations_on_bare}, {e.violations_on_masked}, {e.violations_on_nothing}"
         lines.append(
-            f"{e.detector:8} {e.band!s:>11}  {masked:14} {bare:14} {e.precision or none!s:22} "
-            f"{e.recall or none!s:22} {called:26} {e.incorrect_called_bare} of {e.incorrect_found}"
+            f"{e.detector:8} {e.confidence:5g} {e.band!s:>11}  {masked:14} {bare:14} "
+            f"{e.precision or none!s:22} {e.recall or none!s:22} {called:26} "
+            f"{e.incorrect_called_bare} of {e.incorrect_found}"
         )
     if evaluation.thresholds is not None:
         choice = evaluation.thresholds

@@ -24,6 +24,8 @@ class FaceDetector(Protocol):
     """A back end."""
 
     name: str
+    confidence: float
+    """The score below which it finds nothing."""
     scales: bool
     """Whether it scales every picture to one size, so that a small one saves nothing."""
 
@@ -32,11 +34,14 @@ class FaceDetector(Protocol):
         ...
 
 
-def open_detector(name: str = "auto", model: str = "", confidence: float = 0.6) -> FaceDetector:
+def open_detector(
+    name: str = "auto", model: str = "", confidence: float | None = None
+) -> FaceDetector:
     """Load a back end: `yunet`, `res10`, or `auto` for yunet where it has been fetched.
 
     `model` is the path of weights of one's own choice; without it the known ones are used, checked
-    by digest. Raises ModelError when they are missing or cannot be read.
+    by digest. Without `confidence` the back end's own holds. Raises ModelError when the weights are
+    missing or cannot be read.
     """
     if name == "auto":
         name = "yunet" if weights.locate(weights.YUNET) or model.endswith(".onnx") else "res10"

@@ -158,10 +158,10 @@ def test_calibration_error_computed_by_hand() -> None:
 def test_the_best_overlap_is_matched_first_and_nothing_twice() -> None:
     true = [Box(0, 0, 10, 10), Box(8, 0, 18, 10)]
     found = [Box(1, 0, 11, 10), Box(0, 0, 10, 10), Box(50, 50, 60, 60), Box(9, 0, 19, 10)]
-    assert match_boxes(found, true, 0.4) == [None, 0, None, 1]
-    assert match_boxes(found[:1], true, 0.4) == [0]
-    assert match_boxes(found[:1], true, 0.9) == [None]
-    assert match_boxes([], true, 0.4) == []
+    assert match_boxes(found, true) == [None, 0, None, 1]
+    assert match_boxes(found[:1], true) == [0]
+    assert match_boxes([Box(5, 0, 15, 10)], true[:1]) == [None]  # IoU a third
+    assert match_boxes([], true) == []
 
 
 def test_a_thinned_curve_says_what_happens_at_whole_steps() -> None:

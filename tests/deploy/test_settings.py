@@ -14,7 +14,12 @@ from edge.config import parse_settings
 from edge.errors import ConfigError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "tensormask.toml"
-_DEPENDS = {("mqtt", "port"), ("device", "id"), ("policy", "bare_probability")}
+_DEPENDS = {
+    ("mqtt", "port"),
+    ("device", "id"),
+    ("detector", "confidence"),
+    ("policy", "bare_probability"),
+}
 """Their defaults depend on other settings, the host, or the model."""
 
 
