@@ -62,11 +62,24 @@ class PacedDetection:
         waited_s = now_s - self._scanned_s + SLACK_S
         if waited_s < pace_s:
             return ()
-        glimpse = glimpse_of(frame.pixels if frame.lores is None else frame.lores)
+        glimpse = glimpse_of(self._watched(frame.pixels if frame.lores is None else frame.lores))
         if waited_s < patience_s and not has_moved(self._glimpse, glimpse):
             return ()
         self._scanned_s, self._glimpse = now_s, glimpse
         return self._scan(frame, in_sight)
+
+    def _watched(self, pixels: Pixels) -> Pixels:
+        """Return the part of the picture that holds the region: what moves elsewhere is nothing."""
+        if not self._settings.region:
+            return pixels
+        height, width = pixels.shape[:2]
+        (left, right), (top, bottom) = (
+            (min(along), max(along)) for along in zip(*self._settings.region, strict=True)
+        )
+        x0, y0 = min(int(left * width), width - 1), min(int(top * height), height - 1)
+        return pixels[
+            y0 : max(y0 + 1, round(bottom * height)), x0 : max(x0 + 1, round(right * width))
+        ]
 
     def _scan(self, frame: Frame, in_sight: bool) -> tuple[Face, ...]:
         now_s = frame.monotonic_s

@@ -56,6 +56,13 @@ def test_where_something_moves_scans_keep_the_pace() -> None:
     assert np.diff(times) == pytest.approx(2 / 15)
 
 
+def test_what_moves_outside_the_region_is_nothing() -> None:
+    above = ((0.0, 0.0), (1.0, 0.0), (0.5, 0.25))  # the walker is below
+    assert scans(walking, [], seconds=11, region=above)[0] == [0, 5, 10]
+    beside = ((0.0, 0.0), (0.25, 0.0), (0.25, 1.0), (0.0, 1.0))
+    assert len(scans(walking, [], seconds=11, region=beside)[0]) > 3
+
+
 def test_nobody_is_searched_for_at_half_the_pace_in_full() -> None:
     times, shown = scans(walking, [])
     assert times == pytest.approx([0.24 * n for n in range(25)])
