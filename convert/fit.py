@@ -39,14 +39,6 @@ AVERAGED_STEPS = 4
 PREFETCHED = 6
 VALIDATION_FACE_PX = (None, 24.0, 14.0)
 """The sizes at which the validation part is looked at: as it is, far away, and too far."""
-UNLABELLED = len(LABELS)
-"""Takes the place of a label where the detector finds what nobody has boxed: hands, the backs of
-heads, faces that are turned away or half hidden, seldom a face that can be judged."""
-TARGETS = np.append(np.eye(len(LABELS)), [[0.75, 0.25]], 0).astype(np.float32)
-"""What the network is to answer, a row for each label. Such a find shall accuse nobody: one in six
-of them is a bare face."""
-UNLABELLED_SHARE = 0.1
-"""Share of the examples that show such a find."""
 
 Weights = list[NDArray[np.float32]]
 
@@ -108,8 +100,8 @@ class Trainer:
     ) -> None:
         """`views` holds for each training picture its views; `validation` crops and labels.
 
-        A label may be `UNLABELLED`. `shares` are the chances of each picture to be drawn. One view
-        is drawn each time, the first four times as often as the rest together.
+        `shares` are the chances of each picture to be drawn. One view is drawn each time, the
+        first four times as often as the rest together.
         """
         self._keras = import_keras()
         self._model = model
@@ -215,7 +207,8 @@ class Trainer:
         batches = self._batches(number)
         for step in progress(range(self._steps), f"epoch {number + 1} ({phase})"):
             faces, labels = next(batches)
-            loss, share = self._step(to_float(faces), TARGETS[labels])
+            wanted = np.eye(len(LABELS), dtype=np.float32)[labels]
+            loss, share = self._step(to_float(faces), wanted)
             losses.append(float(loss))
             shares.append(float(share))
             if step % AVERAGED_STEPS == AVERAGED_STEPS - 1 or step == self._steps - 1:
@@ -317,25 +310,19 @@ def sampling_shares(
 
     A group of n near-duplicates teaches more than one picture and less than n: it counts √n times.
     So does a stratum (a source, a band of face sizes) with n pictures of its rarer class; and its
-    share is the same in both classes, or source and size would tell the class. What is unlabelled
-    has `UNLABELLED_SHARE`.
+    share is the same in both classes, or source and size would tell the class.
     """
     shares = np.zeros(len(labels))
-    labelled = labels != UNLABELLED
-    for stratum in np.unique(strata[labelled]):
-        inside = labelled & (strata == stratum)
+    for stratum in np.unique(strata):
+        inside = strata == stratum
         counts = np.bincount(labels[inside])
         for label in np.flatnonzero(counts):
             chosen = inside & (labels == label)
             held_down = 1 / np.sqrt(np.bincount(groups[chosen])[groups[chosen]])
             shares[chosen] = held_down / held_down.sum() * np.sqrt(counts[counts > 0].min())
-    for label in np.unique(labels[labelled]):
+    for label in np.unique(labels):
         shares[labels == label] /= shares[labels == label].sum()
-    shares /= shares.sum()
-    if not labelled.all():
-        shares *= 1 - UNLABELLED_SHARE
-        shares[~labelled] = UNLABELLED_SHARE / (~labelled).sum()
-    return np.asarray(shares, np.float64)
+    return np.asarray(shares / shares.sum(), np.float64)
 
 
 def validation_set(

@@ -18,7 +18,7 @@ from convert.augment import View, compact, whole_picture
 from convert.dataset import labels_of, read_dataset
 from convert.faces import Boxes
 from convert.files import write_atomically
-from convert.fit import TARGETS, UNLABELLED, Epoch, Recipe, Trainer, sampling_shares, validation_set
+from convert.fit import Epoch, Recipe, Trainer, sampling_shares, validation_set
 from convert.metrics import accuracy, balanced_accuracy, classification_report
 from convert.network import build_network, import_keras, predict, save_model
 from convert.plots import plot_history
@@ -30,7 +30,6 @@ from convert.prepare import (
     StreetPicture,
     band_of,
     locate_faces,
-    open_face_detection,
     open_face_detector,
     read_street,
     split_dataset,
@@ -112,8 +111,7 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     write_skipped([dataset, *boxed], options.output)
     say(f"{len(dataset.pictures)} pictures; {len(dataset.skipped)} files skipped, see skipped.txt")
     pixels = [dataset.read(picture) for picture in bar(dataset.pictures, "decoding")]
-    detection = open_face_detection(options.detector, options.detector_model) if boxed else None
-    street = [item for each in boxed for item in read_street(each, bar, detection)]
+    street = [item for each in boxed for item in read_street(each, bar)]
     detector = open_face_detector(options.detector, options.detector_model)
     faces = locate_faces(
         dataset, dataset.pictures, detector, options.detector_model, options.output, bar
@@ -128,13 +126,8 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     pictures = {part: _folder_examples(split, pixels, faces.boxes, part) for part in Part}
     streets = {part: _street_examples(street_split, street, part) for part in Part}
     for part in Part:
-        counts = np.bincount(streets[part].labels, minlength=len(TARGETS))
-        of_boxed = (
-            f"; {counts[:UNLABELLED].sum()} boxed faces, {counts[BARE]} bare, "
-            f"{counts[UNLABELLED]} finds without a label"
-            if boxed
-            else ""
-        )
+        bare = int((streets[part].labels == BARE).sum())
+        of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if boxed else ""
         say(f"{part.value}: {len(pictures[part].labels)} pictures{of_boxed}")
 
     recipe = _recipe(options, [*split.assignments, *street_split.assignments], faces.boxes, street)
@@ -205,21 +198,17 @@ def _folder_examples(split: Split, pixels: list[Pixels], boxes: Boxes, part: Par
 
 
 def _street_examples(split: Split, street: Sequence[StreetPicture], part: Part) -> Examples:
-    """Unlabelled finds are shown in training only: there is no right answer to score."""
     faces = [
-        (item.group, views, label)
+        (item.group, view, label)
         for item, picture in zip(split.assignments, street, strict=True)
         if item.part is part
-        for views, label in (
-            *picture.faces,
-            *(((view,), UNLABELLED) for view in picture.unlabelled if part is Part.TRAINING),
-        )
+        for view, label in picture.faces
     ]
     return Examples(
-        [views for _, views, _ in faces],
+        [(view,) for _, view, _ in faces],
         np.array([label for *_, label in faces], np.int64),
         np.array([group for group, *_ in faces], np.int64),
-        np.array([1 + band_of(views[0].box.size_px) for _, views, _ in faces], np.int64),
+        np.array([1 + band_of(view.box.size_px) for _, view, _ in faces], np.int64),
     )
 
 
@@ -250,7 +239,7 @@ def _recipe(
 ) -> Recipe:
     lines = [f"{item.picture.sha256} {item.part.value}\n" for item in assignments]
     lines += [f"{sha256} {found}\n" for sha256, found in sorted(boxes.items())]
-    lines += [f"{item.boxed} {[view.box for view in item.unlabelled]}\n" for item in street]
+    lines += [f"{item.boxed}\n" for item in street]
     return Recipe(
         side_px=options.side_px,
         width=options.width,

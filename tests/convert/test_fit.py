@@ -10,15 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convert.augment import View
-from convert.fit import (
-    UNLABELLED,
-    UNLABELLED_SHARE,
-    Epoch,
-    Recipe,
-    Trainer,
-    sampling_shares,
-    validation_set,
-)
+from convert.fit import Epoch, Recipe, Trainer, sampling_shares, validation_set
 from edge.errors import ConfigError
 from tests.convert.conftest import SIDE_PX
 from tests.convert.pictures import draw_face, face_box
@@ -127,14 +119,6 @@ def test_a_stratum_tells_nothing_of_the_class() -> None:
     for label in (0, 1):
         assert shares[(labels == label) & (strata == 0)].sum() == pytest.approx(0.3)
         assert shares[(labels == label) & (strata == 1)].sum() == pytest.approx(0.2)
-
-
-def test_finds_without_a_label_have_a_share_of_their_own() -> None:
-    labels = np.array([0] * 6 + [1] * 3 + [UNLABELLED] * 4)
-    shares = sampling_shares(labels, np.arange(13), np.zeros(13, np.int64))
-    assert shares[labels == UNLABELLED] == pytest.approx(UNLABELLED_SHARE / 4)
-    for label in (0, 1):
-        assert shares[labels == label].sum() == pytest.approx((1 - UNLABELLED_SHARE) / 2)
 
 
 def test_validation_looks_from_near_and_from_afar() -> None:

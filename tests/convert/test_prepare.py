@@ -19,10 +19,8 @@ from convert.prepare import (
 )
 from convert.split import LeakError, Part, read_split
 from convert.voc import read_boxed
-from edge.config import DetectorSettings
-from edge.detect import FaceDetection
 from edge.errors import ModelError
-from edge.records import Box, Face, Pixels
+from edge.records import Box, Pixels
 from tests.convert.pictures import (
     annotate,
     draw_face,
@@ -31,7 +29,6 @@ from tests.convert.pictures import (
     write_boxed,
     write_dataset,
 )
-from tests.fakes import FixedDetector
 
 Boxes = dict[str, tuple[Box, ...]]
 
@@ -111,20 +108,8 @@ def test_a_picture_of_both_sets_lies_in_one_part(tmp_path: Path) -> None:
 def test_a_face_counts_from_twelve_pixels_and_in_a_class(tmp_path: Path) -> None:
     (item,) = read_street(read_boxed(write_boxed(tmp_path, 1)), all_of)
     assert [label for _, label in item.faces] == [0, 1, 0]
-    assert [band_of(view.box.size_px) for (view,), _ in item.faces] == [0, 0, 4]
+    assert [band_of(view.box.size_px) for view, _ in item.faces] == [0, 0, 4]
     assert item.head is not None
-
-
-def test_the_detectors_finds_are_shown_beside_the_labels(tmp_path: Path) -> None:
-    boxed = read_boxed(write_boxed(tmp_path, 1))
-    labelled = [face.box for face in boxed.pictures[0].faces]
-    near, wrong, far = labelled[0].moved(1, 1), labelled[2].moved(1, 0), Box(150, 150, 190, 190)
-    half_on = labelled[3].moved(60, 0)  # IoU 0.14: neither this face nor clearly another thing
-    finds = [Face(box, 0.5) for box in (near, wrong, far, half_on)]
-    settings = DetectorSettings(min_face_px=12, upscale_below_px=0)
-    (item,) = read_street(boxed, all_of, FaceDetection(FixedDetector(finds), settings))
-    assert [len(views) for views, _ in item.faces] == [2, 1, 1]
-    assert [round(view.box.size_px) for view in item.unlabelled] == [40]
 
 
 def test_no_detector_is_a_choice() -> None:
