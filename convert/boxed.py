@@ -1,8 +1,9 @@
 """Score a model on boxed pictures of streets: given the true boxes, and end to end.
 
 Given the boxes, only the classifier is measured. End to end, a picture goes through the daemon's
-own steps, detector and classifier, and what counts are violations: a found face whose probability
-of `without_mask` is at or above the bundle's threshold. A mask worn wrongly is in neither class: it
+own steps, detector and classifier, and what counts are violations: a face found so surely that the
+daemon would follow it, whose probability of `without_mask` is what the daemon asks of the evidence
+about a person. A mask worn wrongly is in neither class: it
 is counted apart, and neither helps nor harms the other figures.
 """
 
@@ -49,8 +50,8 @@ from convert.plots import plot_curves, plot_reliability
 from convert.prepare import Bar, open_face_detector, write_skipped
 from convert.voc import BoxedPicture, BoxedSet, read_boxed
 from edge.classify import MaskClassifier
-from edge.config import ClassifierSettings, DetectorSettings
-from edge.detect import FaceDetection, FaceDetector
+from edge.config import ClassifierSettings, DetectorSettings, PolicySettings
+from edge.detect import FaceDetection
 from edge.errors import ConfigError
 from edge.model import BARE, LABELS, load_bundle
 from edge.preprocess import crop_face
@@ -131,7 +132,8 @@ class EndToEndScore(msgspec.Struct, frozen=True):
 
     detector: str
     confidence: float
-    """From which on a find of the detector is a face."""
+    """From which on a find of the detector is a face: in a single picture, the one from which the
+    daemon follows somebody."""
     band: Band
     masked_faces: int
     masked_found: int
@@ -159,7 +161,7 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     skipped: int
     runtime: str
     threshold: float
-    """Above which a face is a violation, end to end."""
+    """From which on a face is a violation, end to end."""
     min_iou: float
     accuracy: float
     """Of the last model, on labelled faces from 12 px on."""
@@ -203,7 +205,9 @@ def evaluate_boxed(
     views = _views(boxed, pictures, margin, bar)
     answers = {each.name: _answers(each, views) for each in classifiers}
     last = classifiers[-1].name
-    threshold = 0.5 if options.bundle is None else load_bundle(options.bundle).card.thresholds.bare
+    threshold = PolicySettings().bare_probability
+    if options.bundle is not None:
+        threshold = max(threshold, load_bundle(options.bundle).card.thresholds.bare)
     # The daemon's steps with its default settings, except that no face is too small: whether a face
     # is in a band is decided by the labelled box.
     settings = DetectorSettings(min_face_px=8, confidence=options.confidence)
@@ -357,11 +361,13 @@ def _end_to_end(
         return []
     detection = FaceDetection(back_end, settings)
     judge = MaskClassifier(load_bundle(options.bundle), ClassifierSettings(min_face_px=8))
+    confidence = back_end.sure if settings.confidence is None else settings.confidence
     rows: list[tuple[int, float, int, float]] = []
     wrong: list[tuple[float, Pixels, str]] = []
     for number, item in enumerate(bar(pictures, f"end to end, {back_end.name}")):
         frame = Frame(number, boxed.read(item.picture), datetime.now(UTC), 0.0)
-        readings = judge.classify(frame, detection.detect(frame))
+        faces = [face for face in detection.detect(frame) if face.confidence >= confidence]
+        readings = judge.classify(frame, faces)
         found = [reading.face.box for reading in readings]
         matches = match_boxes(found, [face.box for face in item.faces])
         for reading, match in zip(readings, matches, strict=True):
@@ -380,20 +386,25 @@ def _end_to_end(
     write_gallery([(crop, caption) for _, crop, caption in wrong], gallery)
     found_faces = _faces(rows)
     return [
-        end_to_end_score(back_end, band, truth, found_faces, threshold, len(pictures))
+        end_to_end_score(
+            (back_end.name, confidence), band, truth, found_faces, threshold, len(pictures)
+        )
         for band in BANDS
     ]
 
 
 def end_to_end_score(
-    detector: FaceDetector,
+    detector: tuple[str, float],
     band: Band,
     truth: Faces,
     found: Faces,
     threshold: float,
     pictures: int,
 ) -> EndToEndScore:
-    """Count what was found and called bare among the faces of `band`."""
+    """Count what was found and called bare among the faces of `band`.
+
+    `detector` is its name and confidence.
+    """
     labelled, inside = band.holds(truth.size_px), band.holds(found.size_px)
     called = inside & (np.nan_to_num(found.probability, nan=-1.0) >= threshold)
     bare = labelled & (truth.kind == Kind.BARE)
@@ -410,8 +421,8 @@ def end_to_end_score(
     is_bare = found.kind[judged] == Kind.BARE
     incorrect = found.kind == Kind.INCORRECT
     return EndToEndScore(
-        detector=detector.name,
-        confidence=detector.confidence,
+        detector=detector[0],
+        confidence=detector[1],
         band=band,
         masked_faces=int((labelled & (truth.kind == Kind.MASKED)).sum()),
         masked_found=int((inside & (found.kind == Kind.MASKED)).sum()),

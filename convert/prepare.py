@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from convert.dataset import Dataset, Picture, limit_side
 from convert.faces import Boxes, locate_all
 from convert.files import write_atomically
 from convert.groups import feature_similarity, find_groups, same_persons
-from convert.metrics import match_boxes
 from convert.network import FEATURES_PX, imagenet_features
 from convert.split import (
     LEAK_LIMIT,
@@ -31,13 +29,12 @@ from convert.split import (
 )
 from convert.voc import BoxedPicture, BoxedSet
 from edge import weights
-from edge.config import DetectorSettings
 from edge.model import LABELS
 from edge.preprocess import crop_face, resize_square
-from edge.records import Frame, Pixels
+from edge.records import Pixels
 
 if TYPE_CHECKING:
-    from edge.detect import FaceDetection, FaceDetector
+    from edge.detect import FaceDetector
 
 SPLIT_FILE = "split.json"
 BOXED_SPLIT_FILE = "split-boxed.json"
@@ -56,12 +53,7 @@ LEAK_FACE_PX = 24.0
 """Smaller faces are smears, all alike: the leak check compares the whole pictures instead."""
 HEAD_MARGIN = 1.6
 LOCATING_CONFIDENCE = 0.6
-"""Of faces in portraits, which are there for sure: below what the daemon looks at."""
-FINDS_CONFIDENCE = 0.45
-"""Of the finds in boxed pictures that training shows: below what the daemon looks at, so that there
-are enough."""
-FOREIGN_IOU = 0.1
-"""A find that overlaps a labelled face by more is not clearly something else."""
+"""Of faces in portraits, which are there for sure."""
 
 Bar = Callable[[Iterable[Any], str], Iterable[Any]]
 """Wraps an iteration in a named progress bar."""
@@ -87,11 +79,8 @@ class StreetPicture:
     """The largest face, or the whole picture: what the leak check compares."""
     head: Pixels | None
     """(FEATURES_PX, FEATURES_PX, 3): the head of a portrait."""
-    faces: tuple[tuple[tuple[View, ...], int], ...]
-    """Views and label of each face of `MIN_FACE_PX` or more that is in a class: as it was labelled,
-    and where it was found as the detector boxes it."""
-    unlabelled: tuple[View, ...]
-    """What the detector finds where nobody has labelled a face."""
+    faces: tuple[tuple[View, int], ...]
+    """View and label of each face of `MIN_FACE_PX` or more that is in a class."""
 
 
 class LeakReport(msgspec.Struct, frozen=True):
@@ -116,16 +105,6 @@ def open_face_detector(
     from edge.detect import open_detector
 
     return open_detector(name, model, confidence)
-
-
-def open_face_detection(name: str, model: str) -> FaceDetection | None:
-    """Open the daemon's step, with its settings but for the sureness, or None likewise."""
-    detector = open_face_detector(name, model, FINDS_CONFIDENCE)
-    if detector is None:
-        return None
-    from edge.detect import FaceDetection
-
-    return FaceDetection(detector, DetectorSettings(min_face_px=MIN_FACE_PX))
 
 
 def write_skipped(
@@ -166,28 +145,15 @@ def camera_views(pictures: Sequence[Picture], pixels: Sequence[Pixels], boxes: B
     ]
 
 
-def read_street(
-    boxed: BoxedSet, bar: Bar, detection: FaceDetection | None = None
-) -> list[StreetPicture]:
+def read_street(boxed: BoxedSet, bar: Bar) -> list[StreetPicture]:
     """Read the pictures of a boxed set, keeping no more of each than is needed."""
     return [
-        _street_picture(item, boxed.read(item.picture), detection)
-        for item in bar(boxed.pictures, "boxed")
+        _street_picture(item, boxed.read(item.picture)) for item in bar(boxed.pictures, "boxed")
     ]
 
 
-def _street_picture(
-    item: BoxedPicture, pixels: Pixels, detection: FaceDetection | None
-) -> StreetPicture:
+def _street_picture(item: BoxedPicture, pixels: Pixels) -> StreetPicture:
     height, width = pixels.shape[:2]
-    finds = (
-        []
-        if detection is None
-        else detection.detect(Frame(0, pixels, datetime.min.replace(tzinfo=UTC), 0.0))
-    )
-    found = [face.box for face in finds]
-    matches = match_boxes(found, [face.box for face in item.faces])
-    as_found = {match: box for match, box in zip(matches, found, strict=True) if match is not None}
     small = limit_side(pixels, GROUPING_PX)
     by_size = sorted((face.box for face in item.faces), key=lambda box: -box.area)
     largest = by_size[0] if by_size else None
@@ -207,15 +173,9 @@ def _street_picture(
         if largest is not None and is_portrait
         else None,
         faces=tuple(
-            (tuple(compact(View(pixels, box)) for box in boxes), face.label)
-            for number, face in enumerate(item.faces)
-            for boxes in [[face.box, *([as_found[number]] if number in as_found else [])]]
+            (compact(View(pixels, face.box)), face.label)
+            for face in item.faces
             if face.label is not None and face.box.size_px >= MIN_FACE_PX
-        ),
-        unlabelled=tuple(
-            compact(View(pixels, box))
-            for box, match in zip(found, matches, strict=True)
-            if match is None and all(box.iou(face.box) < FOREIGN_IOU for face in item.faces)
         ),
     )
 
@@ -275,8 +235,8 @@ def _written_split(path: Path, pictures: tuple[Picture, ...], seed: int) -> Spli
 def _kinds(item: StreetPicture) -> list[int]:
     """Count the picture's faces by class and band, and the picture itself."""
     counts = np.zeros((len(LABELS), len(BAND_EDGES_PX) + 1), np.int64)
-    for views, label in item.faces:
-        counts[label, band_of(views[0].box.size_px)] += 1
+    for view, label in item.faces:
+        counts[label, band_of(view.box.size_px)] += 1
     return [*counts.ravel().tolist(), 1]
 
 

@@ -84,7 +84,10 @@ class DetectorSettings(Section, frozen=True):
     model: str = ""
     """Path of the detector's weights; empty: where `tensormask models fetch` puts them."""
     confidence: Share | None = None
-    """Faces below this score are not looked at; 0.7 with yunet and 0.5 with res10 unless given."""
+    """Finds below this score are not looked at; 0.6 with yunet and 0.4 with res10 unless given."""
+    sure_confidence: Share | None = None
+    """Nobody is followed who has not once been found with this score; 0.78 with yunet and 0.5 with
+    res10 unless given."""
     min_face_px: Annotated[float, msgspec.Meta(ge=8)] = 16.0
     """Smaller faces (geometric mean of width and height) are not looked at."""
     longest_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 640

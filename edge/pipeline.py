@@ -78,9 +78,10 @@ def open_pipeline(
     detector = open_detector(
         settings.detector.name, settings.detector.model, settings.detector.confidence
     )
+    sure = settings.detector.sure_confidence
     return Pipeline(
         PacedDetection(FaceDetection(detector, settings.detector), settings.detector),
-        Tracker(settings.tracker),
+        Tracker(settings.tracker, sure_confidence=detector.sure if sure is None else sure),
         Attention(MaskClassifier(bundle, settings.classifier), settings.classifier),
         ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id),
         timed,

@@ -66,6 +66,9 @@ class Tracker:
     """Tells whose each face is. Time comes from the frames."""
 
     settings: TrackerSettings
+    sure_confidence: float = 0.0
+    """A track begins with a face found so surely; any face continues it (ByteTrack, Zhang et al.,
+    2022)."""
     _tracks: dict[int, _Track] = field(default_factory=dict)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -82,7 +85,7 @@ class Tracker:
             track = matches.get(index)
             if track is not None:
                 track.continue_at(face.box, now_s)
-            elif len(self._tracks) < MAX_TRACKS:
+            elif face.confidence >= self.sure_confidence and len(self._tracks) < MAX_TRACKS:
                 track = _Track(next(self._ids), face.box, now_s)
                 self._tracks[track.id] = track
             else:

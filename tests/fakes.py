@@ -35,7 +35,7 @@ class FixedDetector:
     """Finds the same faces in every picture, and remembers the sizes that it was shown."""
 
     name = "fixed"
-    confidence = 0.0
+    sure = 0.0
     scales = False
 
     def __init__(self, faces: Sequence[Face]) -> None:

@@ -24,8 +24,8 @@ class FaceDetector(Protocol):
     """A back end."""
 
     name: str
-    confidence: float
-    """The score below which it finds nothing."""
+    sure: float
+    """The score from which on a find is so surely a face that a track may begin with it."""
     scales: bool
     """Whether it scales every picture to one size, so that a small one saves nothing."""
 

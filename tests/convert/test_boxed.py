@@ -22,7 +22,6 @@ from convert.evaluate import EvaluateOptions
 from edge.errors import ConfigError
 from edge.model import DEFAULT_BUNDLE
 from tests.convert.pictures import write_boxed
-from tests.fakes import FixedDetector
 
 FROM_16 = Band(16, None)
 
@@ -54,7 +53,7 @@ FOUND = faces(
 
 
 def test_violations_are_counted_by_what_they_stand_on() -> None:
-    score = end_to_end_score(FixedDetector([]), FROM_16, TRUTH, FOUND, 0.5, 3)
+    score = end_to_end_score(("yunet", 0.78), FROM_16, TRUTH, FOUND, 0.5, 3)
     assert (score.violations_on_bare, score.violations_on_masked) == (1, 1)
     assert (score.violations_on_nothing, score.violations) == (1, 3)
     assert score.precision is not None
@@ -66,18 +65,18 @@ def test_violations_are_counted_by_what_they_stand_on() -> None:
 
 
 def test_a_mask_worn_wrongly_is_counted_apart() -> None:
-    score = end_to_end_score(FixedDetector([]), FROM_16, TRUTH, FOUND, 0.5, 3)
+    score = end_to_end_score(("yunet", 0.78), FROM_16, TRUTH, FOUND, 0.5, 3)
     assert (score.incorrect_called_bare, score.incorrect_found) == (1, 1)
 
 
 def test_a_face_too_small_is_of_another_band() -> None:
-    score = end_to_end_score(FixedDetector([]), Band(12, 16), TRUTH, FOUND, 0.5, 3)
+    score = end_to_end_score(("yunet", 0.78), Band(12, 16), TRUTH, FOUND, 0.5, 3)
     assert (score.violations_on_bare, score.violations_on_nothing) == (1, 1)
     assert score.bare_faces == 1
 
 
 def test_a_face_that_is_not_judged_is_missed_at_every_threshold() -> None:
-    score = end_to_end_score(FixedDetector([]), FROM_16, TRUTH, FOUND, 0.5, 3)
+    score = end_to_end_score(("yunet", 0.78), FROM_16, TRUTH, FOUND, 0.5, 3)
     assert [(p.threshold, p.recall) for p in score.curve] == [
         (0.2, pytest.approx(2 / 3)),
         (0.7, pytest.approx(1 / 3)),
@@ -88,7 +87,7 @@ def test_a_face_that_is_not_judged_is_missed_at_every_threshold() -> None:
 
 def test_no_face_at_all_has_no_precision() -> None:
     nobody = Faces(*(np.zeros(0, kind) for kind in (int, float, int, float)))
-    score = end_to_end_score(FixedDetector([]), FROM_16, nobody, nobody, 0.5, 3)
+    score = end_to_end_score(("yunet", 0.78), FROM_16, nobody, nobody, 0.5, 3)
     assert (score.precision, score.recall, score.curve) == (None, None, [])
 
 

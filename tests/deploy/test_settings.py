@@ -18,6 +18,7 @@ _DEPENDS = {
     ("mqtt", "port"),
     ("device", "id"),
     ("detector", "confidence"),
+    ("detector", "sure_confidence"),
     ("policy", "bare_probability"),
 }
 """Their defaults depend on other settings, the host, or the model."""

@@ -119,3 +119,12 @@ def test_tracks_are_bounded() -> None:
     crowd = [face_at(200 * n, 0, 10) for n in range(MAX_TRACKS + 50)]
     update = Tracker(TrackerSettings()).update(frame_at(0), crowd)
     assert len(update.faces) == MAX_TRACKS
+
+
+def test_an_unsure_find_continues_a_track_but_begins_none() -> None:
+    tracker = Tracker(TrackerSettings(), sure_confidence=0.78)
+    moments = [(0.0, 0.7), (0.2, 0.79), (0.4, 0.61)]
+    updates = [
+        tracker.update(frame_at(at), [face_at(100, 100, confidence=sure)]) for at, sure in moments
+    ]
+    assert [[each.track_id for each in update.faces] for update in updates] == [[], [1], [1]]
