@@ -22,8 +22,10 @@ from typing import Any, Protocol
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.config import MqttSettings
 from edge.errors import BrokerError, ConfigError
@@ -31,6 +33,8 @@ from edge.errors import BrokerError, ConfigError
 ANSWER_TIMEOUT_S = 5.0
 """How long the network may take to connect, and then the broker to answer."""
 MAX_BACKOFF_S = 60.0
+MAX_INCOMING_BYTES = 1_000_000
+"""A broker of MQTT 5 sends us nothing larger, however large a message somebody publishes."""
 
 _UNSUPPORTED_PROTOCOL = 0x84
 _TAKEN_OVER = 0x8E
@@ -97,6 +101,8 @@ class Received:
 
     topic: str
     payload: bytes
+    retained: bool = False
+    """The broker had kept it; with MQTT 5 also: it is asked to keep it."""
 
 
 @dataclass(slots=True)
@@ -105,6 +111,8 @@ class Arrivals:
 
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
     messages: list[Received] = field(default_factory=list)
+    denial: str | None = None
+    """Why the broker denies a subscription."""
 
 
 class Backoff:
@@ -188,7 +196,12 @@ class BrokerAccess:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
         connection = Connection(client, version, self.name)
         try:
-            client.connect(settings.host, settings.broker_port, settings.keepalive_s)
+            client.connect(
+                settings.host,
+                settings.broker_port,
+                settings.keepalive_s,
+                properties=_connect_properties() if v5 else None,
+            )
             connection.await_answer(timeout_s)
         except (OSError, UnicodeError) as error:
             connection.drop()
@@ -222,8 +235,12 @@ class Connection:
         return self._client.publish(topic, payload, qos=1, retain=retain).mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        """Ask for messages with QoS 1; where the broker denies it, `turn` raises."""
-        self._client.subscribe([(topic, 1) for topic in topics])
+        """Ask for messages with QoS 1; where the broker denies it, `Arrivals.denial` says why."""
+        if self.version is MqttVersion.V5:
+            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            self._client.subscribe([(topic, options) for topic in topics])
+        else:
+            self._client.subscribe([(topic, 1) for topic in topics])
 
     def turn(self, timeout_s: float, waker: Pollable | None = None) -> Arrivals:
         """Wait for traffic or for `waker`, at most `timeout_s`; send, receive, keep alive.
@@ -344,12 +361,14 @@ class Connection:
     ) -> None:
         denied = next((reason for reason in reasons if reason.value >= _FIRST_REFUSAL), None)
         if denied is not None:
-            self._end = BrokerRefusalError(
+            self._arrivals.denial = (
                 f"the broker {self._broker} refuses the subscription: {str(denied).lower()}"
             )
 
     def _on_message(self, client: Client, userdata: Any, message: Any) -> None:
-        self._arrivals.messages.append(Received(message.topic, bytes(message.payload)))
+        self._arrivals.messages.append(
+            Received(message.topic, bytes(message.payload), bool(message.retain))
+        )
 
 
 class _TidySocket(ssl.SSLSocket):
@@ -361,6 +380,12 @@ class _TidySocket(ssl.SSLSocket):
         except BaseException:
             self.close()
             raise
+
+
+def _connect_properties() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.MaximumPacketSize = MAX_INCOMING_BYTES
+    return properties
 
 
 def _read_password(settings: MqttSettings) -> str | None:

@@ -132,7 +132,10 @@ def watch(settings: MqttSettings, output: TextIO, stop: threading.Event | None =
             )
             backoff.reset()
             while not stop.is_set():
-                for message in connection.turn(_TURN_S).messages:
+                arrivals = connection.turn(_TURN_S)
+                if arrivals.denial is not None:
+                    raise BrokerRefusalError(arrivals.denial)
+                for message in arrivals.messages:
                     if line := alerts.line(message, datetime.now().astimezone()):
                         print(line, file=output, flush=True)
         except BrokerError as problem:
