@@ -17,7 +17,8 @@ class Tally:
     bare: int
     unknown: int
     watched_s: float
-    """How much of the window we have been counting: less than all of it after a start."""
+    """How much of the window we have been watching: less than all of it after a start and an
+    outage."""
 
     @property
     def seen(self) -> int:
@@ -48,11 +49,16 @@ class _Window:
         self._span_s = span_s
         self._bucket_s = span_s / buckets
         self._counts = [[0] * len(_VERDICTS) for _ in range(buckets)]
+        self._watched_s = [0.0] * buckets
         self._newest = 0
 
     def add(self, verdict: Verdict, age_s: float) -> None:
         self._move_to(age_s)
         self._counts[self._newest % len(self._counts)][_VERDICTS.index(verdict)] += 1
+
+    def watch(self, duration_s: float, age_s: float) -> None:
+        self._move_to(age_s)
+        self._watched_s[self._newest % len(self._counts)] += duration_s
 
     def tally(self, age_s: float) -> Tally:
         self._move_to(age_s)
@@ -61,13 +67,14 @@ class _Window:
             masked=sums[Verdict.MASKED],
             bare=sums[Verdict.BARE],
             unknown=sums[Verdict.UNKNOWN],
-            watched_s=min(age_s, self._span_s),
+            watched_s=min(sum(self._watched_s), self._span_s),
         )
 
     def _move_to(self, age_s: float) -> None:
         number = int(age_s / self._bucket_s)
         for stale in range(max(self._newest, number - len(self._counts)) + 1, number + 1):
             self._counts[stale % len(self._counts)] = [0] * len(_VERDICTS)
+            self._watched_s[stale % len(self._counts)] = 0.0
         self._newest = max(self._newest, number)
 
 
@@ -84,6 +91,11 @@ class ComplianceCounter:
         """Count a visit that is over at `now_s`."""
         for window in (self._minute, self._hour, self._day):
             window.add(visit.verdict, now_s - self._started_s)
+
+    def watch(self, duration_s: float, now_s: float) -> None:
+        """Count the last `duration_s` before `now_s` as watched. Short ones, and often."""
+        for window in (self._minute, self._hour, self._day):
+            window.watch(duration_s, now_s - self._started_s)
 
     def totals(self, now_s: float) -> Compliance:
         """Return what the last minute, hour and day come to."""

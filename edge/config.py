@@ -196,6 +196,36 @@ class OutboxSettings(Section, frozen=True):
     """The oldest are dropped, and counted, beyond this."""
 
 
+class CommandSettings(Section, frozen=True):
+    """What may be asked of the device over MQTT."""
+
+    allowed: tuple[Literal["pause", "resume", "restart", "snapshot"], ...] = ()
+    """Empty: nothing, and the device subscribes to nothing."""
+    per_minute: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
+    """More are refused."""
+    max_pause_s: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 3600.0
+    """A pause ends by itself after this at the latest."""
+
+
+class SnapshotSettings(Section, frozen=True):
+    """Which pictures leave the device."""
+
+    pictures: Literal["none", "pixelated", "faces"] = "none"
+    """`pixelated`: every face is made unrecognizable; `faces`: as the camera sees them."""
+    may_publish_faces: bool = False
+    """`faces` needs this too."""
+    longest_side_px: Annotated[int, msgspec.Meta(ge=160, le=640)] = 480
+    max_bytes: Annotated[int, msgspec.Meta(ge=10_000, le=500_000)] = 60_000
+    """Of the JPEG; its text in the payload is a third longer."""
+
+    def __post_init__(self) -> None:
+        if self.pictures == "faces" and not self.may_publish_faces:
+            raise ValueError(
+                'pictures = "faces" sends recognizable people; if you may do that, say so with '
+                "may_publish_faces = true"
+            )
+
+
 class HealthSettings(Section, frozen=True):
     interval_s: Annotated[float, msgspec.Meta(ge=1)] = 30.0
 
@@ -215,6 +245,8 @@ class Settings(Section, frozen=True):
     tracker: TrackerSettings = msgspec.field(default_factory=TrackerSettings)
     policy: PolicySettings = msgspec.field(default_factory=PolicySettings)
     outbox: OutboxSettings = msgspec.field(default_factory=OutboxSettings)
+    commands: CommandSettings = msgspec.field(default_factory=CommandSettings)
+    snapshots: SnapshotSettings = msgspec.field(default_factory=SnapshotSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
 

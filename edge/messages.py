@@ -23,6 +23,8 @@ AVAILABILITY: Final = "availability"
 VIOLATION: Final = "violation"
 COMPLIANCE: Final = "compliance"
 HEALTH: Final = "health"
+RESPONSE: Final = "response"
+COMMAND: Final = "command"
 
 Timestamp = Annotated[
     str,
@@ -93,7 +95,7 @@ class AvailabilityMessage(Message, frozen=True, kw_only=True, tag="tensormask/av
 
 
 class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/violation/1"):
-    """A person without a mask: once when it is confirmed, once when it is over. Never a picture.
+    """A person without a mask: once when it is confirmed, once when it is over.
 
     Delivered at least once and in order; a repeat has the same `event_id` and `state`.
     """
@@ -123,6 +125,11 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
         Meta(description="Size of the largest face judged: geometric mean of width and height"),
     ]
     track_id: Annotated[int, Meta(ge=1, description="Counts people since the program's start")]
+    snapshot: Annotated[
+        bytes | None,
+        Meta(description="The scene when it was confirmed, a JPEG in base64; null: none, as always "
+             "unless [snapshots] pictures says otherwise"),
+    ] = None  # fmt: skip
 
 
 class ComplianceTally(_Part, frozen=True, kw_only=True):
@@ -233,6 +240,42 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
         Meta(description="Empty: none; null where it can't be read (no Raspberry Pi)"),
     ]
     rss_bytes: Annotated[Count, Meta(description="The program's memory in use")]
+    paused_for_s: Annotated[
+        NotNegative | None,
+        Meta(description="Until judging is resumed by itself, after a command; null: not paused"),
+    ] = None
+
+
+class CommandName(StrEnum):
+    """What can be asked of a device, if its settings allow it."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESTART = "restart"
+    SNAPSHOT = "snapshot"
+
+
+class CommandOutcome(StrEnum):
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class ResponseMessage(Message, frozen=True, kw_only=True, tag="tensormask/response/1"):
+    """What became of a command. Sent once, not kept for a broker that is away."""
+
+    request_id: Annotated[
+        str | None, Meta(description="As in the command; null where none could be read")
+    ]
+    command: Annotated[CommandName | None, Meta(description="null: there is no such command")]
+    outcome: Annotated[
+        CommandOutcome,
+        Meta(description="refused: not understood or not allowed; failed: not possible now"),
+    ]
+    reason: Annotated[str | None, Meta(description="Why not, for eyes; null when it is done")]
+    snapshot: Annotated[
+        bytes | None, Meta(description="The picture that was asked for, a JPEG in base64")
+    ]
 
 
 MESSAGES: Final = {
@@ -240,6 +283,7 @@ MESSAGES: Final = {
     VIOLATION: ViolationMessage,
     COMPLIANCE: ComplianceMessage,
     HEALTH: HealthMessage,
+    RESPONSE: ResponseMessage,
 }
 """Every kind of message by the last level of its topic."""
 
@@ -283,7 +327,11 @@ def availability_message(
 
 
 def violation_message(
-    origin: Origin, violation: Violation, sequence: int, clock_synchronised: bool
+    origin: Origin,
+    violation: Violation,
+    sequence: int,
+    clock_synchronised: bool,
+    snapshot: bytes | None = None,
 ) -> ViolationMessage:
     """Return the document of a violation; the outbox gives the `sequence`, a replay counts."""
     ended_at = violation.ended_at
@@ -299,6 +347,7 @@ def violation_message(
         bare_probability=round(violation.bare_probability, 4),
         face_px=round(violation.face_px, 1),
         track_id=violation.track_id,
+        snapshot=snapshot,
     )
 
 

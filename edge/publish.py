@@ -10,8 +10,10 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from edge.broker import (
     MAX_BACKOFF_S,
@@ -20,14 +22,18 @@ from edge.broker import (
     BrokerAccess,
     BrokerRefusalError,
     Connection,
+    Received,
     Will,
 )
 from edge.clock import SYSTEM_CLOCK, Clock
+from edge.commands import MAX_PAYLOAD_BYTES
 from edge.config import MqttSettings
 from edge.errors import BrokerError, OutboxError
 from edge.health import clock_synchronised
 from edge.messages import (
     AVAILABILITY,
+    COMMAND,
+    RESPONSE,
     AvailabilityState,
     Origin,
     availability_message,
@@ -46,6 +52,8 @@ that throw each other out never get there, so they slow down."""
 _THROWN_OUT = 4
 """So many short connections in a row, without a failed attempt between them, are no accident."""
 _TURN_S = 1.0
+_MAX_LEFT = 16
+"""Commands that wait to be taken, and responses that wait to be sent; the newest are dropped."""
 
 
 class MqttPublisher:
@@ -59,8 +67,11 @@ class MqttPublisher:
         clock: Clock = SYSTEM_CLOCK,
         clock_is_right: Callable[[], bool] = clock_synchronised,
         backoff: Backoff | None = None,
+        listens: bool = False,
     ) -> None:
-        """Raises ConfigError where a password or certificate cannot be used."""
+        """`listens`: commands are received. Raises ConfigError where a password or certificate
+        cannot be used.
+        """
         self._access = BrokerAccess(settings)
         self._client_id = client_id(settings, origin.device_id)
         self._prefix = settings.topic_prefix
@@ -72,6 +83,9 @@ class MqttPublisher:
         self._states: dict[str, bytes] = {}
         self._unsent: set[str] = set()
         self._states_lock = threading.Lock()
+        self._listens = listens
+        self._commands: deque[Received] = deque()
+        self._responses: deque[bytes] = deque()
         self._settled: set[int] = set()
         """Acknowledged by the broker, but not yet deleted on disk."""
         self._stop = threading.Event()
@@ -119,6 +133,20 @@ class MqttPublisher:
             self._states[name] = payload
             self._unsent.add(name)
         self.wake()
+
+    def respond(self, payload: bytes) -> None:
+        """Send the response to a command once, if the broker is there or comes back."""
+        if len(self._responses) < _MAX_LEFT:
+            self._responses.append(payload)
+        self.wake()
+
+    def take_commands(self) -> Iterator[Received]:
+        """Return what has come on the topics of commands, each message once.
+
+        A payload is cut off when it is longer than any command.
+        """
+        while self._commands:
+            yield self._commands.popleft()
 
     def wake(self) -> None:
         """Say that the outbox has something new."""
@@ -197,11 +225,14 @@ class MqttPublisher:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
         self._in_flight.clear()
         self._last_sent = 0
+        if self._listens:
+            connection.subscribe([self._topic(f"{COMMAND}/+")])
         self._send_state(connection, AVAILABILITY, self._availability(AvailabilityState.ONLINE))
         with self._states_lock:
             self._unsent = set(self._states)
         while not self._is_time_to_leave():
             self._send_states(connection)
+            self._send_responses(connection)
             self._send_documents(connection)
             self._turn(connection, _TURN_S)
         stopped = self._send_state(
@@ -216,7 +247,8 @@ class MqttPublisher:
             return False
         if time.monotonic() >= self._drain_until_s:
             return True
-        return not self._in_flight and not self._unsent and not self._waiting(1)
+        on_the_way = self._in_flight or self._unsent or self._responses
+        return not on_the_way and not self._waiting(1)
 
     def _turn(self, connection: Connection, timeout_s: float) -> None:
         if self._stop.is_set():
@@ -224,6 +256,12 @@ class MqttPublisher:
         arrivals = connection.turn(timeout_s, self._wakes)
         with suppress(BlockingIOError):
             self._wakes.recv(4096)
+        if arrivals.denial is not None:
+            self._tell(f"{arrivals.denial}; no commands are received")
+        for message in arrivals.messages:
+            if len(self._commands) < _MAX_LEFT:
+                cut_off = message.payload[: MAX_PAYLOAD_BYTES + 1]
+                self._commands.append(replace(message, payload=cut_off))
         for acknowledgement in arrivals.acknowledgements:
             self._settle(acknowledgement)
         if self._settled:
@@ -246,9 +284,8 @@ class MqttPublisher:
                     "check its access rules: the outbox waits"
                 )
             self._settled.add(item)
-        elif refusal is not None and f"{item} {refusal}" not in self._told:
-            self._told.add(f"{item} {refusal}")
-            _log.warning("the broker %s does not take %s: %s", self._access.name, item, refusal)
+        elif refusal is not None:
+            self._tell(f"the broker {self._access.name} does not take {item}: {refusal}")
 
     def _send_state(self, connection: Connection, name: str, payload: bytes) -> int:
         message_id = connection.publish(self._topic(name), payload, retain=True)
@@ -262,6 +299,11 @@ class MqttPublisher:
             self._unsent -= set(due)
         for name, payload in due.items():
             self._send_state(connection, name, payload)
+
+    def _send_responses(self, connection: Connection) -> None:
+        while self._responses and len(self._in_flight) < connection.receive_maximum:
+            message_id = connection.publish(self._topic(RESPONSE), self._responses.popleft())
+            self._in_flight[message_id] = RESPONSE
 
     def _names_in_flight(self) -> list[str]:
         return [item for item in self._in_flight.values() if isinstance(item, str)]
@@ -302,10 +344,14 @@ class MqttPublisher:
             _log.info("the broker %s is back after %.1f s", self._access.name, away_s)
 
     def _tell_lost(self, problem: BrokerError) -> None:
-        """Say each problem of an outage once."""
-        if str(problem) not in self._told and not self._stop.is_set():
-            self._told.add(str(problem))
-            _log.warning("%s; trying again, at least every %.0f s", problem, MAX_BACKOFF_S)
+        if not self._stop.is_set():
+            self._tell(f"{problem}; trying again, at least every {MAX_BACKOFF_S:.0f} s")
+
+    def _tell(self, problem: str) -> None:
+        """Say each problem of an outage, or of a connection, once."""
+        if problem not in self._told:
+            self._told.add(problem)
+            _log.warning("%s", problem)
 
     def _tell_disk_trouble(self, error: OutboxError) -> None:
         if not self._disk_trouble:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -13,11 +13,13 @@ from typing import Protocol
 import cv2
 
 from edge import __version__
+from edge.broker import Received
 from edge.camera import Camera, frames_of
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.compliance import ComplianceCounter
 from edge.config import Settings, state_directory
 from edge.decide import Decision
+from edge.desk import CommandDesk
 from edge.errors import OutboxError
 from edge.health import (
     FrameMeter,
@@ -50,8 +52,9 @@ from edge.messages import (
 from edge.model import load_bundle
 from edge.pipeline import Outcome, open_pipeline
 from edge.publish import MqttPublisher
-from edge.records import Frame, Violation
+from edge.records import Frame, Violation, ViolationState
 from edge.runtime import runtime_version
+from edge.snapshot import Photographer, open_photographer
 from edge.spool import Outbox, OutboxState
 from edge.systemd import Notifier, watchdog_interval_s
 
@@ -93,6 +96,8 @@ class Publisher(Protocol):
     def start(self) -> None: ...
     def wake(self) -> None: ...
     def publish_state(self, name: str, payload: bytes) -> None: ...
+    def take_commands(self) -> Iterable[Received]: ...
+    def respond(self, payload: bytes) -> None: ...
     def close(self, timeout_s: float = ...) -> None: ...
 
 
@@ -125,8 +130,11 @@ class Service:
         notifier: Notifier,
         watchdog_s: float | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        photographer: Photographer | None = None,
     ) -> None:
-        """`watchdog_s` is how often systemd wants to hear from us; None: it does not."""
+        """`watchdog_s` is how often systemd wants to hear from us; None: it does not. Without a
+        `photographer` no picture leaves the device.
+        """
         self._settings = settings
         self._origin = origin
         self._camera = camera
@@ -137,11 +145,14 @@ class Service:
         self._notifier = notifier
         self._watchdog_s = watchdog_s
         self._clock = clock
+        self._photographer = photographer
+        self._desk = CommandDesk(settings.commands, publisher, origin, photographer, clock)
         self._stop = threading.Event()
         self._started_s = clock.monotonic_s()
         self._meter = FrameMeter()
         self._compliance = ComplianceCounter(self._started_s)
         self._health_due_s = self._compliance_due_s = self._alive_due_s = self._started_s
+        self._turned_s = self._started_s
         self._clock_is_right = clock_synchronised()
         self._last_waiting = OutboxState(0, None, 0, 0, None)
 
@@ -154,7 +165,7 @@ class Service:
         self._publisher.start()
         self._notifier.ready(self._status())
         try:
-            while not self._stop.is_set() and not self._camera.ended:
+            while not self._is_over():
                 self.run_once()
         finally:
             self._notifier.stopping("stopping")
@@ -167,25 +178,42 @@ class Service:
     def run_once(self) -> None:
         """Take one frame along the road, if there is one; then look after reports and watchdog."""
         frame = self._camera.read(POLL_S)
-        if frame is not None:
+        was_paused = self._desk.is_paused
+        if was_paused or (frame is None and self._camera.state is CameraState.LOST):
+            # In a pause frames are still taken, or the camera would count as lost.
+            self._take(self._judge.finish())
+        elif frame is not None:
             with self._stopwatch("total"):
                 outcome = self._judge.process(frame)
             self._meter.add(self._clock.monotonic_s())
-            self._take(outcome.decision)
-        elif self._camera.state is CameraState.LOST:
-            self._take(self._judge.finish())
+            self._take(outcome.decision, frame)
+        self._desk.serve(frame)
+        now_s = self._clock.monotonic_s()
+        turn_s, self._turned_s = now_s - self._turned_s, now_s
+        if not was_paused:
+            self._compliance.watch(turn_s, now_s)
+        if self._desk.is_paused is not was_paused:
+            self._health_due_s = now_s
         self._report_if_due()
 
-    def _take(self, decision: Decision) -> None:
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or self._camera.ended or self._desk.restart_wanted
+
+    def _take(self, decision: Decision, frame: Frame | None = None) -> None:
+        """Pass on what was decided; `frame` is the one that confirmed a violation."""
         now_s = self._clock.monotonic_s()
+        confirmed = [v for v in decision.violations if v.state is ViolationState.CONFIRMED]
+        snapshot = None
+        if confirmed and frame is not None and self._photographer is not None:
+            snapshot = self._photographer.take(frame)
         for visit in decision.visits:
             self._compliance.add(visit, now_s)
         for violation in decision.violations:
-            self._accept(violation)
+            self._accept(violation, snapshot if violation in confirmed else None)
         if decision.visits or decision.violations:
             self._compliance_due_s = min(self._compliance_due_s, now_s + 1)
 
-    def _accept(self, violation: Violation) -> None:
+    def _accept(self, violation: Violation, snapshot: bytes | None) -> None:
         _log.info(
             "violation %s: person %d, %.1f s, %.0f %% sure",
             violation.state,
@@ -196,7 +224,7 @@ class Service:
 
         def encoded(sequence: int) -> bytes:
             return encode(
-                violation_message(self._origin, violation, sequence, self._clock_is_right)
+                violation_message(self._origin, violation, sequence, self._clock_is_right, snapshot)
             )
 
         try:
@@ -236,7 +264,11 @@ class Service:
         fps = self._meter.fps(self._clock.monotonic_s())
         broker = "connected" if self._publisher.connected else "away"
         rows = self._waiting().rows
-        return f"camera {self._camera.state}, {fps:.1f} fps; broker {broker}, {rows} waiting"
+        left_s = self._desk.paused_for_s
+        paused = "" if left_s is None else f"paused for {left_s:.0f} s; "
+        return (
+            f"{paused}camera {self._camera.state}, {fps:.1f} fps; broker {broker}, {rows} waiting"
+        )
 
     def _waiting(self) -> OutboxState:
         """Return the outbox's state; the last one known while the disk does not answer."""
@@ -250,6 +282,7 @@ class Service:
         now_s = self._clock.monotonic_s()
         waiting = self._waiting()
         aside_at = waiting.set_aside_at
+        paused_for_s = self._desk.paused_for_s
         return HealthMessage(
             **every_field(self._origin, self._clock.utc(), self._clock_is_right),
             versions=Versions(
@@ -277,6 +310,7 @@ class Service:
             temperature_c=cpu_temperature_c(),
             throttling=throttling_flags(),
             rss_bytes=rss_bytes(),
+            paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
         )
 
 
@@ -296,7 +330,8 @@ def open_service(settings: Settings) -> Service:
         judge,
         stopwatch,
         outbox,
-        MqttPublisher(settings.mqtt, who, outbox),
+        MqttPublisher(settings.mqtt, who, outbox, listens=bool(settings.commands.allowed)),
         Notifier.from_environment(),
         watchdog_interval_s(),
+        photographer=open_photographer(settings, judge.tracker),
     )

@@ -93,6 +93,10 @@ class Tracker:
             tracked.append(TrackedFace(track.id, face))
         return TrackUpdate(tuple(tracked), ended)
 
+    def expected(self, now_s: float) -> tuple[Box, ...]:
+        """Return where the people in sight are at `now_s`, found in the last frame or not."""
+        return tuple(track.predicted(now_s) for track in self._tracks.values())
+
     def finish(self) -> tuple[int, ...]:
         """End all tracks: the source is over."""
         ended = tuple(self._tracks)

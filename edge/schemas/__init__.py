@@ -23,6 +23,9 @@ def generate(name: str) -> dict[str, Any]:
     for definition in definitions.values():
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
+        if "properties" in definition:
+            # Defaults are for reading what an older program wrote; what we write has every field.
+            definition["required"] = list(definition["properties"])
     body = definitions.pop(schema["$ref"].rpartition("/")[2])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

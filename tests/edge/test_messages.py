@@ -16,17 +16,21 @@ from edge.messages import (
     BrokerHealth,
     CameraHealth,
     CameraState,
+    CommandName,
+    CommandOutcome,
     HealthMessage,
     Latency,
     Message,
     ModelIdentity,
     Origin,
     OutboxHealth,
+    ResponseMessage,
     ThrottlingFlag,
     Versions,
     availability_message,
     compliance_message,
     encode,
+    every_field,
     timestamp,
     topic,
     violation_message,
@@ -89,8 +93,21 @@ def some_health(**changes: Any) -> Message:
         "temperature_c": 51.0,
         "throttling": [ThrottlingFlag.UNDER_VOLTAGE_OCCURRED],
         "rss_bytes": 180_000_000,
+        "paused_for_s": None,
     }
     return HealthMessage(**{**given, **changes})
+
+
+def some_response(**changes: Any) -> Message:
+    given: dict[str, Any] = {
+        **every_field(ORIGIN, NOON, True),
+        "request_id": "desk-1",
+        "command": CommandName.SNAPSHOT,
+        "outcome": CommandOutcome.DONE,
+        "reason": None,
+        "snapshot": b"a picture",
+    }
+    return ResponseMessage(**{**given, **changes})
 
 
 EVERY_MESSAGE = {
@@ -100,12 +117,20 @@ EVERY_MESSAGE = {
     "violation": [
         violation_message(ORIGIN, CONFIRMED, 1, True),
         violation_message(ORIGIN, ENDED, 2, False),
+        violation_message(ORIGIN, CONFIRMED, 3, True, b"a picture"),
     ],
     "compliance": [
         some_compliance(),
         compliance_message(ORIGIN, ComplianceCounter(0.0).totals(0.0), NOON, True),
     ],
-    "health": [some_health(), some_health(temperature_c=None, throttling=None)],
+    "health": [
+        some_health(),
+        some_health(temperature_c=None, throttling=None, paused_for_s=59.5),
+    ],
+    "response": [
+        some_response(),
+        some_response(command=None, request_id=None, outcome=CommandOutcome.REFUSED, reason="no"),
+    ],
 }
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "mqtt.md"
 
@@ -149,6 +174,7 @@ def test_the_confirmed_document_is_this() -> None:
         "bare_probability": 0.9612,
         "face_px": 71.5,
         "track_id": 7,
+        "snapshot": None,
     }
 
 
@@ -190,6 +216,11 @@ def test_a_schema_describes_itself_and_its_fields() -> None:
     assert all("description" in violation["properties"][key] for key in ("event_id", "sequence"))
 
 
+def test_a_picture_is_base64() -> None:
+    document = json.loads(encode(violation_message(ORIGIN, CONFIRMED, 1, True, b"\xff\xd8\xff")))
+    assert document["snapshot"] == "/9j/"
+
+
 def documented_examples() -> list[tuple[str, str]]:
     """Return the JSON examples of the reference, each with the topic of the heading above it."""
     text = DOCUMENTATION.read_text(encoding="utf-8")
@@ -197,7 +228,9 @@ def documented_examples() -> list[tuple[str, str]]:
     return [
         (name, example)
         for name, section in zip(parts[1::2], parts[2::2], strict=True)
-        for example in re.findall(r"^```json\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+        for example in re.findall(
+            r"^```json\n(.*?)^```", section.split("\n## ")[0], flags=re.MULTILINE | re.DOTALL
+        )
     ]
 
 

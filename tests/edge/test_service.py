@@ -1,22 +1,28 @@
 from __future__ import annotations
 
+import base64
 import json
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from edge.broker import Received
 from edge.camera import Camera
-from edge.config import MqttSettings, Settings
+from edge.config import CommandSettings, MqttSettings, Settings, SnapshotSettings
 from edge.decide import Decision
 from edge.errors import CameraError, OutboxError
 from edge.messages import ModelIdentity, Origin
 from edge.pipeline import Outcome
 from edge.records import Frame, Verdict, Violation, ViolationState, Visit
 from edge.service import Service, Stopwatch
+from edge.snapshot import Photographer
 from edge.spool import Outbox, OutboxState
 from edge.systemd import Notifier
 from tests.fakes import START, ListedFrames, TurnedClock, frame_at
@@ -57,6 +63,8 @@ class NotingPublisher:
     protocol: str = "MQTT 5"
     calls: list[str] = field(default_factory=list)
     states: list[tuple[str, bytes]] = field(default_factory=list)
+    commands: list[Received] = field(default_factory=list)
+    responses: list[dict[str, Any]] = field(default_factory=list)
 
     def start(self) -> None:
         self.calls.append("start")
@@ -66,6 +74,13 @@ class NotingPublisher:
 
     def publish_state(self, name: str, payload: bytes) -> None:
         self.states.append((name, payload))
+
+    def take_commands(self) -> Iterator[Received]:
+        while self.commands:
+            yield self.commands.pop(0)
+
+    def respond(self, payload: bytes) -> None:
+        self.responses.append(json.loads(payload))
 
     def close(self, timeout_s: float = 0) -> None:
         self.calls.append("close")
@@ -213,3 +228,86 @@ def test_the_watchdog_is_fed_while_frames_are_judged_and_in_a_known_outage(
     assert all(line.startswith("WATCHDOG=1\nSTATUS=camera ") for line in told)
     assert "camera running" in told[1]
     assert "camera lost" in told[-1]
+
+
+def commanded(
+    outbox: Outbox,
+    entries: Sequence[Frame | Exception | None],
+    decisions: Sequence[Decision] = (),
+    at_the_end: Decision = NOTHING,
+) -> tuple[Service, NotingPublisher, TurnedClock]:
+    """A service that obeys, and takes pictures in which no face is found."""
+    clock = TurnedClock()
+    publisher = NotingPublisher()
+    settings = Settings(
+        mqtt=MqttSettings(host="broker"),
+        commands=CommandSettings(allowed=("pause", "resume", "restart"), per_minute=600),
+    )
+    photographer = Photographer(SnapshotSettings(pictures="pixelated"), lambda frame: ())
+    built = Service(
+        settings, ORIGIN, Camera(lambda: ListedFrames(entries, clock), 5.0, clock),
+        ScriptedJudge(decisions, at_the_end), Stopwatch(clock), outbox, publisher, Notifier(), None,
+        clock, photographer,
+    )  # fmt: skip
+    return built, publisher, clock
+
+
+def command(name: str, payload: str = '{"request_id":"a"}') -> Received:
+    return Received(f"tensormask/door-1/command/{name}", payload.encode())
+
+
+def test_a_confirmed_violation_has_a_picture_and_its_end_has_none(outbox: Outbox) -> None:
+    confirmed = Decision((violation(ViolationState.CONFIRMED),))
+    ended = Decision((violation(ViolationState.ENDED),))
+    built, _, _ = commanded(outbox, [frame_at(0), frame_at(1)], [confirmed, ended])
+    for _ in range(2):
+        built.run_once()
+    documents = [json.loads(row.payload) for row in outbox.pending(10)]
+    jpeg = base64.b64decode(documents[0]["snapshot"])
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (270, 480, 3)
+    assert documents[1]["snapshot"] is None
+
+
+def test_in_a_pause_nothing_is_judged_and_no_time_is_watched(outbox: Outbox) -> None:
+    # A frame each 0.5 s.
+    entries = [entry for n in range(100) for entry in (frame_at(n / 2), None)]
+    late = [Decision((violation(ViolationState.CONFIRMED),))]
+    built, publisher, clock = commanded(outbox, entries, [NOTHING] * 14 + late)
+    while clock.now_s < 5:
+        built.run_once()
+    publisher.commands.append(command("pause", '{"request_id":"a","duration_s":20}'))
+    while clock.now_s < 20:
+        built.run_once()
+    assert outbox.state().rows == 0
+    reports = [json.loads(payload) for name, payload in publisher.states if name == "health"]
+    assert [report["paused_for_s"] for report in reports] == [None, 20.0]
+    watched = [
+        json.loads(p)["last_hour"]["watched_s"] for n, p in publisher.states if n != "health"
+    ]
+    assert watched[-1] == pytest.approx(5, abs=0.6)
+    while clock.now_s < 30:
+        built.run_once()
+    assert outbox.state().rows == 1, "the pause ends by itself"
+    assert [answer["outcome"] for answer in publisher.responses] == ["done"]
+    reports = [json.loads(payload) for name, payload in publisher.states if name == "health"]
+    assert [report["paused_for_s"] for report in reports] == [None, 20.0, None]
+
+
+def test_a_pause_ends_all_visits(outbox: Outbox) -> None:
+    ended = Decision((violation(ViolationState.ENDED),))
+    built, publisher, _ = commanded(outbox, [frame_at(0), frame_at(1)], at_the_end=ended)
+    publisher.commands.append(command("pause"))
+    for _ in range(2):
+        built.run_once()
+    assert [json.loads(row.payload)["state"] for row in outbox.pending(10)] == ["ended"]
+
+
+def test_a_restart_ends_the_service_in_order_after_the_answer(outbox: Outbox) -> None:
+    built, publisher, clock = commanded(outbox, [None] * 1000)
+    clock.now_s = 60.0
+    publisher.commands.append(command("restart"))
+    built.run()
+    assert [answer["outcome"] for answer in publisher.responses] == ["done"]
+    assert publisher.calls == ["start", "close"]
+    assert clock.now_s == pytest.approx(60.5)
