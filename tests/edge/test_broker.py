@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.broker import Backoff, BrokerAccess, BrokerRefusalError, Connection, MqttVersion
@@ -19,6 +20,8 @@ from edge.publish import probe_broker
 CONNACK_V5 = bytes.fromhex("2003000000")
 CONNACK_V311 = bytes.fromhex("20020000")
 WRONG_VERSION = bytes.fromhex("20020001")
+DENIED_V5 = bytes.fromhex("900400010087")
+DENIED_V311 = bytes.fromhex("9003000180")
 TAKEN_OVER = bytes.fromhex("e0028e00")
 
 Answer = Callable[[int], bytes | None]
@@ -98,6 +101,20 @@ def test_a_takeover_is_named(answer_with: Callable[[Answer], MqttSettings]) -> N
     with pytest.raises(BrokerRefusalError, match="client with our client_id has taken over"):
         _listen(connection)
     connection.drop()
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_denied_subscription_is_told_and_no_end(
+    answer_with: Callable[[Answer], MqttSettings], version: str
+) -> None:
+    told = CONNACK_V5 + DENIED_V5 if version == "5" else CONNACK_V311 + DENIED_V311
+    settings = msgspec.structs.replace(answer_with(lambda _: told), protocol=version)
+    connection = BrokerAccess(settings).connect("door-1")
+    connection.subscribe(["tensormask/door-1/command/+"])
+    denial = connection.turn(1.0).denial
+    connection.drop()
+    assert denial is not None
+    assert "refuses the subscription" in denial
 
 
 def _listen(connection: Connection) -> None:
