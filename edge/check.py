@@ -14,6 +14,8 @@ from edge.errors import CameraError, TensorMaskError
 from edge.model import load_bundle
 from edge.publish import probe_broker
 from edge.runtime import runtime_version
+from edge.snapshot import open_photographer
+from edge.track import Tracker
 
 BROKER_TIMEOUT_S = 5.0
 
@@ -26,6 +28,7 @@ def check_model(settings: Settings) -> str:
 
 def check_detector(settings: Settings) -> str:
     chosen = settings.detector
+    open_photographer(settings, Tracker(settings.tracker))
     return open_detector(chosen.name, chosen.model, chosen.confidence).name
 
 

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from edge.spool import Outbox
 from tests.broker.conftest import DEADLINE_S, Mosquitto, Subscriber, until
 from tests.broker.samples import ORIGIN
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "mqtt.md"
 BASE = "tensormask/door-1/command"
 
 
@@ -145,6 +147,28 @@ def test_what_arrives_and_what_is_answered_has_a_bound(
     assert [received.payload for received in listener.publisher.take_commands()] == [
         b"%d" % number for number in range(16)
     ]
+
+
+def test_the_documented_access_rules_let_only_the_desk_command(
+    start_mosquitto: Callable[..., Mosquitto], listen: Callable[..., Listener], tmp_path: Path
+) -> None:
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    rules = re.search(r"^```\n(user desk\n.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    assert rules is not None
+    (tmp_path / "acl").write_text(rules[1])
+    broker = start_mosquitto(f"allow_anonymous true\nacl_file {tmp_path}/acl")
+    listener = listen(port=broker.port, username="door-1")
+    until(lambda: subscribed(broker), "the subscription")
+    for user in ("door-2", "nobody", "desk"):
+        client = paho.Client(CallbackAPIVersion.VERSION2)
+        client.username_pw_set(user)
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+        client.publish(f"{BASE}/pause", user.encode(), qos=1).wait_for_publish(DEADLINE_S)
+        client.disconnect()
+        client.loop_stop()
+    until(lambda: listener.has(1), "the command of the desk")
+    assert [received.payload for received in listener.received] == [b"desk"]
 
 
 class Daemon:

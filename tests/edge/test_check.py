@@ -112,3 +112,13 @@ def test_a_camera_that_is_not_there_ends_with_1_and_is_named_apart_from_the_rest
         capsys, tmp_path, f'{BROKER}[camera]\nsource = "{carphone}"\n', "--only", "camera"
     )
     assert (status, said.splitlines()[1]) == (0, "camera         ok      frames of 176 x 144")
+
+
+def test_pictures_that_cannot_be_covered_end_with_78(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
+    wanted = BROKER + '[snapshots]\npictures = "pixelated"\n'
+    status, said = checked(capsys, tmp_path, wanted, "--only", "detector")
+    assert status == 78
+    assert "tensormask models fetch yunet" in said

@@ -94,9 +94,11 @@ def test_all_that_may_be_a_face_is_covered_and_the_people_in_sight_too() -> None
     detector = FixedDetector([face_at(100, 100, 20, confidence=0.2)])
     search = FaceSearch(detector, lambda now_s: (expected.moved(now_s, 0),))
     boxes = search(frame_at(0, blank(1280, 720)))
-    # Far and near: the fake finds the same box in a picture of 640 and in one of 1280.
-    assert detector.shown == [(640, 360), (1280, 720)]
-    assert boxes == [expected.moved(100, 0), Box(200, 200, 240, 240), Box(100, 100, 120, 120)]
+    # The whole scene and its quarters; the fake finds the same box in each of them.
+    assert detector.shown == [(640, 360)] * 5
+    assert boxes[:2] == [expected.moved(100, 0), Box(200, 200, 240, 240)]
+    corners = [(round(1.9 * box.left / 2), round(1.9 * box.top / 2)) for box in boxes[2:]]
+    assert corners == [(100, 100), (676, 100), (100, 424), (676, 424)]
 
 
 def test_a_track_that_was_not_found_in_the_frame_is_where_it_is_expected() -> None:
@@ -167,8 +169,8 @@ class TestRealFaces:
 
     @pytest.fixture
     def detectors(self, yunet_weights: Path) -> tuple[FaceDetector, ...]:
-        """Those of the road, as eager as `[detector] confidence` has them."""
-        return open_detector("yunet", str(yunet_weights), 0.6), open_detector("res10", "", 0.6)
+        """Those of the road, as eager as they are there."""
+        return open_detector("yunet", str(yunet_weights)), open_detector("res10")
 
     def test_the_man_in_the_car_is_no_face_any_more(
         self, carphone: Path, search: FaceSearch, detectors: tuple[FaceDetector, ...]

@@ -131,6 +131,26 @@ def test_a_killed_daemon_is_restarted(running: Machine) -> None:
     )
 
 
+def test_a_restart_by_command_is_a_new_start(machine: Machine) -> None:
+    machine.write(SETTINGS, GOOD_SETTINGS + '[commands]\nallowed = ["restart"]\n')
+    machine.run("systemctl", "restart", UNIT)
+    restarts = int(_show(machine, "NRestarts"))
+    begun_us = int(_show(machine, "ExecMainStartTimestampMonotonic"))
+    # It is refused right after a start.
+    wait_until(lambda: time.monotonic() * 1e6 > begun_us + 12e6, 20, "the time for a restart")
+    publish = "mosquitto_pub -h localhost -t tensormask/box/command/restart -m"
+    machine.run(*publish.split(), '{"request_id":"a"}')
+    wait_until(
+        lambda: (
+            int(_show(machine, "NRestarts")) == restarts + 1
+            and _show(machine, "ActiveState") == "active"
+        ),
+        20,
+        "it is restarted",
+    )
+    assert _availability(machine) == "online"
+
+
 def test_stop_takes_less_than_five_seconds_and_is_announced(running: Machine) -> None:
     wait_until(lambda: _availability(running) == "online", 10, "online")
     begun = time.monotonic()
