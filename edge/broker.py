@@ -366,8 +366,12 @@ class Connection:
             )
 
     def _on_message(self, client: Client, userdata: Any, message: Any) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # forbidden, but then nobody has to obey
+            return
         self._arrivals.messages.append(
-            Received(message.topic, bytes(message.payload), bool(message.retain))
+            Received(topic, bytes(message.payload), bool(message.retain))
         )
 
 

@@ -69,8 +69,7 @@ class Attention:
         self, frame: Frame, tracked: Sequence[TrackedFace], ended: Sequence[int]
     ) -> tuple[Sighting, ...]:
         """Return a sighting of each face, in their order; `ended` tracks are forgotten."""
-        for track_id in ended:
-            self._impressions.pop(track_id, None)
+        self.forget(ended)
         now_s = frame.monotonic_s
         chosen = self._chosen(tracked, now_s)
         readings = self._judge.classify(frame, [each.face for each in chosen])
@@ -89,6 +88,11 @@ class Attention:
             )
             for each in tracked
         )
+
+    def forget(self, ended: Sequence[int]) -> None:
+        """These people have left."""
+        for track_id in ended:
+            self._impressions.pop(track_id, None)
 
     def _chosen(self, tracked: Sequence[TrackedFace], now_s: float) -> list[TrackedFace]:
         """Return the faces to look at: those due longest, and among them the least known."""

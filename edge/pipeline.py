@@ -59,8 +59,10 @@ class Pipeline:
         return Outcome(sightings, decision)
 
     def finish(self) -> Decision:
-        """End every visit: the source is over, or the service stops."""
-        return self.policy.update((), self.tracker.finish())
+        """End every visit: the source is over, a pause begins, or the service stops."""
+        ended = self.tracker.finish()
+        self.attention.forget(ended)
+        return self.policy.update((), ended)
 
 
 def open_pipeline(

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.broker import Backoff, BrokerAccess, BrokerRefusalError, Connection, MqttVersion
+from edge.broker import Backoff, BrokerAccess, BrokerRefusalError, Connection, MqttVersion, Received
 from edge.config import MqttSettings
 from edge.errors import BrokerError, ConfigError
 from edge.publish import probe_broker
@@ -115,6 +115,19 @@ def test_a_denied_subscription_is_told_and_no_end(
     connection.drop()
     assert denial is not None
     assert "refuses the subscription" in denial
+
+
+def test_a_message_whose_topic_is_no_text_is_passed_over(
+    answer_with: Callable[[Answer], MqttSettings],
+) -> None:
+    bad, good = bytes.fromhex("30060002fffe0000"), bytes.fromhex("3004000161" + "62")
+    settings = msgspec.structs.replace(
+        answer_with(lambda _: CONNACK_V311 + bad + good), protocol="3.1.1"
+    )
+    connection = BrokerAccess(settings).connect("door-1")
+    messages = connection.turn(1.0).messages + connection.turn(1.0).messages
+    connection.drop()
+    assert messages == [Received("a", b"b")]
 
 
 def _listen(connection: Connection) -> None:

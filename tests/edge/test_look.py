@@ -3,10 +3,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 
-from edge.config import ClassifierSettings
+from edge.config import ClassifierSettings, MqttSettings, Settings
+from edge.decide import ViolationPolicy
+from edge.detect import FaceDetection
+from edge.detect.cadence import PacedDetection
 from edge.look import Attention
+from edge.model import Thresholds
+from edge.pipeline import Pipeline
 from edge.records import Face, Frame, MaskReading, TrackedFace
-from tests.fakes import face_at, frame_at
+from edge.track import Tracker
+from tests.fakes import FixedDetector, face_at, frame_at
 
 SCANS_S = [n / 8 for n in range(49)]
 """Six seconds of scans."""
@@ -116,3 +122,17 @@ def test_people_who_have_left_are_forgotten() -> None:
     for n in range(1000):
         attention.look(frame_at(n), [TrackedFace(n, face_at(0, 0))], (n - 1,))
     assert attention.known == 1
+
+
+def test_whoever_is_in_sight_when_an_outage_or_a_pause_begins_is_forgotten_too() -> None:
+    attention = Attention(ListedJudge(lambda who, at_s: 0.02), ClassifierSettings())
+    settings = Settings(mqtt=MqttSettings(host="h"))
+    detection = FaceDetection(FixedDetector([face_at(90, 90)]), settings.detector)
+    policy = ViolationPolicy(settings.policy, Thresholds(bare=0.5, masked=0.5), lambda at: "id")
+    pipeline = Pipeline(
+        PacedDetection(detection, settings.detector), Tracker(settings.tracker), attention, policy
+    )
+    pipeline.process(frame_at(0))
+    assert attention.known == 1
+    pipeline.finish()
+    assert attention.known == 0
