@@ -1,25 +1,38 @@
-"""The camera through its outages: lost, said once, tried again with growing pauses."""
+"""The camera through its outages: lost, said once, tried again with growing pauses, given up.
+
+What does not help within this process, a new process may: it ends, and the system starts it anew.
+"""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from edge.capture import is_live, open_source
+from edge.capture import is_camera, is_live, is_sensor, open_source
 from edge.capture.every import EveryFrame
 from edge.capture.newest import NewestFrame
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import CameraSettings
-from edge.errors import CameraError
-from edge.messages import CameraState
+from edge.errors import CameraAbsentError, CameraError, CameraLostError
+from edge.messages import CameraHealth, CameraState, CameraView
 from edge.records import Frame
+from edge.view import Repetition, ViewWatch
 
 _log = logging.getLogger(__name__)
 
 MIN_RETRY_S = 1.0
 MAX_RETRY_S = 30.0
 """Pauses between attempts to open a lost camera: doubled from the one to the other."""
+GRACE_S = 2.0
+"""A source says itself that it did not open or gave no frame in time; only one that hangs does not,
+and is given so much longer."""
+SLOWEST_FPS = 2.0
+"""With fewer frames a second, somebody who walks past is not followed from one to the next."""
+_RATE_MEMORY = 0.1
+"""How much the newest interval between two frames counts for the rate."""
 
 
 class Frames(Protocol):
@@ -35,6 +48,34 @@ class Frames(Protocol):
     def close(self, timeout_s: float = ...) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What is waited for, and how long."""
+
+    open_s: float
+    """For the first frame after opening, and for a capture call that hangs to return."""
+    stall_s: float
+    """For the next frame."""
+    restart_s: float = math.inf
+    """For a lost camera, before the process gives up."""
+    changes: bool = False
+    """Whether a frame that is like the one before it is none: a sensor's noise makes each its own,
+    where a clip, a folder or the encoder of a network camera may repeat one."""
+
+
+def patience_with(settings: CameraSettings) -> Patience:
+    """Return the patience that suits the configured source."""
+    open_s = settings.open_timeout_s + GRACE_S
+    if not is_camera(settings):
+        return Patience(open_s, open_s)
+    return Patience(
+        open_s,
+        settings.frame_timeout_s,
+        settings.restart_after_s or math.inf,
+        is_sensor(settings),
+    )
+
+
 def frames_of(settings: CameraSettings) -> Frames:
     """Open the configured source: the newest frames of a live one, every frame of another."""
     if is_live(settings):
@@ -46,31 +87,63 @@ class Camera:
     """The frames, and what becomes of them in an outage: closed, and tried again after a pause."""
 
     def __init__(
-        self, open_it: Callable[[], Frames], patience_s: float, clock: Clock = SYSTEM_CLOCK
+        self, open_it: Callable[[], Frames], patience: Patience, clock: Clock = SYSTEM_CLOCK
     ) -> None:
-        """A camera that is silent for `patience_s` counts as lost."""
         self.state = CameraState.STARTING
         self.outages = 0
         self.ended = False
         self._open_it = open_it
-        self._patience_s = patience_s
+        self._patience = patience
         self._clock = clock
         self._frames: Frames | None = None
+        self._opened_well = False
+        """Whether this opening has given a frame."""
+        self._closing: Frames | None = None
+        """What was lost, until its last capture call has returned."""
+        self._has_given = False
+        """Whether this process has ever had a frame."""
         self._dropped_before = 0
         self._lost_at_s = 0.0
         self._retry_at_s = 0.0
+        self._close_by_s = 0.0
         self._pause_s = MIN_RETRY_S
+        self._watch = ViewWatch()
+        self._repetition = Repetition()
+        self._last: Frame | None = None
+        self._fresh_s = 0.0
+        """When the picture was last another one."""
+        self._interval_s: float | None = None
+        self._slow = False
 
     @property
     def dropped(self) -> int:
         return self._dropped_before + (self._frames.dropped if self._frames else 0)
 
+    @property
+    def sees(self) -> bool:
+        """Whether somebody who came would be seen."""
+        return self.state is CameraState.RUNNING and self._watch.view is CameraView.CLEAR
+
+    def health(self) -> CameraHealth:
+        running = self.state is CameraState.RUNNING
+        fps = round(1 / self._interval_s, 2) if running and self._interval_s else None
+        return CameraHealth(
+            state=self.state,
+            outages=self.outages,
+            view=self._watch.view if running else None,
+            fps=fps,
+            slow=running and self._slow,
+        )
+
     def read(self, timeout_s: float) -> Frame | None:
         """Return a frame, or None: not yet, not again so far, or never again (`ended`).
 
-        Raises CameraError only when a capture call hangs: ending the process is then the one way to
-        give the camera back.
+        Raises CameraLostError or CameraAbsentError where ending the process is the one way to get
+        the camera back: a capture call hangs, or nothing else has helped for long enough.
         """
+        if self._closing is not None:
+            self._wait_for_closing(timeout_s)
+            return None
         if self._frames is None:
             wait_s = self._retry_at_s - self._clock.monotonic_s()
             if wait_s > 0:
@@ -78,29 +151,67 @@ class Camera:
                 return None
         try:
             if self._frames is None:
-                self._frames = self._open_it()
+                self._frames, self._opened_well = self._open_it(), False
             frame = self._frames.read(timeout_s)
-            if (
-                frame is None
-                and not self._frames.ended
-                and self._frames.silent_s > self._patience_s
-            ):
-                raise CameraError(f"no frame for {self._frames.silent_s:.0f} s")
+            self.ended = self._frames.ended
+            return self._taken(self._frames, frame)
         except CameraError as error:
             self._lose(error)
             return None
-        if frame is not None:
-            self._found()
-        self.ended = self._frames.ended
+
+    def close(self, timeout_s: float = 0.0) -> bool:
+        """Have the camera given back; return False where a capture call still holds it then.
+
+        A second call goes on waiting.
+        """
+        if self._frames is not None:
+            self._dropped_before += self._frames.dropped
+            self._closing, self._frames = self._frames, None
+        if self._closing is not None and self._closing.close(timeout_s):
+            self._closing = None
+        return self._closing is None
+
+    def _taken(self, frames: Frames, frame: Frame | None) -> Frame | None:
+        """Return the frame if it is a new one; raises CameraError where none has come for long."""
+        if frame is None:
+            patience = self._patience
+            limit_s = patience.stall_s if self._opened_well else patience.open_s
+            if not frames.ended and frames.silent_s > limit_s:
+                raise CameraError(f"no frame for {frames.silent_s:.0f} s")
+            return None
+        now_s = self._clock.monotonic_s()
+        if not self._opened_well:
+            self._opened_well, self._fresh_s, self._last = True, now_s, None
+        if self._patience.changes and self._repetition.is_repeated(frame.pixels):
+            if now_s - self._fresh_s > self._patience.stall_s:
+                raise CameraError(f"the same picture for {now_s - self._fresh_s:.0f} s")
+            return None
+        self._fresh_s = now_s
+        self._found()
+        self._judge(frame)
         return frame
 
-    def close(self) -> bool:
-        """Give the camera back; return False where a capture call hangs and still holds it."""
-        frames, self._frames = self._frames, None
-        if frames is None:
-            return True
-        self._dropped_before += frames.dropped
-        return frames.close()
+    def _judge(self, frame: Frame) -> None:
+        """Learn how the camera does; say what has changed."""
+        before, self._last = self._last, frame
+        if self._watch.look(frame):
+            if self._watch.view is CameraView.CLEAR:
+                _log.info("the camera sees again")
+            else:
+                _log.warning(
+                    "the camera sees nothing, the picture is %s: nobody is counted",
+                    self._watch.view,
+                )
+        if before is None or frame.number <= before.number:
+            return
+        interval_s = (frame.monotonic_s - before.monotonic_s) / (frame.number - before.number)
+        known_s = self._interval_s or interval_s
+        self._interval_s = known_s + _RATE_MEMORY * (interval_s - known_s)
+        # Slow until it is twice as fast: a rate near the bound is said once.
+        slow = self._interval_s * SLOWEST_FPS > (0.5 if self._slow else 1)
+        if slow and not self._slow:
+            _log.warning("the camera is slow: %.1f frames per second", 1 / self._interval_s)
+        self._slow = slow
 
     def _lose(self, error: CameraError) -> None:
         now_s = self._clock.monotonic_s()
@@ -109,13 +220,23 @@ class Camera:
             self.outages += 1
             self._lost_at_s = now_s
             _log.warning("camera lost: %s", error)
-        if not self.close():
-            raise CameraError(
-                "a capture call hangs and holds the camera; ending, so that the system takes it "
-                "back and starts us anew"
-            ) from error
+        if now_s - self._lost_at_s >= self._patience.restart_s:
+            self.close()
+            raise self._given_up(f"lost for {now_s - self._lost_at_s:.0f} s: {error}")
+        self._interval_s = None
+        self._close_by_s = now_s + self._patience.open_s
         self._retry_at_s = now_s + self._pause_s
         self._pause_s = min(2 * self._pause_s, MAX_RETRY_S)
+        self.close()
+
+    def _wait_for_closing(self, timeout_s: float) -> None:
+        if not self.close(timeout_s) and self._clock.monotonic_s() > self._close_by_s:
+            raise self._given_up("a capture call hangs and holds the camera")
+
+    def _given_up(self, why: str) -> CameraLostError:
+        if self._has_given:
+            return CameraLostError(f"{why}; ending, so that a new process gets it back")
+        return CameraAbsentError(f"{why}; not one picture since the start; ending, to begin anew")
 
     def _found(self) -> None:
         if self.state is CameraState.LOST:
@@ -124,4 +245,5 @@ class Camera:
         elif self.state is CameraState.STARTING:
             _log.info("camera gives frames")
         self.state = CameraState.RUNNING
+        self._has_given = True
         self._pause_s = MIN_RETRY_S

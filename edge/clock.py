@@ -32,3 +32,30 @@ class SystemClock:
 
 
 SYSTEM_CLOCK: Clock = SystemClock()
+
+
+class SteppedClock:
+    """Notices when somebody sets the wall clock."""
+
+    NOTICED_S = 0.5
+    """More between two looks is a step: what steers a clock by its rate changes it by 0.5 ms a
+    second."""
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.steps = 0
+        self.last_step_s: float | None = None
+        self._clock = clock
+        self._offset_s = self._wall_ahead_s()
+
+    def look(self) -> bool:
+        """Return whether the clock was set since the last look."""
+        before_s, self._offset_s = self._offset_s, self._wall_ahead_s()
+        step_s = self._offset_s - before_s
+        if abs(step_s) < self.NOTICED_S:
+            return False
+        self.steps += 1
+        self.last_step_s = step_s
+        return True
+
+    def _wall_ahead_s(self) -> float:
+        return self._clock.utc().timestamp() - self._clock.monotonic_s()

@@ -73,7 +73,19 @@ class CameraSettings(Section, frozen=True):
     loop: bool = False
     """A clip or folder: again from the start, for ever."""
     open_timeout_s: Positive = 10.0
-    """How long a camera or stream may take to open, or to give a frame, until it counts as lost."""
+    """How long a camera or stream may take to open, and to give its first frame, until it counts as
+    lost."""
+    stall_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 4.0
+    """How long a camera or stream that has given frames may give none, or the same one over and
+    over, until it counts as lost. Three frames at `fps` are always waited for."""
+    restart_after_s: NotNegative = 600.0
+    """A camera or stream that stays lost for so long ends the program, so that the system starts it
+    anew; 0: never."""
+
+    @property
+    def frame_timeout_s(self) -> float:
+        """How long the next frame may take."""
+        return max(self.stall_s, 3 / self.fps)
 
 
 class DetectorSettings(Section, frozen=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from edge.config import PolicySettings
 from edge.model import Thresholds
@@ -162,14 +162,16 @@ class ViolationPolicy:
             or now.monotonic_s - person.bare_from.monotonic_s < confirm_s
         ):
             return []
+        duration_s = now.monotonic_s - person.bare_from.monotonic_s
         person.violation = Violation(
             event_id=self._new_event_id(now.seen_at),
             state=ViolationState.CONFIRMED,
             track_id=now.track_id,
-            started_at=person.bare_from.seen_at,
+            # All times by the clock as it is now: it may have been set, and may be again.
+            started_at=now.seen_at - timedelta(seconds=duration_s),
             confirmed_at=now.seen_at,
             ended_at=None,
-            duration_s=now.monotonic_s - person.bare_from.monotonic_s,
+            duration_s=duration_s,
             bare_probability=person.evidence.bare_probability,
             face_px=person.face_px,
         )
@@ -183,12 +185,13 @@ def _end(person: _Person) -> list[Violation]:
     if person.violation is None or until is None or person.is_over:
         return []
     person.is_over = True
+    duration_s = until.monotonic_s - person.violation_from_s
     return [
         replace(
             person.violation,
             state=ViolationState.ENDED,
-            ended_at=until.seen_at,
-            duration_s=until.monotonic_s - person.violation_from_s,
+            ended_at=person.violation.started_at + timedelta(seconds=duration_s),
+            duration_s=duration_s,
             face_px=person.face_px,
         )
     ]

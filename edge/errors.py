@@ -36,6 +36,24 @@ class CameraError(TensorMaskError):
     """Wait, the service tries again: the camera is busy, gone, or gives no frames."""
 
 
+class CameraLostError(CameraError):
+    """Wait, the system starts the program anew: this process cannot get the camera back. Exit 69.
+
+    `EX_UNAVAILABLE`; this process has had pictures.
+    """
+
+    exit_status = 69
+
+
+class CameraAbsentError(CameraLostError):
+    """Look at the camera: this process has never had a picture, a restart did not help. Exit 71.
+
+    `EX_OSERR`; where the owner allows it, the system reboots.
+    """
+
+    exit_status = 71
+
+
 class BrokerError(TensorMaskError):
     """Wait, the service tries again: the MQTT broker refuses us or cannot be reached."""
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edge.load import Vitals
 from edge.messages import Latency, ThrottlingFlag
 
 RATE_WINDOW_S = 10.0
@@ -81,6 +82,15 @@ class FrameMeter:
         return len(self._arrivals_s) / elapsed_s if elapsed_s > 0 else 0.0
 
 
+def read_vitals(root: Path = Path("/")) -> Vitals:
+    """Return the readings that say how fast the box may work; `root` has `proc` and `sys`."""
+    return Vitals(
+        cpu_temperature_c(root / "sys/class/thermal"),
+        throttling_flags(root / "sys/devices/platform"),
+        available_bytes(root / "proc", root / "sys/fs/cgroup"),
+    )
+
+
 def cpu_temperature_c(zones: Path = Path("/sys/class/thermal")) -> float | None:
     """Return the processor's temperature, or None where the kernel shows no thermal zone of it."""
     for kind in ("cpu-thermal", "cpu_thermal", "soc-thermal", "x86_pkg_temp", "acpitz"):
@@ -127,6 +137,34 @@ def throttling_flags(
 def rss_bytes(statm: Path = Path("/proc/self/statm")) -> int:
     """Return how much memory this process occupies."""
     return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def available_bytes(
+    proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
+) -> int | None:
+    """Return how much memory this process may still take before somebody is killed for it.
+
+    That is what the kernel has available, or what the control group (version 2, the service's own
+    under systemd) leaves of its MemoryMax=, where that is less. None where neither can be read.
+    """
+    bounds = []
+    for line in (_read_text(proc / "meminfo") or "").splitlines():
+        if line.startswith("MemAvailable:"):
+            bounds.append(1024 * int(line.split()[1]))
+    group = cgroups / _own_cgroup(proc).lstrip("/")
+    limit, used = _read_text(group / "memory.max"), _read_text(group / "memory.current")
+    if limit and used and limit != "max":
+        # The page cache counts as used, but is given back when it is needed.
+        stat = dict(line.split() for line in (_read_text(group / "memory.stat") or "").splitlines())
+        bounds.append(int(limit) - int(used) + int(stat.get("inactive_file", 0)))
+    return max(0, min(bounds)) if bounds else None
+
+
+def _own_cgroup(proc: Path) -> str:
+    for line in (_read_text(proc / "self/cgroup") or "").splitlines():
+        if line.startswith("0::"):
+            return line[3:]
+    return ""
 
 
 class Timex(ctypes.Structure):

@@ -143,8 +143,10 @@ class ComplianceTally(_Part, frozen=True, kw_only=True):
         Share | None, Meta(description="masked / (masked + bare); null where nobody was judged")
     ]
     watched_s: Annotated[
-        NotNegative, Meta(description="How much of the window was counted; less after a start")
-    ]
+        NotNegative,
+        Meta(description="How much of the window was watched: less after a start, and while the "
+             "camera is lost or its view is not clear"),
+    ]  # fmt: skip
 
 
 class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/compliance/1"):
@@ -175,11 +177,30 @@ class CameraState(StrEnum):
     LOST = "lost"
 
 
+class CameraView(StrEnum):
+    """What the picture is good for. But for `clear`, nobody can be seen, and nobody is counted."""
+
+    CLEAR = "clear"
+    DARK = "dark"
+    BLINDED = "blinded"
+    COVERED = "covered"
+
+
 class CameraHealth(_Part, frozen=True, kw_only=True):
     state: Annotated[
-        CameraState, Meta(description="lost: gone or without frames; it is being tried again")
+        CameraState,
+        Meta(description="lost: gone, frozen or without frames; it is being tried again"),
     ]
     outages: Annotated[Count, Meta(description="How often it was lost since the program's start")]
+    view: Annotated[
+        CameraView | None,
+        Meta(description="dark: no light; blinded: too much of it; covered: nothing in the "
+             "picture has an edge; null while the camera gives no frames"),
+    ]  # fmt: skip
+    fps: Annotated[
+        NotNegative | None, Meta(description="Frames per second that the camera gives; null: none")
+    ]
+    slow: Annotated[bool, Meta(description="Too few frames per second to follow people")]
 
 
 class OutboxHealth(_Part, frozen=True, kw_only=True):
@@ -216,6 +237,32 @@ class ThrottlingFlag(StrEnum):
     SOFT_TEMPERATURE_LIMIT_OCCURRED = "soft_temperature_limit_occurred"
 
 
+class Strain(StrEnum):
+    """What the device suffers from."""
+
+    HEAT = "heat"
+    POWER = "power"
+    MEMORY = "memory"
+
+
+class PaceHealth(_Part, frozen=True, kw_only=True):
+    """How fast the device lets itself work."""
+
+    max_fps: Annotated[
+        NotNegative | None, Meta(description="Frames judged per second at most; null: all of them")
+    ]
+    reasons: Annotated[list[Strain], Meta(description="Why it is bounded; empty: it is not")]
+
+
+class ClockHealth(_Part, frozen=True, kw_only=True):
+    """The wall clock; durations do not depend on it."""
+
+    steps: Annotated[Count, Meta(description="How often it was set since the program's start")]
+    last_step_s: Annotated[
+        float | None, Meta(description="By how much the last time; null: never; below 0: back")
+    ]
+
+
 class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1"):
     """How the device is. Retained, every 30 s unless configured otherwise."""
 
@@ -240,6 +287,11 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
         Meta(description="Empty: none; null where it can't be read (no Raspberry Pi)"),
     ]
     rss_bytes: Annotated[Count, Meta(description="The program's memory in use")]
+    available_bytes: Annotated[
+        Count | None, Meta(description="Memory that it may still take; null where it can't be read")
+    ]
+    pace: PaceHealth
+    clock: ClockHealth
     paused_for_s: Annotated[
         NotNegative | None,
         Meta(description="Until judging is resumed by itself, after a command; null: not paused"),

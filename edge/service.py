@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import platform
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +15,8 @@ import cv2
 
 from edge import __version__
 from edge.broker import Received
-from edge.camera import Camera, frames_of
-from edge.clock import SYSTEM_CLOCK, Clock
+from edge.camera import Camera, frames_of, patience_with
+from edge.clock import SYSTEM_CLOCK, Clock, SteppedClock
 from edge.compliance import ComplianceCounter
 from edge.config import Settings, state_directory
 from edge.decide import Decision
@@ -25,21 +26,22 @@ from edge.health import (
     FrameMeter,
     LatencyMeter,
     clock_synchronised,
-    cpu_temperature_c,
+    read_vitals,
     rss_bytes,
-    throttling_flags,
 )
 from edge.identity import EventIds
+from edge.load import Load, Vitals
 from edge.messages import (
     COMPLIANCE,
     HEALTH,
     VIOLATION,
     BrokerHealth,
-    CameraHealth,
     CameraState,
+    ClockHealth,
     HealthMessage,
     Origin,
     OutboxHealth,
+    PaceHealth,
     Versions,
     compliance_message,
     encode,
@@ -65,8 +67,9 @@ POLL_S = 0.5
 """How long the loop waits for a frame before it looks after everything else."""
 COMPLIANCE_EVERY_S = 10.0
 STATUS_EVERY_S = 2.0
-PATIENCE_S = 2.0
-"""A source says itself that it gave no frame for `open_timeout_s`; only one that hangs does not."""
+VITALS_EVERY_S = 5.0
+CLOSING_S = 0.5
+"""For a capture call to return when we stop; one that hangs ends with the process."""
 
 
 class Judge(Protocol):
@@ -131,6 +134,8 @@ class Service:
         watchdog_s: float | None = None,
         clock: Clock = SYSTEM_CLOCK,
         photographer: Photographer | None = None,
+        clock_is_right: Callable[[], bool] = clock_synchronised,
+        vitals: Callable[[], Vitals] = read_vitals,
     ) -> None:
         """`watchdog_s` is how often systemd wants to hear from us; None: it does not. Without a
         `photographer` no picture leaves the device.
@@ -152,8 +157,15 @@ class Service:
         self._meter = FrameMeter()
         self._compliance = ComplianceCounter(self._started_s)
         self._health_due_s = self._compliance_due_s = self._alive_due_s = self._started_s
-        self._turned_s = self._started_s
-        self._clock_is_right = clock_synchronised()
+        self._vitals_due_s = self._turned_s = self._started_s
+        self._judged_s = -math.inf
+        self._clock_is_right = clock_is_right
+        self._stepped = SteppedClock(clock)
+        self._misdated: set[str] = set()
+        """Events confirmed by a clock that was not right, until they have ended."""
+        self._read_vitals = vitals
+        self._vitals = Vitals()
+        self._load = Load()
         self._last_waiting = OutboxState(0, None, 0, 0, None)
 
     def stop(self) -> None:
@@ -169,35 +181,64 @@ class Service:
                 self.run_once()
         finally:
             self._notifier.stopping("stopping")
+            self._camera.close()  # begins now, so that it need not be waited for below
             self._take(self._judge.finish())
             self._report_compliance()
             self._publisher.close()
             self._outbox.close()
-        self._camera.close()
+        self._camera.close(CLOSING_S)
 
     def run_once(self) -> None:
         """Take one frame along the road, if there is one; then look after reports and watchdog."""
+        self._keep_pace()
         frame = self._camera.read(POLL_S)
         was_paused = self._desk.is_paused
         if was_paused or (frame is None and self._camera.state is CameraState.LOST):
             # In a pause frames are still taken, or the camera would count as lost.
             self._take(self._judge.finish())
         elif frame is not None:
+            self._judged_s = self._clock.monotonic_s()
             with self._stopwatch("total"):
                 outcome = self._judge.process(frame)
             self._meter.add(self._clock.monotonic_s())
             self._take(outcome.decision, frame)
         self._desk.serve(frame)
-        now_s = self._clock.monotonic_s()
-        turn_s, self._turned_s = now_s - self._turned_s, now_s
-        if not was_paused:
-            self._compliance.watch(turn_s, now_s)
+        self._look_around(was_paused)
         if self._desk.is_paused is not was_paused:
-            self._health_due_s = now_s
+            self._health_due_s = self._clock.monotonic_s()
         self._report_if_due()
 
     def _is_over(self) -> bool:
         return self._stop.is_set() or self._camera.ended or self._desk.restart_wanted
+
+    def _keep_pace(self) -> None:
+        wait_s = self._judged_s + self._load.pace.interval_s - self._clock.monotonic_s()
+        if wait_s > 0:
+            self._clock.sleep(wait_s)
+
+    def _look_around(self, was_paused: bool) -> None:
+        """See what has become of camera, clock and machine since the last turn."""
+        now_s = self._clock.monotonic_s()
+        turn_s, self._turned_s = now_s - self._turned_s, now_s
+        if self._camera.sees and not was_paused:
+            self._compliance.watch(turn_s, now_s)
+        if self._stepped.look():
+            _log.warning("the wall clock was set by %+.1f s", self._stepped.last_step_s)
+        if now_s >= self._vitals_due_s:
+            self._vitals_due_s = now_s + VITALS_EVERY_S
+            self._vitals = self._read_vitals()
+            if self._load.update(self._vitals, now_s):
+                self._tell_pace()
+
+    def _tell_pace(self) -> None:
+        pace = self._load.pace
+        if pace.max_fps is None:
+            _log.info("all frames are judged again")
+        else:
+            _log.warning(
+                "%g frames per second are judged at most, for %s", pace.max_fps,
+                " and ".join(pace.reasons),
+            )  # fmt: skip
 
     def _take(self, decision: Decision, frame: Frame | None = None) -> None:
         """Pass on what was decided; `frame` is the one that confirmed a violation."""
@@ -222,9 +263,16 @@ class Service:
             100 * violation.bare_probability,
         )
 
+        # All times of an event are told by the clock as it was when that was confirmed.
+        if violation.state is ViolationState.CONFIRMED and not self._clock_is_right():
+            self._misdated.add(violation.event_id)
+        dated_right = violation.event_id not in self._misdated
+        if violation.state is ViolationState.ENDED:
+            self._misdated.discard(violation.event_id)
+
         def encoded(sequence: int) -> bytes:
             return encode(
-                violation_message(self._origin, violation, sequence, self._clock_is_right, snapshot)
+                violation_message(self._origin, violation, sequence, dated_right, snapshot)
             )
 
         try:
@@ -237,7 +285,6 @@ class Service:
         now_s = self._clock.monotonic_s()
         if now_s >= self._health_due_s:
             self._health_due_s = now_s + self._settings.health.interval_s
-            self._clock_is_right = clock_synchronised()
             self._publisher.publish_state(HEALTH, encode(self._health()))
         if now_s >= self._compliance_due_s:
             self._report_compliance()
@@ -253,7 +300,7 @@ class Service:
         self._publisher.publish_state(
             COMPLIANCE,
             encode(
-                compliance_message(self._origin, counts, self._clock.utc(), self._clock_is_right)
+                compliance_message(self._origin, counts, self._clock.utc(), self._clock_is_right())
             ),
         )
 
@@ -284,7 +331,7 @@ class Service:
         aside_at = waiting.set_aside_at
         paused_for_s = self._desk.paused_for_s
         return HealthMessage(
-            **every_field(self._origin, self._clock.utc(), self._clock_is_right),
+            **every_field(self._origin, self._clock.utc(), self._clock_is_right()),
             versions=Versions(
                 program=__version__,
                 runtime=runtime_version(),
@@ -296,7 +343,7 @@ class Service:
             latency_ms=self._stopwatch.latencies.take(),
             frames=self._meter.frames,
             dropped_frames=self._camera.dropped,
-            camera=CameraHealth(state=self._camera.state, outages=self._camera.outages),
+            camera=self._camera.health(),
             outbox=OutboxHealth(
                 rows=waiting.rows,
                 oldest_age_s=waiting.oldest_age_s,
@@ -307,9 +354,12 @@ class Service:
             broker=BrokerHealth(
                 reconnects=self._publisher.reconnects, protocol=self._publisher.protocol
             ),
-            temperature_c=cpu_temperature_c(),
-            throttling=throttling_flags(),
+            temperature_c=self._vitals.temperature_c,
+            throttling=self._vitals.throttling,
             rss_bytes=rss_bytes(),
+            available_bytes=self._vitals.available_bytes,
+            pace=PaceHealth(max_fps=self._load.pace.max_fps, reasons=list(self._load.pace.reasons)),
+            clock=ClockHealth(steps=self._stepped.steps, last_step_s=self._stepped.last_step_s),
             paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
         )
 
@@ -326,7 +376,7 @@ def open_service(settings: Settings) -> Service:
     return Service(
         settings,
         who,
-        Camera(lambda: frames_of(settings.camera), settings.camera.open_timeout_s + PATIENCE_S),
+        Camera(lambda: frames_of(settings.camera), patience_with(settings.camera)),
         judge,
         stopwatch,
         outbox,

@@ -66,6 +66,17 @@ class TurnedClock:
         self.now_s += duration_s
 
 
+class SetClock(TurnedClock):
+    """A clock whose wall time the test sets, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_by_s = 0.0
+
+    def utc(self) -> datetime:
+        return super().utc() + timedelta(seconds=self.set_by_s)
+
+
 class ListedFrames:
     """Gives what a list says, one entry for each read: a frame, None for none yet, an error."""
 
@@ -74,7 +85,7 @@ class ListedFrames:
     ) -> None:
         self._entries = list(entries)
         self._clock = clock
-        self._closes = closes
+        self.closes = closes
         self._heard_s = clock.monotonic_s()
         self.dropped = 0
         self.ended = False
@@ -99,4 +110,6 @@ class ListedFrames:
 
     def close(self, timeout_s: float = 0) -> bool:
         self.closed = True
-        return self._closes
+        if not self.closes:
+            self._clock.sleep(timeout_s)
+        return self.closes

@@ -39,11 +39,20 @@ class FrameSource(Protocol):
         """Give the camera or file back; a second time it does nothing."""
 
 
+def is_sensor(settings: CameraSettings) -> bool:
+    """Return whether frames come straight from a sensor of this machine."""
+    source = settings.source
+    return bool(_PI_CAMERA.fullmatch(source) or _DEVICE.fullmatch(source))
+
+
+def is_camera(settings: CameraSettings) -> bool:
+    """Return whether the source is a camera or stream, and no file."""
+    return is_sensor(settings) or "://" in settings.source
+
+
 def is_live(settings: CameraSettings) -> bool:
     """Return whether `open_source` will give a live source, without opening it."""
-    source = settings.source
-    camera = _PI_CAMERA.fullmatch(source) or _DEVICE.fullmatch(source) or "://" in source
-    return settings.realtime or bool(camera)
+    return settings.realtime or is_camera(settings)
 
 
 def open_source(

@@ -91,7 +91,8 @@ class PiCamera:
                 "check the ribbon cable, then `rpicam-hello --list-cameras`"
             )
         self.name = f"picamera2:{number} ({cameras[number]['Model']})"
-        self._timeout_s = settings.open_timeout_s
+        self._open_timeout_s = settings.open_timeout_s
+        self._frame_timeout_s = settings.frame_timeout_s
         self._rotation_deg = settings.rotation_deg
         self._clock = clock
         self._number = 0
@@ -117,13 +118,14 @@ class PiCamera:
         _log.info("%s: main %s, lores %s", self.name, self._main, self._lores)
 
     def read(self) -> Frame:
+        timeout_s = self._frame_timeout_s if self._number else self._open_timeout_s
         try:
-            request = self._camera.capture_request(wait=self._timeout_s)
+            request = self._camera.capture_request(wait=timeout_s)
         except TimeoutError as error:
             # Else closing would wait for ever behind the request that never came.
             self._camera.cancel_all_and_flush()
             raise CameraError(
-                f"{self.name}: no frame for {self._timeout_s:g} s; check the ribbon cable"
+                f"{self.name}: no frame for {timeout_s:g} s; check the ribbon cable"
             ) from error
         try:
             delay_s = _delay_s(request.get_metadata().get("SensorTimestamp"))

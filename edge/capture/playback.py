@@ -109,8 +109,13 @@ class Playback:
         return self._paced_from_s + media_s - now_s
 
     def _stamped(self, number: int, pixels: Pixels, media_s: float) -> Frame:
-        if self._starts_at is None or self._starts_s is None:
-            self._starts_at = self._clock.utc() - timedelta(seconds=media_s)
+        if self._starts_s is None:
             self._starts_s = self._clock.monotonic_s() - media_s
-        moment = self._starts_at + timedelta(seconds=media_s)
-        return Frame(number, pixels, moment, self._starts_s + media_s)
+        monotonic_s = self._starts_s + media_s
+        if self._starts_at is not None:
+            moment = self._starts_at + timedelta(seconds=media_s)
+        else:
+            # By the wall clock as it is now: it may have been set since the start.
+            ago_s = self._clock.monotonic_s() - monotonic_s
+            moment = self._clock.utc() - timedelta(seconds=ago_s)
+        return Frame(number, pixels, moment, monotonic_s)

@@ -19,8 +19,10 @@ def visit(verdict: Verdict) -> Visit:
 
 
 def test_nobody_seen_has_no_rate() -> None:
-    tally = ComplianceCounter(100.0).totals(130.0).last_minute
-    assert tally == Tally(masked=0, bare=0, unknown=0, watched_s=0.0)
+    counter = ComplianceCounter(100.0)
+    counter.watch(30.0, 130.0)
+    tally = counter.totals(130.0).last_minute
+    assert tally == Tally(masked=0, bare=0, unknown=0, watched_s=30.0)
     assert (tally.seen, tally.rate) == (0, None)
 
 
@@ -42,14 +44,29 @@ def test_a_visit_leaves_the_minute_then_the_hour_then_the_day() -> None:
     assert seen == [(1, 1, 1), (0, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 1), (0, 0, 0)]
 
 
+def watched(counter: ComplianceCounter, now_s: float) -> list[float]:
+    totals = counter.totals(now_s)
+    return [tally.watched_s for tally in (totals.last_minute, totals.last_hour, totals.last_day)]
+
+
 def test_a_window_says_how_much_of_it_was_watched() -> None:
     counter = ComplianceCounter(1000.0)
     for second in range(7200):
-        if not 3600 <= second < 5400:
-            counter.watch(1.0, 1001.0 + second)
-    totals = counter.totals(1000.0 + 7200.0)
-    watched = (totals.last_minute, totals.last_hour, totals.last_day)
-    assert [tally.watched_s for tally in watched] == pytest.approx([60, 1800, 5400], abs=30)
+        counter.watch(1.0, 1000.0 + second + 1)
+    minute_s, hour_s, day_s = watched(counter, 1000.0 + 7200.0)
+    # Right to within one bucket, as the counts are.
+    assert minute_s == pytest.approx(60, abs=1)
+    assert hour_s == pytest.approx(3600, abs=30)
+    assert day_s == 7200
+
+
+def test_an_outage_is_not_watched_and_leaves_the_window_in_time() -> None:
+    counter = ComplianceCounter(0.0)
+    counter.watch(10.0, 10.0)
+    counter.watch(10.0, 50.0)
+    assert watched(counter, 50.5) == [20.0, 20.0, 20.0]
+    assert watched(counter, 75.0) == [10.0, 20.0, 20.0]
+    assert watched(counter, 3700.0) == [0.0, 0.0, 20.0]
 
 
 @settings(deadline=None)  # the machine may be busy

@@ -14,9 +14,11 @@ from edge.health import (
     clock_synchronised,
     cpu_temperature_c,
     nearest_rank,
+    read_vitals,
     rss_bytes,
     throttling_flags,
 )
+from edge.load import Vitals
 from edge.messages import Latency, ThrottlingFlag
 
 
@@ -151,6 +153,41 @@ def test_a_mainline_kernel_tells_under_voltage(
 
 def test_another_computer_has_no_throttling_flags(tmp_path: Path) -> None:
     assert throttling_flags(tmp_path) is None
+
+
+def _machine(
+    root: Path, available_kib: int, group: str = "/system.slice/tensormask.service"
+) -> Path:
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/meminfo").write_text(
+        f"MemTotal:        948304 kB\nMemAvailable:    {available_kib} kB\n"
+    )
+    (root / "proc/self/cgroup").write_text(f"1:name=systemd:/\n0::{group}\n")
+    limited = root / "sys/fs/cgroup" / group.lstrip("/")
+    limited.mkdir(parents=True, exist_ok=True)
+    return limited
+
+
+def test_memory_is_what_the_kernel_has_available(tmp_path: Path) -> None:
+    (_machine(tmp_path, 300_000) / "memory.max").write_text("max\n")
+    assert read_vitals(tmp_path) == Vitals(None, None, 300_000 * 1024)
+
+
+@pytest.mark.parametrize("group", ["/system.slice/tensormask.service", "/"])
+def test_a_limit_of_the_service_counts_where_it_leaves_less(tmp_path: Path, group: str) -> None:
+    limited = _machine(tmp_path, 300_000, group)
+    (limited / "memory.max").write_text("200000000\n")
+    (limited / "memory.current").write_text("150000000\n")
+    (limited / "memory.stat").write_text("anon 120000000\ninactive_file 20000000\n")
+    assert read_vitals(tmp_path).available_bytes == 70_000_000
+
+
+def test_memory_that_cannot_be_read_is_not_known(tmp_path: Path) -> None:
+    assert read_vitals(tmp_path) == Vitals()
+
+
+def test_this_machine_has_memory_left() -> None:
+    assert (read_vitals().available_bytes or 0) > 1_000_000
 
 
 def test_this_process_occupies_memory() -> None:

@@ -16,6 +16,8 @@ from edge.messages import (
     BrokerHealth,
     CameraHealth,
     CameraState,
+    CameraView,
+    ClockHealth,
     CommandName,
     CommandOutcome,
     HealthMessage,
@@ -24,7 +26,9 @@ from edge.messages import (
     ModelIdentity,
     Origin,
     OutboxHealth,
+    PaceHealth,
     ResponseMessage,
+    Strain,
     ThrottlingFlag,
     Versions,
     availability_message,
@@ -85,7 +89,9 @@ def some_health(**changes: Any) -> Message:
         "latency_ms": {"detect": Latency(p50=10.0, p95=12.0)},
         "frames": 100,
         "dropped_frames": 3,
-        "camera": CameraHealth(state=CameraState.RUNNING, outages=0),
+        "camera": CameraHealth(
+            state=CameraState.RUNNING, outages=0, view=CameraView.CLEAR, fps=15.0, slow=False
+        ),
         "outbox": OutboxHealth(
             rows=0, oldest_age_s=None, dropped=0, set_aside=0, set_aside_at=None
         ),
@@ -93,6 +99,9 @@ def some_health(**changes: Any) -> Message:
         "temperature_c": 51.0,
         "throttling": [ThrottlingFlag.UNDER_VOLTAGE_OCCURRED],
         "rss_bytes": 180_000_000,
+        "available_bytes": 512_000_000,
+        "pace": PaceHealth(max_fps=4.0, reasons=[Strain.HEAT]),
+        "clock": ClockHealth(steps=1, last_step_s=-3600.0),
         "paused_for_s": None,
     }
     return HealthMessage(**{**given, **changes})

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import math
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +16,29 @@ import numpy as np
 import pytest
 
 from edge.broker import Received
-from edge.camera import Camera
-from edge.config import CommandSettings, MqttSettings, Settings, SnapshotSettings
-from edge.decide import Decision
+from edge.camera import Camera, Patience
+from edge.config import (
+    CommandSettings,
+    HealthSettings,
+    MqttSettings,
+    PolicySettings,
+    Settings,
+    SnapshotSettings,
+)
+from edge.decide import Decision, ViolationPolicy
 from edge.errors import CameraError, OutboxError
+from edge.health import read_vitals
+from edge.identity import EventIds
+from edge.load import CALM_S, Vitals
 from edge.messages import ModelIdentity, Origin
+from edge.model import Thresholds
 from edge.pipeline import Outcome
-from edge.records import Frame, Verdict, Violation, ViolationState, Visit
+from edge.records import Frame, Pixels, Sighting, Verdict, Violation, ViolationState, Visit
 from edge.service import Service, Stopwatch
 from edge.snapshot import Photographer
 from edge.spool import Outbox, OutboxState
 from edge.systemd import Notifier
-from tests.fakes import START, ListedFrames, TurnedClock, frame_at
+from tests.fakes import START, ListedFrames, SetClock, TurnedClock, blank, frame_at, reading_at
 
 ORIGIN = Origin("door-1", "site", "zone", ModelIdentity(name="m", version="1", sha256="0" * 64))
 EVENT_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -37,6 +50,7 @@ def violation(state: ViolationState) -> Violation:
 
 
 NOTHING = Decision()
+PATIENCE = Patience(open_s=5, stall_s=5)
 
 
 class ScriptedJudge:
@@ -110,14 +124,16 @@ def service(
     entries: Sequence[Frame | Exception | None],
     watchdog_s: float | None = None,
     notify_socket: str = "",
+    clock_is_right: Callable[[], bool] = lambda: True,
+    vitals: Callable[[], Vitals] = Vitals,
 ) -> tuple[Service, NotingPublisher, TurnedClock]:
     clock = TurnedClock()
     publisher = NotingPublisher()
-    camera = Camera(lambda: ListedFrames(entries, clock), 5.0, clock)
+    camera = Camera(lambda: ListedFrames(entries, clock), PATIENCE, clock)
     settings = Settings(mqtt=MqttSettings(host="broker"))
     built = Service(
         settings, ORIGIN, camera, judge, Stopwatch(clock), outbox, publisher,
-        Notifier(notify_socket), watchdog_s, clock,
+        Notifier(notify_socket), watchdog_s, clock, None, clock_is_right, vitals,
     )  # fmt: skip
     return built, publisher, clock
 
@@ -161,7 +177,7 @@ def test_health_is_published_at_its_interval(outbox: Outbox) -> None:
     reports = [json.loads(payload) for name, payload in publisher.states if name == "health"]
     assert [round(report["uptime_s"]) for report in reports] == [0, 30, 60, 90]
     assert reports[-1]["frames"] == 180
-    assert reports[-1]["camera"] == {"state": "running", "outages": 0}
+    assert reports[-1]["camera"]["state"] == "running"
     assert set(reports[-1]["latency_ms"]) == {"total"}
 
 
@@ -174,8 +190,8 @@ def test_a_lost_camera_is_survived_and_reported(outbox: Outbox) -> None:
     publisher = NotingPublisher()
     built = Service(
         Settings(mqtt=MqttSettings(host="broker")), ORIGIN,
-        Camera(lambda: openings.pop(0), 5.0, clock), ScriptedJudge([]), Stopwatch(clock), outbox,
-        publisher, Notifier(), None, clock,
+        Camera(lambda: openings.pop(0), PATIENCE, clock), ScriptedJudge([]), Stopwatch(clock),
+        outbox, publisher, Notifier(), None, clock, None, lambda: True, Vitals,
     )  # fmt: skip
     built.run()
     assert publisher.calls == ["start", "close"]
@@ -230,6 +246,10 @@ def test_the_watchdog_is_fed_while_frames_are_judged_and_in_a_known_outage(
     assert "camera lost" in told[-1]
 
 
+def reports(publisher: NotingPublisher, name: str) -> list[dict[str, Any]]:
+    return [json.loads(payload) for kind, payload in publisher.states if kind == name]
+
+
 def commanded(
     outbox: Outbox,
     entries: Sequence[Frame | Exception | None],
@@ -245,7 +265,7 @@ def commanded(
     )
     photographer = Photographer(SnapshotSettings(pictures="pixelated"), lambda frame: ())
     built = Service(
-        settings, ORIGIN, Camera(lambda: ListedFrames(entries, clock), 5.0, clock),
+        settings, ORIGIN, Camera(lambda: ListedFrames(entries, clock), PATIENCE, clock),
         ScriptedJudge(decisions, at_the_end), Stopwatch(clock), outbox, publisher, Notifier(), None,
         clock, photographer,
     )  # fmt: skip
@@ -271,7 +291,7 @@ def test_a_confirmed_violation_has_a_picture_and_its_end_has_none(outbox: Outbox
 
 def test_in_a_pause_nothing_is_judged_and_no_time_is_watched(outbox: Outbox) -> None:
     # A frame each 0.5 s.
-    entries = [entry for n in range(100) for entry in (frame_at(n / 2), None)]
+    entries = [entry for n in range(100) for entry in (frame_at(n / 2, striped()), None)]
     late = [Decision((violation(ViolationState.CONFIRMED),))]
     built, publisher, clock = commanded(outbox, entries, [NOTHING] * 14 + late)
     while clock.now_s < 5:
@@ -280,8 +300,7 @@ def test_in_a_pause_nothing_is_judged_and_no_time_is_watched(outbox: Outbox) -> 
     while clock.now_s < 20:
         built.run_once()
     assert outbox.state().rows == 0
-    reports = [json.loads(payload) for name, payload in publisher.states if name == "health"]
-    assert [report["paused_for_s"] for report in reports] == [None, 20.0]
+    assert [report["paused_for_s"] for report in reports(publisher, "health")] == [None, 20.0]
     watched = [
         json.loads(p)["last_hour"]["watched_s"] for n, p in publisher.states if n != "health"
     ]
@@ -290,8 +309,7 @@ def test_in_a_pause_nothing_is_judged_and_no_time_is_watched(outbox: Outbox) -> 
         built.run_once()
     assert outbox.state().rows == 1, "the pause ends by itself"
     assert [answer["outcome"] for answer in publisher.responses] == ["done"]
-    reports = [json.loads(payload) for name, payload in publisher.states if name == "health"]
-    assert [report["paused_for_s"] for report in reports] == [None, 20.0, None]
+    assert [report["paused_for_s"] for report in reports(publisher, "health")] == [None, 20.0, None]
 
 
 def test_a_pause_ends_all_visits(outbox: Outbox) -> None:
@@ -311,3 +329,180 @@ def test_a_restart_ends_the_service_in_order_after_the_answer(outbox: Outbox) ->
     assert [answer["outcome"] for answer in publisher.responses] == ["done"]
     assert publisher.calls == ["start", "close"]
     assert clock.now_s == pytest.approx(60.5)
+
+
+def striped() -> Pixels:
+    picture = blank()
+    picture[:, ::80] = 20
+    return picture
+
+
+def test_only_what_the_camera_sees_is_watched(outbox: Outbox) -> None:
+    def half_seconds(first: int, seconds: int, pixels: Pixels) -> list[Frame | None]:
+        return [
+            entry
+            for n in range(first, first + 2 * seconds)
+            for entry in (frame_at(n / 2, pixels), None)
+        ]
+
+    clock, publisher = TurnedClock(), NotingPublisher()
+    openings = [
+        [*half_seconds(0, 20, striped()), *half_seconds(40, 20, blank(grey=0)), *[None] * 20],
+        half_seconds(100, 20, striped()),
+    ]
+    camera = Camera(lambda: ListedFrames(openings.pop(0), clock), PATIENCE, clock)
+    built = Service(
+        Settings(mqtt=MqttSettings(host="broker")), ORIGIN, camera, ScriptedJudge([]),
+        Stopwatch(clock), outbox, publisher, Notifier(), None, clock, None, lambda: True, Vitals,
+    )  # fmt: skip
+    built.run()
+    assert clock.now_s == pytest.approx(20 + 20 + 5 + 1 + 20)
+    # Darkness lasts 4 s until it counts, and so does the light after it.
+    watched_s = reports(publisher, "compliance")[-1]["last_hour"]["watched_s"]
+    assert watched_s == pytest.approx(20 + 4 + 16, abs=1)
+
+
+@dataclass
+class Walk:
+    """A bare face that is in sight for some time, filmed at 10 frames a second."""
+
+    clock: SetClock
+    seconds: float
+    acts: dict[float, Callable[[], None]]
+    """What happens to the clock at which second."""
+    ended: bool = False
+    dropped: int = 0
+    silent_s: float = 0.0
+
+    def read(self, timeout_s: float) -> Frame | None:
+        number = math.floor(10 * self.clock.now_s + 1.001)
+        self.clock.sleep(number / 10 - self.clock.now_s)
+        self.acts.get(number / 10, lambda: None)()
+        self.ended = number / 10 > self.seconds
+        if self.ended:
+            return None
+        return Frame(number, blank(), self.clock.utc(), self.clock.monotonic_s())
+
+    def close(self, timeout_s: float = 0) -> bool:
+        return True
+
+
+class BareFace:
+    """Sees one bare face in each frame, and really decides."""
+
+    def __init__(self) -> None:
+        self._policy = ViolationPolicy(
+            PolicySettings(), Thresholds(bare=0.5, masked=0.5), EventIds()
+        )
+
+    def process(self, frame: Frame) -> Outcome:
+        sighting = Sighting(1, reading_at(9, 9, bare=0.99), frame.captured_at, frame.monotonic_s)
+        return Outcome((sighting,), self._policy.update([sighting], []))
+
+    def finish(self) -> Decision:
+        return self._policy.update([], [1])
+
+
+def documents_of_a_walk(
+    tmp_path: Path, acts: Callable[[SetClock, list[bool]], dict[float, Callable[[], None]]]
+) -> tuple[list[dict[str, Any]], NotingPublisher]:
+    """Return the violation's two documents, of five seconds in which `acts` turn the clock."""
+    clock, right = SetClock(), [False]
+    publisher = NotingPublisher()
+    settings = Settings(mqtt=MqttSettings(host="broker"), health=HealthSettings(interval_s=1))
+    walk = Walk(clock, 5.0, acts(clock, right))
+    Service(
+        settings, ORIGIN, Camera(lambda: walk, PATIENCE, clock), BareFace(), Stopwatch(clock),
+        Outbox(tmp_path / "outbox.sqlite"), publisher, Notifier(), None, clock, None,
+        lambda: right[0], Vitals,
+    ).run()  # fmt: skip
+    opened_again = Outbox(tmp_path / "outbox.sqlite")
+    documents = [json.loads(row.payload) for row in opened_again.pending(10)]
+    opened_again.close()
+    assert [document["state"] for document in documents] == ["confirmed", "ended"]
+    return documents, publisher
+
+
+HOURS_S = 3600.0 * 24 * 45
+
+
+@pytest.mark.parametrize("by_s", [HOURS_S, -HOURS_S, 3600.0, -2.0])
+@pytest.mark.parametrize("at_s", [0.5, 3.0])
+def test_a_clock_that_is_set_in_between_changes_no_duration(
+    tmp_path: Path, by_s: float, at_s: float
+) -> None:
+    def acts(clock: SetClock, right: list[bool]) -> dict[float, Callable[[], None]]:
+        def set_it() -> None:
+            clock.set_by_s, right[0] = by_s, True
+
+        return {at_s: set_it}
+
+    (confirmed, ended), publisher = documents_of_a_walk(tmp_path, acts)
+    assert confirmed["duration_s"] == pytest.approx(1.0, abs=0.11)
+    assert ended["duration_s"] == pytest.approx(4.9, abs=0.01)
+    for document, until in ((confirmed, "confirmed_at"), (ended, "ended_at")):
+        passed = datetime.fromisoformat(document[until]) - datetime.fromisoformat(
+            document["started_at"]
+        )
+        assert passed.total_seconds() == pytest.approx(document["duration_s"], abs=0.002)
+    same = ("event_id", "started_at", "confirmed_at", "clock_synchronised")
+    assert [confirmed[key] for key in same] == [ended[key] for key in same]
+    # Set before it was confirmed: all its times are right. Set after it: none, and both say so.
+    assert confirmed["clock_synchronised"] is (at_s < 1)
+    health = reports(publisher, "health")[-1]
+    assert health["clock_synchronised"] is True
+    assert health["clock"] == {"steps": 1, "last_step_s": pytest.approx(by_s)}
+    assert health["uptime_s"] == pytest.approx(5, abs=1)
+
+
+def test_a_clock_that_runs_is_not_said_to_be_set(tmp_path: Path) -> None:
+    _, publisher = documents_of_a_walk(tmp_path, lambda clock, right: {})
+    assert reports(publisher, "health")[-1]["clock"] == {"steps": 0, "last_step_s": None}
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_a_hot_box_judges_fewer_frames_and_says_why(
+    outbox: Outbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    temperature = tmp_path / "sys/class/thermal/thermal_zone0/temp"
+    write(temperature.with_name("type"), "cpu-thermal")
+    write(temperature, "64000")
+    write(tmp_path / "proc/meminfo", "MemTotal: 900000 kB\nMemAvailable: 500000 kB\n")
+    clock, publisher = SetClock(), NotingPublisher()
+    walk = Walk(clock, 1e9, {})
+    built = Service(
+        Settings(mqtt=MqttSettings(host="broker"), health=HealthSettings(interval_s=1)), ORIGIN,
+        Camera(lambda: walk, PATIENCE, clock), ScriptedJudge([]), Stopwatch(clock), outbox,
+        publisher, Notifier(), None, clock, None, lambda: True, lambda: read_vitals(tmp_path),
+    )  # fmt: skip
+
+    def after(seconds: float) -> tuple[float, dict[str, Any], float]:
+        until_s = clock.now_s + seconds
+        while clock.now_s < until_s:
+            built.run_once()
+        report = reports(publisher, "health")[-1]
+        return report["fps"], report["pace"], report["temperature_c"]
+
+    assert after(20) == (pytest.approx(10, abs=0.5), {"max_fps": None, "reasons": []}, 64.0)
+    write(temperature, "76000")
+    fps, pace, temperature_c = after(20)
+    assert pace == {"max_fps": 4.0, "reasons": ["heat"]}
+    assert temperature_c == 76.0
+    assert fps == pytest.approx(1 / 0.3, abs=0.3)  # every third frame is the first after 0.25 s
+    write(temperature, "81000")
+    assert after(20)[1] == {"max_fps": 2.0, "reasons": ["heat"]}
+    write(temperature, "60000")
+    assert after(CALM_S / 2)[1] == {"max_fps": 2.0, "reasons": ["heat"]}
+    assert after(CALM_S)[:2] == (pytest.approx(10, abs=0.5), {"max_fps": None, "reasons": []})
+    said = [record.message for record in caplog.records if "frames" in record.message]
+    assert said == [
+        "camera gives frames",
+        "4 frames per second are judged at most, for heat",
+        "2 frames per second are judged at most, for heat",
+        "all frames are judged again",
+    ]
