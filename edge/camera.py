@@ -152,9 +152,15 @@ class Camera:
         try:
             if self._frames is None:
                 self._frames, self._opened_well = self._open_it(), False
-            frame = self._frames.read(timeout_s)
+            patience = self._patience
+            limit_s = patience.stall_s if self._opened_well else patience.open_s
+            frame = self._frames.read(min(timeout_s, max(0, limit_s - self._frames.silent_s)))
             self.ended = self._frames.ended
-            return self._taken(self._frames, frame)
+            if frame is not None:
+                return self._taken(frame)
+            if not self.ended and self._frames.silent_s >= limit_s:
+                raise CameraError(f"no frame for {limit_s:g} s")
+            return None
         except CameraError as error:
             self._lose(error)
             return None
@@ -171,19 +177,13 @@ class Camera:
             self._closing = None
         return self._closing is None
 
-    def _taken(self, frames: Frames, frame: Frame | None) -> Frame | None:
+    def _taken(self, frame: Frame) -> Frame | None:
         """Return the frame if it is a new one; raises CameraError where none has come for long."""
-        if frame is None:
-            patience = self._patience
-            limit_s = patience.stall_s if self._opened_well else patience.open_s
-            if not frames.ended and frames.silent_s > limit_s:
-                raise CameraError(f"no frame for {frames.silent_s:.0f} s")
-            return None
         now_s = self._clock.monotonic_s()
         if not self._opened_well:
             self._opened_well, self._fresh_s, self._last = True, now_s, None
         if self._patience.changes and self._repetition.is_repeated(frame.pixels):
-            if now_s - self._fresh_s > self._patience.stall_s:
+            if now_s - self._fresh_s >= self._patience.stall_s:
                 raise CameraError(f"the same picture for {now_s - self._fresh_s:.0f} s")
             return None
         self._fresh_s = now_s

@@ -356,7 +356,7 @@ def test_only_what_the_camera_sees_is_watched(outbox: Outbox) -> None:
         Stopwatch(clock), outbox, publisher, Notifier(), None, clock, None, lambda: True, Vitals,
     )  # fmt: skip
     built.run()
-    assert clock.now_s == pytest.approx(20 + 20 + 5 + 1 + 20)
+    assert clock.now_s == pytest.approx(20 + 20 + 4.5 + 1 + 20)
     # Darkness lasts 4 s until it counts, and so does the light after it.
     watched_s = reports(publisher, "compliance")[-1]["last_hour"]["watched_s"]
     assert watched_s == pytest.approx(20 + 4 + 16, abs=1)

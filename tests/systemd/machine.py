@@ -19,6 +19,8 @@ from typing import Self
 
 BOOT_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
+_REBOOT = 133
+"""With this status nspawn asks whoever has started it to start it again."""
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -206,6 +208,15 @@ class Machine:
             nspawn.kill()
             nspawn.wait()
         self._leader = None
+
+    def wait_for_reboot(self) -> None:
+        """Return when the machine has asked for a reboot, gone down, and is up again."""
+        assert self._nspawn is not None
+        status = self._nspawn.wait(BOOT_TIMEOUT_S)
+        if status != _REBOOT:
+            raise RuntimeError(f"it went down with {status}, not for a reboot")
+        self._nspawn = self._leader = None
+        self.boot()
 
     def _is_up(self) -> bool:
         assert self._nspawn is not None

@@ -35,6 +35,17 @@ def test_the_unit_is_without_fault(unit: Path) -> None:
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
+def test_the_drop_in_that_reboots_is_without_fault(unit: Path) -> None:
+    folder = unit.with_name(f"{unit.name}.d")
+    folder.mkdir()
+    drop_in = folder / "reboot-when-camera-lost.conf"
+    drop_in.write_text((UNIT.parent / drop_in.name).read_text())
+    answer = _analyze("verify", str(unit))
+    assert (answer.returncode, answer.stderr) == (0, "")
+    drop_in.write_text(drop_in.read_text().replace("ExecStopPost", "ExecStoppedPost"))
+    assert "ExecStoppedPost" in _analyze("verify", str(unit)).stderr
+
+
 def test_a_misspelt_directive_would_be_found(unit: Path) -> None:
     unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchDogSec="))
     assert "WatchDogSec" in _analyze("verify", str(unit)).stderr

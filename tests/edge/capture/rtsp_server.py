@@ -72,9 +72,10 @@ class _Connection(socketserver.StreamRequestHandler):
                 header = struct.pack(">BBHII", 0x80, kind, next(sequence) & 0xFFFF, stamp, 1)
                 packet = header + frame[start : start + _PACKET_BYTES]
                 self.wfile.write(b"$\0" + struct.pack(">H", len(packet)) + packet)
-            time.sleep(0.005)  # a camera does not send its whole life at once
+            time.sleep(self.server.every_s)  # a camera does not send its whole life at once
         if self.server.falls_silent:
-            self.server.over.wait(30)
+            self.server.silent_since_s = time.monotonic()
+            self.server.over.wait(60)
 
 
 _SDP = "\r\n".join(
@@ -94,9 +95,11 @@ _SDP = "\r\n".join(
 class RtspServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
-    def __init__(self, frames: list[bytes], user: str, falls_silent: bool) -> None:
+    def __init__(self, frames: list[bytes], user: str, falls_silent: bool, every_s: float) -> None:
         self.frames = frames
         self.falls_silent = falls_silent
+        self.every_s = every_s
+        self.silent_since_s: float | None = None
         self.authorization = f"Basic {base64.b64encode(user.encode()).decode()}" if user else None
         self.over = threading.Event()
         super().__init__(("127.0.0.1", 0), _Connection)
@@ -111,10 +114,10 @@ class RtspServer(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def serving(
-    frames: list[bytes], user: str = "", falls_silent: bool = False
+    frames: list[bytes], user: str = "", falls_silent: bool = False, every_s: float = 0.005
 ) -> Iterator[RtspServer]:
     """Serve on a free port of this machine; `user` is "name:password" where it asks for one."""
-    with RtspServer(frames, user, falls_silent) as server:
+    with RtspServer(frames, user, falls_silent, every_s) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server
