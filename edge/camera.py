@@ -66,14 +66,10 @@ class Patience:
 def patience_with(settings: CameraSettings) -> Patience:
     """Return the patience that suits the configured source."""
     open_s = settings.open_timeout_s + GRACE_S
-    if not is_camera(settings):
-        return Patience(open_s, open_s)
-    return Patience(
-        open_s,
-        settings.frame_timeout_s,
-        settings.restart_after_s or math.inf,
-        is_sensor(settings),
-    )
+    if is_sensor(settings):
+        restart_s = settings.restart_after_s or math.inf
+        return Patience(open_s, settings.frame_timeout_s, restart_s, changes=True)
+    return Patience(open_s, settings.frame_timeout_s if is_camera(settings) else open_s)
 
 
 def frames_of(settings: CameraSettings) -> Frames:
@@ -81,6 +77,31 @@ def frames_of(settings: CameraSettings) -> Frames:
     if is_live(settings):
         return NewestFrame(lambda: open_source(settings))
     return EveryFrame(lambda: open_source(settings))
+
+
+class Rate:
+    """How many frames a second a camera gives, whether or not they are taken."""
+
+    def __init__(self) -> None:
+        self.is_slow = False
+        self._interval_s: float | None = None
+        self._number = 0
+        self._at_s: float | None = None
+
+    @property
+    def fps(self) -> float | None:
+        return round(1 / self._interval_s, 2) if self._interval_s else None
+
+    def add(self, frame: Frame) -> None:
+        before_s, passed = self._at_s, frame.number - self._number
+        self._at_s, self._number = frame.monotonic_s, frame.number
+        if before_s is None or passed <= 0:
+            return
+        interval_s = (frame.monotonic_s - before_s) / passed
+        known_s = self._interval_s or interval_s
+        self._interval_s = known_s + _RATE_MEMORY * (interval_s - known_s)
+        # Slow until it is twice as fast: a rate near the bound is said once.
+        self.is_slow = self._interval_s * SLOWEST_FPS > (0.5 if self.is_slow else 1)
 
 
 class Camera:
@@ -109,11 +130,9 @@ class Camera:
         self._pause_s = MIN_RETRY_S
         self._watch = ViewWatch()
         self._repetition = Repetition()
-        self._last: Frame | None = None
         self._fresh_s = 0.0
         """When the picture was last another one."""
-        self._interval_s: float | None = None
-        self._slow = False
+        self._rate = Rate()
 
     @property
     def dropped(self) -> int:
@@ -126,13 +145,12 @@ class Camera:
 
     def health(self) -> CameraHealth:
         running = self.state is CameraState.RUNNING
-        fps = round(1 / self._interval_s, 2) if running and self._interval_s else None
         return CameraHealth(
             state=self.state,
             outages=self.outages,
             view=self._watch.view if running else None,
-            fps=fps,
-            slow=running and self._slow,
+            fps=self._rate.fps if running else None,
+            slow=running and self._rate.is_slow,
         )
 
     def read(self, timeout_s: float) -> Frame | None:
@@ -181,7 +199,7 @@ class Camera:
         """Return the frame if it is a new one; raises CameraError where none has come for long."""
         now_s = self._clock.monotonic_s()
         if not self._opened_well:
-            self._opened_well, self._fresh_s, self._last = True, now_s, None
+            self._opened_well, self._fresh_s, self._rate = True, now_s, Rate()
         if self._patience.changes and self._repetition.is_repeated(frame.pixels):
             if now_s - self._fresh_s >= self._patience.stall_s:
                 raise CameraError(f"the same picture for {now_s - self._fresh_s:.0f} s")
@@ -193,7 +211,6 @@ class Camera:
 
     def _judge(self, frame: Frame) -> None:
         """Learn how the camera does; say what has changed."""
-        before, self._last = self._last, frame
         if self._watch.look(frame):
             if self._watch.view is CameraView.CLEAR:
                 _log.info("the camera sees again")
@@ -202,16 +219,10 @@ class Camera:
                     "the camera sees nothing, the picture is %s: nobody is counted",
                     self._watch.view,
                 )
-        if before is None or frame.number <= before.number:
-            return
-        interval_s = (frame.monotonic_s - before.monotonic_s) / (frame.number - before.number)
-        known_s = self._interval_s or interval_s
-        self._interval_s = known_s + _RATE_MEMORY * (interval_s - known_s)
-        # Slow until it is twice as fast: a rate near the bound is said once.
-        slow = self._interval_s * SLOWEST_FPS > (0.5 if self._slow else 1)
-        if slow and not self._slow:
-            _log.warning("the camera is slow: %.1f frames per second", 1 / self._interval_s)
-        self._slow = slow
+        was_slow = self._rate.is_slow
+        self._rate.add(frame)
+        if self._rate.is_slow and not was_slow:
+            _log.warning("the camera is slow: %.1f frames per second", self._rate.fps)
 
     def _lose(self, error: CameraError) -> None:
         now_s = self._clock.monotonic_s()
@@ -223,7 +234,6 @@ class Camera:
         if now_s - self._lost_at_s >= self._patience.restart_s:
             self.close()
             raise self._given_up(f"lost for {now_s - self._lost_at_s:.0f} s: {error}")
-        self._interval_s = None
         self._close_by_s = now_s + self._patience.open_s
         self._retry_at_s = now_s + self._pause_s
         self._pause_s = min(2 * self._pause_s, MAX_RETRY_S)

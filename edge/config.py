@@ -79,7 +79,7 @@ class CameraSettings(Section, frozen=True):
     """How long a camera or stream that has given frames may give none, or the same one over and
     over, until it counts as lost. Three frames at `fps` are always waited for."""
     restart_after_s: NotNegative = 600.0
-    """A camera or stream that stays lost for so long ends the program, so that the system starts it
+    """A Pi or USB camera that stays lost for so long ends the program, so that the system starts it
     anew; 0: never."""
 
     @property

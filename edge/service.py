@@ -37,6 +37,7 @@ from edge.messages import (
     VIOLATION,
     BrokerHealth,
     CameraState,
+    CameraView,
     ClockHealth,
     HealthMessage,
     Origin,
@@ -311,11 +312,11 @@ class Service:
         fps = self._meter.fps(self._clock.monotonic_s())
         broker = "connected" if self._publisher.connected else "away"
         rows = self._waiting().rows
+        camera = self._camera.health()
+        state = camera.state if camera.view in (None, CameraView.CLEAR) else camera.view
         left_s = self._desk.paused_for_s
         paused = "" if left_s is None else f"paused for {left_s:.0f} s; "
-        return (
-            f"{paused}camera {self._camera.state}, {fps:.1f} fps; broker {broker}, {rows} waiting"
-        )
+        return f"{paused}camera {state}, {fps:.1f} fps; broker {broker}, {rows} waiting"
 
     def _waiting(self) -> OutboxState:
         """Return the outbox's state; the last one known while the disk does not answer."""

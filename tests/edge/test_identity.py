@@ -44,6 +44,18 @@ def test_ids_of_later_milliseconds_sort_later() -> None:
     assert made == sorted(made)
 
 
+@settings(deadline=None)
+@given(st.lists(st.integers(-10_000, 10_000), min_size=2, max_size=50))
+def test_ids_stay_unique_however_the_clock_is_set(steps_ms: list[int]) -> None:
+    new_id = EventIds()
+    at, made = NOON, []
+    for step_ms in steps_ms:
+        at += timedelta(milliseconds=step_ms)
+        made.append(new_id(at))
+        assert uuid.UUID(made[-1]).version == 7
+    assert len(set(made)) == len(made)
+
+
 def test_a_seeded_source_repeats_its_ids() -> None:
     first, second = EventIds(random.Random(7)), EventIds(random.Random(7))
     assert [first(NOON), first(NOON)] == [second(NOON), second(NOON)]

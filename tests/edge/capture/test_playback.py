@@ -8,6 +8,7 @@ from edge.config import CameraSettings
 from edge.errors import PictureError
 from edge.records import Frame, Pixels
 from tests.edge.capture.fakes import TurnedClock, number_shown, numbered
+from tests.fakes import SetClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -53,6 +54,18 @@ def test_in_real_time_each_frame_waits_until_it_is_due() -> None:
     frames = read_all(play(Reel(0, 0.1, 0.3), clock))
     assert [frame.number for frame in frames] == [0, 1, 2]
     assert clock.slept_s == [0.1, 0.2]
+
+
+def test_a_clock_that_is_set_dates_the_frames_after_it_and_leaves_their_time_alone() -> None:
+    clock = SetClock()
+    playback = Playback(Reel(0, 0.1, 0.2), CameraSettings(source="reel"), clock, None)
+    first = playback.read()
+    clock.set_by_s = 3600
+    second = playback.read()
+    assert first is not None
+    assert second is not None
+    assert second.monotonic_s - first.monotonic_s == pytest.approx(0.1)
+    assert (second.captured_at - first.captured_at).total_seconds() == pytest.approx(3600.1)
 
 
 def test_in_real_time_frames_that_are_late_are_dropped() -> None:
