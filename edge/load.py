@@ -83,7 +83,9 @@ class Load:
 
 
 def _for_heat(vitals: Vitals, before: int) -> int:
-    flags = vitals.throttling or ()
+    flags = vitals.throttling
+    if flags is None:  # no Raspberry Pi: another processor may be made for 100 °C
+        return 0
     if ThrottlingFlag.THROTTLED in flags and ThrottlingFlag.UNDER_VOLTAGE not in flags:
         return 2
     felt_c = vitals.temperature_c

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -43,8 +44,9 @@ def answer_with() -> Iterator[Callable[[Answer], MqttSettings]]:
             wires.append(wire)
             level = wire.recv(4096)[8]
             if (said := answer(level)) is not None:
-                wire.sendall(said)
-                wire.shutdown(socket.SHUT_WR)
+                with suppress(OSError):  # the client may have left
+                    wire.sendall(said)
+                    wire.shutdown(socket.SHUT_WR)
 
     def start(answer: Answer) -> MqttSettings:
         threading.Thread(target=serve, args=(answer,), daemon=True).start()

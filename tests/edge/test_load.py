@@ -24,6 +24,7 @@ def paces(*readings: Vitals, every_s: float = CALM_S) -> list[Pace]:
         (Vitals(), Pace()),
         (Vitals(74.9, [], 500 * MIB), Pace()),
         (Vitals(75.0, [], 500 * MIB), Pace(4.0, (HEAT,))),
+        (Vitals(90.0, None, 500 * MIB), Pace()),  # no Raspberry Pi
         (Vitals(80.0, [], 500 * MIB), Pace(2.0, (HEAT,))),
         (Vitals(60.0, [ThrottlingFlag.SOFT_TEMPERATURE_LIMIT]), Pace()),
         (Vitals(None, [ThrottlingFlag.SOFT_TEMPERATURE_LIMIT]), Pace(4.0, (HEAT,))),
@@ -44,9 +45,9 @@ def test_the_plan(vitals: Vitals, pace: Pace) -> None:
 
 
 def test_a_step_is_left_below_where_it_was_taken() -> None:
-    warm_and_cool = [Vitals(at_c) for at_c in (76, 74, 70, 69.9, 69.9)]
+    warm_and_cool = [Vitals(at_c, []) for at_c in (76, 74, 70, 69.9, 69.9)]
     assert [pace.max_fps for pace in paces(*warm_and_cool)] == [4, 4, 4, 4, None]
-    hot_and_cool = [Vitals(at_c) for at_c in (81, 75, 74.9, 74.9, 69, 69)]
+    hot_and_cool = [Vitals(at_c, []) for at_c in (81, 75, 74.9, 74.9, 69, 69)]
     assert [pace.max_fps for pace in paces(*hot_and_cool)] == [2, 2, 2, 4, 4, None]
     short_and_ample = [Vitals(available_bytes=mib * MIB) for mib in (90, 143, 144, 144)]
     assert [pace.max_fps for pace in paces(*short_and_ample)] == [4, 4, 4, None]
@@ -62,7 +63,7 @@ def test_slower_at_once_and_faster_after_a_calm_minute() -> None:
 
 def test_a_change_is_told_once() -> None:
     load = Load()
-    assert [load.update(Vitals(at_c), 0.0) for at_c in (60, 76, 77, 81)] == [
+    assert [load.update(Vitals(at_c, []), 0.0) for at_c in (60, 76, 77, 81)] == [
         False, True, False, True,
     ]  # fmt: skip
 

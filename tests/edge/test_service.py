@@ -472,6 +472,7 @@ def test_a_hot_box_judges_fewer_frames_and_says_why(
     temperature = tmp_path / "sys/class/thermal/thermal_zone0/temp"
     write(temperature.with_name("type"), "cpu-thermal")
     write(temperature, "64000")
+    write(tmp_path / "sys/devices/platform/soc/soc:firmware/get_throttled", "0")
     write(tmp_path / "proc/meminfo", "MemTotal: 900000 kB\nMemAvailable: 500000 kB\n")
     clock, publisher = SetClock(), NotingPublisher()
     walk = Walk(clock, 1e9, {})
