@@ -122,19 +122,25 @@ class Backoff:
     "Exponential Backoff And Jitter", 2015).
     """
 
-    def __init__(self, source: random.Random | None = None, first_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        source: random.Random | None = None,
+        first_s: float = 1.0,
+        longest_s: float = MAX_BACKOFF_S,
+    ) -> None:
         self._source = source or random.Random()
         self._first_s = first_s
+        self._longest_s = longest_s
         self._bound_s = first_s
 
     def next_s(self) -> float:
         bound_s = self._bound_s
-        self._bound_s = min(2 * bound_s, MAX_BACKOFF_S)
+        self._bound_s = min(2 * bound_s, self._longest_s)
         return self._source.uniform(0, bound_s)
 
     def slow_s(self) -> float:
         """Return a wait that fits a refusal: at least half the longest one."""
-        return self._source.uniform(MAX_BACKOFF_S / 2, MAX_BACKOFF_S)
+        return self._source.uniform(self._longest_s / 2, self._longest_s)
 
     def reset(self) -> None:
         self._bound_s = self._first_s

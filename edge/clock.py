@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -59,3 +61,38 @@ class SteppedClock:
 
     def _wall_ahead_s(self) -> float:
         return self._clock.utc().timestamp() - self._clock.monotonic_s()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something was, as well as a box without a clock battery can tell."""
+
+    at: datetime
+    """The wall clock, aware."""
+    clock_is_right: bool
+    """Whether the wall clock followed a time server."""
+    run: str
+    """Which run of the program: the clock of the next field is its own."""
+    run_s: float
+    """Seconds on a clock that never steps, and that goes on while the machine sleeps."""
+
+    def age_s(self, now: Moment) -> float:
+        """Return how long ago it was, at least; never negative.
+
+        Within one run that is exact, whatever the wall clock does. Over a restart the wall clock
+        counts where it was right then and is right now; otherwise only this run's time is certain.
+        """
+        if self.run == now.run:
+            return now.run_s - self.run_s
+        by_wall_s = (now.at - self.at).total_seconds()
+        return max(now.run_s, by_wall_s if self.clock_is_right and now.clock_is_right else 0.0)
+
+
+_RUN = os.urandom(4).hex()
+_BEGUN_S = time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def this_moment(*, clock_is_right: bool = False) -> Moment:
+    """Return now."""
+    run_s = time.clock_gettime(time.CLOCK_BOOTTIME) - _BEGUN_S
+    return Moment(datetime.now(UTC), clock_is_right, _RUN, run_s)

@@ -203,20 +203,46 @@ class CameraHealth(_Part, frozen=True, kw_only=True):
     slow: Annotated[bool, Meta(description="Too few frames per second to follow people")]
 
 
+class OutboxCondition(StrEnum):
+    ON_DISK = "on_disk"
+    REFUSED = "refused"
+
+
+class DroppedHealth(_Part, frozen=True, kw_only=True):
+    """Documents given up undelivered, since the outbox was begun."""
+
+    rows: Annotated[Count, Meta(description="Beyond `[outbox] max_rows`")]
+    bytes: Annotated[Count, Meta(description="Beyond `[outbox] max_bytes`")]
+    age: Annotated[Count, Meta(description="Beyond `[outbox] max_age_s`")]
+    memory: Annotated[Count, Meta(description="Too many while the disk refused them")]
+
+
 class OutboxHealth(_Part, frozen=True, kw_only=True):
     """What waits on disk for the broker."""
 
     rows: Annotated[Count, Meta(description="Documents that the broker has not acknowledged")]
     oldest_age_s: Annotated[
-        NotNegative | None, Meta(description="Age of the oldest by the wall clock; null: none")
+        NotNegative | None, Meta(description="Age of the oldest, at least; null: none")
     ]
-    dropped: Annotated[Count, Meta(description="Documents dropped for lack of room")]
+    dropped: Annotated[Count, Meta(description="Documents dropped, for whatever reason")]
     set_aside: Annotated[
         Count, Meta(description="Damaged outboxes kept beside the new one; more than 0: look")
     ]
     set_aside_at: Annotated[
         Timestamp | None, Meta(description="When the newest of them was set aside; null: none")
     ]
+    state: Annotated[
+        OutboxCondition,
+        Meta(description="on_disk: as it should be; refused: the disk is full or broken, and "
+             "documents are published from memory"),
+    ]  # fmt: skip
+    bytes: Annotated[Count, Meta(description="Size of the payloads that wait")]
+    in_memory: Annotated[Count, Meta(description="Documents among `rows` that a stop would lose")]
+    live: Annotated[
+        Count,
+        Meta(description="Documents delivered that were never on the disk, since the start"),
+    ]
+    dropped_by: Annotated[DroppedHealth, Meta(description="`dropped` by its reasons")]
 
 
 class BrokerHealth(_Part, frozen=True, kw_only=True):

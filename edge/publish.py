@@ -5,7 +5,6 @@ One thread holds the connection; callers only leave things for it, and never wai
 
 from __future__ import annotations
 
-import logging
 import random
 import socket
 import threading
@@ -16,7 +15,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from edge.broker import (
-    MAX_BACKOFF_S,
     Acknowledgement,
     Backoff,
     BrokerAccess,
@@ -28,7 +26,7 @@ from edge.broker import (
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.commands import MAX_PAYLOAD_BYTES
 from edge.config import MqttSettings
-from edge.errors import BrokerError, OutboxError
+from edge.errors import BrokerError
 from edge.health import clock_synchronised
 from edge.messages import (
     AVAILABILITY,
@@ -40,17 +38,12 @@ from edge.messages import (
     encode,
     topic,
 )
-from edge.spool import Document, Outbox
-
-_log = logging.getLogger(__name__)
+from edge.pace import Pace
+from edge.spool import Outbox
+from edge.standing import SilentBrokerError, Standing
 
 WINDOW = 20
-"""How many messages may be on their way: enough to hide the latency, few enough to pace."""
-_STABLE_S = 10.0
-"""A connection that lasts so long was a good one: the next back-off starts small again. Two clients
-that throw each other out never get there, so they slow down."""
-_THROWN_OUT = 4
-"""So many short connections in a row, without a failed attempt between them, are no accident."""
+"""How many messages may be on their way: enough to hide the latency."""
 _TURN_S = 1.0
 _MAX_LEFT = 16
 """Commands that wait to be taken, and responses that wait to be sent; the newest are dropped."""
@@ -79,15 +72,13 @@ class MqttPublisher:
         self._outbox = outbox
         self._clock = clock
         self._clock_is_right = clock_is_right
-        self._backoff = backoff or Backoff()
+        self._standing = Standing(self._access.name, self._client_id, backoff or Backoff())
         self._states: dict[str, bytes] = {}
         self._unsent: set[str] = set()
         self._states_lock = threading.Lock()
         self._listens = listens
         self._commands: deque[Received] = deque()
         self._responses: deque[bytes] = deque()
-        self._settled: set[int] = set()
-        """Acknowledged by the broker, but not yet deleted on disk."""
         self._stop = threading.Event()
         self._deadline_s = self._drain_until_s = float("inf")
         self._waker, self._wakes = socket.socketpair()
@@ -97,28 +88,27 @@ class MqttPublisher:
         self._in_flight: dict[int, int | str] = {}
         """By message id: the sequence of a document, or the name of a state."""
         self._last_sent = 0
-        self._connections = 0
-        self._protocol = "none"
-        self._lost_s = time.monotonic()
-        self._short_lived = 0
-        self._told: set[str] = set()
-        self._disk_trouble = False
+        self._pace = Pace(settings.replay_per_s)
+        self._ack_timeout_s = settings.ack_timeout_s
+        self._heard_s = 0.0
+        """When the broker acknowledged something, or had nothing to acknowledge."""
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
 
     @property
     def connected(self) -> bool:
-        return self._connection is not None
+        """Whether there is a connection, to a broker that was not silent the last time."""
+        return self._connection is not None and not self._standing.is_silent
 
     @property
     def reconnects(self) -> int:
-        """Connections after the first."""
-        return max(0, self._connections - 1)
+        """Connections after the first that proved good."""
+        return self._standing.reconnects
 
     @property
     def protocol(self) -> str:
         """What is or was last spoken: `MQTT 5` or `MQTT 3.1.1`; `none` before the first time."""
-        return self._protocol
+        return self._standing.protocol
 
     def start(self) -> None:
         """Begin to connect, and return at once."""
@@ -161,7 +151,8 @@ class MqttPublisher:
         Returns after `timeout_s` at the latest. What was not acknowledged stays in the outbox.
         """
         now_s = time.monotonic()
-        self._drain_until_s, self._deadline_s = now_s + timeout_s / 2, now_s + timeout_s
+        # Hanging up takes a moment, too.
+        self._drain_until_s, self._deadline_s = now_s + 0.5 * timeout_s, now_s + 0.8 * timeout_s
         self._stop.set()
         with suppress(OSError):
             self._waker.send(b"\0")
@@ -181,45 +172,18 @@ class MqttPublisher:
 
     def _hold_a_connection(self) -> float:
         """Connect, and serve until the connection ends. Returns how long to wait then."""
-        connected_s = None
         try:
             offline = Will(self._topic(AVAILABILITY), self._availability(AvailabilityState.OFFLINE))
             self._connection = self._access.connect(self._client_id, offline)
-            connected_s = time.monotonic()
-            self._tell_back(self._connection)
+            self._standing.begin()
             self._serve(self._connection)
         except BrokerError as problem:
-            self._tell_lost(problem)
-            self._judge_end_of(connected_s)
-            refused = isinstance(problem, BrokerRefusalError)
-            return self._backoff.slow_s() if refused else self._backoff.next_s()
+            return self._standing.end(problem, quietly=self._stop.is_set())
         finally:
             if self._connection is not None:
                 self._connection.drop()
             self._connection = None
         return 0.0
-
-    def _judge_end_of(self, connected_s: float | None) -> None:
-        """Learn from a connection that began at `connected_s`; None: the attempt failed."""
-        if connected_s is None:
-            self._short_lived = 0
-            return
-        self._lost_s = time.monotonic()
-        if self._lost_s - connected_s >= _STABLE_S:
-            self._short_lived = 0
-            self._backoff.reset()
-            return
-        # MQTT 5 has a reason code for a client id that is used twice, but Mosquitto 2.0.11 does not
-        # send it, and MQTT 3.1.1 has none.
-        self._short_lived += 1
-        if self._short_lived == _THROWN_OUT:
-            _log.warning(
-                "the broker %s has ended %d connections within seconds; does another client use "
-                "our client id, %s?",
-                self._access.name,
-                _THROWN_OUT,
-                self._client_id,
-            )
 
     def _serve(self, connection: Connection) -> None:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
@@ -227,14 +191,14 @@ class MqttPublisher:
         self._last_sent = 0
         if self._listens:
             connection.subscribe([self._topic(f"{COMMAND}/+")])
+        self._heard_s = time.monotonic()
         self._send_state(connection, AVAILABILITY, self._availability(AvailabilityState.ONLINE))
         with self._states_lock:
             self._unsent = set(self._states)
         while not self._is_time_to_leave():
             self._send_states(connection)
             self._send_responses(connection)
-            self._send_documents(connection)
-            self._turn(connection, _TURN_S)
+            self._turn(connection, self._send_documents(connection))
         stopped = self._send_state(
             connection, AVAILABILITY, self._availability(AvailabilityState.STOPPED)
         )
@@ -248,7 +212,7 @@ class MqttPublisher:
         if time.monotonic() >= self._drain_until_s:
             return True
         on_the_way = self._in_flight or self._unsent or self._responses
-        return not on_the_way and not self._waiting(1)
+        return not on_the_way and not self._outbox.pending(1)
 
     def _turn(self, connection: Connection, timeout_s: float) -> None:
         if self._stop.is_set():
@@ -257,24 +221,28 @@ class MqttPublisher:
         with suppress(BlockingIOError):
             self._wakes.recv(4096)
         if arrivals.denial is not None:
-            self._tell(f"{arrivals.denial}; no commands are received")
+            self._standing.tell(f"{arrivals.denial}; no commands are received")
         for message in arrivals.messages:
             if len(self._commands) < _MAX_LEFT:
                 cut_off = message.payload[: MAX_PAYLOAD_BYTES + 1]
                 self._commands.append(replace(message, payload=cut_off))
-        for acknowledgement in arrivals.acknowledgements:
-            self._settle(acknowledgement)
-        if self._settled:
-            try:
-                self._outbox.acknowledge(self._settled)
-            except OutboxError as error:
-                # They stay noted, and are deleted when the disk is well again.
-                self._tell_disk_trouble(error)
-            else:
-                self._settled.clear()
-                self._disk_trouble = False
+        now_s = time.monotonic()
+        if arrivals.acknowledgements or not self._in_flight:
+            self._heard_s = now_s
+        elif now_s - self._heard_s > self._ack_timeout_s:
+            raise SilentBrokerError(
+                f"the broker {self._access.name} takes messages, but has acknowledged none for "
+                f"{self._ack_timeout_s:g} s"
+            )
+        delivered = [
+            self._settled(acknowledgement) for acknowledgement in arrivals.acknowledgements
+        ]
+        self._outbox.acknowledge(sequence for sequence in delivered if sequence is not None)
+        if AVAILABILITY not in self._in_flight.values():
+            self._standing.prove(str(connection.version), is_idle=not self._in_flight)
 
-    def _settle(self, acknowledgement: Acknowledgement) -> None:
+    def _settled(self, acknowledgement: Acknowledgement) -> int | None:
+        """Return the sequence of the document that has arrived; None for a state."""
         item = self._in_flight.pop(acknowledgement.message_id, None)
         refusal = acknowledgement.refusal
         if isinstance(item, int):
@@ -283,9 +251,10 @@ class MqttPublisher:
                     f"the broker {self._access.name} does not take document {item} ({refusal}); "
                     "check its access rules: the outbox waits"
                 )
-            self._settled.add(item)
-        elif refusal is not None:
-            self._tell(f"the broker {self._access.name} does not take {item}: {refusal}")
+            return item
+        if refusal is not None:
+            self._standing.tell(f"the broker {self._access.name} does not take {item}: {refusal}")
+        return None
 
     def _send_state(self, connection: Connection, name: str, payload: bytes) -> int:
         message_id = connection.publish(self._topic(name), payload, retain=True)
@@ -308,23 +277,21 @@ class MqttPublisher:
     def _names_in_flight(self) -> list[str]:
         return [item for item in self._in_flight.values() if isinstance(item, str)]
 
-    def _send_documents(self, connection: Connection) -> None:
-        room = min(WINDOW, connection.receive_maximum) - len(self._in_flight)
-        for document in self._waiting(room):
+    def _send_documents(self, connection: Connection) -> float:
+        """Send what window and pace allow. Returns how long to wait for more at most."""
+        if not self._in_flight:
+            # From the start: a disk that could not be read may have given back older ones.
+            self._last_sent = 0
+        window = min(WINDOW, connection.receive_maximum) - len(self._in_flight)
+        ready = self._pace.ready(time.monotonic())
+        documents = self._outbox.pending(min(window, ready), after=self._last_sent)
+        for document in documents:
             self._last_sent = document.sequence
-            if document.sequence not in self._settled:
-                message_id = connection.publish(document.topic, document.payload)
-                self._in_flight[message_id] = document.sequence
-
-    def _waiting(self, limit: int) -> list[Document]:
-        """Return the next documents that this connection has not sent."""
-        if limit <= 0:
-            return []
-        try:
-            return self._outbox.pending(limit, after=self._last_sent)
-        except OutboxError as error:
-            self._tell_disk_trouble(error)
-            return []
+            message_id = connection.publish(document.topic, document.payload)
+            self._in_flight[message_id] = document.sequence
+        self._pace.spend(len(documents))
+        is_held_back = ready < window and len(documents) == ready
+        return min(_TURN_S, self._pace.wait_s()) if is_held_back else _TURN_S
 
     def _topic(self, name: str) -> str:
         return topic(self._prefix, self._origin.device_id, name)
@@ -332,31 +299,6 @@ class MqttPublisher:
     def _availability(self, state: AvailabilityState) -> bytes:
         now, is_right = self._clock.utc(), self._clock_is_right()
         return encode(availability_message(self._origin, state, now, is_right))
-
-    def _tell_back(self, connection: Connection) -> None:
-        self._connections += 1
-        self._protocol = str(connection.version)
-        self._told.clear()
-        if self._connections == 1:
-            _log.info("connected to the broker %s with %s", self._access.name, self._protocol)
-        else:
-            away_s = time.monotonic() - self._lost_s
-            _log.info("the broker %s is back after %.1f s", self._access.name, away_s)
-
-    def _tell_lost(self, problem: BrokerError) -> None:
-        if not self._stop.is_set():
-            self._tell(f"{problem}; trying again, at least every {MAX_BACKOFF_S:.0f} s")
-
-    def _tell(self, problem: str) -> None:
-        """Say each problem of an outage, or of a connection, once."""
-        if problem not in self._told:
-            self._told.add(problem)
-            _log.warning("%s", problem)
-
-    def _tell_disk_trouble(self, error: OutboxError) -> None:
-        if not self._disk_trouble:
-            self._disk_trouble = True
-            _log.error("%s", error)
 
 
 def client_id(settings: MqttSettings, device_id: str) -> str:

@@ -16,12 +16,11 @@ import cv2
 from edge import __version__
 from edge.broker import Received
 from edge.camera import Camera, frames_of, patience_with
-from edge.clock import SYSTEM_CLOCK, Clock, SteppedClock
+from edge.clock import SYSTEM_CLOCK, Clock, SteppedClock, this_moment
 from edge.compliance import ComplianceCounter
 from edge.config import Settings, state_directory
 from edge.decide import Decision
 from edge.desk import CommandDesk
-from edge.errors import OutboxError
 from edge.health import (
     FrameMeter,
     LatencyMeter,
@@ -39,8 +38,10 @@ from edge.messages import (
     CameraState,
     CameraView,
     ClockHealth,
+    DroppedHealth,
     HealthMessage,
     Origin,
+    OutboxCondition,
     OutboxHealth,
     PaceHealth,
     Versions,
@@ -167,7 +168,6 @@ class Service:
         self._read_vitals = vitals
         self._vitals = Vitals()
         self._load = Load()
-        self._last_waiting = OutboxState(0, None, 0, 0, None)
 
     def stop(self) -> None:
         """End soon, orderly. Safe in a signal handler and from any thread."""
@@ -276,10 +276,7 @@ class Service:
                 violation_message(self._origin, violation, sequence, dated_right, snapshot)
             )
 
-        try:
-            self._outbox.append(self._topic(VIOLATION), encoded)
-        except OutboxError as error:
-            _log.error("violation %s is lost: %s", violation.event_id, error)
+        self._outbox.append(self._topic(VIOLATION), encoded)
         self._publisher.wake()
 
     def _report_if_due(self) -> None:
@@ -311,26 +308,23 @@ class Service:
     def _status(self) -> str:
         fps = self._meter.fps(self._clock.monotonic_s())
         broker = "connected" if self._publisher.connected else "away"
-        rows = self._waiting().rows
         camera = self._camera.health()
         state = camera.state if camera.view in (None, CameraView.CLEAR) else camera.view
         left_s = self._desk.paused_for_s
         paused = "" if left_s is None else f"paused for {left_s:.0f} s; "
-        return f"{paused}camera {state}, {fps:.1f} fps; broker {broker}, {rows} waiting"
-
-    def _waiting(self) -> OutboxState:
-        """Return the outbox's state; the last one known while the disk does not answer."""
-        try:
-            self._last_waiting = self._outbox.state()
-        except OutboxError as error:
-            _log.warning("%s", error)
-        return self._last_waiting
+        outbox = self._outbox.state()
+        refused = ", the disk refuses them" if outbox.is_refused else ""
+        return (
+            f"{paused}camera {state}, {fps:.1f} fps; "
+            f"broker {broker}, {outbox.rows} waiting{refused}"
+        )
 
     def _health(self) -> HealthMessage:
         now_s = self._clock.monotonic_s()
-        waiting = self._waiting()
+        waiting = self._outbox.state()
         aside_at = waiting.set_aside_at
         paused_for_s = self._desk.paused_for_s
+        dropped = waiting.dropped
         return HealthMessage(
             **every_field(self._origin, self._clock.utc(), self._clock_is_right()),
             versions=Versions(
@@ -348,9 +342,16 @@ class Service:
             outbox=OutboxHealth(
                 rows=waiting.rows,
                 oldest_age_s=waiting.oldest_age_s,
-                dropped=waiting.dropped,
+                dropped=dropped.total,
                 set_aside=waiting.set_aside,
                 set_aside_at=None if aside_at is None else timestamp(aside_at),
+                state=OutboxCondition.REFUSED if waiting.is_refused else OutboxCondition.ON_DISK,
+                bytes=waiting.bytes,
+                in_memory=waiting.in_memory,
+                live=waiting.live,
+                dropped_by=DroppedHealth(
+                    rows=dropped.rows, bytes=dropped.bytes, age=dropped.age, memory=dropped.memory
+                ),
             ),
             broker=BrokerHealth(
                 reconnects=self._publisher.reconnects, protocol=self._publisher.protocol
@@ -372,7 +373,9 @@ def open_service(settings: Settings) -> Service:
     judge = open_pipeline(settings, bundle, EventIds(), stopwatch)
     who = origin(settings.device, bundle.card)
     outbox = Outbox(
-        Path(settings.outbox.path or state_directory() / "outbox.sqlite"), settings.outbox.max_rows
+        Path(settings.outbox.path or state_directory() / "outbox.sqlite"),
+        settings.outbox,
+        lambda: this_moment(clock_is_right=clock_synchronised()),
     )
     return Service(
         settings,

@@ -1,16 +1,21 @@
-"""Real brokers: Mosquitto, as a process of our own, and amqtt, which speaks MQTT 3.1.1 only."""
+"""Real brokers: Mosquitto, as a process of our own, and amqtt, which speaks MQTT 3.1.1 only.
+
+And who talks to them: subscribers that note what they get, and devices.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +25,10 @@ from amqtt.broker import Broker
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+
+from edge.broker import Backoff
+from edge.config import MqttSettings
+from tests.broker.device import QUICK, Device
 
 DEADLINE_S = 15.0
 
@@ -40,12 +49,22 @@ def free_port() -> int:
 
 
 class Mosquitto:
-    """A Mosquitto on a loopback port of its own; killed and started again at will."""
+    """A Mosquitto on a port of its own; killed and started again at will."""
 
-    def __init__(self, program: str, folder: Path, settings: str = "allow_anonymous true") -> None:
+    def __init__(
+        self,
+        program: str,
+        folder: Path,
+        settings: str = "allow_anonymous true",
+        address: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
+        """`within` is the command that runs it elsewhere, as in a network namespace."""
         self.port = free_port()
+        self._address = address
+        self._within = within
         self._config = folder / "mosquitto.conf"
-        self._config.write_text(f"listener {self.port} 127.0.0.1\nuser root\n{settings}\n")
+        self._config.write_text(f"listener {self.port} {address}\nuser root\n{settings}\n")
         self._log_path = folder / "mosquitto.log"
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,10 +74,15 @@ class Mosquitto:
     def log(self) -> str:
         return self._log_path.read_text()
 
+    def log_count(self, text: str) -> int:
+        return self.log.count(text)
+
     def start(self) -> None:
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, "-v", "-c", str(self._config)], stdout=log, stderr=log
+                [*self._within, self._program, "-v", "-c", str(self._config)],
+                stdout=log,
+                stderr=log,
             )
         until(self._answers, f"Mosquitto at port {self.port}")
 
@@ -75,7 +99,7 @@ class Mosquitto:
         until((self._config.parent / "mosquitto.db").exists, "the sessions on disk")
 
     def _answers(self) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+        with suppress(OSError), socket.create_connection((self._address, self.port), 1):
             return True
         return False
 
@@ -108,6 +132,16 @@ class Subscriber:
         """Return the payloads so far on the topics that end with `name`."""
         return [m.payload for m in self.messages if m.topic.endswith(f"/{name}")]
 
+    @property
+    def sequences(self) -> list[int]:
+        """Those of the violations so far, as they came."""
+        return [json.loads(payload)["sequence"] for payload in self.payloads("violation")]
+
+    @property
+    def states(self) -> list[str]:
+        """The availabilities so far."""
+        return [json.loads(payload)["state"] for payload in self.payloads("availability")]
+
     def _on_connect(
         self, client: paho.Client, userdata: object, flags: paho.ConnectFlags, *rest: object
     ) -> None:
@@ -119,9 +153,13 @@ class Subscriber:
         self._client.loop_stop()
 
 
+def find_mosquitto() -> str | None:
+    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
 @pytest.fixture(scope="session")
 def mosquitto_program() -> str:
-    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    program = find_mosquitto()
     if program is None:
         message = "mosquitto is not installed: apt-get install mosquitto"
         if os.environ.get("CI") == "true":
@@ -161,6 +199,66 @@ def subscribe() -> Iterator[Callable[..., Subscriber]]:
     yield open_one
     for subscriber in opened:
         subscriber.close()
+
+
+@pytest.fixture
+def remembering(start_mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> Mosquitto:
+    """A broker that keeps sessions on disk, and sends subscribers all it has at once."""
+    return start_mosquitto(
+        "allow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\n"
+        f"persistence true\npersistence_location {tmp_path}/\nautosave_interval 0"
+    )
+
+
+@pytest.fixture
+def witness(remembering: Mosquitto, subscribe: Callable[..., Subscriber]) -> Subscriber:
+    """A subscriber whom that broker knows again after a kill."""
+    subscriber = subscribe(remembering.port)
+    remembering.remember_sessions()
+    return subscriber
+
+
+StartDevice = Callable[..., Device]
+
+
+@pytest.fixture
+def start_device(tmp_path: Path) -> Iterator[StartDevice]:
+    """Starts devices with the settings given, in `folder` unless the test's own."""
+    started: list[Device] = []
+
+    def start(
+        folder: Path = tmp_path, backoff: Backoff | None = None, **settings: object
+    ) -> Device:
+        broker = MqttSettings(**{**QUICK, **settings})  # type: ignore[arg-type]
+        started.append(Device(folder / "outbox.sqlite", broker, backoff))
+        return started[-1]
+
+    yield start
+    for device in started:
+        device.close(timeout_s=1.0)
+
+
+@pytest.fixture
+def start_process(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `tests.broker.device`: a device that can be killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(port: int, count: int, every_s: float = 0.0) -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.broker.device"]
+                + [str(argument) for argument in (port, tmp_path / "o.sqlite", count, every_s)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

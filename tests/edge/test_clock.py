@@ -1,9 +1,12 @@
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge.clock import SYSTEM_CLOCK, SteppedClock
+from edge.clock import SYSTEM_CLOCK, Moment, SteppedClock, this_moment
 from tests.fakes import SetClock
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_wall_time_is_aware_and_utc() -> None:
@@ -27,3 +30,27 @@ def test_a_step_of_the_wall_clock_is_noticed_once_and_its_rate_is_none() -> None
     assert stepped.look()
     assert (stepped.steps, stepped.last_step_s) == (1, pytest.approx(-3600, abs=0.1))
     assert not stepped.look()
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "age_s"),
+    [
+        (Moment(NOON, True, "a", 50), Moment(NOON, True, "a", 80), 30),
+        (Moment(EPOCH, False, "a", 50), Moment(NOON, True, "a", 80), 30),
+        (Moment(NOON, True, "a", 50), Moment(EPOCH, False, "a", 80), 30),
+        (Moment(NOON, True, "a", 50), Moment(NOON + timedelta(days=1), True, "b", 80), 86_400),
+        (Moment(NOON, True, "a", 50), Moment(NOON - timedelta(days=1), True, "b", 80), 80),
+        (Moment(EPOCH, False, "a", 50), Moment(NOON, True, "b", 80), 80),
+        (Moment(NOON, True, "a", 50), Moment(NOON + timedelta(days=9), False, "b", 80), 80),
+    ],
+    ids=["same run", "set since", "stepped back", "off for a day", "stepped back while off",
+         "was wrong", "is wrong"],
+)  # fmt: skip
+def test_an_age_is_what_is_certain(then: Moment, now: Moment, age_s: float) -> None:
+    assert then.age_s(now) == age_s
+
+
+def test_this_moment_passes() -> None:
+    first, second = this_moment(), this_moment(clock_is_right=True)
+    assert 0 <= first.age_s(second) < 10
+    assert (first.clock_is_right, second.clock_is_right) == (False, True)

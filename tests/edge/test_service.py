@@ -26,7 +26,7 @@ from edge.config import (
     SnapshotSettings,
 )
 from edge.decide import Decision, ViolationPolicy
-from edge.errors import CameraError, OutboxError
+from edge.errors import CameraError
 from edge.health import read_vitals
 from edge.identity import EventIds
 from edge.load import CALM_S, Vitals
@@ -36,8 +36,9 @@ from edge.pipeline import Outcome
 from edge.records import Frame, Pixels, Sighting, Verdict, Violation, ViolationState, Visit
 from edge.service import Service, Stopwatch
 from edge.snapshot import Photographer
-from edge.spool import Outbox, OutboxState
+from edge.spool import Outbox
 from edge.systemd import Notifier
+from tests.conftest import SmallDisk
 from tests.fakes import START, ListedFrames, SetClock, TurnedClock, blank, frame_at, reading_at
 
 ORIGIN = Origin("door-1", "site", "zone", ModelIdentity(name="m", version="1", sha256="0" * 64))
@@ -100,17 +101,6 @@ class NotingPublisher:
         self.calls.append("close")
 
 
-class FullDisk:
-    def append(self, topic: str, encode: Callable[[int], bytes]) -> int:
-        raise OutboxError("the disk is full")
-
-    def state(self) -> OutboxState:
-        raise OutboxError("the disk does not answer")
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
     opened = Outbox(tmp_path / "outbox.sqlite")
@@ -119,7 +109,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 def service(
-    outbox: Outbox | FullDisk,
+    outbox: Outbox,
     judge: ScriptedJudge,
     entries: Sequence[Frame | Exception | None],
     watchdog_s: float | None = None,
@@ -198,14 +188,24 @@ def test_a_lost_camera_is_survived_and_reported(outbox: Outbox) -> None:
     assert clock.now_s == pytest.approx(1.0)
 
 
-def test_a_full_disk_does_not_end_the_service(
-    caplog: pytest.LogCaptureFixture,
+def test_on_a_full_disk_violations_are_still_there_to_be_published_and_health_says_so(
+    small_disk: SmallDisk,
 ) -> None:
+    outbox = Outbox(small_disk.folder / "outbox.sqlite")
+    small_disk.fill()
     judge = ScriptedJudge([Decision((violation(ViolationState.CONFIRMED),))])
-    built, publisher, _ = service(FullDisk(), judge, [frame_at(0), frame_at(1)])
-    built.run()
-    assert "is lost: the disk is full" in caplog.text
-    assert publisher.calls[-1] == "close"
+    built, publisher, clock = service(outbox, judge, [frame_at(0), frame_at(1)])
+    built.run_once()
+    clock.sleep(31)
+    built.run_once()
+    assert [json.loads(document.payload)["state"] for document in outbox.pending(9)] == [
+        "confirmed"
+    ]
+    name, payload = publisher.states[-2]
+    assert name == "health"
+    health = json.loads(payload)["outbox"]
+    assert (health["state"], health["rows"], health["in_memory"]) == ("refused", 1, 1)
+    outbox.close()
 
 
 def test_stop_ends_the_loop_in_order(outbox: Outbox) -> None:

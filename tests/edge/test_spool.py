@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-import resource
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,11 +11,33 @@ from pathlib import Path
 
 import pytest
 
+from edge.clock import Moment
+from edge.config import OutboxSettings
 from edge.errors import OutboxError
-from edge.spool import Outbox
+from edge.spool import DELETE_AFTER_S, DELETE_ROWS, MEMORY_ROWS, RETRY_S, Outbox
+from tests.conftest import SmallDisk
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DAY_S = 86_400.0
 OpenOutbox = Callable[..., Outbox]
+
+
+class Hands:
+    """A clock that the test turns; called, it tells the moment."""
+
+    def __init__(self, at: datetime = NOON, *, is_right: bool = True) -> None:
+        self.at, self.is_right = at, is_right
+        self.run, self.run_s = "first", 0.0
+
+    def __call__(self) -> Moment:
+        return Moment(self.at, self.is_right, self.run, self.run_s)
+
+    def pass_by(self, duration_s: float) -> None:
+        self.at += timedelta(seconds=duration_s)
+        self.run_s += duration_s
+
+    def restart(self) -> None:
+        self.run, self.run_s = self.run + "+", 0.0
 
 
 @pytest.fixture
@@ -28,7 +50,8 @@ def open_outbox(path: Path) -> Iterator[OpenOutbox]:
     opened: list[Outbox] = []
 
     def open_one(**settings: object) -> Outbox:
-        opened.append(Outbox(path, **settings))  # type: ignore[arg-type]
+        now = settings.pop("now", Hands())
+        opened.append(Outbox(path, OutboxSettings(**settings), now))  # type: ignore[arg-type]
         return opened[-1]
 
     yield open_one
@@ -48,11 +71,18 @@ def sequences(outbox: Outbox) -> list[int]:
     return [document.sequence for document in outbox.pending(1_000_000)]
 
 
+def after_a_power_cut(path: Path) -> Outbox:
+    """Open what is on the disk this moment."""
+    shutil.copytree(path.parent, copy := path.parent.with_name("after"))
+    return Outbox(copy / path.name)
+
+
 def test_documents_come_out_as_they_went_in_oldest_first(open_outbox: OpenOutbox) -> None:
-    outbox = open_outbox(now=lambda: NOON)
+    hands = Hands()
+    outbox = open_outbox(now=hands)
     assert fill(outbox, 3) == [1, 2, 3]
-    found = [(d.sequence, d.accepted_at, d.topic, d.payload) for d in outbox.pending(2)]
-    assert found == [(n, NOON, "t/violation", payload(n)) for n in (1, 2)]
+    found = [(d.sequence, d.accepted, d.topic, d.payload) for d in outbox.pending(2)]
+    assert found == [(n, hands(), "t/violation", payload(n)) for n in (1, 2)]
     assert [d.sequence for d in outbox.pending(9, after=2)] == [3]
 
 
@@ -101,27 +131,117 @@ def test_what_was_accepted_survives_a_kill(path: Path) -> None:
     assert all(content == b"%d" % n for n, content in kept)
 
 
-def test_the_oldest_are_dropped_and_counted_when_it_is_full(open_outbox: OpenOutbox) -> None:
+def test_deletions_wait_for_the_next_document_or_for_others_and_a_kill_repeats_them(
+    open_outbox: OpenOutbox, path: Path
+) -> None:
+    outbox = open_outbox(now=(hands := Hands()))
+    fill(outbox, 3)
+    outbox.acknowledge([1, 2])
+    assert sequences(outbox) == [3]
+    cut = after_a_power_cut(path)
+    assert [(d.sequence, d.payload) for d in cut.pending(9)] == [(n, payload(n)) for n in (1, 2, 3)]
+    cut.close()
+    shutil.rmtree(path.parent.with_name("after"))
+    fill(outbox, 1)
+    cut = after_a_power_cut(path)
+    assert sequences(cut) == [3, 4]
+    cut.close()
+    shutil.rmtree(path.parent.with_name("after"))
+    outbox.acknowledge([3])
+    hands.pass_by(DELETE_AFTER_S)
+    assert outbox.state().rows == 1
+    cut = after_a_power_cut(path)
+    assert sequences(cut) == [4]
+    cut.close()
+    shutil.rmtree(path.parent.with_name("after"))
+    many = fill(outbox, DELETE_ROWS)
+    outbox.acknowledge([4, *many])
+    cut = after_a_power_cut(path)
+    assert sequences(cut) == []
+    assert fill(cut, 1) == [many[-1] + 1]
+    cut.close()
+
+
+def test_the_oldest_are_dropped_and_counted_when_there_are_too_many(
+    open_outbox: OpenOutbox,
+) -> None:
     outbox = open_outbox(max_rows=10)
     fill(outbox, 13)
     assert sequences(outbox) == list(range(4, 14))
-    assert (outbox.state().rows, outbox.state().dropped) == (10, 3)
+    assert (outbox.state().rows, outbox.state().dropped.rows) == (10, 3)
     outbox.close()
-    smaller = open_outbox(max_rows=5)
-    fill(smaller, 1)
-    assert sequences(smaller) == [10, 11, 12, 13, 14]
-    assert (smaller.state().rows, smaller.state().dropped) == (5, 9)
+    smaller = open_outbox(max_rows=10)
+    outbox.acknowledge([4])
+    fill(smaller, 2)
+    assert sequences(smaller) == list(range(6, 16))
+    assert (smaller.state().dropped.rows, smaller.state().dropped.total) == (5, 5)
+
+
+def test_the_oldest_are_dropped_and_counted_when_they_are_too_large(
+    open_outbox: OpenOutbox,
+) -> None:
+    outbox = open_outbox(max_bytes=1_000_000)
+    fill(outbox, 10)
+    for _ in range(9):
+        outbox.append("t/violation", lambda sequence: bytes(120_000))
+    assert sequences(outbox) == list(range(12, 20))
+    assert outbox.state().bytes == 960_000
+    assert (outbox.state().dropped.bytes, outbox.state().dropped.total) == (11, 11)
+
+
+def test_what_is_too_old_is_dropped_and_counted_even_when_nothing_new_comes(
+    open_outbox: OpenOutbox,
+) -> None:
+    outbox = open_outbox(now=(hands := Hands()), max_age_s=DAY_S)
+    fill(outbox, 150)
+    hands.pass_by(DAY_S / 2)
+    fill(outbox, 1)
+    hands.pass_by(DAY_S / 2 + 61)
+    assert sequences(outbox) == [151]
+    assert (outbox.state().dropped.age, outbox.state().dropped.total) == (150, 150)
+
+
+def test_a_clock_that_is_set_makes_no_document_old(open_outbox: OpenOutbox) -> None:
+    hands = Hands(datetime(1970, 1, 1, tzinfo=UTC), is_right=False)
+    outbox = open_outbox(now=hands, max_age_s=DAY_S)
+    fill(outbox, 2)
+    hands.pass_by(600)
+    hands.at, hands.is_right = NOON, True
+    assert outbox.state().oldest_age_s == 600
+    fill(outbox, 1)
+    outbox.close()
+    hands.restart()
+    hands.pass_by(2 * 3600)
+    outbox = open_outbox(now=hands, max_age_s=DAY_S)
+    assert sequences(outbox) == [1, 2, 3]
+    assert outbox.state().oldest_age_s == 2 * 3600, "at least: how long we were off is not known"
+    hands.pass_by(DAY_S - 3600)
+    assert sequences(outbox) == [], "the third is certainly too old, and the others are older"
+    assert outbox.state().dropped.age == 3
+
+
+def test_what_is_dropped_is_said_once_until_the_outbox_was_empty(
+    open_outbox: OpenOutbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    outbox = open_outbox(max_rows=10)
+    fill(outbox, 15)
+    assert caplog.text.count("beyond its bound of rows") == 1
+    outbox.acknowledge(sequences(outbox))
+    assert caplog.text.count("the outbox is empty again; dropped so far: Dropped(rows=5") == 1
+    fill(outbox, 15)
+    assert caplog.text.count("beyond its bound of rows") == 2
 
 
 def test_the_age_is_that_of_the_oldest_and_never_negative(open_outbox: OpenOutbox) -> None:
-    hands = [NOON]
-    outbox = open_outbox(now=lambda: hands[0])
+    outbox = open_outbox(now=(hands := Hands()))
     assert outbox.state().oldest_age_s is None
     fill(outbox, 1)
-    hands[0] = NOON + timedelta(seconds=90)
+    hands.pass_by(90)
     fill(outbox, 1)
     assert outbox.state().oldest_age_s == 90.0
-    hands[0] = NOON - timedelta(days=1)
+    hands.restart()
+    hands.at = NOON - timedelta(days=1)
     assert outbox.state().oldest_age_s == 0.0
 
 
@@ -136,20 +256,112 @@ def test_an_encoder_that_fails_leaves_no_trace(open_outbox: OpenOutbox) -> None:
     assert fill(outbox, 1) == [1]
 
 
-def test_a_full_disk_is_refused_and_then_recovered_from(open_outbox: OpenOutbox) -> None:
-    outbox = open_outbox()
-    fill(outbox, 5)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # every file: writing further fails
-    try:
-        with pytest.raises(OutboxError, match="make room or mend the disk"):
-            fill(outbox, 1000)
-        accepted = sequences(outbox)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert fill(outbox, 1) == [accepted[-1] + 1]
-    assert sequences(outbox) == [*accepted, accepted[-1] + 1]
-    assert outbox.state().set_aside == 0
+class TestOnADiskThatRefuses:
+    @pytest.fixture
+    def path(self, small_disk: SmallDisk) -> Path:
+        return small_disk.folder / "state" / "outbox.sqlite"
+
+    def test_documents_wait_in_memory_and_go_to_the_disk_when_there_is_room(
+        self,
+        small_disk: SmallDisk,
+        open_outbox: OpenOutbox,
+        path: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        caplog.set_level("INFO")
+        outbox = open_outbox(now=(hands := Hands()))
+        fill(outbox, 5)
+        small_disk.fill()
+        assert fill(outbox, 20) == list(range(6, 26))
+        state = outbox.state()
+        assert (state.is_refused, state.in_memory, state.rows) == (True, 20, 25)
+        assert sequences(outbox) == list(range(1, 26))
+        outbox.acknowledge([1, 25])
+        assert (outbox.state().live, outbox.state().rows) == (1, 23)
+        small_disk.make_room()
+        assert outbox.state().is_refused, "not tried yet"
+        hands.pass_by(RETRY_S)
+        state = outbox.state()
+        assert (state.is_refused, state.in_memory, state.rows) == (False, 0, 23)
+        cut = after_a_power_cut(path)
+        assert sequences(cut) == list(range(2, 25))
+        assert fill(cut, 1) == [26], "no gap"
+        cut.close()
+        assert caplog.text.count("make room or mend the disk") == 1, "said once"
+        assert "the outbox is on disk again after 5 s" in caplog.text
+
+    def test_no_number_is_used_again_after_a_power_cut_in_the_meantime(
+        self, small_disk: SmallDisk, open_outbox: OpenOutbox, path: Path, tmp_path: Path
+    ) -> None:
+        outbox = open_outbox()
+        fill(outbox, 1)
+        small_disk.fill()
+        live = fill(outbox, 30)
+        assert outbox.state().is_refused
+        shutil.copytree(path.parent, tmp_path / "state")
+        for _ in range(3):
+            cut = Outbox(tmp_path / "state" / path.name)
+            cut.close()
+        cut = Outbox(tmp_path / "state" / path.name)
+        assert live[-1] < fill(cut, 1)[0] <= 1001, "one gap, not one for each restart"
+        cut.close()
+
+    def test_the_memory_is_bounded_and_what_is_dropped_there_is_counted(
+        self, small_disk: SmallDisk, open_outbox: OpenOutbox
+    ) -> None:
+        outbox = open_outbox(now=(hands := Hands()))
+        small_disk.fill()
+        sent = fill(outbox, MEMORY_ROWS + 300)
+        assert sent == list(range(1, MEMORY_ROWS + 301))
+        assert outbox.state().in_memory == MEMORY_ROWS
+        dropped = outbox.state().dropped
+        assert dropped.memory == dropped.total == 300
+        small_disk.make_room()
+        hands.pass_by(RETRY_S)
+        assert outbox.state().in_memory == 0
+        outbox.close()
+        assert open_outbox().state().dropped == dropped
+
+    def test_a_read_only_disk_is_started_on_and_no_number_is_used_twice(
+        self, small_disk: SmallDisk, open_outbox: OpenOutbox
+    ) -> None:
+        outbox = open_outbox(now=Hands())
+        fill(outbox, 3)
+        outbox.close()
+        small_disk.remount("ro")
+        given: list[int] = []
+        for day in range(2):
+            hands = Hands(NOON + timedelta(days=day))
+            outbox = open_outbox(now=hands)
+            given += fill(outbox, 2)
+            assert sequences(outbox) == given[-2:]
+            if day == 0:
+                outbox.close()
+        small_disk.remount("rw")
+        hands.pass_by(RETRY_S)
+        assert sequences(outbox) == [1, 2, 3, *given[2:]], "the older ones come back, too"
+        given += fill(outbox, 1)
+        outbox.close()
+        assert fill(open_outbox(), 1)[0] > given[-1]
+        assert given == sorted(set(given))
+
+    def test_a_full_disk_is_started_on(
+        self, small_disk: SmallDisk, open_outbox: OpenOutbox
+    ) -> None:
+        small_disk.fill()
+        outbox = open_outbox(now=(hands := Hands()))
+        given = fill(outbox, 3)
+        assert sequences(outbox) == given
+        small_disk.make_room()
+        hands.pass_by(RETRY_S)
+        assert outbox.state().in_memory == 0
+        assert sequences(outbox) == given
+
+
+def test_a_folder_that_is_no_folder_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutboxError, match=r"can't be made: File exists; see \[outbox\] path"):
+        Outbox(tmp_path / "file" / "outbox.sqlite")
 
 
 def test_a_second_process_is_refused(open_outbox: OpenOutbox, path: Path) -> None:
@@ -163,7 +375,7 @@ def test_a_file_that_is_no_outbox_is_set_aside_and_said(
 ) -> None:
     path.parent.mkdir()
     path.write_bytes(b"no database" * 1000)
-    outbox = open_outbox(now=lambda: NOON)
+    outbox = open_outbox()
     fill(outbox, 1)
     state = outbox.state()
     assert (state.set_aside, state.set_aside_at) == (1, NOON)
@@ -194,11 +406,11 @@ def test_the_sequence_never_goes_back_even_when_the_file_is_lost(
 
 def test_only_the_newest_damaged_files_are_kept(open_outbox: OpenOutbox, path: Path) -> None:
     for day in range(7):
-        outbox = open_outbox(now=lambda day=day: NOON + timedelta(days=day))
+        outbox = open_outbox(now=Hands(NOON + timedelta(days=day)))
         fill(outbox, 1)
         outbox.close()
         path.write_bytes(b"rubbish" * 1000)
-    state = open_outbox(now=lambda: NOON + timedelta(days=7)).state()
+    state = open_outbox(now=Hands(NOON + timedelta(days=7))).state()
     assert (state.set_aside, state.set_aside_at) == (5, NOON + timedelta(days=7))
     kept = sorted(file.name.rpartition("-")[2][:8] for file in path.parent.glob("*.damaged*Z"))
     assert kept == [f"202611{day}" for day in (26, 27, 28, 29, 30)]
@@ -249,6 +461,18 @@ def test_threads_share_it(open_outbox: OpenOutbox) -> None:
     taken = 200 - len(sequences(outbox))
     assert outbox.state().rows == 200 - taken
     assert fill(outbox, 1) == [201]
+
+
+def test_a_document_costs_the_card_little_more_than_a_page(
+    open_outbox: OpenOutbox, path: Path
+) -> None:
+    outbox = open_outbox()
+    log = path.with_name("outbox.sqlite-wal")
+    before = log.stat().st_size
+    for _ in range(60):
+        outbox.acknowledge(fill(outbox, 1))
+    frame_bytes = 2048 + 24
+    assert (log.stat().st_size - before) / frame_bytes < 60 * 1.5
 
 
 def test_the_log_beside_the_file_stays_small(open_outbox: OpenOutbox, path: Path) -> None:

@@ -1,0 +1,100 @@
+"""Networks that can be broken: a relay that meddles, and a network namespace with a cable to it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+PUBACK = 4
+
+
+class Relay:
+    """Passes bytes on between a device and a broker, but the broker's PUBACKs as it is told."""
+
+    def __init__(self, port: int) -> None:
+        self._broker_port = port
+        self.swallows = False
+        """Whether PUBACKs vanish."""
+        self.delay_s = 0.0
+        """How long each of them takes."""
+        self.connections = 0
+        self._wires: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def _start(self, target: Callable[..., None], *arguments: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=target, args=arguments))
+        self._threads[-1].start()
+
+    def close(self) -> None:
+        """Hang up, and wait until all is closed."""
+        for wire in [self._listener, *self._wires]:
+            with suppress(OSError):
+                wire.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                device, _ = self._listener.accept()
+                broker = socket.create_connection(("127.0.0.1", self._broker_port))
+                self._wires += [device, broker]
+                self.connections += 1
+                self._start(self._upstream, device, broker)
+                self._start(self._downstream, device, broker)
+
+    def _upstream(self, device: socket.socket, broker: socket.socket) -> None:
+        with device, broker, suppress(OSError):
+            while piece := device.recv(65536):
+                broker.sendall(piece)
+
+    def _downstream(self, device: socket.socket, broker: socket.socket) -> None:
+        with device, broker, suppress(OSError), broker.makefile("rb") as stream:
+            while head := stream.read(2):
+                # All that a broker says to a device is shorter than 128 bytes.
+                packet = head + stream.read(head[1])
+                if head[0] >> 4 == PUBACK:
+                    if self.swallows:
+                        continue
+                    time.sleep(self.delay_s)
+                device.sendall(packet)
+
+
+class Island:
+    """A network namespace of our own, and a cable to it that can be pulled."""
+
+    def __init__(self, number: int) -> None:
+        """Raises CalledProcessError where that is not allowed. `number`: 0 to 16383."""
+        self._name = f"tensormask-{number}"
+        self._cable = f"tm{number}"
+        network = f"10.213.{number >> 6 & 255}.{(number & 63) * 4}"
+        base, _, last = network.rpartition(".")
+        self.address = f"{base}.{int(last) + 2}"
+        self.within = ("ip", "netns", "exec", self._name)
+        _ip("netns", "add", self._name)
+        _ip("link", "add", self._cable, "type", "veth", "peer", "eth0", "netns", self._name)
+        _ip("address", "add", f"{base}.{int(last) + 1}/30", "dev", self._cable)
+        _ip("link", "set", self._cable, "up")
+        _ip("-n", self._name, "address", "add", f"{self.address}/30", "dev", "eth0")
+        self.plug_in()
+
+    def plug_in(self) -> None:
+        _ip("-n", self._name, "link", "set", "eth0", "up")
+
+    def pull(self) -> None:
+        _ip("-n", self._name, "link", "set", "eth0", "down")
+
+    def close(self) -> None:
+        _ip("netns", "delete", self._name)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
