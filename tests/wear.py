@@ -1,0 +1,99 @@
+# ruff: noqa: T201 - a command line module
+"""What a day of violations writes to the card: `make wear`.
+
+The outbox gets two documents for each violation, and the broker has each at once. As root it lies
+on an ext4 of its own in a loop device, whose counter of written sectors is read, and after each
+document all is written back, journal and inodes, as the kernel does within half a minute.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from edge.messages import VIOLATION, encode, topic, violation_message
+from edge.records import ViolationState
+from edge.spool import Outbox
+from tests.broker.samples import ORIGIN, a_violation
+
+SECTOR_BYTES = 512
+
+
+def main(violations: int) -> None:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        device = stack.enter_context(card(folder)) if os.geteuid() == 0 else None
+        outbox = Outbox(folder / "outbox.sqlite")
+        stack.callback(outbox.close)
+        write_back(folder)
+        asked, written = bytes_asked(), bytes_written(device)
+        size = 0
+        for number in range(violations):
+            for state in ViolationState:
+                size += report(outbox, number, state)
+                write_back(folder)
+        print(f"{violations} violations, {2 * violations} documents, {size / 1e6:.1f} MB payload")
+        print(f"written by the program   {(bytes_asked() - asked) / 1e6:6.1f} MB")
+        if device is not None:
+            print(f"written to the card      {(bytes_written(device) - written) / 1e6:6.1f} MB")
+
+
+def report(outbox: Outbox, number: int, state: ViolationState) -> int:
+    """Accept a document, have it delivered, and return its size."""
+    violation = a_violation(number, state)
+    outbox.append(
+        topic("tensormask", ORIGIN.device_id, VIOLATION),
+        lambda sequence: encode(violation_message(ORIGIN, violation, sequence, True)),
+    )
+    (document,) = outbox.pending(20)
+    outbox.acknowledge([document.sequence])
+    return len(document.payload)
+
+
+@contextmanager
+def card(folder: Path) -> Iterator[Path]:
+    """Mount a new ext4 on `folder`; give its device."""
+    with tempfile.NamedTemporaryFile() as image:
+        image.truncate(128 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-b", "4096", image.name], check=True)
+        found = subprocess.run(
+            ["losetup", "--find", "--show", image.name], check=True, capture_output=True, text=True
+        )
+        device = Path(found.stdout.strip())
+        try:
+            subprocess.run(["mount", device, folder], check=True)
+            try:
+                yield device
+            finally:
+                subprocess.run(["umount", folder], check=True)
+        finally:
+            subprocess.run(["losetup", "--detach", device], check=True)
+
+
+def write_back(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    ctypes.CDLL(None).syncfs(descriptor)
+    os.close(descriptor)
+
+
+def bytes_asked() -> int:
+    """Return what this process has had written, in whole pages of memory."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["write_bytes"])
+
+
+def bytes_written(device: Path | None) -> int:
+    if device is None:
+        return 0
+    counters = Path(f"/sys/block/{device.name}/stat").read_text().split()
+    return SECTOR_BYTES * int(counters[6])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
