@@ -23,6 +23,7 @@ from edge.broker import (
     Received,
     Will,
 )
+from edge.bucket import TokenBucket
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.commands import MAX_PAYLOAD_BYTES
 from edge.config import MqttSettings
@@ -38,7 +39,6 @@ from edge.messages import (
     encode,
     topic,
 )
-from edge.pace import Pace
 from edge.spool import Outbox
 from edge.standing import SilentBrokerError, Standing
 
@@ -88,7 +88,7 @@ class MqttPublisher:
         self._in_flight: dict[int, int | str] = {}
         """By message id: the sequence of a document, or the name of a state."""
         self._last_sent = 0
-        self._pace = Pace(settings.replay_per_s)
+        self._bucket = TokenBucket(settings.replay_per_s)
         self._ack_timeout_s = settings.ack_timeout_s
         self._heard_s = 0.0
         """When the broker acknowledged something, or had nothing to acknowledge."""
@@ -283,15 +283,15 @@ class MqttPublisher:
             # From the start: a disk that could not be read may have given back older ones.
             self._last_sent = 0
         window = min(WINDOW, connection.receive_maximum) - len(self._in_flight)
-        ready = self._pace.ready(time.monotonic())
+        ready = self._bucket.ready(time.monotonic())
         documents = self._outbox.pending(min(window, ready), after=self._last_sent)
         for document in documents:
             self._last_sent = document.sequence
             message_id = connection.publish(document.topic, document.payload)
             self._in_flight[message_id] = document.sequence
-        self._pace.spend(len(documents))
+        self._bucket.spend(len(documents))
         is_held_back = ready < window and len(documents) == ready
-        return min(_TURN_S, self._pace.wait_s()) if is_held_back else _TURN_S
+        return min(_TURN_S, self._bucket.wait_s()) if is_held_back else _TURN_S
 
     def _topic(self, name: str) -> str:
         return topic(self._prefix, self._origin.device_id, name)

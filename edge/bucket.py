@@ -7,7 +7,7 @@ from typing import Final
 _BURST_S: Final = 0.1
 
 
-class Pace:
+class TokenBucket:
     """So many a second; after a rest a tenth of a second's worth, and at least one, at once."""
 
     def __init__(self, per_s: float) -> None:
