@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from edge.bucket import TokenBucket
 from edge.config import CommandSettings
 from edge.messages import CommandName
 
@@ -64,32 +65,12 @@ class Refusal:
     reason: str
 
 
-class TokenBucket:
-    """Lets `burst` through at once, and then `per_s` on average."""
-
-    def __init__(self, burst: float, per_s: float) -> None:
-        self._burst = burst
-        self._per_s = per_s
-        self._tokens = burst
-        self._filled_s = 0.0
-
-    def take(self, now_s: float) -> bool:
-        """Take a token, if there is one. Time is monotonic seconds."""
-        fresh = max(0.0, now_s - self._filled_s) * self._per_s
-        self._tokens = min(self._burst, self._tokens + fresh)
-        self._filled_s = now_s
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
 class Gate:
     """Tells commands from everything else that arrives on their topics."""
 
     def __init__(self, settings: CommandSettings) -> None:
         self._settings = settings
-        self._bucket = TokenBucket(BURST, settings.per_minute / 60)
+        self._bucket = TokenBucket(settings.per_minute / 60, BURST)
         self._said_too_many = False
 
     def admit(
@@ -103,12 +84,13 @@ class Gate:
             command = CommandName(name)
         except ValueError:
             command = None
-        if not self._bucket.take(now_s):
+        if not self._bucket.ready(now_s):
             if self._said_too_many:
                 return None
             self._said_too_many = True
             reason = f"too many: at most {self._settings.per_minute:g} a minute"
             return Refusal(command, _request_id(payload), reason)
+        self._bucket.spend(1)
         self._said_too_many = False
         if retained:
             # It would come again after each restart, for ever.

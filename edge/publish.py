@@ -45,6 +45,8 @@ from edge.standing import SilentBrokerError, Standing
 WINDOW = 20
 """How many messages may be on their way: enough to hide the latency."""
 _TURN_S = 1.0
+_BURST_S = 0.1
+"""So much of a backlog's pace may go at once."""
 _MAX_LEFT = 16
 """Commands that wait to be taken, and responses that wait to be sent; the newest are dropped."""
 
@@ -88,7 +90,9 @@ class MqttPublisher:
         self._in_flight: dict[int, int | str] = {}
         """By message id: the sequence of a document, or the name of a state."""
         self._last_sent = 0
-        self._bucket = TokenBucket(settings.replay_per_s)
+        self._bucket = TokenBucket(
+            settings.replay_per_s, max(1.0, settings.replay_per_s * _BURST_S)
+        )
         self._ack_timeout_s = settings.ack_timeout_s
         self._heard_s = 0.0
         """When the broker acknowledged something, or had nothing to acknowledge."""

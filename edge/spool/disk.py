@@ -19,8 +19,7 @@ from typing import TypeVar
 
 from edge.clock import Moment
 from edge.errors import OutboxError
-from edge.sequence import RESERVE, SequenceReserve
-from edge.spoolfile import (
+from edge.spool.file import (
     DamagedError,
     Document,
     Dropped,
@@ -32,6 +31,7 @@ from edge.spoolfile import (
     legible,
     set_aside,
 )
+from edge.spool.sequence import RESERVE, SequenceReserve
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

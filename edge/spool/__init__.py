@@ -16,8 +16,8 @@ from pathlib import Path
 
 from edge.clock import Moment, this_moment
 from edge.config import OutboxSettings
-from edge.spooldisk import SpoolDisk
-from edge.spoolfile import Document, Dropped, SpoolFile
+from edge.spool.disk import SpoolDisk
+from edge.spool.file import Document, Dropped, SpoolFile
 
 _log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.clock import Moment
-from edge.sequence import sync_folder
+from edge.spool.sequence import sync_folder
 
 SCHEMA_VERSION = 2
 _SCHEMA = f"""
