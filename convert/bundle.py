@@ -17,6 +17,7 @@ from convert.dataset import digest_of
 from convert.evaluate import Evaluation, Score, ViewKind, read_evaluation
 from convert.files import write_atomically
 from convert.fit import Recipe
+from convert.golden import choose_golden
 from convert.graph import multiply_adds, read_operators
 from convert.metrics import thinned
 from convert.quantize import refuse
@@ -29,6 +30,7 @@ from edge.model import (
     MODEL_FILE,
     Bundle,
     CurvePoint,
+    Golden,
     Measurement,
     ModelCard,
     Quantization,
@@ -71,6 +73,7 @@ def bundle(options: BundleOptions, say: Callable[[str], None]) -> Bundle:
     card = make_card(
         options,
         model,
+        choose_golden(Int8Network(model), say),
         [read_evaluation(path) for path in options.evaluations],
         [read_boxed_evaluation(path) for path in options.boxed_evaluations],
         read_history(options.history),
@@ -89,6 +92,7 @@ def bundle(options: BundleOptions, say: Callable[[str], None]) -> Bundle:
 def make_card(
     options: BundleOptions,
     model: bytes,
+    golden: Golden,
     evaluations: Sequence[Evaluation],
     boxed: Sequence[BoxedEvaluation],
     history: History,
@@ -133,6 +137,7 @@ def make_card(
             if score.model == "int8"
         ]
         + [_boxed_measurement(each) for each in boxed],
+        golden=golden,
         model_sha256=digest(model),
         training_data=TrainingData(name=name, pictures=len(training), digest=digest_of(training)),
         licence=options.licence,

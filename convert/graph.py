@@ -11,29 +11,10 @@ from typing import Any
 import numpy as np
 
 from edge.errors import MissingPackageError, ModelError
+from edge.graph import OPERATORS
 
-RUNTIME_OPERATORS = {
-    "ADD": 5,
-    "AVERAGE_POOL_2D": 3,
-    "CONCATENATION": 3,
-    "CONV_2D": 6,
-    "DEPTHWISE_CONV_2D": 6,
-    "FULLY_CONNECTED": 9,
-    "HARD_SWISH": 1,
-    "LOGISTIC": 3,
-    "MAX_POOL_2D": 3,
-    "MEAN": 3,
-    "MUL": 4,
-    "PAD": 4,
-    "QUANTIZE": 3,
-    "RELU": 2,
-    "RELU6": 2,
-    "RESHAPE": 1,
-    "SOFTMAX": 3,
-    "SUB": 5,
-}
-"""Operators with int8 kernels, and their newest version, in every runtime from tflite-runtime 2.10
-to ai-edge-litert 2.3. A network of another kind may need more: add them after a look at both."""
+RUNTIME_OPERATORS = dict(OPERATORS.values())
+"""Operators with int8 kernels, and their newest version, in every runtime that we run on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.config import ClassifierSettings
 from edge.errors import ModelError
+from edge.golden import self_test
 from edge.model import BARE, Bundle
 from edge.preprocess import crop_face, sharpness
 from edge.records import Face, Frame, MaskReading, Pixels
@@ -18,7 +19,10 @@ class MaskClassifier:
     """Looks at faces with the network of a bundle."""
 
     def __init__(self, bundle: Bundle, settings: ClassifierSettings) -> None:
-        """Load the network. Raises ModelError when it is not what `model.json` describes."""
+        """Load the network and have it pass its self-test.
+
+        Raises ModelError when it is not what `model.json` describes.
+        """
         card = bundle.card
         self._network = Int8Network(bundle.model, settings.threads)
         described = (card.input_side_px, len(card.labels))
@@ -28,6 +32,16 @@ class MaskClassifier:
                 f"{bundle.folder}: model.json describes input side and labels {described}, "
                 f"the model has {found}; make the bundle anew"
             )
+        for end, numbers in (
+            (card.input, self._network.input_quantization),
+            (card.output, self._network.output_quantization),
+        ):
+            if (end.scale, end.zero_point) != numbers:
+                raise ModelError(
+                    f"{bundle.folder}: model.json describes the quantization "
+                    f"{(end.scale, end.zero_point)}, the model has {numbers}; make the bundle anew"
+                )
+        self_test(self._network, card.golden)
         self._margin = card.crop_margin
         self._min_face_px = settings.min_face_px
         self._min_sharpness = settings.min_sharpness

@@ -1,6 +1,8 @@
 """What a model bundle must be: a folder with `model.tflite` and the `model.json` that describes it.
 
-`convert bundle` writes one, the service loads one, and nothing is used whose digest does not match.
+`convert bundle` writes one, the service loads one, and nothing is used whose digest does not match,
+or that fails its golden self-test (`edge.golden`). Both find damage and mistakes. They are no
+signature: who may write the folder may write both files.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -27,6 +29,8 @@ MAX_CARD_BYTES = 1024 * 1024
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.+() \-]{1,64}$")]
+"""Goes into each message and onto terminals: short, and nothing that controls one."""
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -78,12 +82,29 @@ class TrainingData(_Part, frozen=True):
     """sha256 over the sorted sha256 of the pictures used."""
 
 
+class Golden(_Part, frozen=True):
+    """Patterns of `edge.golden`, and how the model answers them."""
+
+    recipe: Literal["blotches/1"]
+    """How a pattern is drawn from its number."""
+    patterns: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=0, lt=2**31)], ...],
+        msgspec.Meta(min_length=4, max_length=32),
+    ]
+    bare_answers: tuple[Annotated[int, msgspec.Meta(ge=-128, le=127)], ...]
+    """The int8 output `without_mask` for each of them."""
+
+    def __post_init__(self) -> None:
+        if len(self.patterns) != len(self.bare_answers):
+            raise ValueError("patterns and bare_answers come in pairs")
+
+
 class ModelCard(_Part, frozen=True, kw_only=True):
     """`model.json`."""
 
     schema: Annotated[int, msgspec.Meta(ge=1, le=1)] = 1
-    name: str
-    version: str
+    name: Name
+    version: Name
     labels: tuple[str, ...]
     input_side_px: Annotated[int, msgspec.Meta(ge=16, le=512)]
     crop_margin: Annotated[float, msgspec.Meta(ge=1, le=4)]
@@ -96,6 +117,7 @@ class ModelCard(_Part, frozen=True, kw_only=True):
     multiply_adds: Annotated[int, msgspec.Meta(ge=0)]
     """For one face."""
     metrics: list[Measurement]
+    golden: Golden
     model_sha256: Digest
     training_data: TrainingData
     licence: str
@@ -128,7 +150,8 @@ def load_bundle(location: str | Path = "") -> Bundle:
     card_bytes = _read(folder / CARD_FILE, MAX_CARD_BYTES)
     try:
         card = msgspec.json.decode(card_bytes, type=ModelCard)
-    except msgspec.DecodeError as error:
+    # Text that is no UTF-8, and lists in lists without end, have errors of their own.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(
             f"{folder / CARD_FILE}: {error}; make the bundle anew with `python -m convert bundle`"
         ) from error
@@ -149,6 +172,8 @@ def load_bundle(location: str | Path = "") -> Bundle:
 
 
 def _read(path: Path, limit: int) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ModelError(f"{path}: no file")
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import MissingPackageError, ModelError
+from edge.graph import check_graph
 from edge.preprocess import dequantize, int8_levels, to_int8
 from edge.records import Pixels
 
@@ -67,6 +68,7 @@ class Int8Network:
 
         Raises ModelError unless it takes (1, side, side, 3) int8 and gives (1, labels) int8.
         """
+        check_graph(model)
         module, _ = _import_runtime()
         try:
             with _quiet_stderr():
@@ -77,13 +79,8 @@ class Int8Network:
                 f"the model is no TensorFlow Lite file that this runtime can run ({error}); "
                 "make the bundle anew"
             ) from error
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelError(
-                f"the model has {len(inputs)} inputs and {len(outputs)} outputs, not one of each"
-            )
-        self._input, self._output = inputs[0], outputs[0]
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
         shape, result = tuple(self._input["shape"]), tuple(self._output["shape"])
         if self._input["dtype"] is not np.int8 or self._output["dtype"] is not np.int8:
             raise ModelError("the model is not quantized to int8 from end to end")
@@ -99,9 +96,13 @@ class Int8Network:
 
     def probabilities(self, crops: Pixels) -> NDArray[np.float32]:
         """Return (n, labels) probabilities for crops (n, side, side, 3) uint8 BGR."""
+        return dequantize(self.answers(crops), *self.output_quantization)
+
+    def answers(self, crops: Pixels) -> NDArray[np.int8]:
+        """Return the same as the network gives them: int8 steps, 1/256 of a probability each."""
         answers = np.empty((len(crops), self.labels), np.int8)
         for row, crop in enumerate(crops):
             self._interpreter.set_tensor(self._input["index"], to_int8(crop, self._levels)[None])
             self._interpreter.invoke()
             answers[row] = self._interpreter.get_tensor(self._output["index"])[0]
-        return dequantize(answers, *self.output_quantization)
+        return answers

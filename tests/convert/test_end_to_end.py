@@ -12,6 +12,8 @@ from convert.__main__ import main
 from convert.boxed import read_boxed_evaluation
 from convert.evaluate import Evaluation, ViewKind, read_evaluation
 from convert.split import Part, read_split
+from edge.classify import MaskClassifier
+from edge.config import ClassifierSettings
 from edge.model import load_bundle
 from edge.runtime import Int8Network
 from tests.convert.pictures import write_boxed, write_dataset
@@ -51,6 +53,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_daemon_loads_the_bundle(built: Path) -> None:
     bundle = load_bundle(built / "model" / "bundle")
+    MaskClassifier(bundle, ClassifierSettings())
     card = bundle.card
     training = [
         *read_split(built / "model" / "split.json").part(Part.TRAINING),
