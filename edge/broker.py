@@ -7,7 +7,9 @@ is sent again, and when, is decided by whoever owns the messages.
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import select
 import socket
 import ssl
@@ -27,7 +29,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.config import MqttSettings
+from edge.config import CREDENTIAL, MqttSettings
 from edge.errors import BrokerError, ConfigError
 
 ANSWER_TIMEOUT_S = 5.0
@@ -398,10 +400,26 @@ def _connect_properties() -> Properties:
     return properties
 
 
+def _located(value: str, key: str) -> Path:
+    """Return the file that a setting names: a path, or `credential:NAME`, which systemd gives."""
+    if not value.startswith(CREDENTIAL):
+        return Path(value)
+    name = value.removeprefix(CREDENTIAL)
+    if not re.fullmatch(r"\w[\w.\-]*", name):
+        raise ConfigError(f"[mqtt] {key}: {value}: a credential has a name, not a path")
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder or not Path(folder, name).exists():
+        raise ConfigError(
+            f"[mqtt] {key}: systemd gives no credential {name}; add LoadCredential={name}:FILE to "
+            "the unit: sudo systemctl edit tensormask"
+        )
+    return Path(folder, name)
+
+
 def _read_password(settings: MqttSettings) -> str | None:
     if not settings.password_file:
         return None
-    path = Path(settings.password_file)
+    path = _located(settings.password_file, "password_file")
     _refuse_open_secret(path, "password_file")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -414,16 +432,19 @@ def _read_password(settings: MqttSettings) -> str | None:
 
 def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
     """Return a context that checks the broker's certificate and that it is for `settings.host`."""
+    authority = _located(settings.ca_file, "ca_file") if settings.ca_file else None
     try:
-        context = ssl.create_default_context(cafile=settings.ca_file or None)
+        context = ssl.create_default_context(cafile=authority)
     except OSError as error:  # ssl.SSLError is one too
         raise ConfigError(f"[mqtt] ca_file: {settings.ca_file}: {_strerror(error)}") from error
     context.sslsocket_class = _TidySocket
     if settings.certificate_file:
-        _refuse_open_secret(Path(settings.key_file), "key_file")
+        certificate = _located(settings.certificate_file, "certificate_file")
+        key = _located(settings.key_file, "key_file")
+        _refuse_open_secret(key, "key_file")
         try:
             # An encrypted key would ask for its password on a terminal that nobody sits at.
-            context.load_cert_chain(settings.certificate_file, settings.key_file, password="-")
+            context.load_cert_chain(certificate, key, password="-")
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"[mqtt] certificate_file, key_file: {settings.certificate_file}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -10,7 +11,7 @@ from edge.camera import frames_of
 from edge.classify import MaskClassifier
 from edge.config import Settings, load_settings
 from edge.detect import open_detector
-from edge.errors import CameraError, TensorMaskError
+from edge.errors import BrokerError, CameraError, TensorMaskError
 from edge.model import load_bundle
 from edge.publish import probe_broker
 from edge.runtime import runtime_version
@@ -48,6 +49,10 @@ def check_camera(settings: Settings) -> str:
 
 
 def check_broker(settings: Settings) -> str:
+    if settings.mqtt.needs_credentials and "CREDENTIALS_DIRECTORY" not in os.environ:
+        raise BrokerError(
+            "not asked: systemd gives its credentials to the service only, whose status and log tell"
+        )
     version = probe_broker(settings.mqtt, BROKER_TIMEOUT_S)
     return f"{settings.mqtt.host}:{settings.mqtt.broker_port}, {version}"
 

@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 import socket
+import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,8 @@ import msgspec
 from edge.errors import ConfigError
 
 DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
+CREDENTIAL = "credential:"
+"""Begins the name of a file that systemd gives to the service, see systemd.exec(5)."""
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -86,6 +89,10 @@ class CameraSettings(Section, frozen=True):
     def frame_timeout_s(self) -> float:
         """How long the next frame may take."""
         return max(self.stall_s, 3 / self.fps)
+
+    def __repr__(self) -> str:
+        """Leave out the source: it may hold the password of a camera in the network."""
+        return f"CameraSettings({self.width_px} x {self.height_px}, {self.fps:g} frames per second)"
 
 
 class DetectorSettings(Section, frozen=True):
@@ -175,7 +182,8 @@ class MqttSettings(Section, frozen=True):
     """`tensormask-<device id>` unless given."""
     username: str = ""
     password_file: str = ""
-    """A file that only the service's user and root can read: the password on its first line."""
+    """A file that only the service's user and root can read: the password on its first line. This
+    and the files below may be `credential:NAME`: a file that systemd gives by LoadCredential=."""
     tls: bool = False
     ca_file: str = ""
     """The authority that signed the broker's certificate; empty: the system's."""
@@ -199,6 +207,12 @@ class MqttSettings(Section, frozen=True):
             raise ValueError("ca_file and certificate_file need tls = true")
         if self.password_file and not self.username:
             raise ValueError("password_file needs a username")
+
+    @property
+    def needs_credentials(self) -> bool:
+        """Whether systemd must give a file, which it does to the service only."""
+        files = (self.password_file, self.ca_file, self.certificate_file, self.key_file)
+        return any(file.startswith(CREDENTIAL) for file in files)
 
     @property
     def broker_port(self) -> int:
@@ -281,9 +295,13 @@ class Settings(Section, frozen=True):
 
 
 def load_settings(path: Path = DEFAULT_PATH) -> Settings:
-    """Read the file. Raises ConfigError, one line that names file, section and key."""
+    """Read the file. Raises ConfigError, one line that names file, section and key.
+
+    A file that everybody can read is refused where it holds a password: in the camera's address.
+    """
     try:
         content = path.read_bytes()
+        is_open = bool(path.stat().st_mode & stat.S_IRWXO)
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}; give the file's path with --config"
@@ -292,7 +310,20 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
         tables = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
-    return parse_settings(tables, str(path))
+    settings = parse_settings(tables, str(path))
+    if is_open and holds_password(settings.camera.source):
+        raise ConfigError(
+            f"{path}: everybody can read it, and [camera] source has a password; chmod o= {path}"
+        )
+    return settings
+
+
+def holds_password(source: str) -> bool:
+    """Tell whether a source may hold a password: an address with a user, or so mistyped, or with
+    a parameter, where cheap cameras take it."""
+    if source.startswith("/"):
+        return False
+    return "@" in source or ("://" in source and "=" in source)
 
 
 def parse_settings(tables: dict[str, Any], origin: str) -> Settings:

@@ -86,7 +86,8 @@ def show(source: str, broker: MqttSettings) -> int:
     kinds = (AVAILABILITY, VIOLATION, COMPLIANCE)
     connection.subscribe([topic(broker.topic_prefix, device, kind) for kind in kinds])
     print(f"broker   {broker.host}:{broker.broker_port}, {connection.version}")
-    print(f"source   {Path(source).name if Path(source).is_file() else source}")
+    # An address without the camera's user and password.
+    print(f"source   {Path(source).name if Path(source).is_file() else source.rpartition('@')[2]}")
     print(f"service  {Path(sys.executable).name} -m edge run\n")
     alerts = Alerts(colour=sys.stdout.isatty())
     messages = confirmed = 0
@@ -121,6 +122,7 @@ def start_service(
     quoted = {name: msgspec.json.encode(text).decode() for name, text in
               (("host", broker.host), ("source", source), ("device", device))}  # fmt: skip
     configuration = folder / "tensormask.toml"
+    configuration.touch(mode=0o600)
     configuration.write_text(
         f"[mqtt]\nhost = {quoted['host']}\nport = {broker.broker_port}\n"
         f'protocol = "{broker.protocol}"\n'

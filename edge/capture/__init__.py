@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock
-from edge.config import CameraSettings
+from edge.config import CameraSettings, holds_password
 from edge.errors import ConfigError
 from edge.records import Frame
 
@@ -90,7 +90,8 @@ def open_source(
         return Playback(Folder(path, settings), settings, clock, starts_at)
     if path.is_file():
         return Playback(Clip(path, settings), settings, clock, starts_at)
+    shown = "what it says" if holds_password(source) else source
     raise ConfigError(
-        f"[camera] source: {source} is no file or folder here; give picamera2, a device such as "
+        f"[camera] source: {shown} is no file or folder here; give picamera2, a device such as "
         "/dev/video0, an rtsp:// address, a clip or a folder of pictures"
     )

@@ -68,9 +68,8 @@ def _endpoint(address: str) -> tuple[str, str, int]:
     """Return scheme, host and port; no error names any other part of the address."""
     scheme, _, rest = address.partition("://")
     if scheme not in _PORTS:
-        raise ConfigError(
-            f"[camera] source: {scheme}:// is not known; known are {', '.join(_PORTS)}"
-        )
+        shown = f"{scheme}://" if scheme.isalnum() else "what stands before ://"
+        raise ConfigError(f"[camera] source: {shown} is not known; known are {', '.join(_PORTS)}")
     # The last @ of all, not urlsplit's: a password with a slash in it must not become a path.
     place = re.fullmatch(
         r"(\[[^\]]+\]|[^:\[\]]+)(?::(\d{1,5}))?", re.split(r"[/?#]", rest.rpartition("@")[2])[0]

@@ -101,6 +101,17 @@ def test_an_unreachable_broker_ends_with_1(
     assert said.count("\n") == 2
 
 
+def test_a_broker_whose_password_only_the_service_gets_is_not_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 1, not 78: deploy/install.sh starts the service, and that can tell."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    text = BROKER + 'username = "door-1"\npassword_file = "credential:mqtt-password"\n'
+    status, said = checked(capsys, tmp_path, text, "--only", "broker")
+    assert status == 1
+    assert "not asked: systemd gives its credentials to the service only" in said
+
+
 def test_a_camera_that_is_not_there_ends_with_1_and_is_named_apart_from_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], carphone: Path
 ) -> None:
