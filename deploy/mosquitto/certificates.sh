@@ -1,0 +1,161 @@
+#!/bin/sh
+# A private authority for the broker and its clients:
+#
+#   deploy/mosquitto/certificates.sh FOLDER broker HOST...    names or addresses that clients use
+#   deploy/mosquitto/certificates.sh FOLDER client NAME...    devices and receivers
+#   deploy/mosquitto/certificates.sh FOLDER revoke NAME       a stolen device
+#
+# Run it where only you are, and leave FOLDER there: who has ca.key can let anybody in. What is there
+# already is kept, so it may be run again at any time. Needs openssl.
+set -eu
+umask 077
+
+readonly authority_days=7300
+readonly certificate_days=3650
+
+fail() {
+    echo "certificates.sh: $*" >&2
+    exit 1
+}
+
+usage() {
+    fail "usage: certificates.sh FOLDER broker HOST... | client NAME... | revoke NAME"
+}
+
+new_key() {
+    # To the end or not at all: half a key would be kept the next time.
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.part"
+    mv "$1.part" "$1"
+}
+
+make_authority() {
+    [ -e ca.key ] || new_key ca.key
+    if [ ! -e ca.crt ]; then
+        openssl req -x509 -new -key ca.key -days $authority_days -subj "/CN=TensorMask authority" \
+            -config "$settings" -extensions authority -out ca.crt.part
+        mv ca.crt.part ca.crt
+    fi
+    [ -e revoked ] || : >revoked
+    [ -e ca.crl ] || write_revoked
+    chmod 644 ca.crt ca.crl
+}
+
+# issue PATH NAME KIND: PATH.key and PATH.crt.
+issue() {
+    [ -e "$1.key" ] || new_key "$1.key"
+    if [ -e "$1.crt" ]; then
+        echo "$1.crt is there already; remove it to have another"
+        return
+    fi
+    openssl req -new -key "$1.key" -subj "/CN=$2" -config "$settings" -out "$1.csr"
+    openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -days $certificate_days \
+        -set_serial "0x$(openssl rand -hex 16)" -extfile "$settings" -extensions "$3" \
+        -out "$1.crt.part" 2>/dev/null
+    rm "$1.csr"
+    mv "$1.crt.part" "$1.crt"
+    chmod 644 "$1.crt"
+    echo "made $1.crt and $1.key"
+}
+
+write_revoked() {
+    openssl ca -config "$settings" -gencrl -out ca.crl.part 2>/dev/null
+    chmod 644 ca.crl.part
+    mv ca.crl.part ca.crl
+}
+
+is_name() {
+    case $1 in
+    "" | [.-]* | *[!A-Za-z0-9_.-]*) return 1 ;;
+    esac
+    [ ${#1} -le 64 ]
+}
+
+# Clients check that the broker's certificate names the host that they connect to.
+alternatives() {
+    list=""
+    for host in "$@"; do
+        case $host in
+        *:*) list="$list,IP:$host" ;;
+        *[!0-9.]*) list="$list,DNS:$host" ;;
+        *) list="$list,IP:$host" ;;
+        esac
+    done
+    echo "${list#,}"
+}
+
+write_settings() {
+    # A client's certificate is no broker's, and neither can sign.
+    cat >"$settings" <<END
+[req]
+distinguished_name = name
+prompt = no
+[name]
+[authority]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[broker]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = ${1:-DNS:none.invalid}
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[ca]
+default_ca = revocation
+[revocation]
+database = revoked
+certificate = ca.crt
+private_key = ca.key
+default_md = sha256
+default_crl_days = $authority_days
+unique_subject = no
+END
+}
+
+[ $# -ge 3 ] || usage
+folder=$1
+command=$2
+shift 2
+for name in "$@"; do
+    case $command in
+    broker) case $name in *[!A-Za-z0-9.:_-]*) fail "$name is no host" ;; esac ;;
+    *) is_name "$name" || fail "$name: a name has letters, digits, _ . and - only" ;;
+    esac
+done
+mkdir -p "$folder/clients"
+cd "$folder"
+settings=$PWD/openssl.cnf.part
+trap 'rm -f "$settings"' EXIT
+
+case $command in
+broker)
+    write_settings "$(alternatives "$@")"
+    make_authority
+    issue broker "$1" broker
+    ;;
+client)
+    write_settings
+    make_authority
+    for name in "$@"; do
+        issue "clients/$name" "$name" client
+    done
+    ;;
+revoke)
+    [ -e "clients/$1.crt" ] || fail "$folder/clients/$1.crt is not there"
+    write_settings
+    openssl ca -config "$settings" -revoke "clients/$1.crt" 2>/dev/null ||
+        fail "$1 could not be revoked; was it before?"
+    write_revoked
+    mkdir -p revoked-clients
+    mv "clients/$1.crt" "clients/$1.key" revoked-clients/
+    echo "give the broker the new $folder/ca.crl, and restart it"
+    ;;
+*) usage ;;
+esac
