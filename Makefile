@@ -78,8 +78,8 @@ herd: dev ## a hundred devices and a broker that restarts, with jitter and witho
 camera-test: ## the real picamera2 and libcamera with a virtual camera (root, minutes)
 	tests/camera/run.sh
 
-systemd-test: dev ## the real unit under a real systemd (root)
-	$(DEV)/bin/python -m pytest tests/systemd
+systemd-test: dev ## the real unit under a real systemd, and its limits (root)
+	$(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
 
 install: ## install on this machine: sudo make install, BROKER=host
 	deploy/install.sh $(if $(BROKER),--broker '$(BROKER)')

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.broker import BrokerAccess, Connection, Received, Will
-from edge.config import MqttSettings
+from edge.config import MqttSettings, parse_settings
 from edge.errors import BrokerError
 from edge.messages import VIOLATION
 from edge.publish import MqttPublisher, probe_broker
@@ -145,6 +148,21 @@ def test_a_device_publishes_and_the_desk_reads(
     device.close()
     outbox.close()
     until(lambda: desk.topics().count(f"{BASE}/availability") == 2, "online, stopped")
+
+
+def test_the_settings_in_the_readme_let_a_device_in(
+    broker: Mosquitto, authority: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (EXAMPLE / "README.md").read_text()
+    text = readme.split("```toml\n")[1].split("```")[0].replace("broker.example", "localhost")
+    text = text.replace("/etc/tensormask/ca.crt", f"{authority}/ca.crt")
+    text = text.replace("/etc/tensormask/door-1.crt", f"{authority}/clients/door-1.crt")
+    settings = parse_settings(tomllib.loads(text), "README.md")
+    assert "LoadCredential=mqtt-key:" in readme
+    shutil.copy(f"{authority}/clients/door-1.key", tmp_path / "mqtt-key")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert probe_broker(msgspec.structs.replace(settings.mqtt, port=broker.port)) == "MQTT 5"
+    assert settings.device.id == "door-1"
 
 
 def test_who_has_no_certificate_of_ours_stays_outside(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -34,14 +35,20 @@ RestartSec=200ms
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A booted machine on which deploy/install.sh has been run, with a broker and a clip."""
+    with installed(tmp_path_factory) as machine:
+        yield machine
+
+
+@contextmanager
+def installed(folders: pytest.TempPathFactory, limits: bool = False) -> Iterator[Machine]:
     if reason := missing_for_a_machine():
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("machine")
+    folder = folders.mktemp("machine")
     clip = folder.with_suffix(".avi")
     _write_clip(clip)
-    with Machine(folder, f"tensormask-{os.getpid()}") as machine:
+    with Machine(folder, f"tensormask-{os.getpid()}-{folder.name}", limits) as machine:
         for part in _INSTALLED_FROM:
             machine.copy(ROOT / part, f"{SOURCES}/{part}")
         machine.copy(clip, "/srv/clip.avi")

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -75,13 +76,38 @@ def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> flo
     return time.monotonic() - begun
 
 
+@dataclass(frozen=True, slots=True)
+class _Controller:
+    name: str
+    path: Path
+    """The control group that we are in ourselves, whose limits hold for the machine too."""
+
+
+def _v1_controllers() -> list[_Controller]:
+    """Return memory and pids where they are of cgroup v1; in v2 a machine has them anyway."""
+    ours = {}
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        ours.update(dict.fromkeys(names.split(","), path))
+    return [
+        _Controller(name, Path(f"/sys/fs/cgroup/{name}{ours[name]}"))
+        for name in ("memory", "pids")
+        if name in ours
+    ]
+
+
 class Machine:
     """Laid out on entering the context; booted by `boot`; gone, with its traces, on leaving."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """`folder` must be empty; `name` is its host name and names its control groups."""
+    def __init__(self, folder: Path, name: str, limits: bool = False) -> None:
+        """`folder` must be empty; `name` is its host name and names its control groups.
+
+        With `limits` its systemd gets the host's memory and pids controllers too, if they are of
+        cgroup v1, and enforces MemoryMax= and TasksMax=.
+        """
         self._folder = folder
         self._name = name
+        self._controllers = _v1_controllers() if limits else []
         self._log = folder.with_suffix(".log")
         self._holder: subprocess.Popen[str] | None = None
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -151,7 +177,7 @@ class Machine:
                 env=_ENVIRONMENT
                 | {
                     "CGROUPS": " ".join(map(str, self._cgroups())),
-                    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+                    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "0" if self._controllers else "1",
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -163,6 +189,11 @@ class Machine:
         except TimeoutError as late:
             late.add_note(self._log.read_text(errors="replace")[-2000:])
             raise
+        for controller in self._controllers:
+            # nspawn leaves them to be looked at only.
+            self.run("mount", "-o", "remount,rw,bind", f"/sys/fs/cgroup/{controller.name}")
+        if self._controllers:
+            self.run("systemctl", "daemon-reexec")
         return time.monotonic() - begun
 
     def run(
@@ -241,7 +272,8 @@ class Machine:
         """A control group of its own in each hierarchy that systemd uses: hybrid, or unified."""
         base = Path("/sys/fs/cgroup")
         hierarchies = [base / name for name in ("unified", "systemd") if (base / name).is_dir()]
-        return [hierarchy / f"machine-{self._name}" for hierarchy in hierarchies or [base]]
+        above = [*(hierarchies or [base]), *(group.path for group in self._controllers)]
+        return [hierarchy / f"machine-{self._name}" for hierarchy in above]
 
 
 def _at_our_death(signal_name: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.systemd.machine import Machine, wait_until
 
 UNIT = "tensormask.service"
 SETTINGS = "/etc/tensormask/tensormask.toml"
+PASSWORD = "Xyzzy-plugh-42"
 GOOD_SETTINGS = """
 [mqtt]
 host = "localhost"
@@ -178,6 +180,123 @@ def test_the_broker_may_come_later(machine: Machine) -> None:
     wait_until(lambda: "broker away" in _show(machine, "StatusText"), 20, "broker away")
     machine.run("systemctl", "start", "mosquitto.service")
     wait_until(lambda: "broker connected" in _show(machine, "StatusText"), 70, "connected")
+
+
+@pytest.fixture
+def drop_in(machine: Machine) -> Iterator[Callable[[str], None]]:
+    """Adds to the unit what an operator would by `systemctl edit`, until the test is over."""
+    path = f"/etc/systemd/system/{UNIT}.d/tested.conf"
+
+    def add(text: str) -> None:
+        machine.write(path, f"[Service]\n{text}\n")
+        machine.run("systemctl", "daemon-reload")
+
+    yield add
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("rm", "-f", path)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "reset-failed", UNIT, check=False)
+
+
+def test_a_password_that_only_systemd_can_read_lets_us_in(
+    running: Machine, drop_in: Callable[[str], None]
+) -> None:
+    running.run("systemctl", "stop", UNIT)
+    running.run("mkdir", "-p", "/etc/credstore")
+    running.write("/etc/credstore/mqtt-password", f"{PASSWORD}\n")
+    running.run("chmod", "-R", "go=", "/etc/credstore")
+    running.run("mosquitto_passwd", "-c", "-b", "/srv/passwords", "door-1", PASSWORD)
+    running.run("chmod", "644", "/srv/passwords")
+    running.write(
+        "/srv/guarded.conf", "listener 1884\nallow_anonymous false\npassword_file /srv/passwords\n"
+    )
+    running.run("systemd-run", "--unit=guarded", "mosquitto", "-c", "/srv/guarded.conf")
+    running.write(
+        SETTINGS,
+        GOOD_SETTINGS.replace(
+            'host = "localhost"',
+            'host = "localhost"\nport = 1884\nusername = "door-1"\n'
+            'password_file = "credential:mqtt-password"',
+        ),
+    )
+    running.run("systemctl", "start", UNIT, check=False)
+    wait_until(lambda: _show(running, "ActiveState") == "failed", 20, "it has failed")
+    assert _show(running, "ExecMainStatus") == "78"
+    assert "systemd gives no credential mqtt-password; add LoadCredential=" in _journal(running)
+    drop_in("LoadCredential=mqtt-password:/etc/credstore/mqtt-password")
+    running.run("systemctl", "start", UNIT)
+    wait_until(lambda: "broker connected" in _show(running, "StatusText"), 20, "connected")
+    # Nobody else can read it, and it is told nowhere.
+    credential = f"/run/credentials/{UNIT}/mqtt-password"
+    stat = running.output("stat", "--format=%a %U", credential)
+    assert stat.split()[0] in {"400", "440"}
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat")
+    for secret in (credential, "/etc/credstore/mqtt-password"):
+        assert running.run(*nobody, secret, check=False).returncode == 1
+    assert PASSWORD not in running.output("journalctl", "--no-pager")
+    assert PASSWORD not in running.output("systemctl", "show", UNIT)
+    assert PASSWORD not in running.output("ps", "axeww")
+    running.run("systemctl", "stop", "guarded.service")
+
+
+def test_a_daemon_that_dies_at_once_is_started_at_a_steady_pace_for_ever(
+    running: Machine, drop_in: Callable[[str], None]
+) -> None:
+    running.run("systemctl", "stop", UNIT)
+    installed = running.output("cat", f"/etc/systemd/system/{UNIT}")
+    assert "\nRestartSec=5s\n" in installed
+    assert "\nStartLimitIntervalSec=0\n" in installed
+    drop_in("RestartSec=500ms\nType=exec\nExecStart=\nExecStart=/bin/false")
+    running.run("systemctl", "reset-failed", UNIT, check=False)
+    begun_s = time.monotonic()
+    running.run("systemctl", "start", UNIT, check=False)
+    # systemd's own limit, five starts in ten seconds, would have ended it.
+    wait_until(lambda: int(_show(running, "NRestarts")) >= 8, 30, "eight restarts")
+    assert time.monotonic() - begun_s > 8 * 0.5, "a pause before each of them"
+    assert _show(running, "ActiveState") in {"activating", "active", "deactivating"}
+
+
+SEND = """
+import socket
+for address in ("127.0.0.1", "127.0.0.2", "::1"):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.socket(family, socket.SOCK_DGRAM).sendto(b"x", (address, 9))
+        print(address, "sent", flush=True)
+    except PermissionError:
+        print(address, "refused", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("edited", "found"),
+    [
+        ("", ["127.0.0.1 sent", "127.0.0.2 sent", "::1 sent"]),
+        (
+            "IPAddressDeny=any\nIPAddressAllow=127.0.0.1",
+            ["127.0.0.1 sent", "127.0.0.2 refused", "::1 refused"],
+        ),
+    ],
+)
+def test_the_network_can_be_closed_but_for_the_broker(
+    running: Machine, drop_in: Callable[[str], None], edited: str, found: list[str]
+) -> None:
+    running.run("systemctl", "stop", UNIT)
+    running.write("/srv/send.py", SEND)
+    program = "ExecStart=\nExecStart=/usr/bin/python3 /srv/send.py"
+    drop_in(f"Type=oneshot\nRestart=no\nWatchdogSec=0\n{program}\n{edited}")
+    running.run("systemctl", "start", UNIT)
+    invocation = _show(running, "InvocationID")
+    said = running.output(
+        "journalctl", "--output=cat", f"_SYSTEMD_INVOCATION_ID={invocation}", "_COMM=python3"
+    )
+    assert said.splitlines() == found
+
+
+def test_memory_is_bounded_and_never_swapped(machine: Machine) -> None:
+    """As systemd reads the unit; tests/systemd/limits.py shows that it is so."""
+    names = ("MemoryMax", "MemorySwapMax", "TasksMax", "LimitCORE")
+    assert [_show(machine, name) for name in names] == [str(512 * 2**20), "0", "128", "0"]
 
 
 def test_the_sandbox_gives_what_is_needed_and_nothing_else(machine: Machine) -> None:
