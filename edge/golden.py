@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.errors import ModelError
 from edge.model import BARE, Golden
@@ -57,7 +58,7 @@ def self_test(network: Int8Network, golden: Golden) -> None:
         )
 
 
-def _noise(seed: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _noise(seed: int, count: int) -> NDArray[np.int64]:
     """Return `count` values of 0 to 255, by SplitMix64 (Steele, Lea and Flood, 2014)."""
     # numpy's own generators may change from version to version.
     state = np.uint64(seed << 32) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(

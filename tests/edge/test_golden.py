@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge.classify import MaskClassifier
 from edge.config import ClassifierSettings
@@ -65,7 +66,7 @@ class Miscalculating(Int8Network):
         elif wrong == "wrapping from 127 to -128":
             self._levels = np.arange(256, dtype=np.uint8).view(np.int8)
 
-    def answers(self, crops: Pixels) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
+    def answers(self, crops: Pixels) -> NDArray[np.int8]:
         if self._wrong == "red and blue swapped":
             crops = np.ascontiguousarray(crops[..., ::-1])
         elif self._wrong == "upside down":
