@@ -51,9 +51,9 @@ class NewestFrame:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing more to read: the source is at its end, or it failed."""
+        """Whether the source is at its end and all was read; one that failed has `read` say so."""
         with self._changed:
-            return self._over and self._waiting is None
+            return self._over and self._waiting is None and self._error is None
 
     @property
     def silent_s(self) -> float:

@@ -98,6 +98,7 @@ def test_an_error_comes_out_after_the_last_frame_and_again() -> None:
     for _ in range(2):
         with pytest.raises(CameraError, match="unplugged"):
             newest.read(DEADLINE_S)
+        assert not newest.ended, "a service would end with it, as after a clip"
     assert newest.close()
     assert source.closed
 
