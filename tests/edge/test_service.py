@@ -129,8 +129,9 @@ def service(
 
 
 def test_a_violation_is_in_the_outbox_before_the_publisher_is_woken(
-    outbox: Outbox, tmp_path: Path
+    outbox: Outbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     confirmed = Decision((violation(ViolationState.CONFIRMED),))
     ended = Decision((violation(ViolationState.ENDED),))
     built, publisher, _ = service(
@@ -147,6 +148,8 @@ def test_a_violation_is_in_the_outbox_before_the_publisher_is_woken(
         ("ended", EVENT_ID, 2),
     ]
     assert publisher.calls == ["start", "wake", "wake", "close"]
+    named = [line.partition("; ")[2] for line in caplog.messages if line.startswith("violation")]
+    assert named == [f"document {n} of event {EVENT_ID}" for n in (1, 2)]
 
 
 def test_people_are_counted_when_they_leave(outbox: Outbox) -> None:
@@ -189,10 +192,11 @@ def test_a_lost_camera_is_survived_and_reported(outbox: Outbox) -> None:
 
 
 def test_on_a_full_disk_violations_are_still_there_to_be_published_and_health_says_so(
-    small_disk: SmallDisk,
+    small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
     outbox = Outbox(small_disk.folder / "outbox.sqlite")
     small_disk.fill()
+    caplog.set_level("INFO")
     judge = ScriptedJudge([Decision((violation(ViolationState.CONFIRMED),))])
     built, publisher, clock = service(outbox, judge, [frame_at(0), frame_at(1)])
     built.run_once()
@@ -206,6 +210,8 @@ def test_on_a_full_disk_violations_are_still_there_to_be_published_and_health_sa
     health = json.loads(payload)["outbox"]
     assert (health["state"], health["rows"], health["in_memory"]) == ("refused", 1, 1)
     outbox.close()
+    (line,) = [line for line in caplog.messages if line.startswith("violation")]
+    assert line.endswith(f" of event {EVENT_ID}, in memory")
 
 
 def test_stop_ends_the_loop_in_order(outbox: Outbox) -> None:

@@ -1,0 +1,134 @@
+"""`make soak`: the real daemon under faults at random, with a real broker. Nothing may be lost."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from pathlib import Path
+
+from tests.soak.faults import Fault, all_faults, let_loose
+from tests.soak.ledger import Findings, accepted_lines, compare
+from tests.soak.rig import (
+    STOP_WITHIN_S,
+    Broker,
+    Camera,
+    Device,
+    Disk,
+    Network,
+    Subscriber,
+    WallClock,
+    empty_folder,
+    move_into_namespaces,
+    wait_until,
+)
+
+# ruff: noqa: T201 - a command line
+
+_PROGRESS_S = 30.0
+_DRAIN_S = 120.0
+_LEAST_A_MINUTE = 30
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--folder", type=Path, default=Path("build/soak"), help="for the logs")
+    options = parser.parse_args()
+    move_into_namespaces("tests.soak", [*sys.argv[1:], f"--seed={options.seed}"])
+    print(f"seed {options.seed}, {options.minutes:g} minutes, logs in {options.folder}", flush=True)
+    return soak(empty_folder(options.folder), options.minutes, options.seed)
+
+
+def soak(folder: Path, minutes: float, seed: int) -> int:
+    network = Network()
+    broker = Broker(folder)
+    subscriber = Subscriber()
+    broker.remember_sessions()
+    camera, disk, clock = Camera(folder, network), Disk(folder), WallClock(folder)
+    device = Device(folder, network, disk.path, Camera.settings, clock.environment)
+    device.start()
+    faults = all_faults(device, broker, subscriber, network, camera, disk, clock)
+    begun_s = shown_s = time.monotonic()
+
+    def look() -> None:
+        nonlocal shown_s
+        device.supervise()
+        subscriber.acknowledge()
+        if time.monotonic() - shown_s >= _PROGRESS_S:
+            shown_s = time.monotonic()
+            received = len(subscriber.received)
+            print(f"{shown_s - begun_s:5.0f} s  {received} received, {device.kills} kills of the "
+                  "device", flush=True)  # fmt: skip
+
+    let_loose(faults, seed, begun_s + 60 * minutes, look)
+    drain(device, camera, subscriber)
+    log = device.log_path.read_text(errors="replace")
+    findings = compare(accepted_lines(log), device.on_disk, subscriber.received)
+    problems = [*findings.problems, *device_problems(device, log)]
+    if findings.unlogged > device.kills:  # each can take one line; else the log is no witness
+        problems.append(f"{findings.unlogged} documents came of which the log says nothing")
+    if findings.received < _LEAST_A_MINUTE * minutes:
+        problems.append("so little was accepted that this proves nothing")
+    print(report(faults, device, findings, log))
+    for problem in problems[:50]:
+        print(f"BROKEN  {problem}")
+    print(f"{len(problems)} promises broken" if problems else "nothing lost, nothing altered")
+    return 1 if problems else 0
+
+
+def drain(device: Device, camera: Camera, subscriber: Subscriber) -> None:
+    """With all mended, let the device deliver what it has, without a camera to tell it more."""
+    device.supervise()
+    camera.unplug()
+    device.stop()
+    device.start()
+
+    def has_all() -> bool:
+        subscriber.acknowledge()
+        log = device.log_path.read_text(errors="replace")
+        findings = compare(accepted_lines(log), device.on_disk, subscriber.received)
+        time.sleep(0.5)
+        return not any(problem.startswith("lost") for problem in findings.problems)
+
+    try:
+        wait_until(has_all, "what the device has accepted", _DRAIN_S)
+    except TimeoutError as error:
+        print(error)
+    device.stop()
+
+
+def device_problems(device: Device, log: str) -> list[str]:
+    problems = [f"set aside although only killed: {name}" for name in device.set_aside()]
+    problems += [f"crash: {line}" for line in log.splitlines() if line.startswith("Traceback")]
+    problems += [
+        f"slow: SIGTERM took {took_s:.1f} s" for took_s in device.stops_s if took_s > STOP_WITHIN_S
+    ]
+    if left := len(device.waiting()):
+        problems.append(f"{left} documents are in the outbox still")
+    return problems
+
+
+def report(faults: list[Fault], device: Device, findings: Findings, log: str) -> str:
+    lines = [f"{fault.name:<20} {fault.count:>6}" for fault in faults]
+    lines += [
+        f"{name:<20} {count:>6}"
+        for name, count in (
+            ("  by SIGKILL", device.kills),
+            ("  by SIGTERM", len(device.stops_s)),
+            ("  by itself", device.ended_itself.total()),
+            ("accepted", findings.accepted),
+            ("received", findings.received),
+            ("  compared with disk", findings.compared),
+            ("  killed before said", findings.unlogged),
+            ("repeats", findings.repeats),
+            ("refused by the disk", log.count(" is lost: ")),
+        )
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

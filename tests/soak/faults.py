@@ -1,0 +1,113 @@
+"""Faults that strike at random times, each kind for itself, so that they meet."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tests.soak.rig import Broker, Camera, Device, Disk, Network, Subscriber, WallClock
+
+_TURN_S = 0.02
+_NOT_NOW_S = 0.2
+Range = tuple[float, float]
+
+
+@dataclass
+class Fault:
+    """Something that breaks and is mended again."""
+
+    name: str
+    pause_s: Range
+    """How long it stays whole."""
+    hold_s: Range
+    """How long it stays broken."""
+    strike: Callable[[random.Random], bool | None]
+    """False: not now."""
+    relieve: Callable[[], None]
+    chance: random.Random = field(default_factory=random.Random)
+    count: int = 0
+    _is_broken: bool = False
+    _due_s: float = 0.0
+
+    def begin(self, seed: int, now_s: float) -> None:
+        self.chance = random.Random(f"{seed} {self.name}")
+        self._due_s = now_s + self.chance.uniform(*self.pause_s)
+
+    def advance(self, now_s: float) -> None:
+        if now_s < self._due_s:
+            return
+        if self._is_broken:
+            self.mend()
+            self._due_s = now_s + self.chance.uniform(*self.pause_s)
+        elif self.strike(self.chance) is False:
+            self._due_s = now_s + _NOT_NOW_S
+        else:
+            self._is_broken = True
+            self.count += 1
+            self._due_s = now_s + self.chance.uniform(*self.hold_s)
+
+    def mend(self) -> None:
+        if self._is_broken:
+            self._is_broken = False
+            self.relieve()
+
+
+def all_faults(
+    device: Device,
+    broker: Broker,
+    subscriber: Subscriber,
+    network: Network,
+    camera: Camera,
+    disk: Disk,
+    clock: WallClock,
+) -> list[Fault]:
+    def end_device(chance: random.Random) -> None:
+        way = chance.random()
+        if way < 0.5:
+            device.kill()
+        elif way < 0.95:
+            device.kill_while_it_writes(chance)
+        else:
+            device.stop()
+
+    def kill_broker(chance: random.Random) -> bool:
+        if not subscriber.is_in_sync():
+            return False  # what it holds for the subscriber, it holds in memory only
+        subscriber.hold_back()
+        broker.kill()
+        return True
+
+    def step_clock(chance: random.Random) -> None:
+        clock.step_to(chance.choice((-86400, -3600, -2, 2, 3600, 86400, 1e8)))
+
+    return [
+        Fault("device ended", (0.2, 6.5), (0.0, 0.4), end_device, device.start),
+        Fault("broker killed", (4, 14), (0.1, 5), kill_broker, broker.start),
+        Fault("cable unplugged", (8, 40), (0.5, 10), lambda _: network.unplug(), network.plug_in),
+        Fault(
+            "answers swallowed",
+            (8, 40),
+            (0.5, 10),
+            lambda _: network.swallow_answers(),
+            network.let_answers_through,
+        ),
+        Fault("camera frozen", (10, 40), (1, 12), lambda _: camera.freeze(), camera.thaw),
+        Fault("camera unplugged", (20, 60), (1, 6), lambda _: camera.unplug(), camera.plug_in),
+        Fault("disk full", (8, 40), (1, 8), lambda _: disk.fill(), disk.free),
+        Fault("clock stepped", (3, 15), (3, 15), step_clock, lambda: clock.step_to(0)),
+    ]
+
+
+def let_loose(faults: Sequence[Fault], seed: int, until_s: float, look: Callable[[], None]) -> None:
+    """Break and mend until that time on the monotonic clock, then mend all; `look` in between."""
+    for fault in faults:
+        fault.begin(seed, time.monotonic())
+    while (now_s := time.monotonic()) < until_s:
+        for fault in faults:
+            fault.advance(now_s)
+        look()
+        time.sleep(_TURN_S)
+    for fault in faults:
+        fault.mend()

@@ -1,0 +1,361 @@
+"""Real parts in namespaces of their own: two networks with a cable between, a small disk, a broker.
+
+The harness is in the broker's network; the device and its camera are in the other. None of it needs
+rights, and all of it vanishes with the harness, however that ends; only its folder stays.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from edge.messages import VIOLATION, topic
+from tests.soak import scene
+from tests.soak.ledger import waiting_documents
+
+BROKER, DEVICE = "10.77.0.1", "10.77.0.2"
+PORT = 1883
+CAMERA_PORT = 8080
+FPS = 10.0
+STOP_WITHIN_S = 5.0
+_ROOT = Path(__file__).resolve().parents[2]
+_INSIDE = "TENSORMASK_SOAK_INSIDE"
+_UNSHARE = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child",
+            "--mount-proc"]  # fmt: skip
+_BASICS = f"""
+[mqtt]
+host = "{BROKER}"
+keepalive_s = 5
+[device]
+id = "soak"
+[detector]
+name = "res10"
+every_s = 0.1
+full_every_s = 0.2
+threads = 1
+[classifier]
+threads = 1
+looks_per_frame = 8
+[tracker]
+max_missed_s = 0.4
+[policy]
+confirm_s = 0.0
+min_looks = 2
+"""
+"""Each visit of a second is a violation, soon after it has begun."""
+
+
+def move_into_namespaces(module: str, arguments: Sequence[str]) -> None:
+    """Run the module anew as the first process of namespaces of its own; there, just return."""
+    if os.environ.get(_INSIDE):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else a first process ignores it
+        return
+    os.environ[_INSIDE] = "yes"
+    os.execvp(_UNSHARE[0], [*_UNSHARE, sys.executable, "-m", module, *arguments])
+
+
+def empty_folder(path: Path) -> Path:
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path.resolve()
+
+
+def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 20.0) -> None:
+    """Raises TimeoutError."""
+    end_s = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"waited {deadline_s:g} s in vain: {what}")
+        time.sleep(0.01)
+
+
+class Network:
+    """A cable from here to a network of its own, where the device lives."""
+
+    def __init__(self) -> None:
+        self._holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+        mine = Path("/proc/self/ns/net").readlink()
+        theirs = Path(f"/proc/{self._holder.pid}/ns/net")
+        wait_until(lambda: theirs.readlink() != mine, "a network for the device")
+        self.enter = ["nsenter", f"--net={theirs}", "--"]
+        _ip("link", "set", "lo", "up")
+        _ip("link", "add", "cable", "type", "veth", "peer", "name", "far", "netns",
+            str(self._holder.pid))  # fmt: skip
+        _ip("addr", "add", f"{BROKER}/24", "dev", "cable")
+        _ip("link", "set", "cable", "up")
+        for words in (
+            ("link", "set", "lo", "up"),
+            ("addr", "add", f"{DEVICE}/24", "dev", "far"),
+            ("link", "set", "far", "up"),
+        ):
+            subprocess.run([*self.enter, "ip", *words], check=True)
+
+    def unplug(self) -> None:
+        _ip("link", "set", "cable", "down")
+
+    def plug_in(self) -> None:
+        _ip("link", "set", "cable", "up")
+
+    def swallow_answers(self) -> None:
+        """The device is heard, but hears nothing: what the broker sends goes to nobody."""
+        _ip("neigh", "replace", DEVICE, "lladdr", "02:00:00:00:00:01", "nud", "permanent",
+            "dev", "cable")  # fmt: skip
+
+    def let_answers_through(self) -> None:
+        _ip("neigh", "del", DEVICE, "dev", "cable")
+
+
+class Broker:
+    """A Mosquitto that remembers its sessions, though not what is on its way to a subscriber."""
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
+        if program is None:
+            sys.exit("mosquitto is not installed: apt-get install mosquitto")
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text(
+            f"listener {PORT} {BROKER}\nlistener {PORT} 127.0.0.1\nuser root\n"
+            "allow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\n"
+            f"persistence true\npersistence_location {folder}/\nautosave_interval 0\n"
+        )
+        self._log = (folder / "mosquitto.log").open("ab")
+        self._command = [program, "-c", str(self._config)]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=self._log, stderr=self._log)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def remember_sessions(self) -> None:
+        self._process.send_signal(signal.SIGUSR1)
+        wait_until((self._config.parent / "mosquitto.db").exists, "the sessions on disk")
+
+
+class Subscriber:
+    """Keeps what it receives, over a session that the broker keeps.
+
+    It acknowledges only when told to, and never while the broker is about to be killed: writing to
+    a broker that is dead would make it hang up on what that had sent before.
+    """
+
+    def __init__(self, name: str = VIOLATION) -> None:
+        """Receive the device's messages of that name."""
+        self.received: list[bytes] = []
+        self._topic = topic("tensormask", "soak", name)
+        self._in_sync = threading.Event()
+        self._acknowledges = True
+        self._noted: list[tuple[int, int]] = []
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            "ledger",
+            clean_session=False,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            manual_ack=True,
+        )
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = lambda *_: self._in_sync.clear()
+        self._client.on_message = self._on_message
+        self._client.reconnect_delay_set(1, 1)
+        wait_until(self._connects, "the broker")
+        self._client.loop_start()
+        wait_until(self.is_in_sync, "the subscription")
+
+    def is_in_sync(self) -> bool:
+        """Tell whether all that the broker held for us has arrived, so that it holds nothing."""
+        return self._in_sync.is_set()
+
+    def acknowledge(self) -> None:
+        while self._acknowledges and self._noted:
+            self._client.ack(*self._noted.pop(0))
+
+    def hold_back(self) -> None:
+        """Acknowledge nothing more on this connection."""
+        self._acknowledges = False
+
+    def _connects(self) -> bool:
+        try:
+            self._client.connect("127.0.0.1", PORT, keepalive=3600)
+        except OSError:
+            return False
+        return True
+
+    def _on_connect(self, client: paho.Client, *_: object) -> None:
+        self._noted.clear()
+        self._acknowledges = True
+        client.subscribe([(self._topic, 1), ("probe", 1)])
+        # What the broker holds for us comes before this does.
+        client.publish("probe", qos=1)
+
+    def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+        self._noted.append((message.mid, message.qos))
+        if message.topic == "probe":
+            self._in_sync.set()
+        else:
+            self.received.append(bytes(message.payload))
+
+
+class Camera:
+    """`tests.soak.camera` in the device's network."""
+
+    settings = f'[camera]\nsource = "http://127.0.0.1:{CAMERA_PORT}/"\nopen_timeout_s = 3.0\n'
+
+    def __init__(self, folder: Path, network: Network) -> None:
+        pictures = folder / "scene"
+        pictures.mkdir()
+        faces = scene.cut_out_faces(scene.carphone())
+        for number, pixels in enumerate(scene.pictures(faces, FPS, round(6 * FPS))):
+            cv2.imwrite(str(pictures / f"{number:03}.jpg"), pixels)
+        self._command = [*network.enter, sys.executable, "-m", "tests.soak.camera",
+                         str(CAMERA_PORT), str(pictures), str(FPS)]  # fmt: skip
+        self.plug_in()
+
+    def plug_in(self) -> None:
+        self._process = subprocess.Popen(self._command, cwd=_ROOT)
+
+    def unplug(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+
+class Disk:
+    """A small file system of its own, for the device's state."""
+
+    def __init__(self, folder: Path, size: str = "8m") -> None:
+        self.path = folder / "state"
+        self.path.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "soak", str(self.path)],
+                       check=True)  # fmt: skip
+
+    def fill(self) -> None:
+        with (self.path / "ballast").open("wb", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(bytes(4096))
+            except OSError:
+                return
+
+    def free(self) -> None:
+        (self.path / "ballast").unlink()
+
+
+class WallClock:
+    """The device's wall clock; see stepped_clock.c."""
+
+    def __init__(self, folder: Path) -> None:
+        library, self._file = folder / "stepped_clock.so", folder / "clock"
+        source = Path(__file__).with_name("stepped_clock.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(source)],
+                       check=True)  # fmt: skip
+        self._file.write_bytes(bytes(8))
+        self.environment = {"LD_PRELOAD": str(library), "STEPPED_CLOCK": str(self._file)}
+
+    def step_to(self, ahead_s: float) -> None:
+        with self._file.open("r+b", buffering=0) as file:
+            file.write(struct.pack("=q", round(ahead_s * 1e9)))
+
+
+class Device:
+    """The daemon, started again whenever it ends, as systemd would."""
+
+    def __init__(
+        self,
+        folder: Path,
+        network: Network,
+        state: Path,
+        settings: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`settings` are TOML sections beside the basic ones."""
+        self.log_path = folder / "device.log"
+        self._outbox = state / "outbox.sqlite"
+        self._state = state
+        config = folder / "tensormask.toml"
+        config.write_text(_BASICS + settings)
+        self._command = [*network.enter, sys.executable, "-m", "edge", "run", "--config",
+                         str(config)]  # fmt: skip
+        self._environment = {**os.environ, "STATE_DIRECTORY": str(state), **(environment or {})}
+        self.on_disk: dict[int, bytes] = {}
+        """What waited in the outbox whenever the process had been killed."""
+        self.kills = 0
+        self.stops_s: list[float] = []
+        self.ended_itself: Counter[int] = Counter()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=_ROOT, env=self._environment, stdout=log, stderr=log
+            )
+
+    def supervise(self) -> None:
+        if self._process is not None and (status := self._process.poll()) is not None:
+            self.ended_itself[status] += 1
+            self.start()
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+            self.kills += 1
+        self._process = None
+        self._look_at_disk()
+
+    def kill_while_it_writes(self, chance: random.Random) -> None:
+        """Kill within milliseconds of a line in the log: people are mostly judged several at once,
+        so that the next document is then being written."""
+        size = self.log_path.stat().st_size
+        end_s = time.monotonic() + 2
+        while self.log_path.stat().st_size == size and time.monotonic() < end_s:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.01))
+        self.kill()
+
+    def stop(self) -> None:
+        """End in order."""
+        assert self._process is not None
+        begun_s = time.monotonic()
+        self._process.terminate()
+        try:
+            self._process.wait(4 * STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        self.stops_s.append(time.monotonic() - begun_s)
+        self._look_at_disk()
+
+    def waiting(self) -> dict[int, bytes]:
+        return waiting_documents(self._outbox) if self._outbox.exists() else {}
+
+    def set_aside(self) -> list[str]:
+        return [path.name for path in self._state.glob("*.damaged-*")]
+
+    def _look_at_disk(self) -> None:
+        self.on_disk.update(self.waiting())
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True)

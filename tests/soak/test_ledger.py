@@ -1,0 +1,147 @@
+"""The judge of the soak is itself judged: every kind of loss that it looks for is shown to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edge.messages import encode, violation_message
+from edge.spool import Outbox
+from tests.broker.samples import ORIGIN, a_violation
+from tests.soak.ledger import Accepted, accepted_lines, compare, waiting_documents
+
+
+def document(sequence: int, event: int | None = None) -> bytes:
+    number = sequence if event is None else event
+    return encode(violation_message(ORIGIN, a_violation(number), sequence, True))
+
+
+def accepted(*sequences: int) -> list[Accepted]:
+    return [Accepted(n, a_violation(n).event_id, "confirmed") for n in sequences]
+
+
+def test_what_arrived_as_it_was_accepted_is_no_problem() -> None:
+    received = [document(n) for n in (1, 2, 3)]
+    found = compare(accepted(1, 2), {2: document(2), 3: document(3)}, received)
+    assert found.problems == ()
+    assert (found.accepted, found.received, found.repeats, found.compared) == (3, 3, 0, 2)
+
+
+def test_repeats_are_allowed_byte_for_byte() -> None:
+    found = compare(accepted(1, 2), {}, [document(n) for n in (1, 2, 1, 2, 2)])
+    assert found.problems == ()
+    assert (found.received, found.repeats) == (2, 3)
+
+
+def test_a_document_that_was_written_but_not_said_any_more_may_arrive() -> None:
+    found = compare(accepted(1, 3), {}, [document(n) for n in (1, 2, 3)])
+    assert found.problems == ()
+    assert found.unlogged == 1
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "received", "problems"),
+    [
+        ({}, [document(1), document(3)], ["lost: document 2"]),
+        ({}, [document(1), document(2)], ["lost: document 3"]),
+        (
+            {4: document(4)},
+            [document(1), document(2), document(3)],
+            ["lost: document 4"],
+        ),
+        (
+            {},
+            [document(1), document(3), document(2)],
+            ["reordered: document 2 came after 3"],
+        ),
+        (
+            {},
+            [document(1), document(2), document(3), document(5)],
+            ["gap: nobody knows of document 4"],
+        ),
+        (
+            {},
+            [document(1), document(2, event=7), document(3)],
+            ["altered: document 2 is not the one that was accepted"],
+        ),
+        (
+            {2: document(2)},
+            [document(1), document(2).replace(b"Museum", b"Musuem"), document(3)],
+            ["altered: document 2 was other bytes on the disk"],
+        ),
+        (
+            {},
+            [document(1), document(2), document(3), document(2).replace(b"Museum", b"Musuem")],
+            ["altered: document 2 came again with other bytes"],
+        ),
+        (
+            {},
+            [document(1), document(2), document(3), document(4, event=2)],
+            ["repeated: document 4 tells of the same as an earlier one"],
+        ),
+        (
+            {2: document(2, event=9)},
+            [document(1), document(2), document(3)],
+            [
+                "document 2 was accepted twice, for different events",
+                "altered: document 2 was other bytes on the disk",
+            ],
+        ),
+    ],
+    ids=[
+        "lost",
+        "lost at the end",
+        "lost from the disk",
+        "reordered",
+        "gap",
+        "another event",
+        "other bytes than on the disk",
+        "other bytes when repeated",
+        "repeated under another number",
+        "two events of one number",
+    ],
+)
+def test_every_broken_promise_is_found(
+    on_disk: dict[int, bytes], received: Sequence[bytes], problems: list[str]
+) -> None:
+    assert list(compare(accepted(1, 2, 3), on_disk, received).problems) == problems
+
+
+def test_what_is_no_document_is_an_alteration() -> None:
+    (problem,) = compare([], {}, [document(1)[:-1]]).problems
+    assert problem.startswith("altered: what was received is no document")
+
+
+def test_the_log_s_lines_are_read() -> None:
+    log = (
+        "2026-11-23 08:18:06,057 INFO    violation ended: person 2, 0.1 s, 90 % sure; document 134 "
+        "of event 01a2077b-d3e8-772f-a6df-c66801bca1ce\n"
+        "2026-11-23 08:18:06,058 ERROR   violation 01a2077b-d3e8-772f-a6df-c66801bca1cf is lost: "
+        "the outbox\n"
+    )
+    assert accepted_lines(log) == [Accepted(134, "01a2077b-d3e8-772f-a6df-c66801bca1ce", "ended")]
+
+
+def test_the_disk_of_a_killed_device_is_read_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    outbox = Outbox(path)
+    for _ in range(3):
+        outbox.append("topic", document)
+    outbox.acknowledge([2])
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert waiting_documents(path) == {1: document(1), 3: document(3)}
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    outbox.close()
+
+
+def test_a_disk_on_which_nothing_was_begun_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    path.touch()
+    assert waiting_documents(path) == {}
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+    assert waiting_documents(path) == {}

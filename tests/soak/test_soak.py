@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_NEEDED = {"mosquitto": "mosquitto", "cc": "gcc", "unshare": "util-linux", "ip": "iproute2"}
+
+
+def test_a_short_soak_loses_nothing(tmp_path: Path) -> None:
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    for program, package in _NEEDED.items():
+        if shutil.which(program, path=path) is None:
+            reason = f"{program} is not installed: apt-get install {package}"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+    command = [sys.executable, "-m", "tests.soak", "--minutes=0.15", "--seed=1"]
+    done = subprocess.run(
+        [*command, f"--folder={tmp_path / 'soak'}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("nothing lost, nothing altered\n")
+    counts = dict(re.findall(r"^ *(\S.*?) +(\d+)$", done.stdout, re.MULTILINE))
+    assert int(counts["by SIGKILL"]) > 0
+    assert int(counts["received"]) > 0
