@@ -22,8 +22,11 @@ DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
 CREDENTIAL = "credential:"
 """Begins the name of a file that systemd gives to the service, see systemd.exec(5)."""
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+MAX_BYTES = 64_000
+MAX_TEXT = 1000
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+"""Mostly seconds; bounded, since TOML knows infinity, and OpenCV takes milliseconds as an int."""
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=64)]
 """One level of a topic: no slash, wildcard or space."""
@@ -107,7 +110,7 @@ class DetectorSettings(Section, frozen=True):
     sure_confidence: Share | None = None
     """Nobody is followed who has not once been found with this score; 0.78 with yunet and 0.5 with
     res10 unless given."""
-    min_face_px: Annotated[float, msgspec.Meta(ge=8)] = 16.0
+    min_face_px: Annotated[float, msgspec.Meta(ge=8, le=4096)] = 16.0
     """Smaller faces (geometric mean of width and height) are not looked at."""
     longest_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 640
     """Frames are scaled down to this before detection; res10 always sees 300 x 300."""
@@ -140,11 +143,11 @@ class ClassifierSettings(Section, frozen=True):
     bundle: str = ""
     """Folder of the model bundle; empty: the one that comes with the program."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
-    min_face_px: Annotated[float, msgspec.Meta(ge=8)] = 20.0
+    min_face_px: Annotated[float, msgspec.Meta(ge=8, le=4096)] = 20.0
     """Smaller faces are tracked, but not judged: they stay `unknown`."""
     min_sharpness: NotNegative = 0.05
     """Faces more blurred than this are not judged; see `edge.preprocess.sharpness`."""
-    looks_per_frame: Annotated[int, msgspec.Meta(ge=1)] = 2
+    looks_per_frame: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 2
     """No more faces are judged in one frame; the others wait for their turn. With the default pace
     of scans, eight doubtful faces are judged twice a second each, which is all that counts."""
     recheck_s: NotNegative = 1.0
@@ -165,7 +168,7 @@ class PolicySettings(Section, frozen=True):
 
     confirm_s: NotNegative = 1.0
     """How long the mask must have been missing."""
-    min_looks: Annotated[int, msgspec.Meta(ge=1)] = 3
+    min_looks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
     """How many judged looks it takes at least, however slow the camera."""
     bare_probability: Share = 0.8
     """The accumulated evidence must reach this, and the bundle's own threshold."""
@@ -224,7 +227,7 @@ class OutboxSettings(Section, frozen=True):
 
     path: str = ""
     """The SQLite file; empty: `outbox.sqlite` in the service's state directory."""
-    max_rows: Annotated[int, msgspec.Meta(ge=10)] = 100_000
+    max_rows: Annotated[int, msgspec.Meta(ge=10, le=100_000_000)] = 100_000
     """The oldest are dropped, and counted, beyond this."""
     max_bytes: Annotated[int, msgspec.Meta(ge=1_000_000)] = 100_000_000
     """The same for the size of all payloads; the file is larger by up to a third."""
@@ -263,7 +266,7 @@ class SnapshotSettings(Section, frozen=True):
 
 
 class HealthSettings(Section, frozen=True):
-    interval_s: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    interval_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 30.0
 
 
 class LogSettings(Section, frozen=True):
@@ -300,15 +303,20 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     A file that everybody can read is refused where it holds a password: in the camera's address.
     """
     try:
-        content = path.read_bytes()
-        is_open = bool(path.stat().st_mode & stat.S_IRWXO)
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+            is_open = bool(os.fstat(file.fileno()).st_mode & stat.S_IRWXO)
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}; give the file's path with --config"
         ) from error
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1000} kB: no file of settings")
     try:
         tables = tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # Beside its own errors tomllib lets through what Python says to numbers of thousands of digits,
+    # and to brackets in brackets in brackets.
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
     settings = parse_settings(tables, str(path))
     if is_open and holds_password(settings.camera.source):
@@ -355,13 +363,26 @@ def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
     sections = {field.name: field.type for field in msgspec.structs.fields(Settings)}
     for name, table in tables.items():
         if name not in sections:
-            raise ConfigError(f"{origin}: unknown section [{name}]{_nearest(name, sections)}")
+            raise ConfigError(
+                f"{origin}: unknown section [{_on_one_line(name)}]{_nearest(name, sections)}"
+            )
         if not isinstance(table, dict):
             raise ConfigError(f"{origin}: {name} is a section: write [{name}] and its keys below")
         keys = {field.name for field in msgspec.structs.fields(sections[name])}
-        for key in table:
+        for key, value in table.items():
             if key not in keys:
-                raise ConfigError(f"{origin}: [{name}] unknown key {key}{_nearest(key, keys)}")
+                raise ConfigError(
+                    f"{origin}: [{name}] unknown key {_on_one_line(key)}{_nearest(key, keys)}"
+                )
+            if isinstance(value, str) and not (value.isprintable() and len(value) <= MAX_TEXT):
+                raise ConfigError(
+                    f"{origin}: [{name}] {key}: a line break or another control character, or "
+                    f"more than {MAX_TEXT} characters"
+                )
+
+
+def _on_one_line(word: str) -> str:
+    return (word if word.isprintable() else ascii(word))[:MAX_TEXT]
 
 
 def _nearest(word: str, known: Any) -> str:

@@ -85,12 +85,16 @@ def open_source(
     from edge.capture.folder import Folder
     from edge.capture.playback import Playback
 
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return Playback(Folder(path, settings), settings, clock, starts_at)
-    if path.is_file():
-        return Playback(Clip(path, settings), settings, clock, starts_at)
     shown = "what it says" if holds_password(source) else source
+    try:
+        path = Path(source).expanduser()
+        if path.is_dir():
+            return Playback(Folder(path, settings), settings, clock, starts_at)
+        if path.is_file():
+            return Playback(Clip(path, settings), settings, clock, starts_at)
+    except (OSError, RuntimeError) as error:  # a name that is too long, a user who is nobody
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"[camera] source: {shown}: {reason}") from error
     raise ConfigError(
         f"[camera] source: {shown} is no file or folder here; give picamera2, a device such as "
         "/dev/video0, an rtsp:// address, a clip or a folder of pictures"

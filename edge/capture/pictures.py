@@ -13,8 +13,12 @@ from edge.errors import PictureError
 from edge.records import Pixels
 
 MAX_BYTES: Final = 64_000_000
-MAX_PIXELS: Final = 40_000_000
-"""Larger pictures are refused: as BGR this many take 120 MB, and a Pi may have 1 GB in all."""
+MAX_PIXELS: Final = 25_000_000
+"""Larger pictures are refused. As BGR this many take 75 MB, and reading them takes 150 MB, or 280
+at worst (an animated WebP), while a Pi may have 1 GB in all."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_CHUNKS = (b"PLTE", b"IDAT", b"IEND", b"eXIf")
 
 
 def read_picture(path: Path) -> Pixels:
@@ -37,6 +41,8 @@ def read_picture(path: Path) -> Pixels:
     width, height = size
     if not 0 < width * height <= MAX_PIXELS:
         raise PictureError(f"{path.name}: {width} x {height} pixels are too many or none")
+    if content.startswith(_PNG):
+        content = _plain_png(content)
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -49,7 +55,7 @@ def read_picture(path: Path) -> Pixels:
 def _claimed_size(content: bytes) -> tuple[int, int] | None:
     """Return width and height as the header has them; None for a format that is not read here."""
     try:
-        if content[:8] == b"\x89PNG\r\n\x1a\n":
+        if content.startswith(_PNG) and content[12:16] == b"IHDR":
             return struct.unpack_from(">II", content, 16)
         if content[:2] == b"BM":
             width, height = struct.unpack_from("<ii", content, 18)
@@ -61,6 +67,22 @@ def _claimed_size(content: bytes) -> tuple[int, int] | None:
     except (struct.error, IndexError):
         return None
     return None
+
+
+def _plain_png(content: bytes) -> bytes:
+    """Return a PNG file with nothing in it but its header and its one picture.
+
+    OpenCV 4.11 reads animations by code of its own, and crashes on damaged ones; and texts and
+    colour profiles are packed, so a small one can become a very large one.
+    """
+    kept = []
+    at = len(_PNG)
+    while at + 8 <= len(content):
+        end = at + 12 + struct.unpack_from(">I", content, at)[0]
+        if at == len(_PNG) or content[at + 4 : at + 8] in _PNG_CHUNKS:
+            kept.append(content[at:end])
+        at = end
+    return _PNG + b"".join(kept)
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:

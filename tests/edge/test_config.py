@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ def test_tls_has_its_own_port() -> None:
         ({"mqtt": {"host": "b", "ca_file": "c"}}, r"\[mqtt\] .*tls = true"),
         ({"mqtt": {"host": "b", "password_file": "p"}}, r"\[mqtt\] .*needs a username"),
         ({"policy": {"confirm_s": -1}}, r"\[policy\] confirm_s"),
+        ({"camera": {"open_timeout_s": math.inf}}, r"open_timeout_s: Expected `float` <= 1000000"),
+        ({"device": {"zone": "two\nlines"}}, r"\[device\] zone: a line break or another control"),
+        ({"camera": {"two\nlines": 1}}, r"unknown key 'two\\nlines'; known are"),
+        ({"two\nlines": {}}, r"unknown section \['two\\nlines'\]; known are"),
     ],
 )
 def test_a_mistake_is_named_by_section_and_key(sections: dict[str, Any], message: str) -> None:
@@ -71,6 +76,12 @@ def test_files_that_are_missing_or_no_toml_are_named(tmp_path: Path) -> None:
         load_settings(broken)
     broken.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not a TOML file"):
+        load_settings(broken)
+    broken.write_bytes(b"a = " + b"[" * 10_000)
+    with pytest.raises(ConfigError, match="not a TOML file: maximum recursion"):
+        load_settings(broken)
+    broken.write_bytes(b"#" * 100_000)
+    with pytest.raises(ConfigError, match="larger than 64 kB"):
         load_settings(broken)
 
 

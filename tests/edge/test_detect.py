@@ -107,6 +107,12 @@ def test_yunet_finds_a_real_face_and_none_in_an_empty_picture(
     assert detection.detect(frame_at(0)) == ()
 
 
+def test_yunet_s_faces_without_a_place_are_none(yunet_weights: Path) -> None:
+    detector = open_detector("yunet", str(yunet_weights))
+    line = np.random.default_rng(0).integers(0, 256, (1, 640, 3), np.uint8)
+    assert detector.find(line) == ()
+
+
 def test_yunet_follows_a_change_of_the_frame_s_size(carphone: Path, yunet_weights: Path) -> None:
     detector = open_detector("yunet", str(yunet_weights))
     picture = frames_of(carphone, 1000)[0]

@@ -110,13 +110,20 @@ class Network:
     def plug_in(self) -> None:
         _ip("link", "set", "cable", "up")
 
-    def swallow_answers(self) -> None:
-        """The device is heard, but hears nothing: what the broker sends goes to nobody."""
-        _ip("neigh", "replace", DEVICE, "lladdr", "02:00:00:00:00:01", "nud", "permanent",
-            "dev", "cable")  # fmt: skip
+    def swallow_answers(self) -> bool:
+        """The device is heard, but hears nothing: what the broker sends goes to nobody.
+
+        Returns False where the cable is unplugged, which also ends it.
+        """
+        nobody = "02:00:00:00:00:01"
+        words = ["neigh", "replace", DEVICE, "lladdr", nobody, "nud", "permanent", "dev", "cable"]
+        return (
+            subprocess.run(["ip", *words], stderr=subprocess.DEVNULL, check=False).returncode == 0
+        )
 
     def let_answers_through(self) -> None:
-        _ip("neigh", "del", DEVICE, "dev", "cable")
+        words = ["neigh", "del", DEVICE, "dev", "cable"]
+        subprocess.run(["ip", *words], stderr=subprocess.DEVNULL, check=False)
 
 
 class Broker:

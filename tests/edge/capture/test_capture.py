@@ -75,6 +75,8 @@ def test_a_camera_is_live_whatever_the_settings_say(source: str) -> None:
     [
         ("/no/such/clip.mp4", ConfigError, "/no/such/clip.mp4 is no file or folder"),
         ("picamera3", ConfigError, "picamera3 is no file or folder"),
+        ("x" * 300, ConfigError, "File name too long"),
+        ("~nobody-of-that-name/clip.mp4", ConfigError, "home directory"),
         ("ftp://user:secret@host/clip", ConfigError, "ftp:// is not known"),
         ("/dev/video77", CameraError, "/dev/video77: no such device"),
         ("77", CameraError, "/dev/video77: no such device"),

@@ -110,6 +110,17 @@ def test_anything_else_is_refused(tmp_path: Path, content: bytes, words: str) ->
         read(tmp_path, content)
 
 
+def test_of_a_png_only_the_picture_is_read(tmp_path: Path) -> None:
+    plain = encoded(scene())
+    end = plain.index(b"IEND") - 4
+    text = b"zTXt" + bytes(99)
+    chunk = struct.pack(">I", 99) + text + struct.pack(">I", zlib.crc32(text))
+    header = plain.index(b"IDAT") - 4
+    for content in (plain[:header] + chunk + plain[header:], plain[:end] + chunk + plain[end:]):
+        assert np.array_equal(read(tmp_path, content), scene())
+    assert np.array_equal(read(tmp_path, plain + b"behind the end"), scene())
+
+
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".jpg", ".webp"])
 def test_a_picture_cut_anywhere_is_a_picture_or_an_error(tmp_path: Path, suffix: str) -> None:
     content = encoded(scene(32, 24), suffix)
