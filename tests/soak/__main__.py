@@ -112,13 +112,16 @@ def device_problems(device: Device, log: str) -> list[str]:
 
 
 def report(faults: list[Fault], device: Device, findings: Findings, log: str) -> str:
-    lines = [f"{fault.name:<20} {fault.count:>6}" for fault in faults]
+    lines = [f"{fault.name:<24} {fault.count:>6}" for fault in faults]
     lines += [
-        f"{name:<20} {count:>6}"
+        f"{name:<24} {count:>6}"
         for name, count in (
             ("  by SIGKILL", device.kills),
             ("  by SIGTERM", len(device.stops_s)),
-            ("  by itself", device.ended_itself.total()),
+            *(
+                (f"  by itself, status {status}", count)
+                for status, count in sorted(device.ended_itself.items())
+            ),
             ("accepted", findings.accepted),
             ("received", findings.received),
             ("  compared with disk", findings.compared),

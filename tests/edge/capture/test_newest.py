@@ -103,6 +103,24 @@ def test_an_error_comes_out_after_the_last_frame_and_again() -> None:
     assert source.closed
 
 
+def test_a_source_that_has_failed_behind_its_last_frame_is_not_at_its_end() -> None:
+    capturing: list[threading.Thread] = []
+    failing = threading.Event()
+
+    def fails() -> None:
+        capturing.append(threading.current_thread())
+        failing.set()
+        raise CameraError("unplugged")
+
+    newest = NewestFrame(lambda: ScriptedSource([gives(0), fails]))
+    assert failing.wait(DEADLINE_S)
+    capturing[0].join(DEADLINE_S)  # on a busy machine it can be over before anybody reads
+    assert newest.read(DEADLINE_S) is not None
+    assert not newest.ended
+    with pytest.raises(CameraError, match="unplugged"):
+        newest.read(DEADLINE_S)
+
+
 def test_an_error_in_opening_comes_out_too() -> None:
     def refuse() -> ScriptedSource:
         raise CameraError("busy")
