@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.soak.faults import Fault, all_faults, let_loose
-from tests.soak.ledger import Findings, accepted_lines, compare
+from tests.soak.ledger import Findings, compare, said_in
 from tests.soak.rig import (
     STOP_WITHIN_S,
     Broker,
@@ -66,7 +66,7 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
     let_loose(faults, seed, begun_s + 60 * minutes, look)
     drain(device, camera, subscriber)
     log = device.log_path.read_text(errors="replace")
-    findings = compare(accepted_lines(log), device.on_disk, subscriber.received)
+    findings = compare(said_in(log), device.on_disk, subscriber.received)
     problems = [*findings.problems, *device_problems(device, log)]
     if findings.unlogged > device.kills:  # each can take one line; else the log is no witness
         problems.append(f"{findings.unlogged} documents came of which the log says nothing")
@@ -89,7 +89,7 @@ def drain(device: Device, camera: Camera, subscriber: Subscriber) -> None:
     def has_all() -> bool:
         subscriber.acknowledge()
         log = device.log_path.read_text(errors="replace")
-        findings = compare(accepted_lines(log), device.on_disk, subscriber.received)
+        findings = compare(said_in(log), device.on_disk, subscriber.received)
         time.sleep(0.5)
         return not any(problem.startswith("lost") for problem in findings.problems)
 
@@ -126,7 +126,9 @@ def report(faults: list[Fault], device: Device, findings: Findings, log: str) ->
             ("received", findings.received),
             ("  compared with disk", findings.compared),
             ("  killed before said", findings.unlogged),
+            ("  from memory", findings.from_memory),
             ("repeats", findings.repeats),
+            ("skipped numbers", findings.skipped),
             ("refused by the disk", log.count(" is lost: ")),
         )
     ]

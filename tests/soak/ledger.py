@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,10 @@ import msgspec
 
 from edge.messages import ViolationMessage
 
-_ACCEPTED = re.compile(
-    r"violation (?P<state>confirmed|ended): .*document (?P<sequence>\d+) of event (?P<event_id>\S+)"
+_LINE = re.compile(
+    r"violation (?P<state>confirmed|ended): .*document (?P<sequence>\d+) of event "
+    r"(?P<event_id>[0-9a-f-]+)(?P<in_memory>, in memory)?"
+    r"|(?P<refusal>make room or mend the disk)"
 )
 
 
@@ -35,6 +37,18 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a device's log says."""
+
+    accepted: tuple[Accepted, ...]
+    """On disk."""
+    in_memory: frozenset[int] = frozenset()
+    """Sequences of documents that the disk refused: told from memory, and gone with a kill."""
+    after_refusal: frozenset[int] = frozenset()
+    """Accepted ones before which the disk had refused: there the sequence may skip."""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """How the two compare. Each line of `problems` is a broken promise."""
 
@@ -43,17 +57,33 @@ class Findings:
     repeats: int
     compared: int
     """Documents that arrived with exactly the bytes that were seen on the device's disk."""
+    from_memory: int
+    """Received although the disk had refused them."""
     unlogged: int
     """Received although no witness knows them: the process was killed before it could say so."""
+    skipped: int
+    """Sequences that were given up when the disk had refused."""
     problems: tuple[str, ...]
 
 
-def accepted_lines(log: str) -> list[Accepted]:
+def said_in(log: str) -> Said:
     """Return what a device's log says was accepted."""
-    return [
-        Accepted(int(line["sequence"]), line["event_id"], line["state"])
-        for line in _ACCEPTED.finditer(log)
-    ]
+    accepted: list[Accepted] = []
+    in_memory: set[int] = set()
+    after_refusal: set[int] = set()
+    is_refused = False
+    for line in _LINE.finditer(log):
+        if line["refusal"]:
+            is_refused = True
+        elif line["in_memory"]:
+            in_memory.add(int(line["sequence"]))
+            is_refused = True
+        else:
+            accepted.append(Accepted(int(line["sequence"]), line["event_id"], line["state"]))
+            if is_refused:
+                after_refusal.add(accepted[-1].sequence)
+            is_refused = False
+    return Said(tuple(accepted), frozenset(in_memory), frozenset(after_refusal))
 
 
 def waiting_documents(outbox: Path) -> dict[int, bytes]:
@@ -74,18 +104,16 @@ def waiting_documents(outbox: Path) -> dict[int, bytes]:
             return dict(database.execute("SELECT sequence, payload FROM documents"))
 
 
-def compare(
-    accepted: Iterable[Accepted], on_disk: Mapping[int, bytes], received: Sequence[bytes]
-) -> Findings:
+def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes]) -> Findings:
     """Hold the witnesses against the payloads in the order in which they were received."""
     problems: list[str] = []
     known: dict[int, Accepted] = {}
-    for each in [*accepted, *map(_identity, on_disk.values())]:
+    for each in [*said.accepted, *map(_identity, on_disk.values())]:
         if known.setdefault(each.sequence, each) != each:
             problems.append(f"document {each.sequence} was accepted twice, for different events")
     first: dict[int, bytes] = {}
     events: dict[tuple[str, str], int] = {}
-    unlogged = newest = compared = 0
+    newest = compared = 0
     for payload in received:
         try:
             document = _identity(payload)
@@ -103,19 +131,31 @@ def compare(
         newest = max(newest, sequence)
         if events.setdefault((document.event_id, document.state), sequence) != sequence:
             problems.append(f"repeated: document {sequence} tells of the same as an earlier one")
-        if sequence not in known:
-            unlogged += 1
-        elif known[sequence] != document:
+        if known.get(sequence, document) != document:
             problems.append(f"altered: document {sequence} is not the one that was accepted")
         if sequence in on_disk:
             compared += 1
             if on_disk[sequence] != payload:
                 problems.append(f"altered: document {sequence} was other bytes on the disk")
     problems += [f"lost: document {sequence}" for sequence in sorted(known.keys() - first.keys())]
-    missing = set(range(1, newest)) - first.keys() - known.keys()
-    problems += [f"gap: nobody knows of document {sequence}" for sequence in sorted(missing)]
+    skipped = 0
+    for sequence in set(range(min(first, default=1), newest)) - first.keys() - known.keys():
+        following = min((n for n in known if n > sequence), default=0)
+        if sequence in said.in_memory or following in said.after_refusal:
+            skipped += 1
+        else:
+            problems.append(f"gap: nobody knows of document {sequence}")
+    unknown = first.keys() - known.keys()
+    from_memory = len(unknown & said.in_memory)
     return Findings(
-        len(known), len(first), len(received) - len(first), compared, unlogged, tuple(problems)
+        accepted=len(known),
+        received=len(first),
+        repeats=len(received) - len(first),
+        compared=compared,
+        from_memory=from_memory,
+        unlogged=len(unknown) - from_memory,
+        skipped=skipped,
+        problems=tuple(problems),
     )
 
 

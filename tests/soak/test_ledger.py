@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from edge.messages import encode, violation_message
 from edge.spool import Outbox
 from tests.broker.samples import ORIGIN, a_violation
-from tests.soak.ledger import Accepted, accepted_lines, compare, waiting_documents
+from tests.soak.ledger import Accepted, Said, compare, said_in, waiting_documents
 
 
 def document(sequence: int, event: int | None = None) -> bytes:
@@ -20,8 +21,8 @@ def document(sequence: int, event: int | None = None) -> bytes:
     return encode(violation_message(ORIGIN, a_violation(number), sequence, True))
 
 
-def accepted(*sequences: int) -> list[Accepted]:
-    return [Accepted(n, a_violation(n).event_id, "confirmed") for n in sequences]
+def accepted(*sequences: int) -> Said:
+    return Said(tuple(Accepted(n, a_violation(n).event_id, "confirmed") for n in sequences))
 
 
 def test_what_arrived_as_it_was_accepted_is_no_problem() -> None:
@@ -112,18 +113,35 @@ def test_every_broken_promise_is_found(
 
 
 def test_what_is_no_document_is_an_alteration() -> None:
-    (problem,) = compare([], {}, [document(1)[:-1]]).problems
+    (problem,) = compare(Said(()), {}, [document(1)[:-1]]).problems
     assert problem.startswith("altered: what was received is no document")
 
 
+def test_what_the_disk_refused_may_arrive_or_not_and_its_numbers_be_skipped() -> None:
+    said = replace(accepted(1, 7), in_memory=frozenset({2, 3}), after_refusal=frozenset({7}))
+    found = compare(said, {}, [document(n) for n in (1, 3, 7)])
+    assert found.problems == ()
+    assert (found.from_memory, found.unlogged, found.skipped) == (1, 0, 4)
+
+
 def test_the_log_s_lines_are_read() -> None:
-    log = (
-        "2026-11-23 08:18:06,057 INFO    violation ended: person 2, 0.1 s, 90 % sure; document 134 "
-        "of event 01a2077b-d3e8-772f-a6df-c66801bca1ce\n"
-        "2026-11-23 08:18:06,058 ERROR   violation 01a2077b-d3e8-772f-a6df-c66801bca1cf is lost: "
-        "the outbox\n"
+    event = "01a2077b-d3e8-772f-a6df-c66801bca1ce"
+    lines = [
+        f"INFO    violation confirmed: person 2, 0.1 s, 90 % sure; document 134 of event {event}",
+        "ERROR   the outbox /o: disk is full; make room or mend the disk: until then",
+        f"INFO    violation ended: person 2, 1 s; document 135 of event {event}, in memory",
+        f"INFO    violation ended: person 2, 2 s, 90 % sure; document 140 of event {event}",
+        f"ERROR   violation {event} is lost: the outbox",
+        f"INFO    violation ended: person 2, 3 s, 90 % sure; document 141 of event {event}",
+    ]
+    said = said_in("\n".join(lines))
+    assert said.accepted == (
+        Accepted(134, event, "confirmed"),
+        Accepted(140, event, "ended"),
+        Accepted(141, event, "ended"),
     )
-    assert accepted_lines(log) == [Accepted(134, "01a2077b-d3e8-772f-a6df-c66801bca1ce", "ended")]
+    assert said.in_memory == {135}
+    assert said.after_refusal == {140}
 
 
 def test_the_disk_of_a_killed_device_is_read_and_left_alone(tmp_path: Path) -> None:
