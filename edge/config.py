@@ -198,7 +198,7 @@ class MqttSettings(Section, frozen=True):
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
     """A connection without traffic is asked for a sign of life this often, and given up when none
     comes within the same time."""
-    ack_timeout_s: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    ack_timeout_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30.0
     """A broker that takes messages, but acknowledges none for so long, is left and tried again."""
     replay_per_s: Annotated[float, msgspec.Meta(gt=0)] = 50.0
     """No more documents are sent in a second: an outage's backlog must not flood anybody."""
@@ -229,9 +229,9 @@ class OutboxSettings(Section, frozen=True):
     """The SQLite file; empty: `outbox.sqlite` in the service's state directory."""
     max_rows: Annotated[int, msgspec.Meta(ge=10, le=100_000_000)] = 100_000
     """The oldest are dropped, and counted, beyond this."""
-    max_bytes: Annotated[int, msgspec.Meta(ge=1_000_000)] = 100_000_000
+    max_bytes: Annotated[int, msgspec.Meta(ge=1_000_000, le=10**12)] = 100_000_000
     """The same for the size of all payloads; the file is larger by up to a third."""
-    max_age_s: Annotated[float, msgspec.Meta(ge=60)] = 30 * 86_400.0
+    max_age_s: Annotated[float, msgspec.Meta(ge=60, le=1e9)] = 30 * 86_400.0
     """The same for documents that are certainly older; a wrong clock makes none older."""
 
 

@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,26 @@ def test_any_tables_are_settings_or_one_line(tables: dict[str, Any]) -> None:
     accepted = _accepted(lambda: parse_settings(tables, "file.toml"))
     # NaN is not below anything.
     assert all(abs(number) < 2**63 for number in _numbers(msgspec.to_builtins(accepted)))
+
+
+@pytest.mark.parametrize("section", _KEYS)
+def test_no_key_takes_what_no_key_may_take(section: str) -> None:
+    for key in _KEYS[section]:
+        for value in (
+            math.inf,
+            -math.inf,
+            math.nan,
+            1e300,
+            2**64,
+            10**400,
+            "a\nb",
+            "\0",
+            "x" * 9999,
+        ):
+            tables: dict[str, Any] = {"mqtt": {"host": "broker"}}
+            tables.setdefault(section, {})[key] = value
+            accepted = _accepted(partial(parse_settings, tables, "file.toml"))
+            assert accepted is None, f"[{section}] {key} = {value!r:.20}"
 
 
 @settings(derandomize=True, max_examples=200, deadline=None)
