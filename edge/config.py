@@ -200,7 +200,7 @@ class MqttSettings(Section, frozen=True):
     comes within the same time."""
     ack_timeout_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30.0
     """A broker that takes messages, but acknowledges none for so long, is left and tried again."""
-    replay_per_s: Annotated[float, msgspec.Meta(gt=0)] = 50.0
+    replay_per_s: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 50.0
     """No more documents are sent in a second: an outage's backlog must not flood anybody."""
 
     def __post_init__(self) -> None:
