@@ -20,6 +20,10 @@ SIZES = 2
 """How many sizes of picture are kept ready: with one network for both, OpenCV lays it out anew at
 each change of size, which makes a full and a quick scan together 1.3 times as dear."""
 
+SMALLEST = 64
+"""Pixels of a side. With 32 or fewer, a single row or column in the network's coarsest map, OpenCV
+makes sure faces out of noise, some at infinity, and others at each call."""
+
 
 class YuNet:
     name = "yunet"
@@ -50,16 +54,25 @@ class YuNet:
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
         height, width = pixels.shape[:2]
-        detector = self._for_size((width, height))
+        pixels = _large_enough(pixels)
+        detector = self._for_size((pixels.shape[1], pixels.shape[0]))
         # OpenCV's types do not say that there are no rows where there is no face.
         rows: cv2.typing.MatLike | None = detector.detect(pixels)[1]
         if rows is None:
             return ()
         faces = []
-        # In a picture two pixels high it can find faces without a place.
-        for row in rows[np.isfinite(rows).all(axis=1)]:
+        for row in rows:
             # x, y, width, height, five landmarks, score.
             x, y, w, h, score = (float(row[i]) for i in (0, 1, 2, 3, 14))
             if w > 0 and h > 0 and (box := Box(x, y, x + w, y + h).clipped(width, height)):
                 faces.append(Face(box, min(score, 1.0)))
         return tuple(sorted(faces, key=lambda face: -face.confidence))
+
+
+def _large_enough(pixels: Pixels) -> Pixels:
+    """Return `pixels` with black below and to the right of what is too low or too narrow."""
+    below, right = (max(0, SMALLEST - side) for side in pixels.shape[:2])
+    if not (below or right):
+        return pixels
+    padded = cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT)
+    return np.asarray(padded, np.uint8)

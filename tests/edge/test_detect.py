@@ -107,10 +107,27 @@ def test_yunet_finds_a_real_face_and_none_in_an_empty_picture(
     assert detection.detect(frame_at(0)) == ()
 
 
-def test_yunet_s_faces_without_a_place_are_none(yunet_weights: Path) -> None:
+@pytest.mark.parametrize("low", [1, 2, 5, 16, 31, 32])
+def test_yunet_makes_no_faces_of_noise_in_a_low_or_narrow_picture(
+    low: int, yunet_weights: Path
+) -> None:
     detector = open_detector("yunet", str(yunet_weights))
-    line = np.random.default_rng(0).integers(0, 256, (1, 640, 3), np.uint8)
-    assert detector.find(line) == ()
+    for seed in range(4):
+        line = np.random.default_rng(seed).integers(0, 256, (low, 640, 3), np.uint8)
+        assert detector.find(line) == ()
+        assert detector.find(np.ascontiguousarray(line.transpose(1, 0, 2))) == ()
+
+
+def test_yunet_finds_a_face_that_fills_a_small_picture(carphone: Path, yunet_weights: Path) -> None:
+    detector = open_detector("yunet", str(yunet_weights))
+    picture = frames_of(carphone, 1000)[0]
+    box = IN_FIRST_FRAME
+    head = picture[round(box.top) - 8 : round(box.bottom) + 4, round(box.left) : round(box.right)]
+    small = np.asarray(cv2.resize(head, (26, 30), interpolation=cv2.INTER_AREA), np.uint8)
+    (face,) = detector.find(small)
+    assert 0 <= face.box.left < face.box.right <= 26
+    assert 0 <= face.box.top < face.box.bottom <= 30
+    assert face.box.size_px > 18
 
 
 def test_yunet_follows_a_change_of_the_frame_s_size(carphone: Path, yunet_weights: Path) -> None:
