@@ -36,7 +36,7 @@ class FixedDetector:
 
     name = "fixed"
     sure = 0.0
-    scales = False
+    input_px: int | None = None
 
     def __init__(self, faces: Sequence[Face]) -> None:
         self._faces = tuple(faces)

@@ -17,7 +17,10 @@ import numpy as np
 from edge import weights
 from edge.config import DetectorSettings
 from edge.errors import ModelError
-from edge.records import Face, Frame, Pixels
+from edge.records import Box, Face, Frame, Pixels
+
+CUT = 0.02
+"""A face as near to the edge of a part, as a share of its side, may go on beyond."""
 
 
 class FaceDetector(Protocol):
@@ -26,8 +29,9 @@ class FaceDetector(Protocol):
     name: str
     sure: float
     """The score from which on a find is so surely a face that a track may begin with it."""
-    scales: bool
-    """Whether it scales every picture to one size, so that a small one saves nothing."""
+    input_px: int | None
+    """The longest side of what it makes of every picture, so that a small one saves nothing; None:
+    it takes pictures as they are."""
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
         """Return the faces in `pixels`, boxes inside it and in its pixels, the surest first."""
@@ -89,32 +93,50 @@ class FaceDetection:
     def name(self) -> str:
         return self._detector.name
 
-    def detect(self, frame: Frame, quick: bool = False) -> tuple[Face, ...]:
+    def detect(
+        self, frame: Frame, quick: bool = False, part: Box | None = None
+    ) -> tuple[Face, ...]:
         """Return the faces that matter, boxes in pixels of `frame.pixels`.
 
-        A quick look, in a small picture, is for large faces, and costs a fraction.
+        A quick look, in a small picture, is for large faces, and costs a fraction. With `part` only
+        that part of the frame is looked at, in the size of a look at the whole, and only faces that
+        lie within it are returned.
         """
         source = frame.pixels if frame.lores is None else frame.lores
-        picture = self._scaled(source, quick and not self._detector.scales)
-        x = frame.width / picture.shape[1]
-        y = frame.height / picture.shape[0]
-        faces = (
-            Face(face.box.scaled(x, y), face.confidence) for face in self._detector.find(picture)
+        size = self._size(source, quick and self._detector.input_px is None)
+        if part is None:
+            part = Box(0, 0, frame.width, frame.height)
+        else:
+            source = frame.pixels[_slices(part)]
+        picture = _resized(source, size)
+        x, y = part.width / size[0], part.height / size[1]
+        found = (
+            Face(face.box.scaled(x, y).moved(part.left, part.top), face.confidence)
+            for face in self._detector.find(picture)
         )
-        return tuple(face for face in faces if self._matters(face, frame))
+        return tuple(
+            face for face in found if self._matters(face, frame) and _is_in(face, part, frame)
+        )
 
-    def _scaled(self, pixels: Pixels, quick: bool) -> Pixels:
+    def scale(self, frame: Frame) -> float:
+        """Return how many of the detector's pixels one of the frame's is in a look at the whole."""
+        if self._detector.input_px is not None:
+            return self._detector.input_px / max(frame.width, frame.height)
+        whole = frame.pixels if frame.lores is None else frame.lores
+        return self._size(whole, quick=False)[0] / frame.width
+
+    def _size(self, pixels: Pixels, quick: bool) -> tuple[int, int]:
+        """Return width and height of the picture that the detector gets of `pixels`."""
         height, width = pixels.shape[:2]
         longest = max(width, height)
         most = self._settings.quick_side_px if quick else self._settings.longest_side_px
         if longest > most:
-            ratio, how = most / longest, cv2.INTER_AREA
+            ratio = most / longest
         elif longest < self._settings.upscale_below_px and not quick:
-            ratio, how = 2.0, cv2.INTER_LINEAR
+            ratio = 2.0
         else:
-            return pixels
-        size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-        return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+            ratio = 1.0
+        return max(1, round(width * ratio)), max(1, round(height * ratio))
 
     def _matters(self, face: Face, frame: Frame) -> bool:
         if face.box.size_px < self._settings.min_face_px:
@@ -124,3 +146,26 @@ class FaceDetection:
         x, y = face.box.centre
         point = (x / frame.width, y / frame.height)
         return cv2.pointPolygonTest(self._region, point, False) >= 0
+
+
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    height, width = pixels.shape[:2]
+    if (width, height) == size:
+        return pixels
+    how = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+
+
+def _slices(part: Box) -> tuple[slice, slice]:
+    return slice(int(part.top), int(part.bottom)), slice(int(part.left), int(part.right))
+
+
+def _is_in(face: Face, part: Box, frame: Frame) -> bool:
+    """Tell whether the face is not cut by an edge of `part` that is none of the frame's."""
+    x, y = CUT * part.width, CUT * part.height
+    return (
+        (part.left <= 0 or face.box.left > part.left + x)
+        and (part.top <= 0 or face.box.top > part.top + y)
+        and (part.right >= frame.width or face.box.right < part.right - x)
+        and (part.bottom >= frame.height or face.box.bottom < part.bottom - y)
+    )

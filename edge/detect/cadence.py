@@ -3,7 +3,8 @@
 Detection is the dearest step, and most frames show what the one before them showed. The difference
 of two small grey pictures says whether anything moved since the last scan: where nothing moves,
 nothing runs. Where something does, scans keep a steady pace; faces in sight that are large enough
-are followed in a small picture.
+are followed in a small picture. While nobody is in sight, or somebody far away, every other scan is
+a close-up of where something is going on (`edge.detect.closeup`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge.config import DetectorSettings
 from edge.detect import FaceDetection
+from edge.detect.closeup import CloseUps
 from edge.records import Face, Frame, Pixels
 
 GLIMPSE_PX = 160
@@ -24,10 +26,10 @@ MOVED_LEVELS = 8
 """A pixel of it has changed when it differs by more: well above a sensor's noise, averaged over
 dozens of pixels, and below a face before any wall."""
 MOVED_PIXELS = 2
-QUICK_FACE_PX = 24
-"""A face at least as large in the small picture is found there as surely as in the full one."""
+SAFE_FACE_PX = 24
+"""A face at least as large in the detector's picture is found in it as surely as in a larger."""
 SEARCH_PACE = 2
-"""Nobody in sight is searched for at half the pace, in full size: quick scans only follow."""
+"""Nobody in sight is searched for at half the pace: quick scans only follow."""
 LINGER_S = 2.0
 """Somebody found so lately is still in sight, even if the last scan missed the face."""
 SLACK_S = 0.005
@@ -40,9 +42,13 @@ class PacedDetection:
     def __init__(self, detection: FaceDetection, settings: DetectorSettings) -> None:
         self._detection = detection
         self._settings = settings
+        self._close_ups = CloseUps()
         self.full_scans = 0
         self.quick_scans = 0
-        self._scanned_s = self._full_s = self._seen_s = self._small_seen_s = -math.inf
+        self.close_ups = 0
+        self._scanned_s = self._full_s = -math.inf
+        self._seen_s = self._small_seen_s = self._tiny_seen_s = -math.inf
+        self._was_full = False
         self._glimpse: NDArray[np.uint8] | None = None
 
     @property
@@ -51,7 +57,7 @@ class PacedDetection:
 
     @property
     def scans(self) -> int:
-        return self.full_scans + self.quick_scans
+        return self.full_scans + self.quick_scans + self.close_ups
 
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""
@@ -62,44 +68,60 @@ class PacedDetection:
         waited_s = now_s - self._scanned_s + SLACK_S
         if waited_s < pace_s:
             return ()
-        glimpse = glimpse_of(self._watched(frame.pixels if frame.lores is None else frame.lores))
-        if waited_s < patience_s and not has_moved(self._glimpse, glimpse):
+        glimpse = glimpse_of(frame.pixels if frame.lores is None else frame.lores)
+        changed = self._watched(changes(self._glimpse, glimpse))
+        if waited_s < patience_s and not has_moved(changed):
             return ()
         self._scanned_s, self._glimpse = now_s, glimpse
+        self._close_ups.note_movement(changed)
         return self._scan(frame, in_sight)
 
-    def _watched(self, pixels: Pixels) -> Pixels:
-        """Return the part of the picture that holds the region: what moves elsewhere is nothing."""
+    def _watched(self, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Keep what lies around the region: what moves elsewhere is nothing."""
         if not self._settings.region:
-            return pixels
-        height, width = pixels.shape[:2]
+            return changed
+        rows, columns = changed.shape
         (left, right), (top, bottom) = (
             (min(along), max(along)) for along in zip(*self._settings.region, strict=True)
         )
-        x0, y0 = min(int(left * width), width - 1), min(int(top * height), height - 1)
-        return pixels[
-            y0 : max(y0 + 1, round(bottom * height)), x0 : max(x0 + 1, round(right * width))
-        ]
+        inside = (
+            slice(min(int(top * rows), rows - 1), math.ceil(bottom * rows)),
+            slice(min(int(left * columns), columns - 1), math.ceil(right * columns)),
+        )
+        watched = np.zeros_like(changed)
+        watched[inside] = changed[inside]
+        return watched
 
     def _scan(self, frame: Frame, in_sight: bool) -> tuple[Face, ...]:
         now_s = frame.monotonic_s
-        quick = (
-            in_sight
-            and now_s - self._small_seen_s >= LINGER_S
-            and now_s - self._full_s + SLACK_S < self._settings.full_every_s
-        )
-        faces = self._detection.detect(frame, quick)
+        quick, part = False, None
+        if in_sight and now_s - self._small_seen_s >= LINGER_S:
+            quick = now_s - self._full_s + SLACK_S < self._settings.full_every_s
+        elif self._was_full and (not in_sight or now_s - self._tiny_seen_s < LINGER_S):
+            part = self._close_ups.next(frame) if self._detection.scale(frame) <= 1 else None
+        self._was_full = not quick and part is None
         if quick:
             self.quick_scans += 1
+        elif part is not None:
+            self.close_ups += 1
         else:
             self.full_scans += 1
             self._full_s = now_s
+        faces = self._detection.detect(frame, quick, part)
         if faces:
-            self._seen_s = now_s
-            scale = self._settings.quick_side_px / max(frame.width, frame.height)
-            if min(face.box.size_px for face in faces) * scale < QUICK_FACE_PX:
-                self._small_seen_s = now_s
+            self._remember(frame, faces)
         return faces
+
+    def _remember(self, frame: Frame, faces: tuple[Face, ...]) -> None:
+        self._seen_s = frame.monotonic_s
+        in_quick = self._settings.quick_side_px / max(frame.width, frame.height)
+        in_full = self._detection.scale(frame)
+        for face in faces:
+            if face.box.size_px * in_quick < SAFE_FACE_PX:
+                self._small_seen_s = frame.monotonic_s
+            if face.box.size_px * in_full < SAFE_FACE_PX:
+                self._tiny_seen_s = frame.monotonic_s
+                self._close_ups.note_face(face.box, frame)
 
 
 def glimpse_of(pixels: Pixels) -> NDArray[np.uint8]:
@@ -113,9 +135,13 @@ def glimpse_of(pixels: Pixels) -> NDArray[np.uint8]:
     return np.asarray(cv2.blur(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), (3, 3)), np.uint8)
 
 
-def has_moved(before: NDArray[np.uint8] | None, now: NDArray[np.uint8]) -> bool:
-    """Tell whether two glimpses differ by more than noise."""
+def changes(before: NDArray[np.uint8] | None, now: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return the pixels in which two glimpses differ by more than noise."""
     if before is None or before.shape != now.shape:
-        return True
-    changed = cv2.absdiff(before, now) > MOVED_LEVELS
+        return np.ones(now.shape, np.bool_)
+    return np.asarray(cv2.absdiff(before, now) > MOVED_LEVELS, np.bool_)
+
+
+def has_moved(changed: NDArray[np.bool_]) -> bool:
+    """Tell whether so many pixels changed that it is no speck."""
     return int(np.count_nonzero(changed)) >= MOVED_PIXELS

@@ -21,7 +21,7 @@ SURE = 0.5
 class Res10:
     name = "res10"
     sure = SURE
-    scales = True
+    input_px: int | None = INPUT_PX[0]
 
     def __init__(self, description: bytes, network: bytes, confidence: float | None = None) -> None:
         """Read the bytes of prototxt and caffemodel. Raises cv2.error when they are none."""

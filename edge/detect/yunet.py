@@ -28,7 +28,7 @@ makes sure faces out of noise, some at infinity, and others at each call."""
 class YuNet:
     name = "yunet"
     sure = SURE
-    scales = False
+    input_px: int | None = None
 
     def __init__(self, network: bytes, confidence: float | None = None) -> None:
         """Read the bytes of the ONNX file. Raises cv2.error when they are none."""

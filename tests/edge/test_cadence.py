@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from edge.config import DetectorSettings
 from edge.detect import FaceDetection
-from edge.detect.cadence import PacedDetection, glimpse_of, has_moved
+from edge.detect.cadence import PacedDetection, changes, glimpse_of, has_moved
 from edge.records import Face, Pixels
 from tests.fakes import FixedDetector, blank, face_at, frame_at
 
@@ -63,10 +64,41 @@ def test_what_moves_outside_the_region_is_nothing() -> None:
     assert len(scans(walking, [], seconds=11, region=beside)[0]) > 3
 
 
-def test_nobody_is_searched_for_at_half_the_pace_in_full() -> None:
+def test_nobody_is_searched_for_at_half_the_pace_in_full_size() -> None:
     times, shown = scans(walking, [])
     assert times == pytest.approx([0.24 * n for n in range(25)])
     assert set(shown) == {(640, 360)}
+
+
+def kinds(scene: Scene, faces: list[Face], size: tuple[int, int] = (640, 360)) -> str:
+    """Return what three seconds of scans were: f(ull), q(uick), c(lose-up)."""
+    settings = DetectorSettings()
+    paced = PacedDetection(FaceDetection(FixedDetector(faces), settings), settings)
+    done = ""
+    for number in range(3 * FPS):
+        before = paced.full_scans, paced.quick_scans, paced.close_ups
+        pixels = np.asarray(cv2.resize(scene(number), size), np.uint8)
+        paced.detect(frame_at(number / FPS, pixels))
+        after = paced.full_scans, paced.quick_scans, paced.close_ups
+        done += "".join(kind * (b - a) for kind, a, b in zip("fqc", before, after, strict=True))
+    return done
+
+
+def test_every_other_search_is_a_close_up_of_what_moves() -> None:
+    assert kinds(walking, []) == "fcfcfcfcfcfcf"
+    assert kinds(walking, [], (1280, 720)) == "fcfcfcfcfcfcf"
+
+
+def test_people_too_far_away_for_the_full_picture_are_followed_in_close_ups() -> None:
+    # 40 px in 1280 are 20 px in the full picture.
+    far, near = face_at(200, 100, 20), face_at(200, 100, 40)
+    assert kinds(walking, [far], (1280, 720)) == "fc" * 12 + "f"
+    assert kinds(walking, [near]) == "f" * 25
+    assert kinds(still, [far], (1280, 720)) == "fcfcfc"
+
+
+def test_a_small_picture_has_no_close_ups() -> None:
+    assert "c" not in kinds(walking, [], (320, 180))
 
 
 def test_people_in_sight_are_scanned_for_even_where_nothing_moves() -> None:
@@ -137,7 +169,7 @@ def test_a_sensor_s_noise_is_no_movement(sigma: float) -> None:
         return np.clip(blank(1280, 720) + noise, 0, 255).astype(np.uint8)
 
     glimpses = [glimpse_of(noisy()) for _ in range(10)]
-    assert not any(has_moved(glimpses[0], each) for each in glimpses[1:])
+    assert not any(has_moved(changes(glimpses[0], each)) for each in glimpses[1:])
 
 
 def test_a_face_of_16_px_that_comes_into_the_picture_is_movement() -> None:
@@ -145,9 +177,9 @@ def test_a_face_of_16_px_that_comes_into_the_picture_is_movement() -> None:
     for left in range(600, 616):
         now = before.copy()
         now[300:316, left : left + 16] = 90
-        assert has_moved(glimpse_of(before), glimpse_of(now))
+        assert has_moved(changes(glimpse_of(before), glimpse_of(now)))
 
 
 def test_another_size_of_picture_is_movement() -> None:
-    assert has_moved(glimpse_of(blank(640, 360)), glimpse_of(blank(640, 480)))
-    assert has_moved(None, glimpse_of(blank()))
+    assert has_moved(changes(glimpse_of(blank(640, 360)), glimpse_of(blank(640, 480))))
+    assert has_moved(changes(None, glimpse_of(blank())))

@@ -62,7 +62,7 @@ def test_a_quick_look_is_at_a_smaller_picture_that_is_never_enlarged() -> None:
 
 def test_a_detector_that_scales_for_itself_gets_the_full_picture() -> None:
     detector = FixedDetector([])
-    detector.scales = True
+    detector.input_px = 300
     FaceDetection(detector, DetectorSettings()).detect(frame_at(0), quick=True)
     assert detector.shown == [(640, 360)]
 
