@@ -3,7 +3,8 @@
 A look is the dearest thing that one more person costs. New and doubtful faces are looked at as
 often as they are found; a person whose looks have agreed for a while is known, and is looked at
 again once every `recheck_s`. A look that is unsure or disagrees ends that. What is judged less
-often weighs no less: evidence goes by time (`edge.decide`).
+often weighs no less: evidence goes by time (`edge.decide`). In a crowd, where not everybody's turn
+comes in time, whoever may be bare comes before those who looked masked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ SURE = 0.8
 SETTLED_S = 1.2
 """So long must sure looks agree until the person is known: longer than a violation takes to be
 confirmed, so that this comes no later than with looks at every frame."""
+SETTLED_LOOKS = 4
+"""And so many of them: in a crowd there may be seconds between two."""
+
+MASKED_LATER_S = 3.0
+"""So much longer than the others they wait, if somebody has to."""
 
 
 class Judge(Protocol):
@@ -38,6 +44,8 @@ class _Impression:
     is_bare: bool | None = None
     """What the last looks were sure of; None: of nothing."""
     since_s: float = 0.0
+    agreed: int = 0
+    """So many looks."""
 
     def take_in(self, probability: float | None, now_s: float, recheck_s: float) -> None:
         self.due_s = now_s
@@ -46,8 +54,9 @@ class _Impression:
             return
         is_bare = True if probability >= SURE else False if probability <= 1 - SURE else None
         if is_bare is None or is_bare is not self.is_bare:
-            self.is_bare, self.since_s = is_bare, now_s
-        elif now_s - self.since_s >= SETTLED_S:
+            self.is_bare, self.since_s, self.agreed = is_bare, now_s, 0
+        self.agreed += 1
+        if self.agreed >= SETTLED_LOOKS and now_s - self.since_s >= SETTLED_S:
             self.due_s += recheck_s
 
 
@@ -100,5 +109,6 @@ class Attention:
         for each in tracked:
             impression = self._impressions.setdefault(each.track_id, _Impression())
             if impression.due_s <= now_s:
-                due.append((impression.due_s, impression.looks, each.track_id, each))
+                waits_s = MASKED_LATER_S if impression.is_bare is False else 0.0
+                due.append((impression.due_s + waits_s, impression.looks, each.track_id, each))
         return [each for *_, each in sorted(due)[: self._settings.looks_per_frame]]

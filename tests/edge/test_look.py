@@ -136,3 +136,23 @@ def test_whoever_is_in_sight_when_an_outage_or_a_pause_begins_is_forgotten_too()
     assert attention.known == 1
     pipeline.finish()
     assert attention.known == 0
+
+
+def test_in_a_crowd_whoever_may_be_bare_comes_before_those_who_looked_masked() -> None:
+    bare = 100.0 * 7
+    judge = looked_at(lambda who, at_s: 0.9 if who == bare else 0.02, people=30)
+    # Everybody is looked at once, before anybody twice.
+    assert len({who for _, who in judge.looks[:30]}) == 30
+    # Then the bare one at once, until enough is known: a violation takes three looks.
+    looks = [at_s for at_s, who in judge.looks if who == bare]
+    assert looks[3] < 2.2
+    assert looks[4] - looks[3] >= 1
+    assert {who for at_s, who in judge.looks if at_s >= 2} == {100.0 * n for n in range(30)}
+
+
+def test_a_person_of_whom_there_are_few_looks_is_not_known_yet() -> None:
+    judge = ListedJudge(lambda who, at_s: 0.02)
+    attention = Attention(judge, ClassifierSettings())
+    for at_s in (0, 1, 2, 3, 3.5, 3.9, 4.0):
+        attention.look(frame_at(at_s), crowd(1), ())
+    assert [at_s for at_s, _ in judge.looks] == [0, 1, 2, 3, 4]
