@@ -26,6 +26,9 @@ MAX_LOOK_S = 0.5
 """A look stands for the time since the look before it, but for no more than this."""
 MAX_LOG_ODDS = 5.0
 """One look is never surer: int8 outputs come in steps of 1/256, whose log-odds end at 5.5."""
+MIN_SURE_FINDS = 3
+"""So often must the detector have been sure of the face: what it is sure of once is a hand or a
+sleeve as often as a bare face."""
 MIN_SIGHTINGS = 3
 """What was seen less often is a detector's slip, not a visit."""
 
@@ -76,6 +79,7 @@ class _Person:
     first: Sighting
     last: Sighting
     sightings: int = 0
+    sure_finds: int = 0
     evidence: Evidence = field(default_factory=Evidence)
     bare_from: Sighting | None = None
     """Since when the evidence has said bare, without a break; None while it does not."""
@@ -102,12 +106,15 @@ class ViolationPolicy:
         settings: PolicySettings,
         thresholds: Thresholds,
         new_event_id: Callable[[datetime], str],
+        sure_confidence: float = 0.0,
     ) -> None:
-        """`thresholds` are the bundle's; `new_event_id` names a violation of that time."""
+        """`thresholds` are the bundle's; `new_event_id` names a violation of that time; from
+        `sure_confidence` on the detector is sure of a face."""
         self._settings = settings
         self._bare = max(settings.bare_probability, thresholds.bare)
         self._masked = thresholds.masked
         self._new_event_id = new_event_id
+        self._sure_confidence = sure_confidence
         self._people: dict[int, _Person] = {}
 
     def update(self, sightings: Sequence[Sighting], ended: Sequence[int]) -> Decision:
@@ -123,6 +130,7 @@ class ViolationPolicy:
             person = self._people.setdefault(sighting.track_id, _Person(sighting, sighting))
             person.last = sighting
             person.sightings += 1
+            person.sure_finds += sighting.reading.face.confidence >= self._sure_confidence
             if sighting.reading.bare_probability is not None:
                 self._take_in(person, sighting, sighting.reading.bare_probability)
                 violations += self._judge(person, sighting)
@@ -157,6 +165,7 @@ class ViolationPolicy:
             return _end(person) if is_masked else []
         if (
             person.bare_from is None
+            or person.sure_finds < MIN_SURE_FINDS
             or person.bare_looks < self._settings.min_looks
             or person.evidence.bare_probability < self._bare
             or now.monotonic_s - person.bare_from.monotonic_s < confirm_s

@@ -80,11 +80,12 @@ def open_pipeline(
     detector = open_detector(
         settings.detector.name, settings.detector.model, settings.detector.confidence
     )
-    sure = settings.detector.sure_confidence
+    given = settings.detector.sure_confidence
+    sure = detector.sure if given is None else given
     return Pipeline(
         PacedDetection(FaceDetection(detector, settings.detector), settings.detector),
-        Tracker(settings.tracker, sure_confidence=detector.sure if sure is None else sure),
+        Tracker(settings.tracker, sure_confidence=sure),
         Attention(MaskClassifier(bundle, settings.classifier), settings.classifier),
-        ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id),
+        ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id, sure),
         timed,
     )

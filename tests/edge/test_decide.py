@@ -8,8 +8,8 @@ import pytest
 from edge.config import PolicySettings
 from edge.decide import Decision, Evidence, ViolationPolicy, log_odds
 from edge.model import Thresholds
-from edge.records import Sighting, Verdict, Violation, ViolationState
-from tests.fakes import START, reading_at
+from edge.records import MaskReading, Sighting, Verdict, Violation, ViolationState
+from tests.fakes import START, face_at, reading_at
 
 THRESHOLDS = Thresholds(bare=0.9, masked=0.3)
 
@@ -196,3 +196,19 @@ def test_event_ids_are_made_for_the_time_of_confirmation() -> None:
     by = ViolationPolicy(PolicySettings(), THRESHOLDS, lambda at: str(asked.append(at)))
     judge([0.99] * 30, judge_by=by)
     assert asked == [START + timedelta(seconds=1)]
+
+
+def test_what_the_detector_is_hardly_ever_sure_of_is_no_violation() -> None:
+    def shown(confidences: Sequence[float]) -> list[Violation]:
+        by = ViolationPolicy(PolicySettings(), THRESHOLDS, lambda at: "event", sure_confidence=0.8)
+        decisions = []
+        for n, confidence in enumerate(confidences):
+            reading = MaskReading(face_at(0, 0, 60, confidence), 0.99)
+            moment = START + timedelta(seconds=n / 10)
+            decisions.append(by.update([Sighting(1, reading, moment, n / 10)], ()))
+        return violations(decisions)
+
+    assert shown([0.9, 0.8, *[0.79] * 50]) == []
+    (violation,) = shown([0.9, 0.8, *[0.79] * 20, 0.8, *[0.79] * 20])
+    assert violation.confirmed_at == START + timedelta(seconds=2.2)
+    assert len(shown([0.9, 0.9, 0.9, *[0.7] * 20])) == 1
