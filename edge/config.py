@@ -108,12 +108,13 @@ class DetectorSettings(Section, frozen=True):
     confidence: Share | None = None
     """Finds below this score are not looked at; 0.6 with yunet and 0.4 with res10 unless given."""
     sure_confidence: Share | None = None
-    """Nobody is followed who has not once been found with this score; 0.78 with yunet and 0.5 with
-    res10 unless given."""
+    """Nobody is followed who has not once been found with this score, and nobody told of who has
+    not been so three times; 0.78 with yunet and 0.5 with res10 unless given."""
     min_face_px: Annotated[float, msgspec.Meta(ge=8, le=4096)] = 16.0
     """Smaller faces (geometric mean of width and height) are not looked at."""
     longest_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 640
-    """Frames are scaled down to this before detection; res10 always sees 300 x 300."""
+    """Frames are scaled down to this before detection, and so are close-ups, which show half as
+    much; res10 always sees 300 x 300."""
     upscale_below_px: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 480
     """Frames whose longest side is smaller are doubled before detection; 0: never."""
     region: tuple[Point, ...] = ()
@@ -123,7 +124,7 @@ class DetectorSettings(Section, frozen=True):
     """Where something moves, frames are scanned for faces this often, half as often while nobody is
     in sight; 0: all of them."""
     full_every_s: NotNegative = 0.5
-    """As often one of these scans is of the picture in full size, which shows whoever is far away;
+    """As often one of these scans is of the picture in full size, which shows who else is there;
     people in sight are scanned for as often even where nothing moves."""
     idle_every_s: NotNegative = 5.0
     """As often a scene is scanned in which nothing moves and nobody is."""
