@@ -52,7 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     scanned: float
     """The share of frames that were scanned for faces, 0 to 1."""
     scanned_in_full: float
-    """The share that were scanned in full size."""
+    """The share that were scanned in full size, close-ups among them."""
     looks_per_frame: float
     fps: float
     """Frames per second of the road from detect to decide."""
@@ -131,11 +131,12 @@ class Run:
 
     def _counts(self) -> tuple[int, int, int]:
         detection = self.pipeline.detection
-        return detection.scans, detection.full_scans, self.pipeline.attention.looks
+        in_full = detection.full_scans + detection.close_ups
+        return detection.scans, in_full, self.pipeline.attention.looks
 
     def row(self) -> Row:
         pairs = zip(self._counts(), self._before, strict=True)
-        scans, full_scans, looks = (now - before for now, before in pairs)
+        scans, in_full, looks = (now - before for now, before in pairs)
         count = self.meter.count
         return Row(
             source=Path(self.settings.camera.source).name,
@@ -147,7 +148,7 @@ class Run:
             frames=count,
             faces_found=round(self.found / max(1, scans), 2),
             scanned=round(scans / count, 3),
-            scanned_in_full=round(full_scans / count, 3),
+            scanned_in_full=round(in_full / count, 3),
             looks_per_frame=round(looks / count, 3),
             fps=round(count / self.meter.wall_s, 1),
             cpu_s_per_frame=round(self.meter.cpu_s / count, 6),
