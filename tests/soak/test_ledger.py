@@ -124,6 +124,17 @@ def test_what_the_disk_refused_may_arrive_or_not_and_its_numbers_be_skipped() ->
     assert (found.from_memory, found.unlogged, found.skipped) == (1, 0, 4)
 
 
+def test_a_number_that_was_told_from_memory_and_then_put_on_disk_may_follow_a_gap() -> None:
+    said = replace(accepted(1, 9), in_memory=frozenset({2, 6, 7}), after_refusal=frozenset({9}))
+    on_disk = {6: document(6), 7: document(7)}
+    received = [document(n) for n in (1, 2, 6, 7, 9)]
+    found = compare(said, on_disk, received)
+    assert found.problems == ()
+    assert found.skipped == 4
+    lost = compare(said, on_disk, [document(n) for n in (1, 2, 6, 9)])
+    assert lost.problems == ("lost: document 7",)
+
+
 def test_the_log_s_lines_are_read() -> None:
     event = "01a2077b-d3e8-772f-a6df-c66801bca1ce"
     lines = [
