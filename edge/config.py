@@ -109,7 +109,7 @@ class DetectorSettings(Section, frozen=True):
     """Finds below this score are not looked at; 0.6 with yunet and 0.4 with res10 unless given."""
     sure_confidence: Share | None = None
     """Nobody is followed who has not once been found with this score, and nobody told of who has
-    not been so three times; 0.78 with yunet and 0.5 with res10 unless given."""
+    not been so `min_looks` times; 0.78 with yunet and 0.5 with res10 unless given."""
     min_face_px: Annotated[float, msgspec.Meta(ge=8, le=4096)] = 16.0
     """Smaller faces (geometric mean of width and height) are not looked at."""
     longest_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 640
@@ -170,7 +170,8 @@ class PolicySettings(Section, frozen=True):
     confirm_s: NotNegative = 1.0
     """How long the mask must have been missing."""
     min_looks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
-    """How many judged looks it takes at least, however slow the camera."""
+    """How many judged looks it takes at least, and finds that are surely a face, however slow the
+    camera."""
     bare_probability: Share = 0.8
     """The accumulated evidence must reach this, and the bundle's own threshold."""
 

@@ -26,9 +26,6 @@ MAX_LOOK_S = 0.5
 """A look stands for the time since the look before it, but for no more than this."""
 MAX_LOG_ODDS = 5.0
 """One look is never surer: int8 outputs come in steps of 1/256, whose log-odds end at 5.5."""
-MIN_SURE_FINDS = 3
-"""So often must the detector have been sure of the face: what it is sure of once is a hand or a
-sleeve as often as a bare face."""
 MIN_SIGHTINGS = 3
 """What was seen less often is a detector's slip, not a visit."""
 
@@ -165,7 +162,8 @@ class ViolationPolicy:
             return _end(person) if is_masked else []
         if (
             person.bare_from is None
-            or person.sure_finds < MIN_SURE_FINDS
+            # What the detector is sure of once is a hand or a sleeve as often as a face.
+            or person.sure_finds < self._settings.min_looks
             or person.bare_looks < self._settings.min_looks
             or person.evidence.bare_probability < self._bare
             or now.monotonic_s - person.bare_from.monotonic_s < confirm_s
