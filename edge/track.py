@@ -20,8 +20,9 @@ FIRST_BUFFER = 1.0
 """The same for a face that was seen once, whose velocity is not known yet."""
 VELOCITY_MEMORY_S = 0.3
 """How slowly the velocity follows: below a change of pace, above a detector's jitter."""
-MAX_PREDICTION_S = 0.8
-"""A face that is missing longer is expected where it would have been by then."""
+MAX_PREDICTION_S = 1.3
+"""A face that is missing longer is expected where it would have been by then. So long may somebody
+far away wait for the next close-up, where others are far away too."""
 MAX_TRACKS = 256
 """More faces than fit into a frame: the bound on memory, not a setting."""
 
