@@ -28,7 +28,7 @@ class Device:
     ) -> None:
         self.outbox = Outbox(outbox_path)
         self.publisher = MqttPublisher(
-            settings, ORIGIN, self.outbox, backoff=backoff or Backoff(first_s=0.1)
+            settings, ORIGIN, self.outbox, backoff=backoff or Backoff(first_s=0.1, longest_s=4.0)
         )
         self._accepted = 0
         self.publisher.start()
