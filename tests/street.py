@@ -26,6 +26,7 @@ from convert.voc import BoxedSet, LabelledFace, read_boxed
 from edge.config import parse_settings
 from edge.model import BARE, load_bundle
 from edge.pipeline import open_pipeline
+from edge.preprocess import resize
 from edge.records import Box, Frame, Pixels, ViolationState
 from tests.fakes import START
 
@@ -87,8 +88,8 @@ def scenes(boxed: BoxedSet, chosen: set[str] | None, columns: int) -> Iterator[S
         for index, each in enumerate(pictures[begin : begin + number]):
             picture = boxed.read(each.picture)
             ratio = min(wide / picture.shape[1], high / picture.shape[0])
-            how = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-            picture = np.asarray(cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=how))
+            size = (round(picture.shape[1] * ratio), round(picture.shape[0] * ratio))
+            picture = resize(picture, size)
             left = SWAY_PX + index % columns * wide
             top = SWAY_PX + index // columns * high
             pixels[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
@@ -138,7 +139,7 @@ def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -
     )
     count["worn wrongly told of"] = sum(face is not None and face.label is None for face in told_of)
     count["no labelled face"] = sum(face is None for face in told_of)
-    count["told of twice"] = len(told_of) - len(set(told_of)) - max(0, told_of.count(None) - 1)
+    count["told of twice"] = len(told_of) - len(set(told_of) - {None}) - count["no labelled face"]
     return count
 
 

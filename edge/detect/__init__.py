@@ -17,6 +17,7 @@ import numpy as np
 from edge import weights
 from edge.config import DetectorSettings
 from edge.errors import ModelError
+from edge.preprocess import resize
 from edge.records import Box, Face, Frame, Pixels
 
 CUT = 0.02
@@ -108,7 +109,7 @@ class FaceDetection:
             part = Box(0, 0, frame.width, frame.height)
         else:
             source = frame.pixels[_slices(part)]
-        picture = _resized(source, size)
+        picture = source if source.shape[1::-1] == size else resize(source, size)
         x, y = part.width / size[0], part.height / size[1]
         found = (
             Face(face.box.scaled(x, y).moved(part.left, part.top), face.confidence)
@@ -146,14 +147,6 @@ class FaceDetection:
         x, y = face.box.centre
         point = (x / frame.width, y / frame.height)
         return cv2.pointPolygonTest(self._region, point, False) >= 0
-
-
-def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    height, width = pixels.shape[:2]
-    if (width, height) == size:
-        return pixels
-    how = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
 
 
 def _slices(part: Box) -> tuple[slice, slice]:

@@ -19,7 +19,6 @@ SURE = 0.78
 SIZES = 2
 """How many sizes of picture are kept ready: with one network for both, OpenCV lays it out anew at
 each change of size, which makes a full and a quick scan together 1.3 times as dear."""
-
 SMALLEST = 64
 """Pixels of a side. With 32 or fewer, a single row or column in the network's coarsest map, OpenCV
 makes sure faces out of noise, some at infinity, and others at each call."""

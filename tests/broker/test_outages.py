@@ -14,7 +14,7 @@ from edge.spool import MEMORY_ROWS
 from tests.broker.conftest import Mosquitto, StartDevice, Subscriber, until
 from tests.broker.herd import CLIENTS, connections, most_within
 from tests.broker.network import Island, Relay
-from tests.conftest import SmallDisk
+from tests.disk import SmallDisk
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from edge.service import Service, Stopwatch
 from edge.snapshot import Photographer
 from edge.spool import Outbox
 from edge.systemd import Notifier
-from tests.conftest import SmallDisk
+from tests.disk import SmallDisk
 from tests.fakes import START, ListedFrames, SetClock, TurnedClock, blank, frame_at, reading_at
 
 ORIGIN = Origin("door-1", "site", "zone", ModelIdentity(name="m", version="1", sha256="0" * 64))

@@ -15,7 +15,7 @@ from edge.clock import Moment
 from edge.config import OutboxSettings
 from edge.errors import OutboxError
 from edge.spool import DELETE_AFTER_S, DELETE_ROWS, MEMORY_ROWS, RETRY_S, Outbox
-from tests.conftest import SmallDisk
+from tests.disk import SmallDisk
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY_S = 86_400.0

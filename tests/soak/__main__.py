@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.disk import SmallDisk
 from tests.soak.faults import Fault, all_faults, let_loose
 from tests.soak.ledger import Findings, compare, said_in
 from tests.soak.rig import (
@@ -15,7 +16,6 @@ from tests.soak.rig import (
     Broker,
     Camera,
     Device,
-    Disk,
     Network,
     Subscriber,
     WallClock,
@@ -47,8 +47,12 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
     broker = Broker(folder)
     subscriber = Subscriber()
     broker.remember_sessions()
-    camera, disk, clock = Camera(folder, network), Disk(folder), WallClock(folder)
-    device = Device(folder, network, disk.path, Camera.settings, clock.environment)
+    camera, disk, clock = (
+        Camera(folder, network),
+        SmallDisk(folder / "state", "8m"),
+        WallClock(folder),
+    )
+    device = Device(folder, network, disk.folder, Camera.settings, clock.environment)
     device.start()
     faults = all_faults(device, broker, subscriber, network, camera, disk, clock)
     begun_s = shown_s = time.monotonic()

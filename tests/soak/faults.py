@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.soak.rig import Broker, Camera, Device, Disk, Network, Subscriber, WallClock
+from tests.disk import SmallDisk
+from tests.soak.rig import Broker, Camera, Device, Network, Subscriber, WallClock
 
 _TURN_S = 0.02
 _NOT_NOW_S = 0.2
@@ -60,7 +61,7 @@ def all_faults(
     subscriber: Subscriber,
     network: Network,
     camera: Camera,
-    disk: Disk,
+    disk: SmallDisk,
     clock: WallClock,
 ) -> list[Fault]:
     def end_device(chance: random.Random) -> None:
@@ -95,7 +96,7 @@ def all_faults(
         ),
         Fault("camera frozen", (10, 40), (1, 12), lambda _: camera.freeze(), camera.thaw),
         Fault("camera unplugged", (20, 60), (1, 6), lambda _: camera.unplug(), camera.plug_in),
-        Fault("disk full", (8, 40), (1, 8), lambda _: disk.fill(), disk.free),
+        Fault("disk full", (8, 40), (1, 8), lambda _: disk.fill(), disk.make_room),
         Fault("clock stepped", (3, 15), (3, 15), step_clock, lambda: clock.step_to(0)),
     ]
 

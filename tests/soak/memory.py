@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from edge.messages import HEALTH, HealthMessage
+from tests.clips import carphone
 from tests.soak import scene
 from tests.soak.rig import (
     Broker,
@@ -101,7 +102,7 @@ def main() -> int:
 
 def write_clip(path: Path) -> Path:
     """Write 12 s of the scene at a rate at which few frames are scanned for faces."""
-    faces = scene.cut_out_faces(scene.carphone())
+    faces = scene.cut_out_faces(carphone())
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), _FPS, _SIZE)
     for pixels in scene.pictures(faces, _FPS, 12 * _FPS):
         writer.write(cv2.resize(pixels, _SIZE, interpolation=cv2.INTER_AREA))

