@@ -173,7 +173,7 @@ def _add_train(steps: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from convert.train import TrainOptions, train
+    from convert.train.train import TrainOptions, train
 
     train(
         TrainOptions(
@@ -225,7 +225,7 @@ def _add_quantize(steps: Any) -> None:
 
 
 def _quantize(options: argparse.Namespace) -> None:
-    from convert.quantize import QuantizeOptions, quantize
+    from convert.export.quantize import QuantizeOptions, quantize
 
     quantize(
         QuantizeOptions(
@@ -291,8 +291,8 @@ def _add_evaluate(steps: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from convert.boxed import evaluate_boxed
-    from convert.evaluate import EvaluateOptions, evaluate
+    from convert.measure.boxed import evaluate_boxed
+    from convert.measure.evaluate import EvaluateOptions, evaluate
 
     run = evaluate if options.boxed is None else evaluate_boxed
     run(
@@ -357,7 +357,7 @@ def _add_bundle(steps: Any) -> None:
 
 
 def _bundle(options: argparse.Namespace) -> None:
-    from convert.bundle import BundleOptions, bundle
+    from convert.export.bundle import BundleOptions, bundle
 
     output: Path = options.output
     bundle(

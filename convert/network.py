@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.classify.card import LABELS
+from edge.classify.preprocess import to_float
 from edge.errors import ConfigError, MissingPackageError, ModelError
-from edge.model import LABELS
-from edge.preprocess import to_float
 from edge.records import Pixels
 
 BACKBONE = "backbone"

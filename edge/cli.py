@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from edge import __version__, weights
+from edge import __version__
+from edge.classify.card import load_bundle
 from edge.config import (
     DEFAULT_PATH,
     DetectorSettings,
@@ -21,8 +22,8 @@ from edge.config import (
     broker_at,
     load_settings,
 )
+from edge.detect import weights
 from edge.errors import TensorMaskError
-from edge.model import load_bundle
 
 # A command line speaks on standard output.
 # ruff: noqa: T201
@@ -156,8 +157,8 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from edge.service import open_service
-    from edge.systemd import configure_logging
+    from edge.app.service import open_service
+    from edge.host.systemd import configure_logging
 
     settings = load_settings(options.config)
     configure_logging(settings.log.level)
@@ -170,14 +171,14 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from edge.check import PARTS, check
+    from edge.app.check import PARTS, check
 
     chosen = [part for part in PARTS if not options.only or part in options.only]
     return check(options.config, chosen, print)
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from edge.replay import replay, summary_line, violation_line
+    from edge.app.replay import replay, summary_line, violation_line
 
     settings = _judging(options, options.source, options.fps)
     bundle = load_bundle(settings.classifier.bundle)
@@ -193,7 +194,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from edge.watch import watch
+    from edge.app.watch import watch
 
     mqtt = broker_at(options.broker) if options.broker else load_settings(options.config).mqtt
     watch(mqtt, sys.stdout)
@@ -222,7 +223,7 @@ def _models_show(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from edge.bench import bench, report_lines, runs, without_cadence
+    from edge.app.bench import bench, report_lines, runs, without_cadence
 
     settings = _judging(options, options.source)
     if options.every_frame:

@@ -3,8 +3,8 @@
 A look is the dearest thing that one more person costs. New and doubtful faces are looked at as
 often as they are found; a person whose looks have agreed for a while is known, and is looked at
 again once every `recheck_s`. A look that is unsure or disagrees ends that. What is judged less
-often weighs no less: evidence goes by time (`edge.decide`). In a crowd, where not everybody's turn
-comes in time, whoever may be bare comes before those who looked masked.
+often weighs no less: evidence goes by time (`edge.decide.policy`). In a crowd, where not
+everybody's turn comes in time, whoever may be bare comes before those who looked masked.
 """
 
 from __future__ import annotations

@@ -9,13 +9,13 @@ from datetime import datetime
 
 import cv2
 
-from edge.classify import MaskClassifier
+from edge.classify.card import Bundle
+from edge.classify.classifier import MaskClassifier
 from edge.config import Settings
-from edge.decide import Decision, ViolationPolicy
-from edge.detect import FaceDetection, open_detector
+from edge.decide.policy import Decision, ViolationPolicy
 from edge.detect.cadence import PacedDetection
+from edge.detect.detection import FaceDetection, open_detector
 from edge.look import Attention
-from edge.model import Bundle
 from edge.records import Frame, Sighting
 from edge.track import Tracker
 

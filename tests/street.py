@@ -21,12 +21,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from convert.split import Part, read_split
-from convert.voc import BoxedSet, LabelledFace, read_boxed
+from convert.data.split import Part, read_split
+from convert.data.voc import BoxedSet, LabelledFace, read_boxed
+from edge.classify.card import BARE, load_bundle
+from edge.classify.preprocess import resize
 from edge.config import parse_settings
-from edge.model import BARE, load_bundle
 from edge.pipeline import open_pipeline
-from edge.preprocess import resize
 from edge.records import Box, Frame, Pixels, ViolationState
 from tests.fakes import START
 

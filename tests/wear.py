@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from edge.messages import VIOLATION, encode, topic, violation_message
+from edge.publish.messages import VIOLATION, encode, topic, violation_message
+from edge.publish.outbox.outbox import Outbox
 from edge.records import ViolationState
-from edge.spool import Outbox
 from tests.broker.samples import ORIGIN, a_violation
 
 SECTOR_BYTES = 512

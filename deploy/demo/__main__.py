@@ -23,12 +23,12 @@ from pathlib import Path
 import msgspec
 from amqtt.broker import Broker
 
-from edge.broker import BrokerAccess
+from edge.app.watch import Alerts
 from edge.config import MqttSettings, broker_at
 from edge.errors import TensorMaskError
-from edge.messages import AVAILABILITY, COMPLIANCE, VIOLATION, ViolationMessage, topic
+from edge.publish.broker import BrokerAccess
+from edge.publish.messages import AVAILABILITY, COMPLIANCE, VIOLATION, ViolationMessage, topic
 from edge.records import ViolationState
-from edge.watch import Alerts
 
 # A demo speaks on standard output.
 # ruff: noqa: T201

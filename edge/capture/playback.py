@@ -46,7 +46,7 @@ class Playback:
     ) -> None:
         """Play at the file's pace or as fast as possible, once or for ever, as the settings say.
 
-        Time is the file's, from the first `read` on: see `edge.capture.open_source`.
+        Time is the file's, from the first `read` on: see `edge.capture.sources.open_source`.
         """
         self.name = media.name
         self.live = settings.realtime

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.config import DetectorSettings
-from edge.detect import FaceDetection
 from edge.detect.closeup import CloseUps
+from edge.detect.detection import FaceDetection
 from edge.records import Face, Frame, Pixels
 
 GLIMPSE_PX = 160

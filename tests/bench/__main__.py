@@ -15,12 +15,12 @@ from pathlib import Path
 
 import msgspec
 
-from edge import weights
-from edge.bench import Meter, Run, measure_daemon, peak_rss_mb, runs
+from edge.app.bench import Meter, Run, measure_daemon, peak_rss_mb, runs
+from edge.app.scene import Size
+from edge.app.service import Stopwatch
+from edge.classify.card import load_bundle
 from edge.config import CameraSettings, DetectorSettings, MqttSettings, Settings
-from edge.model import load_bundle
-from edge.scene import Size
-from edge.service import Stopwatch
+from edge.detect import weights
 from tests.bench.baseline import Prototype, limit_threads
 
 # ruff: noqa: T201 - a command line

@@ -21,11 +21,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from edge import weights
+from edge.app.scene import EPOCH
+from edge.app.service import Stopwatch
+from edge.detect import weights
 from edge.detect.res10 import INPUT_PX, MEAN_BGR
 from edge.records import Frame, Pixels
-from edge.scene import EPOCH
-from edge.service import Stopwatch
 
 # ruff: noqa: T201 - a command line
 WIDTH_PX = 400

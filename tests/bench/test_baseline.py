@@ -9,7 +9,7 @@ from tests.fakes import blank, frame_at
 
 @pytest.mark.filterwarnings("default")
 def test_the_prototype_s_steps_find_and_judge_a_face(carphone: object) -> None:
-    from edge.service import Stopwatch
+    from edge.app.service import Stopwatch
     from tests.bench.baseline import Prototype
 
     stopwatch = Stopwatch()

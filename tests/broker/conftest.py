@@ -26,8 +26,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge.broker import Backoff
 from edge.config import MqttSettings
+from edge.publish.broker import Backoff
 from tests.broker.device import QUICK, Device
 
 DEADLINE_S = 15.0

@@ -10,11 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-from edge.broker import Backoff
 from edge.config import MqttSettings
-from edge.messages import VIOLATION, encode, topic, violation_message
-from edge.publish import MqttPublisher
-from edge.spool import Outbox
+from edge.publish.broker import Backoff
+from edge.publish.messages import VIOLATION, encode, topic, violation_message
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.publisher import MqttPublisher
 from tests.broker.samples import ORIGIN, a_violation
 
 QUICK = {"host": "127.0.0.1", "replay_per_s": 10_000.0}

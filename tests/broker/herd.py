@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from edge.broker import Backoff
 from edge.config import MqttSettings
-from edge.messages import Origin
-from edge.publish import MqttPublisher
-from edge.spool import Outbox
+from edge.publish.broker import Backoff
+from edge.publish.messages import Origin
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.publisher import MqttPublisher
 from tests.broker.conftest import Mosquitto, find_mosquitto, until
 from tests.broker.samples import ORIGIN
 

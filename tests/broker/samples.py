@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
-from edge.identity import EventIds
-from edge.messages import ModelIdentity, Origin
+from edge.decide.identity import EventIds
+from edge.publish.messages import ModelIdentity, Origin
 from edge.records import Violation, ViolationState
 
 NOW = datetime(2026, 11, 23, 14, 3, 21, 250_000, tzinfo=UTC)

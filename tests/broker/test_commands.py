@@ -20,12 +20,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge.broker import Backoff, Received
 from edge.config import MqttSettings
-from edge.detect import open_detector
-from edge.publish import MqttPublisher
-from edge.schemas import path_of
-from edge.spool import Outbox
+from edge.detect.detection import open_detector
+from edge.publish.broker import Backoff, Received
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.publisher import MqttPublisher
+from edge.publish.schemas import path_of
 from tests.broker.conftest import DEADLINE_S, Mosquitto, Subscriber, until
 from tests.broker.samples import ORIGIN
 

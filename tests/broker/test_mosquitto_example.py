@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.broker import BrokerAccess, Connection, Received, Will
 from edge.config import MqttSettings, parse_settings
 from edge.errors import BrokerError
-from edge.messages import VIOLATION
-from edge.publish import MqttPublisher, probe_broker
-from edge.spool import Outbox
+from edge.publish.broker import BrokerAccess, Connection, Received, Will
+from edge.publish.messages import VIOLATION
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.publisher import MqttPublisher, probe_broker
 from tests.broker.conftest import Mosquitto, until
 from tests.broker.samples import ORIGIN
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.spool import MEMORY_ROWS
+from edge.publish.outbox.outbox import MEMORY_ROWS
 from tests.broker.conftest import Mosquitto, StartDevice, Subscriber, until
 from tests.broker.herd import CLIENTS, connections, most_within
 from tests.broker.network import Island, Relay

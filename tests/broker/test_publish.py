@@ -13,12 +13,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge.broker import Backoff
 from edge.config import MqttSettings
 from edge.errors import BrokerError
-from edge.publish import MqttPublisher, probe_broker
-from edge.schemas import path_of
-from edge.spool import Outbox
+from edge.publish.broker import Backoff
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.publisher import MqttPublisher, probe_broker
+from edge.publish.schemas import path_of
 from tests.broker.conftest import Mosquitto, StartDevice, Subscriber, free_port, until
 from tests.broker.samples import ORIGIN
 

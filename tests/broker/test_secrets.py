@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.broker import BrokerAccess
-from edge.capture import open_source
+from edge.capture.sources import open_source
 from edge.config import CameraSettings, MqttSettings, load_settings
 from edge.errors import ConfigError, TensorMaskError
+from edge.publish.broker import BrokerAccess
 from tests.broker.conftest import Mosquitto, Subscriber, until
 from tests.edge.capture.fakes import scene, write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving

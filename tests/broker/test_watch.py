@@ -6,12 +6,12 @@ import io
 import threading
 from pathlib import Path
 
-from edge.broker import Backoff
+from edge.app.watch import watch
 from edge.config import MqttSettings
-from edge.messages import VIOLATION, encode, topic, violation_message
-from edge.publish import MqttPublisher
-from edge.spool import Outbox
-from edge.watch import watch
+from edge.publish.broker import Backoff
+from edge.publish.messages import VIOLATION, encode, topic, violation_message
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.publisher import MqttPublisher
 from tests.broker.conftest import Mosquitto, until
 from tests.broker.samples import ORIGIN, a_violation
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 import tests.camera.headless  # noqa: F401 - before picamera2
-from edge.capture import open_source
 from edge.capture.newest import NewestFrame
 from edge.capture.picamera import PiCamera
+from edge.capture.sources import open_source
 from edge.clock import SYSTEM_CLOCK
 from edge.config import CameraSettings
 from edge.errors import CameraError

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from convert.voc import INCORRECT
-from edge.model import LABELS
+from convert.data.voc import INCORRECT
+from edge.classify.card import LABELS
 from edge.records import Box, Pixels
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from convert.__main__ import main
-from convert.boxed import read_boxed_evaluation
-from convert.evaluate import Evaluation, ViewKind, read_evaluation
-from convert.split import Part, read_split
-from edge.classify import MaskClassifier
+from convert.data.split import Part, read_split
+from convert.measure.boxed import read_boxed_evaluation
+from convert.measure.evaluate import Evaluation, ViewKind, read_evaluation
+from edge.classify.card import load_bundle
+from edge.classify.classifier import MaskClassifier
+from edge.classify.runtime import Int8Network
 from edge.config import ClassifierSettings
-from edge.model import load_bundle
-from edge.runtime import Int8Network
 from tests.convert.pictures import write_boxed, write_dataset
 
 EACH = 24

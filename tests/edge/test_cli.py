@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge import __version__
+from edge.classify.card import load_bundle
 from edge.cli import main
-from edge.model import load_bundle
 
 
 def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 
+from edge.classify.card import Thresholds
 from edge.config import ClassifierSettings, MqttSettings, Settings
-from edge.decide import ViolationPolicy
-from edge.detect import FaceDetection
+from edge.decide.policy import ViolationPolicy
 from edge.detect.cadence import PacedDetection
+from edge.detect.detection import FaceDetection
 from edge.look import Attention
-from edge.model import Thresholds
 from edge.pipeline import Pipeline
 from edge.records import Face, Frame, MaskReading, TrackedFace
 from edge.track import Tracker

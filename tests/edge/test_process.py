@@ -16,8 +16,8 @@ import pytest
 
 from edge.capture.clip import Clip
 from edge.config import CameraSettings
+from edge.publish.outbox.outbox import Outbox
 from edge.records import Pixels
-from edge.spool import Outbox
 from tests.edge.capture.fakes import write_clip
 from tests.edge.capture.rtsp_server import RtspServer, encoded_frames, serving
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from edge.broker import BrokerAccess
-from edge.capture import is_live, open_source
+from edge.capture.sources import is_live, open_source
 from edge.config import Settings, load_settings, parse_settings
 from edge.errors import ConfigError, PictureError
+from edge.publish.broker import BrokerAccess
 
 _EXAMPLE = Path(__file__).resolve().parents[2] / "deploy/tensormask.toml"
 _KEYS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.spool import Outbox
+from edge.publish.outbox.outbox import Outbox
 
 _TOPIC = "tensormask/door-1/violation"
 _NAME = "outbox.sqlite"

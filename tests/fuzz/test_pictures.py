@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge.capture.pictures import MAX_PIXELS, read_picture
+from edge.classify.card import load_bundle
 from edge.config import DetectorSettings, MqttSettings, Settings
+from edge.decide.identity import EventIds
 from edge.errors import PictureError
-from edge.identity import EventIds
-from edge.model import load_bundle
 from edge.pipeline import open_pipeline
 from edge.records import Frame, Pixels
 from tests.edge.capture.fakes import scene

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from edge.messages import ViolationMessage
+from edge.publish.messages import ViolationMessage
 
 _LINE = re.compile(
     r"violation (?P<state>confirmed|ended): .*document (?P<sequence>\d+) of event "

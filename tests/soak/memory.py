@@ -15,7 +15,7 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge.messages import HEALTH, HealthMessage
+from edge.publish.messages import HEALTH, HealthMessage
 from tests.clips import carphone
 from tests.soak import scene
 from tests.soak.rig import (

@@ -23,7 +23,7 @@ import cv2
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge.messages import VIOLATION, topic
+from edge.publish.messages import VIOLATION, topic
 from tests.clips import carphone
 from tests.soak import scene
 from tests.soak.ledger import waiting_documents

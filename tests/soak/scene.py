@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.capture import open_source
+from edge.app.replay import EPOCH
+from edge.capture.sources import open_source
+from edge.classify.preprocess import crop_face
 from edge.config import CameraSettings, DetectorSettings
-from edge.detect import FaceDetection, open_detector
-from edge.preprocess import crop_face
+from edge.detect.detection import FaceDetection, open_detector
 from edge.records import Pixels
-from edge.replay import EPOCH
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 PLACES = 6

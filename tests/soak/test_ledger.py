@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.messages import encode, violation_message
-from edge.spool import Outbox
+from edge.publish.messages import encode, violation_message
+from edge.publish.outbox.outbox import Outbox
 from tests.broker.samples import ORIGIN, a_violation
 from tests.soak.ledger import Accepted, Said, compare, said_in, waiting_documents
 

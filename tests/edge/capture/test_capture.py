@@ -5,7 +5,7 @@ from typing import Any
 import cv2
 import pytest
 
-from edge.capture import is_live, open_source
+from edge.capture.sources import is_live, open_source
 from edge.config import CameraSettings
 from edge.errors import CameraError, ConfigError, TensorMaskError
 from edge.records import Frame

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge.capture import open_source
 from edge.capture.every import EveryFrame
+from edge.capture.sources import open_source
 from edge.config import CameraSettings
 from edge.errors import PictureError
 from tests.fakes import blank

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.capture import open_source
 from edge.capture.picamera import PiCamera
+from edge.capture.sources import open_source
 from edge.config import CameraSettings
 from edge.errors import CameraError, MissingPackageError
 from edge.records import Frame, Pixels

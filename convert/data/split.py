@@ -1,0 +1,169 @@
+"""Divide a data set into training, validation and test parts that share no near-duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.data.dataset import Picture, labels_of
+from edge.classify.card import LABELS
+from edge.classify.preprocess import crop_face
+from edge.errors import ConfigError, TensorMaskError
+from edge.records import Box, Pixels
+
+LEAK_PX = 32
+LEAK_MARGIN = 1.1
+LEAK_LIMIT = 0.975
+"""Correlation of two face crops in colour at which two pictures of different parts are one. In the
+TensorMask set strangers reach 0.95 (one face and a morph made of it 0.97), while half of the known
+copies lie above 0.98: a split that leaks as random ones do, in dozens of pairs, cannot pass."""
+
+
+class Part(StrEnum):
+    TRAINING = "training"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+SHARES = {Part.TRAINING: 0.75, Part.VALIDATION: 0.125, Part.TEST: 0.125}
+
+
+class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One picture's place."""
+
+    picture: Picture
+    group: int
+    """Pictures of one group are near-duplicates and lie in one part."""
+    part: Part
+
+
+class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`split.json`: every usable picture and its part."""
+
+    seed: int
+    assignments: tuple[Assignment, ...]
+
+    def part(self, part: Part) -> tuple[Picture, ...]:
+        return tuple(item.picture for item in self.assignments if item.part is part)
+
+
+class LeakError(TensorMaskError):
+    """Make the groups larger: two parts of the split share a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearestPair:
+    """The two most alike pictures of different parts."""
+
+    one: Picture
+    other: Picture
+    likeness: float
+
+
+def make_split(
+    pictures: Sequence[Picture],
+    groups: NDArray[np.int64],
+    seed: int,
+    shown: NDArray[np.int64] | None = None,
+    placed: Mapping[int, Part] | None = None,
+) -> Split:
+    """Place whole groups, in seeded random order, where their classes are missing most.
+
+    Each class gets its `SHARES` as nearly as the groups allow. `shown` (n, kinds) says how many
+    faces of each kind a picture shows; without it, one of its class. A group of more pictures than
+    a tenth of the validation part goes into training: a part full of one person measures that
+    person. `placed` are groups that have their part already.
+    """
+    if shown is None:
+        shown = np.eye(len(LABELS), dtype=np.int64)[labels_of(pictures)]
+    shown = shown[:, shown.any(0)]
+    counts = np.zeros((int(groups.max()) + 1, shown.shape[1]), np.int64)
+    np.add.at(counts, groups, shown)
+    sizes = np.bincount(groups)
+    parts = list(SHARES)
+    target = np.array([SHARES[part] for part in parts])[:, None] * counts.sum(0)
+    missing = target.copy()
+    largest = max(1.0, SHARES[Part.VALIDATION] * len(pictures) / 10)
+    chosen = np.zeros(len(counts), np.int64)
+    order = np.random.default_rng(seed).permutation(len(counts))
+    # Large groups first (a stable sort keeps the random order among equals): the small ones then
+    # fill what is left exactly.
+    for group in order[np.argsort(-counts[order].sum(1), kind="stable")]:
+        if placed and int(group) in placed:
+            place = parts.index(placed[int(group)])
+        elif sizes[group] > largest:
+            place = parts.index(Part.TRAINING)
+        else:
+            place = int(((missing / target) @ counts[group]).argmax())
+        chosen[group] = place
+        missing[place] -= counts[group]
+    return Split(
+        seed,
+        tuple(
+            Assignment(picture, int(group), parts[chosen[group]])
+            for picture, group in zip(pictures, groups, strict=True)
+        ),
+    )
+
+
+def leak_fingerprints(views: Sequence[tuple[Pixels, Box]]) -> NDArray[np.float32]:
+    """Return (n, LEAK_PX² * 3): the face of each picture in colour, without its mean, of length 1.
+
+    Cut out by the face's own box, it does not see how the picture was framed, which is what the
+    grouping measures go by.
+    """
+    crops = np.stack([crop_face(pixels, box, LEAK_MARGIN, LEAK_PX) for pixels, box in views])
+    smooth = np.stack([cv2.GaussianBlur(crop, (0, 0), 1.0) for crop in crops])
+    rows = smooth.reshape(len(smooth), -1).astype(np.float32)
+    rows -= rows.mean(1, keepdims=True)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-3), np.float32)
+
+
+def nearest_pairs(
+    split: Split, fingerprints: NDArray[np.float32], count: int
+) -> tuple[NearestPair, ...]:
+    """Return the `count` most alike pairs, plain or mirrored, that different parts share.
+
+    The most alike first; `fingerprints` has a row for each assignment of `split`.
+    """
+    side = (len(fingerprints), LEAK_PX, LEAK_PX, 3)
+    mirrored = fingerprints.reshape(side)[:, :, ::-1].reshape(len(fingerprints), -1)
+    likeness = np.maximum(fingerprints @ fingerprints.T, fingerprints @ mirrored.T)
+    place = np.array([list(Part).index(item.part) for item in split.assignments])
+    one, other = np.nonzero(np.triu(place[:, None] != place[None, :], 1))
+    values = likeness[one, other]
+    return tuple(
+        NearestPair(
+            split.assignments[one[k]].picture,
+            split.assignments[other[k]].picture,
+            float(values[k]),
+        )
+        for k in np.argsort(-values)[:count]
+    )
+
+
+def refuse_leak(pair: NearestPair | None) -> None:
+    """Raise LeakError when the pair is one picture in two parts."""
+    if pair is not None and pair.likeness >= LEAK_LIMIT:
+        raise LeakError(
+            f"{pair.one.path} and {pair.other.path} show the same face ({pair.likeness:.3f}, limit "
+            f"{LEAK_LIMIT}) but lie in two parts of the split; remove one of them from the data set"
+        )
+
+
+def read_split(path: Path) -> Split:
+    """Read a split file. Raises ConfigError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Split)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; `train` writes the split") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: no split file ({error}); `train` writes one") from error

@@ -1,0 +1,158 @@
+"""Read a boxed set: `images/` of streets and crowds, and a Pascal VOC file in `annotations/` each.
+
+The objects' names are the classes of `LABELS`, and `mask_weared_incorrect`, which is in neither.
+Whatever cannot be used is skipped and named with its reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.data.dataset import Picture, Skipped, decode
+from edge.classify.card import BARE, LABELS
+from edge.errors import ConfigError, PictureError
+from edge.records import Box, Pixels
+
+INCORRECT = "mask_weared_incorrect"
+LARGEST_SIDE_PX = 4096
+"""Boxed pictures are never shrunk: the size of their faces is what they are there for."""
+MAX_ANNOTATION_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFace:
+    """A face that a person has boxed."""
+
+    box: Box
+    """In pixels of the picture, clipped to it."""
+    label: int | None
+    """Index into `edge.classify.card.LABELS`; None for a mask worn wrongly."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxedPicture:
+    picture: Picture
+    """Its label is that of `without_mask` where it shows a bare face."""
+    faces: tuple[LabelledFace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxedSet:
+    folder: Path
+    pictures: tuple[BoxedPicture, ...]
+    """Sorted by path; no content occurs twice. A picture may be without a face."""
+    skipped: tuple[Skipped, ...]
+
+    def read(self, picture: Picture) -> Pixels:
+        return _decode((self.folder / picture.path).read_bytes())
+
+
+def read_boxed(
+    folder: Path, progress: Callable[[Iterable[Path]], Iterable[Path]] = lambda paths: paths
+) -> BoxedSet:
+    """List the usable pictures of `folder`. Raises ConfigError when there is none."""
+    for name in ("images", "annotations"):
+        if not (folder / name).is_dir():
+            raise ConfigError(
+                f"{folder / name}: no such folder; a boxed set has images/ and annotations/"
+            )
+    annotations = {path.stem: path for path in (folder / "annotations").glob("*.xml")}
+    found: dict[str, BoxedPicture] = {}
+    skipped: list[Skipped] = []
+    files = sorted(path for path in (folder / "images").iterdir() if path.is_file())
+    for path in progress(files):
+        name = path.relative_to(folder).as_posix()
+        annotation = annotations.get(path.stem)
+        if annotation is None:
+            skipped.append(Skipped(name, "no annotation"))
+            continue
+        try:
+            content = path.read_bytes()
+            pixels = _decode(content)
+            faces, odd = parse_annotation(annotation.read_bytes(), *pixels.shape[1::-1])
+        except (OSError, PictureError) as error:
+            skipped.append(Skipped(name, str(error)))
+            continue
+        skipped += [Skipped(annotation.relative_to(folder).as_posix(), line) for line in odd]
+        sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 in found:
+            skipped.append(Skipped(name, f"same content as {found[sha256].picture.path}"))
+            continue
+        label = BARE if any(face.label == BARE for face in faces) else 1 - BARE
+        found[sha256] = BoxedPicture(Picture(name, label, sha256), faces)
+    pictured = {path.stem for path in files}
+    skipped += [
+        Skipped(path.relative_to(folder).as_posix(), "no picture")
+        for stem, path in annotations.items()
+        if stem not in pictured
+    ]
+    if not found:
+        raise ConfigError(f"{folder / 'images'}: no usable picture with an annotation")
+    return BoxedSet(
+        folder, tuple(found.values()), tuple(sorted(skipped, key=lambda item: item.path))
+    )
+
+
+def parse_annotation(
+    content: bytes, width: int, height: int
+) -> tuple[tuple[LabelledFace, ...], list[str]]:
+    """Return the faces of a picture of that size, and a line about each object that is none.
+
+    The sides are taken as they are written, `xmax` half-open. Raises PictureError when the file as
+    a whole cannot be used.
+    """
+    try:
+        # As text, the document cannot name an encoding in which the next check would be blind.
+        text = content[: MAX_ANNOTATION_BYTES + 1].decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PictureError("annotation is not UTF-8") from error
+    if len(content) > MAX_ANNOTATION_BYTES or "<!DOCTYPE" in text:
+        # A document type may define entities that grow without bound or read other files.
+        raise PictureError("annotation is too large or has a document type")
+    try:
+        root = ET.fromstring(text)
+    except ET.ParseError as error:
+        raise PictureError(f"annotation is damaged ({error})") from error
+    size = (_number(root, "size/width"), _number(root, "size/height"))
+    if size not in ((width, height), (0, 0), (None, None)):
+        raise PictureError(f"annotated as {size[0]} x {size[1]}, but is {width} x {height}")
+    faces: list[LabelledFace] = []
+    odd: list[str] = []
+    for number, item in enumerate(root.iter("object"), 1):
+        name = (item.findtext("name") or "").strip()
+        left, top, right, bottom = (
+            _number(item, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")
+        )
+        if name not in (*LABELS, INCORRECT):
+            odd.append(f"object {number}: unknown class {name!r}")
+            continue
+        if left is None or top is None or right is None or bottom is None:
+            odd.append(f"object {number}: a side of the box is missing or no number")
+            continue
+        try:
+            inside = Box(left, top, right, bottom).clipped(width, height)
+        except ValueError:
+            inside = None
+        if inside is None:
+            odd.append(f"object {number}: the box has no area in the picture")
+            continue
+        faces.append(LabelledFace(inside, None if name == INCORRECT else LABELS.index(name)))
+    return tuple(faces), odd
+
+
+def _number(element: ET.Element, path: str) -> float | None:
+    try:
+        return float(element.findtext(path) or "")
+    except ValueError:
+        return None
+
+
+def _decode(content: bytes) -> Pixels:
+    pixels = decode(content, 2 * LARGEST_SIDE_PX)
+    if max(pixels.shape[:2]) > LARGEST_SIDE_PX:
+        raise PictureError(f"longer than {LARGEST_SIDE_PX} px")
+    return pixels

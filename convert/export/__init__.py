@@ -1,0 +1,1 @@
+"""Export: int8 quantization and the bundle that the edge loads."""

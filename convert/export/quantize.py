@@ -1,0 +1,118 @@
+"""The `quantize` step: from a Keras model to int8 TensorFlow Lite, int8 at both ends too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.data.dataset import Dataset
+from convert.data.faces import read_faces
+from convert.data.prepare import FACES_FILE, Bar, camera_views
+from convert.data.split import Part, read_split
+from convert.export.calibrate import calibration_crops, choose_pictures
+from convert.export.graph import multiply_adds, read_operators, refuse_foreign_operators
+from convert.files import write_atomically
+from convert.network import import_keras, load_model, quiet_tensorflow
+from edge.classify.preprocess import to_float
+from edge.classify.runtime import Int8Network
+from edge.errors import ModelError
+
+TFLITE_FILE = "model.tflite"
+MAX_BYTES = 3_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeOptions:
+    """The options of the command, as the command line describes them."""
+
+    dataset: Path
+    output: Path
+    keras: Path
+    split: Path
+    pictures: int = 400
+    seed: int = 7
+
+
+def quantize(options: QuantizeOptions, bar: Bar, say: Callable[[str], None]) -> None:
+    """Run the step. Raises ModelError for a network that the edge runtime cannot run."""
+    model = load_model(options.keras)
+    side_px = int(model.input_shape[1])
+    training = read_split(options.split).part(Part.TRAINING)
+    chosen = [
+        training[place] for place in choose_pictures(training, options.pictures, options.seed)
+    ]
+    boxes = read_faces(options.output / FACES_FILE)
+    dataset = Dataset(options.dataset, training, ())
+    pixels = [dataset.read(picture) for picture in bar(chosen, "calibration pictures")]
+    crops = calibration_crops(camera_views(chosen, pixels, boxes), side_px, options.seed)
+    content = convert_to_int8(model, bar(crops, "calibration"))
+    say(describe(content))
+    write_atomically(options.output / TFLITE_FILE, content)
+
+
+def convert_to_int8(model: Any, crops: Any) -> bytes:
+    """Return the int8 model, per-channel weights, calibrated on `crops` (side, side, 3) uint8 BGR.
+
+    Raises ModelError when it cannot be made of int8 operators that the edge runtimes have.
+    """
+    import tensorflow as tf
+
+    keras = import_keras()
+
+    def calibration() -> Iterator[list[NDArray[np.float32]]]:
+        for crop in crops:
+            yield [to_float(crop)[np.newaxis]]
+
+    # With the number of faces fixed to one, the file needs no operators that compute shapes.
+    one_face = keras.Input(batch_shape=(1, *model.input_shape[1:]))
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(one_face, model(one_face)))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = calibration
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    try:
+        with quiet_tensorflow():
+            content = bytes(converter.convert())
+    # The converter has no error class of its own that is public.
+    except Exception as error:
+        raise ModelError(
+            "the network cannot be made of the int8 operators that the edge runtime has "
+            f"({_reason(error)}); leave the layer at fault out of it"
+        ) from error
+    refuse(content)
+    return content
+
+
+def refuse(content: bytes) -> None:
+    """Raise ModelError for a file that a Pi should not get."""
+    refuse_foreign_operators(read_operators(content))
+    Int8Network(content)
+    if len(content) > MAX_BYTES:
+        raise ModelError(
+            f"the model has {len(content) / 1e6:.2f} MB, more than {MAX_BYTES / 1e6:.0f} MB; "
+            "train with a smaller --width"
+        )
+
+
+def describe(content: bytes) -> str:
+    """Return a line about the file: operators, cost and size."""
+    operators = read_operators(content)
+    versions = sorted({f"{operator.name} v{operator.version}" for operator in operators})
+    return (
+        f"int8 model: {len(content) / 1e6:.2f} MB, {multiply_adds(operators) / 1e6:.1f} million "
+        f"multiply-adds, {len(operators)} operators ({', '.join(versions)})"
+    )
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [
+        line for line in lines if "neither a custom op nor a flex op" in line or "Ops:" in line
+    ]
+    return (telling or lines or [type(error).__name__])[0][:200]

@@ -1,0 +1,1 @@
+"""Measure: metrics, curves and galleries of a trained network."""

@@ -1,0 +1,439 @@
+"""The `evaluate` step: how right a model is, as Keras has it and as the edge runs it.
+
+The edge's own preprocessing makes every crop, for both models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.data.augment import MARGIN, View, camera_view, whole_picture
+from convert.data.dataset import Dataset, Picture, digest_of, labels_of, read_dataset
+from convert.data.faces import Boxes
+from convert.data.prepare import Bar, locate_faces, open_face_detector, write_skipped
+from convert.data.split import Part, read_split
+from convert.files import write_atomically
+from convert.measure.gallery import write_gallery
+from convert.measure.metrics import (
+    Answers,
+    CurvePoint,
+    ReliabilityBin,
+    ThresholdChoice,
+    accuracy,
+    agreement,
+    balanced_accuracy,
+    calibration_error,
+    choose_thresholds,
+    classification_report,
+    confusion,
+    decisions,
+    per_class,
+    precision_recall,
+    reliability,
+)
+from convert.measure.plots import plot_confusion, plot_reliability
+from convert.network import load_model, predict
+from edge.classify.card import BARE, LABELS, load_bundle
+from edge.classify.runtime import Int8Network, runtime_version
+from edge.errors import ConfigError, ModelError
+from edge.records import Pixels
+
+SIZES_PX = (12.0, 16.0, 24.0, 32.0, 64.0)
+"""Face sizes at which blindness to small faces shows."""
+CHUNK = 128
+WRONG_SHARE = 0.01
+"""What the thresholds allow of each class to be taken for the other at a single look."""
+FAR_PX = 24.0
+"""Thresholds are chosen on the faces as they are and from this far."""
+
+
+class ViewKind(StrEnum):
+    """What of a picture the network sees."""
+
+    CAMERA = "camera"
+    """The largest located face with the bundle's margin; the whole picture where none is found."""
+    WHOLE = "whole"
+    """The whole picture, squared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A model under test."""
+
+    name: str
+    """`keras` or `int8`."""
+    side_px: int
+    probabilities: Callable[[Pixels], Answers]
+    """(n, side, side, 3) uint8 BGR crops to (n, labels)."""
+
+
+class Score(msgspec.Struct, frozen=True):
+    """The figures of one model on one view of the pictures."""
+
+    model: str
+    view: ViewKind
+    pictures: int
+    accuracy: float
+    balanced_accuracy: float
+    per_class: dict[str, dict[str, float]]
+    """Precision, recall, F1 and support of each label, and `macro avg` and `weighted avg`."""
+    confusion: list[list[int]]
+    """Row the truth, column the answer, in the order of the labels."""
+
+
+class SizeScore(msgspec.Struct, frozen=True):
+    """The figures of one model on located faces, shrunk to one size."""
+
+    model: str
+    face_px: float
+    pictures: int
+    accuracy: float
+    balanced_accuracy: float
+
+
+class Agreement(msgspec.Struct, frozen=True):
+    """The share of pictures on which both models decide alike."""
+
+    view: ViewKind
+    share: float
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """`evaluation-PART.json`.
+
+    The first figures are of the int8 model, where there is one, on the view that the camera has.
+    """
+
+    data: str
+    part: str
+    pictures: int
+    skipped: int
+    data_digest: str
+    detector: str
+    faces_located: int
+    runtime: str
+    accuracy: float
+    balanced_accuracy: float
+    agreement_with_keras: float | None
+    scores: list[Score]
+    agreements: list[Agreement]
+    sizes: list[SizeScore]
+    thresholds: ThresholdChoice | None
+    calibration_error: float
+    """Of the same answers as the first figures."""
+    reliability: list[ReliabilityBin]
+    curve: list[CurvePoint]
+    """Precision and recall of `without_mask`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """The options of the command, as the command line describes them."""
+
+    output: Path
+    dataset: Path | None = None
+    boxed: Path | None = None
+    """One of the two."""
+    bundle: Path | None = None
+    keras: Path | None = None
+    tflite: Path | None = None
+    split: Path | None = None
+    part: str = "all"
+    detectors: tuple[str, ...] = ("auto",)
+    """A folder's faces are located by the first; boxed pictures go through each."""
+    detector_model: str = ""
+    confidence: float | None = None
+    """Of the faces that the detector passes on, end to end; None: the daemon's own."""
+    json: Path | None = None
+
+
+def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> Evaluation:
+    """Run the step: measure, print the reports, write JSON and the confusion matrices."""
+    if options.dataset is None:
+        raise ConfigError("give --dataset DIR")
+    classifiers, margin = open_classifiers(options)
+    dataset = read_dataset(options.dataset, lambda names: bar(names, "pictures"))
+    pictures = chosen_of(dataset.pictures, options)
+    detector = open_face_detector(options.detectors[0], options.detector_model)
+    options.output.mkdir(parents=True, exist_ok=True)
+    write_skipped([dataset], options.output)
+    faces = locate_faces(dataset, pictures, detector, options.detector_model, options.output, bar)
+    truth = labels_of(pictures)
+    measured = {
+        classifier.name: _measure(classifier, dataset, pictures, faces.boxes, margin, bar)
+        for classifier in classifiers
+    }
+    evaluation = _evaluation(options, dataset, pictures, faces.detector, faces.boxes, measured)
+    name = options.part
+    target = options.json or options.output / f"evaluation-{name}.json"
+    write_atomically(target, msgspec.json.format(msgspec.json.encode(evaluation), indent=1))
+    plot_confusion(
+        [
+            (model, confusion(truth, looks.views[ViewKind.CAMERA]))
+            for model, looks in measured.items()
+        ],
+        options.output / f"confusion-{name}.png",
+    )
+    last = list(measured)[-1]
+    plot_reliability([(last, evaluation.reliability)], options.output / f"reliability-{name}.png")
+    answers = measured[last].views[ViewKind.CAMERA]
+    _gallery(dataset, pictures, faces.boxes, margin, answers, options.output, name)
+    report = _report(evaluation, truth, measured)
+    write_atomically(options.output / f"evaluation-{name}.txt", report.encode())
+    say(report)
+    return evaluation
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read what `evaluate` wrote. Raises ConfigError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Evaluation)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; `evaluate` writes it") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: not written by `evaluate` ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What one model answers, for each view and for each size."""
+
+    views: dict[ViewKind, Answers]
+    sizes: dict[float, tuple[NDArray[np.int64], Answers]]
+    """By face size: the places of the pictures whose located face is at least as large, answers."""
+
+
+def open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float]:
+    """Return the models, Keras first, and the crop margin."""
+    classifiers: list[Classifier] = []
+    margin = MARGIN
+    if options.keras is not None:
+        model = load_model(options.keras)
+        classifiers.append(Classifier("keras", int(model.input_shape[1]), partial(predict, model)))
+    if options.bundle is not None:
+        bundle = load_bundle(options.bundle)
+        network = Int8Network(bundle.model, threads=2)
+        margin = bundle.card.crop_margin
+        classifiers.append(Classifier("int8", network.side_px, network.probabilities))
+    elif options.tflite is not None:
+        try:
+            network = Int8Network(options.tflite.read_bytes(), threads=2)
+        except OSError as error:
+            raise ModelError(
+                f"{options.tflite}: {error.strerror}; `python -m convert quantize` writes it"
+            ) from error
+        classifiers.append(Classifier("int8", network.side_px, network.probabilities))
+    if not classifiers:
+        raise ConfigError(
+            "nothing to evaluate: give --bundle DIR, or --keras FILE and --tflite FILE"
+        )
+    return classifiers, margin
+
+
+def chosen_of(pictures: Sequence[Picture], options: EvaluateOptions) -> tuple[Picture, ...]:
+    """Return the pictures of the part that the options name. Raises ConfigError."""
+    if options.part == "all":
+        return tuple(pictures)
+    if options.split is None:
+        raise ConfigError(f"--part {options.part} needs --split FILE")
+    wanted = {picture.sha256 for picture in read_split(options.split).part(Part(options.part))}
+    chosen = tuple(picture for picture in pictures if picture.sha256 in wanted)
+    if len(chosen) != len(wanted):
+        raise ConfigError(
+            f"{options.dataset or options.boxed}: has {len(chosen)} of the {len(wanted)} pictures "
+            f"of the {options.part} part in {options.split}; give the data set that was split"
+        )
+    return chosen
+
+
+def _measure(
+    classifier: Classifier,
+    dataset: Dataset,
+    pictures: Sequence[Picture],
+    boxes: Boxes,
+    margin: float,
+    bar: Bar,
+) -> Looks:
+    views: dict[ViewKind, list[Answers]] = {kind: [] for kind in ViewKind}
+    sizes: dict[float, list[Answers]] = {face_px: [] for face_px in SIZES_PX}
+    places: dict[float, list[int]] = {face_px: [] for face_px in SIZES_PX}
+    side_px = classifier.side_px
+    numbered = list(enumerate(pictures))
+    starts = range(0, len(numbered), CHUNK)
+    for start in bar(starts, f"evaluating {classifier.name}"):
+        chunk = numbered[start : start + CHUNK]
+        pixels = [dataset.read(picture) for _, picture in chunk]
+        camera = [
+            camera_view(image, boxes[picture.sha256], margin)
+            for image, (_, picture) in zip(pixels, chunk, strict=True)
+        ]
+        whole = [whole_picture(image) for image in pixels]
+        for kind, looks in ((ViewKind.CAMERA, camera), (ViewKind.WHOLE, whole)):
+            views[kind].append(classifier.probabilities(_crops(looks, side_px, None)))
+        for face_px in SIZES_PX:
+            large = [
+                (place, view)
+                for view, (place, picture) in zip(camera, chunk, strict=True)
+                if boxes[picture.sha256] and view.box.size_px >= face_px
+            ]
+            if large:
+                places[face_px] += [place for place, _ in large]
+                crops = _crops([view for _, view in large], side_px, face_px)
+                sizes[face_px].append(classifier.probabilities(crops))
+    return Looks(
+        {kind: np.concatenate(answers) for kind, answers in views.items()},
+        {
+            face_px: (np.array(places[face_px], np.int64), np.concatenate(answers))
+            for face_px, answers in sizes.items()
+            if answers
+        },
+    )
+
+
+def _crops(views: Sequence[View], side_px: int, face_px: float | None) -> Pixels:
+    return np.stack([view.crop(side_px, face_px) for view in views])
+
+
+def _evaluation(
+    options: EvaluateOptions,
+    dataset: Dataset,
+    pictures: Sequence[Picture],
+    detector: str,
+    boxes: Boxes,
+    measured: dict[str, Looks],
+) -> Evaluation:
+    truth = labels_of(pictures)
+    scores = [
+        _score(model, kind, truth, answers)
+        for model, looks in measured.items()
+        for kind, answers in looks.views.items()
+    ]
+    sizes = [
+        SizeScore(
+            model=model,
+            face_px=face_px,
+            pictures=len(places),
+            accuracy=accuracy(truth[places], answers),
+            balanced_accuracy=balanced_accuracy(truth[places], answers),
+        )
+        for model, looks in measured.items()
+        for face_px, (places, answers) in looks.sizes.items()
+    ]
+    agreements = [
+        Agreement(kind, agreement(measured["keras"].views[kind], measured["int8"].views[kind]))
+        for kind in ViewKind
+        if len(measured) == 2
+    ]
+    last = list(measured)[-1]
+    headline = next(s for s in scores if s.model == last and s.view is ViewKind.CAMERA)
+    bins = reliability(truth, measured[last].views[ViewKind.CAMERA])
+    return Evaluation(
+        data="" if options.dataset is None else options.dataset.resolve().name,
+        part=options.part,
+        pictures=len(pictures),
+        skipped=len(dataset.skipped),
+        data_digest=digest_of(pictures),
+        detector=detector,
+        faces_located=sum(1 for picture in pictures if boxes[picture.sha256]),
+        runtime=runtime_version() if last == "int8" else "keras",
+        accuracy=headline.accuracy,
+        balanced_accuracy=headline.balanced_accuracy,
+        agreement_with_keras=agreements[0].share if agreements else None,
+        scores=scores,
+        agreements=agreements,
+        sizes=sizes,
+        thresholds=_thresholds(truth, measured[last]),
+        calibration_error=calibration_error(bins),
+        reliability=bins,
+        curve=precision_recall(
+            truth == BARE, measured[last].views[ViewKind.CAMERA][:, BARE].astype(np.float64)
+        ),
+    )
+
+
+def _gallery(
+    dataset: Dataset,
+    pictures: Sequence[Picture],
+    boxes: Boxes,
+    margin: float,
+    answers: Answers,
+    output: Path,
+    part: str,
+) -> None:
+    """Show the pictures that are called wrongly, the surest mistakes first."""
+    wrong = [
+        (float(answers[place, picture.label]), picture)
+        for place, picture in enumerate(pictures)
+        if decisions(answers[place : place + 1])[0] != picture.label
+    ]
+    tiles = [
+        (
+            camera_view(dataset.read(picture), boxes[picture.sha256], margin).crop(96),
+            f"{'bare' if picture.label == BARE else 'mask'} {likely:.2f}",
+        )
+        for likely, picture in sorted(wrong, key=lambda item: item[0])
+    ]
+    write_gallery(tiles, output / f"mistakes-{part}.png")
+
+
+def _score(model: str, kind: ViewKind, truth: NDArray[np.int64], answers: Answers) -> Score:
+    return Score(
+        model=model,
+        view=kind,
+        pictures=len(truth),
+        accuracy=accuracy(truth, answers),
+        balanced_accuracy=balanced_accuracy(truth, answers),
+        per_class=per_class(truth, answers),
+        confusion=confusion(truth, answers).tolist(),
+    )
+
+
+def _thresholds(truth: NDArray[np.int64], looks: Looks) -> ThresholdChoice | None:
+    """Choose the verdicts' limits on near and far faces; None without faces of both classes."""
+    far, far_answers = looks.sizes.get(
+        FAR_PX, (np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
+    )
+    labels = np.concatenate([truth, truth[far]])
+    if len(np.unique(labels)) < len(LABELS):
+        return None
+    answers = np.concatenate([looks.views[ViewKind.CAMERA], far_answers])
+    return choose_thresholds(labels, answers, WRONG_SHARE, WRONG_SHARE)
+
+
+def _report(evaluation: Evaluation, truth: NDArray[np.int64], measured: dict[str, Looks]) -> str:
+    lines = [
+        f"{evaluation.data}, {evaluation.part}: {evaluation.pictures} pictures "
+        f"({evaluation.skipped} files skipped), faces located by {evaluation.detector} in "
+        f"{evaluation.faces_located}; {evaluation.runtime}; calibration error "
+        f"{evaluation.calibration_error:.4f}",
+        "",
+    ]
+    for score in evaluation.scores:
+        answers = measured[score.model].views[score.view]
+        lines += [
+            f"{score.model}, {score.view.value} view: accuracy {score.accuracy:.4f}, balanced "
+            f"{score.balanced_accuracy:.4f}",
+            "",
+            classification_report(truth, answers),
+        ]
+    lines += [
+        f"agreement of keras and int8, {item.view.value} view: {item.share:.4f}"
+        for item in evaluation.agreements
+    ]
+    lines += [
+        f"{size.model}, faces shrunk to {size.face_px:.0f} px: accuracy {size.accuracy:.4f}, "
+        f"balanced {size.balanced_accuracy:.4f} ({size.pictures} pictures)"
+        for size in evaluation.sizes
+    ]
+    if evaluation.thresholds is not None:
+        choice = evaluation.thresholds
+        lines.append(f"thresholds: bare {choice.bare}, masked {choice.masked}; {choice.reason}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Train: the network, and how it is fitted."""

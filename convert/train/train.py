@@ -1,0 +1,287 @@
+"""The `train` step: pictures in, Keras model, split, history, plot and report out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.data.augment import View, compact, whole_picture
+from convert.data.dataset import labels_of, read_dataset
+from convert.data.faces import Boxes
+from convert.data.prepare import (
+    BOXED_SPLIT_FILE,
+    FACES_FILE,
+    SPLIT_FILE,
+    Bar,
+    StreetPicture,
+    band_of,
+    locate_faces,
+    open_face_detector,
+    read_street,
+    split_dataset,
+    write_skipped,
+)
+from convert.data.split import Assignment, Part, Split
+from convert.data.voc import read_boxed
+from convert.files import write_atomically
+from convert.measure.metrics import accuracy, balanced_accuracy, classification_report
+from convert.measure.plots import plot_history
+from convert.network import build_network, import_keras, predict, save_model
+from convert.train.fit import Epoch, Recipe, Trainer, sampling_shares, validation_set
+from convert.train.temperature import fit_temperature, fold_temperature
+from edge.classify.card import BARE, LABELS
+from edge.errors import ConfigError
+from edge.records import Box, Pixels
+
+KERAS_FILE = "model.keras"
+HISTORY_FILE = "history.json"
+PLOT_FILE = "history.png"
+REPORT_FILE = "report.txt"
+RECIPE_FILE = "recipe.json"
+CHECKPOINT_FILE = "checkpoint.msgpack"
+SIDES_PX = range(32, 225)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """The options of the command, as the command line describes them."""
+
+    dataset: Path
+    output: Path
+    boxed: tuple[Path, ...] = ()
+    detector: str = "auto"
+    detector_model: str = ""
+    weights: str = "imagenet"
+    side_px: int = 96
+    width: float = 1.0
+    frozen_epochs: int = 1
+    epochs: int = 18
+    batch: int = 64
+    patience: int = 8
+    seed: int = 7
+    fresh: bool = False
+
+
+class History(msgspec.Struct, frozen=True):
+    """`history.json`."""
+
+    best_epoch: int
+    epochs: list[Epoch]
+    finished_at: str
+    """UTC, ISO 8601: what the bundle made of this run gives as its own time."""
+    temperature: float = 1.0
+    """By which the last layer's weights were divided after training."""
+
+
+def read_history(path: Path) -> History:
+    """Read what `train` wrote. Raises ConfigError."""
+    return _read(path, History)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read what `train` wrote. Raises ConfigError."""
+    return _read(path, Recipe)
+
+
+def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
+    """Run the step. Raises ConfigError for unusable options and pictures, LeakError for a leak."""
+    if options.side_px not in SIDES_PX:
+        raise ConfigError(f"--input-side {options.side_px}: takes 32 to 224 pixels")
+    keras = import_keras()
+    keras.utils.set_random_seed(options.seed)
+    # Examples are made in our own threads, beside TensorFlow's: OpenCV's would only get in the way.
+    cv2.setNumThreads(1)
+    model = build_network(options.side_px, options.width, options.weights)
+    options.output.mkdir(parents=True, exist_ok=True)
+    if options.fresh:
+        for name in (CHECKPOINT_FILE, SPLIT_FILE, BOXED_SPLIT_FILE, FACES_FILE):
+            (options.output / name).unlink(missing_ok=True)
+
+    dataset = read_dataset(options.dataset, lambda names: bar(names, "pictures"))
+    boxed = [read_boxed(folder, lambda paths: bar(paths, "boxed set")) for folder in options.boxed]
+    write_skipped([dataset, *boxed], options.output)
+    say(f"{len(dataset.pictures)} pictures; {len(dataset.skipped)} files skipped, see skipped.txt")
+    pixels = [dataset.read(picture) for picture in bar(dataset.pictures, "decoding")]
+    street = [item for each in boxed for item in read_street(each, bar)]
+    detector = open_face_detector(options.detector, options.detector_model)
+    faces = locate_faces(
+        dataset, dataset.pictures, detector, options.detector_model, options.output, bar
+    )
+    located = sum(1 for boxes in faces.boxes.values() if boxes)
+    say(f"faces located by {faces.detector} in {located} of {len(dataset.pictures)} pictures")
+    # The features that find near-duplicates are ImageNet's at width 1.0 only.
+    imagenet = options.weights if options.width == 1.0 else "none"
+    split, street_split = split_dataset(
+        dataset, pixels, faces.boxes, options.output, imagenet, options.seed, street
+    )
+    pictures = {part: _folder_examples(split, pixels, faces.boxes, part) for part in Part}
+    streets = {part: _street_examples(street_split, street, part) for part in Part}
+    for part in Part:
+        bare = int((streets[part].labels == BARE).sum())
+        of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if boxed else ""
+        say(f"{part.value}: {len(pictures[part].labels)} pictures{of_boxed}")
+
+    recipe = _recipe(options, [*split.assignments, *street_split.assignments], faces.boxes, street)
+    shown = pictures[Part.TRAINING].beside(streets[Part.TRAINING])
+    validation = _validation(pictures[Part.VALIDATION], streets[Part.VALIDATION], options.side_px)
+    trainer = Trainer(
+        model,
+        recipe,
+        shown.views,
+        shown.labels,
+        sampling_shares(shown.labels, shown.groups, shown.strata),
+        validation,
+        options.output / CHECKPOINT_FILE,
+    )
+    history, best_epoch = trainer.run(bar, lambda epoch: say(_line(epoch)))
+    temperature = fit_temperature(validation[1], predict(model, validation[0]))
+    fold_temperature(model, temperature)
+    say(f"epoch {best_epoch + 1} is kept; temperature {temperature:.3f}")
+    finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+    save_model(model, options.output / KERAS_FILE)
+    _write(options.output / HISTORY_FILE, History(best_epoch, history, finished_at, temperature))
+    _write(options.output / RECIPE_FILE, recipe)
+    plot_history(history, best_epoch, options.output / PLOT_FILE)
+    report = "\n".join(
+        _report(model, options.side_px, f"{part.value} part, {kind}", examples[part])
+        for part in (Part.VALIDATION, Part.TEST)
+        for kind, examples in (("pictures", pictures), ("boxed faces", streets))
+        if len(examples[part].labels)
+    )
+    write_atomically(options.output / REPORT_FILE, report.encode())
+    (options.output / CHECKPOINT_FILE).unlink(missing_ok=True)
+    say(report)
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What a part of a split shows: a row for each picture of a folder or boxed face."""
+
+    views: list[tuple[View, ...]]
+    """The first is the one that the camera would judge."""
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    strata: NDArray[np.int64]
+    """What is balanced beside the classes: 0 for a folder's pictures, then the boxed faces' bands
+    of sizes."""
+
+    def beside(self, other: Examples) -> Examples:
+        return Examples(
+            self.views + other.views,
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.groups, other.groups]),
+            np.concatenate([self.strata, other.strata]),
+        )
+
+
+def _folder_examples(split: Split, pixels: list[Pixels], boxes: Boxes, part: Part) -> Examples:
+    places = [place for place, item in enumerate(split.assignments) if item.part is part]
+    chosen = [split.assignments[place] for place in places]
+    return Examples(
+        [
+            training_views(pixels[place], boxes[item.picture.sha256])
+            for place, item in zip(places, chosen, strict=True)
+        ],
+        labels_of([item.picture for item in chosen]),
+        np.array([item.group for item in chosen], np.int64),
+        np.zeros(len(chosen), np.int64),
+    )
+
+
+def _street_examples(split: Split, street: Sequence[StreetPicture], part: Part) -> Examples:
+    faces = [
+        (item.group, view, label)
+        for item, picture in zip(split.assignments, street, strict=True)
+        if item.part is part
+        for view, label in picture.faces
+    ]
+    return Examples(
+        [(view,) for _, view, _ in faces],
+        np.array([label for *_, label in faces], np.int64),
+        np.array([group for group, *_ in faces], np.int64),
+        np.array([1 + band_of(view.box.size_px) for _, view, _ in faces], np.int64),
+    )
+
+
+def training_views(pixels: Pixels, boxes: tuple[Box, ...]) -> tuple[View, ...]:
+    """Return what training shows of a picture: its faces, and the picture as a whole."""
+    faces = tuple(compact(View(pixels, box)) for box in boxes)
+    return (*faces, compact(whole_picture(pixels), margin=1.5))
+
+
+def _validation(
+    pictures: Examples, streets: Examples, side_px: int
+) -> tuple[Pixels, NDArray[np.int64]]:
+    """Return the crops that choose the epoch; the rarer class of the boxed faces is repeated."""
+    crops, labels = validation_set([views[0] for views in pictures.views], pictures.labels, side_px)
+    counts = np.bincount(streets.labels, minlength=len(LABELS))
+    for (view, *_), label in zip(streets.views, streets.labels, strict=True):
+        times = round(counts.max() / counts[label])
+        crops = np.concatenate([crops, np.repeat(view.crop(side_px)[np.newaxis], times, 0)])
+        labels = np.append(labels, np.repeat(label, times))
+    return crops, labels
+
+
+def _recipe(
+    options: TrainOptions,
+    assignments: Sequence[Assignment],
+    boxes: Boxes,
+    street: Sequence[StreetPicture],
+) -> Recipe:
+    lines = [f"{item.picture.sha256} {item.part.value}\n" for item in assignments]
+    lines += [f"{sha256} {found}\n" for sha256, found in sorted(boxes.items())]
+    lines += [f"{item.boxed}\n" for item in street]
+    return Recipe(
+        side_px=options.side_px,
+        width=options.width,
+        weights=Path(options.weights).name,
+        seed=options.seed,
+        frozen_epochs=options.frozen_epochs,
+        epochs=options.epochs,
+        batch=options.batch,
+        patience=options.patience,
+        data=hashlib.sha256("".join(lines).encode()).hexdigest(),
+    )
+
+
+def _report(model: object, side_px: int, name: str, examples: Examples) -> str:
+    truth = examples.labels
+    answers = predict(model, np.stack([views[0].crop(side_px) for views in examples.views]))
+    return (
+        f"{name}: {len(truth)}, Keras model, accuracy {accuracy(truth, answers):.4f}, balanced "
+        f"{balanced_accuracy(truth, answers):.4f}\n\n{classification_report(truth, answers)}\n"
+    )
+
+
+def _line(epoch: Epoch) -> str:
+    return (
+        f"epoch {epoch.number + 1}: loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.4f}, "
+        f"validation loss {epoch.validation_loss:.4f}, accuracy {epoch.validation_accuracy:.4f}"
+    )
+
+
+def _write(path: Path, document: msgspec.Struct) -> None:
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(document), indent=1))
+
+
+_Document = TypeVar("_Document", History, Recipe)
+
+
+def _read(path: Path, kind: type[_Document]) -> _Document:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}; `python -m convert train` writes it"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: not written by `train` ({error})") from error

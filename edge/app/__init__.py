@@ -1,0 +1,1 @@
+"""App: what the commands of the command line run."""

@@ -1,0 +1,259 @@
+"""The camera through its outages: lost, said once, tried again with growing pauses, given up.
+
+What does not help within this process, a new process may: it ends, and the system starts it anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.capture.every import EveryFrame
+from edge.capture.newest import NewestFrame
+from edge.capture.sources import is_camera, is_live, is_sensor, open_source
+from edge.capture.view import Repetition, ViewWatch
+from edge.clock import SYSTEM_CLOCK, Clock
+from edge.config import CameraSettings
+from edge.errors import CameraAbsentError, CameraError, CameraLostError
+from edge.publish.messages import CameraHealth, CameraState, CameraView
+from edge.records import Frame
+
+_log = logging.getLogger(__name__)
+
+MIN_RETRY_S = 1.0
+MAX_RETRY_S = 30.0
+"""Pauses between attempts to open a lost camera: doubled from the one to the other."""
+GRACE_S = 2.0
+"""A source says itself that it did not open or gave no frame in time; only one that hangs does not,
+and is given so much longer."""
+SLOWEST_FPS = 2.0
+"""With fewer frames a second, somebody who walks past is not followed from one to the next."""
+_RATE_MEMORY = 0.1
+"""How much the newest interval between two frames counts for the rate."""
+
+
+class Frames(Protocol):
+    """A source that is read while everything else goes on: `NewestFrame` or `EveryFrame`."""
+
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def silent_s(self) -> float: ...
+    def read(self, timeout_s: float) -> Frame | None: ...
+    def close(self, timeout_s: float = ...) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What is waited for, and how long."""
+
+    open_s: float
+    """For the first frame after opening, and for a capture call that hangs to return."""
+    stall_s: float
+    """For the next frame."""
+    restart_s: float = math.inf
+    """For a lost camera, before the process gives up."""
+    changes: bool = False
+    """Whether a frame that is like the one before it is none: a sensor's noise makes each its own,
+    where a clip, a folder or the encoder of a network camera may repeat one."""
+
+
+def patience_with(settings: CameraSettings) -> Patience:
+    """Return the patience that suits the configured source."""
+    open_s = settings.open_timeout_s + GRACE_S
+    if is_sensor(settings):
+        restart_s = settings.restart_after_s or math.inf
+        return Patience(open_s, settings.frame_timeout_s, restart_s, changes=True)
+    return Patience(open_s, settings.frame_timeout_s if is_camera(settings) else open_s)
+
+
+def frames_of(settings: CameraSettings) -> Frames:
+    """Open the configured source: the newest frames of a live one, every frame of another."""
+    if is_live(settings):
+        return NewestFrame(lambda: open_source(settings))
+    return EveryFrame(lambda: open_source(settings))
+
+
+class Rate:
+    """How many frames a second a camera gives, whether or not they are taken."""
+
+    def __init__(self) -> None:
+        self.is_slow = False
+        self._interval_s: float | None = None
+        self._number = 0
+        self._at_s: float | None = None
+
+    @property
+    def fps(self) -> float | None:
+        return round(1 / self._interval_s, 2) if self._interval_s else None
+
+    def add(self, frame: Frame) -> None:
+        before_s, passed = self._at_s, frame.number - self._number
+        self._at_s, self._number = frame.monotonic_s, frame.number
+        if before_s is None or passed <= 0:
+            return
+        interval_s = (frame.monotonic_s - before_s) / passed
+        known_s = self._interval_s or interval_s
+        self._interval_s = known_s + _RATE_MEMORY * (interval_s - known_s)
+        # Slow until it is twice as fast: a rate near the bound is said once.
+        self.is_slow = self._interval_s * SLOWEST_FPS > (0.5 if self.is_slow else 1)
+
+
+class Camera:
+    """The frames, and what becomes of them in an outage: closed, and tried again after a pause."""
+
+    def __init__(
+        self, open_it: Callable[[], Frames], patience: Patience, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.state = CameraState.STARTING
+        self.outages = 0
+        self.ended = False
+        self._open_it = open_it
+        self._patience = patience
+        self._clock = clock
+        self._frames: Frames | None = None
+        self._opened_well = False
+        """Whether this opening has given a frame."""
+        self._closing: Frames | None = None
+        """What was lost, until its last capture call has returned."""
+        self._has_given = False
+        """Whether this process has ever had a frame."""
+        self._dropped_before = 0
+        self._lost_at_s = 0.0
+        self._retry_at_s = 0.0
+        self._close_by_s = 0.0
+        self._pause_s = MIN_RETRY_S
+        self._watch = ViewWatch()
+        self._repetition = Repetition()
+        self._fresh_s = 0.0
+        """When the picture was last another one."""
+        self._rate = Rate()
+
+    @property
+    def dropped(self) -> int:
+        return self._dropped_before + (self._frames.dropped if self._frames else 0)
+
+    @property
+    def sees(self) -> bool:
+        """Whether somebody who came would be seen."""
+        return self.state is CameraState.RUNNING and self._watch.view is CameraView.CLEAR
+
+    def health(self) -> CameraHealth:
+        running = self.state is CameraState.RUNNING
+        return CameraHealth(
+            state=self.state,
+            outages=self.outages,
+            view=self._watch.view if running else None,
+            fps=self._rate.fps if running else None,
+            slow=running and self._rate.is_slow,
+        )
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Return a frame, or None: not yet, not again so far, or never again (`ended`).
+
+        Raises CameraLostError or CameraAbsentError where ending the process is the one way to get
+        the camera back: a capture call hangs, or nothing else has helped for long enough.
+        """
+        if self._closing is not None:
+            self._wait_for_closing(timeout_s)
+            return None
+        if self._frames is None:
+            wait_s = self._retry_at_s - self._clock.monotonic_s()
+            if wait_s > 0:
+                self._clock.sleep(min(wait_s, timeout_s))
+                return None
+        try:
+            if self._frames is None:
+                self._frames, self._opened_well = self._open_it(), False
+            patience = self._patience
+            limit_s = patience.stall_s if self._opened_well else patience.open_s
+            frame = self._frames.read(min(timeout_s, max(0, limit_s - self._frames.silent_s)))
+            self.ended = self._frames.ended
+            if frame is not None:
+                return self._taken(frame)
+            if not self.ended and self._frames.silent_s >= limit_s:
+                raise CameraError(f"no frame for {limit_s:g} s")
+            return None
+        except CameraError as error:
+            self._lose(error)
+            return None
+
+    def close(self, timeout_s: float = 0.0) -> bool:
+        """Have the camera given back; return False where a capture call still holds it then.
+
+        A second call goes on waiting.
+        """
+        if self._frames is not None:
+            self._dropped_before += self._frames.dropped
+            self._closing, self._frames = self._frames, None
+        if self._closing is not None and self._closing.close(timeout_s):
+            self._closing = None
+        return self._closing is None
+
+    def _taken(self, frame: Frame) -> Frame | None:
+        """Return the frame if it is a new one; raises CameraError where none has come for long."""
+        now_s = self._clock.monotonic_s()
+        if not self._opened_well:
+            self._opened_well, self._fresh_s, self._rate = True, now_s, Rate()
+        if self._patience.changes and self._repetition.is_repeated(frame.pixels):
+            if now_s - self._fresh_s >= self._patience.stall_s:
+                raise CameraError(f"the same picture for {now_s - self._fresh_s:.0f} s")
+            return None
+        self._fresh_s = now_s
+        self._found()
+        self._judge(frame)
+        return frame
+
+    def _judge(self, frame: Frame) -> None:
+        """Learn how the camera does; say what has changed."""
+        if self._watch.look(frame):
+            if self._watch.view is CameraView.CLEAR:
+                _log.info("the camera sees again")
+            else:
+                _log.warning(
+                    "the camera sees nothing, the picture is %s: nobody is counted",
+                    self._watch.view,
+                )
+        was_slow = self._rate.is_slow
+        self._rate.add(frame)
+        if self._rate.is_slow and not was_slow:
+            _log.warning("the camera is slow: %.1f frames per second", self._rate.fps)
+
+    def _lose(self, error: CameraError) -> None:
+        now_s = self._clock.monotonic_s()
+        if self.state is not CameraState.LOST:
+            self.state = CameraState.LOST
+            self.outages += 1
+            self._lost_at_s = now_s
+            _log.warning("camera lost: %s", error)
+        if now_s - self._lost_at_s >= self._patience.restart_s:
+            self.close()
+            raise self._given_up(f"lost for {now_s - self._lost_at_s:.0f} s: {error}")
+        self._close_by_s = now_s + self._patience.open_s
+        self._retry_at_s = now_s + self._pause_s
+        self._pause_s = min(2 * self._pause_s, MAX_RETRY_S)
+        self.close()
+
+    def _wait_for_closing(self, timeout_s: float) -> None:
+        if not self.close(timeout_s) and self._clock.monotonic_s() > self._close_by_s:
+            raise self._given_up("a capture call hangs and holds the camera")
+
+    def _given_up(self, why: str) -> CameraLostError:
+        if self._has_given:
+            return CameraLostError(f"{why}; ending, so that a new process gets it back")
+        return CameraAbsentError(f"{why}; not one picture since the start; ending, to begin anew")
+
+    def _found(self) -> None:
+        if self.state is CameraState.LOST:
+            lost_s = self._clock.monotonic_s() - self._lost_at_s
+            _log.info("camera is back after %.0f s", lost_s)
+        elif self.state is CameraState.STARTING:
+            _log.info("camera gives frames")
+        self.state = CameraState.RUNNING
+        self._has_given = True
+        self._pause_s = MIN_RETRY_S

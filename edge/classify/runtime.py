@@ -1,0 +1,108 @@
+"""The TensorFlow Lite runtime: ai-edge-litert, or tflite-runtime before it, whichever is there.
+
+Both have the same `Interpreter`. Nothing else in the project imports either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.classify.graph import check_graph
+from edge.classify.preprocess import dequantize, int8_levels, to_int8
+from edge.errors import MissingPackageError, ModelError
+from edge.records import Pixels
+
+_RUNTIMES = (
+    ("ai_edge_litert.interpreter", "ai-edge-litert"),
+    ("tflite_runtime.interpreter", "tflite-runtime"),
+)
+
+
+def _import_runtime() -> tuple[Any, str]:
+    for module, distribution in _RUNTIMES:
+        try:
+            return importlib.import_module(module), distribution
+        except ImportError:
+            continue
+    raise MissingPackageError(
+        "no TensorFlow Lite runtime is installed; install one: pip install ai-edge-litert"
+    )
+
+
+def runtime_version() -> str:
+    """Return the runtime in use, as `ai-edge-litert 2.3.0`."""
+    _, distribution = _import_runtime()
+    return f"{distribution} {importlib.metadata.version(distribution)}"
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep the runtime from writing to our log which delegate it uses; it has no setting for it.
+
+    Its errors are exceptions, and pass.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+class Int8Network:
+    """A full-integer classifier in the edge runtime: crops in, probabilities out."""
+
+    def __init__(self, model: bytes, threads: int = 1) -> None:
+        """Load the bytes of a `.tflite` file.
+
+        Raises ModelError unless it takes (1, side, side, 3) int8 and gives (1, labels) int8.
+        """
+        check_graph(model)
+        module, _ = _import_runtime()
+        try:
+            with _quiet_stderr():
+                self._interpreter = module.Interpreter(model_content=model, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"the model is no TensorFlow Lite file that this runtime can run ({error}); "
+                "make the bundle anew"
+            ) from error
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
+        shape, result = tuple(self._input["shape"]), tuple(self._output["shape"])
+        if self._input["dtype"] is not np.int8 or self._output["dtype"] is not np.int8:
+            raise ModelError("the model is not quantized to int8 from end to end")
+        if len(shape) != 4 or shape[0] != 1 or shape[1] != shape[2] or shape[3] != 3:
+            raise ModelError(f"the model's input is {shape}, not (1, side, side, 3)")
+        if len(result) != 2 or result[0] != 1:
+            raise ModelError(f"the model's output is {result}, not (1, labels)")
+        self.side_px = int(shape[1])
+        self.labels = int(result[1])
+        self.input_quantization: tuple[float, int] = self._input["quantization"]
+        self.output_quantization: tuple[float, int] = self._output["quantization"]
+        self._levels = int8_levels(*self.input_quantization)
+
+    def probabilities(self, crops: Pixels) -> NDArray[np.float32]:
+        """Return (n, labels) probabilities for crops (n, side, side, 3) uint8 BGR."""
+        return dequantize(self.answers(crops), *self.output_quantization)
+
+    def answers(self, crops: Pixels) -> NDArray[np.int8]:
+        """Return the same as the network gives them: int8 steps, 1/256 of a probability each."""
+        answers = np.empty((len(crops), self.labels), np.int8)
+        for row, crop in enumerate(crops):
+            self._interpreter.set_tensor(self._input["index"], to_int8(crop, self._levels)[None])
+            self._interpreter.invoke()
+            answers[row] = self._interpreter.get_tensor(self._output["index"])[0]
+        return answers

@@ -1,0 +1,1 @@
+"""Control: commands over MQTT, and the pictures that they may ask for."""

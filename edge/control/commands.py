@@ -1,0 +1,130 @@
+"""Commands over MQTT, up to the point where they are obeyed: who may ask for what, and how often.
+
+Pure: whatever arrives comes in as bytes, and is a command or a refusal, never an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from edge.config import CommandSettings
+from edge.host.bucket import TokenBucket
+from edge.publish.messages import CommandName
+
+MAX_PAYLOAD_BYTES: Final = 512
+BURST: Final = 5
+"""So many commands at once are nothing unusual."""
+
+RequestId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:\-]+$", min_length=1, max_length=64)]
+
+
+class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    request_id: RequestId
+
+
+class _PauseRequest(_Request, frozen=True, forbid_unknown_fields=True):
+    duration_s: Annotated[float, Meta(gt=0)] | None = None
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Of a request that is wrong otherwise: whose answer it is."""
+
+    request_id: RequestId
+
+
+_REQUESTS: Final[dict[CommandName, type[_Request]]] = {
+    CommandName.PAUSE: _PauseRequest,
+    CommandName.RESUME: _Request,
+    CommandName.RESTART: _Request,
+    CommandName.SNAPSHOT: _Request,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is to be done, by whoever is asked."""
+
+    name: CommandName
+    request_id: str
+    duration_s: float = 0.0
+    """Of a pause: above 0, within the longest one that is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing is done, in one line for whoever asked."""
+
+    name: CommandName | None
+    """None where there is no such command."""
+    request_id: str | None
+    """None where none could be read."""
+    reason: str
+
+
+class Gate:
+    """Tells commands from everything else that arrives on their topics."""
+
+    def __init__(self, settings: CommandSettings) -> None:
+        self._settings = settings
+        self._bucket = TokenBucket(settings.per_minute / 60, BURST)
+        self._said_too_many = False
+
+    def admit(
+        self, name: str, payload: bytes, retained: bool, now_s: float
+    ) -> Command | Refusal | None:
+        """Judge what came under the last topic level `name`.
+
+        None: there is too much of it to be answered, which the first refusal has said.
+        """
+        try:
+            command = CommandName(name)
+        except ValueError:
+            command = None
+        if not self._bucket.ready(now_s):
+            if self._said_too_many:
+                return None
+            self._said_too_many = True
+            reason = f"too many: at most {self._settings.per_minute:g} a minute"
+            return Refusal(command, _request_id(payload), reason)
+        self._bucket.spend(1)
+        self._said_too_many = False
+        if retained:
+            # It would come again after each restart, for ever.
+            reason = "retained: a command is obeyed once; clear it with an empty retained message"
+        elif command is None:
+            reason = "no such command"
+        elif command not in self._settings.allowed:
+            reason = "not allowed: see [commands] allowed"
+        elif len(payload) > MAX_PAYLOAD_BYTES:
+            reason = f"too long: at most {MAX_PAYLOAD_BYTES} bytes"
+        else:
+            return self._parse(command, payload)
+        return Refusal(command, _request_id(payload), reason)
+
+    def _parse(self, name: CommandName, payload: bytes) -> Command | Refusal:
+        try:
+            request = msgspec.json.decode(payload, type=_REQUESTS[name])
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+            return Refusal(name, _request_id(payload), f"not understood: {error}"[:200])
+        if not isinstance(request, _PauseRequest):
+            return Command(name, request.request_id)
+        longest_s = self._settings.max_pause_s
+        duration_s = request.duration_s or longest_s
+        if duration_s > longest_s:
+            reason = f"too long a pause: at most {longest_s:g} s"
+            return Refusal(name, request.request_id, reason)
+        return Command(name, request.request_id, duration_s)
+
+
+def _request_id(payload: bytes) -> str | None:
+    """Return the id of a request that is refused, where it has one."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        return None
+    try:
+        return msgspec.json.decode(payload, type=_Named).request_id
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return None

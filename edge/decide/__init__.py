@@ -1,0 +1,1 @@
+"""Decide: evidence over time, one violation for a visit, and the counts."""

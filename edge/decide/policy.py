@@ -1,0 +1,214 @@
+"""Decide: when a missing mask is a violation.
+
+Each look at a face gives log-odds. A person's evidence is their mean over the last seconds, each
+look weighted by the time that it stands for, so neither a fast camera nor one odd frame decides. A
+small weight for "not known yet" keeps the first looks from counting for more than they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from edge.classify.card import Thresholds
+from edge.config import PolicySettings
+from edge.records import Sighting, Verdict, Violation, ViolationState, Visit
+
+MEMORY_S = 2.0
+"""Looks fade with this time constant: long enough to bridge a gesture, short enough to notice that
+a mask is put on."""
+PRIOR_S = 0.2
+"""The weight of "not known yet"."""
+FIRST_LOOK_S = 0.1
+MAX_LOOK_S = 0.5
+"""A look stands for the time since the look before it, but for no more than this."""
+MAX_LOG_ODDS = 5.0
+"""One look is never surer: int8 outputs come in steps of 1/256, whose log-odds end at 5.5."""
+MIN_SIGHTINGS = 3
+"""What was seen less often is a detector's slip, not a visit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one frame decided; usually nothing."""
+
+    violations: tuple[Violation, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    """The people who have left."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What the looks at one face say together."""
+
+    weight_s: float = 0.0
+    weighted_log_odds: float = 0.0
+    last_look_s: float | None = None
+
+    @property
+    def bare_probability(self) -> float:
+        return 1 / (1 + math.exp(-self.weighted_log_odds / (self.weight_s + PRIOR_S)))
+
+    def add(self, probability: float, now_s: float) -> float:
+        """Take in a look; return the seconds that it stands for."""
+        since_s = FIRST_LOOK_S if self.last_look_s is None else now_s - self.last_look_s
+        self.last_look_s = now_s
+        look_s = min(since_s, MAX_LOOK_S)
+        kept = math.exp(-since_s / MEMORY_S)
+        self.weight_s = self.weight_s * kept + look_s
+        self.weighted_log_odds = self.weighted_log_odds * kept + look_s * log_odds(probability)
+        return look_s
+
+
+def log_odds(probability: float) -> float:
+    """Return ln(p / (1 - p)), bounded to what one look can know."""
+    limit = 1 / (1 + math.exp(MAX_LOG_ODDS))
+    inside = min(max(probability, limit), 1 - limit)
+    return math.log(inside / (1 - inside))
+
+
+@dataclass(slots=True)
+class _Person:
+    """What is known of one visit."""
+
+    first: Sighting
+    last: Sighting
+    sightings: int = 0
+    sure_finds: int = 0
+    evidence: Evidence = field(default_factory=Evidence)
+    bare_from: Sighting | None = None
+    """Since when the evidence has said bare, without a break; None while it does not."""
+    bare_looks: int = 0
+    """Judged looks since then."""
+    bare_until: Sighting | None = None
+    """When it last did."""
+    masked_from: Sighting | None = None
+    """Since when the evidence has been sure of a mask."""
+    bare_s: float = 0.0
+    masked_s: float = 0.0
+    face_px: float = 0.0
+    violation: Violation | None = None
+    """As it was confirmed: one for each visit."""
+    violation_from_s: float = 0.0
+    is_over: bool = False
+
+
+class ViolationPolicy:
+    """Judges the people in the scene: at most one violation for each visit."""
+
+    def __init__(
+        self,
+        settings: PolicySettings,
+        thresholds: Thresholds,
+        new_event_id: Callable[[datetime], str],
+        sure_confidence: float = 0.0,
+    ) -> None:
+        """`thresholds` are the bundle's; `new_event_id` names a violation of that time; from
+        `sure_confidence` on the detector is sure of a face."""
+        self._settings = settings
+        self._bare = max(settings.bare_probability, thresholds.bare)
+        self._masked = thresholds.masked
+        self._new_event_id = new_event_id
+        self._sure_confidence = sure_confidence
+        self._people: dict[int, _Person] = {}
+
+    def update(self, sightings: Sequence[Sighting], ended: Sequence[int]) -> Decision:
+        """Take in what a frame showed, and the tracks that had ended before it."""
+        violations: list[Violation] = []
+        visits: list[Visit] = []
+        for track_id in ended:
+            person = self._people.pop(track_id)
+            violations += _end(person)
+            if person.sightings >= MIN_SIGHTINGS:
+                visits.append(_visit(person))
+        for sighting in sightings:
+            person = self._people.setdefault(sighting.track_id, _Person(sighting, sighting))
+            person.last = sighting
+            person.sightings += 1
+            person.sure_finds += sighting.reading.face.confidence >= self._sure_confidence
+            if sighting.reading.bare_probability is not None:
+                self._take_in(person, sighting, sighting.reading.bare_probability)
+                violations += self._judge(person, sighting)
+            elif person.bare_from is not None:
+                # Not looked at this time, but in sight: as bare as at the last look.
+                person.bare_until = sighting
+        return Decision(tuple(violations), tuple(visits))
+
+    def _take_in(self, person: _Person, sighting: Sighting, probability: float) -> None:
+        look_s = person.evidence.add(probability, sighting.monotonic_s)
+        person.face_px = max(person.face_px, sighting.reading.face.box.size_px)
+        belief = person.evidence.bare_probability
+        if belief > 0.5:
+            person.bare_from = person.bare_from or sighting
+            person.bare_until = sighting
+            person.bare_looks += 1
+        else:
+            person.bare_from, person.bare_looks = None, 0
+        if belief > self._masked:
+            person.masked_from = None
+        else:
+            person.masked_from = person.masked_from or sighting
+            person.masked_s += look_s
+        if belief >= self._bare:
+            person.bare_s += look_s
+
+    def _judge(self, person: _Person, now: Sighting) -> list[Violation]:
+        confirm_s = self._settings.confirm_s
+        if person.violation is not None:
+            put_on = person.masked_from
+            is_masked = put_on is not None and now.monotonic_s - put_on.monotonic_s >= confirm_s
+            return _end(person) if is_masked else []
+        if (
+            person.bare_from is None
+            # What the detector is sure of once is a hand or a sleeve as often as a face.
+            or person.sure_finds < self._settings.min_looks
+            or person.bare_looks < self._settings.min_looks
+            or person.evidence.bare_probability < self._bare
+            or now.monotonic_s - person.bare_from.monotonic_s < confirm_s
+        ):
+            return []
+        duration_s = now.monotonic_s - person.bare_from.monotonic_s
+        person.violation = Violation(
+            event_id=self._new_event_id(now.seen_at),
+            state=ViolationState.CONFIRMED,
+            track_id=now.track_id,
+            # All times by the clock as it is now: it may have been set, and may be again.
+            started_at=now.seen_at - timedelta(seconds=duration_s),
+            confirmed_at=now.seen_at,
+            ended_at=None,
+            duration_s=duration_s,
+            bare_probability=person.evidence.bare_probability,
+            face_px=person.face_px,
+        )
+        person.violation_from_s = person.bare_from.monotonic_s
+        return [person.violation]
+
+
+def _end(person: _Person) -> list[Violation]:
+    """Return the violation's second document, where there is one that is not over yet."""
+    until = person.bare_until
+    if person.violation is None or until is None or person.is_over:
+        return []
+    person.is_over = True
+    duration_s = until.monotonic_s - person.violation_from_s
+    return [
+        replace(
+            person.violation,
+            state=ViolationState.ENDED,
+            ended_at=person.violation.started_at + timedelta(seconds=duration_s),
+            duration_s=duration_s,
+            face_px=person.face_px,
+        )
+    ]
+
+
+def _visit(person: _Person) -> Visit:
+    if person.violation is not None or person.bare_s > person.masked_s:
+        verdict = Verdict.BARE
+    elif person.masked_s > 0:
+        verdict = Verdict.MASKED
+    else:
+        verdict = Verdict.UNKNOWN
+    return Visit(person.last.track_id, verdict, person.first.seen_at, person.last.seen_at)

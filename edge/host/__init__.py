@@ -1,0 +1,1 @@
+"""Host: the machine below us: systemd, heat, power, memory."""

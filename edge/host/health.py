@@ -1,0 +1,209 @@
+"""Whether the box is well: speed, losses, temperature, power, memory, clock.
+
+The meters are plain values without a thread or a clock; the readings come from files that the
+kernel offers, and are None where a machine does not have them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge.host.load import Vitals
+from edge.publish.messages import Latency, ThrottlingFlag
+
+RATE_WINDOW_S = 10.0
+_MAX_SAMPLES = 4096
+
+
+class LatencyMeter:
+    """Durations of the named steps since the last report, at most `window` of each."""
+
+    def __init__(self, steps: Sequence[str], window: int = _MAX_SAMPLES) -> None:
+        self._durations_s: dict[str, deque[float]] = {step: deque(maxlen=window) for step in steps}
+
+    def add(self, step: str, duration_s: float) -> None:
+        """Raises KeyError for a step that was not named at the start: there is no room for it."""
+        self._durations_s[step].append(duration_s)
+
+    def take(self) -> dict[str, Latency]:
+        """Return the latencies by step, without the steps that have not run, and begin anew."""
+        report = {
+            step: Latency(
+                p50=1000 * nearest_rank(durations, 0.5), p95=1000 * nearest_rank(durations, 0.95)
+            )
+            for step, durations in self._durations_s.items()
+            if durations
+        }
+        for durations in self._durations_s.values():
+            durations.clear()
+        return report
+
+
+def nearest_rank(values: Sequence[float] | deque[float], share: float) -> float:
+    """Return the smallest value that at least `share` (0 to 1) of all values do not exceed.
+
+    Raises ValueError when there are none.
+    """
+    if not values:
+        raise ValueError("no values have no quantile")
+    ordered = sorted(values)
+    # Rounded first: 0.95 * 20 is a hair above 19 in binary, and would ask for the 20th.
+    rank = -int(-round(share * len(ordered), 9) // 1)
+    return ordered[max(rank, 1) - 1]
+
+
+class FrameMeter:
+    """How many frames were judged, and how many a second lately."""
+
+    def __init__(self, window_s: float = RATE_WINDOW_S) -> None:
+        self.frames = 0
+        self._window_s = window_s
+        self._first_s = 0.0
+        self._arrivals_s: deque[float] = deque(maxlen=_MAX_SAMPLES)
+
+    def add(self, monotonic_s: float) -> None:
+        """Count a frame."""
+        if self.frames == 0:
+            # The first frame begins the time that the later ones fill.
+            self._first_s = monotonic_s
+        else:
+            self._arrivals_s.append(monotonic_s)
+        self.frames += 1
+
+    def fps(self, now_s: float) -> float:
+        """Return frames per second over the window that ends at `now_s`; 0 when none came."""
+        while self._arrivals_s and self._arrivals_s[0] <= now_s - self._window_s:
+            self._arrivals_s.popleft()
+        elapsed_s = min(self._window_s, now_s - self._first_s)
+        return len(self._arrivals_s) / elapsed_s if elapsed_s > 0 else 0.0
+
+
+def read_vitals(root: Path = Path("/")) -> Vitals:
+    """Return the readings that say how fast the box may work; `root` has `proc` and `sys`."""
+    return Vitals(
+        cpu_temperature_c(root / "sys/class/thermal"),
+        throttling_flags(root / "sys/devices/platform"),
+        available_bytes(root / "proc", root / "sys/fs/cgroup"),
+    )
+
+
+def cpu_temperature_c(zones: Path = Path("/sys/class/thermal")) -> float | None:
+    """Return the processor's temperature, or None where the kernel shows no thermal zone of it."""
+    for kind in ("cpu-thermal", "cpu_thermal", "soc-thermal", "x86_pkg_temp", "acpitz"):
+        for zone in sorted(zones.glob("thermal_zone*")):
+            if _read_text(zone / "type") == kind:
+                millidegrees = _read_text(zone / "temp")
+                return None if millidegrees is None else int(millidegrees) / 1000
+    return None
+
+
+_THROTTLING_BITS = {
+    0: ThrottlingFlag.UNDER_VOLTAGE,
+    1: ThrottlingFlag.FREQUENCY_CAPPED,
+    2: ThrottlingFlag.THROTTLED,
+    3: ThrottlingFlag.SOFT_TEMPERATURE_LIMIT,
+    16: ThrottlingFlag.UNDER_VOLTAGE_OCCURRED,
+    17: ThrottlingFlag.FREQUENCY_CAPPED_OCCURRED,
+    18: ThrottlingFlag.THROTTLED_OCCURRED,
+    19: ThrottlingFlag.SOFT_TEMPERATURE_LIMIT_OCCURRED,
+}
+"""The firmware's get_throttled word: the state now below bit 16, the same since the boot above."""
+_UNDER_VOLTAGE_ALARM = "*/*:firmware/raspberrypi-hwmon/hwmon/hwmon*/in0_lcrit_alarm"
+
+
+def throttling_flags(
+    devices: Path = Path("/sys/devices/platform"),
+) -> list[ThrottlingFlag] | None:
+    """Return what holds a Raspberry Pi back; empty: nothing; None: it cannot be known, or no Pi.
+
+    Raspberry Pi's kernel shows the firmware's word in hexadecimal at `soc/soc:firmware` (a Pi 5's
+    names carry an address). A mainline kernel has no such file; its hwmon driver tells
+    under-voltage only.
+    """
+    for path in sorted(devices.glob("*/*:firmware/get_throttled")):
+        if word := _read_text(path):
+            value = int(word, 16)
+            return [flag for bit, flag in _THROTTLING_BITS.items() if value >> bit & 1]
+    for path in sorted(devices.glob(_UNDER_VOLTAGE_ALARM)):
+        if alarm := _read_text(path):
+            return [ThrottlingFlag.UNDER_VOLTAGE] if alarm == "1" else []
+    return None
+
+
+def rss_bytes(statm: Path = Path("/proc/self/statm")) -> int:
+    """Return how much memory this process occupies."""
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def available_bytes(
+    proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
+) -> int | None:
+    """Return how much memory this process may still take before somebody is killed for it.
+
+    That is what the kernel has available, or what the control group (version 2, the service's own
+    under systemd) leaves of its MemoryMax=, where that is less. None where neither can be read.
+    """
+    bounds = []
+    for line in (_read_text(proc / "meminfo") or "").splitlines():
+        if line.startswith("MemAvailable:"):
+            bounds.append(1024 * int(line.split()[1]))
+    group = cgroups / _own_cgroup(proc).lstrip("/")
+    limit, used = _read_text(group / "memory.max"), _read_text(group / "memory.current")
+    if limit and used and limit != "max":
+        # The page cache counts as used, but is given back when it is needed.
+        stat = dict(line.split() for line in (_read_text(group / "memory.stat") or "").splitlines())
+        bounds.append(int(limit) - int(used) + int(stat.get("inactive_file", 0)))
+    return max(0, min(bounds)) if bounds else None
+
+
+def _own_cgroup(proc: Path) -> str:
+    for line in (_read_text(proc / "self/cgroup") or "").splitlines():
+        if line.startswith("0::"):
+            return line[3:]
+    return ""
+
+
+class Timex(ctypes.Structure):
+    """`struct timex` of adjtimex(2), as glibc lays it out on 32 and 64 bits."""
+
+    _fields_ = [
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        # More follows that we do not read: 208 bytes in all with 64 bits, 128 with 32.
+        ("rest", ctypes.c_char * 256),
+    ]
+
+
+MAX_CLOCK_ERROR_US = 16_000_000
+"""NTP_PHASE_LIMIT of the kernel: the error that it states when nobody disciplines its clock."""
+
+
+def _adjtimex(timex: Timex) -> int:
+    return int(ctypes.CDLL(None).adjtimex(ctypes.byref(timex)))
+
+
+def clock_synchronised(adjtimex: Callable[[Timex], int] = _adjtimex) -> bool:
+    """Tell whether the wall clock follows a time server. False where it cannot be known.
+
+    Asks the kernel, whom timesyncd, chrony and ntpd all tell, for the clock's greatest error, as
+    timedatectl does. The flag STA_UNSYNC is no answer: timesyncd leaves it set where the hardware
+    clock runs in local time. The kernel lets the error grow by 0.5 ms a second, so the answer
+    outlives the last time server by about nine hours.
+    """
+    timex = Timex()  # modes = 0: read only, which needs no privilege
+    return adjtimex(timex) >= 0 and timex.maxerror < MAX_CLOCK_ERROR_US
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return None

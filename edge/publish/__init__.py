@@ -1,0 +1,1 @@
+"""Publish: messages to the MQTT broker, from an outbox on disk."""

@@ -1,0 +1,457 @@
+"""What goes over MQTT: topics and payloads. Pure: times, counts and identity come from outside.
+
+`docs/mqtt.md` is the reference for receivers; `schemas/` beside this has the same as JSON Schema,
+made from the structs below. Within a schema's version fields are only ever added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from edge.classify.card import ModelCard
+from edge.config import DeviceSettings
+from edge.decide.compliance import Compliance, Tally
+from edge.records import Violation, ViolationState
+
+AVAILABILITY: Final = "availability"
+VIOLATION: Final = "violation"
+COMPLIANCE: Final = "compliance"
+HEALTH: Final = "health"
+RESPONSE: Final = "response"
+COMMAND: Final = "command"
+
+Timestamp = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+Count = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
+def topic(prefix: str, device_id: str, name: str) -> str:
+    """Return the topic of one kind of message of a device; `+` as device_id means every device."""
+    return f"{prefix}/{device_id}/{name}"
+
+
+def timestamp(at: datetime) -> str:
+    """Return the aware time `at` as UTC, ISO 8601 with milliseconds: `2026-11-23T05:24:05.123Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a payload. Receivers ignore keys that they don't know."""
+
+
+class ModelIdentity(_Part, frozen=True, kw_only=True):
+    """The model that judges."""
+
+    name: str
+    version: str
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Digest of model.tflite")]
+
+
+class Message(_Part, frozen=True, kw_only=True, tag_field="schema"):
+    """What every payload carries."""
+
+    device_id: Annotated[str, Meta(min_length=1, description="Also a level of the topic")]
+    site: Annotated[str, Meta(description="Where the device is, as configured; may be empty")]
+    zone: Annotated[str, Meta(description="Which part of the site it watches; may be empty")]
+    at: Annotated[Timestamp, Meta(description="When what this document says was so")]
+    clock_synchronised: Annotated[
+        bool,
+        Meta(description="Whether the device's clock was set from the network by then; "
+             "otherwise its timestamps may be wrong, but never its durations"),
+    ]  # fmt: skip
+    model: ModelIdentity
+
+
+class AvailabilityState(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+    STOPPED = "stopped"
+
+
+class AvailabilityMessage(Message, frozen=True, kw_only=True, tag="tensormask/availability/1"):
+    """Whether the device is there. Retained.
+
+    The broker itself publishes `offline`, the device's last will; `at` is then the time at which
+    the lost connection had begun.
+    """
+
+    state: Annotated[
+        AvailabilityState,
+        Meta(description="online: connected; stopped: ended on purpose; offline: vanished"),
+    ]
+
+
+class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/violation/1"):
+    """A person without a mask: once when it is confirmed, once when it is over.
+
+    Delivered at least once and in order; a repeat has the same `event_id` and `state`.
+    """
+
+    event_id: Annotated[
+        str,
+        Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+             description="UUID version 7, the same for both states"),
+    ]  # fmt: skip
+    sequence: Annotated[
+        int,
+        Meta(ge=1, description="Counts what this device delivers for certain, across restarts; "
+             "a gap is a loss"),
+    ]  # fmt: skip
+    state: Annotated[ViolationState, Meta(description="confirmed, later ended")]
+    started_at: Annotated[Timestamp, Meta(description="When the bare face was first seen")]
+    confirmed_at: Annotated[Timestamp, Meta(description="When it had been bare for long enough")]
+    ended_at: Annotated[
+        Timestamp | None, Meta(description="When the bare face was last seen; null until then")
+    ]
+    duration_s: Annotated[
+        NotNegative, Meta(description="From the first bare look to this state, monotonic clock")
+    ]
+    bare_probability: Annotated[Share, Meta(description="The accumulated evidence")]
+    face_px: Annotated[
+        NotNegative,
+        Meta(description="Size of the largest face judged: geometric mean of width and height"),
+    ]
+    track_id: Annotated[int, Meta(ge=1, description="Counts people since the program's start")]
+    snapshot: Annotated[
+        bytes | None,
+        Meta(description="The scene when it was confirmed, a JPEG in base64; null: none, as always "
+             "unless [snapshots] pictures says otherwise"),
+    ] = None  # fmt: skip
+
+
+class ComplianceTally(_Part, frozen=True, kw_only=True):
+    """The people who left in one window of time. Those still in view are not counted yet."""
+
+    seen: Annotated[Count, Meta(description="masked + bare + unknown")]
+    masked: Count
+    bare: Count
+    unknown: Annotated[Count, Meta(description="Too small, too blurred or too brief to judge")]
+    rate: Annotated[
+        Share | None, Meta(description="masked / (masked + bare); null where nobody was judged")
+    ]
+    watched_s: Annotated[
+        NotNegative,
+        Meta(description="How much of the window was watched: less after a start, and while the "
+             "camera is lost or its view is not clear"),
+    ]  # fmt: skip
+
+
+class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/compliance/1"):
+    """How many people came masked lately. Retained."""
+
+    last_minute: ComplianceTally
+    last_hour: ComplianceTally
+    last_day: ComplianceTally
+
+
+class Versions(_Part, frozen=True, kw_only=True):
+    program: Annotated[str, Meta(description="TensorMask itself")]
+    runtime: Annotated[str, Meta(description="The TensorFlow Lite runtime, as `name version`")]
+    python: str
+    opencv: str
+
+
+class Latency(_Part, frozen=True, kw_only=True):
+    """How long one step took for a frame, of the frames since the last report."""
+
+    p50: Annotated[NotNegative, Meta(description="Median, in ms")]
+    p95: Annotated[NotNegative, Meta(description="95th percentile, in ms")]
+
+
+class CameraState(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    LOST = "lost"
+
+
+class CameraView(StrEnum):
+    """What the picture is good for. But for `clear`, nobody can be seen, and nobody is counted."""
+
+    CLEAR = "clear"
+    DARK = "dark"
+    BLINDED = "blinded"
+    COVERED = "covered"
+
+
+class CameraHealth(_Part, frozen=True, kw_only=True):
+    state: Annotated[
+        CameraState,
+        Meta(description="lost: gone, frozen or without frames; it is being tried again"),
+    ]
+    outages: Annotated[Count, Meta(description="How often it was lost since the program's start")]
+    view: Annotated[
+        CameraView | None,
+        Meta(description="dark: no light; blinded: too much of it; covered: nothing in the "
+             "picture has an edge; null while the camera gives no frames"),
+    ]  # fmt: skip
+    fps: Annotated[
+        NotNegative | None, Meta(description="Frames per second that the camera gives; null: none")
+    ]
+    slow: Annotated[bool, Meta(description="Too few frames per second to follow people")]
+
+
+class OutboxCondition(StrEnum):
+    ON_DISK = "on_disk"
+    REFUSED = "refused"
+
+
+class DroppedHealth(_Part, frozen=True, kw_only=True):
+    """Documents given up undelivered, since the outbox was begun."""
+
+    rows: Annotated[Count, Meta(description="Beyond `[outbox] max_rows`")]
+    bytes: Annotated[Count, Meta(description="Beyond `[outbox] max_bytes`")]
+    age: Annotated[Count, Meta(description="Beyond `[outbox] max_age_s`")]
+    memory: Annotated[Count, Meta(description="Too many while the disk refused them")]
+
+
+class OutboxHealth(_Part, frozen=True, kw_only=True):
+    """What waits on disk for the broker."""
+
+    rows: Annotated[Count, Meta(description="Documents that the broker has not acknowledged")]
+    oldest_age_s: Annotated[
+        NotNegative | None, Meta(description="Age of the oldest, at least; null: none")
+    ]
+    dropped: Annotated[Count, Meta(description="Documents dropped, for whatever reason")]
+    set_aside: Annotated[
+        Count, Meta(description="Damaged outboxes kept beside the new one; more than 0: look")
+    ]
+    set_aside_at: Annotated[
+        Timestamp | None, Meta(description="When the newest of them was set aside; null: none")
+    ]
+    state: Annotated[
+        OutboxCondition,
+        Meta(description="on_disk: as it should be; refused: the disk is full or broken, and "
+             "documents are published from memory"),
+    ]  # fmt: skip
+    bytes: Annotated[Count, Meta(description="Size of the payloads that wait")]
+    in_memory: Annotated[Count, Meta(description="Documents among `rows` that a stop would lose")]
+    live: Annotated[
+        Count,
+        Meta(description="Documents delivered that were never on the disk, since the start"),
+    ]
+    dropped_by: Annotated[DroppedHealth, Meta(description="`dropped` by its reasons")]
+
+
+class BrokerHealth(_Part, frozen=True, kw_only=True):
+    reconnects: Annotated[Count, Meta(description="Connections after the first")]
+    protocol: Annotated[str, Meta(description="What is spoken: `MQTT 5` or `MQTT 3.1.1`")]
+
+
+class ThrottlingFlag(StrEnum):
+    """What the Raspberry Pi's firmware reports; the flags `_occurred` are since boot."""
+
+    UNDER_VOLTAGE = "under_voltage"
+    FREQUENCY_CAPPED = "frequency_capped"
+    THROTTLED = "throttled"
+    SOFT_TEMPERATURE_LIMIT = "soft_temperature_limit"
+    UNDER_VOLTAGE_OCCURRED = "under_voltage_occurred"
+    FREQUENCY_CAPPED_OCCURRED = "frequency_capped_occurred"
+    THROTTLED_OCCURRED = "throttled_occurred"
+    SOFT_TEMPERATURE_LIMIT_OCCURRED = "soft_temperature_limit_occurred"
+
+
+class Strain(StrEnum):
+    """What the device suffers from."""
+
+    HEAT = "heat"
+    POWER = "power"
+    MEMORY = "memory"
+
+
+class PaceHealth(_Part, frozen=True, kw_only=True):
+    """How fast the device lets itself work."""
+
+    max_fps: Annotated[
+        NotNegative | None, Meta(description="Frames judged per second at most; null: all of them")
+    ]
+    reasons: Annotated[list[Strain], Meta(description="Why it is bounded; empty: it is not")]
+
+
+class ClockHealth(_Part, frozen=True, kw_only=True):
+    """The wall clock; durations do not depend on it."""
+
+    steps: Annotated[Count, Meta(description="How often it was set since the program's start")]
+    last_step_s: Annotated[
+        float | None, Meta(description="By how much the last time; null: never; below 0: back")
+    ]
+
+
+class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1"):
+    """How the device is. Retained, every 30 s unless configured otherwise."""
+
+    versions: Versions
+    uptime_s: Annotated[NotNegative, Meta(description="Since the program's start")]
+    fps: Annotated[NotNegative, Meta(description="Frames judged per second since the last report")]
+    latency_ms: Annotated[
+        dict[str, Latency], Meta(description="By step of the road, and `total` for all of them")
+    ]
+    frames: Annotated[Count, Meta(description="Frames judged since the program's start")]
+    dropped_frames: Annotated[
+        Count, Meta(description="Frames of the camera passed over since the program's start")
+    ]
+    camera: CameraHealth
+    outbox: OutboxHealth
+    broker: BrokerHealth
+    temperature_c: Annotated[
+        float | None, Meta(description="Of the processor; null where it can't be read")
+    ]
+    throttling: Annotated[
+        list[ThrottlingFlag] | None,
+        Meta(description="Empty: none; null where it can't be read (no Raspberry Pi)"),
+    ]
+    rss_bytes: Annotated[Count, Meta(description="The program's memory in use")]
+    available_bytes: Annotated[
+        Count | None, Meta(description="Memory that it may still take; null where it can't be read")
+    ]
+    pace: PaceHealth
+    clock: ClockHealth
+    paused_for_s: Annotated[
+        NotNegative | None,
+        Meta(description="Until judging is resumed by itself, after a command; null: not paused"),
+    ] = None
+
+
+class CommandName(StrEnum):
+    """What can be asked of a device, if its settings allow it."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESTART = "restart"
+    SNAPSHOT = "snapshot"
+
+
+class CommandOutcome(StrEnum):
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class ResponseMessage(Message, frozen=True, kw_only=True, tag="tensormask/response/1"):
+    """What became of a command. Sent once, not kept for a broker that is away."""
+
+    request_id: Annotated[
+        str | None, Meta(description="As in the command; null where none could be read")
+    ]
+    command: Annotated[CommandName | None, Meta(description="null: there is no such command")]
+    outcome: Annotated[
+        CommandOutcome,
+        Meta(description="refused: not understood or not allowed; failed: not possible now"),
+    ]
+    reason: Annotated[str | None, Meta(description="Why not, for eyes; null when it is done")]
+    snapshot: Annotated[
+        bytes | None, Meta(description="The picture that was asked for, a JPEG in base64")
+    ]
+
+
+MESSAGES: Final = {
+    AVAILABILITY: AvailabilityMessage,
+    VIOLATION: ViolationMessage,
+    COMPLIANCE: ComplianceMessage,
+    HEALTH: HealthMessage,
+    RESPONSE: ResponseMessage,
+}
+"""Every kind of message by the last level of its topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who says it: the same in all messages of a process."""
+
+    device_id: str
+    site: str
+    zone: str
+    model: ModelIdentity
+
+
+def origin(device: DeviceSettings, card: ModelCard) -> Origin:
+    """Return what our messages say about us."""
+    identity = ModelIdentity(name=card.name, version=card.version, sha256=card.model_sha256)
+    return Origin(device.id, device.site, device.zone, identity)
+
+
+def every_field(origin: Origin, at: datetime, clock_synchronised: bool) -> dict[str, Any]:
+    """Return what every payload carries, as the arguments of its struct."""
+    return {
+        "device_id": origin.device_id,
+        "site": origin.site,
+        "zone": origin.zone,
+        "at": timestamp(at),
+        "clock_synchronised": clock_synchronised,
+        "model": origin.model,
+    }
+
+
+def availability_message(
+    origin: Origin, state: AvailabilityState, at: datetime, clock_synchronised: bool
+) -> AvailabilityMessage:
+    """Return the announcement of `state`; for the will, `at` is the time of the connection."""
+    return AvailabilityMessage(
+        **every_field(origin, at, clock_synchronised),
+        state=state,
+    )
+
+
+def violation_message(
+    origin: Origin,
+    violation: Violation,
+    sequence: int,
+    clock_synchronised: bool,
+    snapshot: bytes | None = None,
+) -> ViolationMessage:
+    """Return the document of a violation; the outbox gives the `sequence`, a replay counts."""
+    ended_at = violation.ended_at
+    return ViolationMessage(
+        **every_field(origin, ended_at or violation.confirmed_at, clock_synchronised),
+        event_id=violation.event_id,
+        sequence=sequence,
+        state=violation.state,
+        started_at=timestamp(violation.started_at),
+        confirmed_at=timestamp(violation.confirmed_at),
+        ended_at=timestamp(ended_at) if ended_at else None,
+        duration_s=round(violation.duration_s, 3),
+        bare_probability=round(violation.bare_probability, 4),
+        face_px=round(violation.face_px, 1),
+        track_id=violation.track_id,
+        snapshot=snapshot,
+    )
+
+
+def compliance_message(
+    origin: Origin, compliance: Compliance, at: datetime, clock_synchronised: bool
+) -> ComplianceMessage:
+    """Return the counts as they are at `at`."""
+    return ComplianceMessage(
+        **every_field(origin, at, clock_synchronised),
+        last_minute=_tally(compliance.last_minute),
+        last_hour=_tally(compliance.last_hour),
+        last_day=_tally(compliance.last_day),
+    )
+
+
+def _tally(tally: Tally) -> ComplianceTally:
+    return ComplianceTally(
+        seen=tally.seen,
+        masked=tally.masked,
+        bare=tally.bare,
+        unknown=tally.unknown,
+        rate=None if tally.rate is None else round(tally.rate, 4),
+        watched_s=round(tally.watched_s, 1),
+    )
+
+
+def encode(message: Message) -> bytes:
+    """Return the payload: one JSON document in UTF-8, on one line."""
+    return msgspec.json.encode(message)

@@ -1,0 +1,1 @@
+"""The durable outbox: what the broker has not acknowledged yet."""

@@ -1,0 +1,225 @@
+"""What stands between the outbox and its file: damage, a disk that refuses, and the sequence.
+
+A damaged file is renamed to `<name>.damaged-<time>`, and what is legible in it is taken over into a
+new one. So that no sequence is ever used for two documents, even then, a small file
+`<name>.sequence` holds a number that it has not passed yet.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from edge.clock import Moment
+from edge.errors import OutboxError
+from edge.publish.outbox.file import (
+    DamagedError,
+    Document,
+    Dropped,
+    SpoolFile,
+    aside_at,
+    files_aside,
+    is_damage,
+    is_open_elsewhere,
+    legible,
+    set_aside,
+)
+from edge.publish.outbox.sequence import RESERVE, SequenceReserve
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_DISK_REFUSES = (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+class SpoolDisk:
+    """The file as long as there is one, and the numbers of the documents. For one thread at a time.
+
+    Its methods raise OutboxError where another process has the file open, and nothing else.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], Moment]) -> None:
+        """Raises OutboxError where nobody may have the file. A disk that refuses is let pass."""
+        self._path = path
+        self._now = now
+        self._born_ms = int(now().at.timestamp() * 1000)
+        self._reserve = SequenceReserve(path.with_name(path.name + ".sequence"))
+        self._damaged: tuple[str, Path] | None = None
+        """Why a file was set aside, and where it is, until its documents are taken over."""
+        self.file: SpoolFile | None = None
+        self.dropped = Dropped()
+        """What the ledger says, or is to say next."""
+        self.refused_s: float | None = None
+        """Since when the disk refuses documents, on the clock of `Moment.run_s`; None: it doesn't.
+        """
+        self._last: int | None = None
+        """The last sequence that was given; None: not known yet."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        except OSError as error:
+            if error.errno not in _DISK_REFUSES:
+                raise OutboxError(
+                    f"the outbox {path} can't be made: {error.strerror}; see [outbox] path"
+                ) from error
+        self.attempt(lambda file: None, None, opening=True)
+        if self._last is None:  # nor can be: the number is not to come again, though
+            self._last = self._reserve.limit or self._born_ms
+
+    def attempt(
+        self, work: Callable[[SpoolFile], _T], otherwise: _T, *, opening: bool = False
+    ) -> _T:
+        """Do `work`; where the file turns out damaged, once more on a new one.
+
+        Return `otherwise` where the disk refuses, or where the file is not open and is not to be
+        opened.
+        """
+        if self.file is None and not opening:
+            return otherwise
+        try:
+            try:
+                return work(self._opened())
+            except (DamagedError, sqlite3.DatabaseError) as error:
+                if not is_damage(error):
+                    raise
+                damage = " ".join(str(error).split())
+            # Only here: while the error lives, so do its frames' cursors, and with them the lock.
+            self.close()
+            self._damaged = damage, set_aside(self._path, self._now().at)
+            return work(self._opened())
+        except (DamagedError, OSError, sqlite3.Error) as error:
+            if is_open_elsewhere(error):
+                raise OutboxError(
+                    f"the outbox {self._path}: another process has it open; stop that one"
+                ) from error
+            self._tell_refused(error)
+            return otherwise
+
+    def store(
+        self,
+        documents: Iterable[Document],
+        last: int,
+        change: Callable[[SpoolFile], Dropped],
+    ) -> bool:
+        """Write documents, the newest of which is `last`, in one transaction with `change`.
+
+        That returns what is dropped in all by then. False: the disk refuses.
+        """
+
+        def write(file: SpoolFile) -> bool:
+            self._reserve.cover(last, live=self._reserve.is_live)
+            with file.transaction():
+                file.insert(documents)
+                dropped = change(file)
+                file.settle(last, dropped)
+            self.dropped = dropped
+            # After the commit: from here on the rows or the ledger say how far it has come.
+            with suppress(OSError):
+                self._reserve.cover(last, live=False)
+            return True
+
+        if not self.attempt(write, False, opening=True):
+            return False
+        self._tell_well()
+        return True
+
+    @property
+    def last_sequence(self) -> int:
+        """The last sequence that was given; far on where the file could not be opened."""
+        return self._last or 0
+
+    def next_sequence(self) -> int:
+        """Return the next one; it counts as given by `give`."""
+        sequence = self.last_sequence + 1
+        if self.refused_s is None:
+            return sequence
+        try:
+            self._reserve.cover(sequence, live=True)
+        except OSError:
+            # Nothing at all can be written, so the next run will know nothing of this number. More
+            # milliseconds have passed than documents: it will not come to this one.
+            sequence = max(sequence, self._born_ms)
+        return sequence
+
+    def give(self, sequence: int) -> None:
+        """Count a sequence as given."""
+        self._last = sequence
+
+    def set_aside(self) -> tuple[int, datetime | None]:
+        """Return how many damaged files are kept, and when the newest of them was set aside."""
+        files = files_aside(self._path)
+        return len(files), aside_at(files[-1]) if files else None
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+    def _opened(self) -> SpoolFile:
+        if self.file is None:
+            self._reserve.load()
+            file = SpoolFile(self._path)
+            limit = self._reserve.limit
+            if limit and file.last_sequence > limit:
+                file.close()
+                raise DamagedError(f"its last sequence is {file.last_sequence}, beyond {limit}")
+            self._last = max(file.last_sequence, self._resumed(file))
+            if self._damaged is None:
+                self.dropped = file.ledger.dropped
+            else:
+                self._take_over(file, *self._damaged)
+            self.file = file
+            # Now: the ledger is to know it too, and the reserve to have its block in good time.
+            with suppress(OSError, sqlite3.Error):
+                with file.transaction():
+                    file.settle(self._last, self.dropped)
+                self._reserve.cover(self._last + 1, live=False)
+        return self.file
+
+    def _resumed(self, file: SpoolFile) -> int:
+        """Return the last sequence that may have been used, where the file does not know it."""
+        if self._last is not None:
+            return self._last
+        if self._reserve.limit:
+            is_behind = self._reserve.is_live or not file.last_sequence
+            return self._reserve.limit - (0 if is_behind else RESERVE)
+        is_lost = self._reserve.exists or files_aside(self._path)
+        return self._born_ms if is_lost and not file.last_sequence else 0
+
+    def _take_over(self, file: SpoolFile, damage: str, aside: Path) -> None:
+        """Bring what is legible in a file that was set aside into the new one."""
+        with file.transaction():
+            file.insert(legible(aside))
+            file.settle(self.last_sequence, self.dropped)
+        self._last = file.last_sequence
+        self._damaged = None
+        _log.error(
+            "the outbox was damaged (%s): it is kept as %s, and %d of its documents were saved",
+            damage,
+            aside,
+            file.rows,
+        )
+
+    def _tell_refused(self, error: Exception) -> None:
+        if self.refused_s is None:
+            self.refused_s = self._now().run_s
+            _log.error(
+                "the outbox %s: %s; make room or mend the disk: until then documents are published "
+                "from memory",
+                self._path,
+                error.strerror if isinstance(error, OSError) else error,
+            )
+
+    def _tell_well(self) -> None:
+        if self.refused_s is not None:
+            _log.info(
+                "the outbox is on disk again after %.0f s", self._now().run_s - self.refused_s
+            )
+            self.refused_s = None

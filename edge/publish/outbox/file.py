@@ -1,0 +1,341 @@
+"""The outbox's file: rows of documents in SQLite, each with a checksum. For one thread at a time.
+
+WAL with synchronous=FULL: what a transaction has changed survives a power cut. A row is written
+once and never changed. A document costs one page of the log: its row alone tells how far the
+sequence has come, so the ledger is written only where the newest row has left, or something was
+dropped.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from edge.clock import Moment
+from edge.publish.outbox.sequence import sync_folder
+
+SCHEMA_VERSION = 2
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE documents (
+    sequence INTEGER PRIMARY KEY,
+    accepted_at TEXT NOT NULL,
+    clock_is_right INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    run_s REAL NOT NULL,
+    topic TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    crc32 INTEGER NOT NULL
+) STRICT;
+CREATE TABLE ledger (
+    last_sequence INTEGER NOT NULL,
+    dropped_rows INTEGER NOT NULL,
+    dropped_bytes INTEGER NOT NULL,
+    dropped_age INTEGER NOT NULL,
+    dropped_memory INTEGER NOT NULL
+) STRICT;
+INSERT INTO ledger VALUES (0, 0, 0, 0, 0);
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
+"""
+_COLUMNS = "sequence, accepted_at, clock_is_right, run, run_s, topic, payload, crc32"
+_LOCK_TIMEOUT_S = 2.0
+_PAGE_BYTES = 2048
+"""Two or three documents of the usual size in a page: what writes the least, by `make wear`."""
+_WAL_PAGES = 128
+"""The log is folded into the file when it reaches so many pages, and then written over: as long as
+it grows, the file system has more to write than the page."""
+_KEPT_ASIDE = 5
+"""So many damaged outboxes are kept; then the oldest of them goes."""
+_ASIDE_TIME = "%Y%m%dT%H%M%S%fZ"
+_DISK_REFUSES = (
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+)
+"""SQLite's codes that say nothing against the file; any other does, since our SQL is right."""
+_UNREADABLE = (
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+)
+"""But these do: a card gives up a block for good."""
+
+
+class DamagedError(Exception):
+    """The file can't be trusted any more; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A row of the outbox."""
+
+    sequence: int
+    accepted: Moment
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """A row without what it says."""
+
+    sequence: int
+    accepted: Moment
+    payload_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How many documents were given up undelivered, by what they were too many for."""
+
+    rows: int = 0
+    bytes: int = 0
+    age: int = 0
+    memory: int = 0
+    """While the disk refused them: more than the memory takes."""
+
+    @property
+    def total(self) -> int:
+        return self.rows + self.bytes + self.age + self.memory
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the rows do not tell."""
+
+    last_sequence: int
+    dropped: Dropped
+
+
+class SpoolFile:
+    """The rows in sequence, with their number and size counted along.
+
+    Every method raises sqlite3.Error, and DamagedError where a row is not what was written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it. Reads it once from end to end."""
+        self._database = _connect(path)
+        try:
+            _configure(self._database)
+            if self._one("PRAGMA user_version") == (0,):
+                self._database.executescript(_SCHEMA)
+            self._check()
+            last, *dropped = self._one("SELECT * FROM ledger")
+            self.ledger = Ledger(last, Dropped(*dropped))
+            self.rows, self.payload_bytes = self._count()
+            self.last_sequence: int = max(last, self._newest())
+        except BaseException:
+            self._database.close()
+            raise
+        sync_folder(path.parent)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Keep all of the changes made within, on disk, or none where any of them fails."""
+        before = self.rows, self.payload_bytes, self.last_sequence, self.ledger
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            self.rows, self.payload_bytes, self.last_sequence, self.ledger = before
+            # SQLite rolls back by itself on some errors, and has no transaction left then.
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    def insert(self, documents: Iterable[Document]) -> None:
+        for document in documents:
+            row = _row(document)
+            self._database.execute(
+                f"INSERT OR REPLACE INTO documents ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*row, _crc32(*row)),
+            )
+            self.rows += 1
+            self.payload_bytes += len(document.payload)
+            self.last_sequence = max(self.last_sequence, document.sequence)
+
+    def delete(self, sequences: Collection[int]) -> None:
+        """Delete rows; those that are gone already don't matter."""
+        for sequence in sequences:
+            for (size,) in self._database.execute(
+                "DELETE FROM documents WHERE sequence = ? RETURNING length(payload)", (sequence,)
+            ).fetchall():
+                self.rows -= 1
+                self.payload_bytes -= size
+
+    def settle(self, last_sequence: int, dropped: Dropped) -> None:
+        """Write down what the rows do not tell, where that has changed."""
+        self.last_sequence = max(self.last_sequence, last_sequence)
+        known = max(self.ledger.last_sequence, self._newest())
+        if known < self.last_sequence or dropped != self.ledger.dropped:
+            self.ledger = Ledger(self.last_sequence, dropped)
+            self._database.execute(
+                "UPDATE ledger SET last_sequence = ?, dropped_rows = ?, dropped_bytes = ?, "
+                "dropped_age = ?, dropped_memory = ?",
+                (self.last_sequence, dropped.rows, dropped.bytes, dropped.age, dropped.memory),
+            )
+
+    def select(self, after: int, limit: int) -> list[Document]:
+        """Return at most `limit` documents with a sequence above `after`, oldest first."""
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM documents WHERE sequence > ? ORDER BY sequence LIMIT ?",
+            (after, limit),
+        ).fetchall()
+        for *content, crc32 in rows:
+            if _crc32(*content) != crc32:
+                raise DamagedError(f"document {content[0]} was altered on the disk")
+        return [_document(*content) for *content, _ in rows]
+
+    def stubs(self, limit: int, after: int = 0) -> list[Stub]:
+        """Return the same without their content, which is not read nor checked."""
+        rows = self._database.execute(
+            "SELECT sequence, accepted_at, clock_is_right, run, run_s, length(payload) "
+            "FROM documents WHERE sequence > ? ORDER BY sequence LIMIT ?",
+            (after, limit),
+        ).fetchall()
+        return [Stub(sequence, _moment(*when), size) for sequence, *when, size in rows]
+
+    def among(self, sequences: Iterable[int]) -> set[int]:
+        """Return those of `sequences` that there are rows of."""
+        sql = "SELECT sequence FROM documents WHERE sequence = ?"
+        return {
+            found
+            for sequence in sequences
+            for (found,) in self._database.execute(sql, (sequence,)).fetchall()
+        }
+
+    def close(self) -> None:
+        """Fold the log into the file and close it; the rows stay."""
+        self._database.close()
+
+    def _check(self) -> None:
+        (version,) = self._one("PRAGMA user_version")
+        if version != SCHEMA_VERSION:
+            raise DamagedError(f"its schema is {version}, not {SCHEMA_VERSION}")
+        (verdict,) = self._one("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise DamagedError(verdict)
+
+    def _count(self) -> tuple[int, int]:
+        rows, payload_bytes = self._one(
+            "SELECT count(*), ifnull(sum(length(payload)), 0) FROM documents"
+        )
+        return rows, payload_bytes
+
+    def _newest(self) -> int:
+        (newest,) = self._one("SELECT ifnull(max(sequence), 0) FROM documents")
+        return int(newest)
+
+    def _one(self, sql: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] | None = self._database.execute(sql).fetchone()
+        if row is None:
+            raise DamagedError("its ledger is empty")
+        return row
+
+
+def set_aside(path: Path, at: datetime) -> Path:
+    """Rename a damaged file, and delete the oldest of too many. Raises OSError."""
+    aside = path.with_name(f"{path.name}.damaged-{at.astimezone(UTC).strftime(_ASIDE_TIME)}")
+    # The log first: without its file it would be taken for another's.
+    for suffix in ("-wal", ""):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    for old in files_aside(path)[:-_KEPT_ASIDE]:
+        for suffix in ("", "-wal"):
+            old.with_name(old.name + suffix).unlink(missing_ok=True)
+    return aside
+
+
+def files_aside(path: Path) -> list[Path]:
+    """Return the files that were set aside, oldest first."""
+    return sorted(path.parent.glob(path.name + ".damaged-*Z"))
+
+
+def aside_at(aside: Path) -> datetime:
+    """Return when a file was set aside."""
+    stamp = aside.name.rpartition(".damaged-")[2]
+    return datetime.strptime(stamp, _ASIDE_TIME).replace(tzinfo=UTC)
+
+
+def legible(aside: Path) -> Iterator[Document]:
+    """Give what is unaltered in a damaged file, up to where the damage begins to matter."""
+    with closing(_connect(aside)) as damaged, suppress(sqlite3.DatabaseError):
+        for *content, crc32 in damaged.execute(
+            f"SELECT {_COLUMNS} FROM documents ORDER BY sequence"
+        ):
+            if _crc32(*content) == crc32:
+                yield _document(*content)
+
+
+def is_damage(error: Exception) -> bool:
+    """Tell whether `error` speaks against the file; otherwise the disk refuses."""
+    if isinstance(error, DamagedError):
+        return True
+    if not isinstance(error, sqlite3.DatabaseError) or isinstance(error, sqlite3.ProgrammingError):
+        return False
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF not in _DISK_REFUSES or code in _UNREADABLE
+
+
+def is_open_elsewhere(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(
+        path, timeout=_LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    database.text_factory = lambda text: text.decode(errors="replace")
+    return database
+
+
+def _configure(database: sqlite3.Connection) -> None:
+    # Exclusive: a second service is refused, and the index of the log needs no file.
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
+    database.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+    database.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * (_PAGE_BYTES + 24) + 32}")
+
+
+def _row(document: Document) -> tuple[Any, ...]:
+    when = document.accepted
+    at = when.at.isoformat()
+    return (
+        document.sequence, at, int(when.clock_is_right), when.run, when.run_s,
+        document.topic, document.payload,
+    )  # fmt: skip
+
+
+def _document(sequence: int, *content: Any) -> Document:
+    *when, topic, payload = content
+    return Document(sequence, _moment(*when), topic, payload)
+
+
+def _moment(accepted_at: str, clock_is_right: int, run: str, run_s: float) -> Moment:
+    try:
+        at = datetime.fromisoformat(accepted_at).astimezone(UTC)
+    except ValueError as error:
+        raise DamagedError(f"a time was altered on the disk: {accepted_at}") from error
+    return Moment(at, bool(clock_is_right), run, run_s)
+
+
+def _crc32(*content: object) -> int:
+    """Return the checksum over a row, which SQLite itself does not keep."""
+    return zlib.crc32(repr(content).encode())

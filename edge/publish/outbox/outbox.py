@@ -1,0 +1,276 @@
+"""The durable outbox: what the broker has not acknowledged yet, on disk, oldest first.
+
+What `append` has returned for survives a power cut, unless the disk refuses it: then it waits in
+memory, is published from there, and goes to the disk as soon as that takes it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from edge.clock import Moment, this_moment
+from edge.config import OutboxSettings
+from edge.publish.outbox.disk import SpoolDisk
+from edge.publish.outbox.file import Document, Dropped, SpoolFile
+
+_log = logging.getLogger(__name__)
+
+MEMORY_ROWS = 1000
+MEMORY_BYTES = 8_000_000
+"""So much waits in memory at most while the disk refuses it; then the oldest is dropped."""
+RETRY_S = 5.0
+"""How often a disk that refuses is tried."""
+DELETE_ROWS = 100
+DELETE_AFTER_S = 600.0
+"""What was acknowledged is deleted along with the next document, to spare the card; without one,
+when so many rows have gathered, or after so long."""
+_AGE_CHECK_S = 60.0
+_BATCH = 100
+_DEFAULTS = OutboxSettings()
+_NONE_DROPPED = Dropped()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """For the health report."""
+
+    rows: int = 0
+    """Documents that wait, on the disk and in memory."""
+    bytes: int = 0
+    """The size of the payloads kept."""
+    oldest_age_s: float | None = None
+    """As far as it is certain, see `Moment.age_s`. None: empty."""
+    dropped: Dropped = _NONE_DROPPED
+    is_refused: bool = False
+    """Whether the disk refuses documents."""
+    in_memory: int = 0
+    """Documents that wait in memory only."""
+    live: int = 0
+    """Documents that were delivered without ever being on the disk, since the start."""
+    set_aside: int = 0
+    """Damaged files that lie beside this one, at most 5."""
+    set_aside_at: datetime | None = None
+    """When the newest of them was set aside."""
+
+
+class Outbox:
+    """The queue of documents for the broker. Any thread may call it.
+
+    Each transaction costs the card a page or two, so there is one for a document: it brings that to
+    the disk, and takes away what was acknowledged before, and what is beyond the bounds.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        settings: OutboxSettings = _DEFAULTS,
+        now: Callable[[], Moment] = this_moment,
+    ) -> None:
+        """Open the file, or make it with its folder; its bounds are in `settings`.
+
+        Raises OutboxError where another process has it open, or nobody may have it there. A disk
+        that is full, read-only or broken is no reason not to start.
+        """
+        self._settings = settings
+        self._now = now
+        self._lock = threading.Lock()
+        self._disk = SpoolDisk(path, now)
+        self._held: list[Document] = []
+        """In memory only: newer than all that is on the disk."""
+        self._done: set[int] = set()
+        """Rows that were acknowledged, but not yet deleted."""
+        self._done_up_to = 0
+        """All rows up to this one are among them."""
+        self._live = 0
+        self._told_drops: set[str] = set()
+        self._flushed_s = now().run_s
+        self._age_checked_s = -math.inf
+        self._is_closed = False
+
+    def append(self, topic: str, encode: Callable[[int], bytes]) -> int:
+        """Give a document its sequence, `encode` it with that, and return once it is on disk.
+
+        Where the disk refuses, it returns too: the document waits in memory. When `encode` raises,
+        nothing has happened and the sequence goes to the next document.
+        """
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the outbox is closed")
+            accepted = self._now()
+
+            def numbered() -> Document:
+                sequence = self._disk.next_sequence()
+                return Document(sequence, accepted, topic, encode(sequence))
+
+            document = numbered()
+            if not self._may_try(accepted) or not self._flush(document):
+                document = numbered()  # anew: without the disk it may need another number
+                self._hold(document)
+            self._disk.give(document.sequence)
+            return document.sequence
+
+    def pending(self, limit: int, after: int = 0) -> list[Document]:
+        """Return at most `limit` documents with a sequence above `after`, oldest first."""
+        with self._lock:
+            self._tend()
+            return self._pending(limit, after) if limit > 0 else []
+
+    def acknowledge(self, sequences: Iterable[int]) -> None:
+        """Note that the broker has these; those that are gone already don't matter.
+
+        They are deleted later, so a power cut can make the broker get them once more.
+        """
+        with self._lock:
+            delivered = set(sequences)
+            held = [document for document in self._held if document.sequence not in delivered]
+            self._live += len(self._held) - len(held)
+            self._held = held
+            self._done |= self._disk.attempt(lambda file: file.among(delivered), set[int]())
+            self._tend()
+            if self._told_drops and self._rows == 0:
+                self._told_drops.clear()
+                _log.info("the outbox is empty again; dropped so far: %s", self._disk.dropped)
+
+    def state(self) -> OutboxState:
+        """Return the figures for the health report."""
+        with self._lock:
+            self._tend()
+            oldest = self._pending(1, 0)
+            set_aside, set_aside_at = self._disk.set_aside()
+            file = self._disk.file
+            return OutboxState(
+                rows=self._rows,
+                bytes=(file.payload_bytes if file else 0) + _size(self._held),
+                oldest_age_s=oldest[0].accepted.age_s(self._now()) if oldest else None,
+                dropped=self._disk.dropped,
+                is_refused=self._disk.refused_s is not None,
+                in_memory=len(self._held),
+                live=self._live,
+                set_aside=set_aside,
+                set_aside_at=set_aside_at,
+            )
+
+    def close(self) -> None:
+        """Delete what was acknowledged, and close the file; the other rows stay."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._flush()
+            self._is_closed = True
+            if self._held:
+                _log.error("%d documents are lost: no room on the disk", len(self._held))
+            self._disk.close()
+
+    # From here on: with the lock held.
+
+    @property
+    def _rows(self) -> int:
+        file = self._disk.file
+        return (max(0, file.rows - len(self._done)) if file else 0) + len(self._held)
+
+    def _pending(self, limit: int, after: int) -> list[Document]:
+        found = self._disk.attempt(
+            lambda file: self._undelivered(file, limit, after), list[Document]()
+        )
+        return [*found, *(held for held in self._held if held.sequence > after)][:limit]
+
+    def _undelivered(self, file: SpoolFile, limit: int, after: int) -> list[Document]:
+        found: list[Document] = []
+        place = max(after, self._done_up_to)
+        while len(found) < limit and (rows := file.select(place, limit)):
+            found += [row for row in rows if row.sequence not in self._done]
+            place = rows[-1].sequence
+            if not found and after <= self._done_up_to:
+                self._done_up_to = place
+        return found
+
+    def _tend(self) -> None:
+        """Do what is due: try a disk that refuses, delete, drop what is too old."""
+        now = self._now()
+        is_resting = now.run_s - self._flushed_s < DELETE_AFTER_S
+        is_due = self._disk.refused_s is not None or (
+            len(self._done) >= (DELETE_ROWS if is_resting else 1)
+        )
+        if now.run_s - self._age_checked_s >= _AGE_CHECK_S:
+            self._age_checked_s = now.run_s
+            is_due |= self._disk.attempt(lambda file: bool(self._aged(file, now)), False)
+        if is_due and self._may_try(now) and not self._is_closed:
+            self._flush()
+
+    def _may_try(self, now: Moment) -> bool:
+        return self._disk.refused_s is None or now.run_s - self._flushed_s >= RETRY_S
+
+    def _flush(self, *new: Document) -> bool:
+        """Bring all that is in memory, and `new`, to the disk; False: it refuses."""
+        now = self._now()
+        self._flushed_s = now.run_s
+        documents = (*self._held, *new)
+        last = max(self._disk.last_sequence, *(document.sequence for document in documents), 0)
+        before = self._disk.dropped
+        if not self._disk.store(documents, last, lambda file: self._thin_out(file, now)):
+            return False
+        self._held.clear()
+        self._done.clear()
+        self._done_up_to = 0
+        self._tell_dropped(before)
+        return True
+
+    def _thin_out(self, file: SpoolFile, now: Moment) -> Dropped:
+        """Delete what was acknowledged, and the oldest rows beyond the bounds.
+
+        Return what is dropped in all by now.
+        """
+        file.delete(self._done)
+        dropped = self._disk.dropped
+        while aged := self._aged(file, now):
+            file.delete(aged)
+            dropped = replace(dropped, age=dropped.age + len(aged))
+        while (surplus := file.rows - self._settings.max_rows) > 0:
+            file.delete([stub.sequence for stub in file.stubs(surplus)])
+            dropped = replace(dropped, rows=dropped.rows + surplus)
+        while file.payload_bytes > self._settings.max_bytes and file.rows > 1:
+            file.delete([file.stubs(1)[0].sequence])
+            dropped = replace(dropped, bytes=dropped.bytes + 1)
+        return dropped
+
+    def _aged(self, file: SpoolFile, now: Moment) -> list[int]:
+        """Return the oldest sequences up to the newest of them that is certainly too old.
+
+        Those before it are older still, even where their own age is not known.
+        """
+        stubs = file.stubs(_BATCH)
+        for count in range(len(stubs), 0, -1):
+            if stubs[count - 1].accepted.age_s(now) > self._settings.max_age_s:
+                return [stub.sequence for stub in stubs[:count]]
+        return []
+
+    def _hold(self, document: Document) -> None:
+        """Keep a document in memory; the oldest goes where there are too many."""
+        before = self._disk.dropped
+        self._held.append(document)
+        while len(self._held) > MEMORY_ROWS or _size(self._held) > MEMORY_BYTES:
+            del self._held[0]
+            dropped = self._disk.dropped
+            self._disk.dropped = replace(dropped, memory=dropped.memory + 1)
+        self._tell_dropped(before)
+
+    def _tell_dropped(self, before: Dropped) -> None:
+        """Say for each bound once that it was met, until the outbox has been empty."""
+        for bound in ("rows", "bytes", "age", "memory"):
+            if bound not in self._told_drops and (
+                getattr(self._disk.dropped, bound) > getattr(before, bound)
+            ):
+                self._told_drops.add(bound)
+                _log.warning(
+                    "the outbox is beyond its bound of %s: its oldest documents are dropped", bound
+                )
+
+
+def _size(documents: Iterable[Document]) -> int:
+    return sum(len(document.payload) for document in documents)

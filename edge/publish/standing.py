@@ -1,0 +1,112 @@
+"""How we stand with the broker: whether a connection is good, when to try again, what is said."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from edge.errors import BrokerError
+from edge.publish.broker import MAX_BACKOFF_S, Backoff, BrokerRefusalError
+
+_log = logging.getLogger(__name__)
+
+STABLE_S = 10.0
+"""A connection that lasts so long was a good one: the next back-off starts small again. Two clients
+that throw each other out never get there, so they slow down."""
+THROWN_OUT = 4
+"""So many short connections in a row, without a failed attempt between them, are no accident."""
+
+
+class SilentBrokerError(BrokerError):
+    """The broker takes messages, but does not acknowledge them."""
+
+
+class Standing:
+    """Learns from each connection to one broker. Each problem is said once, until one is good."""
+
+    def __init__(self, broker: str, client_id: str, backoff: Backoff) -> None:
+        self._broker = broker
+        self._client_id = client_id
+        self._backoff = backoff
+        self._connections = 0
+        self._begun_s: float | None = None
+        """When the connection that there is began; None: there is none."""
+        self._lost_s = time.monotonic()
+        self._is_proven = False
+        self._short_lived = 0
+        self._told: set[str] = set()
+        self.is_silent = False
+        """Whether the last connection that was worth anything ended in silence."""
+        self.protocol = "none"
+
+    @property
+    def reconnects(self) -> int:
+        """Connections after the first that proved good."""
+        return max(0, self._connections - 1)
+
+    def begin(self) -> None:
+        """A connection was made."""
+        self._begun_s = time.monotonic()
+        self._is_proven = False
+
+    def prove(self, protocol: str, *, is_idle: bool) -> None:
+        """Take the connection for good, now that the broker has acknowledged something.
+
+        After short connections or a silence it must last, too, with nothing unacknowledged, which
+        is `is_idle`: or the end of each would be said again and again.
+        """
+        if self._is_proven or self._begun_s is None:
+            return
+        now_s = time.monotonic()
+        if (self.is_silent or self._short_lived) and (
+            not is_idle or now_s - self._begun_s < STABLE_S
+        ):
+            return
+        self._is_proven, self.is_silent, self._short_lived = True, False, 0
+        self._connections += 1
+        self.protocol = protocol
+        self._told.clear()
+        if self._connections == 1:
+            _log.info("connected to the broker %s with %s", self._broker, protocol)
+        else:
+            _log.info("the broker %s is back after %.1f s", self._broker, now_s - self._lost_s)
+
+    def end(self, problem: BrokerError, *, quietly: bool = False) -> float:
+        """Learn from the end of a connection, or of the attempt to make one.
+
+        Returns how long to wait before the next one.
+        """
+        self._judge(problem)
+        self._begun_s = None
+        if not quietly:
+            self.tell(f"{problem}; trying again, at least every {MAX_BACKOFF_S:.0f} s")
+        refused = isinstance(problem, BrokerRefusalError)
+        return self._backoff.slow_s() if refused else self._backoff.next_s()
+
+    def tell(self, problem: str) -> None:
+        """Say a problem, unless it was said since the last good connection began."""
+        if problem not in self._told:
+            self._told.add(problem)
+            _log.warning("%s", problem)
+
+    def _judge(self, problem: BrokerError) -> None:
+        if self._begun_s is None:
+            self._short_lived = 0
+            return
+        now_s = time.monotonic()
+        if self._is_proven:
+            self._lost_s = now_s
+        if isinstance(problem, SilentBrokerError):
+            self.is_silent = True
+        elif now_s - self._begun_s >= STABLE_S:
+            self._short_lived = 0
+            self._backoff.reset()
+        else:
+            # MQTT 5 has a reason code for a client id that is used twice, but Mosquitto 2.0.11 does
+            # not send it, and MQTT 3.1.1 has none.
+            self._short_lived += 1
+            if self._short_lived == THROWN_OUT:
+                self.tell(
+                    f"the broker {self._broker} has ended {THROWN_OUT} connections within seconds; "
+                    f"does another client use our client id, {self._client_id}?"
+                )

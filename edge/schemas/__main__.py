@@ -1,7 +1,0 @@
-"""Write the schema files: `python -m edge.schemas`."""
-
-from edge.messages import MESSAGES
-from edge.schemas import as_text, generate, path_of
-
-for name in MESSAGES:
-    path_of(name).write_text(as_text(generate(name)), encoding="utf-8")

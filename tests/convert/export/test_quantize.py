@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert.export.graph import multiply_adds, read_operators
+from convert.export.quantize import convert_to_int8, refuse
+from convert.network import load_model, predict, save_model
+from edge.classify.runtime import Int8Network
+from edge.errors import ModelError
+from edge.records import Pixels
+
+
+@pytest.fixture(scope="module")
+def int8_file(tiny_network: Callable[[], Any], random_crops: Pixels) -> bytes:
+    return convert_to_int8(tiny_network(), random_crops)
+
+
+def test_the_file_runs_in_the_edge_runtime_and_answers_like_keras(
+    int8_file: bytes, tiny_network: Callable[[], Any], random_crops: Pixels
+) -> None:
+    answers = Int8Network(int8_file).probabilities(random_crops)
+    assert np.abs(answers - predict(tiny_network(), random_crops)).max() < 0.03
+
+
+def test_its_operators_and_their_cost_are_read(int8_file: bytes) -> None:
+    operators = read_operators(int8_file)
+    assert {"CONV_2D", "FULLY_CONNECTED", "SOFTMAX"} <= {o.name for o in operators}
+    # 30 x 30 places, 4 channels, 3 x 3 x 3 products each; then 4 inputs to 2 outputs.
+    assert multiply_adds(operators) == 30 * 30 * 4 * 27 + 8
+
+
+def test_weights_have_a_scale_for_each_channel(int8_file: bytes) -> None:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    (graph,) = schema.ModelT.InitFromObj(schema.Model.GetRootAs(int8_file, 0)).subgraphs
+    (kernel,) = [tensor for tensor in graph.tensors if list(tensor.shape) == [4, 3, 3, 3]]
+    assert len(kernel.quantization.scale) == 4
+
+
+def test_a_network_with_an_operator_that_the_edge_lacks_is_refused(random_crops: Pixels) -> None:
+    import keras
+    import tensorflow as tf
+
+    class Erfinv(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, values: Any) -> Any:
+            return tf.math.erfinv(values)
+
+    network = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            Erfinv(),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    with pytest.raises(ModelError, match="Erfinv"):
+        convert_to_int8(network, random_crops)
+
+
+def test_a_network_of_builtins_outside_the_list_is_refused(random_crops: Pixels) -> None:
+    import keras
+
+    network = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Activation("tanh"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    with pytest.raises(ModelError, match="operator TANH"):
+        convert_to_int8(network, random_crops)
+
+
+def test_a_file_too_large_for_a_bundle_is_refused(int8_file: bytes) -> None:
+    with pytest.raises(ModelError, match=r"3\.00 MB.*--width"):
+        refuse(int8_file + bytes(3_000_000))
+
+
+def test_a_saved_network_answers_as_before(
+    tiny_network: Callable[[], Any], random_crops: Pixels, tmp_path: Path
+) -> None:
+    model = tiny_network()
+    save_model(model, tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    assert np.allclose(predict(loaded, random_crops), predict(model, random_crops), atol=1e-6)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from edge.classify.card import CARD_FILE, DEFAULT_BUNDLE, MODEL_FILE
+from edge.cli import main
+
+
+def checked(
+    capsys: pytest.CaptureFixture[str], folder: Path, text: str, *options: str
+) -> tuple[int, str]:
+    file = folder / "tensormask.toml"
+    file.write_text(text)
+    status = main(["check", "--config", str(file), *options])
+    return status, capsys.readouterr().out
+
+
+BROKER = '[mqtt]\nhost = "127.0.0.1"\n'
+
+
+def test_a_misspelt_key_and_a_wrong_type_end_with_78(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = checked(capsys, tmp_path, BROKER + '[camera]\nsuorce = "x"\n')
+    assert status == 78
+    assert said.count("\n") == 1
+    assert "[camera] unknown key suorce; did you mean source?" in said
+    status, said = checked(capsys, tmp_path, BROKER + '[camera]\nfps = "fast"\n')
+    assert status == 78
+    assert "[camera] fps: Expected `float`, got `str`" in said
+
+
+def test_the_configuration_alone_can_be_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = checked(capsys, tmp_path, BROKER, "--only", "configuration")
+    assert (status, said.split()[:2]) == (0, ["configuration", "ok"])
+    assert said.count("\n") == 1
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    for name in (MODEL_FILE, CARD_FILE):
+        shutil.copy(DEFAULT_BUNDLE / name, folder / name)
+    return folder
+
+
+def with_bundle(folder: Path) -> str:
+    return f'{BROKER}[classifier]\nbundle = "{folder}"\n'
+
+
+def test_a_bundle_that_is_well_is_named(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = checked(capsys, tmp_path, with_bundle(bundle), "--only", "model")
+    assert status == 0
+    assert "litert" in said
+
+
+def test_a_missing_or_tampered_model_ends_with_78(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = bundle / MODEL_FILE
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    status, said = checked(capsys, tmp_path, with_bundle(bundle), "--only", "model")
+    assert status == 78
+    assert "the file was changed or damaged; install the bundle again" in said
+    model.unlink()
+    status, said = checked(capsys, tmp_path, with_bundle(bundle), "--only", "model")
+    assert status == 78
+    assert "model.tflite: No such file" in said
+
+
+def test_a_missing_detector_model_ends_with_78(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f'{BROKER}[detector]\nname = "yunet"\nmodel = "{tmp_path}/absent.onnx"\n'
+    status, said = checked(capsys, tmp_path, text, "--only", "detector")
+    assert status == 78
+    assert "absent.onnx: No such file" in said
+
+
+def test_an_unreachable_broker_ends_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as reserved:
+        # Bound, but nobody listens: the connection is refused.
+        reserved.bind(("127.0.0.1", 0))
+        text = f"{BROKER}port = {reserved.getsockname()[1]}\n"
+        status, said = checked(capsys, tmp_path, text, "--only", "broker")
+    assert status == 1
+    assert "broker         FAILED" in said
+    assert said.count("\n") == 2
+
+
+def test_a_broker_whose_password_only_the_service_gets_is_not_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 1, not 78: deploy/install.sh starts the service, and that can tell."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    text = BROKER + 'username = "door-1"\npassword_file = "credential:mqtt-password"\n'
+    status, said = checked(capsys, tmp_path, text, "--only", "broker")
+    assert status == 1
+    assert "not asked: systemd gives its credentials to the service only" in said
+
+
+def test_a_camera_that_is_not_there_ends_with_1_and_is_named_apart_from_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], carphone: Path
+) -> None:
+    text = BROKER + '[camera]\nsource = "/dev/video-none"\n'
+    status, said = checked(capsys, tmp_path, text, "--only", "camera")
+    assert status == 1
+    assert "camera         FAILED" in said
+    status, said = checked(
+        capsys, tmp_path, f'{BROKER}[camera]\nsource = "{carphone}"\n', "--only", "camera"
+    )
+    assert (status, said.splitlines()[1]) == (0, "camera         ok      frames of 176 x 144")
+
+
+def test_pictures_that_cannot_be_covered_end_with_78(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
+    wanted = BROKER + '[snapshots]\npictures = "pixelated"\n'
+    status, said = checked(capsys, tmp_path, wanted, "--only", "detector")
+    assert status == 78
+    assert "tensormask models fetch yunet" in said

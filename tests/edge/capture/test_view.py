@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.capture.clip import Clip
+from edge.capture.view import PATIENCE_S, Repetition, ViewWatch, view_of
+from edge.config import CameraSettings
+from edge.publish.messages import CameraView
+from edge.records import Pixels
+from tests.fakes import blank, frame_at
+
+CLEAR, DARK, BLINDED, COVERED = CameraView
+
+
+def noisy(pixels: Pixels, sigma: float = 3.0, seed: int = 1) -> Pixels:
+    noise = np.random.default_rng(seed).normal(0, sigma, pixels.shape)
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
+
+
+def pictures_of(clip: Path, every: int = 10) -> Iterator[Pixels]:
+    media = Clip(clip, CameraSettings())
+    number = 0
+    while media.advance() is not None:
+        if number % every == 0 and (pixels := media.pixels()) is not None:
+            yield pixels
+        number += 1
+    media.close()
+
+
+@pytest.fixture(params=["carphone", "gituatu_mask", "yash_test_no_mask", "dishadtu_mask3"])
+def clip(request: pytest.FixtureRequest) -> Path:
+    """A real clip: by day, before a bright window, before a white wall, upright with bars."""
+    if request.param == "carphone":
+        carphone: Path = request.getfixturevalue("carphone")
+        return carphone
+    shared: Path = request.getfixturevalue("shared")
+    return shared / "clips" / f"{request.param}.mp4"
+
+
+def test_real_clips_are_clear(clip: Path) -> None:
+    assert {view_of(picture) for picture in pictures_of(clip)} == {CLEAR}
+
+
+def test_a_real_clip_is_clear_in_weak_light_and_dark_without(clip: Path) -> None:
+    pictures = list(pictures_of(clip, 30))
+    assert {view_of(noisy(picture * 0.15)) for picture in pictures} == {CLEAR}
+    assert {view_of(noisy(picture * 0.05)) for picture in pictures} == {DARK}
+
+
+def test_a_lens_with_something_on_it_is_covered(clip: Path) -> None:
+    """Whatever touches the lens is out of focus, by a good part of the picture."""
+    for picture in pictures_of(clip, 30):
+        small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        blurred = cv2.GaussianBlur(small, (0, 0), max(small.shape) / 8)
+        assert view_of(noisy(np.asarray(blurred))) is COVERED
+
+
+def test_every_street_picture_is_clear(shared: Path) -> None:
+    files = sorted((shared / "data" / "street" / "images").iterdir())[::8]
+    assert len(files) > 50
+    unclear = [file.name for file in files if view_of(cv2.imread(str(file))) is not CLEAR]
+    assert unclear == []
+
+
+@pytest.mark.parametrize(("grey", "view"), [(0, DARK), (10, DARK), (120, COVERED), (252, BLINDED)])
+def test_a_picture_of_one_grey_shows_nothing(grey: int, view: CameraView) -> None:
+    for sigma in (0, 3, 12):
+        assert view_of(noisy(blank(1280, 720, grey), sigma)) is view
+
+
+def test_a_hand_over_the_lens_has_light_but_no_edges() -> None:
+    across = np.linspace(5, 120, 1280)[None, :, None]
+    assert view_of(noisy(np.broadcast_to(across, (720, 1280, 3)))) is COVERED
+
+
+def white_wall() -> Pixels:
+    return blank(1280, 720, 200)
+
+
+def wall_with_a_person() -> Pixels:
+    picture = white_wall()
+    cv2.rectangle(picture, (600, 400), (660, 560), (60, 60, 80), -1)
+    cv2.circle(picture, (630, 385), 20, (120, 140, 180), -1)
+    return picture
+
+
+def wall_with_a_floor() -> Pixels:
+    picture = white_wall()
+    picture[560:] = 150
+    return picture
+
+
+def lamp_in_the_night() -> Pixels:
+    picture = blank(1280, 720, 4)
+    cv2.circle(picture, (900, 120), 30, (255, 255, 255), -1)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 8), np.uint8)
+
+
+def lamp_that_lights_somebody() -> Pixels:
+    picture = lamp_in_the_night()
+    picture[400:, 500:1200] += 50
+    cv2.rectangle(picture, (800, 420), (840, 600), (20, 20, 20), -1)
+    return picture
+
+
+def time_written_on_a_covered_lens() -> Pixels:
+    picture = blank(1280, 720, 60)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(picture, "2026-11-23 14:03:21", (30, 60), font, 1.6, (255, 255, 255), 3)
+    cv2.putText(picture, "Camera 01", (1000, 690), font, 1.4, (255, 255, 255), 3)
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("scene", "view"),
+    [
+        (wall_with_a_person, CLEAR),
+        (wall_with_a_floor, CLEAR),
+        (lamp_in_the_night, DARK),
+        (lamp_that_lights_somebody, CLEAR),
+        (time_written_on_a_covered_lens, COVERED),
+    ],
+)
+def test_odd_scenes(scene: Callable[[], Pixels], view: CameraView) -> None:
+    assert view_of(noisy(scene())) is view
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 200), (200, 9), (64, 64), (4608, 2592)])
+def test_any_size_can_be_judged(size: tuple[int, int]) -> None:
+    assert view_of(blank(*size)) is COVERED
+
+
+def watched(grey_at: Callable[[float], int], seconds: float) -> list[tuple[float, CameraView]]:
+    """Return when the view changed, and to what."""
+    watch, changes = ViewWatch(), []
+    for number in range(round(seconds * 10)):
+        at_s = number / 10
+        grey = grey_at(at_s)
+        picture = wall_with_a_floor() if grey < 0 else blank(grey=grey)
+        if watch.look(frame_at(at_s, picture)):
+            changes.append((at_s, watch.view))
+    return changes
+
+
+def test_what_passes_quickly_changes_nothing() -> None:
+    assert watched(lambda at_s: 0 if 5 <= at_s < 8.9 else -1, 15) == []
+
+
+def test_what_lasts_is_told_within_five_seconds_and_once() -> None:
+    changes = watched(lambda at_s: (0 if at_s < 15 else 120) if 5 <= at_s < 25 else -1, 35)
+    assert changes == [(5 + PATIENCE_S, DARK), (25 + PATIENCE_S, CLEAR)]
+
+
+def test_the_small_stream_is_looked_at_where_there_is_one() -> None:
+    watch = ViewWatch()
+    for number in range(10):
+        watch.look(frame_at(number, wall_with_a_floor(), lores=blank(640, 360, 0)))
+    assert watch.view is DARK
+
+
+def exposure(number: int) -> Pixels:
+    return noisy(wall_with_a_floor()[::4, ::4], 1, number)
+
+
+def test_a_picture_is_known_again_by_its_noise() -> None:
+    repetition = Repetition()
+    repeated = [repetition.is_repeated(exposure(number)) for number in (1, 2, 2, 2, 3)]
+    assert repeated == [False, False, True, True, False]
+
+
+def test_a_camera_may_use_one_buffer_for_all_its_pictures() -> None:
+    repetition = Repetition()
+    buffer = exposure(1)
+    repetition.is_repeated(buffer)
+    buffer[:] = exposure(2)
+    assert not repetition.is_repeated(buffer)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.classify.card import Bundle, Golden, load_bundle
+from edge.classify.classifier import MaskClassifier
+from edge.classify.golden import TOLERANCE_STEPS, draw, self_test
+from edge.classify.graph import check_graph
+from edge.classify.preprocess import int8_levels
+from edge.classify.runtime import Int8Network
+from edge.config import ClassifierSettings
+from edge.errors import ModelError
+from edge.records import Pixels
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle()
+
+
+def test_patterns_are_the_same_on_every_machine() -> None:
+    """A bundle keeps their numbers only: drawn otherwise, every bundle made before would fail."""
+    drawn = b"".join(draw(number, 96).tobytes() for number in range(10))
+    assert hashlib.sha256(drawn).hexdigest() == (
+        "d317c75ffc4a019896e633e015b074da615c3b6ab7d218935fe774697c7c7b92"
+    )
+    pattern = draw(2**31 - 1, 40)
+    assert (pattern.shape, pattern.dtype) == ((40, 40, 3), np.uint8)
+    assert pattern.std() > 10
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_default_bundle_passes(bundle: Bundle, threads: int) -> None:
+    self_test(Int8Network(bundle.model, threads), bundle.card.golden)
+
+
+def off_by(golden: Golden, steps: int) -> Golden:
+    """`golden` with answers that are off by so many steps."""
+    moved = (answer + (steps if answer < 0 else -steps) for answer in golden.bare_answers)
+    return msgspec.structs.replace(golden, bare_answers=tuple(moved))
+
+
+def test_a_few_steps_are_rounding_and_more_are_not(bundle: Bundle) -> None:
+    network = Int8Network(bundle.model)
+    self_test(network, off_by(bundle.card.golden, round(TOLERANCE_STEPS)))
+    with pytest.raises(ModelError, match=r"off by 13 of 256 steps, 12 are allowed") as caught:
+        self_test(network, off_by(bundle.card.golden, round(TOLERANCE_STEPS) + 1))
+    assert "litert" in str(caught.value)
+
+
+class Miscalculating(Int8Network):
+    """Prepares its input in a wrong way."""
+
+    def __init__(self, model: bytes, wrong: str) -> None:
+        super().__init__(model)
+        self._wrong = wrong
+        if wrong == "to [0, 1] and not to [-1, 1]":
+            scale, zero_point = self.input_quantization
+            self._levels = int8_levels(2 * scale, zero_point)
+        elif wrong == "wrapping from 127 to -128":
+            self._levels = np.arange(256, dtype=np.uint8).view(np.int8)
+
+    def answers(self, crops: Pixels) -> NDArray[np.int8]:
+        if self._wrong == "red and blue swapped":
+            crops = np.ascontiguousarray(crops[..., ::-1])
+        elif self._wrong == "upside down":
+            crops = crops[:, ::-1]
+        return super().answers(crops)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "red and blue swapped",
+        "to [0, 1] and not to [-1, 1]",
+        "wrapping from 127 to -128",
+        "upside down",
+    ],
+)
+def test_a_wrong_preparation_is_found(bundle: Bundle, wrong: str) -> None:
+    with pytest.raises(ModelError, match="fails its self-test"):
+        self_test(Miscalculating(bundle.model, wrong), bundle.card.golden)
+
+
+def test_another_model_under_this_description_is_found(bundle: Bundle) -> None:
+    """Digest adapted, same sizes, same operators: only the weights are not the same."""
+    other, rng = bundle.model, np.random.default_rng(5)
+    for tensor in check_graph(bundle.model).tensors:
+        if len(tensor.data) > 50_000:
+            shuffled = rng.permutation(np.frombuffer(tensor.data, np.int8)).tobytes()
+            other = other.replace(tensor.data, shuffled)
+    with pytest.raises(ModelError, match="fails its self-test"):
+        MaskClassifier(replace(bundle, model=other), ClassifierSettings())
+
+
+def test_another_quantization_than_the_one_described_is_found(bundle: Bundle) -> None:
+    card = bundle.card
+    wrong = msgspec.structs.replace(card.output, zero_point=0)
+    with pytest.raises(ModelError, match=r"model\.json describes the quantization \(0\.0039"):
+        MaskClassifier(
+            replace(bundle, card=msgspec.structs.replace(card, output=wrong)), ClassifierSettings()
+        )

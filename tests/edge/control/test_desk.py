@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import pytest
+
+from edge.config import CommandSettings, SnapshotSettings
+from edge.control.desk import CommandDesk
+from edge.control.snapshot import Photographer
+from edge.publish.broker import Received
+from edge.publish.messages import ModelIdentity, Origin
+from edge.records import Box, Frame
+from tests.fakes import TurnedClock, frame_at
+
+ORIGIN = Origin("door-1", "site", "zone", ModelIdentity(name="m", version="1", sha256="0" * 64))
+ALL = CommandSettings(allowed=("pause", "resume", "restart", "snapshot"), per_minute=600)
+
+
+class NotingWire:
+    """Gives what was put on it, and notes what is answered."""
+
+    def __init__(self) -> None:
+        self.commands: list[Received] = []
+        self.answers: list[dict[str, Any]] = []
+
+    def take_commands(self) -> Iterator[Received]:
+        while self.commands:
+            yield self.commands.pop(0)
+
+    def respond(self, payload: bytes) -> None:
+        self.answers.append(json.loads(payload))
+
+
+class Counter:
+    """With somebody at a desk of an own."""
+
+    def __init__(
+        self, settings: CommandSettings = ALL, photographer: Photographer | None = None
+    ) -> None:
+        self.clock = TurnedClock()
+        self.wire = NotingWire()
+        self.desk = CommandDesk(settings, self.wire, ORIGIN, photographer, self.clock, lambda: True)
+        self.clock.now_s = 100.0
+
+    def ask(
+        self, name: str, payload: str = '{"request_id":"a"}', frame: Frame | None = None
+    ) -> list[tuple[str, str | None]]:
+        """Return outcome and reason of what is answered now."""
+        self.wire.answers.clear()
+        topic = f"tensormask/door-1/command/{name}"
+        self.wire.commands.append(Received(topic, payload.encode()))
+        self.desk.serve(frame)
+        return self.answered()
+
+    def answered(self) -> list[tuple[str, str | None]]:
+        return [(answer["outcome"], answer["reason"]) for answer in self.wire.answers]
+
+
+def test_a_pause_ends_by_command() -> None:
+    counter = Counter()
+    assert counter.ask("pause", '{"request_id":"a","duration_s":60}') == [("done", None)]
+    assert (counter.desk.is_paused, counter.desk.paused_for_s) == (True, 60.0)
+    assert counter.ask("resume") == [("done", None)]
+    assert (counter.desk.is_paused, counter.desk.paused_for_s) == (False, None)
+
+
+def test_a_forgotten_pause_ends_by_itself_and_a_second_one_sets_it_anew() -> None:
+    counter = Counter()
+    counter.ask("pause", '{"request_id":"a","duration_s":60}')
+    counter.clock.now_s += 59
+    counter.ask("pause", '{"request_id":"b","duration_s":60}')
+    counter.clock.now_s += 59
+    counter.desk.serve(None)
+    assert counter.desk.is_paused
+    counter.clock.now_s += 1
+    counter.desk.serve(None)
+    assert not counter.desk.is_paused
+
+
+def test_an_answer_says_what_was_asked() -> None:
+    counter = Counter()
+    counter.ask("resume", '{"request_id":"desk-1"}')
+    (answer,) = counter.wire.answers
+    assert answer["schema"] == "tensormask/response/1"
+    assert (answer["request_id"], answer["command"]) == ("desk-1", "resume")
+    counter.ask("explode", "\x1b[2J")
+    (answer,) = counter.wire.answers
+    assert (answer["request_id"], answer["command"], answer["outcome"]) == (None, None, "refused")
+
+
+def test_a_restart_is_wished_for_but_not_right_after_a_start() -> None:
+    counter = Counter()
+    counter.clock.now_s = 9.0
+    assert counter.ask("restart") == [("refused", "started less than 10 s ago")]
+    assert not counter.desk.restart_wanted
+    counter.clock.now_s = 11.0
+    assert counter.ask("restart") == [("done", None)]
+    assert counter.desk.restart_wanted
+
+
+def test_without_pictures_a_snapshot_is_refused() -> None:
+    counter = Counter()
+    ((outcome, why),) = counter.ask("snapshot", frame=frame_at(0))
+    assert outcome == "refused"
+    assert why is not None
+    assert why.startswith("no picture leaves this device")
+    assert counter.wire.answers[0]["snapshot"] is None
+
+
+def photographer() -> tuple[Photographer, list[int]]:
+    """One that looks for faces in vain, and notes in which frames."""
+    shown: list[int] = []
+
+    def find(frame: Frame) -> tuple[Box, ...]:
+        shown.append(frame.number)
+        return ()
+
+    return Photographer(SnapshotSettings(pictures="pixelated"), find), shown
+
+
+def test_a_snapshot_is_of_the_next_frame_and_one_picture_serves_all() -> None:
+    taker, shown = photographer()
+    counter = Counter(photographer=taker)
+    assert counter.ask("snapshot") == []
+    assert counter.ask("snapshot") == []
+    counter.desk.serve(frame_at(0.007))
+    assert counter.answered() == [("done", None)] * 2
+    assert shown == [7]
+    assert all(answer["snapshot"].startswith("/9j/") for answer in counter.wire.answers)
+
+
+def test_a_snapshot_does_not_wait_for_ever_for_a_frame() -> None:
+    counter = Counter(photographer=photographer()[0])
+    assert counter.ask("snapshot") == []
+    counter.clock.now_s += 5
+    counter.desk.serve(None)
+    assert counter.answered() == [("failed", "the camera gave no frame within 5 s")]
+
+
+def test_nobody_is_photographed_in_a_pause() -> None:
+    taker, shown = photographer()
+    counter = Counter(photographer=taker)
+    counter.ask("pause")
+    assert counter.ask("snapshot", frame=frame_at(0)) == [("failed", "paused: nobody is looked at")]
+    assert shown == []
+
+
+def test_a_picture_that_cannot_be_made_is_said_so(caplog: pytest.LogCaptureFixture) -> None:
+    def failing(frame: Frame) -> tuple[Box, ...]:
+        cv2.resize(frame.pixels, (0, 0))
+        return ()
+
+    taker = Photographer(SnapshotSettings(pictures="pixelated"), failing)
+    counter = Counter(photographer=taker)
+    ((outcome, why),) = counter.ask("snapshot", frame=frame_at(0))
+    assert (outcome, why) == ("failed", "no picture could be made; see the device's log")
+    assert "no picture: OpenCV fails at it" in caplog.text
+
+
+def test_what_is_obeyed_and_what_is_refused_is_logged_and_no_picture(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    counter = Counter(photographer=photographer()[0])
+    counter.ask("snapshot", '{"request_id":"desk-1"}', frame_at(0))
+    counter.ask("resume", "\x1b[2J")
+    assert "command snapshot, request desk-1" in caplog.text
+    assert "command resume refused: not understood" in caplog.text
+    assert "/9j/" not in caplog.text
+    assert "\x1b" not in caplog.text

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Sequence
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.config import MqttSettings, Settings, SnapshotSettings, parse_settings
+from edge.control.snapshot import (
+    CELLS,
+    CONFIDENCE,
+    MARGIN,
+    FaceSearch,
+    Photographer,
+    encode_jpeg,
+    open_photographer,
+    pixelate,
+)
+from edge.detect.detection import FaceDetector, open_detector
+from edge.errors import ConfigError, ModelError
+from edge.records import Box, Frame, Pixels
+from edge.track import Tracker
+from tests.fakes import FixedDetector, blank, face_at, frame_at
+
+
+class FixedSearch:
+    def __init__(self, boxes: Sequence[Box]) -> None:
+        self._boxes = boxes
+
+    def __call__(self, frame: Frame) -> Sequence[Box]:
+        return self._boxes
+
+
+PIXELATED = SnapshotSettings(pictures="pixelated")
+
+
+def noise(width: int, height: int, seed: int = 0) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def decoded(jpeg: bytes | None) -> Pixels:
+    assert jpeg is not None
+    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+def patches(pixels: Pixels) -> int:
+    """Return how many even rectangles a grid of them consists of."""
+    rows = 1 + np.count_nonzero((np.diff(pixels.astype(int), axis=0) != 0).any(axis=(1, 2)))
+    columns = 1 + np.count_nonzero((np.diff(pixels.astype(int), axis=1) != 0).any(axis=(0, 2)))
+    return int(rows * columns)
+
+
+@pytest.mark.parametrize("size", [9.0, 20.0, 47.3, 130.0, 400.0])
+def test_a_head_is_a_few_even_cells_whatever_its_size(size: float) -> None:
+    picture = noise(640, 480)
+    face = Box(100.3, 90.7, 100.3 + size, 90.7 + 0.9 * size)
+    pixelate(picture, face)
+    assert patches(inside(picture, face)) <= CELLS**2
+
+
+def test_a_tiny_head_is_one_patch() -> None:
+    picture = noise(64, 64)
+    pixelate(picture, Box(20, 20, 28, 28))
+    assert patches(picture[18:30, 18:30]) == 1
+
+
+def test_cells_keep_nothing_but_their_mean() -> None:
+    """Two pictures whose cells have the same means are the same afterwards."""
+    rough, even = noise(480, 480), np.zeros((480, 480, 3), np.uint8)
+    face = Box(141, 141, 339, 339)
+    pixelate(rough, face)
+    even[:] = rough
+    pixelate(even, face)
+    assert np.array_equal(rough[80:400, 80:400], even[80:400, 80:400])
+
+
+def test_half_a_head_at_the_edge_has_no_finer_cells() -> None:
+    picture = noise(200, 200)
+    pixelate(picture, Box(-60, 60, 60, 180))
+    assert patches(picture[60:180, 0:60]) <= CELLS**2 / 2
+    untouched = noise(200, 200)
+    pixelate(untouched, Box(300, 60, 400, 180))
+    assert np.array_equal(untouched, noise(200, 200))
+
+
+def test_all_that_may_be_a_face_is_covered_and_the_people_in_sight_too() -> None:
+    expected = Box(900, 100, 960, 160)
+    detector = FixedDetector([face_at(100, 100, 20, confidence=0.2)])
+    search = FaceSearch(detector, lambda now_s: (expected.moved(now_s, 0),))
+    boxes = search(frame_at(0, blank(1280, 720)))
+    # The whole scene and its quarters; the fake finds the same box in each of them.
+    assert detector.shown == [(640, 360)] * 5
+    assert boxes[:2] == [expected.moved(100, 0), Box(200, 200, 240, 240)]
+    corners = [(round(1.9 * box.left / 2), round(1.9 * box.top / 2)) for box in boxes[2:]]
+    assert corners == [(100, 100), (676, 100), (100, 424), (676, 424)]
+
+
+def test_a_track_that_was_not_found_in_the_frame_is_where_it_is_expected() -> None:
+    tracker = Tracker(Settings(mqtt=MqttSettings(host="h")).tracker)
+    tracker.update(frame_at(0.0), [face_at(100, 100)])
+    tracker.update(frame_at(0.1), [face_at(110, 100)])
+    tracker.update(frame_at(0.2), [])
+    (box,) = tracker.expected(frame_at(0.2).monotonic_s)
+    assert box.iou(face_at(120, 100).box) > 0.9
+
+
+def test_the_picture_that_leaves_is_small_and_has_no_metadata() -> None:
+    settings = SnapshotSettings(pictures="pixelated", longest_side_px=320, max_bytes=10_000)
+    jpeg = Photographer(settings, lambda frame: ()).take(frame_at(0, noise(1280, 720)))
+    assert jpeg is not None
+    assert len(jpeg) <= 10_000
+    assert b"Exif" not in jpeg
+    assert b"\xff\xe1" not in jpeg[:200]
+    assert max(decoded(jpeg).shape) <= 320
+
+
+def test_a_small_frame_is_not_enlarged_and_stays_as_it_was() -> None:
+    pixels = noise(176, 144)
+    taken = Photographer(PIXELATED, lambda frame: (Box(50, 50, 90, 90),)).take(frame_at(0, pixels))
+    assert decoded(taken).shape == (144, 176, 3)
+    assert np.array_equal(pixels, noise(176, 144)), "others still look at this frame"
+
+
+def test_quality_goes_down_before_size_does() -> None:
+    picture = noise(200, 200)
+    good, poor = encode_jpeg(picture, 500_000), encode_jpeg(picture, 25_000)
+    assert len(poor) <= 25_000 < len(good)
+    assert decoded(poor).shape == (200, 200, 3)
+    tiny = encode_jpeg(picture, 700)
+    assert len(tiny) <= 700
+    assert decoded(tiny).shape[0] < 100
+
+
+def test_none_is_the_default_and_faces_need_a_second_word(tmp_path: Path) -> None:
+    given = {"mqtt": {"host": "h"}, "snapshots": {"pictures": "faces"}}
+    with pytest.raises(ConfigError, match=r"\[snapshots\].*may_publish_faces = true"):
+        parse_settings(given, "x")
+    given["snapshots"]["may_publish_faces"] = True  # type: ignore[assignment]
+    settings = parse_settings(given, "x")
+    tracker = Tracker(settings.tracker)
+    assert open_photographer(parse_settings({"mqtt": {"host": "h"}}, "x"), tracker) is None
+    taker = open_photographer(settings, tracker)
+    assert taker is not None
+    clear = cv2.resize(noise(16, 9), (480, 270), interpolation=cv2.INTER_NEAREST)
+    shown = decoded(taker.take(frame_at(0, np.asarray(clear, np.uint8))))
+    assert np.abs(shown.astype(int) - clear).mean() < 8
+
+
+def test_pixelated_needs_the_detector_that_finds_small_faces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
+    settings = Settings(mqtt=MqttSettings(host="h"), snapshots=PIXELATED)
+    with pytest.raises(ModelError, match=r"needs YuNet.*tensormask models fetch yunet"):
+        open_photographer(settings, Tracker(settings.tracker))
+
+
+class TestRealFaces:
+    @pytest.fixture
+    def search(self, yunet_weights: Path) -> FaceSearch:
+        detector = open_detector("yunet", str(yunet_weights), CONFIDENCE)
+        return FaceSearch(detector, lambda now_s: ())
+
+    @pytest.fixture
+    def detectors(self, yunet_weights: Path) -> tuple[FaceDetector, ...]:
+        """Those of the road, as eager as they are there."""
+        return open_detector("yunet", str(yunet_weights)), open_detector("res10")
+
+    def test_the_man_in_the_car_is_no_face_any_more(
+        self, carphone: Path, search: FaceSearch, detectors: tuple[FaceDetector, ...]
+    ) -> None:
+        capture = cv2.VideoCapture(str(carphone))
+        for number in range(100):
+            found, pixels = capture.read()
+            assert found
+            if number % 40:
+                continue
+            before = np.asarray(pixels, np.uint8)
+            after = decoded(Photographer(PIXELATED, search).take(frame_at(0, before)))
+            for ratio in (1, 2):
+                assert [len(found_in(before, detector, ratio)) for detector in detectors] == [1, 1]
+                assert [found_in(after, detector, ratio) for detector in detectors] == [[], []]
+
+    def test_every_face_of_a_street_crowd_is_covered_and_none_is_found_there(
+        self, shared: Path, search: FaceSearch, detectors: tuple[FaceDetector, ...]
+    ) -> None:
+        """Those of 16 px and more in the picture that leaves, as drawn by hand."""
+        faces = found = 0
+        for before, drawn in street(shared, every=30):
+            frame = frame_at(0, before)
+            covered = np.zeros(before.shape[:2], bool)
+            boxes = search(frame)
+            for box in boxes:
+                inside(covered, box.grown(MARGIN))[:] = True
+            after = decoded(Photographer(PIXELATED, FixedSearch(boxes)).take(frame))
+            ratio = before.shape[1] / after.shape[1]
+            left = [box for each in detectors for box in found_in(after, each, 1)]
+            for box in drawn:
+                if box.size_px / ratio >= 16:
+                    faces += 1
+                    assert inside(covered, box).mean() > 0.85
+                    found += any(box.iou(other.scaled(ratio, ratio)) > 0.4 for other in left)
+        assert faces > 20
+        assert found == 0
+
+
+def inside(picture: NDArray[Any], box: Box) -> NDArray[Any]:
+    """Return the part of `picture` that `box` shows, not a copy."""
+    part = box.clipped(picture.shape[1], picture.shape[0])
+    assert part is not None
+    return picture[int(part.top) : ceil(part.bottom), int(part.left) : ceil(part.right)]
+
+
+def found_in(pixels: Pixels, detector: FaceDetector, ratio: int) -> list[Box]:
+    larger = np.asarray(cv2.resize(pixels, None, fx=ratio, fy=ratio), np.uint8)
+    return [face.box.scaled(1 / ratio, 1 / ratio) for face in detector.find(larger)]
+
+
+def street(shared: Path, every: int) -> Iterator[tuple[Pixels, list[Box]]]:
+    folder = shared / "data" / "street"
+    for path in sorted((folder / "annotations").glob("*.xml"))[::every]:
+        root = ElementTree.parse(path).getroot()
+        pixels = cv2.imread(str(folder / "images" / str(root.findtext("filename"))))
+        boxes = [
+            Box(*(float(str(each.findtext(f"bndbox/{side}"))) for side in SIDES))
+            for each in root.iter("object")
+        ]
+        yield np.asarray(pixels, np.uint8), boxes
+
+
+SIDES = ("xmin", "ymin", "xmax", "ymax")

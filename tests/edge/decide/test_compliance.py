@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import tracemalloc
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.decide.compliance import ComplianceCounter, Tally
+from edge.records import Verdict, Visit
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MASKED, BARE, UNKNOWN = Verdict.MASKED, Verdict.BARE, Verdict.UNKNOWN
+
+
+def visit(verdict: Verdict) -> Visit:
+    return Visit(1, verdict, NOON, NOON)
+
+
+def test_nobody_seen_has_no_rate() -> None:
+    counter = ComplianceCounter(100.0)
+    counter.watch(30.0, 130.0)
+    tally = counter.totals(130.0).last_minute
+    assert tally == Tally(masked=0, bare=0, unknown=0, watched_s=30.0)
+    assert (tally.seen, tally.rate) == (0, None)
+
+
+def test_the_rate_is_of_the_judged_only() -> None:
+    counter = ComplianceCounter(0.0)
+    for verdict in (MASKED, MASKED, MASKED, BARE, UNKNOWN, UNKNOWN):
+        counter.add(visit(verdict), 10.0)
+    tally = counter.totals(10.0).last_day
+    assert (tally.seen, tally.rate) == (6, 0.75)
+
+
+def test_a_visit_leaves_the_minute_then_the_hour_then_the_day() -> None:
+    counter = ComplianceCounter(0.0)
+    counter.add(visit(BARE), 0.5)
+    seen = []
+    for now_s in (58.0, 61.0, 3500.0, 3700.0, 85_000.0, 87_000.0):
+        totals = counter.totals(now_s)
+        seen.append((totals.last_minute.bare, totals.last_hour.bare, totals.last_day.bare))
+    assert seen == [(1, 1, 1), (0, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 1), (0, 0, 0)]
+
+
+def watched(counter: ComplianceCounter, now_s: float) -> list[float]:
+    totals = counter.totals(now_s)
+    return [tally.watched_s for tally in (totals.last_minute, totals.last_hour, totals.last_day)]
+
+
+def test_a_window_says_how_much_of_it_was_watched() -> None:
+    counter = ComplianceCounter(1000.0)
+    for second in range(7200):
+        counter.watch(1.0, 1000.0 + second + 1)
+    minute_s, hour_s, day_s = watched(counter, 1000.0 + 7200.0)
+    # Right to within one bucket, as the counts are.
+    assert minute_s == pytest.approx(60, abs=1)
+    assert hour_s == pytest.approx(3600, abs=30)
+    assert day_s == 7200
+
+
+def test_an_outage_is_not_watched_and_leaves_the_window_in_time() -> None:
+    counter = ComplianceCounter(0.0)
+    counter.watch(10.0, 10.0)
+    counter.watch(10.0, 50.0)
+    assert watched(counter, 50.5) == [20.0, 20.0, 20.0]
+    assert watched(counter, 75.0) == [10.0, 20.0, 20.0]
+    assert watched(counter, 3700.0) == [0.0, 0.0, 20.0]
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.lists(st.tuples(st.floats(0, 5000), st.sampled_from(Verdict)), max_size=60))
+def test_a_window_is_right_to_within_one_bucket(arrivals: list[tuple[float, Verdict]]) -> None:
+    counter = ComplianceCounter(0.0)
+    times = sorted(at_s for at_s, _ in arrivals)
+    for at_s, verdict in sorted(arrivals):
+        counter.add(visit(verdict), at_s)
+    now_s = 5000.0
+    totals = counter.totals(now_s)
+    for tally, span_s, bucket_s in ((totals.last_minute, 60, 1), (totals.last_hour, 3600, 30)):
+        least = sum(at_s > now_s - span_s + bucket_s for at_s in times)
+        most = sum(at_s >= now_s - span_s for at_s in times)
+        assert least <= tally.seen <= most
+
+
+def test_many_visits_take_no_more_room_than_one() -> None:
+    counter = ComplianceCounter(0.0)
+    counter.add(visit(MASKED), 0.0)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(20_000):
+        counter.add(visit(MASKED), number * 10.0)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 50_000
+    assert counter.totals(200_000.0).last_day.seen == pytest.approx(8640, abs=60)

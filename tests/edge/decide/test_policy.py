@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from edge.classify.card import Thresholds
+from edge.config import PolicySettings
+from edge.decide.policy import Decision, Evidence, ViolationPolicy, log_odds
+from edge.records import MaskReading, Sighting, Verdict, Violation, ViolationState
+from tests.fakes import START, face_at, reading_at
+
+THRESHOLDS = Thresholds(bare=0.9, masked=0.3)
+
+
+def policy(confirm_s: float = 1.0, min_looks: int = 3) -> ViolationPolicy:
+    settings = PolicySettings(confirm_s=confirm_s, min_looks=min_looks)
+    return ViolationPolicy(settings, THRESHOLDS, lambda at: f"event-{at:%S.%f}")
+
+
+def look(seconds: float, bare: float | None, track_id: int = 1, size: float = 60) -> Sighting:
+    moment = START + timedelta(seconds=seconds)
+    return Sighting(track_id, reading_at(0, 0, size, bare), moment, seconds)
+
+
+def judge(
+    probabilities: Sequence[float | None],
+    every_s: float = 0.1,
+    judge_by: ViolationPolicy | None = None,
+) -> list[Decision]:
+    """Show one person, then let it leave."""
+    by = judge_by or policy()
+    decisions = [by.update([look(n * every_s, p)], ()) for n, p in enumerate(probabilities)]
+    return [*decisions, by.update((), (1,))]
+
+
+def violations(decisions: Sequence[Decision]) -> list[Violation]:
+    return [violation for decision in decisions for violation in decision.violations]
+
+
+def states(decisions: Sequence[Decision]) -> list[ViolationState]:
+    return [violation.state for violation in violations(decisions)]
+
+
+def verdict(decisions: Sequence[Decision]) -> Verdict:
+    (visit,) = (visit for decision in decisions for visit in decision.visits)
+    return visit.verdict
+
+
+ONCE = [ViolationState.CONFIRMED, ViolationState.ENDED]
+
+
+def test_a_face_that_stays_bare_is_reported_once() -> None:
+    assert states(judge([0.99] * 100)) == ONCE
+
+
+def test_a_violation_is_confirmed_after_confirm_s_and_names_its_times() -> None:
+    confirmed, ended = violations(judge([0.99] * 31))
+    assert confirmed.started_at == START
+    assert confirmed.confirmed_at == START + timedelta(seconds=1.0)
+    assert confirmed.duration_s == pytest.approx(1.0)
+    assert confirmed.ended_at is None
+    assert confirmed.bare_probability > 0.95
+    assert ended.event_id == confirmed.event_id == "event-06.000000"
+    assert ended.ended_at == START + timedelta(seconds=3.0)
+    assert ended.duration_s == pytest.approx(3.0)
+
+
+def test_a_short_bare_moment_is_not_reported() -> None:
+    assert states(judge([0.01] * 30 + [0.99] * 8 + [0.01] * 30)) == []
+
+
+def test_a_bare_face_seen_for_less_than_confirm_s_is_not_reported() -> None:
+    assert states(judge([0.99] * 9)) == []
+
+
+def test_a_masked_face_is_never_reported() -> None:
+    decisions = judge([0.02] * 100)
+    assert states(decisions) == []
+    assert verdict(decisions) is Verdict.MASKED
+
+
+def test_faces_that_cannot_be_judged_are_unknown_never_a_violation() -> None:
+    decisions = judge([None] * 100)
+    assert states(decisions) == []
+    assert verdict(decisions) is Verdict.UNKNOWN
+
+
+def test_doubtful_looks_are_unknown_never_a_violation() -> None:
+    decisions = judge([0.6] * 100)
+    assert states(decisions) == []
+    assert verdict(decisions) is Verdict.UNKNOWN
+
+
+def test_a_bare_person_in_sight_who_is_not_looked_at_is_still_bare() -> None:
+    _, ended = violations(judge([0.99] * 20 + [None] * 11))
+    assert ended.duration_s == pytest.approx(3.0)
+    assert states(judge([0.99] * 3 + [None] * 30)) == []
+
+
+def test_a_gesture_before_the_face_does_not_end_a_violation() -> None:
+    decisions = judge([0.99] * 30 + [0.05] * 10 + [0.99] * 30)
+    assert states(decisions) == ONCE
+    assert violations(decisions)[1].duration_s == pytest.approx(6.9)
+
+
+def test_a_mask_put_on_ends_the_violation_while_the_person_is_there() -> None:
+    decisions = judge([0.99] * 20 + [0.02] * 60)
+    assert states(decisions) == ONCE
+    assert decisions[-1].violations == ()
+    assert violations(decisions)[1].ended_at < START + timedelta(seconds=5)
+
+
+def test_a_mask_taken_off_again_is_the_same_visit() -> None:
+    assert states(judge([0.99] * 20 + [0.02] * 60 + [0.99] * 60)) == ONCE
+
+
+def test_one_odd_frame_neither_starts_nor_delays() -> None:
+    probabilities = [0.99] * 40
+    probabilities[5] = 0.01
+    confirmed, _ = violations(judge(probabilities))
+    assert confirmed.duration_s == pytest.approx(1.0)
+    assert states(judge([0.01] * 20 + [0.99] + [0.01] * 20)) == []
+
+
+@pytest.mark.parametrize("fps", [2, 5, 15, 60])
+def test_the_frame_rate_does_not_change_the_verdict(fps: int) -> None:
+    assert states(judge([0.97] * (4 * fps), 1 / fps)) == ONCE
+    assert states(judge([0.03] * (4 * fps), 1 / fps)) == []
+
+
+def test_a_slow_camera_needs_its_number_of_looks() -> None:
+    assert states(judge([0.99] * 2, every_s=5, judge_by=policy(min_looks=3))) == []
+    assert states(judge([0.99] * 3, every_s=5, judge_by=policy(min_looks=3))) == ONCE
+
+
+def test_two_people_are_judged_apart() -> None:
+    by = policy()
+    decisions = [by.update([look(n / 10, 0.99, 1), look(n / 10, 0.02, 2)], ()) for n in range(30)]
+    decisions.append(by.update((), (1, 2)))
+    assert [v.track_id for v in violations(decisions)] == [1, 1]
+    assert [(v.track_id, v.verdict) for v in decisions[-1].visits] == [
+        (1, Verdict.BARE),
+        (2, Verdict.MASKED),
+    ]
+
+
+def test_what_was_seen_twice_is_no_visit() -> None:
+    assert [visit for decision in judge([0.02, 0.02]) for visit in decision.visits] == []
+
+
+def test_a_bare_person_who_leaves_before_confirm_s_counts_as_bare() -> None:
+    assert verdict(judge([0.99] * 9)) is Verdict.BARE
+
+
+def test_the_largest_face_judged_is_named() -> None:
+    by = policy()
+    decisions = [by.update([look(n / 10, 0.99, size=40 + n)], ()) for n in range(12)]
+    (confirmed,) = violations(decisions)
+    assert confirmed.face_px == 50
+
+
+def test_policy_keeps_nobody_who_has_left() -> None:
+    by = policy()
+    for track_id in range(1, 200):
+        by.update([look(track_id, 0.9, track_id)], (track_id - 1,) if track_id > 1 else ())
+    assert len(by._people) == 1
+
+
+def test_the_stricter_of_the_bundle_s_threshold_and_the_configuration_s_holds() -> None:
+    def judged(bundle: float, configured: float) -> list[ViolationState]:
+        thresholds = Thresholds(bare=bundle, masked=0.3)
+        settings = PolicySettings(bare_probability=configured)
+        return states(judge([0.85] * 50, judge_by=ViolationPolicy(settings, thresholds, str)))
+
+    assert judged(bundle=0.6, configured=0.6) == ONCE
+    assert judged(bundle=0.9, configured=0.6) == []
+    assert judged(bundle=0.6, configured=0.9) == []
+
+
+def test_log_odds_are_bounded() -> None:
+    assert log_odds(0.0) == pytest.approx(-5.0)
+    assert log_odds(1.0) == pytest.approx(5.0)
+    assert log_odds(0.5) == 0
+
+
+def test_evidence_of_one_look_is_weaker_than_the_look() -> None:
+    evidence = Evidence()
+    evidence.add(0.99, 0.0)
+    assert 0.5 < evidence.bare_probability < 0.99
+
+
+def test_event_ids_are_made_for_the_time_of_confirmation() -> None:
+    asked: list[datetime] = []
+    by = ViolationPolicy(PolicySettings(), THRESHOLDS, lambda at: str(asked.append(at)))
+    judge([0.99] * 30, judge_by=by)
+    assert asked == [START + timedelta(seconds=1)]
+
+
+def test_what_the_detector_is_hardly_ever_sure_of_is_no_violation() -> None:
+    def shown(confidences: Sequence[float]) -> list[Violation]:
+        by = ViolationPolicy(PolicySettings(), THRESHOLDS, lambda at: "event", sure_confidence=0.8)
+        decisions = []
+        for n, confidence in enumerate(confidences):
+            reading = MaskReading(face_at(0, 0, 60, confidence), 0.99)
+            moment = START + timedelta(seconds=n / 10)
+            decisions.append(by.update([Sighting(1, reading, moment, n / 10)], ()))
+        return violations(decisions)
+
+    assert shown([0.9, 0.8, *[0.79] * 50]) == []
+    (violation,) = shown([0.9, 0.8, *[0.79] * 20, 0.8, *[0.79] * 20])
+    assert violation.confirmed_at == START + timedelta(seconds=2.2)
+    assert len(shown([0.9, 0.9, 0.9, *[0.7] * 20])) == 1

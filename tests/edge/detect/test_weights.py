@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from edge.detect import weights
+from edge.detect.weights import Weights, WeightsFile
+from edge.errors import ModelError
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder and the address that serves it."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+def described(content: bytes, *urls: str) -> Weights:
+    file = WeightsFile("net.onnx", hashlib.sha256(content).hexdigest(), len(content))
+    return Weights("yunet", (file,), "MIT", "a test", urls)
+
+
+def test_fetched_weights_are_checked_kept_and_found(site: tuple[Path, str], models: Path) -> None:
+    folder, address = site
+    (folder / "net.onnx").write_bytes(b"weights")
+    wanted = described(b"weights", f"{address}/net.onnx")
+    assert weights.locate(wanted) is None
+    assert weights.fetch(wanted) == models / "net.onnx"
+    assert weights.read(wanted) == (b"weights",)
+    assert [path.name for path in models.iterdir()] == ["net.onnx"]
+
+
+def test_a_second_address_is_tried(site: tuple[Path, str]) -> None:
+    folder, address = site
+    (folder / "other.onnx").write_bytes(b"something else")
+    (folder / "net.onnx").write_bytes(b"weights")
+    wanted = described(
+        b"weights", f"{address}/absent", f"{address}/other.onnx", f"{address}/net.onnx"
+    )
+    said: list[str] = []
+    weights.fetch(wanted, said.append)
+    assert sum("fetching" in line for line in said) == 3
+    assert any("404" in line for line in said)
+    assert any("sha256" in line for line in said)
+
+
+def test_what_is_not_the_file_is_not_kept(site: tuple[Path, str], models: Path) -> None:
+    folder, address = site
+    (folder / "net.onnx").write_bytes(b"weights and a surprise of many bytes")
+    with pytest.raises(ModelError, match=r"could not be fetched .*bring the file net.onnx by hand"):
+        weights.fetch(described(b"weights", f"{address}/net.onnx"))
+    assert not models.exists()
+
+
+def test_weights_changed_on_disk_are_refused(models: Path) -> None:
+    models.mkdir()
+    (models / "net.onnx").write_bytes(b"tampered")
+    with pytest.raises(ModelError, match="damaged, or another version"):
+        weights.read(described(b"weights", "https://example.invalid/net.onnx"))
+
+
+def test_missing_weights_say_how_to_get_them() -> None:
+    with pytest.raises(ModelError, match="tensormask models fetch yunet"):
+        weights.read(described(b"weights", "https://example.invalid/net.onnx"))
+
+
+def test_the_weights_of_res10_come_with_the_requirements() -> None:
+    description, network = weights.read(weights.RES10)
+    assert (len(description), len(network)) == tuple(f.size_bytes for f in weights.RES10.files)
+
+
+def test_only_the_web_is_fetched_from(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"weights")
+    with pytest.raises(ModelError, match="only http"):
+        weights.fetch(described(b"weights", secret.as_uri()))

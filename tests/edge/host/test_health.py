@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from edge.host.health import (
+    MAX_CLOCK_ERROR_US,
+    FrameMeter,
+    LatencyMeter,
+    Timex,
+    _adjtimex,
+    clock_synchronised,
+    cpu_temperature_c,
+    nearest_rank,
+    read_vitals,
+    rss_bytes,
+    throttling_flags,
+)
+from edge.host.load import Vitals
+from edge.publish.messages import Latency, ThrottlingFlag
+
+
+def test_latencies_are_told_by_step_in_milliseconds() -> None:
+    meter = LatencyMeter(["detect", "classify", "track"])
+    for milliseconds in range(1, 101):
+        meter.add("detect", milliseconds / 1000)
+    meter.add("classify", 0.25)
+    assert meter.take() == {
+        "detect": Latency(p50=50.0, p95=95.0),
+        "classify": Latency(p50=250.0, p95=250.0),
+    }
+
+
+def test_each_report_begins_anew() -> None:
+    meter = LatencyMeter(["detect"])
+    meter.add("detect", 1.0)
+    assert len(meter.take()) == 1
+    assert meter.take() == {}
+
+
+def test_only_the_last_durations_count() -> None:
+    meter = LatencyMeter(["detect"], window=4)
+    for duration_s in (9.0, 9.0, 0.001, 0.001, 0.001, 0.001):
+        meter.add("detect", duration_s)
+    assert meter.take() == {"detect": Latency(p50=1.0, p95=1.0)}
+
+
+def test_a_step_that_was_not_named_is_refused() -> None:
+    with pytest.raises(KeyError):
+        LatencyMeter(["detect"]).add("detekt", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("share", "value"), [(0.0, 1), (0.5, 10), (0.95, 19), (0.951, 20), (1, 20)]
+)
+def test_a_quantile_is_one_of_the_values(share: float, value: int) -> None:
+    assert nearest_rank(list(range(20, 0, -1)), share) == value
+
+
+def test_no_values_have_no_quantile() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        nearest_rank([], 0.5)
+
+
+def test_a_steady_camera_has_its_rate() -> None:
+    meter = FrameMeter(window_s=10)
+    assert meter.fps(0.0) == 0.0
+    for number in range(301):
+        meter.add(number / 15)
+    assert meter.fps(20.0) == pytest.approx(15.0)
+    assert meter.frames == 301
+
+
+def test_the_rate_is_right_from_the_second_frame_on() -> None:
+    meter = FrameMeter()
+    meter.add(100.0)
+    meter.add(100.5)
+    assert meter.fps(100.5) == 2.0
+
+
+def test_a_frozen_camera_falls_to_no_rate() -> None:
+    meter = FrameMeter(window_s=10)
+    for number in range(100):
+        meter.add(number / 10)
+    assert [round(meter.fps(now), 1) for now in (9.9, 14.9, 30.0)] == [10.0, 5.0, 0.0]
+
+
+def test_meters_do_not_grow() -> None:
+    frames, latencies = FrameMeter(), LatencyMeter(["detect"])
+
+    def run(start: int) -> int:
+        for number in range(start, start + 20_000):
+            frames.add(number / 1000)
+            latencies.add("detect", 0.001)
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        assert run(20_000) >= run(0) - 10_000
+    finally:
+        tracemalloc.stop()
+
+
+def _zone(zones: Path, name: str, kind: str, millidegrees: str) -> None:
+    (zones / name).mkdir(parents=True)
+    (zones / name / "type").write_text(kind + "\n")
+    (zones / name / "temp").write_text(millidegrees + "\n")
+
+
+def test_the_processor_is_found_among_the_thermal_zones(tmp_path: Path) -> None:
+    _zone(tmp_path, "thermal_zone0", "battery", "20000")
+    _zone(tmp_path, "thermal_zone1", "cpu-thermal", "61835")
+    assert cpu_temperature_c(tmp_path) == 61.835
+
+
+def test_a_machine_without_thermal_zones_has_no_temperature(tmp_path: Path) -> None:
+    assert cpu_temperature_c(tmp_path) is None
+
+
+@pytest.mark.parametrize("soc", ["soc", "soc@107c000000"])
+@pytest.mark.parametrize(
+    ("word", "flags"),
+    [
+        ("0\n", []),
+        (
+            "50005\n",
+            ["under_voltage", "throttled", "under_voltage_occurred", "throttled_occurred"],
+        ),
+        ("0x80008\n", ["soft_temperature_limit", "soft_temperature_limit_occurred"]),
+        ("20002\n", ["frequency_capped", "frequency_capped_occurred"]),
+    ],
+)
+def test_the_firmware_tells_what_holds_the_pi_back(
+    tmp_path: Path, soc: str, word: str, flags: list[str]
+) -> None:
+    firmware = tmp_path / soc / f"{soc}:firmware"
+    firmware.mkdir(parents=True)
+    (firmware / "get_throttled").write_text(word)
+    assert throttling_flags(tmp_path) == flags
+
+
+@pytest.mark.parametrize(("alarm", "flags"), [("1", [ThrottlingFlag.UNDER_VOLTAGE]), ("0", [])])
+def test_a_mainline_kernel_tells_under_voltage(
+    tmp_path: Path, alarm: str, flags: list[str]
+) -> None:
+    hwmon = tmp_path / "soc/soc:firmware/raspberrypi-hwmon/hwmon/hwmon2"
+    hwmon.mkdir(parents=True)
+    (hwmon / "in0_lcrit_alarm").write_text(alarm + "\n")
+    assert throttling_flags(tmp_path) == flags
+
+
+def test_another_computer_has_no_throttling_flags(tmp_path: Path) -> None:
+    assert throttling_flags(tmp_path) is None
+
+
+def _machine(
+    root: Path, available_kib: int, group: str = "/system.slice/tensormask.service"
+) -> Path:
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/meminfo").write_text(
+        f"MemTotal:        948304 kB\nMemAvailable:    {available_kib} kB\n"
+    )
+    (root / "proc/self/cgroup").write_text(f"1:name=systemd:/\n0::{group}\n")
+    limited = root / "sys/fs/cgroup" / group.lstrip("/")
+    limited.mkdir(parents=True, exist_ok=True)
+    return limited
+
+
+def test_memory_is_what_the_kernel_has_available(tmp_path: Path) -> None:
+    (_machine(tmp_path, 300_000) / "memory.max").write_text("max\n")
+    assert read_vitals(tmp_path) == Vitals(None, None, 300_000 * 1024)
+
+
+@pytest.mark.parametrize("group", ["/system.slice/tensormask.service", "/"])
+def test_a_limit_of_the_service_counts_where_it_leaves_less(tmp_path: Path, group: str) -> None:
+    limited = _machine(tmp_path, 300_000, group)
+    (limited / "memory.max").write_text("200000000\n")
+    (limited / "memory.current").write_text("150000000\n")
+    (limited / "memory.stat").write_text("anon 120000000\ninactive_file 20000000\n")
+    assert read_vitals(tmp_path).available_bytes == 70_000_000
+
+
+def test_memory_that_cannot_be_read_is_not_known(tmp_path: Path) -> None:
+    assert read_vitals(tmp_path) == Vitals()
+
+
+def test_this_machine_has_memory_left() -> None:
+    assert (read_vitals().available_bytes or 0) > 1_000_000
+
+
+def test_this_process_occupies_memory() -> None:
+    resident_kib = int(
+        next(
+            line.split()[1]
+            for line in Path("/proc/self/status").read_text().splitlines()
+            if line.startswith("VmRSS:")
+        )
+    )
+    assert rss_bytes() / 1024 == pytest.approx(resident_kib, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "maxerror_us", "synchronised"),
+    [(0, 250_000, True), (5, 250_000, True), (5, 16_000_000, False), (-1, 0, False)],
+)
+def test_the_clock_is_synchronised_while_its_error_is_bounded(
+    answer: int, maxerror_us: int, synchronised: bool
+) -> None:
+    def adjtimex(timex: Timex) -> int:
+        timex.maxerror = maxerror_us
+        return answer
+
+    assert clock_synchronised(adjtimex) is synchronised
+
+
+def test_the_kernel_answers_about_its_clock() -> None:
+    answers = []
+
+    def asked(timex: Timex) -> int:
+        # Poisoned, so that an answer at another place of the structure is seen.
+        timex.maxerror = timex.status = -1
+        answers.append((_adjtimex(timex), timex.maxerror, timex.status))
+        return -1
+
+    clock_synchronised(asked)
+    ((state, maxerror_us, status),) = answers
+    assert state in range(6)
+    assert 0 <= maxerror_us <= MAX_CLOCK_ERROR_US
+    assert 0 <= status < 1 << 16

@@ -1,0 +1,255 @@
+"""The way to a broker, where no broker is needed; `tests/broker` has the real ones."""
+
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.config import MqttSettings
+from edge.errors import BrokerError, ConfigError
+from edge.publish.broker import (
+    Backoff,
+    BrokerAccess,
+    BrokerRefusalError,
+    Connection,
+    MqttVersion,
+    Received,
+)
+from edge.publish.publisher import probe_broker
+
+CONNACK_V5 = bytes.fromhex("2003000000")
+CONNACK_V311 = bytes.fromhex("20020000")
+WRONG_VERSION = bytes.fromhex("20020001")
+DENIED_V5 = bytes.fromhex("900400010087")
+DENIED_V311 = bytes.fromhex("9003000180")
+TAKEN_OVER = bytes.fromhex("e0028e00")
+
+Answer = Callable[[int], bytes | None]
+"""What a broker says to a CONNECT of a protocol level (4 or 5); None: nothing, ever."""
+
+
+@pytest.fixture
+def answer_with() -> Iterator[Callable[[Answer], MqttSettings]]:
+    """Starts a broker of a few bytes, and tells where it is."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    wires: list[socket.socket] = []
+
+    def serve(answer: Answer) -> None:
+        while True:
+            try:
+                wire, _ = listener.accept()
+            except OSError:
+                return
+            wires.append(wire)
+            level = wire.recv(4096)[8]
+            if (said := answer(level)) is not None:
+                with suppress(OSError):  # the client may have left
+                    wire.sendall(said)
+                    wire.shutdown(socket.SHUT_WR)
+
+    def start(answer: Answer) -> MqttSettings:
+        threading.Thread(target=serve, args=(answer,), daemon=True).start()
+        return MqttSettings(host="127.0.0.1", port=listener.getsockname()[1])
+
+    yield start
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    for wire in wires:
+        wire.close()
+
+
+@pytest.mark.parametrize(
+    ("to_mqtt_5", "why"),
+    [(WRONG_VERSION, "refused"), (b"", "hung up"), (None, "silent")],
+)
+def test_a_broker_that_does_not_speak_mqtt_5_is_spoken_to_in_3_1_1(
+    answer_with: Callable[[Answer], MqttSettings], to_mqtt_5: bytes | None, why: str
+) -> None:
+    levels = []
+
+    def answer(level: int) -> bytes | None:
+        levels.append(level)
+        return to_mqtt_5 if level == 5 else CONNACK_V311
+
+    access = BrokerAccess(answer_with(answer))
+    for _ in range(2):
+        connection = access.connect("door-1", timeout_s=0.3)
+        assert connection.version is MqttVersion.V311
+        connection.drop()
+    assert levels == [5, 4, 4], f"remembered after MQTT 5 was {why}"
+
+
+def test_a_broker_that_has_answered_is_not_doubted_for_one_silence(
+    answer_with: Callable[[Answer], MqttSettings],
+) -> None:
+    answers = iter([CONNACK_V5, b"", CONNACK_V5])
+    levels = []
+
+    def answer(level: int) -> bytes:
+        levels.append(level)
+        return next(answers)
+
+    access = BrokerAccess(answer_with(answer))
+    access.connect("door-1").drop()
+    with pytest.raises(BrokerError, match="hung up without an answer"):
+        access.connect("door-1")
+    access.connect("door-1").drop()
+    assert levels == [5, 5, 5]
+
+
+def test_a_takeover_is_named(answer_with: Callable[[Answer], MqttSettings]) -> None:
+    connection = BrokerAccess(answer_with(lambda _: CONNACK_V5 + TAKEN_OVER)).connect("door-1")
+    with pytest.raises(BrokerRefusalError, match="client with our client_id has taken over"):
+        _listen(connection)
+    connection.drop()
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_denied_subscription_is_told_and_no_end(
+    answer_with: Callable[[Answer], MqttSettings], version: str
+) -> None:
+    told = CONNACK_V5 + DENIED_V5 if version == "5" else CONNACK_V311 + DENIED_V311
+    settings = msgspec.structs.replace(answer_with(lambda _: told), protocol=version)
+    connection = BrokerAccess(settings).connect("door-1")
+    connection.subscribe(["tensormask/door-1/command/+"])
+    denial = connection.turn(1.0).denial
+    connection.drop()
+    assert denial is not None
+    assert "refuses the subscription" in denial
+
+
+def test_a_message_whose_topic_is_no_text_is_passed_over(
+    answer_with: Callable[[Answer], MqttSettings],
+) -> None:
+    bad, good = bytes.fromhex("30060002fffe0000"), bytes.fromhex("3004000161" + "62")
+    settings = msgspec.structs.replace(
+        answer_with(lambda _: CONNACK_V311 + bad + good), protocol="3.1.1"
+    )
+    connection = BrokerAccess(settings).connect("door-1")
+    messages = connection.turn(1.0).messages + connection.turn(1.0).messages
+    connection.drop()
+    assert messages == [Received("a", b"b")]
+
+
+def _listen(connection: Connection) -> None:
+    for _ in range(5):
+        connection.turn(1.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (bytes.fromhex("2003008600"), "refuses us: bad user name or password; check username"),
+        (bytes.fromhex("2003008800"), "refuses us: server unavailable"),
+        (None, "no answer to MQTT 3.1.1 within 0.2 s"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "hung up without an answer"),
+    ],
+)
+def test_a_refusal_is_one_clear_line(
+    answer_with: Callable[[Answer], MqttSettings], answer: bytes | None, complaint: str
+) -> None:
+    settings = answer_with(lambda _: answer)
+    with pytest.raises(BrokerError) as raised:
+        probe_broker(settings, timeout_s=0.2)
+    assert str(raised.value).startswith(f"the broker 127.0.0.1:{settings.port}")
+    assert complaint in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_nobody_at_the_port_is_said_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(BrokerError, match="it refuses the connection; is a broker running there"):
+        probe_broker(MqttSettings(host="127.0.0.1", port=port))
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 300, "..", "ü" * 70])
+def test_a_name_that_is_no_host_is_said_so(host: str) -> None:
+    with pytest.raises(BrokerError, match="its name is not found"):
+        probe_broker(MqttSettings(host=host))
+
+
+def test_a_password_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("hunter2\n")
+    secret.chmod(0o644)
+    settings = MqttSettings(host="h", username="u", password_file=str(secret))
+    with pytest.raises(
+        ConfigError, match=f"everybody can read {secret}; chmod o= {secret}"
+    ) as raised:
+        BrokerAccess(settings)
+    assert "hunter2" not in str(raised.value)
+    secret.chmod(0o640)
+    BrokerAccess(settings)
+
+
+@pytest.mark.parametrize(("content", "complaint"), [("", "is empty"), ("\nx", "is empty")])
+def test_an_empty_password_file_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(content)
+    secret.chmod(0o600)
+    with pytest.raises(ConfigError, match=complaint):
+        BrokerAccess(MqttSettings(host="h", username="u", password_file=str(secret)))
+
+
+def test_missing_and_useless_files_are_named(tmp_path: Path) -> None:
+    rubbish = tmp_path / "rubbish"
+    rubbish.write_text("no certificate")
+    rubbish.chmod(0o600)
+    absent, here = str(tmp_path / "absent"), str(rubbish)
+    for key, settings in (
+        ("password_file", {"username": "u", "password_file": absent}),
+        ("ca_file", {"tls": True, "ca_file": absent}),
+        ("ca_file", {"tls": True, "ca_file": here}),
+        ("key_file", {"tls": True, "certificate_file": here, "key_file": absent}),
+        ("certificate_file", {"tls": True, "certificate_file": here, "key_file": here}),
+    ):
+        with pytest.raises(ConfigError, match=rf"\[mqtt\] .*{key}"):
+            BrokerAccess(MqttSettings(host="h", **settings))  # type: ignore[arg-type]
+
+
+def test_an_encrypted_key_is_refused_and_not_asked_about(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key", tmp_path / "crt"
+    make = "openssl req -x509 -newkey rsa:2048 -passout pass:word -subj /CN=x -keyout key -out crt"
+    subprocess.run(
+        ["sh", "-c", make],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    key.chmod(0o600)
+    with pytest.raises(ConfigError, match="key_file"):
+        BrokerAccess(
+            MqttSettings(host="h", tls=True, certificate_file=str(certificate), key_file=str(key))
+        )
+
+
+def test_waits_are_spread_from_zero_to_a_bound_that_doubles_up_to_a_minute() -> None:
+    by_attempt = list(
+        zip(*([backoff.next_s() for _ in range(9)] for backoff in _backoffs(500)), strict=True)
+    )
+    for waits, bound_s in zip(by_attempt, (1, 2, 4, 8, 16, 32, 60, 60, 60), strict=True):
+        assert 0 <= min(waits) < 0.05 * bound_s
+        assert 0.95 * bound_s < max(waits) <= bound_s
+        assert sum(waits) / len(waits) == pytest.approx(bound_s / 2, rel=0.15)
+
+
+def test_a_reset_starts_small_again_and_a_refusal_waits_long() -> None:
+    backoff = Backoff(random.Random(1))
+    for _ in range(9):
+        backoff.next_s()
+    backoff.reset()
+    assert backoff.next_s() <= 1.0
+    assert all(30.0 <= backoff.slow_s() <= 60.0 for _ in range(100))
+
+
+def _backoffs(count: int) -> list[Backoff]:
+    return [Backoff(random.Random(seed)) for seed in range(count)]

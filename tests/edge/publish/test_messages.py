@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from edge.decide.compliance import ComplianceCounter
+from edge.publish.messages import (
+    MESSAGES,
+    AvailabilityState,
+    BrokerHealth,
+    CameraHealth,
+    CameraState,
+    CameraView,
+    ClockHealth,
+    CommandName,
+    CommandOutcome,
+    DroppedHealth,
+    HealthMessage,
+    Latency,
+    Message,
+    ModelIdentity,
+    Origin,
+    OutboxCondition,
+    OutboxHealth,
+    PaceHealth,
+    ResponseMessage,
+    Strain,
+    ThrottlingFlag,
+    Versions,
+    availability_message,
+    compliance_message,
+    encode,
+    every_field,
+    timestamp,
+    topic,
+    violation_message,
+)
+from edge.publish.schemas import as_text, generate, path_of
+from edge.records import Verdict, Violation, ViolationState, Visit
+
+NOON = datetime(2026, 11, 23, 12, 0, 0, 5_999, tzinfo=UTC)
+ORIGIN = Origin("door-1", "Museum", "north", ModelIdentity(name="m", version="1", sha256="0f" * 32))
+CONFIRMED = Violation(
+    event_id="019aaf2c-4a83-7cc3-98c4-dc0c0c07398f",
+    state=ViolationState.CONFIRMED,
+    track_id=7,
+    started_at=NOON - timedelta(seconds=1.5),
+    confirmed_at=NOON,
+    ended_at=None,
+    duration_s=1.50004,
+    bare_probability=0.961249,
+    face_px=71.53,
+)
+ENDED = Violation(
+    event_id=CONFIRMED.event_id,
+    state=ViolationState.ENDED,
+    track_id=7,
+    started_at=CONFIRMED.started_at,
+    confirmed_at=NOON,
+    ended_at=NOON + timedelta(seconds=10),
+    duration_s=11.5,
+    bare_probability=1.0,
+    face_px=80.0,
+)
+
+
+def some_compliance() -> Message:
+    counter = ComplianceCounter(0.0)
+    for verdict in (Verdict.MASKED, Verdict.MASKED, Verdict.BARE, Verdict.UNKNOWN):
+        counter.add(Visit(1, verdict, NOON, NOON), 5.0)
+    return compliance_message(ORIGIN, counter.totals(100.0), NOON, True)
+
+
+def some_health(**changes: Any) -> Message:
+    given: dict[str, Any] = {
+        "device_id": "door-1",
+        "site": "",
+        "zone": "",
+        "at": timestamp(NOON),
+        "clock_synchronised": False,
+        "model": ORIGIN.model,
+        "versions": Versions(program="0.1", runtime="litert 2", python="3.11", opencv="4.14"),
+        "uptime_s": 10.5,
+        "fps": 14.9,
+        "latency_ms": {"detect": Latency(p50=10.0, p95=12.0)},
+        "frames": 100,
+        "dropped_frames": 3,
+        "camera": CameraHealth(
+            state=CameraState.RUNNING, outages=0, view=CameraView.CLEAR, fps=15.0, slow=False
+        ),
+        "outbox": OutboxHealth(
+            rows=0,
+            oldest_age_s=None,
+            dropped=0,
+            set_aside=0,
+            set_aside_at=None,
+            state=OutboxCondition.ON_DISK,
+            bytes=0,
+            in_memory=0,
+            live=0,
+            dropped_by=DroppedHealth(rows=0, bytes=0, age=0, memory=0),
+        ),
+        "broker": BrokerHealth(reconnects=0, protocol="MQTT 5"),
+        "temperature_c": 51.0,
+        "throttling": [ThrottlingFlag.UNDER_VOLTAGE_OCCURRED],
+        "rss_bytes": 180_000_000,
+        "available_bytes": 512_000_000,
+        "pace": PaceHealth(max_fps=4.0, reasons=[Strain.HEAT]),
+        "clock": ClockHealth(steps=1, last_step_s=-3600.0),
+        "paused_for_s": None,
+    }
+    return HealthMessage(**{**given, **changes})
+
+
+def some_response(**changes: Any) -> Message:
+    given: dict[str, Any] = {
+        **every_field(ORIGIN, NOON, True),
+        "request_id": "desk-1",
+        "command": CommandName.SNAPSHOT,
+        "outcome": CommandOutcome.DONE,
+        "reason": None,
+        "snapshot": b"a picture",
+    }
+    return ResponseMessage(**{**given, **changes})
+
+
+EVERY_MESSAGE = {
+    "availability": [
+        availability_message(ORIGIN, state, NOON, True) for state in AvailabilityState
+    ],
+    "violation": [
+        violation_message(ORIGIN, CONFIRMED, 1, True),
+        violation_message(ORIGIN, ENDED, 2, False),
+        violation_message(ORIGIN, CONFIRMED, 3, True, b"a picture"),
+    ],
+    "compliance": [
+        some_compliance(),
+        compliance_message(ORIGIN, ComplianceCounter(0.0).totals(0.0), NOON, True),
+    ],
+    "health": [
+        some_health(),
+        some_health(temperature_c=None, throttling=None, paused_for_s=59.5),
+    ],
+    "response": [
+        some_response(),
+        some_response(command=None, request_id=None, outcome=CommandOutcome.REFUSED, reason="no"),
+    ],
+}
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "mqtt.md"
+
+
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(path_of(name).read_bytes())
+    return loaded
+
+
+def validate(name: str, payload: bytes) -> None:
+    """Check `payload` against its published schema."""
+    Draft202012Validator(schema(name)).validate(json.loads(payload))
+
+
+def test_a_topic_names_prefix_device_and_kind() -> None:
+    assert topic("tensormask", "door-1", "violation") == "tensormask/door-1/violation"
+
+
+def test_a_timestamp_is_utc_with_milliseconds() -> None:
+    assert timestamp(NOON) == "2026-11-23T12:00:00.005Z"
+    berlin = timezone(timedelta(hours=1))
+    assert timestamp(datetime(2026, 11, 23, 0, 30, tzinfo=berlin)) == "2026-11-22T23:30:00.000Z"
+
+
+def test_the_confirmed_document_is_this() -> None:
+    assert json.loads(encode(violation_message(ORIGIN, CONFIRMED, 41, True))) == {
+        "schema": "tensormask/violation/1",
+        "device_id": "door-1",
+        "site": "Museum",
+        "zone": "north",
+        "at": "2026-11-23T12:00:00.005Z",
+        "clock_synchronised": True,
+        "model": {"name": "m", "version": "1", "sha256": "0f" * 32},
+        "event_id": "019aaf2c-4a83-7cc3-98c4-dc0c0c07398f",
+        "sequence": 41,
+        "state": "confirmed",
+        "started_at": "2026-11-23T11:59:58.505Z",
+        "confirmed_at": "2026-11-23T12:00:00.005Z",
+        "ended_at": None,
+        "duration_s": 1.5,
+        "bare_probability": 0.9612,
+        "face_px": 71.5,
+        "track_id": 7,
+        "snapshot": None,
+    }
+
+
+def test_the_ended_document_tells_when() -> None:
+    ended = json.loads(encode(violation_message(ORIGIN, ENDED, 42, True)))
+    assert (ended["at"], ended["ended_at"]) == ("2026-11-23T12:00:10.005Z",) * 2
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_message_obeys_its_schema(name: str) -> None:
+    for message in EVERY_MESSAGE[name]:
+        payload = encode(message)
+        validate(name, payload)
+        assert json.loads(payload).keys() == schema(name)["properties"].keys()
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_schema_refuses_what_lacks_a_field_or_has_it_wrong(name: str) -> None:
+    document = json.loads(encode(EVERY_MESSAGE[name][0]))
+    for key in document:
+        without = {other: value for other, value in document.items() if other != key}
+        with pytest.raises(ValidationError):
+            validate(name, json.dumps(without).encode())
+        with pytest.raises(ValidationError):
+            validate(name, json.dumps({**document, key: ["wrong"]}).encode())
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_schema_file_is_what_the_structs_say(name: str) -> None:
+    text = path_of(name).read_text(encoding="utf-8")
+    assert text == as_text(generate(name)), "run: python -m edge.publish.schemas"
+    Draft202012Validator.check_schema(json.loads(text))
+
+
+def test_a_schema_describes_itself_and_its_fields() -> None:
+    violation = schema("violation")
+    assert violation["title"] == "ViolationMessage"
+    assert violation["description"].startswith("A person without a mask")
+    assert all("description" in violation["properties"][key] for key in ("event_id", "sequence"))
+
+
+def test_a_picture_is_base64() -> None:
+    document = json.loads(encode(violation_message(ORIGIN, CONFIRMED, 1, True, b"\xff\xd8\xff")))
+    assert document["snapshot"] == "/9j/"
+
+
+def documented_examples() -> list[tuple[str, str]]:
+    """Return the JSON examples of the reference, each with the topic of the heading above it."""
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    parts = re.split(r"^### `…/(\w+)`", text, flags=re.MULTILINE)
+    return [
+        (name, example)
+        for name, section in zip(parts[1::2], parts[2::2], strict=True)
+        for example in re.findall(
+            r"^```json\n(.*?)^```", section.split("\n## ")[0], flags=re.MULTILINE | re.DOTALL
+        )
+    ]
+
+
+def test_the_reference_has_an_example_of_every_message() -> None:
+    assert {name for name, _ in documented_examples()} == set(MESSAGES)
+
+
+@pytest.mark.parametrize(("name", "example"), documented_examples())
+def test_a_documented_example_obeys_the_schema(name: str, example: str) -> None:
+    validate(name, example.encode())
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_the_reference_lists_every_field(name: str) -> None:
+    section = DOCUMENTATION.read_text(encoding="utf-8")
+    definitions = [schema(name), *schema(name)["$defs"].values()]
+    fields = {field for each in definitions for field in each.get("properties", {})}
+    assert {field for field in fields if f"`{field}`" not in section} == set()
