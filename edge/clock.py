@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -96,3 +98,38 @@ def this_moment(*, clock_is_right: bool = False) -> Moment:
     """Return now."""
     run_s = time.clock_gettime(time.CLOCK_BOOTTIME) - _BEGUN_S
     return Moment(datetime.now(UTC), clock_is_right, _RUN, run_s)
+
+
+class Timex(ctypes.Structure):
+    """`struct timex` of adjtimex(2), as glibc lays it out on 32 and 64 bits."""
+
+    _fields_ = [
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        # More follows that we do not read: 208 bytes in all with 64 bits, 128 with 32.
+        ("rest", ctypes.c_char * 256),
+    ]
+
+
+MAX_CLOCK_ERROR_US = 16_000_000
+"""NTP_PHASE_LIMIT of the kernel: the error that it states when nobody disciplines its clock."""
+
+
+def _adjtimex(timex: Timex) -> int:
+    return int(ctypes.CDLL(None).adjtimex(ctypes.byref(timex)))
+
+
+def clock_synchronised(adjtimex: Callable[[Timex], int] = _adjtimex) -> bool:
+    """Tell whether the wall clock follows a time server. False where it cannot be known.
+
+    Asks the kernel, whom timesyncd, chrony and ntpd all tell, for the clock's greatest error, as
+    timedatectl does. The flag STA_UNSYNC is no answer: timesyncd leaves it set where the hardware
+    clock runs in local time. The kernel lets the error grow by 0.5 ms a second, so the answer
+    outlives the last time server by about nine hours.
+    """
+    timex = Timex()  # modes = 0: read only, which needs no privilege
+    return adjtimex(timex) >= 0 and timex.maxerror < MAX_CLOCK_ERROR_US

@@ -14,7 +14,8 @@ from edge.classify.classifier import MaskClassifier
 from edge.config import Settings
 from edge.decide.policy import Decision, ViolationPolicy
 from edge.detect.cadence import PacedDetection
-from edge.detect.detection import FaceDetection, open_detector
+from edge.detect.detection import FaceDetection
+from edge.detect.detectors import open_detector
 from edge.look import Attention
 from edge.records import Frame, Sighting
 from edge.track import Tracker

@@ -24,9 +24,9 @@ import numpy as np
 from convert.data.split import Part, read_split
 from convert.data.voc import BoxedSet, LabelledFace, read_boxed
 from edge.classify.card import BARE, load_bundle
-from edge.classify.preprocess import resize
 from edge.config import parse_settings
 from edge.pipeline import open_pipeline
+from edge.pixels import resize
 from edge.records import Box, Frame, Pixels, ViolationState
 from tests.fakes import START
 

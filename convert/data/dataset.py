@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import msgspec
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge.classify.card import LABELS
 from edge.errors import ConfigError, PictureError
+from edge.pixels import resize, scaled_size
 from edge.records import Pixels
 
 LONGEST_SIDE_PX = 640
@@ -106,12 +106,10 @@ def decode(content: bytes, longest_side_px: int = LONGEST_SIDE_PX) -> Pixels:
 
 def limit_side(pixels: Pixels, longest_side_px: int) -> Pixels:
     """Shrink a picture to at most `longest_side_px`; smaller ones are returned as they are."""
-    height, width = pixels.shape[:2]
-    ratio = longest_side_px / max(height, width)
+    ratio = longest_side_px / max(pixels.shape[:2])
     if ratio >= 1:
         return pixels
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return resize(pixels, scaled_size(pixels, ratio))
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -16,7 +16,7 @@ import numpy as np
 from convert.data.dataset import Dataset, Picture, limit_side
 
 if TYPE_CHECKING:
-    from edge.detect.detection import FaceDetector
+    from edge.detect.detector import FaceDetector
 from edge.errors import ConfigError
 from edge.records import Box, Face, Pixels
 

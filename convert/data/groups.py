@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classify.preprocess import resize
+from edge.pixels import resize, scaled_size
 from edge.records import Pixels
 
 Matrix = NDArray[np.float32]
@@ -107,10 +107,9 @@ def feature_similarity(features: Matrix, mirrored: Matrix) -> Matrix:
 
 def find_keypoints(picture: Pixels, *, mirrored: bool = False) -> Keypoints:
     """Return the SIFT keypoints (Lowe, 2004) of a picture, RootSIFT descriptors (Arandjelović)."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
     ratio = _KEYPOINT_PX / max(grey.shape)
-    size = (max(1, round(grey.shape[1] * ratio)), max(1, round(grey.shape[0] * ratio)))
-    grey = resize(np.asarray(grey, np.uint8), size)
+    grey = resize(grey, scaled_size(grey, ratio))
     if mirrored:
         grey = np.ascontiguousarray(grey[:, ::-1])
     # The types of OpenCV 4.11 know no call without a mask.

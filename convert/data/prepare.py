@@ -34,7 +34,7 @@ from edge.detect import weights
 from edge.records import Pixels
 
 if TYPE_CHECKING:
-    from edge.detect.detection import FaceDetector
+    from edge.detect.detector import FaceDetector
 
 SPLIT_FILE = "split.json"
 BOXED_SPLIT_FILE = "split-boxed.json"
@@ -102,7 +102,7 @@ def open_face_detector(
     nothing_here = not model and not any(weights.locate(each) for each in weights.ALL.values())
     if name == "auto" and nothing_here:
         return None
-    from edge.detect.detection import open_detector
+    from edge.detect.detectors import open_detector
 
     return open_detector(name, model, confidence)
 

@@ -13,8 +13,8 @@ from edge.classify.card import LABELS
 from edge.errors import MissingPackageError
 
 if TYPE_CHECKING:
+    from convert.measure.history import Epoch
     from convert.measure.metrics import CurvePoint, ReliabilityBin
-    from convert.train.fit import Epoch
 
 
 def _figure(width: float, height: float, columns: int) -> tuple[Any, Any]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from convert.data.augment import WHOLE_PICTURE, View, augment
 from convert.files import write_atomically
+from convert.measure.history import Epoch
 from convert.measure.metrics import accuracy, cross_entropy
 from convert.network import BACKBONE, import_keras, predict
 from edge.classify.card import LABELS
@@ -56,20 +57,6 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patience: int
     data: str
     """Digest of the pictures and their split: a checkpoint of other pictures is not resumed."""
-
-
-class Epoch(msgspec.Struct, frozen=True):
-    """A line of the history. Training figures are on augmented examples, with dropout; both losses
-    are against smoothed labels, so neither can reach zero.
-    """
-
-    number: int
-    phase: str
-    rate: float
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

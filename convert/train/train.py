@@ -33,10 +33,11 @@ from convert.data.prepare import (
 from convert.data.split import Assignment, Part, Split
 from convert.data.voc import read_boxed
 from convert.files import write_atomically
+from convert.measure.history import Epoch
 from convert.measure.metrics import accuracy, balanced_accuracy, classification_report
 from convert.measure.plots import plot_history
 from convert.network import build_network, import_keras, predict, save_model
-from convert.train.fit import Epoch, Recipe, Trainer, sampling_shares, validation_set
+from convert.train.fit import Recipe, Trainer, sampling_shares, validation_set
 from convert.train.temperature import fit_temperature, fold_temperature
 from edge.classify.card import BARE, LABELS
 from edge.errors import ConfigError

@@ -27,8 +27,8 @@ from edge.config import DetectorSettings, Settings
 from edge.decide.identity import EventIds
 from edge.errors import ConfigError, TensorMaskError
 from edge.pipeline import Pipeline, open_pipeline
-from edge.publish.messages import Latency
 from edge.records import Frame
+from edge.telemetry import Latency
 
 WARM_UP_FRAMES = 60
 """Two seconds of a scene: by then everybody in it is known."""

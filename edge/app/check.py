@@ -13,7 +13,7 @@ from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import runtime_version
 from edge.config import Settings, load_settings
 from edge.control.snapshot import open_photographer
-from edge.detect.detection import open_detector
+from edge.detect.detectors import open_detector
 from edge.errors import BrokerError, CameraError, TensorMaskError
 from edge.publish.publisher import probe_broker
 from edge.track import Tracker

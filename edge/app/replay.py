@@ -48,7 +48,7 @@ def replay(
     """
     pipeline = open_pipeline(settings, bundle, EventIds(random.Random(0)))
     source = open_source(settings.camera, starts_at=EPOCH)
-    who = origin(settings.device, bundle.card)
+    who = origin(settings.device, bundle.card.model_id)
     frames = faces = tracks = documents = violations = 0
 
     def take(decision: Decision) -> None:

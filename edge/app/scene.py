@@ -12,7 +12,8 @@ import numpy as np
 from edge.capture.sources import open_source
 from edge.classify.preprocess import crop_face, resize_square
 from edge.config import DetectorSettings, Settings
-from edge.detect.detection import FaceDetection, open_detector
+from edge.detect.detection import FaceDetection
+from edge.detect.detectors import open_detector
 from edge.errors import PictureError
 from edge.records import Frame, Pixels
 

@@ -17,8 +17,9 @@ from edge import __version__
 from edge.capture.camera import Camera, frames_of, patience_with
 from edge.classify.card import load_bundle
 from edge.classify.runtime import runtime_version
-from edge.clock import SYSTEM_CLOCK, Clock, SteppedClock, this_moment
+from edge.clock import SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised, this_moment
 from edge.config import Settings, state_directory
+from edge.control.commands import MAX_PAYLOAD_BYTES
 from edge.control.desk import CommandDesk
 from edge.control.snapshot import Photographer, open_photographer
 from edge.decide.compliance import ComplianceCounter
@@ -27,11 +28,10 @@ from edge.decide.policy import Decision
 from edge.host.health import (
     FrameMeter,
     LatencyMeter,
-    clock_synchronised,
     read_vitals,
     rss_bytes,
 )
-from edge.host.load import Load, Vitals
+from edge.host.load import Load
 from edge.host.systemd import Notifier, watchdog_interval_s
 from edge.pipeline import Outcome, open_pipeline
 from edge.publish.broker import Received
@@ -40,11 +40,11 @@ from edge.publish.messages import (
     HEALTH,
     VIOLATION,
     BrokerHealth,
-    CameraState,
-    CameraView,
+    CameraHealth,
     ClockHealth,
     DroppedHealth,
     HealthMessage,
+    LatencyHealth,
     Origin,
     OutboxCondition,
     OutboxHealth,
@@ -61,6 +61,7 @@ from edge.publish.messages import (
 from edge.publish.outbox.outbox import Outbox, OutboxState
 from edge.publish.publisher import MqttPublisher
 from edge.records import Frame, Violation, ViolationState
+from edge.telemetry import CameraState, CameraView, Vitals
 
 _log = logging.getLogger(__name__)
 
@@ -311,7 +312,7 @@ class Service:
     def _status(self) -> str:
         fps = self._meter.fps(self._clock.monotonic_s())
         broker = "connected" if self._publisher.connected else "away"
-        camera = self._camera.health()
+        camera = self._camera.status()
         state = camera.state if camera.view in (None, CameraView.CLEAR) else camera.view
         left_s = self._desk.paused_for_s
         paused = "" if left_s is None else f"paused for {left_s:.0f} s; "
@@ -328,6 +329,7 @@ class Service:
         aside_at = waiting.set_aside_at
         paused_for_s = self._desk.paused_for_s
         dropped = waiting.dropped
+        camera = self._camera.status()
         return HealthMessage(
             **every_field(self._origin, self._clock.utc(), self._clock_is_right()),
             versions=Versions(
@@ -338,10 +340,19 @@ class Service:
             ),
             uptime_s=round(now_s - self._started_s, 1),
             fps=round(self._meter.fps(now_s), 2),
-            latency_ms=self._stopwatch.latencies.take(),
+            latency_ms={
+                step: LatencyHealth(p50=latency.p50, p95=latency.p95)
+                for step, latency in self._stopwatch.latencies.take().items()
+            },
             frames=self._meter.frames,
             dropped_frames=self._camera.dropped,
-            camera=self._camera.health(),
+            camera=CameraHealth(
+                state=camera.state,
+                outages=camera.outages,
+                view=camera.view,
+                fps=camera.fps,
+                slow=camera.slow,
+            ),
             outbox=OutboxHealth(
                 rows=waiting.rows,
                 oldest_age_s=waiting.oldest_age_s,
@@ -374,7 +385,7 @@ def open_service(settings: Settings) -> Service:
     bundle = load_bundle(settings.classifier.bundle)
     stopwatch = Stopwatch()
     judge = open_pipeline(settings, bundle, EventIds(), stopwatch)
-    who = origin(settings.device, bundle.card)
+    who = origin(settings.device, bundle.card.model_id)
     outbox = Outbox(
         Path(settings.outbox.path or state_directory() / "outbox.sqlite"),
         settings.outbox,
@@ -387,7 +398,12 @@ def open_service(settings: Settings) -> Service:
         judge,
         stopwatch,
         outbox,
-        MqttPublisher(settings.mqtt, who, outbox, listens=bool(settings.commands.allowed)),
+        MqttPublisher(
+            settings.mqtt,
+            who,
+            outbox,
+            max_command_bytes=MAX_PAYLOAD_BYTES if settings.commands.allowed else 0,
+        ),
         Notifier.from_environment(),
         watchdog_interval_s(),
         photographer=open_photographer(settings, judge.tracker),

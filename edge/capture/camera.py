@@ -18,8 +18,8 @@ from edge.capture.view import Repetition, ViewWatch
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import CameraSettings
 from edge.errors import CameraAbsentError, CameraError, CameraLostError
-from edge.publish.messages import CameraHealth, CameraState, CameraView
 from edge.records import Frame
+from edge.telemetry import CameraState, CameraStatus, CameraView
 
 _log = logging.getLogger(__name__)
 
@@ -143,9 +143,9 @@ class Camera:
         """Whether somebody who came would be seen."""
         return self.state is CameraState.RUNNING and self._watch.view is CameraView.CLEAR
 
-    def health(self) -> CameraHealth:
+    def status(self) -> CameraStatus:
         running = self.state is CameraState.RUNNING
-        return CameraHealth(
+        return CameraStatus(
             state=self.state,
             outages=self.outages,
             view=self._watch.view if running else None,

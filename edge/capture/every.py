@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge.capture.sources import FrameSource
+from edge.capture.source import FrameSource
 from edge.records import Frame
 
 

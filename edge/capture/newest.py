@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from edge.capture.sources import FrameSource
+from edge.capture.source import FrameSource
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.records import Frame
 

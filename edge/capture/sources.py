@@ -5,38 +5,14 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
+from edge.capture.source import FrameSource
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import CameraSettings, holds_password
 from edge.errors import ConfigError
-from edge.records import Frame
 
 _PI_CAMERA = re.compile(r"picamera2(?::(\d+))?")
 _DEVICE = re.compile(r"/dev/.+|\d+")
-
-
-class FrameSource(Protocol):
-    """Where frames come from, one after the other; used by one thread only."""
-
-    @property
-    def name(self) -> str:
-        """What to call it in logs; without user names and passwords."""
-
-    @property
-    def live(self) -> bool:
-        """Whether it waits for nobody, so that its newest frame is the one to look at."""
-
-    def read(self) -> Frame | None:
-        """Wait for the next frame and return it; None at the end of a clip or folder.
-
-        The pixels are the caller's: contiguous uint8 BGR, upright. Raises CameraError when the
-        camera or stream gives none, after which the source is to be closed and opened anew, and
-        PictureError where a file turns out to hold no picture.
-        """
-
-    def close(self) -> None:
-        """Give the camera or file back; a second time it does nothing."""
 
 
 def is_sensor(settings: CameraSettings) -> bool:

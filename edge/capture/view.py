@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.publish.messages import CameraView
+from edge.pixels import scaled_size
 from edge.records import Frame, Pixels
+from edge.telemetry import CameraView
 
 LONGEST_PX = 160
 """Longest side of the small picture: averaging over so much leaves hardly any noise."""
@@ -37,9 +38,8 @@ ROWS_APART = 16
 
 def view_of(pixels: Pixels) -> CameraView:
     """Judge one picture by itself."""
-    height, width = pixels.shape[:2]
-    ratio = min(1.0, LONGEST_PX / max(width, height))
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    ratio = min(1.0, LONGEST_PX / max(pixels.shape[:2]))
+    size = scaled_size(pixels, ratio)
     small = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
     # Without its top and bottom: network cameras write the time there, over a black picture too.
     inner = np.asarray(small[TILE_PX:-TILE_PX] if size[1] >= 4 * TILE_PX else small, np.uint8)

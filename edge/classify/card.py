@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.errors import ModelError
+from edge.records import ModelId
 
 MODEL_FILE = "model.tflite"
 CARD_FILE = "model.json"
@@ -125,6 +126,10 @@ class ModelCard(_Part, frozen=True, kw_only=True):
     """Where the weights come from: starting weights, program, seed."""
     created_at: str
     """UTC, ISO 8601."""
+
+    @property
+    def model_id(self) -> ModelId:
+        return ModelId(self.name, self.version, self.model_sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.pixels import resize, scaled_size
 from edge.records import Box, Pixels
 
 SHARPNESS_SIDE_PX = 32
@@ -45,13 +46,6 @@ def crop_face(pixels: Pixels, box: Box, margin: float, side_px: int) -> Pixels:
         return resize_square(inside, side_px)
     whole = cv2.copyMakeBorder(inside, *overhang, borderType=cv2.BORDER_REPLICATE)
     return resize_square(np.asarray(whole, np.uint8), side_px)
-
-
-def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resize a picture to width and height: by area where it shrinks, else bilinear."""
-    shrinks = max(size) < max(pixels.shape[:2])
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
 
 
 def resize_square(crop: Pixels, side_px: int) -> Pixels:
@@ -112,7 +106,7 @@ def sharpness(pixels: Pixels, box: Box) -> float:
     longest = max(grey.shape)
     if longest > SHARPNESS_SIDE_PX:
         ratio = SHARPNESS_SIDE_PX / longest
-        size = (max(1, round(grey.shape[1] * ratio)), max(1, round(grey.shape[0] * ratio)))
+        size = scaled_size(np.asarray(grey, np.uint8), ratio)
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     contrast = float(grey.var())
     if contrast < 1.0:  # one grey level: a blank wall has nothing to be sharp

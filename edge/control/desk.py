@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.clock import SYSTEM_CLOCK, Clock
+from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import CommandSettings
 from edge.control.commands import Command, Gate, Refusal
 from edge.control.snapshot import Photographer
-from edge.host.health import clock_synchronised
 from edge.publish.broker import Received
 from edge.publish.messages import (
     CommandName,

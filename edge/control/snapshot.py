@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from edge.classify.preprocess import resize
 from edge.config import Settings, SnapshotSettings
-from edge.detect.detection import FaceDetector, open_detector
+from edge.detect.detector import FaceDetector
+from edge.detect.detectors import open_detector
 from edge.errors import ModelError
+from edge.pixels import resize, scaled_size
 from edge.records import Box, Frame, Pixels
 from edge.track import Tracker
 
@@ -149,6 +150,4 @@ def open_photographer(settings: Settings, tracker: Tracker) -> Photographer | No
 def _scaled(pixels: Pixels, ratio: float) -> Pixels:
     if ratio == 1:
         return pixels
-    height, width = pixels.shape[:2]
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    return resize(pixels, size)
+    return resize(pixels, scaled_size(pixels, ratio))

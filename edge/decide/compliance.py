@@ -2,40 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from edge.records import Verdict, Visit
+from edge.records import Compliance, Tally, Verdict, Visit
 
 _VERDICTS = tuple(Verdict)
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The visits that ended in one window."""
-
-    masked: int
-    bare: int
-    unknown: int
-    watched_s: float
-    """How much of the window we have been watching: less than all of it after a start and an
-    outage."""
-
-    @property
-    def seen(self) -> int:
-        return self.masked + self.bare + self.unknown
-
-    @property
-    def rate(self) -> float | None:
-        """The share of masked among the judged people; None where nobody was judged."""
-        judged = self.masked + self.bare
-        return self.masked / judged if judged else None
-
-
-@dataclass(frozen=True, slots=True)
-class Compliance:
-    last_minute: Tally
-    last_hour: Tally
-    last_day: Tally
 
 
 class _Window:

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from edge.classify.card import Thresholds
 from edge.config import PolicySettings
 from edge.records import Sighting, Verdict, Violation, ViolationState, Visit
 
@@ -28,6 +28,18 @@ MAX_LOG_ODDS = 5.0
 """One look is never surer: int8 outputs come in steps of 1/256, whose log-odds end at 5.5."""
 MIN_SIGHTINGS = 3
 """What was seen less often is a detector's slip, not a visit."""
+
+
+class Thresholds(Protocol):
+    """Where a probability becomes a verdict: those of the bundle."""
+
+    @property
+    def bare(self) -> float:
+        """At or above: no mask."""
+
+    @property
+    def masked(self) -> float:
+        """At or below: masked."""
 
 
 @dataclass(frozen=True, slots=True)

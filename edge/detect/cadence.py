@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge.config import DetectorSettings
 from edge.detect.closeup import CloseUps
 from edge.detect.detection import FaceDetection
+from edge.pixels import scaled_size
 from edge.records import Face, Frame, Pixels
 
 GLIMPSE_PX = 160
@@ -126,9 +127,8 @@ class PacedDetection:
 
 def glimpse_of(pixels: Pixels) -> NDArray[np.uint8]:
     """Return a small grey picture for comparison, at a fraction of a millisecond."""
-    height, width = pixels.shape[:2]
-    ratio = min(1.0, GLIMPSE_PX / max(width, height))
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    ratio = min(1.0, GLIMPSE_PX / max(pixels.shape[:2]))
+    size = scaled_size(pixels, ratio)
     # Bilinear reads four pixels for each, where averaging the area would read the whole picture;
     # the blur then averages the noise of nine of them.
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)

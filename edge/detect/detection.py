@@ -1,85 +1,22 @@
-"""Detect: where the faces are in a frame.
+"""Which picture of a frame a detector gets, and which of its finds matter.
 
-A back end (`yunet`, `res10`) finds faces in a picture as it is. The step around it,
-`FaceDetection`, chooses the picture: the small stream where there is one, scaled to what the
-settings ask for. It keeps the faces that matter: sure enough, large enough, inside the region of
-interest.
+A back end (`yunet`, `res10`) finds faces in a picture as it is. The step around it chooses that:
+the small stream where there is one, scaled to what the settings ask for. It keeps the faces that
+matter: sure enough, large enough, inside the region of interest.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
-
 import cv2
 import numpy as np
 
-from edge.classify.preprocess import resize
 from edge.config import DetectorSettings
-from edge.detect import weights
-from edge.errors import ModelError
+from edge.detect.detector import FaceDetector
+from edge.pixels import resize, scaled_size
 from edge.records import Box, Face, Frame, Pixels
 
 CUT = 0.02
 """A face as near to the edge of a part, as a share of its side, may go on beyond."""
-
-
-class FaceDetector(Protocol):
-    """A back end."""
-
-    name: str
-    sure: float
-    """The score from which on a find is so surely a face that a track may begin with it."""
-    input_px: int | None
-    """The longest side of what it makes of every picture, so that a small one saves nothing; None:
-    it takes pictures as they are."""
-
-    def find(self, pixels: Pixels) -> tuple[Face, ...]:
-        """Return the faces in `pixels`, boxes inside it and in its pixels, the surest first."""
-        ...
-
-
-def open_detector(
-    name: str = "auto", model: str = "", confidence: float | None = None
-) -> FaceDetector:
-    """Load a back end: `yunet`, `res10`, or `auto` for yunet where it has been fetched.
-
-    `model` is the path of weights of one's own choice; without it the known ones are used, checked
-    by digest. Without `confidence` the back end's own holds. Raises ModelError when the weights are
-    missing or cannot be read.
-    """
-    if name == "auto":
-        name = "yunet" if weights.locate(weights.YUNET) or model.endswith(".onnx") else "res10"
-    try:
-        if name == "yunet":
-            from edge.detect.yunet import YuNet
-
-            (network,) = _contents(weights.YUNET, model)
-            return YuNet(network, confidence)
-        from edge.detect.res10 import Res10
-
-        description, network = _contents(weights.RES10, model)
-        return Res10(description, network, confidence)
-    except cv2.error as error:
-        raise ModelError(
-            f"{model or name}: OpenCV {cv2.__version__} cannot read these weights of {name} "
-            f"({error.err}); is it the right file?"
-        ) from error
-
-
-def _contents(known: weights.Weights, model: str) -> tuple[bytes, ...]:
-    if not model:
-        return weights.read(known)
-    # Weights of the owner's choice: the last file is the one named, others lie beside it.
-    path = Path(model)
-    paths = [path.with_name(file.name) for file in known.files[:-1]] + [path]
-    try:
-        return tuple(each.read_bytes() for each in paths)
-    except OSError as error:
-        raise ModelError(
-            f"{error.filename}: {error.strerror}; [detector] model (--detector-model) names the "
-            f"weights of {known.detector}"
-        ) from error
 
 
 class FaceDetection:
@@ -128,8 +65,7 @@ class FaceDetection:
 
     def _size(self, pixels: Pixels, quick: bool) -> tuple[int, int]:
         """Return width and height of the picture that the detector gets of `pixels`."""
-        height, width = pixels.shape[:2]
-        longest = max(width, height)
+        longest = max(pixels.shape[:2])
         most = self._settings.quick_side_px if quick else self._settings.longest_side_px
         if longest > most:
             ratio = most / longest
@@ -137,7 +73,7 @@ class FaceDetection:
             ratio = 2.0
         else:
             ratio = 1.0
-        return max(1, round(width * ratio)), max(1, round(height * ratio))
+        return scaled_size(pixels, ratio)
 
     def _matters(self, face: Face, frame: Frame) -> bool:
         if face.box.size_px < self._settings.min_face_px:

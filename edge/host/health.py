@@ -1,4 +1,4 @@
-"""Whether the box is well: speed, losses, temperature, power, memory, clock.
+"""Whether the box is well: speed, losses, temperature, power, memory.
 
 The meters are plain values without a thread or a clock; the readings come from files that the
 kernel offers, and are None where a machine does not have them.
@@ -6,14 +6,12 @@ kernel offers, and are None where a machine does not have them.
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from edge.host.load import Vitals
-from edge.publish.messages import Latency, ThrottlingFlag
+from edge.telemetry import Latency, ThrottlingFlag, Vitals
 
 RATE_WINDOW_S = 10.0
 _MAX_SAMPLES = 4096
@@ -32,9 +30,7 @@ class LatencyMeter:
     def take(self) -> dict[str, Latency]:
         """Return the latencies by step, without the steps that have not run, and begin anew."""
         report = {
-            step: Latency(
-                p50=1000 * nearest_rank(durations, 0.5), p95=1000 * nearest_rank(durations, 0.95)
-            )
+            step: Latency(1000 * nearest_rank(durations, 0.5), 1000 * nearest_rank(durations, 0.95))
             for step, durations in self._durations_s.items()
             if durations
         }
@@ -165,41 +161,6 @@ def _own_cgroup(proc: Path) -> str:
         if line.startswith("0::"):
             return line[3:]
     return ""
-
-
-class Timex(ctypes.Structure):
-    """`struct timex` of adjtimex(2), as glibc lays it out on 32 and 64 bits."""
-
-    _fields_ = [
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        # More follows that we do not read: 208 bytes in all with 64 bits, 128 with 32.
-        ("rest", ctypes.c_char * 256),
-    ]
-
-
-MAX_CLOCK_ERROR_US = 16_000_000
-"""NTP_PHASE_LIMIT of the kernel: the error that it states when nobody disciplines its clock."""
-
-
-def _adjtimex(timex: Timex) -> int:
-    return int(ctypes.CDLL(None).adjtimex(ctypes.byref(timex)))
-
-
-def clock_synchronised(adjtimex: Callable[[Timex], int] = _adjtimex) -> bool:
-    """Tell whether the wall clock follows a time server. False where it cannot be known.
-
-    Asks the kernel, whom timesyncd, chrony and ntpd all tell, for the clock's greatest error, as
-    timedatectl does. The flag STA_UNSYNC is no answer: timesyncd leaves it set where the hardware
-    clock runs in local time. The kernel lets the error grow by 0.5 ms a second, so the answer
-    outlives the last time server by about nine hours.
-    """
-    timex = Timex()  # modes = 0: read only, which needs no privilege
-    return adjtimex(timex) >= 0 and timex.maxerror < MAX_CLOCK_ERROR_US
 
 
 def _read_text(path: Path) -> str | None:

@@ -10,20 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.publish.messages import Strain, ThrottlingFlag
+from edge.telemetry import Pace, Strain, ThrottlingFlag, Vitals
 
 MIB = 1 << 20
 CALM_S = 60.0
 """Faster again only after so long without need: else the pace would swing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vitals:
-    """What was read from the machine; None: it cannot be."""
-
-    temperature_c: float | None = None
-    throttling: list[ThrottlingFlag] | None = None
-    available_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +35,6 @@ BOUNDS = (
     Bounds(hot_c=80, cool_c=75, short_bytes=48 * MIB, ample_bytes=72 * MIB),
 )
 """Of the first step down and the second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How many frames may be judged a second (None: all), and why no more."""
-
-    max_fps: float | None = None
-    reasons: tuple[Strain, ...] = ()
-
-    @property
-    def interval_s(self) -> float:
-        """The least time from one frame to the next."""
-        return 0.0 if self.max_fps is None else 1 / self.max_fps
 
 
 class Load:

@@ -14,10 +14,9 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from edge.classify.card import ModelCard
 from edge.config import DeviceSettings
-from edge.decide.compliance import Compliance, Tally
-from edge.records import Violation, ViolationState
+from edge.records import Compliance, ModelId, Tally, Violation, ViolationState
+from edge.telemetry import CameraState, CameraView, Strain, ThrottlingFlag
 
 AVAILABILITY: Final = "availability"
 VIOLATION: Final = "violation"
@@ -164,26 +163,11 @@ class Versions(_Part, frozen=True, kw_only=True):
     opencv: str
 
 
-class Latency(_Part, frozen=True, kw_only=True):
+class LatencyHealth(_Part, frozen=True, kw_only=True):
     """How long one step took for a frame, of the frames since the last report."""
 
     p50: Annotated[NotNegative, Meta(description="Median, in ms")]
     p95: Annotated[NotNegative, Meta(description="95th percentile, in ms")]
-
-
-class CameraState(StrEnum):
-    STARTING = "starting"
-    RUNNING = "running"
-    LOST = "lost"
-
-
-class CameraView(StrEnum):
-    """What the picture is good for. But for `clear`, nobody can be seen, and nobody is counted."""
-
-    CLEAR = "clear"
-    DARK = "dark"
-    BLINDED = "blinded"
-    COVERED = "covered"
 
 
 class CameraHealth(_Part, frozen=True, kw_only=True):
@@ -250,27 +234,6 @@ class BrokerHealth(_Part, frozen=True, kw_only=True):
     protocol: Annotated[str, Meta(description="What is spoken: `MQTT 5` or `MQTT 3.1.1`")]
 
 
-class ThrottlingFlag(StrEnum):
-    """What the Raspberry Pi's firmware reports; the flags `_occurred` are since boot."""
-
-    UNDER_VOLTAGE = "under_voltage"
-    FREQUENCY_CAPPED = "frequency_capped"
-    THROTTLED = "throttled"
-    SOFT_TEMPERATURE_LIMIT = "soft_temperature_limit"
-    UNDER_VOLTAGE_OCCURRED = "under_voltage_occurred"
-    FREQUENCY_CAPPED_OCCURRED = "frequency_capped_occurred"
-    THROTTLED_OCCURRED = "throttled_occurred"
-    SOFT_TEMPERATURE_LIMIT_OCCURRED = "soft_temperature_limit_occurred"
-
-
-class Strain(StrEnum):
-    """What the device suffers from."""
-
-    HEAT = "heat"
-    POWER = "power"
-    MEMORY = "memory"
-
-
 class PaceHealth(_Part, frozen=True, kw_only=True):
     """How fast the device lets itself work."""
 
@@ -296,7 +259,8 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
     uptime_s: Annotated[NotNegative, Meta(description="Since the program's start")]
     fps: Annotated[NotNegative, Meta(description="Frames judged per second since the last report")]
     latency_ms: Annotated[
-        dict[str, Latency], Meta(description="By step of the road, and `total` for all of them")
+        dict[str, LatencyHealth],
+        Meta(description="By step of the road, and `total` for all of them"),
     ]
     frames: Annotated[Count, Meta(description="Frames judged since the program's start")]
     dropped_frames: Annotated[
@@ -376,9 +340,9 @@ class Origin:
     model: ModelIdentity
 
 
-def origin(device: DeviceSettings, card: ModelCard) -> Origin:
+def origin(device: DeviceSettings, model: ModelId) -> Origin:
     """Return what our messages say about us."""
-    identity = ModelIdentity(name=card.name, version=card.version, sha256=card.model_sha256)
+    identity = ModelIdentity(name=model.name, version=model.version, sha256=model.sha256)
     return Origin(device.id, device.site, device.zone, identity)
 
 

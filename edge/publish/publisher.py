@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from edge.clock import SYSTEM_CLOCK, Clock
+from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import MqttSettings
-from edge.control.commands import MAX_PAYLOAD_BYTES
 from edge.errors import BrokerError
 from edge.host.bucket import TokenBucket
-from edge.host.health import clock_synchronised
 from edge.publish.broker import (
     Acknowledgement,
     Backoff,
@@ -62,10 +60,10 @@ class MqttPublisher:
         clock: Clock = SYSTEM_CLOCK,
         clock_is_right: Callable[[], bool] = clock_synchronised,
         backoff: Backoff | None = None,
-        listens: bool = False,
+        max_command_bytes: int = 0,
     ) -> None:
-        """`listens`: commands are received. Raises ConfigError where a password or certificate
-        cannot be used.
+        """Commands longer than `max_command_bytes` are cut off there; 0: none are received. Raises
+        ConfigError where a password or certificate cannot be used.
         """
         self._access = BrokerAccess(settings)
         self._client_id = client_id(settings, origin.device_id)
@@ -78,7 +76,7 @@ class MqttPublisher:
         self._states: dict[str, bytes] = {}
         self._unsent: set[str] = set()
         self._states_lock = threading.Lock()
-        self._listens = listens
+        self._max_command_bytes = max_command_bytes
         self._commands: deque[Received] = deque()
         self._responses: deque[bytes] = deque()
         self._stop = threading.Event()
@@ -193,7 +191,7 @@ class MqttPublisher:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
         self._in_flight.clear()
         self._last_sent = 0
-        if self._listens:
+        if self._max_command_bytes:
             connection.subscribe([self._topic(f"{COMMAND}/+")])
         self._heard_s = time.monotonic()
         self._send_state(connection, AVAILABILITY, self._availability(AvailabilityState.ONLINE))
@@ -228,7 +226,7 @@ class MqttPublisher:
             self._standing.tell(f"{arrivals.denial}; no commands are received")
         for message in arrivals.messages:
             if len(self._commands) < _MAX_LEFT:
-                cut_off = message.payload[: MAX_PAYLOAD_BYTES + 1]
+                cut_off = message.payload[: self._max_command_bytes + 1]
                 self._commands.append(replace(message, payload=cut_off))
         now_s = time.monotonic()
         if arrivals.acknowledgements or not self._in_flight:

@@ -21,7 +21,8 @@ from jsonschema import Draft202012Validator
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.config import MqttSettings
-from edge.detect.detection import open_detector
+from edge.control.commands import MAX_PAYLOAD_BYTES
+from edge.detect.detectors import open_detector
 from edge.publish.broker import Backoff, Received
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
@@ -51,14 +52,16 @@ def publish(mosquitto: Mosquitto) -> Iterator[Callable[..., None]]:
 class Listener:
     """A publisher that receives commands, in this process."""
 
-    def __init__(self, folder: Path, listens: bool = True, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, max_command_bytes: int = MAX_PAYLOAD_BYTES, **settings: object
+    ) -> None:
         self.outbox = Outbox(folder / "outbox.sqlite")
         self.publisher = MqttPublisher(
             MqttSettings(host="127.0.0.1", **settings),  # type: ignore[arg-type]
             ORIGIN,
             self.outbox,
             backoff=Backoff(first_s=0.1),
-            listens=listens,
+            max_command_bytes=max_command_bytes,
         )
         self.publisher.start()
         self.received: list[Received] = []
@@ -130,7 +133,7 @@ def test_a_retained_command_is_known_as_such_at_each_connection(
 
 
 def test_nobody_listens_by_default(mosquitto: Mosquitto, listen: Callable[..., Listener]) -> None:
-    listener = listen(port=mosquitto.port, listens=False)
+    listener = listen(port=mosquitto.port, max_command_bytes=0)
     until(lambda: listener.publisher.connected, "the connection")
     listener.close()
     assert "Received SUBSCRIBE" not in mosquitto.log

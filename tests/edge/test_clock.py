@@ -2,7 +2,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge.clock import SYSTEM_CLOCK, Moment, SteppedClock, this_moment
+from edge.clock import (
+    MAX_CLOCK_ERROR_US,
+    SYSTEM_CLOCK,
+    Moment,
+    SteppedClock,
+    Timex,
+    _adjtimex,
+    clock_synchronised,
+    this_moment,
+)
 from tests.fakes import SetClock
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -54,3 +63,33 @@ def test_this_moment_passes() -> None:
     first, second = this_moment(), this_moment(clock_is_right=True)
     assert 0 <= first.age_s(second) < 10
     assert (first.clock_is_right, second.clock_is_right) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "maxerror_us", "synchronised"),
+    [(0, 250_000, True), (5, 250_000, True), (5, 16_000_000, False), (-1, 0, False)],
+)
+def test_the_clock_is_synchronised_while_its_error_is_bounded(
+    answer: int, maxerror_us: int, synchronised: bool
+) -> None:
+    def adjtimex(timex: Timex) -> int:
+        timex.maxerror = maxerror_us
+        return answer
+
+    assert clock_synchronised(adjtimex) is synchronised
+
+
+def test_the_kernel_answers_about_its_clock() -> None:
+    answers = []
+
+    def asked(timex: Timex) -> int:
+        # Poisoned, so that an answer at another place of the structure is seen.
+        timex.maxerror = timex.status = -1
+        answers.append((_adjtimex(timex), timex.maxerror, timex.status))
+        return -1
+
+    clock_synchronised(asked)
+    ((state, maxerror_us, status),) = answers
+    assert state in range(6)
+    assert 0 <= maxerror_us <= MAX_CLOCK_ERROR_US
+    assert 0 <= status < 1 << 16

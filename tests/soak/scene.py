@@ -11,7 +11,8 @@ from edge.app.replay import EPOCH
 from edge.capture.sources import open_source
 from edge.classify.preprocess import crop_face
 from edge.config import CameraSettings, DetectorSettings
-from edge.detect.detection import FaceDetection, open_detector
+from edge.detect.detection import FaceDetection
+from edge.detect.detectors import open_detector
 from edge.records import Pixels
 
 WIDTH_PX, HEIGHT_PX = 640, 480

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from convert.data.augment import View
-from convert.train.fit import Epoch, Recipe, Trainer, sampling_shares, validation_set
+from convert.measure.history import Epoch
+from convert.train.fit import Recipe, Trainer, sampling_shares, validation_set
 from edge.errors import ConfigError
 from tests.convert.conftest import SIDE_PX
 from tests.convert.pictures import draw_face, face_box

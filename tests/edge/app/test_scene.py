@@ -8,7 +8,8 @@ import pytest
 
 from edge.app.scene import clip_frames, cut_out_faces, scene_frames
 from edge.config import CameraSettings, MqttSettings, Settings
-from edge.detect.detection import FaceDetection, open_detector
+from edge.detect.detection import FaceDetection
+from edge.detect.detectors import open_detector
 from edge.errors import PictureError
 from tests.fakes import blank
 

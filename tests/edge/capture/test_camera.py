@@ -9,8 +9,8 @@ import pytest
 from edge.capture.camera import MAX_RETRY_S, Camera, Patience, patience_with
 from edge.config import CameraSettings
 from edge.errors import CameraAbsentError, CameraError, CameraLostError, ConfigError
-from edge.publish.messages import CameraHealth, CameraState, CameraView
 from edge.records import Frame, Pixels
+from edge.telemetry import CameraState, CameraStatus, CameraView
 from tests.fakes import START, ListedFrames, TurnedClock, blank, frame_at
 
 GONE = CameraError("the camera is gone")
@@ -214,13 +214,13 @@ def test_the_camera_tells_how_it_does(caplog: pytest.LogCaptureFixture) -> None:
     dark = [frame_at(2 + n / 10, blank(grey=3)) for n in range(60)]
     light = [frame_at(8 + n / 10, scene(n)) for n in range(60)]
     seen, _ = camera([frame_at(1 + n / 10, scene(n)) for n in range(10)] + dark + light)
-    assert seen.health() == CameraHealth(
+    assert seen.status() == CameraStatus(
         state=CameraState.STARTING, outages=0, view=None, fps=None, slow=False
     )
     views = []
     for _ in range(130):
         seen.read(0.5)
-        views.append((seen.health().view, seen.sees))
+        views.append((seen.status().view, seen.sees))
     assert [view for view, last in zip(views, [None, *views], strict=False) if view != last] == [
         (CameraView.CLEAR, True),
         (CameraView.DARK, False),
@@ -243,12 +243,12 @@ def test_a_slow_camera_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     seen, _ = camera([*quick, *slow])
     for _ in quick:
         seen.read(0.5)
-    assert seen.health().fps == pytest.approx(15)
-    assert not seen.health().slow
+    assert seen.status().fps == pytest.approx(15)
+    assert not seen.status().slow
     for _ in slow:
         seen.read(0.5)
-    assert seen.health().slow
-    assert seen.health().fps == pytest.approx(1 / 0.9, rel=0.1)
+    assert seen.status().slow
+    assert seen.status().fps == pytest.approx(1 / 0.9, rel=0.1)
     assert caplog.text.count("the camera is slow") == 1
 
 
@@ -256,7 +256,7 @@ def test_frames_that_were_not_taken_do_not_make_a_camera_slow() -> None:
     seen, _ = camera([Frame(15 * n, scene(n), START, 100 + n) for n in range(30)])
     for _ in range(30):
         seen.read(0.5)
-    assert seen.health().fps == pytest.approx(15)
+    assert seen.status().fps == pytest.approx(15)
 
 
 def test_a_wrong_configuration_is_not_waited_for() -> None:

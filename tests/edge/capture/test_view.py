@@ -10,8 +10,8 @@ import pytest
 from edge.capture.clip import Clip
 from edge.capture.view import PATIENCE_S, Repetition, ViewWatch, view_of
 from edge.config import CameraSettings
-from edge.publish.messages import CameraView
 from edge.records import Pixels
+from edge.telemetry import CameraView
 from tests.fakes import blank, frame_at
 
 CLEAR, DARK, BLINDED, COVERED = CameraView

@@ -12,7 +12,8 @@ from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import Int8Network
 from edge.config import ClassifierSettings, DetectorSettings
-from edge.detect.detection import FaceDetection, open_detector
+from edge.detect.detection import FaceDetection
+from edge.detect.detectors import open_detector
 from edge.errors import ModelError
 from edge.records import Box, Face, Frame
 from tests.fakes import blank, face_at, frame_at

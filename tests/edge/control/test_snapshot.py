@@ -22,7 +22,8 @@ from edge.control.snapshot import (
     open_photographer,
     pixelate,
 )
-from edge.detect.detection import FaceDetector, open_detector
+from edge.detect.detector import FaceDetector
+from edge.detect.detectors import open_detector
 from edge.errors import ConfigError, ModelError
 from edge.records import Box, Frame, Pixels
 from edge.track import Tracker

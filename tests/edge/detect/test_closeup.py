@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from edge.config import DetectorSettings, TrackerSettings
 from edge.detect.cadence import PacedDetection
 from edge.detect.closeup import CloseUps
-from edge.detect.detection import FaceDetection, open_detector
+from edge.detect.detection import FaceDetection
+from edge.detect.detectors import open_detector
 from edge.records import Box, Frame, Pixels
 from edge.track import Tracker
 from tests.fakes import FixedDetector, blank, face_at, frame_at

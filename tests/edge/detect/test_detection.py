@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edge.config import DetectorSettings
-from edge.detect.detection import FaceDetection, open_detector
+from edge.detect.detection import FaceDetection
+from edge.detect.detectors import open_detector
 from edge.errors import ModelError
 from edge.records import Box, Face, Frame, Pixels
 from tests.fakes import FixedDetector, blank, face_at, frame_at

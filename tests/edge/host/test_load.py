@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edge.host.load import CALM_S, MIB, Load, Pace, Vitals
-from edge.publish.messages import Strain, ThrottlingFlag
+from edge.telemetry import Strain, ThrottlingFlag
 
 HEAT, POWER, MEMORY = Strain
 

@@ -22,7 +22,7 @@ from edge.publish.messages import (
     CommandOutcome,
     DroppedHealth,
     HealthMessage,
-    Latency,
+    LatencyHealth,
     Message,
     ModelIdentity,
     Origin,
@@ -88,7 +88,7 @@ def some_health(**changes: Any) -> Message:
         "versions": Versions(program="0.1", runtime="litert 2", python="3.11", opencv="4.14"),
         "uptime_s": 10.5,
         "fps": 14.9,
-        "latency_ms": {"detect": Latency(p50=10.0, p95=12.0)},
+        "latency_ms": {"detect": LatencyHealth(p50=10.0, p95=12.0)},
         "frames": 100,
         "dropped_frames": 3,
         "camera": CameraHealth(
