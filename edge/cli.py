@@ -24,6 +24,7 @@ from edge.config import (
 )
 from edge.detect import weights
 from edge.errors import TensorMaskError
+from edge.host.systemd import complain
 
 # A command line speaks on standard output.
 # ruff: noqa: T201
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except TensorMaskError as error:
-        print(f"tensormask: {error}", file=sys.stderr)
+        complain(str(error))
         return error.exit_status
     except KeyboardInterrupt:
         return 130

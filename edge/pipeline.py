@@ -20,6 +20,8 @@ from edge.look import Attention
 from edge.records import Frame, Sighting
 from edge.track import Tracker
 
+STEPS = ("detect", "track", "classify", "decide", "total")
+"""What is timed; `total` is one turn of all of them."""
 Timed = Callable[[str], AbstractContextManager[None]]
 """Opens a context that measures the step of that name."""
 

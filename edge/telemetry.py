@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -85,3 +87,118 @@ class Latency:
 
     p50: float
     p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How many documents were given up undelivered, by what they were too many for."""
+
+    rows: int = 0
+    bytes: int = 0
+    age: int = 0
+    memory: int = 0
+    """While the disk refused them: more than the memory takes."""
+
+    @property
+    def total(self) -> int:
+        return self.rows + self.bytes + self.age + self.memory
+
+
+_NONE_DROPPED = Dropped()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """What waits for the broker."""
+
+    rows: int = 0
+    """Documents that wait, on the disk and in memory."""
+    bytes: int = 0
+    """The size of the payloads kept."""
+    oldest_age_s: float | None = None
+    """As far as it is certain, see `Moment.age_s`. None: empty."""
+    dropped: Dropped = _NONE_DROPPED
+    is_refused: bool = False
+    """Whether the disk refuses documents."""
+    in_memory: int = 0
+    """Documents that wait in memory only."""
+    live: int = 0
+    """Documents that were delivered without ever being on the disk, since the start."""
+    set_aside: int = 0
+    """Damaged files that lie beside this one, at most 5."""
+    set_aside_at: datetime | None = None
+    """When the newest of them was set aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerState:
+    """How we stand with the broker."""
+
+    connected: bool
+    reconnects: int
+    """Connections after the first."""
+    protocol: str
+    """What is spoken: `MQTT 5` or `MQTT 3.1.1`; `none` before the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """The wall clock; durations do not depend on it."""
+
+    steps: int
+    """How often it was set since the program's start."""
+    last_step_s: float | None
+    """By how much the last time; None: never; below 0: back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """All that the device tells of itself, as it was at one moment.
+
+    Taken by the loop once a second; any thread may read the last one, as often as it likes.
+    """
+
+    uptime_s: float
+    frames: int
+    """Judged since the program's start."""
+    fps: float
+    """Frames judged per second, over the last 10 s."""
+    latencies: Mapping[str, Latency]
+    """By step of the road, and `total`: of the last frames."""
+    dropped_frames: int
+    """Of the camera, passed over since the program's start."""
+    camera: CameraStatus
+    outbox: OutboxState
+    broker: BrokerState
+    vitals: Vitals
+    rss_bytes: int
+    pace: Pace
+    clock: ClockState
+    paused_for_s: float | None
+    """Until judging is resumed by itself; None: it is not paused."""
+
+    @property
+    def condition(self) -> tuple[object, ...]:
+        """Return what is told at once when it changes; figures can wait."""
+        camera = self.camera
+        return (
+            camera.state,
+            camera.view,
+            camera.slow,
+            self.outbox.is_refused,
+            self.pace,
+            self.paused_for_s is not None,
+        )
+
+    @property
+    def summary(self) -> str:
+        """Return the condition in one line, for eyes."""
+        camera = self.camera
+        sees = camera.state if camera.view in (None, CameraView.CLEAR) else camera.view
+        paused = "" if self.paused_for_s is None else f"paused for {self.paused_for_s:.0f} s; "
+        broker = "connected" if self.broker.connected else "away"
+        refused = ", the disk refuses them" if self.outbox.is_refused else ""
+        return (
+            f"{paused}camera {sees}, {self.fps:.1f} fps; "
+            f"broker {broker}, {self.outbox.rows} waiting{refused}"
+        )

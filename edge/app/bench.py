@@ -21,16 +21,18 @@ from pathlib import Path
 import msgspec
 
 from edge.app.scene import MAX_PEOPLE, Size, clip_frames, cut_out_faces, scene_frames
-from edge.app.service import Stopwatch
 from edge.classify.card import Bundle
 from edge.config import DetectorSettings, Settings
 from edge.decide.identity import EventIds
 from edge.errors import ConfigError, TensorMaskError
-from edge.pipeline import Pipeline, open_pipeline
+from edge.host.health import Stopwatch
+from edge.pipeline import STEPS, Pipeline, open_pipeline
 from edge.records import Frame
 from edge.telemetry import Latency
 
 WARM_UP_FRAMES = 60
+MOST_FRAMES = 4096
+"""So many of the last ones count for the latencies."""
 """Two seconds of a scene: by then everybody in it is known."""
 START_TIMEOUT_S = 60.0
 POLL_S = 0.05
@@ -87,7 +89,7 @@ class Meter:
     def reset(self) -> None:
         """Forget what was measured so far: the warming up."""
         self.count, self.wall_s, self.cpu_s = 0, 0.0, 0.0
-        self.stopwatch.latencies.take()
+        self.stopwatch.clear()
 
     def advance(self, frames: int) -> float:
         """Process so many more; return the seconds that it took."""
@@ -118,7 +120,7 @@ class Run:
     _before: tuple[int, int, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        stopwatch = Stopwatch()
+        stopwatch = Stopwatch(STEPS, window=MOST_FRAMES)
         self.pipeline = open_pipeline(self.settings, self.bundle, EventIds(), stopwatch)
         self.meter = Meter(self._process, self.frames(), stopwatch)
         self.meter.advance(WARM_UP_FRAMES)
@@ -152,7 +154,7 @@ class Run:
             looks_per_frame=round(looks / count, 3),
             fps=round(count / self.meter.wall_s, 1),
             cpu_s_per_frame=round(self.meter.cpu_s / count, 6),
-            latency_ms=self.meter.stopwatch.latencies.take(),
+            latency_ms=self.meter.stopwatch.latencies(),
         )
 
 
@@ -234,7 +236,7 @@ def measure_daemon(settings: Settings) -> Daemon:
             stderr=subprocess.DEVNULL,
         )
         try:
-            while b"WATCHDOG=1" not in notices.recv(4096):
+            while b"READY=1" not in notices.recv(4096):
                 pass
             first_frame_s = time.perf_counter() - begun_s
         except TimeoutError as error:

@@ -1,6 +1,6 @@
 """Whether the box is well: speed, losses, temperature, power, memory.
 
-The meters are plain values without a thread or a clock; the readings come from files that the
+The meters are plain values without a thread; the readings come from files that the
 kernel offers, and are None where a machine does not have them.
 """
 
@@ -8,35 +8,51 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from edge.clock import SYSTEM_CLOCK, Clock
 from edge.telemetry import Latency, ThrottlingFlag, Vitals
 
 RATE_WINDOW_S = 10.0
+RECENT_FRAMES = 500
+"""So many count for the latencies."""
 _MAX_SAMPLES = 4096
 
 
-class LatencyMeter:
-    """Durations of the named steps since the last report, at most `window` of each."""
+class Stopwatch:
+    """Measures named steps: the durations of the last frames, at most `window` of each step."""
 
-    def __init__(self, steps: Sequence[str], window: int = _MAX_SAMPLES) -> None:
+    def __init__(
+        self, steps: Sequence[str], clock: Clock = SYSTEM_CLOCK, window: int = RECENT_FRAMES
+    ) -> None:
+        self._clock = clock
         self._durations_s: dict[str, deque[float]] = {step: deque(maxlen=window) for step in steps}
 
-    def add(self, step: str, duration_s: float) -> None:
-        """Raises KeyError for a step that was not named at the start: there is no room for it."""
-        self._durations_s[step].append(duration_s)
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        """Time what is done in the context.
 
-    def take(self) -> dict[str, Latency]:
-        """Return the latencies by step, without the steps that have not run, and begin anew."""
-        report = {
+        Raises KeyError for a step that was not named at the start: there is no room for it.
+        """
+        durations_s = self._durations_s[step]
+        begun_s = self._clock.monotonic_s()
+        yield
+        durations_s.append(self._clock.monotonic_s() - begun_s)
+
+    def latencies(self) -> dict[str, Latency]:
+        """Return the latencies by step, without the steps that have not run."""
+        return {
             step: Latency(1000 * nearest_rank(durations, 0.5), 1000 * nearest_rank(durations, 0.95))
             for step, durations in self._durations_s.items()
             if durations
         }
+
+    def clear(self) -> None:
+        """Forget what was measured so far."""
         for durations in self._durations_s.values():
             durations.clear()
-        return report
 
 
 def nearest_rank(values: Sequence[float] | deque[float], share: float) -> float:

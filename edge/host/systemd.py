@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TextIO
 
 IDENTIFIER = "tensormask"
@@ -24,10 +25,16 @@ class Notifier:
 
     address: str = ""
     """A path, or `@name` for an abstract socket. Empty: nobody listens, nothing is sent."""
+    watchdog_s: float | None = None
+    """How often `alive` must be called; None: no watchdog waits."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Notifier:
-        return cls(environment.get("NOTIFY_SOCKET", ""))
+        return cls(environment.get("NOTIFY_SOCKET", ""), watchdog_interval_s(environment))
+
+    def starting(self, status: str, more_s: float) -> None:
+        """Tell that the start goes on: it may take `more_s` from now, whatever the unit says."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(1e6 * more_s)}", _status_line(status))
 
     def ready(self, status: str) -> None:
         """Tell that the start is over; `systemctl start` returns at this."""
@@ -81,8 +88,31 @@ def configure_logging(
     journald understands. Anywhere else to `stream` (standard error unless given), for eyes.
     """
     stream = stream or sys.stderr
-    logging.root.handlers[:] = [_handler(stream, _is_journal(stream, environment))]
+    journal = _is_journal(stream, environment)
+    logging.root.handlers[:] = [_handler(stream, journal)]
     logging.root.setLevel(level.upper())
+    if journal:
+        sys.excepthook = _log_crash
+
+
+def complain(
+    text: str, environment: Mapping[str, str] = os.environ, stream: TextIO | None = None
+) -> None:
+    """Write why the program ends to `stream` (standard error unless given).
+
+    Under systemd it is an error in the journal, also before `configure_logging`.
+    """
+    stream = stream or sys.stderr
+    prefix = f"<{syslog_priority(logging.ERROR)}>" if _is_journal(stream, environment) else ""
+    stream.write(f"{prefix}{IDENTIFIER}: {text}\n")
+    stream.flush()
+
+
+def _log_crash(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Python itself would write the traceback of a bug as lines of no priority."""
+    logging.getLogger(__name__).critical("crashed", exc_info=(kind, error, traceback))
 
 
 def _handler(stream: TextIO, journal: bool) -> logging.Handler:

@@ -6,7 +6,7 @@ made from the structs below. Within a schema's version fields are only ever adde
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from edge.config import DeviceSettings
 from edge.records import Compliance, ModelId, Tally, Violation, ViolationState
-from edge.telemetry import CameraState, CameraView, Strain, ThrottlingFlag
+from edge.telemetry import CameraState, CameraView, OutboxState, Strain, Telemetry, ThrottlingFlag
 
 AVAILABILITY: Final = "availability"
 VIOLATION: Final = "violation"
@@ -164,7 +164,7 @@ class Versions(_Part, frozen=True, kw_only=True):
 
 
 class LatencyHealth(_Part, frozen=True, kw_only=True):
-    """How long one step took for a frame, of the frames since the last report."""
+    """How long one step took for a frame, of the last 500 frames."""
 
     p50: Annotated[NotNegative, Meta(description="Median, in ms")]
     p95: Annotated[NotNegative, Meta(description="95th percentile, in ms")]
@@ -253,11 +253,11 @@ class ClockHealth(_Part, frozen=True, kw_only=True):
 
 
 class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1"):
-    """How the device is. Retained, every 30 s unless configured otherwise."""
+    """How the device is. Retained: every 30 s unless configured otherwise, and when it changes."""
 
     versions: Versions
     uptime_s: Annotated[NotNegative, Meta(description="Since the program's start")]
-    fps: Annotated[NotNegative, Meta(description="Frames judged per second since the last report")]
+    fps: Annotated[NotNegative, Meta(description="Frames judged per second, over the last 10 s")]
     latency_ms: Annotated[
         dict[str, LatencyHealth],
         Meta(description="By step of the road, and `total` for all of them"),
@@ -402,6 +402,57 @@ def compliance_message(
         last_minute=_tally(compliance.last_minute),
         last_hour=_tally(compliance.last_hour),
         last_day=_tally(compliance.last_day),
+    )
+
+
+def health_message(
+    origin: Origin,
+    versions: Versions,
+    telemetry: Telemetry,
+    at: datetime,
+    clock_synchronised: bool,
+) -> HealthMessage:
+    """Return how the device is, as it was at `at`."""
+    paused_for_s = telemetry.paused_for_s
+    return HealthMessage(
+        **every_field(origin, at, clock_synchronised),
+        versions=versions,
+        uptime_s=round(telemetry.uptime_s, 1),
+        fps=round(telemetry.fps, 2),
+        latency_ms={
+            step: LatencyHealth(p50=round(each.p50, 3), p95=round(each.p95, 3))
+            for step, each in telemetry.latencies.items()
+        },
+        frames=telemetry.frames,
+        dropped_frames=telemetry.dropped_frames,
+        camera=CameraHealth(**asdict(telemetry.camera)),
+        outbox=_outbox(telemetry.outbox),
+        broker=BrokerHealth(
+            reconnects=telemetry.broker.reconnects, protocol=telemetry.broker.protocol
+        ),
+        temperature_c=telemetry.vitals.temperature_c,
+        throttling=telemetry.vitals.throttling,
+        rss_bytes=telemetry.rss_bytes,
+        available_bytes=telemetry.vitals.available_bytes,
+        pace=PaceHealth(max_fps=telemetry.pace.max_fps, reasons=list(telemetry.pace.reasons)),
+        clock=ClockHealth(**asdict(telemetry.clock)),
+        paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
+    )
+
+
+def _outbox(state: OutboxState) -> OutboxHealth:
+    aside_at = state.set_aside_at
+    return OutboxHealth(
+        rows=state.rows,
+        oldest_age_s=state.oldest_age_s,
+        dropped=state.dropped.total,
+        set_aside=state.set_aside,
+        set_aside_at=None if aside_at is None else timestamp(aside_at),
+        state=OutboxCondition.REFUSED if state.is_refused else OutboxCondition.ON_DISK,
+        bytes=state.bytes,
+        in_memory=state.in_memory,
+        live=state.live,
+        dropped_by=DroppedHealth(**asdict(state.dropped)),
     )
 
 

@@ -17,10 +17,11 @@ import msgspec
 
 from edge.app.bench import Meter, Run, measure_daemon, peak_rss_mb, runs
 from edge.app.scene import Size
-from edge.app.service import Stopwatch
 from edge.classify.card import load_bundle
 from edge.config import CameraSettings, DetectorSettings, MqttSettings, Settings
 from edge.detect import weights
+from edge.host.health import Stopwatch
+from edge.pipeline import STEPS
 from tests.bench.baseline import Prototype, limit_threads
 
 # ruff: noqa: T201 - a command line
@@ -74,7 +75,7 @@ def compare(
         ours_s = run.meter.advance(options.frames) / options.frames
         theirs_s = theirs.advance(options.baseline_frames) / options.baseline_frames
         ratios.append(theirs_s / ours_s)
-    row, latencies = run.row(), stopwatch.latencies.take()
+    row, latencies = run.row(), stopwatch.latencies()
     return Comparison(
         source=row.source,
         size=(row.width_px, row.height_px),
@@ -129,7 +130,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     limit_threads(max(options.threads))
-    stopwatch = Stopwatch()
+    stopwatch = Stopwatch(STEPS)
     prototype = Prototype(stopwatch)
     bundle = load_bundle()
     sizes = [(int(w), int(h)) for w, h in (size.split("x") for size in options.sizes)]

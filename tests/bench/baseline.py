@@ -22,9 +22,10 @@ import numpy as np
 import tensorflow as tf
 
 from edge.app.scene import EPOCH
-from edge.app.service import Stopwatch
 from edge.detect import weights
 from edge.detect.res10 import INPUT_PX, MEAN_BGR
+from edge.host.health import Stopwatch
+from edge.pipeline import STEPS
 from edge.records import Frame, Pixels
 
 # ruff: noqa: T201 - a command line
@@ -87,7 +88,7 @@ def limit_threads(count: int) -> None:
 
 if __name__ == "__main__":
     limit_threads(int(sys.argv[2]))
-    prototype = Prototype(Stopwatch())
+    prototype = Prototype(Stopwatch(STEPS))
     capture = cv2.VideoCapture(sys.argv[1])
     for number in range(10):
         _, pixels = capture.read()

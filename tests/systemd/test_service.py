@@ -170,7 +170,18 @@ def test_a_wrong_configuration_is_not_tried_again(running: Machine) -> None:
     wait_until(lambda: _show(running, "ActiveState") == "failed", 20, "it has failed")
     assert _show(running, "ExecMainStatus") == "78"
     assert _show(running, "NRestarts") == "0"
-    assert "did you mean loop?" in _journal(running)
+    errors = running.output("journalctl", "--no-pager", "--priority=err", "--unit", UNIT)
+    assert "did you mean loop?" in errors
+
+
+def test_start_fails_where_picamera2_is_missing(machine: Machine) -> None:
+    machine.write(SETTINGS, GOOD_SETTINGS.replace("/srv/clip.avi", "picamera2"))
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("systemctl", "reset-failed", UNIT, check=False)
+    assert machine.run("systemctl", "start", UNIT, check=False).returncode != 0
+    assert _show(machine, "ExecMainStatus") == "78"
+    errors = machine.output("journalctl", "--no-pager", "--priority=err", "--unit", UNIT)
+    assert "apt install" in errors
 
 
 def test_the_broker_may_come_later(machine: Machine) -> None:

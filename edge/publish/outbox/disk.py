@@ -22,7 +22,6 @@ from edge.errors import OutboxError
 from edge.publish.outbox.file import (
     DamagedError,
     Document,
-    Dropped,
     SpoolFile,
     aside_at,
     files_aside,
@@ -32,6 +31,7 @@ from edge.publish.outbox.file import (
     set_aside,
 )
 from edge.publish.outbox.sequence import RESERVE, SequenceReserve
+from edge.telemetry import Dropped
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

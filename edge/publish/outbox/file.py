@@ -19,6 +19,7 @@ from typing import Any
 
 from edge.clock import Moment
 from edge.publish.outbox.sequence import sync_folder
+from edge.telemetry import Dropped
 
 SCHEMA_VERSION = 2
 _SCHEMA = f"""
@@ -95,21 +96,6 @@ class Stub:
     sequence: int
     accepted: Moment
     payload_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """How many documents were given up undelivered, by what they were too many for."""
-
-    rows: int = 0
-    bytes: int = 0
-    age: int = 0
-    memory: int = 0
-    """While the disk refused them: more than the memory takes."""
-
-    @property
-    def total(self) -> int:
-        return self.rows + self.bytes + self.age + self.memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 
 from edge.clock import Moment, this_moment
 from edge.config import OutboxSettings
 from edge.publish.outbox.disk import SpoolDisk
-from edge.publish.outbox.file import Document, Dropped, SpoolFile
+from edge.publish.outbox.file import Document, SpoolFile
+from edge.telemetry import Dropped, OutboxState
 
 _log = logging.getLogger(__name__)
 
@@ -33,30 +33,6 @@ when so many rows have gathered, or after so long."""
 _AGE_CHECK_S = 60.0
 _BATCH = 100
 _DEFAULTS = OutboxSettings()
-_NONE_DROPPED = Dropped()
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxState:
-    """For the health report."""
-
-    rows: int = 0
-    """Documents that wait, on the disk and in memory."""
-    bytes: int = 0
-    """The size of the payloads kept."""
-    oldest_age_s: float | None = None
-    """As far as it is certain, see `Moment.age_s`. None: empty."""
-    dropped: Dropped = _NONE_DROPPED
-    is_refused: bool = False
-    """Whether the disk refuses documents."""
-    in_memory: int = 0
-    """Documents that wait in memory only."""
-    live: int = 0
-    """Documents that were delivered without ever being on the disk, since the start."""
-    set_aside: int = 0
-    """Damaged files that lie beside this one, at most 5."""
-    set_aside_at: datetime | None = None
-    """When the newest of them was set aside."""
 
 
 class Outbox:

@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.app.service import Service, Stopwatch
+from edge.app.device import Device
+from edge.app.lookout import Judge, Lookout
+from edge.app.service import Service
 from edge.capture.camera import Camera, Patience
 from edge.classify.card import Thresholds
 from edge.config import (
@@ -29,15 +31,16 @@ from edge.config import (
 from edge.control.snapshot import Photographer
 from edge.decide.identity import EventIds
 from edge.decide.policy import Decision, ViolationPolicy
-from edge.errors import CameraError
-from edge.host.health import read_vitals
-from edge.host.load import CALM_S, Vitals
+from edge.errors import CameraError, MissingPackageError, PictureError
+from edge.host.health import Stopwatch, read_vitals
+from edge.host.load import CALM_S
 from edge.host.systemd import Notifier
-from edge.pipeline import Outcome
+from edge.pipeline import STEPS, Outcome
 from edge.publish.broker import Received
-from edge.publish.messages import ModelIdentity, Origin
+from edge.publish.messages import ModelIdentity, Origin, Versions
 from edge.publish.outbox.outbox import Outbox
 from edge.records import Frame, Pixels, Sighting, Verdict, Violation, ViolationState, Visit
+from edge.telemetry import Vitals
 from tests.disk import SmallDisk
 from tests.fakes import START, ListedFrames, SetClock, TurnedClock, blank, frame_at, reading_at
 
@@ -108,24 +111,39 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
     opened.close()
 
 
+VERSIONS = Versions(program="1", runtime="r 1", python="3", opencv="4")
+SETTINGS = Settings(mqtt=MqttSettings(host="broker"))
+NOBODY = Notifier()
+
+
+def built_of(
+    camera: Camera,
+    judge: Judge,
+    outbox: Outbox,
+    publisher: NotingPublisher,
+    clock: TurnedClock,
+    settings: Settings = SETTINGS,
+    notifier: Notifier = NOBODY,
+    photographer: Photographer | None = None,
+    clock_is_right: Callable[[], bool] = lambda: True,
+    vitals: Callable[[], Vitals] = Vitals,
+) -> Service:
+    device = Device(
+        settings, ORIGIN, VERSIONS, outbox, publisher, notifier, photographer, clock,
+        clock_is_right, vitals,
+    )  # fmt: skip
+    return Service(Lookout(camera, judge, Stopwatch(STEPS, clock), clock), device)
+
+
 def service(
     outbox: Outbox,
     judge: ScriptedJudge,
     entries: Sequence[Frame | Exception | None],
-    watchdog_s: float | None = None,
-    notify_socket: str = "",
-    clock_is_right: Callable[[], bool] = lambda: True,
-    vitals: Callable[[], Vitals] = Vitals,
+    notifier: Notifier = NOBODY,
 ) -> tuple[Service, NotingPublisher, TurnedClock]:
-    clock = TurnedClock()
-    publisher = NotingPublisher()
+    clock, publisher = TurnedClock(), NotingPublisher()
     camera = Camera(lambda: ListedFrames(entries, clock), PATIENCE, clock)
-    settings = Settings(mqtt=MqttSettings(host="broker"))
-    built = Service(
-        settings, ORIGIN, camera, judge, Stopwatch(clock), outbox, publisher,
-        Notifier(notify_socket), watchdog_s, clock, None, clock_is_right, vitals,
-    )  # fmt: skip
-    return built, publisher, clock
+    return built_of(camera, judge, outbox, publisher, clock, notifier=notifier), publisher, clock
 
 
 def test_a_violation_is_in_the_outbox_before_the_publisher_is_woken(
@@ -164,7 +182,7 @@ def test_people_are_counted_when_they_leave(outbox: Outbox) -> None:
 
 def test_health_is_published_at_its_interval(outbox: Outbox) -> None:
     # A frame each 0.5 s: waiting in vain takes that long.
-    entries = [entry for n in range(200) for entry in (frame_at(n), None)]
+    entries = [entry for n in range(200) for entry in (frame_at(n, striped()), None)]
     built, publisher, _ = service(outbox, ScriptedJudge([]), entries)
     built.run()
     reports = [json.loads(payload) for name, payload in publisher.states if name == "health"]
@@ -181,11 +199,8 @@ def test_a_lost_camera_is_survived_and_reported(outbox: Outbox) -> None:
         ListedFrames([frame_at(1)] * 3, clock),
     ]
     publisher = NotingPublisher()
-    built = Service(
-        Settings(mqtt=MqttSettings(host="broker")), ORIGIN,
-        Camera(lambda: openings.pop(0), PATIENCE, clock), ScriptedJudge([]), Stopwatch(clock),
-        outbox, publisher, Notifier(), None, clock, None, lambda: True, Vitals,
-    )  # fmt: skip
+    camera = Camera(lambda: openings.pop(0), PATIENCE, clock)
+    built = built_of(camera, ScriptedJudge([]), outbox, publisher, clock)
     built.run()
     assert publisher.calls == ["start", "close"]
     assert clock.now_s == pytest.approx(1.0)
@@ -242,14 +257,106 @@ def test_the_watchdog_is_fed_while_frames_are_judged_and_in_a_known_outage(
         systemd.bind(address)
         systemd.settimeout(5)
         entries = [frame_at(0), None, None, CameraError("unplugged")]
-        built, _, clock = service(outbox, ScriptedJudge([]), entries, 0.4, address)
+        built, _, clock = service(outbox, ScriptedJudge([]), entries, Notifier(address, 0.4))
         for _ in range(6):
             built.run_once()
         assert clock.now_s == pytest.approx(2.0)
         told = [systemd.recv(1000).decode() for _ in range(5)]
-    assert all(line.startswith("WATCHDOG=1\nSTATUS=camera ") for line in told)
+    assert told[0].startswith("READY=1\nSTATUS=camera running")
+    assert all(line.startswith("WATCHDOG=1\nSTATUS=camera ") for line in told[1:])
     assert "camera running" in told[1]
     assert "camera lost" in told[-1]
+
+
+def test_the_start_is_over_with_the_first_frame_and_not_before(
+    outbox: Outbox, tmp_path: Path
+) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(5)
+        built, _, _ = service(
+            outbox, ScriptedJudge([]), [*[None] * 5, frame_at(0)], Notifier(address, 10)
+        )
+        for _ in range(6):
+            built.run_once()
+        told = [systemd.recv(1000).decode().splitlines()[0] for _ in range(3)]
+    assert told == ["EXTEND_TIMEOUT_USEC=30000000"] * 2 + ["READY=1"]
+
+
+@pytest.mark.parametrize("error", [MissingPackageError("no picamera2"), PictureError("no video")])
+def test_what_can_never_work_ends_the_start(
+    outbox: Outbox, tmp_path: Path, error: Exception
+) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(0.1)
+        built, publisher, _ = service(outbox, ScriptedJudge([]), [error], Notifier(address, 10))
+        with pytest.raises(type(error)):
+            built.run()
+        assert systemd.recv(1000) == b"STOPPING=1\nSTATUS=stopping"
+        with pytest.raises(TimeoutError):
+            systemd.recv(1000)
+    assert publisher.calls == ["start", "close"]
+
+
+def test_a_start_is_over_when_the_camera_is_lost_and_tried_again(
+    outbox: Outbox, tmp_path: Path
+) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(5)
+        built, _, _ = service(
+            outbox, ScriptedJudge([]), [CameraError("unplugged")], Notifier(address, 10)
+        )
+        built.run_once()
+        assert systemd.recv(1000).startswith(b"READY=1\nSTATUS=camera lost")
+
+
+def test_a_dead_publisher_does_not_keep_the_outbox_from_being_closed(tmp_path: Path) -> None:
+    class DeadPublisher(NotingPublisher):
+        def publish_state(self, name: str, payload: bytes) -> None:
+            raise RuntimeError("the publishing thread has died")
+
+    clock, publisher = TurnedClock(), DeadPublisher()
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    camera = Camera(lambda: ListedFrames([frame_at(0)], clock), PATIENCE, clock)
+    with pytest.raises(RuntimeError, match="has died"):
+        built_of(camera, ScriptedJudge([]), outbox, publisher, clock).run()
+    assert publisher.calls == ["start", "close"]
+    Outbox(tmp_path / "outbox.sqlite").close()  # raises while the first one has it
+
+
+def test_health_tells_a_change_at_once(outbox: Outbox, small_disk: SmallDisk) -> None:
+    clock, publisher = TurnedClock(), NotingPublisher()
+    settings = Settings(mqtt=MqttSettings(host="broker"), health=HealthSettings(interval_s=86_400))
+    seen = [entry for n in range(8) for entry in (frame_at(n / 2, striped()), None)]
+    openings = [
+        ListedFrames([*seen, CameraError("unplugged")], clock),
+        ListedFrames(seen, clock),
+    ]
+    camera = Camera(lambda: openings.pop(0), PATIENCE, clock)
+    full = Outbox(small_disk.folder / "outbox.sqlite")
+    judge = ScriptedJudge([NOTHING] * 4 + [Decision((violation(ViolationState.CONFIRMED),))])
+    built = built_of(camera, judge, full, publisher, clock, settings)
+    for _ in range(4):
+        built.run_once()
+    small_disk.fill()
+    while not built.lookout.ended:
+        built.run_once()
+    full.close()
+    told = [
+        (report["camera"]["state"], report["outbox"]["state"], round(report["uptime_s"]))
+        for report in reports(publisher, "health")
+    ]
+    assert told == [
+        ("running", "on_disk", 0),
+        ("running", "refused", 3),
+        ("lost", "refused", 4),
+        ("running", "refused", 5),
+    ]
 
 
 def reports(publisher: NotingPublisher, name: str) -> list[dict[str, Any]]:
@@ -270,11 +377,16 @@ def commanded(
         commands=CommandSettings(allowed=("pause", "resume", "restart"), per_minute=600),
     )
     photographer = Photographer(SnapshotSettings(pictures="pixelated"), lambda frame: ())
-    built = Service(
-        settings, ORIGIN, Camera(lambda: ListedFrames(entries, clock), PATIENCE, clock),
-        ScriptedJudge(decisions, at_the_end), Stopwatch(clock), outbox, publisher, Notifier(), None,
-        clock, photographer,
-    )  # fmt: skip
+    camera = Camera(lambda: ListedFrames(entries, clock), PATIENCE, clock)
+    built = built_of(
+        camera,
+        ScriptedJudge(decisions, at_the_end),
+        outbox,
+        publisher,
+        clock,
+        settings,
+        photographer=photographer,
+    )
     return built, publisher, clock
 
 
@@ -357,11 +469,7 @@ def test_only_what_the_camera_sees_is_watched(outbox: Outbox) -> None:
         half_seconds(100, 20, striped()),
     ]
     camera = Camera(lambda: ListedFrames(openings.pop(0), clock), PATIENCE, clock)
-    built = Service(
-        Settings(mqtt=MqttSettings(host="broker")), ORIGIN, camera, ScriptedJudge([]),
-        Stopwatch(clock), outbox, publisher, Notifier(), None, clock, None, lambda: True, Vitals,
-    )  # fmt: skip
-    built.run()
+    built_of(camera, ScriptedJudge([]), outbox, publisher, clock).run()
     assert clock.now_s == pytest.approx(20 + 20 + 4.5 + 1 + 20)
     # Darkness lasts 4 s until it counts, and so does the light after it.
     watched_s = reports(publisher, "compliance")[-1]["last_hour"]["watched_s"]
@@ -417,11 +525,11 @@ def documents_of_a_walk(
     publisher = NotingPublisher()
     settings = Settings(mqtt=MqttSettings(host="broker"), health=HealthSettings(interval_s=1))
     walk = Walk(clock, 5.0, acts(clock, right))
-    Service(
-        settings, ORIGIN, Camera(lambda: walk, PATIENCE, clock), BareFace(), Stopwatch(clock),
-        Outbox(tmp_path / "outbox.sqlite"), publisher, Notifier(), None, clock, None,
-        lambda: right[0], Vitals,
-    ).run()  # fmt: skip
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    camera = Camera(lambda: walk, PATIENCE, clock)
+    built_of(
+        camera, BareFace(), outbox, publisher, clock, settings, clock_is_right=lambda: right[0]
+    ).run()
     opened_again = Outbox(tmp_path / "outbox.sqlite")
     documents = [json.loads(row.payload) for row in opened_again.pending(10)]
     opened_again.close()
@@ -482,11 +590,17 @@ def test_a_hot_box_judges_fewer_frames_and_says_why(
     write(tmp_path / "proc/meminfo", "MemTotal: 900000 kB\nMemAvailable: 500000 kB\n")
     clock, publisher = SetClock(), NotingPublisher()
     walk = Walk(clock, 1e9, {})
-    built = Service(
-        Settings(mqtt=MqttSettings(host="broker"), health=HealthSettings(interval_s=1)), ORIGIN,
-        Camera(lambda: walk, PATIENCE, clock), ScriptedJudge([]), Stopwatch(clock), outbox,
-        publisher, Notifier(), None, clock, None, lambda: True, lambda: read_vitals(tmp_path),
-    )  # fmt: skip
+    settings = Settings(mqtt=MqttSettings(host="broker"), health=HealthSettings(interval_s=1))
+    camera = Camera(lambda: walk, PATIENCE, clock)
+    built = built_of(
+        camera,
+        ScriptedJudge([]),
+        outbox,
+        publisher,
+        clock,
+        settings,
+        vitals=lambda: read_vitals(tmp_path),
+    )
 
     def after(seconds: float) -> tuple[float, dict[str, Any], float]:
         until_s = clock.now_s + seconds

@@ -7,7 +7,7 @@ import pytest
 
 from edge.host.health import (
     FrameMeter,
-    LatencyMeter,
+    Stopwatch,
     cpu_temperature_c,
     nearest_rank,
     read_vitals,
@@ -15,36 +15,40 @@ from edge.host.health import (
     throttling_flags,
 )
 from edge.telemetry import Latency, ThrottlingFlag, Vitals
+from tests.fakes import TurnedClock
 
 
-def test_latencies_are_told_by_step_in_milliseconds() -> None:
-    meter = LatencyMeter(["detect", "classify", "track"])
-    for milliseconds in range(1, 101):
-        meter.add("detect", milliseconds / 1000)
-    meter.add("classify", 0.25)
-    assert meter.take() == {
-        "detect": Latency(50.0, 95.0),
-        "classify": Latency(250.0, 250.0),
-    }
+def timed(clock: TurnedClock, stopwatch: Stopwatch, step: str, *durations_s: float) -> None:
+    for duration_s in durations_s:
+        with stopwatch(step):
+            clock.sleep(duration_s)
 
 
-def test_each_report_begins_anew() -> None:
-    meter = LatencyMeter(["detect"])
-    meter.add("detect", 1.0)
-    assert len(meter.take()) == 1
-    assert meter.take() == {}
+def test_latencies_are_told_by_step_in_milliseconds_to_any_number_of_readers() -> None:
+    clock = TurnedClock()
+    stopwatch = Stopwatch(["detect", "classify", "track"], clock)
+    timed(clock, stopwatch, "detect", *(milliseconds / 1000 for milliseconds in range(1, 101)))
+    timed(clock, stopwatch, "classify", 0.25)
+    for _ in range(2):
+        told = stopwatch.latencies()
+        assert set(told) == {"detect", "classify"}
+        assert told["detect"].p50 == pytest.approx(50)
+        assert told["detect"].p95 == pytest.approx(95)
+        assert told["classify"].p50 == pytest.approx(250)
+    stopwatch.clear()
+    assert stopwatch.latencies() == {}
 
 
 def test_only_the_last_durations_count() -> None:
-    meter = LatencyMeter(["detect"], window=4)
-    for duration_s in (9.0, 9.0, 0.001, 0.001, 0.001, 0.001):
-        meter.add("detect", duration_s)
-    assert meter.take() == {"detect": Latency(1.0, 1.0)}
+    clock = TurnedClock()
+    stopwatch = Stopwatch(["detect"], clock, window=4)
+    timed(clock, stopwatch, "detect", 9.0, 9.0, 0.5, 0.5, 0.5, 0.5)
+    assert stopwatch.latencies() == {"detect": Latency(500.0, 500.0)}
 
 
 def test_a_step_that_was_not_named_is_refused() -> None:
-    with pytest.raises(KeyError):
-        LatencyMeter(["detect"]).add("detekt", 1.0)
+    with pytest.raises(KeyError), Stopwatch(["detect"])("detekt"):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -83,12 +87,13 @@ def test_a_frozen_camera_falls_to_no_rate() -> None:
 
 
 def test_meters_do_not_grow() -> None:
-    frames, latencies = FrameMeter(), LatencyMeter(["detect"])
+    frames, stopwatch = FrameMeter(), Stopwatch(["detect"])
 
     def run(start: int) -> int:
         for number in range(start, start + 20_000):
             frames.add(number / 1000)
-            latencies.add("detect", 0.001)
+            with stopwatch("detect"):
+                pass
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()

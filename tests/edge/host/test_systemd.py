@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.host.systemd import Notifier, PriorityFormatter, configure_logging, watchdog_interval_s
+from edge.host.systemd import (
+    Notifier,
+    PriorityFormatter,
+    complain,
+    configure_logging,
+    watchdog_interval_s,
+)
 
 
 @pytest.fixture
@@ -159,6 +165,31 @@ def test_with_systemd_python_the_journal_is_written_natively() -> None:
         pytest.skip("the Debian package python3-systemd is not installed")
     answer = _under_journal(_SYSTEM_PYTHON, "with")
     assert (answer.stdout, answer.stderr) == ("JournalHandler\n", "")
+
+
+def test_why_the_program_ends_is_an_error_in_the_journal_and_plain_elsewhere(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "stderr"
+    with path.open("w") as stream:
+        here = os.fstat(stream.fileno())
+        complain("no broker", {"JOURNAL_STREAM": f"{here.st_dev}:{here.st_ino}"}, stream)
+        complain("no broker", {}, stream)
+    assert path.read_text() == "<3>tensormask: no broker\ntensormask: no broker\n"
+
+
+def test_a_crash_has_its_priority_on_each_line() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", _UNDER_JOURNAL + "raise KeyError(1)", "without"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = answer.stderr.splitlines()[5:]
+    assert lines[0] == "<2>crashed"
+    assert lines[-1] == "<2>KeyError: 1"
+    assert all(line.startswith("<2>") for line in lines)
 
 
 def test_a_redirected_stream_is_not_the_journal(tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""The lookout: camera, judge and counts. What is seen, and what it comes to."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.app.observers import Observers
+from edge.capture.camera import Camera
+from edge.clock import SYSTEM_CLOCK, Clock
+from edge.decide.compliance import ComplianceCounter
+from edge.decide.policy import Decision
+from edge.host.health import FrameMeter, Stopwatch
+from edge.pipeline import Outcome
+from edge.records import Compliance, Frame
+from edge.telemetry import CameraState, CameraStatus, Latency
+
+_log = logging.getLogger(__name__)
+
+_NOTHING = Decision()
+
+
+class Judge(Protocol):
+    """The pure middle of the road: `Pipeline`."""
+
+    def process(self, frame: Frame) -> Outcome: ...
+    def finish(self) -> Decision: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What one turn of the loop brought."""
+
+    frame: Frame | None = None
+    """The newest; in a pause it was not judged. None: none came."""
+    decision: Decision = _NOTHING
+
+
+class Lookout:
+    """Takes frames along the road, and counts who passes."""
+
+    def __init__(
+        self, camera: Camera, judge: Judge, stopwatch: Stopwatch, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.observers = Observers()
+        self._camera = camera
+        self._judge = judge
+        self._stopwatch = stopwatch
+        self._clock = clock
+        self._meter = FrameMeter()
+        self._looked_s = clock.monotonic_s()
+        self._compliance = ComplianceCounter(self._looked_s)
+        self._judged_s = -math.inf
+
+    @property
+    def ended(self) -> bool:
+        """Whether the source is over, as a clip is at its end."""
+        return self._camera.ended
+
+    @property
+    def camera(self) -> CameraStatus:
+        return self._camera.status()
+
+    @property
+    def frames(self) -> int:
+        """How many were judged."""
+        return self._meter.frames
+
+    @property
+    def dropped_frames(self) -> int:
+        return self._camera.dropped
+
+    @property
+    def fps(self) -> float:
+        """Frames judged per second, lately."""
+        return self._meter.fps(self._clock.monotonic_s())
+
+    @property
+    def latencies(self) -> dict[str, Latency]:
+        return self._stopwatch.latencies()
+
+    @property
+    def counts(self) -> Compliance:
+        return self._compliance.totals(self._clock.monotonic_s())
+
+    def wait(self, interval_s: float) -> None:
+        """Wait until so long after the frame that was judged last."""
+        wait_s = self._judged_s + interval_s - self._clock.monotonic_s()
+        if wait_s > 0:
+            self._clock.sleep(wait_s)
+
+    def look(self, timeout_s: float, *, is_paused: bool = False) -> Glance:
+        """Take one frame along the road, if one comes in time. In a pause nobody is judged.
+
+        Raises what `Camera.read` raises.
+        """
+        frame = self._camera.read(timeout_s)
+        if is_paused or (frame is None and self._camera.state is CameraState.LOST):
+            # In a pause frames are still taken, or the camera would count as lost.
+            glance = Glance(frame, self._judge.finish())
+        elif frame is not None:
+            glance = Glance(frame, self._judged(frame))
+        else:
+            glance = Glance()
+        self._count(glance.decision, watches=self._camera.sees and not is_paused)
+        return glance
+
+    def end_visits(self) -> Glance:
+        """Nobody is in sight any more: the service stops."""
+        glance = Glance(None, self._judge.finish())
+        self._count(glance.decision, watches=False)
+        return glance
+
+    def close(self, timeout_s: float = 0.0) -> None:
+        """Have the camera given back, and wait for that; a capture call that hangs goes on."""
+        self._camera.close(timeout_s)
+
+    def _judged(self, frame: Frame) -> Decision:
+        self._judged_s = self._clock.monotonic_s()
+        with self._stopwatch("total"):
+            outcome = self._judge.process(frame)
+        self._meter.add(self._clock.monotonic_s())
+        self.observers.show(frame, outcome)
+        return outcome.decision
+
+    def _count(self, decision: Decision, *, watches: bool) -> None:
+        now_s = self._clock.monotonic_s()
+        turn_s, self._looked_s = now_s - self._looked_s, now_s
+        if watches:
+            self._compliance.watch(turn_s, now_s)
+        for visit in decision.visits:
+            self._compliance.add(visit, now_s)
+            stayed_s = (visit.ended_at - visit.started_at).total_seconds()
+            _log.debug("person %d left after %.1f s: %s", visit.track_id, stayed_s, visit.verdict)
