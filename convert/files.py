@@ -1,8 +1,24 @@
-"""Write files so that a kill leaves the old one or the new one, never half of one."""
+"""The files that the steps pass each other, by name, and how they are written and read.
+
+A kill leaves the old file or the new one, never half of one.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from edge.errors import ConfigError
+
+KERAS_FILE = "model.keras"
+TFLITE_FILE = "model.tflite"
+SPLIT_FILE = "split.json"
+BOXED_SPLIT_FILE = "split-boxed.json"
+HISTORY_FILE = "history.json"
+
+_Document = TypeVar("_Document", bound=msgspec.Struct)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -10,3 +26,20 @@ def write_atomically(path: Path, content: bytes) -> None:
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(content)
     fresh.replace(path)
+
+
+def write_document(path: Path, document: msgspec.Struct) -> None:
+    """Write the document as JSON, indented."""
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(document), indent=1))
+
+
+def read_document(path: Path, kind: type[_Document], step: str) -> _Document:
+    """Read the document that `step` wrote. Raises ConfigError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; `{step}` writes it") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(
+            f"{path}: not written by `{step}` ({error}); delete it and run `{step}` again"
+        ) from error

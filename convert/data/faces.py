@@ -14,10 +14,10 @@ import msgspec
 import numpy as np
 
 from convert.data.dataset import Dataset, Picture, limit_side
+from convert.files import read_document
 
 if TYPE_CHECKING:
     from edge.detect.detector import FaceDetector
-from edge.errors import ConfigError
 from edge.records import Box, Face, Pixels
 
 VIEWS = ((320, 0.0), (160, 0.0), (320, 0.35), (96, 0.5))
@@ -124,12 +124,7 @@ def _read_cache(path: Path, detector_name: str) -> Boxes:
 
 
 def _read(path: Path) -> FaceFile:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=FaceFile)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; `train` writes it") from error
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: {error}; delete it and run again") from error
+    return read_document(path, FaceFile, "train")
 
 
 def _boxes_in(file: FaceFile) -> Boxes:

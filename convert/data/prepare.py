@@ -26,7 +26,7 @@ from convert.data.split import (
     refuse_leak,
 )
 from convert.data.voc import BoxedPicture, BoxedSet
-from convert.files import write_atomically
+from convert.files import BOXED_SPLIT_FILE, SPLIT_FILE, write_atomically, write_document
 from convert.network import FEATURES_PX, imagenet_features
 from edge.classify.card import LABELS
 from edge.classify.preprocess import crop_face, resize_square
@@ -36,8 +36,6 @@ from edge.records import Pixels
 if TYPE_CHECKING:
     from edge.detect.detector import FaceDetector
 
-SPLIT_FILE = "split.json"
-BOXED_SPLIT_FILE = "split-boxed.json"
 FACES_FILE = "faces.json"
 LEAK_FILE = "leak.json"
 SKIPPED_FILE = "skipped.txt"
@@ -219,8 +217,7 @@ def split_dataset(
     refuse_leak(pairs[0] if pairs else None)
     for path, each in ((SPLIT_FILE, split), (BOXED_SPLIT_FILE, street_split)):
         if each.assignments:
-            document = msgspec.json.format(msgspec.json.encode(each), indent=1)
-            write_atomically(folder / path, document)
+            write_document(folder / path, each)
     return split, street_split
 
 
@@ -261,4 +258,4 @@ def _write_leak_report(pairs: Sequence[NearestPair], folder: Path) -> None:
     report = LeakReport(
         LEAK_LIMIT, tuple((p.one.path, p.other.path, round(p.likeness, 4)) for p in pairs)
     )
-    write_atomically(folder / LEAK_FILE, msgspec.json.format(msgspec.json.encode(report), indent=1))
+    write_document(folder / LEAK_FILE, report)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data.dataset import Picture, labels_of
+from convert.files import read_document
 from edge.classify.card import LABELS
 from edge.classify.preprocess import crop_face
-from edge.errors import ConfigError, TensorMaskError
+from edge.errors import TensorMaskError
 from edge.records import Box, Pixels
 
 LEAK_PX = 32
@@ -161,9 +162,4 @@ def refuse_leak(pair: NearestPair | None) -> None:
 
 def read_split(path: Path) -> Split:
     """Read a split file. Raises ConfigError."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Split)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; `train` writes the split") from error
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: no split file ({error}); `train` writes one") from error
+    return read_document(path, Split, "train")

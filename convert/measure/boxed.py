@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from convert.data.augment import View
 from convert.data.prepare import Bar, open_face_detector, write_skipped
 from convert.data.voc import BoxedPicture, BoxedSet, read_boxed
-from convert.files import write_atomically
+from convert.files import read_document, write_atomically, write_document
 from convert.measure.evaluate import (
     CHUNK,
     Classifier,
@@ -251,7 +251,7 @@ def evaluate_boxed(
     )
     name = f"boxed-{options.part}"
     target = options.json or options.output / f"{name}.json"
-    write_atomically(target, msgspec.json.format(msgspec.json.encode(evaluation), indent=1))
+    write_document(target, evaluation)
     plot_reliability([(last, bins)], options.output / f"{name}-reliability.png")
     curves = [("true boxes, >= 12 px", evaluation.curve)]
     curves += [
@@ -269,12 +269,7 @@ def evaluate_boxed(
 
 def read_boxed_evaluation(path: Path) -> BoxedEvaluation:
     """Read what `evaluate --boxed` wrote. Raises ConfigError."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=BoxedEvaluation)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; `evaluate --boxed` writes it") from error
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: not written by `evaluate --boxed` ({error})") from error
+    return read_document(path, BoxedEvaluation, "evaluate --boxed")
 
 
 def _labelled(pictures: Sequence[BoxedPicture]) -> Faces:

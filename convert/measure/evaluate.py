@@ -20,7 +20,7 @@ from convert.data.dataset import Dataset, Picture, digest_of, labels_of, read_da
 from convert.data.faces import Boxes
 from convert.data.prepare import Bar, locate_faces, open_face_detector, write_skipped
 from convert.data.split import Part, read_split
-from convert.files import write_atomically
+from convert.files import read_document, write_atomically, write_document
 from convert.measure.gallery import write_gallery
 from convert.measure.metrics import (
     Answers,
@@ -174,7 +174,7 @@ def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> 
     evaluation = _evaluation(options, dataset, pictures, faces.detector, faces.boxes, measured)
     name = options.part
     target = options.json or options.output / f"evaluation-{name}.json"
-    write_atomically(target, msgspec.json.format(msgspec.json.encode(evaluation), indent=1))
+    write_document(target, evaluation)
     plot_confusion(
         [
             (model, confusion(truth, looks.views[ViewKind.CAMERA]))
@@ -194,12 +194,7 @@ def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> 
 
 def read_evaluation(path: Path) -> Evaluation:
     """Read what `evaluate` wrote. Raises ConfigError."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Evaluation)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; `evaluate` writes it") from error
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: not written by `evaluate` ({error})") from error
+    return read_document(path, Evaluation, "evaluate")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import msgspec
@@ -18,9 +17,7 @@ from convert.data.augment import View, compact, whole_picture
 from convert.data.dataset import labels_of, read_dataset
 from convert.data.faces import Boxes
 from convert.data.prepare import (
-    BOXED_SPLIT_FILE,
     FACES_FILE,
-    SPLIT_FILE,
     Bar,
     StreetPicture,
     band_of,
@@ -32,7 +29,15 @@ from convert.data.prepare import (
 )
 from convert.data.split import Assignment, Part, Split
 from convert.data.voc import read_boxed
-from convert.files import write_atomically
+from convert.files import (
+    BOXED_SPLIT_FILE,
+    HISTORY_FILE,
+    KERAS_FILE,
+    SPLIT_FILE,
+    read_document,
+    write_atomically,
+    write_document,
+)
 from convert.measure.history import Epoch
 from convert.measure.metrics import accuracy, balanced_accuracy, classification_report
 from convert.measure.plots import plot_history
@@ -43,8 +48,6 @@ from edge.classify.card import BARE, LABELS
 from edge.errors import ConfigError
 from edge.records import Box, Pixels
 
-KERAS_FILE = "model.keras"
-HISTORY_FILE = "history.json"
 PLOT_FILE = "history.png"
 REPORT_FILE = "report.txt"
 RECIPE_FILE = "recipe.json"
@@ -85,12 +88,12 @@ class History(msgspec.Struct, frozen=True):
 
 def read_history(path: Path) -> History:
     """Read what `train` wrote. Raises ConfigError."""
-    return _read(path, History)
+    return read_document(path, History, "train")
 
 
 def read_recipe(path: Path) -> Recipe:
     """Read what `train` wrote. Raises ConfigError."""
-    return _read(path, Recipe)
+    return read_document(path, Recipe, "train")
 
 
 def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
@@ -149,8 +152,10 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     say(f"epoch {best_epoch + 1} is kept; temperature {temperature:.3f}")
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     save_model(model, options.output / KERAS_FILE)
-    _write(options.output / HISTORY_FILE, History(best_epoch, history, finished_at, temperature))
-    _write(options.output / RECIPE_FILE, recipe)
+    write_document(
+        options.output / HISTORY_FILE, History(best_epoch, history, finished_at, temperature)
+    )
+    write_document(options.output / RECIPE_FILE, recipe)
     plot_history(history, best_epoch, options.output / PLOT_FILE)
     report = "\n".join(
         _report(model, options.side_px, f"{part.value} part, {kind}", examples[part])
@@ -268,21 +273,3 @@ def _line(epoch: Epoch) -> str:
         f"epoch {epoch.number + 1}: loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.4f}, "
         f"validation loss {epoch.validation_loss:.4f}, accuracy {epoch.validation_accuracy:.4f}"
     )
-
-
-def _write(path: Path, document: msgspec.Struct) -> None:
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(document), indent=1))
-
-
-_Document = TypeVar("_Document", History, Recipe)
-
-
-def _read(path: Path, kind: type[_Document]) -> _Document:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror}; `python -m convert train` writes it"
-        ) from error
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: not written by `train` ({error})") from error

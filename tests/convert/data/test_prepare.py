@@ -9,9 +9,7 @@ import pytest
 
 from convert.data.dataset import Dataset, read_dataset
 from convert.data.prepare import (
-    BOXED_SPLIT_FILE,
     LEAK_FILE,
-    SPLIT_FILE,
     band_of,
     open_face_detector,
     read_street,
@@ -19,6 +17,7 @@ from convert.data.prepare import (
 )
 from convert.data.split import LeakError, Part, read_split
 from convert.data.voc import read_boxed
+from convert.files import BOXED_SPLIT_FILE, SPLIT_FILE
 from edge.errors import ModelError
 from edge.records import Box, Pixels
 from tests.convert.pictures import (

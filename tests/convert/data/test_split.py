@@ -129,5 +129,5 @@ def test_a_missing_or_foreign_split_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         read_split(tmp_path / "split.json")
     (tmp_path / "split.json").write_text("{}")
-    with pytest.raises(ConfigError, match="no split file"):
+    with pytest.raises(ConfigError, match="not written by `train`"):
         read_split(tmp_path / "split.json")
