@@ -16,6 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from edge.pixels import resize, scaled_size
 from edge.records import Pixels
@@ -157,13 +159,11 @@ def find_groups(
         alike = feature_similarity(*features)
         same |= (alike >= FEATURE_LIMIT) | ((thumbnails >= JOINT_LIMIT) & (alike >= JOINT_LIMIT))
         measures.append(alike)
-    groups = Groups(len(pictures))
-    for one, other in np.argwhere(np.triu(same, 1)):
-        groups.join(int(one), int(other))
     for one, other in known:
-        groups.join(one, other)
+        same[one, other] = True
+    groups = _connected(same)
     candidates = _nearest_pairs(measures, CANDIDATES)
-    pending = [pair for pair in candidates if groups.of(pair[0]) != groups.of(pair[1])]
+    pending = [(one, other) for one, other in candidates if groups[one] != groups[other]]
     with ThreadPoolExecutor() as pool:
         plain = list(pool.map(find_keypoints, pictures))
         mirrored = list(pool.map(lambda picture: find_keypoints(picture, mirrored=True), pictures))
@@ -172,9 +172,14 @@ def find_groups(
             agreeing_keypoints(plain[one], plain[other]),
             agreeing_keypoints(mirrored[one], plain[other]),
         )
-        if found >= KEYPOINT_LIMIT:
-            groups.join(one, other)
-    return groups.numbers()
+        same[one, other] = found >= KEYPOINT_LIMIT
+    return _connected(same)
+
+
+def _connected(same: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return each member's set, numbered from 0 in order of the first member."""
+    _, groups = connected_components(csr_array(same), directed=False)
+    return np.asarray(groups, np.int64)
 
 
 def same_persons(heads: Sequence[tuple[int, int]], alike: Matrix) -> list[tuple[int, int]]:
@@ -199,28 +204,3 @@ def _nearest_pairs(measures: Iterable[Matrix], count: int) -> list[tuple[int, in
         for one, row in enumerate(np.argpartition(-others, kept - 1, axis=1)[:, :kept]):
             pairs.update((min(one, int(other)), max(one, int(other))) for other in row)
     return sorted(pairs)
-
-
-class Groups:
-    """Disjoint sets of the numbers below `count` (union-find, Tarjan 1975)."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def of(self, member: int) -> int:
-        """Return the number that stands for the member's set."""
-        while self._parent[member] != member:
-            self._parent[member] = self._parent[self._parent[member]]
-            member = self._parent[member]
-        return member
-
-    def join(self, one: int, other: int) -> None:
-        self._parent[self.of(one)] = self.of(other)
-
-    def numbers(self) -> NDArray[np.int64]:
-        """Return each member's set, numbered from 0 in order of the first member."""
-        order: dict[int, int] = {}
-        return np.array(
-            [order.setdefault(self.of(member), len(order)) for member in range(len(self._parent))],
-            np.int64,
-        )

@@ -50,17 +50,17 @@ def cross_entropy(truth: Truth, answers: Answers, smoothing: float = 0.0) -> flo
 
 def confusion(truth: Truth, answers: Answers) -> NDArray[np.int64]:
     """Return (labels, labels) counts: row the truth, column the decision."""
-    counts = np.zeros((len(LABELS), len(LABELS)), np.int64)
-    np.add.at(counts, (truth, decisions(answers)), 1)
-    return counts
+    counts = _sklearn().confusion_matrix(truth, decisions(answers), labels=range(len(LABELS)))
+    return np.asarray(counts, np.int64)
 
 
 def balanced_accuracy(truth: Truth, answers: Answers) -> float:
     """Return the mean recall of the classes that occur."""
-    counts = confusion(truth, answers)
-    support = counts.sum(1)
-    present = support > 0
-    return float((counts.diagonal()[present] / support[present]).mean())
+    # Not scikit-learn's own: it warns where a class is answered that does not occur.
+    present = np.unique(truth)
+    return float(
+        _sklearn().recall_score(truth, decisions(answers), labels=present, average="macro")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +118,7 @@ def per_class(truth: Truth, answers: Answers) -> dict[str, dict[str, float]]:
 
 
 def _sklearn_report(truth: Truth, answers: Answers, *, as_dict: bool) -> Any:
-    try:
-        from sklearn.metrics import classification_report as report
-    except ImportError as error:
-        raise MissingPackageError(
-            "scikit-learn is not installed; install it: pip install -r requirements-dev.txt"
-        ) from error
-    return report(
+    return _sklearn().classification_report(
         truth,
         decisions(answers),
         labels=range(len(LABELS)),
@@ -133,6 +127,16 @@ def _sklearn_report(truth: Truth, answers: Answers, *, as_dict: bool) -> Any:
         output_dict=as_dict,
         zero_division=0,
     )
+
+
+def _sklearn() -> Any:
+    try:
+        from sklearn import metrics
+    except ImportError as error:
+        raise MissingPackageError(
+            "scikit-learn is not installed; install it: pip install -r requirements-dev.txt"
+        ) from error
+    return metrics
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -200,17 +204,16 @@ def precision_recall(
 
     `missed` are bare faces without a probability, for which no threshold is low enough.
     """
-    everyone = int(is_bare.sum()) + missed
-    if not everyone:
+    if not is_bare.any() and not missed:
         return []
-    order = np.argsort(-probability, kind="stable")
-    hits, called = np.cumsum(is_bare[order]), np.arange(1, len(order) + 1)
-    # Faces of one probability are called together: the last of them has the counts.
-    values = probability[order]
-    last = np.append(values[1:] != values[:-1], True)[: len(values)]
+    # Missed faces are called bare only by a threshold that no probability reaches.
+    precision, recall, thresholds = _sklearn().precision_recall_curve(
+        np.append(is_bare, np.ones(missed, np.bool_)), np.append(probability, np.full(missed, -1.0))
+    )
     return [
-        CurvePoint(round(float(p), 6), round(float(h / n), 6), round(float(h / everyone), 6))
-        for p, h, n in zip(values[last][::-1], hits[last][::-1], called[last][::-1], strict=True)
+        CurvePoint(round(float(threshold), 6), round(float(p), 6), round(float(r), 6))
+        for threshold, p, r in zip(thresholds, precision[:-1], recall[:-1], strict=True)
+        if threshold >= 0
     ]
 
 

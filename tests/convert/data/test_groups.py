@@ -3,9 +3,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from convert.data.groups import (
-    Groups,
     agreeing_keypoints,
     feature_similarity,
     find_groups,
@@ -77,8 +78,17 @@ def test_a_single_picture_is_a_group() -> None:
     assert find_groups([draw_face(0, 1)], None).tolist() == [0]
 
 
-def test_groups_join_through_a_common_member() -> None:
-    groups = Groups(5)
-    groups.join(0, 3)
-    groups.join(3, 4)
-    assert groups.numbers().tolist() == [0, 1, 2, 0, 0]
+@settings(deadline=None, max_examples=40)
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=14),
+)
+def test_groups_are_whole_and_numbered_by_their_first_picture(pairs: list[tuple[int, int]]) -> None:
+    blank = np.zeros((8, 8, 3), np.uint8)
+    members = [{number} for number in range(12)]
+    for one, other in pairs:
+        joined = members[one] | members[other]
+        for number in joined:
+            members[number] = joined
+    firsts = sorted({min(group) for group in members})
+    expected = [firsts.index(min(group)) for group in members]
+    assert find_groups([blank] * 12, None, pairs).tolist() == expected

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from convert.measure.metrics import (
     CurvePoint,
@@ -137,6 +139,29 @@ def test_precision_and_recall_computed_by_hand() -> None:
         (0.7, pytest.approx(2 / 3, abs=1e-6), 0.5),
         (0.9, 1.0, 0.25),
     ]
+
+
+@settings(deadline=None)
+@given(
+    faces=st.lists(st.tuples(st.booleans(), st.integers(0, 256)), max_size=40),
+    missed=st.integers(0, 3),
+)
+def test_a_curve_counts_the_faces_from_each_threshold_on(
+    faces: list[tuple[bool, int]], missed: int
+) -> None:
+    is_bare = np.array([bare for bare, _ in faces], bool)
+    probability = np.array([value for _, value in faces]) / 256
+    everyone = int(is_bare.sum()) + missed
+    expected = [
+        CurvePoint(
+            round(float(limit), 6),
+            round(float(is_bare[probability >= limit].mean()), 6),
+            round(float(is_bare[probability >= limit].sum() / everyone), 6),
+        )
+        for limit in np.unique(probability)
+        if everyone
+    ]
+    assert precision_recall(is_bare, probability, missed) == expected
 
 
 def test_without_bare_faces_there_is_no_curve() -> None:
