@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+
+@pytest.fixture(scope="module")
+def deploy() -> Iterator[Path]:
+    """A copy that nobody may read: the checkout may lie below a folder of root's alone."""
+    with TemporaryDirectory() as folder:
+        source = Path(__file__).resolve().parents[2] / "deploy"
+        copy = Path(shutil.copytree(source, Path(folder) / "deploy"))
+        subprocess.run(["chmod", "--recursive", "a+rX", folder], check=True)
+        yield copy
 
 
 def _run(*command: str | Path) -> tuple[int, str]:
@@ -21,26 +32,26 @@ def _run(*command: str | Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("script", ["install.sh", "uninstall.sh"])
-def test_only_root_may(script: str) -> None:
-    assert _run(DEPLOY / script) == (
+def test_only_root_may(deploy: Path, script: str) -> None:
+    assert _run(deploy / script) == (
         1,
         f"deploy/{script}: run it as root: sudo deploy/{script}\n",
     )
 
 
 @pytest.mark.parametrize("arguments", [["--brokre", "x"], ["x"]])
-def test_an_unknown_option_is_answered_with_the_usage(arguments: list[str]) -> None:
-    status, error = _run(DEPLOY / "install.sh", *arguments)
+def test_an_unknown_option_is_answered_with_the_usage(deploy: Path, arguments: list[str]) -> None:
+    status, error = _run(deploy / "install.sh", *arguments)
     assert (status, error) == (
         1,
         "deploy/install.sh: usage: sudo deploy/install.sh [--broker HOST]\n",
     )
-    assert _run(DEPLOY / "uninstall.sh", *arguments)[0] == 1
+    assert _run(deploy / "uninstall.sh", *arguments)[0] == 1
 
 
 @pytest.mark.parametrize("host", ["", "a b", 'x"\n[device]', "mqtt://broker"])
-def test_a_broker_is_a_host(host: str) -> None:
-    status, error = _run(DEPLOY / "install.sh", "--broker", host)
+def test_a_broker_is_a_host(deploy: Path, host: str) -> None:
+    status, error = _run(deploy / "install.sh", "--broker", host)
     assert (status, error) == (
         1,
         "deploy/install.sh: --broker takes a host name or an address\n",
