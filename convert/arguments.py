@@ -1,0 +1,257 @@
+"""What may be said to `python -m convert`: the steps and their options."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from convert.files import KERAS_FILE, TFLITE_FILE
+
+OUTPUT = Path("build/model")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert",
+        description="Train a mask classifier, make it an int8 TensorFlow Lite file, measure both, "
+        "and put together the bundle that the daemon loads. The steps pass files in one folder "
+        f"({OUTPUT}) and are run in the order train, quantize, evaluate, bundle.",
+    )
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    _add_train(steps)
+    _add_quantize(steps)
+    _add_evaluate(steps)
+    _add_bundle(steps)
+    return parser
+
+
+def _step(steps: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = steps.add_parser(name, help=summary, description=description)
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="one folder per class: with_mask, without_mask; any picture format",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=OUTPUT,
+        metavar="DIR",
+        help="folder of all steps' files (%(default)s)",
+    )
+
+
+def _add_detector(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    parser.add_argument(
+        "--detector",
+        choices=("auto", "yunet", "res10", "none"),
+        action="append" if several else "store",
+        default=None if several else "auto",
+        help="what locates the faces; auto (the default): yunet where it is to be had, else res10, "
+        "else none" + ("; may be given several times" if several else ""),
+    )
+    parser.add_argument(
+        "--detector-model",
+        default="",
+        metavar="FILE",
+        help="the detector's weights, if not installed",
+    )
+
+
+def _add_train(steps: Any) -> None:
+    parser = _step(
+        steps,
+        "train",
+        "train the Keras model",
+        "Fine-tune MobileNetV2 on a folder of pictures. Copies and near-copies are found first and "
+        "kept in one part of the split. A run that was stopped goes on from its last epoch. Writes "
+        "model.keras, history.json, history.png, report.txt, split.json, split-boxed.json, "
+        "leak.json, faces.json and skipped.txt.",
+    )
+    _add_dataset(parser)
+    parser.add_argument(
+        "--boxed",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="boxed pictures to train on too: images/ and Pascal VOC annotations/; may be given "
+        "several times",
+    )
+    _add_output(parser)
+    _add_detector(parser)
+    parser.add_argument(
+        "--weights",
+        default="imagenet",
+        metavar="imagenet|none|FILE",
+        help="starting weights: Keras's download (the default), none, or a .weights.h5 file",
+    )
+    parser.add_argument(
+        "--input-side",
+        type=int,
+        default=96,
+        metavar="PX",
+        help="side of the network's input, 32 to 224 (%(default)s)",
+    )
+    parser.add_argument(
+        "--width", type=float, default=1.0, help="MobileNetV2's width multiplier (%(default)s)"
+    )
+    parser.add_argument(
+        "--frozen-epochs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="epochs that train the head alone (%(default)s)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=_count,
+        default=18,
+        metavar="N",
+        help="epochs that train it all (%(default)s)",
+    )
+    parser.add_argument(
+        "--batch", type=_count, default=64, metavar="N", help="pictures per step (%(default)s)"
+    )
+    parser.add_argument(
+        "--patience",
+        type=_count,
+        default=8,
+        metavar="N",
+        help="stop after N epochs without progress (%(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=7, help="of split, augmentation and weights (%(default)s)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="start anew, whatever lies in DIR")
+
+
+def _add_quantize(steps: Any) -> None:
+    parser = _step(
+        steps,
+        "quantize",
+        "make the int8 TensorFlow Lite file",
+        "Convert the Keras model to int8, with int8 input and output and per-channel weights. The "
+        "ranges of its tensors are measured on training pictures, as many of each class, prepared "
+        "as the camera's are. A network that the edge runtime cannot run is refused. Writes "
+        "model.tflite.",
+    )
+    _add_dataset(parser)
+    _add_output(parser)
+    parser.add_argument("--keras", type=Path, metavar="FILE", help=f"default: DIR/{KERAS_FILE}")
+    parser.add_argument("--split", type=Path, metavar="FILE", help="default: DIR/split.json")
+    parser.add_argument(
+        "--pictures",
+        type=_count,
+        default=400,
+        metavar="N",
+        help="pictures to calibrate on (%(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=7, help="of the choice of pictures (%(default)s)"
+    )
+
+
+def _add_evaluate(steps: Any) -> None:
+    parser = _step(
+        steps,
+        "evaluate",
+        "measure the Keras model, the int8 file, or a bundle",
+        "Score models on a folder of pictures: accuracy, balanced accuracy, precision, recall and "
+        "F1 per class, the agreement of Keras and int8, and how small a face may be. The int8 file "
+        "runs in the edge's own runtime. Each picture is judged twice: by its largest face, as the "
+        "camera does it, and whole. Writes evaluation-PART.json and .txt, confusion-PART.png, "
+        "reliability-PART.png and mistakes-PART.png. Boxed pictures are judged given their boxes, "
+        "by size of face, and with --bundle end to end with each --detector. Writes "
+        "boxed-PART.json and .txt, and plots and mistakes as PNG files beside it.",
+    )
+    pictures = parser.add_mutually_exclusive_group(required=True)
+    pictures.add_argument(
+        "--dataset", type=Path, metavar="DIR", help="one folder per class: with_mask, without_mask"
+    )
+    pictures.add_argument(
+        "--boxed", type=Path, metavar="DIR", help="images/ and Pascal VOC annotations/"
+    )
+    _add_output(parser)
+    _add_detector(parser, several=True)
+    parser.add_argument(
+        "--confidence",
+        type=float,
+        metavar="SHARE",
+        help="of the faces that the detectors pass on, with --boxed; default: as the daemon's",
+    )
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle's folder")
+    parser.add_argument("--keras", type=Path, metavar="FILE", help="a Keras model")
+    parser.add_argument(
+        "--tflite", type=Path, metavar="FILE", help="an int8 file, without a bundle"
+    )
+    parser.add_argument("--split", type=Path, metavar="FILE", help="the split that `train` wrote")
+    parser.add_argument(
+        "--part",
+        choices=("all", "training", "validation", "test"),
+        default="all",
+        help="the part of the split to score on (%(default)s)",
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="where the figures go; default: DIR/evaluation-PART.json",
+    )
+
+
+def _add_bundle(steps: Any) -> None:
+    parser = _step(
+        steps,
+        "bundle",
+        "put together the folder that the daemon loads",
+        "Write model.tflite and the model.json that describes it, and load them back as the daemon "
+        "does. The verdicts' thresholds come from the first evaluation of boxed pictures, else of "
+        "others, which should be the validation part's. The same files make the same bundle.",
+    )
+    _add_output(parser)
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/bundle")
+    parser.add_argument("--tflite", type=Path, metavar="FILE", help=f"default: DIR/{TFLITE_FILE}")
+    parser.add_argument("--split", type=Path, metavar="FILE", help="default: DIR/split.json")
+    parser.add_argument(
+        "--evaluation",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="may be given several times; default: the validation part's and the test part's",
+    )
+    parser.add_argument(
+        "--boxed-evaluation",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="of boxed pictures, likewise; default: those parts', where they are",
+    )
+    parser.add_argument("--name", default="tensormask", help="of the model (%(default)s)")
+    parser.add_argument(
+        "--model-version", default="1", metavar="VERSION", help="of the model (%(default)s)"
+    )
+    parser.add_argument("--licence", default="MIT", help="of the model (%(default)s)")
+    parser.add_argument(
+        "--data-name",
+        default="",
+        metavar="NAME",
+        help="of the training pictures; default: their folder's",
+    )
