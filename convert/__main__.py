@@ -78,7 +78,8 @@ def _quantize(options: Namespace) -> None:
 
 def _evaluate(options: Namespace) -> None:
     from convert.measure.boxed import evaluate_boxed
-    from convert.measure.evaluate import EvaluateOptions, evaluate
+    from convert.measure.evaluate import evaluate
+    from convert.measure.subject import EvaluateOptions
 
     run = evaluate if options.boxed is None else evaluate_boxed
     run(

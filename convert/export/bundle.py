@@ -18,8 +18,14 @@ from convert.export.golden import choose_golden
 from convert.export.graph import multiply_adds, read_operators
 from convert.export.quantize import refuse
 from convert.files import write_atomically
-from convert.measure.boxed import BoxedEvaluation, read_boxed_evaluation
-from convert.measure.evaluate import Evaluation, Score, ViewKind, read_evaluation
+from convert.measure.figures import (
+    BoxedEvaluation,
+    Evaluation,
+    Score,
+    ViewKind,
+    read_boxed_evaluation,
+    read_evaluation,
+)
 from convert.measure.metrics import thinned
 from convert.train.fit import Recipe
 from convert.train.train import RECIPE_FILE, History, read_history, read_recipe

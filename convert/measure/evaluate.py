@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import partial
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.data.augment import MARGIN, View, camera_view, whole_picture
+from convert.data.augment import View, camera_view, whole_picture
 from convert.data.dataset import Dataset, Picture, digest_of, labels_of, read_dataset
 from convert.data.faces import Boxes
 from convert.data.prepare import Bar, locate_faces, open_face_detector, write_skipped
-from convert.data.split import Part, read_split
-from convert.files import read_document, write_atomically, write_document
+from convert.files import write_atomically, write_document
+from convert.measure.figures import Agreement, Evaluation, Score, SizeScore, ViewKind
 from convert.measure.gallery import write_gallery
 from convert.measure.metrics import (
     Answers,
-    CurvePoint,
-    ReliabilityBin,
     ThresholdChoice,
     accuracy,
     agreement,
@@ -40,119 +35,25 @@ from convert.measure.metrics import (
     reliability,
 )
 from convert.measure.plots import plot_confusion, plot_reliability
-from convert.network import load_model, predict
-from edge.classify.card import BARE, LABELS, load_bundle
-from edge.classify.runtime import Int8Network, runtime_version
-from edge.errors import ConfigError, ModelError
+from convert.measure.report import describe
+from convert.measure.subject import (
+    CHUNK,
+    Classifier,
+    EvaluateOptions,
+    chosen_of,
+    open_classifiers,
+)
+from edge.classify.card import BARE, LABELS
+from edge.classify.runtime import runtime_version
+from edge.errors import ConfigError
 from edge.records import Pixels
 
 SIZES_PX = (12.0, 16.0, 24.0, 32.0, 64.0)
 """Face sizes at which blindness to small faces shows."""
-CHUNK = 128
 WRONG_SHARE = 0.01
 """What the thresholds allow of each class to be taken for the other at a single look."""
 FAR_PX = 24.0
 """Thresholds are chosen on the faces as they are and from this far."""
-
-
-class ViewKind(StrEnum):
-    """What of a picture the network sees."""
-
-    CAMERA = "camera"
-    """The largest located face with the bundle's margin; the whole picture where none is found."""
-    WHOLE = "whole"
-    """The whole picture, squared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Classifier:
-    """A model under test."""
-
-    name: str
-    """`keras` or `int8`."""
-    side_px: int
-    probabilities: Callable[[Pixels], Answers]
-    """(n, side, side, 3) uint8 BGR crops to (n, labels)."""
-
-
-class Score(msgspec.Struct, frozen=True):
-    """The figures of one model on one view of the pictures."""
-
-    model: str
-    view: ViewKind
-    pictures: int
-    accuracy: float
-    balanced_accuracy: float
-    per_class: dict[str, dict[str, float]]
-    """Precision, recall, F1 and support of each label, and `macro avg` and `weighted avg`."""
-    confusion: list[list[int]]
-    """Row the truth, column the answer, in the order of the labels."""
-
-
-class SizeScore(msgspec.Struct, frozen=True):
-    """The figures of one model on located faces, shrunk to one size."""
-
-    model: str
-    face_px: float
-    pictures: int
-    accuracy: float
-    balanced_accuracy: float
-
-
-class Agreement(msgspec.Struct, frozen=True):
-    """The share of pictures on which both models decide alike."""
-
-    view: ViewKind
-    share: float
-
-
-class Evaluation(msgspec.Struct, frozen=True):
-    """`evaluation-PART.json`.
-
-    The first figures are of the int8 model, where there is one, on the view that the camera has.
-    """
-
-    data: str
-    part: str
-    pictures: int
-    skipped: int
-    data_digest: str
-    detector: str
-    faces_located: int
-    runtime: str
-    accuracy: float
-    balanced_accuracy: float
-    agreement_with_keras: float | None
-    scores: list[Score]
-    agreements: list[Agreement]
-    sizes: list[SizeScore]
-    thresholds: ThresholdChoice | None
-    calibration_error: float
-    """Of the same answers as the first figures."""
-    reliability: list[ReliabilityBin]
-    curve: list[CurvePoint]
-    """Precision and recall of `without_mask`."""
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateOptions:
-    """The options of the command, as the command line describes them."""
-
-    output: Path
-    dataset: Path | None = None
-    boxed: Path | None = None
-    """One of the two."""
-    bundle: Path | None = None
-    keras: Path | None = None
-    tflite: Path | None = None
-    split: Path | None = None
-    part: str = "all"
-    detectors: tuple[str, ...] = ("auto",)
-    """A folder's faces are located by the first; boxed pictures go through each."""
-    detector_model: str = ""
-    confidence: float | None = None
-    """Of the faces that the detector passes on, end to end; None: the daemon's own."""
-    json: Path | None = None
 
 
 def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> Evaluation:
@@ -186,15 +87,14 @@ def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> 
     plot_reliability([(last, evaluation.reliability)], options.output / f"reliability-{name}.png")
     answers = measured[last].views[ViewKind.CAMERA]
     _gallery(dataset, pictures, faces.boxes, margin, answers, options.output, name)
-    report = _report(evaluation, truth, measured)
+    tables = [
+        classification_report(truth, measured[score.model].views[score.view])
+        for score in evaluation.scores
+    ]
+    report = describe(evaluation, tables)
     write_atomically(options.output / f"evaluation-{name}.txt", report.encode())
     say(report)
     return evaluation
-
-
-def read_evaluation(path: Path) -> Evaluation:
-    """Read what `evaluate` wrote. Raises ConfigError."""
-    return read_document(path, Evaluation, "evaluate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,49 +104,6 @@ class Looks:
     views: dict[ViewKind, Answers]
     sizes: dict[float, tuple[NDArray[np.int64], Answers]]
     """By face size: the places of the pictures whose located face is at least as large, answers."""
-
-
-def open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float]:
-    """Return the models, Keras first, and the crop margin."""
-    classifiers: list[Classifier] = []
-    margin = MARGIN
-    if options.keras is not None:
-        model = load_model(options.keras)
-        classifiers.append(Classifier("keras", int(model.input_shape[1]), partial(predict, model)))
-    if options.bundle is not None:
-        bundle = load_bundle(options.bundle)
-        network = Int8Network(bundle.model, threads=2)
-        margin = bundle.card.crop_margin
-        classifiers.append(Classifier("int8", network.side_px, network.probabilities))
-    elif options.tflite is not None:
-        try:
-            network = Int8Network(options.tflite.read_bytes(), threads=2)
-        except OSError as error:
-            raise ModelError(
-                f"{options.tflite}: {error.strerror}; `python -m convert quantize` writes it"
-            ) from error
-        classifiers.append(Classifier("int8", network.side_px, network.probabilities))
-    if not classifiers:
-        raise ConfigError(
-            "nothing to evaluate: give --bundle DIR, or --keras FILE and --tflite FILE"
-        )
-    return classifiers, margin
-
-
-def chosen_of(pictures: Sequence[Picture], options: EvaluateOptions) -> tuple[Picture, ...]:
-    """Return the pictures of the part that the options name. Raises ConfigError."""
-    if options.part == "all":
-        return tuple(pictures)
-    if options.split is None:
-        raise ConfigError(f"--part {options.part} needs --split FILE")
-    wanted = {picture.sha256 for picture in read_split(options.split).part(Part(options.part))}
-    chosen = tuple(picture for picture in pictures if picture.sha256 in wanted)
-    if len(chosen) != len(wanted):
-        raise ConfigError(
-            f"{options.dataset or options.boxed}: has {len(chosen)} of the {len(wanted)} pictures "
-            f"of the {options.part} part in {options.split}; give the data set that was split"
-        )
-    return chosen
 
 
 def _measure(
@@ -401,34 +258,3 @@ def _thresholds(truth: NDArray[np.int64], looks: Looks) -> ThresholdChoice | Non
         return None
     answers = np.concatenate([looks.views[ViewKind.CAMERA], far_answers])
     return choose_thresholds(labels, answers, WRONG_SHARE, WRONG_SHARE)
-
-
-def _report(evaluation: Evaluation, truth: NDArray[np.int64], measured: dict[str, Looks]) -> str:
-    lines = [
-        f"{evaluation.data}, {evaluation.part}: {evaluation.pictures} pictures "
-        f"({evaluation.skipped} files skipped), faces located by {evaluation.detector} in "
-        f"{evaluation.faces_located}; {evaluation.runtime}; calibration error "
-        f"{evaluation.calibration_error:.4f}",
-        "",
-    ]
-    for score in evaluation.scores:
-        answers = measured[score.model].views[score.view]
-        lines += [
-            f"{score.model}, {score.view.value} view: accuracy {score.accuracy:.4f}, balanced "
-            f"{score.balanced_accuracy:.4f}",
-            "",
-            classification_report(truth, answers),
-        ]
-    lines += [
-        f"agreement of keras and int8, {item.view.value} view: {item.share:.4f}"
-        for item in evaluation.agreements
-    ]
-    lines += [
-        f"{size.model}, faces shrunk to {size.face_px:.0f} px: accuracy {size.accuracy:.4f}, "
-        f"balanced {size.balanced_accuracy:.4f} ({size.pictures} pictures)"
-        for size in evaluation.sizes
-    ]
-    if evaluation.thresholds is not None:
-        choice = evaluation.thresholds
-        lines.append(f"thresholds: bare {choice.bare}, masked {choice.masked}; {choice.reason}")
-    return "\n".join(lines) + "\n"

@@ -16,6 +16,8 @@ TILE_PX = 96
 CAPTION_PX = 12
 COLUMNS = 12
 MOST = 96
+GALLERY_MARGIN = 2.0
+"""Of the crops, in sides of a face: more than the network sees, enough to tell what it was."""
 
 
 def write_gallery(tiles: Sequence[tuple[Pixels, str]], path: Path) -> None:

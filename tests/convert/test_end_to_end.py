@@ -10,8 +10,7 @@ import pytest
 
 from convert.__main__ import main
 from convert.data.split import Part, read_split
-from convert.measure.boxed import read_boxed_evaluation
-from convert.measure.evaluate import Evaluation, ViewKind, read_evaluation
+from convert.measure.figures import Evaluation, ViewKind, read_boxed_evaluation, read_evaluation
 from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import Int8Network

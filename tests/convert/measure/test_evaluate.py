@@ -11,13 +11,9 @@ import pytest
 
 from convert.data.dataset import read_dataset
 from convert.data.faces import FaceFile, FaceRecord
-from convert.measure.evaluate import (
-    SIZES_PX,
-    EvaluateOptions,
-    Evaluation,
-    evaluate,
-    read_evaluation,
-)
+from convert.measure.evaluate import SIZES_PX, evaluate
+from convert.measure.figures import Evaluation, read_evaluation
+from convert.measure.subject import EvaluateOptions
 from edge.classify.card import DEFAULT_BUNDLE
 from edge.errors import ConfigError
 from tests.convert.pictures import write_dataset

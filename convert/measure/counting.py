@@ -1,0 +1,148 @@
+"""Count how faces of known kinds are judged, band by band of their sizes.
+
+A mask worn wrongly is in neither class: it is counted apart, and neither helps nor harms the other
+figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.measure.figures import Band, EndToEndScore, TrueBoxScore
+from convert.measure.metrics import Answers, bootstrap, decisions, precision_recall, share
+from edge.classify.card import BARE, LABELS
+
+SEED = 7
+
+
+class Kind(IntEnum):
+    """What a face is; the first two are the labels."""
+
+    MASKED = 1 - BARE
+    BARE = BARE
+    INCORRECT = 2
+    NOTHING = 3
+    """Found, but nobody has boxed a face there."""
+
+    @classmethod
+    def of(cls, label: int | None) -> Kind:
+        """Return the kind of a labelled face; without a label its mask is worn wrongly."""
+        return cls.INCORRECT if label is None else cls(label)
+
+
+FROM_12, FROM_16, FROM_32 = Band(12, None), Band(16, None), Band(32, None)
+BANDS = (
+    Band(12, 16),
+    Band(16, 24),
+    Band(24, 32),
+    Band(32, 64),
+    Band(64, None),
+    Band(16, 32),
+    FROM_12,
+    FROM_16,
+    FROM_32,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """The labelled faces, or the found ones: a row each."""
+
+    picture: NDArray[np.int64]
+    size_px: NDArray[np.float64]
+    kind: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    """Of `without_mask`; NaN where the daemon would not judge the face."""
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[int, float, int, float]]) -> Faces:
+        """Return the table of rows of picture, size, kind and probability."""
+        picture, size_px, kind, probability = np.array([*rows], np.float64).reshape(-1, 4).T
+        return cls(picture.astype(np.int64), size_px, kind.astype(np.int64), probability)
+
+
+def true_box_score(
+    model: str, band: Band, truth: Faces, answers: Answers, pictures: int
+) -> TrueBoxScore:
+    """Count which labelled faces of `band` are called what they are, given their boxes."""
+    inside = band.holds(truth.size_px)
+    called = decisions(answers)
+    counts = np.zeros((pictures, 4), np.int64)
+    for label in range(len(LABELS)):
+        of_label = inside & (truth.kind == label)
+        np.add.at(counts[:, 2 * label], truth.picture[of_label & (called == label)], 1)
+        np.add.at(counts[:, 2 * label + 1], truth.picture[of_label], 1)
+    by_label = [
+        bootstrap(counts[:, at : at + 2], lambda sums: share(sums[:, 0], sums[:, 1]), SEED)
+        for at in (0, 2)
+    ]
+    incorrect = inside & (truth.kind == Kind.INCORRECT)
+    return TrueBoxScore(
+        model=model,
+        band=band,
+        masked_faces=int((inside & (truth.kind == Kind.MASKED)).sum()),
+        bare_faces=int((inside & (truth.kind == Kind.BARE)).sum()),
+        masked=by_label[Kind.MASKED],
+        bare=by_label[Kind.BARE],
+        balanced=bootstrap(
+            counts,
+            lambda sums: (share(sums[:, 0], sums[:, 1]) + share(sums[:, 2], sums[:, 3])) / 2,
+            SEED,
+        ),
+        incorrect_faces=int(incorrect.sum()),
+        incorrect_called_bare=int((called[incorrect] == BARE).sum()),
+    )
+
+
+def end_to_end_score(
+    detector: tuple[str, float],
+    band: Band,
+    truth: Faces,
+    found: Faces,
+    threshold: float,
+    pictures: int,
+) -> EndToEndScore:
+    """Count what was found and called bare among the faces of `band`.
+
+    `detector` is its name and confidence.
+    """
+    labelled, inside = band.holds(truth.size_px), band.holds(found.size_px)
+    called = inside & (np.nan_to_num(found.probability, nan=-1.0) >= threshold)
+    bare = labelled & (truth.kind == Kind.BARE)
+    violations = called & (found.kind != Kind.INCORRECT)
+    hits = called & (found.kind == Kind.BARE)
+    counts = np.stack(
+        [
+            np.bincount(rows, minlength=pictures)
+            for rows in (found.picture[hits], found.picture[violations], truth.picture[bare])
+        ],
+        axis=1,
+    )
+    judged = inside & (found.kind != Kind.INCORRECT) & ~np.isnan(found.probability)
+    is_bare = found.kind[judged] == Kind.BARE
+    incorrect = found.kind == Kind.INCORRECT
+    return EndToEndScore(
+        detector=detector[0],
+        confidence=detector[1],
+        band=band,
+        masked_faces=int((labelled & (truth.kind == Kind.MASKED)).sum()),
+        masked_found=int((inside & (found.kind == Kind.MASKED)).sum()),
+        bare_faces=int(bare.sum()),
+        bare_found=int((inside & (found.kind == Kind.BARE)).sum()),
+        violations=int(violations.sum()),
+        violations_on_bare=int(hits.sum()),
+        violations_on_masked=int((called & (found.kind == Kind.MASKED)).sum()),
+        violations_on_nothing=int((called & (found.kind == Kind.NOTHING)).sum()),
+        precision=bootstrap(counts, lambda sums: share(sums[:, 0], sums[:, 1]), SEED),
+        recall=bootstrap(counts, lambda sums: share(sums[:, 0], sums[:, 2]), SEED),
+        incorrect_found=int((inside & incorrect).sum()),
+        incorrect_called_bare=int((called & incorrect).sum()),
+        curve=precision_recall(
+            is_bare, found.probability[judged], int(bare.sum()) - int(is_bare.sum())
+        ),
+    )

@@ -1,0 +1,127 @@
+"""Score detector and bundle together: pictures go through the daemon's own steps.
+
+What counts are violations: a face found so surely that the daemon would follow it, whose
+probability of `without_mask` is what the daemon asks of the evidence about a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from convert.data.prepare import Bar, open_face_detector
+from convert.data.voc import BoxedPicture, BoxedSet
+from convert.measure.counting import BANDS, Faces, Kind, end_to_end_score
+from convert.measure.figures import EndToEndScore
+from convert.measure.gallery import GALLERY_MARGIN, TILE_PX, write_gallery
+from convert.measure.metrics import match_boxes
+from convert.measure.subject import EvaluateOptions
+from edge.classify.card import load_bundle
+from edge.classify.classifier import MaskClassifier
+from edge.classify.preprocess import crop_face
+from edge.config import ClassifierSettings, DetectorSettings
+from edge.detect.detection import FaceDetection
+from edge.records import Frame, MaskReading, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The daemon's steps from picture to reading, with one detector."""
+
+    detector: str
+    confidence: float
+    """From which on a find is a face."""
+    detection: FaceDetection
+    judge: MaskClassifier
+
+    def readings(self, frame: Frame) -> tuple[MaskReading, ...]:
+        faces = self.detection.detect(frame)
+        return self.judge.classify(frame, [f for f in faces if f.confidence >= self.confidence])
+
+
+def score_end_to_end(
+    options: EvaluateOptions,
+    boxed: BoxedSet,
+    pictures: Sequence[BoxedPicture],
+    truth: Faces,
+    threshold: float,
+    bar: Bar,
+) -> list[EndToEndScore]:
+    """Return the scores of each detector in each band; none without a bundle.
+
+    From `threshold` on a probability of `without_mask` is a violation. Writes a gallery of the
+    wrong ones for each detector.
+    """
+    if options.bundle is None:
+        return []
+    judge = MaskClassifier(load_bundle(options.bundle), ClassifierSettings(min_face_px=8))
+    scores: list[EndToEndScore] = []
+    for name in options.detectors:
+        steps = _open_steps(options, name, judge)
+        if steps is None:
+            continue
+        gallery = options.output / f"boxed-{options.part}-{steps.detector}-mistakes.png"
+        found = _find(steps, boxed, pictures, threshold, gallery, bar)
+        scores += [
+            end_to_end_score(
+                (steps.detector, steps.confidence), band, truth, found, threshold, len(pictures)
+            )
+            for band in BANDS
+        ]
+    return scores
+
+
+def _open_steps(options: EvaluateOptions, name: str, judge: MaskClassifier) -> Steps | None:
+    # The file given belongs to the detector whose kind of file it is.
+    model = options.detector_model
+    fits = model.endswith(".caffemodel") == (name == "res10")
+    back_end = open_face_detector(name, model if fits else "", options.confidence)
+    if back_end is None:
+        return None
+    # The daemon's default settings, except that no face is too small: whether a face is in a band
+    # is decided by the labelled box.
+    settings = DetectorSettings(min_face_px=8, confidence=options.confidence)
+    confidence = back_end.sure if options.confidence is None else options.confidence
+    return Steps(back_end.name, confidence, FaceDetection(back_end, settings), judge)
+
+
+def _find(
+    steps: Steps,
+    boxed: BoxedSet,
+    pictures: Sequence[BoxedPicture],
+    threshold: float,
+    gallery: Path,
+    bar: Bar,
+) -> Faces:
+    """Return the faces found in the pictures; write the wrong violations, the surest first."""
+    rows: list[tuple[int, float, int, float]] = []
+    wrong: list[tuple[float, Pixels, str]] = []
+    for number, item in enumerate(bar(pictures, f"end to end, {steps.detector}")):
+        frame = Frame(number, boxed.read(item.picture), datetime.now(UTC), 0.0)
+        for reading, size_px, kind in _matched(steps.readings(frame), item):
+            p = np.nan if reading.bare_probability is None else reading.bare_probability
+            rows.append((number, size_px, kind, p))
+            if p >= threshold and kind in (Kind.MASKED, Kind.NOTHING):
+                crop = crop_face(frame.pixels, reading.face.box, GALLERY_MARGIN, TILE_PX)
+                wrong.append((-p, crop, f"{kind.name[:4].lower()} {p:.2f} {size_px:.0f}px"))
+    wrong.sort(key=lambda mistake: mistake[0])
+    write_gallery([(crop, caption) for _, crop, caption in wrong], gallery)
+    return Faces.of(rows)
+
+
+def _matched(
+    readings: Sequence[MaskReading], picture: BoxedPicture
+) -> Iterator[tuple[MaskReading, float, Kind]]:
+    """Yield each reading with the size and the kind of the labelled face that it stands for."""
+    found = [reading.face.box for reading in readings]
+    matches = match_boxes(found, [face.box for face in picture.faces])
+    for reading, match in zip(readings, matches, strict=True):
+        if match is None:
+            yield reading, reading.face.box.size_px, Kind.NOTHING
+        else:
+            face = picture.faces[match]
+            yield reading, face.box.size_px, Kind.of(face.label)

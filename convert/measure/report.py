@@ -1,0 +1,89 @@
+"""The figures as text, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convert.measure.figures import BoxedEvaluation, EndToEndScore, Evaluation, TrueBoxScore
+from convert.measure.metrics import ThresholdChoice
+
+_NONE = "-"
+
+
+def describe(evaluation: Evaluation, tables: Sequence[str]) -> str:
+    """Return the figures as text, with a table of the classes for each score."""
+    lines = [
+        f"{evaluation.data}, {evaluation.part}: {evaluation.pictures} pictures "
+        f"({evaluation.skipped} files skipped), faces located by {evaluation.detector} in "
+        f"{evaluation.faces_located}; {evaluation.runtime}; calibration error "
+        f"{evaluation.calibration_error:.4f}",
+        "",
+    ]
+    for score, table in zip(evaluation.scores, tables, strict=True):
+        lines += [
+            f"{score.model}, {score.view.value} view: accuracy {score.accuracy:.4f}, balanced "
+            f"{score.balanced_accuracy:.4f}",
+            "",
+            table,
+        ]
+    lines += [
+        f"agreement of keras and int8, {item.view.value} view: {item.share:.4f}"
+        for item in evaluation.agreements
+    ]
+    lines += [
+        f"{size.model}, faces shrunk to {size.face_px:.0f} px: accuracy {size.accuracy:.4f}, "
+        f"balanced {size.balanced_accuracy:.4f} ({size.pictures} pictures)"
+        for size in evaluation.sizes
+    ]
+    if evaluation.thresholds is not None:
+        lines.append(_of_thresholds(evaluation.thresholds))
+    return "\n".join(lines) + "\n"
+
+
+def describe_boxed(evaluation: BoxedEvaluation) -> str:
+    """Return the tables of the figures."""
+    lines = [
+        f"{evaluation.data}, {evaluation.part}: {evaluation.pictures} pictures, {evaluation.faces} "
+        f"faces of 12 px and more; {evaluation.runtime}",
+        f"accuracy {evaluation.accuracy:.4f}, calibration error {evaluation.calibration_error:.4f}",
+        "",
+        "given the true boxes, with 95 % intervals over pictures",
+        f"{'model':6} {'faces':>11} {'masked':>7} {'bare':>5}  {'masked right':22} "
+        f"{'bare right':22} {'balanced':22} {'worn wrongly, called bare'}",
+        *map(_true_box_row, evaluation.true_boxes),
+    ]
+    if evaluation.end_to_end:
+        lines += [
+            "",
+            f"end to end, violations at {evaluation.threshold:g} and above, boxes matched from IoU "
+            f"{evaluation.min_iou} on",
+            f"{'detector, from':14} {'faces':>11}  {'masked found':14} {'bare found':14} "
+            f"{'precision':22} {'recall':22} {'on bare, masked, nothing':26} "
+            "worn wrongly, called bare",
+            *map(_end_to_end_row, evaluation.end_to_end),
+        ]
+    if evaluation.thresholds is not None:
+        lines += ["", _of_thresholds(evaluation.thresholds)]
+    return "\n".join(lines) + "\n"
+
+
+def _true_box_row(s: TrueBoxScore) -> str:
+    return (
+        f"{s.model:6} {s.band!s:>11} {s.masked_faces:7} {s.bare_faces:5}  {s.masked or _NONE!s:22} "
+        f"{s.bare or _NONE!s:22} {s.balanced or _NONE!s:22} "
+        f"{s.incorrect_called_bare} of {s.incorrect_faces}"
+    )
+
+
+def _end_to_end_row(e: EndToEndScore) -> str:
+    masked, bare = f"{e.masked_found} of {e.masked_faces}", f"{e.bare_found} of {e.bare_faces}"
+    called = f"{e.violations_on_bare}, {e.violations_on_masked}, {e.violations_on_nothing}"
+    return (
+        f"{e.detector:8} {e.confidence:5g} {e.band!s:>11}  {masked:14} {bare:14} "
+        f"{e.precision or _NONE!s:22} {e.recall or _NONE!s:22} {called:26} "
+        f"{e.incorrect_called_bare} of {e.incorrect_found}"
+    )
+
+
+def _of_thresholds(choice: ThresholdChoice) -> str:
+    return f"thresholds: bare {choice.bare}, masked {choice.masked}; {choice.reason}"

@@ -1,0 +1,96 @@
+"""What is measured: the options of `evaluate`, the models that they name and the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from convert.data.augment import MARGIN
+from convert.data.dataset import Picture
+from convert.data.split import Part, read_split
+from convert.measure.metrics import Answers
+from convert.network import load_model, predict
+from edge.classify.card import load_bundle
+from edge.classify.runtime import Int8Network
+from edge.errors import ConfigError, ModelError
+from edge.records import Pixels
+
+CHUNK = 128
+"""Crops that a model is given at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """The options of the command, as the command line describes them."""
+
+    output: Path
+    dataset: Path | None = None
+    boxed: Path | None = None
+    """One of the two."""
+    bundle: Path | None = None
+    keras: Path | None = None
+    tflite: Path | None = None
+    split: Path | None = None
+    part: str = "all"
+    detectors: tuple[str, ...] = ("auto",)
+    """A folder's faces are located by the first; boxed pictures go through each."""
+    detector_model: str = ""
+    confidence: float | None = None
+    """Of the faces that the detector passes on, end to end; None: the daemon's own."""
+    json: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A model under test."""
+
+    name: str
+    """`keras` or `int8`."""
+    side_px: int
+    probabilities: Callable[[Pixels], Answers]
+    """(n, side, side, 3) uint8 BGR crops to (n, labels)."""
+
+
+def open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float]:
+    """Return the models, Keras first, and the crop margin."""
+    classifiers: list[Classifier] = []
+    margin = MARGIN
+    if options.keras is not None:
+        model = load_model(options.keras)
+        classifiers.append(Classifier("keras", int(model.input_shape[1]), partial(predict, model)))
+    if options.bundle is not None:
+        bundle = load_bundle(options.bundle)
+        network = Int8Network(bundle.model, threads=2)
+        margin = bundle.card.crop_margin
+        classifiers.append(Classifier("int8", network.side_px, network.probabilities))
+    elif options.tflite is not None:
+        try:
+            network = Int8Network(options.tflite.read_bytes(), threads=2)
+        except OSError as error:
+            raise ModelError(
+                f"{options.tflite}: {error.strerror}; `python -m convert quantize` writes it"
+            ) from error
+        classifiers.append(Classifier("int8", network.side_px, network.probabilities))
+    if not classifiers:
+        raise ConfigError(
+            "nothing to evaluate: give --bundle DIR, or --keras FILE and --tflite FILE"
+        )
+    return classifiers, margin
+
+
+def chosen_of(pictures: Sequence[Picture], options: EvaluateOptions) -> tuple[Picture, ...]:
+    """Return the pictures of the part that the options name. Raises ConfigError."""
+    if options.part == "all":
+        return tuple(pictures)
+    if options.split is None:
+        raise ConfigError(f"--part {options.part} needs --split FILE")
+    wanted = {picture.sha256 for picture in read_split(options.split).part(Part(options.part))}
+    chosen = tuple(picture for picture in pictures if picture.sha256 in wanted)
+    if len(chosen) != len(wanted):
+        raise ConfigError(
+            f"{options.dataset or options.boxed}: has {len(chosen)} of the {len(wanted)} pictures "
+            f"of the {options.part} part in {options.split}; give the data set that was split"
+        )
+    return chosen
