@@ -168,17 +168,6 @@ def _evaluation(
         for model, looks in measured.items()
         for kind, answers in looks.views.items()
     ]
-    sizes = [
-        SizeScore(
-            model=model,
-            face_px=face_px,
-            pictures=len(places),
-            accuracy=accuracy(truth[places], answers),
-            balanced_accuracy=balanced_accuracy(truth[places], answers),
-        )
-        for model, looks in measured.items()
-        for face_px, (places, answers) in looks.sizes.items()
-    ]
     agreements = [
         Agreement(kind, agreement(measured["keras"].views[kind], measured["int8"].views[kind]))
         for kind in ViewKind
@@ -201,7 +190,7 @@ def _evaluation(
         agreement_with_keras=agreements[0].share if agreements else None,
         scores=scores,
         agreements=agreements,
-        sizes=sizes,
+        sizes=_size_scores(truth, measured),
         thresholds=_thresholds(truth, measured[last]),
         calibration_error=calibration_error(bins),
         reliability=bins,
@@ -209,6 +198,20 @@ def _evaluation(
             truth == BARE, measured[last].views[ViewKind.CAMERA][:, BARE].astype(np.float64)
         ),
     )
+
+
+def _size_scores(truth: NDArray[np.int64], measured: dict[str, Looks]) -> list[SizeScore]:
+    return [
+        SizeScore(
+            model=model,
+            face_px=face_px,
+            pictures=len(places),
+            accuracy=accuracy(truth[places], answers),
+            balanced_accuracy=balanced_accuracy(truth[places], answers),
+        )
+        for model, looks in measured.items()
+        for face_px, (places, answers) in looks.sizes.items()
+    ]
 
 
 def _gallery(

@@ -110,36 +110,13 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
         for name in (CHECKPOINT_FILE, SPLIT_FILE, BOXED_SPLIT_FILE, FACES_FILE):
             (options.output / name).unlink(missing_ok=True)
 
-    dataset = read_dataset(options.dataset, lambda names: bar(names, "pictures"))
-    boxed = [read_boxed(folder, lambda paths: bar(paths, "boxed set")) for folder in options.boxed]
-    write_skipped([dataset, *boxed], options.output)
-    say(f"{len(dataset.pictures)} pictures; {len(dataset.skipped)} files skipped, see skipped.txt")
-    pixels = [dataset.read(picture) for picture in bar(dataset.pictures, "decoding")]
-    street = [item for each in boxed for item in read_street(each, bar)]
-    detector = open_face_detector(options.detector, options.detector_model)
-    faces = locate_faces(
-        dataset, dataset.pictures, detector, options.detector_model, options.output, bar
-    )
-    located = sum(1 for boxes in faces.boxes.values() if boxes)
-    say(f"faces located by {faces.detector} in {located} of {len(dataset.pictures)} pictures")
-    # The features that find near-duplicates are ImageNet's at width 1.0 only.
-    imagenet = options.weights if options.width == 1.0 else "none"
-    split, street_split = split_dataset(
-        dataset, pixels, faces.boxes, options.output, imagenet, options.seed, street
-    )
-    pictures = {part: _folder_examples(split, pixels, faces.boxes, part) for part in Part}
-    streets = {part: _street_examples(street_split, street, part) for part in Part}
-    for part in Part:
-        bare = int((streets[part].labels == BARE).sum())
-        of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if boxed else ""
-        say(f"{part.value}: {len(pictures[part].labels)} pictures{of_boxed}")
-
-    recipe = _recipe(options, [*split.assignments, *street_split.assignments], faces.boxes, street)
+    material = _gather(options, bar, say)
+    pictures, streets = material.pictures, material.streets
     shown = pictures[Part.TRAINING].beside(streets[Part.TRAINING])
     validation = _validation(pictures[Part.VALIDATION], streets[Part.VALIDATION], options.side_px)
     trainer = Trainer(
         model,
-        recipe,
+        material.recipe,
         shown.views,
         shown.labels,
         sampling_shares(shown.labels, shown.groups, shown.strata),
@@ -155,7 +132,7 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     write_document(
         options.output / HISTORY_FILE, History(best_epoch, history, finished_at, temperature)
     )
-    write_document(options.output / RECIPE_FILE, recipe)
+    write_document(options.output / RECIPE_FILE, material.recipe)
     plot_history(history, best_epoch, options.output / PLOT_FILE)
     report = "\n".join(
         _report(model, options.side_px, f"{part.value} part, {kind}", examples[part])
@@ -187,6 +164,45 @@ class Examples:
             np.concatenate([self.groups, other.groups]),
             np.concatenate([self.strata, other.strata]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a training goes by."""
+
+    recipe: Recipe
+    pictures: dict[Part, Examples]
+    streets: dict[Part, Examples]
+
+
+def _gather(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> Material:
+    """Read the pictures, find their faces and divide them. Raises ConfigError and LeakError."""
+    dataset = read_dataset(options.dataset, lambda names: bar(names, "pictures"))
+    boxed = [read_boxed(folder, lambda paths: bar(paths, "boxed set")) for folder in options.boxed]
+    write_skipped([dataset, *boxed], options.output)
+    say(f"{len(dataset.pictures)} pictures; {len(dataset.skipped)} files skipped, see skipped.txt")
+    pixels = [dataset.read(picture) for picture in bar(dataset.pictures, "decoding")]
+    street = [item for each in boxed for item in read_street(each, bar)]
+    detector = open_face_detector(options.detector, options.detector_model)
+    faces = locate_faces(
+        dataset, dataset.pictures, detector, options.detector_model, options.output, bar
+    )
+    located = sum(1 for boxes in faces.boxes.values() if boxes)
+    say(f"faces located by {faces.detector} in {located} of {len(dataset.pictures)} pictures")
+    # The features that find near-duplicates are ImageNet's at width 1.0 only.
+    imagenet = options.weights if options.width == 1.0 else "none"
+    split, street_split = split_dataset(
+        dataset, pixels, faces.boxes, options.output, imagenet, options.seed, street
+    )
+    pictures = {part: _folder_examples(split, pixels, faces.boxes, part) for part in Part}
+    streets = {part: _street_examples(street_split, street, part) for part in Part}
+    for part in Part:
+        bare = int((streets[part].labels == BARE).sum())
+        of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if boxed else ""
+        say(f"{part.value}: {len(pictures[part].labels)} pictures{of_boxed}")
+
+    assignments = [*split.assignments, *street_split.assignments]
+    return Material(_recipe(options, assignments, faces.boxes, street), pictures, streets)
 
 
 def _folder_examples(split: Split, pixels: list[Pixels], boxes: Boxes, part: Part) -> Examples:
