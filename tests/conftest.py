@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,17 @@ import pytest
 
 from tests import clips
 from tests.disk import SmallDisk
+from tests.needs import lacking
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was skipped, why, and what brings it."""
+    skipped = terminalreporter.getreports("skipped")
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section("not run here")
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +36,10 @@ def shared() -> Path:
     root = Path(__file__).resolve().parent.parent
     folder = Path(os.environ.get("TENSORMASK_SHARED", root.parent / "shared"))
     if not folder.is_dir():
-        reason = f"no real pictures here ({folder.name})"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lacking(
+            f"no folder {folder.name} with real pictures, clips and weights",
+            "TENSORMASK_SHARED=folder make test",
+        )
     return folder
 
 
@@ -42,9 +54,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     try:
         disk = SmallDisk(folder, "1m")
     except subprocess.CalledProcessError as error:
-        reason = f"no file system can be mounted here: {error.stderr.decode().strip()}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        answer = error.stderr.decode().strip().replace(str(folder), "the folder")
+        lacking(f"no file system can be mounted ({answer})", "sudo make test")
     yield disk
     subprocess.run(["umount", "--lazy", folder], check=True)

@@ -29,6 +29,7 @@ from paho.mqtt.properties import Properties
 from edge.config import MqttSettings
 from edge.publish.broker import Backoff
 from tests.broker.device import QUICK, Device
+from tests.needs import lacking
 
 DEADLINE_S = 15.0
 
@@ -161,10 +162,7 @@ def find_mosquitto() -> str | None:
 def mosquitto_program() -> str:
     program = find_mosquitto()
     if program is None:
-        message = "mosquitto is not installed: apt-get install mosquitto"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        lacking("no mosquitto", "sudo apt-get install mosquitto")
     return program
 
 

@@ -8,7 +8,6 @@ the Debian package systemd-container, but no systemd running on the host.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -55,15 +54,6 @@ cp -L /etc/resolv.conf "$0/run/resolv.conf"
 if [ -s "$0/run/resolv.conf" ]; then mount --bind "$0/run/resolv.conf" "$0/etc/resolv.conf"; fi
 exec chroot "$0" "$@"
 """
-
-
-def missing_for_a_machine() -> str | None:
-    """Return why no machine can be booted here, or None when it can."""
-    if os.geteuid() != 0:
-        return "booting a systemd needs root"
-    if shutil.which("systemd-nspawn") is None:
-        return "booting a systemd needs the Debian package systemd-container"
-    return None
 
 
 def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> float:
