@@ -20,6 +20,7 @@ import cv2
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from edge.app.scene import EPOCH
 from edge.detect import weights
@@ -65,7 +66,7 @@ class Prototype:
                 self._network.predict(inputs, batch_size=32, verbose=0)
         self.found += len(crops)
 
-    def _find(self, picture: Pixels) -> list[np.ndarray]:
+    def _find(self, picture: Pixels) -> list[NDArray[np.float32]]:
         height, width = picture.shape[:2]
         self._detector.setInput(cv2.dnn.blobFromImage(picture, 1.0, INPUT_PX, MEAN_BGR))
         rows = self._detector.forward()[0, 0]

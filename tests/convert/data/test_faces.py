@@ -16,6 +16,8 @@ class SecondLook:
     """Finds a face in the middle of pictures of one width only."""
 
     name = "second"
+    sure = 0.5
+    input_px: int | None = None
 
     def __init__(self, width: int) -> None:
         self._width = width

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from convert.data.groups import (
     agreeing_keypoints,
@@ -24,7 +28,7 @@ def turned(pixels: Pixels, degrees: float) -> Pixels:
     return np.asarray(cv2.warpAffine(pixels, matrix, (width, height), borderMode=1), np.uint8)
 
 
-COPIES = {
+COPIES: dict[str, Callable[[Pixels], NDArray[Any]]] = {
     "mirrored": lambda pixels: np.ascontiguousarray(pixels[:, ::-1]),
     "smaller": lambda pixels: cv2.resize(pixels, (70, 70), interpolation=cv2.INTER_AREA),
     "cropped": lambda pixels: np.ascontiguousarray(pixels[20:-20, 20:-20]),

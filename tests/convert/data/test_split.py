@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from convert.data.dataset import Picture
 from convert.data.split import (
@@ -81,7 +82,7 @@ def test_a_group_that_has_its_part_keeps_it() -> None:
     assert {item.part for item in split.assignments[:10]} == {Part.TEST}
 
 
-def two_parts(one: int, other: int, mirrored: bool) -> tuple[Split, np.ndarray]:
+def two_parts(one: int, other: int, mirrored: bool) -> tuple[Split, NDArray[np.float32]]:
     first, second = draw_face(0, one), draw_face(0, other)
     if mirrored:
         second = np.ascontiguousarray(second[:, ::-1])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convert.measure.metrics import (
+    Answers,
     CurvePoint,
     accuracy,
     agreement,
@@ -29,7 +30,7 @@ from convert.measure.metrics import (
 from edge.records import Box
 
 
-def answers(*bare: float) -> np.ndarray:
+def answers(*bare: float) -> Answers:
     """Probabilities with these shares of `without_mask`."""
     return np.array([[1 - value, value] for value in bare], np.float32)
 
