@@ -5,7 +5,7 @@ Unknown keys, wrong types and values out of range are refused by file, section a
 
 from __future__ import annotations
 
-import difflib
+import math
 import os
 import re
 import socket
@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import inspect
 
+from edge.address import Sensor, did_you_mean, holds_password, host_in, source_in
 from edge.errors import ConfigError
 
 DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
@@ -31,6 +33,12 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=64)]
 """One level of a topic: no slash, wildcard or space."""
 Point = tuple[Share, Share]
+LINGER_S = 2.0
+"""Somebody found so lately is still in sight, even if the last scan missed the face."""
+SEARCH_PACE = 2
+"""Nobody in sight is searched for at half the pace: quick scans only follow."""
+SLACK_S = 0.005
+"""A frame that is due but for the camera's jitter is due."""
 
 
 def _host_name() -> str:
@@ -136,6 +144,32 @@ class DetectorSettings(Section, frozen=True):
     def __post_init__(self) -> None:
         if 0 < len(self.region) < 3:
             raise ValueError("a region is a polygon of at least three points")
+        if (
+            self.confidence is not None
+            and self.sure_confidence is not None
+            and self.sure_confidence < self.confidence
+        ):
+            raise ValueError(
+                "sure_confidence is at least confidence: of what is found, some is surely a face"
+            )
+
+    def gap_s(self, frame_s: float) -> float:
+        """Return how long somebody in sight who moves may wait for the next scan, with a frame
+        every `frame_s`; 0: with any number of them."""
+        gap_s = _at_frame(self.every_s, frame_s)
+        return gap_s if gap_s < LINGER_S else _at_frame(SEARCH_PACE * self.every_s, frame_s)
+
+    def still_gap_s(self, frame_s: float) -> float:
+        """Return the same for somebody who stands still."""
+        gap_s = _at_frame(max(self.every_s, self.full_every_s), frame_s)
+        if gap_s < LINGER_S:
+            return gap_s
+        return _at_frame(max(LINGER_S, SEARCH_PACE * self.every_s, self.idle_every_s), frame_s)
+
+
+def _at_frame(due_s: float, frame_s: float) -> float:
+    """Return when the frame comes that is taken for what is due then."""
+    return max(1, math.ceil((due_s - SLACK_S) / frame_s)) * frame_s if frame_s else due_s
 
 
 class ClassifierSettings(Section, frozen=True):
@@ -151,7 +185,7 @@ class ClassifierSettings(Section, frozen=True):
     looks_per_frame: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 2
     """No more faces are judged in one frame; the others wait for their turn. With the default pace
     of scans, eight doubtful faces are judged twice a second each, which is all that counts."""
-    recheck_s: NotNegative = 1.0
+    recheck_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 1.0
     """A person who is known well is judged again this often; 0: in every frame."""
 
 
@@ -172,8 +206,9 @@ class PolicySettings(Section, frozen=True):
     min_looks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
     """How many judged looks it takes at least, and finds that are surely a face, however slow the
     camera."""
-    bare_probability: Share = 0.8
-    """The accumulated evidence must reach this, and the bundle's own threshold."""
+    bare_probability: Annotated[float, msgspec.Meta(ge=0, le=0.98)] = 0.8
+    """The accumulated evidence must reach this, and the bundle's own threshold. Evidence is never
+    surer than 0.989."""
 
 
 class MqttSettings(Section, frozen=True):
@@ -206,6 +241,10 @@ class MqttSettings(Section, frozen=True):
     """No more documents are sent in a second: an outage's backlog must not flood anybody."""
 
     def __post_init__(self) -> None:
+        try:
+            host_in(self.host)
+        except ValueError as error:
+            raise ValueError(f"host: {error}") from None
         if bool(self.certificate_file) != bool(self.key_file):
             raise ValueError("certificate_file and key_file come together")
         if (self.ca_file or self.certificate_file) and not self.tls:
@@ -292,11 +331,23 @@ class Settings(Section, frozen=True):
     log: LogSettings = msgspec.field(default_factory=LogSettings)
 
     def __post_init__(self) -> None:
-        if self.detector.full_every_s >= self.tracker.max_missed_s:
-            raise ValueError(
-                "[detector] full_every_s must be below [tracker] max_missed_s: a person who stands "
-                "still would be lost between two scans"
-            )
+        """Refuse, each by itself right, what together could never report anybody."""
+        is_sensor = isinstance(source_in(self.camera.source), Sensor)
+        frame_s = 1 / self.camera.fps if is_sensor else 0.0
+        for gap_s, wanted in (
+            (frame_s, "[camera] fps must be above 1 / [tracker] max_missed_s"),
+            (
+                self.detector.gap_s(frame_s),
+                "[detector] every_s must be below [tracker] max_missed_s",
+            ),
+            (
+                self.detector.still_gap_s(frame_s),
+                "[detector] full_every_s must be below [tracker] max_missed_s, and below "
+                f"{LINGER_S:g} s unless idle_every_s is below max_missed_s too",
+            ),
+        ):
+            if gap_s >= self.tracker.max_missed_s:
+                raise ValueError(f"{wanted}: everybody would be lost between two scans")
 
 
 def load_settings(path: Path = DEFAULT_PATH) -> Settings:
@@ -308,6 +359,10 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
             is_open = bool(os.fstat(file.fileno()).st_mode & stat.S_IRWXO)
+    except PermissionError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}; run it with sudo, or as the service's user"
+        ) from error
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}; give the file's path with --config"
@@ -315,7 +370,7 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES // 1000} kB: no file of settings")
     try:
-        tables = tomllib.loads(content.decode())
+        tables = tomllib.loads(content.decode("utf-8-sig"))
     # Beside its own errors tomllib lets through what Python says to numbers of thousands of digits,
     # and to brackets in brackets in brackets.
     except (ValueError, RecursionError) as error:
@@ -328,14 +383,6 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     return settings
 
 
-def holds_password(source: str) -> bool:
-    """Tell whether a source may hold a password: an address with a user, or so mistyped, or with
-    a parameter, where cheap cameras take it."""
-    if source.startswith("/"):
-        return False
-    return "@" in source or ("://" in source and "=" in source)
-
-
 def parse_settings(tables: dict[str, Any], origin: str) -> Settings:
     """Check the tables of a file that is named `origin` in errors."""
     _refuse_unknown_keys(tables, origin)
@@ -345,6 +392,8 @@ def parse_settings(tables: dict[str, Any], origin: str) -> Settings:
         return msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{origin}: {_by_section_and_key(str(error))}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from error
 
 
 def broker_at(address: str) -> MqttSettings:
@@ -352,13 +401,14 @@ def broker_at(address: str) -> MqttSettings:
 
     Raises ConfigError.
     """
-    match = re.fullmatch(
-        r"\[(?P<v6>[0-9A-Fa-f:]+)\](?::(\d+))?|(?P<name>[^:\s]+)(?::(\d+))?", address
-    )
-    if match is None or not 0 < int(match[2] or match[4] or 1883) < 65536:
-        raise ConfigError(f"{address}: no broker; give HOST, HOST:PORT or [IPv6]:PORT")
-    port = match[2] or match[4]
-    return MqttSettings(host=match["v6"] or match["name"], port=int(port) if port else None)
+    match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?", address)
+    wanted = f"{_on_one_line(address)}: no broker; give HOST, HOST:PORT or [IPv6]:PORT"
+    if match is None or not 0 < int(match[3] or 1883) < 65536:
+        raise ConfigError(wanted)
+    try:
+        return MqttSettings(host=match[1] or match[2], port=int(match[3]) if match[3] else None)
+    except ValueError as error:
+        raise ConfigError(f"{wanted} ({error})") from None
 
 
 def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
@@ -388,14 +438,29 @@ def _on_one_line(word: str) -> str:
 
 
 def _nearest(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
+    return did_you_mean(word, known) or f"; known are {', '.join(sorted(known))}"
 
 
 def _by_section_and_key(message: str) -> str:
     """Turn msgspec's "Expected `int`, got `str` - at `$.mqtt.port`" round."""
     text, _, place = message.partition(" - at `$.")
     section, _, key = place.rstrip("`").partition(".")
+    if text.startswith("Invalid enum value "):
+        text += _choices(section, key.partition("[")[0], text.removeprefix("Invalid enum value "))
     if not section:
         return text
     return f"[{section}] {key}: {text}" if key else f"[{section}] {text}"
+
+
+def _choices(section: str, key: str, given: str) -> str:
+    """Return the end of a message on a value that is none of a key's few."""
+    kind = inspect.type_info(_field_type(_field_type(Settings, section), key))
+    if isinstance(kind, inspect.VarTupleType):
+        kind = kind.item_type
+    assert isinstance(kind, inspect.LiteralType), "nothing else is an enumeration here"
+    known = [str(value) for value in kind.values]
+    return f"; known are {', '.join(known)}{did_you_mean(given.strip(chr(39)), known)}"
+
+
+def _field_type(struct: Any, name: str) -> Any:
+    return next(field.type for field in msgspec.structs.fields(struct) if field.name == name)

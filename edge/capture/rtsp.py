@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-import re
-import socket
+import time
 
 import cv2
 
+from edge.address import StreamSource
 from edge.capture.arriving import ArrivingFrames
 from edge.capture.ffmpeg import open_ffmpeg
+from edge.capture.reach import reason_not_reached
 from edge.clock import Clock
 from edge.config import CameraSettings
-from edge.errors import CameraError, ConfigError, PictureError
+from edge.errors import CameraError, PictureError
 from edge.records import Frame
 
-_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+REACH_SHARE = 0.5
+"""Of the time for opening, what a host may take to be found and to answer; FFmpeg has the rest."""
 
 _log = logging.getLogger(__name__)
 
@@ -24,27 +26,35 @@ class NetworkStream:
     """A live FrameSource: frames as they arrive, stamped on arrival.
 
     Its name has neither the user and password nor the path, since cheap cameras take the password
-    in the path. Raises ConfigError for an address that is none, CameraError where nothing answers
-    within `settings.open_timeout_s`.
+    in the path. Raises CameraError, which says why, where it cannot be opened within
+    `settings.open_timeout_s`.
     """
 
     live = True
 
-    def __init__(self, address: str, settings: CameraSettings, clock: Clock) -> None:
-        scheme, host, port = _endpoint(address)
-        self.name = f"{scheme}://{host}:{port}"
+    def __init__(self, stream: StreamSource, settings: CameraSettings, clock: Clock) -> None:
+        self.name = stream.name
         self._timeout_s = settings.open_timeout_s
-        timeout_ms = round(self._timeout_s * 1000)
+        deadline_s = time.monotonic() + self._timeout_s
+        # FFmpeg would look the name up for minutes, and not say afterwards what is wrong.
+        reason = reason_not_reached(stream.host, stream.port, REACH_SHARE * self._timeout_s)
+        if reason is not None:
+            raise CameraError(f"{self.name}: {reason}")
+        left_s = deadline_s - time.monotonic()
         timeouts = {
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: timeout_ms,
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC: timeout_ms,
+            # None at all would be 0.
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: max(1, round(left_s * 1000)),
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC: max(1, round(self._timeout_s * 1000)),
         }
         try:
-            capture = open_ffmpeg(address, timeouts)
+            capture = open_ffmpeg(stream.address, timeouts)
         except PictureError as error:
             raise CameraError(f"{self.name}: {error}; ask the camera for smaller ones") from error
         if capture is None:
-            raise CameraError(f"{self.name}: {_diagnosis(host, port, self._timeout_s)}")
+            raise CameraError(
+                f"{self.name}: it answers, but gives no video; are the path, user name and "
+                "password right?"
+            )
         self._frames = ArrivingFrames(capture, settings.rotation_deg, clock)
         width, height = (
             capture.get(cv2.CAP_PROP_FRAME_WIDTH),
@@ -62,32 +72,3 @@ class NetworkStream:
 
     def close(self) -> None:
         self._frames.close()
-
-
-def _endpoint(address: str) -> tuple[str, str, int]:
-    """Return scheme, host and port; no error names any other part of the address."""
-    scheme, _, rest = address.partition("://")
-    if scheme not in _PORTS:
-        shown = f"{scheme}://" if scheme.isalnum() else "what stands before ://"
-        raise ConfigError(f"[camera] source: {shown} is not known; known are {', '.join(_PORTS)}")
-    # The last @ of all, not urlsplit's: a password with a slash in it must not become a path.
-    place = re.fullmatch(
-        r"(\[[^\]]+\]|[^:\[\]]+)(?::(\d{1,5}))?", re.split(r"[/?#]", rest.rpartition("@")[2])[0]
-    )
-    if place is None:
-        raise ConfigError(
-            f"[camera] source: no host and port in the {scheme}:// address; write "
-            f"{scheme}://user:password@host:port/path"
-        )
-    return scheme, place[1], int(place[2] or _PORTS[scheme])
-
-
-def _diagnosis(host: str, port: int, timeout_s: float) -> str:
-    """Tell why a stream cannot be opened, which FFmpeg's bare refusal does not."""
-    try:
-        socket.create_connection((host.strip("[]"), port), timeout_s).close()
-    except TimeoutError:
-        return f"no answer for {timeout_s:g} s; is the camera on, and the address right?"
-    except OSError as error:
-        return f"{error.strerror}; is the camera on, and the address right?"
-    return "it answers, but gives no video; are the path, user name and password right?"

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from pathlib import Path
 
+from edge.address import (
+    DeviceSource,
+    FileSource,
+    PiSource,
+    Sensor,
+    StreamSource,
+    holds_password,
+    source_in,
+)
 from edge.capture.source import FrameSource
 from edge.clock import SYSTEM_CLOCK, Clock
-from edge.config import CameraSettings, holds_password
+from edge.config import CameraSettings
 from edge.errors import ConfigError
-
-_PI_CAMERA = re.compile(r"picamera2(?::(\d+))?")
-_DEVICE = re.compile(r"/dev/.+|\d+")
 
 
 def is_sensor(settings: CameraSettings) -> bool:
     """Return whether frames come straight from a sensor of this machine."""
-    source = settings.source
-    return bool(_PI_CAMERA.fullmatch(source) or _DEVICE.fullmatch(source))
+    return isinstance(source_in(settings.source), Sensor)
 
 
 def is_camera(settings: CameraSettings) -> bool:
     """Return whether the source is a camera or stream, and no file."""
-    return is_sensor(settings) or "://" in settings.source
+    return not isinstance(source_in(settings.source), FileSource)
 
 
 def is_live(settings: CameraSettings) -> bool:
@@ -43,27 +47,33 @@ def open_source(
     Raises ConfigError for a source that is nothing we know, MissingPackageError, CameraError for a
     camera or stream that cannot be opened, PictureError for a file that cannot be read.
     """
-    source = settings.source
-    if pi_camera := _PI_CAMERA.fullmatch(source):
-        from edge.capture.picamera import PiCamera
+    match source_in(settings.source):
+        case PiSource(number):
+            from edge.capture.picamera import PiCamera
 
-        return PiCamera(int(pi_camera[1] or 0), settings, clock)
-    if _DEVICE.fullmatch(source):
-        from edge.capture.v4l2 import V4l2Camera
+            return PiCamera(number, settings, clock)
+        case DeviceSource(path):
+            from edge.capture.v4l2 import V4l2Camera
 
-        path = Path(f"/dev/video{source}" if source.isdigit() else source)
-        return V4l2Camera(path, settings, clock)
-    if "://" in source:
-        from edge.capture.rtsp import NetworkStream
+            return V4l2Camera(path, settings, clock)
+        case StreamSource() as stream:
+            from edge.capture.rtsp import NetworkStream
 
-        return NetworkStream(source, settings, clock)
+            return NetworkStream(stream, settings, clock)
+        case FileSource(text):
+            return _open_file(text, settings, clock, starts_at)
+
+
+def _open_file(
+    text: str, settings: CameraSettings, clock: Clock, starts_at: datetime | None
+) -> FrameSource:
     from edge.capture.clip import Clip
     from edge.capture.folder import Folder
     from edge.capture.playback import Playback
 
-    shown = "what it says" if holds_password(source) else source
+    shown = "what it says" if holds_password(text) else text
     try:
-        path = Path(source).expanduser()
+        path = Path(text).expanduser()
         if path.is_dir():
             return Playback(Folder(path, settings), settings, clock, starts_at)
         if path.is_file():

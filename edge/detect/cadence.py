@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import DetectorSettings
+from edge.config import LINGER_S, SEARCH_PACE, SLACK_S, DetectorSettings
 from edge.detect.closeup import CloseUps
 from edge.detect.detection import FaceDetection
 from edge.pixels import scaled_size
@@ -29,12 +29,6 @@ dozens of pixels, and below a face before any wall."""
 MOVED_PIXELS = 2
 SAFE_FACE_PX = 24
 """A face at least as large in the detector's picture is found in it as surely as in a larger."""
-SEARCH_PACE = 2
-"""Nobody in sight is searched for at half the pace: quick scans only follow."""
-LINGER_S = 2.0
-"""Somebody found so lately is still in sight, even if the last scan missed the face."""
-SLACK_S = 0.005
-"""A frame that is due but for the camera's jitter is due."""
 
 
 class PacedDetection:

@@ -1,13 +1,26 @@
 from __future__ import annotations
 
+import itertools
 import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge.config import Settings, broker_at, load_settings, parse_settings, state_directory
+from edge.decide.policy import Evidence, ViolationPolicy
+from edge.detect.cadence import PacedDetection
+from edge.detect.detection import FaceDetection
 from edge.errors import ConfigError
+from edge.look import Attention
+from edge.pipeline import Pipeline
+from edge.records import Face, Frame, MaskReading
+from edge.track import Tracker
+from tests.fakes import FixedDetector, blank, face_at, frame_at
 
 
 def parsed(**sections: dict[str, Any]) -> Settings:
@@ -45,6 +58,28 @@ def test_tls_has_its_own_port() -> None:
             "full_every_s must be below",
         ),
         ({"detector": {"region": [[0, 0], [1, 2], [1, 1]]}}, r"region\[1\]\[1\]: .*<= 1.0"),
+        ({"detector": {"every_s": 1.6}}, r"\[detector\] every_s must be below"),
+        ({"camera": {"fps": 0.5}}, r"\[camera\] fps must be above 1 / \[tracker\] max_missed_s"),
+        ({"policy": {"bare_probability": 0.99}}, r"bare_probability: Expected `float` <= 0.98"),
+        ({"classifier": {"recheck_s": 61}}, r"recheck_s: Expected `float` <= 60"),
+        (
+            {"detector": {"confidence": 0.7, "sure_confidence": 0.6}},
+            r"\[detector\] sure_confidence is at least confidence",
+        ),
+        ({"camera": {"source": "rtps://c/live"}}, r"file.toml: \[camera\] source: rtps:// is not"),
+        ({"camera": {"source": "rtsp://c..e/live"}}, r"file.toml: \[camera\] source: the host of"),
+        ({"mqtt": {"host": "b:1883"}}, r"\[mqtt\] host: .*; the port has a key of its own"),
+        ({"mqtt": {"host": "mqtt://b"}}, r"\[mqtt\] host: .*without a scheme"),
+        ({"mqtt": {"host": "a b"}}, r"\[mqtt\] host: a name has letters"),
+        (
+            {"detector": {"name": "yunett"}},
+            r"\[detector\] name: .*'yunett'; known are auto, res10, yunet; did you mean yunet\?",
+        ),
+        ({"camera": {"rotation_deg": 45}}, r"rotation_deg: .*; known are 0, 90, 180, 270"),
+        (
+            {"commands": {"allowed": ["pause", "halt"]}},
+            r"\[commands\] allowed.*'halt'; known are pause, restart, resume, snapshot",
+        ),
         ({"mqtt": {"host": "b", "key_file": "k"}}, r"\[mqtt\] certificate_file and key_file"),
         ({"mqtt": {"host": "b", "ca_file": "c"}}, r"\[mqtt\] .*tls = true"),
         ({"mqtt": {"host": "b", "password_file": "p"}}, r"\[mqtt\] .*needs a username"),
@@ -83,6 +118,114 @@ def test_files_that_are_missing_or_no_toml_are_named(tmp_path: Path) -> None:
     broken.write_bytes(b"#" * 100_000)
     with pytest.raises(ConfigError, match="larger than 64 kB"):
         load_settings(broken)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path: Path) -> None:
+    file = tmp_path / "tensormask.toml"
+    file.write_bytes(b'\xef\xbb\xbf[mqtt]\nhost = "broker"\n')
+    assert load_settings(file).mqtt.host == "broker"
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Root may read everything."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.fixture
+def secret_settings(tmp_path: Path) -> Path:
+    file = tmp_path / "tensormask.toml"
+    file.write_text('[mqtt]\nhost = "broker"\n')
+    file.chmod(0)
+    return file
+
+
+@pytest.mark.usefixtures("secret_settings", "ordinary_user")
+def test_who_may_not_read_the_settings_is_told_who_may(secret_settings: Path) -> None:
+    with pytest.raises(ConfigError, match="Permission denied; run it with sudo, or as the service"):
+        load_settings(secret_settings)
+
+
+class Bare:
+    """Judges every face bare, surely."""
+
+    def classify(self, frame: Frame, faces: Sequence[Face]) -> tuple[MaskReading, ...]:
+        return tuple(MaskReading(face, 1.0) for face in faces)
+
+
+@dataclass(frozen=True)
+class Even:
+    bare: float = 0.5
+    masked: float = 0.5
+
+
+def is_told_of(settings: Settings, *, moves: bool) -> bool:
+    """Tell whether somebody bare who stays for half a minute is reported."""
+    road = Pipeline(
+        PacedDetection(
+            FaceDetection(FixedDetector([face_at(60, 20, 40)]), settings.detector),
+            settings.detector,
+        ),
+        Tracker(settings.tracker),
+        Attention(Bare(), settings.classifier),
+        ViolationPolicy(settings.policy, Even(), lambda _: "event"),
+    )
+    fps = settings.camera.fps
+    shown = [blank(160, 90, grey) for grey in ((100, 160) if moves else (100,))]
+    return any(
+        road.process(frame_at(number / fps, shown[number % len(shown)])).decision.violations
+        for number in range(round(30 * fps))
+    )
+
+
+@pytest.mark.parametrize("fps", [0.5, 1.0, 5.0])
+@pytest.mark.parametrize("max_missed_s", [1.55, 3.1, 6.1])
+def test_what_is_refused_is_what_reports_nobody(fps: float, max_missed_s: float) -> None:
+    accepted = 0
+    sections: dict[str, dict[str, Any]] = {
+        "mqtt": {"host": "broker"},
+        "camera": {"fps": fps},
+        "tracker": {"max_missed_s": max_missed_s},
+    }
+    for every_s, full_every_s, idle_every_s in itertools.product(
+        (0.0, 0.12, 1.3, 1.6, 2.5, 3.5), (0.5, 1.7, 2.5), (1.0, 5.0)
+    ):
+        sections["detector"] = {
+            "every_s": every_s,
+            "full_every_s": full_every_s,
+            "idle_every_s": idle_every_s,
+        }
+        reports = all(
+            is_told_of(msgspec.convert(sections, Unchecked), moves=moves)  # type: ignore[arg-type]
+            for moves in (True, False)
+        )
+        try:
+            parsed(**sections)
+        except ConfigError:
+            assert not reports, sections
+        else:
+            assert reports, sections
+            accepted += 1
+    assert accepted > 0 or 1 / fps >= max_missed_s
+
+
+class Unchecked(Settings, frozen=True):
+    """Settings that need not fit each other."""
+
+    def __post_init__(self) -> None:
+        """Whatever they are."""
+
+
+@pytest.mark.parametrize("look_every_s", [0.12, 0.5, 1.0, 1.5])
+def test_evidence_can_reach_what_may_be_asked_of_it(look_every_s: float) -> None:
+    evidence = Evidence()
+    for number in range(1000):
+        evidence.add(1.0, number * look_every_s)
+    assert 0.98 <= evidence.bare_probability < 0.99
 
 
 def test_the_state_directory_is_systemd_s_or_the_user_s(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,153 @@
+"""Hosts and sources of frames as somebody writes them: what is meant, told from the text alone."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import ConfigError
+
+SCHEMES = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+"""Of a camera in the network, each with its usual port."""
+_MAX_LABEL = 63
+_MAX_NAME = 253
+_PI_CAMERA = re.compile(r"picamera2(?::(\d+))?")
+_DEVICE = re.compile(r"/dev/.+|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class PiSource:
+    """A camera on the Pi's own connector."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSource:
+    """A USB camera, or any other that Linux has as a device."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSource:
+    """A camera in the network."""
+
+    scheme: str
+    host: str
+    """A name in ASCII, or an address, IPv6 without brackets."""
+    port: int
+    address: str
+    """All of it, user and password included; its host is in ASCII too."""
+
+    @property
+    def name(self) -> str:
+        """The address without user, password and path: cheap cameras take the password there."""
+        return f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A clip or a folder of pictures."""
+
+    text: str
+
+
+Source = PiSource | DeviceSource | StreamSource | FileSource
+Sensor = PiSource | DeviceSource
+"""Straight from a sensor of this machine."""
+
+
+def source_in(text: str) -> Source:
+    """Return what `[camera] source` means, without looking whether it is there.
+
+    Raises ConfigError, which names no part of an address but its scheme.
+    """
+    if pi_camera := _PI_CAMERA.fullmatch(text):
+        return PiSource(int(pi_camera[1] or 0))
+    if _DEVICE.fullmatch(text):
+        return DeviceSource(Path(f"/dev/video{text}" if text.isdigit() else text))
+    if "://" in text:
+        return _stream_in(text)
+    return FileSource(text)
+
+
+def _stream_in(address: str) -> StreamSource:
+    scheme, _, rest = address.partition("://")
+    if scheme not in SCHEMES:
+        # It may be a password, where the scheme was left out.
+        shown = f"{scheme}://" if scheme.isalnum() else "what stands before ://"
+        raise ConfigError(
+            f"[camera] source: {shown} is not known; known are {', '.join(SCHEMES)}"
+            f"{did_you_mean(scheme, SCHEMES)}"
+        )
+    # The last @ of all, not urlsplit's: a password with a slash in it must not become a path.
+    secrets, at, public = rest.rpartition("@")
+    written, *path = re.split(r"(?=[/?#])", public, maxsplit=1)
+    place = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?", written)
+    if place is None or not 0 < int(place[3] or 1) < 65536:
+        raise ConfigError(
+            f"[camera] source: no host and port in the {scheme}:// address; write "
+            f"{scheme}://user:password@host:port/path"
+        )
+    try:
+        host = host_in(place[1] or place[2])
+    except ValueError as error:
+        raise ConfigError(
+            f"[camera] source: the host of the {scheme}:// address: {error}"
+        ) from None
+    port = f":{place[3]}" if place[3] else ""
+    spelt = f"{scheme}://{secrets}{at}{_bracketed(host)}{port}{''.join(path)}"
+    return StreamSource(scheme, host, int(place[3] or SCHEMES[scheme]), spelt)
+
+
+def host_in(text: str) -> str:
+    """Return a host as every resolver takes it: an address, or a name in ASCII (IDNA).
+
+    Raises ValueError, whose one line does not repeat what was written.
+    """
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(text))
+    if "://" in text:
+        raise ValueError("the name or address alone is wanted, without a scheme such as mqtt://")
+    if text.startswith("["):
+        raise ValueError("an IPv6 address is written without brackets, and the port apart from it")
+    if re.fullmatch(r"[^:]*:\d*", text):
+        raise ValueError("the name or address alone is wanted; the port has a key of its own, port")
+    labels = text.removesuffix(".").split(".")
+    if not all(labels):
+        raise ValueError("a name has something before and after each dot")
+    try:
+        spelt = [label.encode("idna").decode() for label in labels]
+    except UnicodeError:
+        raise ValueError(f"a part of a name has {_MAX_LABEL} characters at most") from None
+    if not all(re.fullmatch(r"[A-Za-z0-9_-]+", label) for label in spelt):
+        raise ValueError("a name has letters, digits, hyphens and dots only")
+    if spelt[-1].isdigit():
+        raise ValueError("an address is four numbers from 0 to 255 with dots between them")
+    if len(".".join(spelt)) > _MAX_NAME:
+        raise ValueError(f"a name has {_MAX_NAME} characters at most")
+    return ".".join(spelt)
+
+
+def holds_password(source: str) -> bool:
+    """Tell whether a source may hold a password: an address with a user, or so mistyped, or with
+    a parameter, where cheap cameras take it."""
+    if source.startswith("/"):
+        return False
+    return "@" in source or ("://" in source and "=" in source)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the end of a message that suggests what comes closest; empty where nothing does."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,67 @@
+"""Is a camera in the network there at all? Told in time, and why not.
+
+FFmpeg itself looks a name up without any limit of time, and says no reasons.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+_Found = list[tuple[socket.AddressFamily, socket.SocketKind, Any]]
+"""Addresses, each as its family writes it."""
+
+MAX_QUESTIONS = 4
+"""Names that are being looked up at once: where name servers are dead each of them waits for a
+minute or more, and cannot be called off."""
+_questions = threading.BoundedSemaphore(MAX_QUESTIONS)
+
+
+def reason_not_reached(host: str, port: int, timeout_s: float) -> str | None:
+    """Try to connect to a host, for `timeout_s` in all; return why that fails, None if it works."""
+    deadline_s = time.monotonic() + timeout_s
+    found = _look_up(host, port, timeout_s)
+    if isinstance(found, str):
+        return found
+    reason = ""
+    for tried, (family, kind, address) in enumerate(found):
+        # Of two addresses the first may be one that nothing answers at.
+        left_s = (deadline_s - time.monotonic()) / (len(found) - tried)
+        if left_s <= 0:
+            break
+        with socket.socket(family, kind) as peer:
+            peer.settimeout(left_s)
+            try:
+                peer.connect(address)
+            except TimeoutError:
+                reason = ""
+            except OSError as error:
+                reason = f"{error.strerror}; is the camera on, and the address right?"
+            else:
+                return None
+    return reason or f"no answer for {timeout_s:g} s; is the camera on, and the address right?"
+
+
+def _look_up(host: str, port: int, timeout_s: float) -> _Found | str:
+    """Return the host's addresses, or why there are none."""
+    deadline_s = time.monotonic() + timeout_s
+    answers: queue.SimpleQueue[_Found | str] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.put([(family, kind, address) for family, kind, _, _, address in found])
+        except OSError as error:
+            answers.put(f"{error.strerror}; is its name right, and a name server there?")
+        finally:
+            _questions.release()
+
+    if _questions.acquire(timeout=timeout_s):
+        threading.Thread(target=ask, name="look up", daemon=True).start()
+        with suppress(queue.Empty):
+            return answers.get(timeout=max(0.0, deadline_s - time.monotonic()))
+    return f"its name was not found within {timeout_s:g} s: the name servers do not answer"

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.address import (
+    DeviceSource,
+    FileSource,
+    PiSource,
+    Source,
+    StreamSource,
+    host_in,
+    source_in,
+)
+from edge.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("picamera2", PiSource(0)),
+        ("picamera2:1", PiSource(1)),
+        ("/dev/video2", DeviceSource(Path("/dev/video2"))),
+        ("2", DeviceSource(Path("/dev/video2"))),
+        ("/srv/clip.mp4", FileSource("/srv/clip.mp4")),
+        ("picamera3", FileSource("picamera3")),
+    ],
+)
+def test_a_source_is_told_by_how_it_is_written(text: str, source: Source) -> None:
+    assert source_in(text) == source
+
+
+def stream_in(address: str) -> StreamSource:
+    source = source_in(address)
+    assert isinstance(source, StreamSource)
+    return source
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("rtsp://camera/live", "rtsp://camera:554"),
+        ("rtsp://user:pass@camera:8554/live?a=b", "rtsp://camera:8554"),
+        ("rtsp://user:p/a?s#s@camera/live", "rtsp://camera:554"),
+        ("rtsp://camera/user=admin&password=secret", "rtsp://camera:554"),
+        ("https://[fe80::1]/live", "https://[fe80::1]:443"),
+    ],
+)
+def test_names_hold_host_and_port_only_and_the_address_stays_whole(address: str, name: str) -> None:
+    assert stream_in(address).name == name
+    assert stream_in(address).address == address
+
+
+def test_a_name_that_is_not_ascii_is_spelt_as_resolvers_know_it() -> None:
+    stream = stream_in("rtsp://tür:ö@kamera.bücher.example:8554/tür?ö")
+    assert stream.host == "kamera.xn--bcher-kva.example"
+    assert stream.address == "rtsp://tür:ö@kamera.xn--bcher-kva.example:8554/tür?ö"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("rtsp://", "no host and port in the rtsp:// address"),
+        ("rtsp://user:secret@", "no host and port in the rtsp:// address"),
+        ("rtsp://user:secret@cam:99x/", "no host and port in the rtsp:// address"),
+        ("rtsp://user:secret@cam:99999/", "no host and port in the rtsp:// address"),
+        ("rtsp://user:secret@cam..example/", "host of the rtsp:// address: .*each dot"),
+        (f"rtsp://secret@{64 * 'c'}.example/", "a part of a name has 63 characters at most"),
+        (f"rtsp://secret@{40 * 'ü'}ab.{64 * 'ü'}/", "63 characters"),
+        ("rtsp://secret@" + ".".join(["c" * 60] * 5), "253 characters at most"),
+        ("rtps://user:secret@cam/", "rtps:// is not known; known are .*; did you mean rtsp"),
+        ("secret?://cam/", "what stands before :// is not known"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_without_naming_it(address: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as refusal:
+        source_in(address)
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("broker", "broker"),
+        ("broker_1.example.", "broker_1.example"),
+        ("10.0.0.7", "10.0.0.7"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("bücher.example", "xn--bcher-kva.example"),
+    ],
+)
+def test_a_host_is_a_name_or_an_address(text: str, host: str) -> None:
+    assert host_in(text) == host
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("broker:1883", "the port has a key of its own, port"),
+        ("mqtt://broker", "without a scheme"),
+        ("[::1]", "without brackets"),
+        ("", "before and after each dot"),
+        (".", "before and after each dot"),
+        ("a b", "letters, digits, hyphens and dots only"),
+        ("user@broker", "letters, digits, hyphens and dots only"),
+        ("10.0.0.300", "four numbers from 0 to 255"),
+        ("10.0.1", "four numbers from 0 to 255"),
+    ],
+)
+def test_what_is_no_host_is_refused_with_what_is_meant(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        host_in(text)
