@@ -17,7 +17,13 @@ from edge.capture.sources import is_camera, is_live, is_sensor, open_source
 from edge.capture.view import Repetition, ViewWatch
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import CameraSettings
-from edge.errors import CameraAbsentError, CameraError, CameraLostError
+from edge.errors import (
+    CameraAbsentError,
+    CameraError,
+    CameraLostError,
+    ConfigError,
+    PictureError,
+)
 from edge.records import Frame
 from edge.telemetry import CameraState, CameraStatus, CameraView
 
@@ -31,6 +37,9 @@ GRACE_S = 2.0
 and is given so much longer."""
 SLOWEST_FPS = 2.0
 """With fewer frames a second, somebody who walks past is not followed from one to the next."""
+MAX_ABANDONED = 4
+"""So many capture calls that hang are left behind at once where that can be done; then the camera
+is opened anew only when one of them has returned."""
 _RATE_MEMORY = 0.1
 """How much the newest interval between two frames counts for the rate."""
 
@@ -61,6 +70,9 @@ class Patience:
     changes: bool = False
     """Whether a frame that is like the one before it is none: a sensor's noise makes each its own,
     where a clip, a folder or the encoder of a network camera may repeat one."""
+    exclusive: bool = False
+    """Whether a capture call that hangs holds the camera, so that only the end of this process
+    frees it. Otherwise it is left behind, and the camera opened anew beside it."""
 
 
 def patience_with(settings: CameraSettings) -> Patience:
@@ -68,7 +80,7 @@ def patience_with(settings: CameraSettings) -> Patience:
     open_s = settings.open_timeout_s + GRACE_S
     if is_sensor(settings):
         restart_s = settings.restart_after_s or math.inf
-        return Patience(open_s, settings.frame_timeout_s, restart_s, changes=True)
+        return Patience(open_s, settings.frame_timeout_s, restart_s, changes=True, exclusive=True)
     return Patience(open_s, settings.frame_timeout_s if is_camera(settings) else open_s)
 
 
@@ -121,6 +133,8 @@ class Camera:
         """Whether this opening has given a frame."""
         self._closing: Frames | None = None
         """What was lost, until its last capture call has returned."""
+        self._abandoned: list[Frames] = []
+        """What was lost before it and still hangs."""
         self._has_given = False
         """Whether this process has ever had a frame."""
         self._dropped_before = 0
@@ -157,7 +171,8 @@ class Camera:
         """Return a frame, or None: not yet, not again so far, or never again (`ended`).
 
         Raises CameraLostError or CameraAbsentError where ending the process is the one way to get
-        the camera back: a capture call hangs, or nothing else has helped for long enough.
+        the camera back: a capture call hangs and holds it, or nothing else has helped for long
+        enough. Raises ConfigError where the source is a file that has never given a picture.
         """
         if self._closing is not None:
             self._wait_for_closing(timeout_s)
@@ -182,6 +197,10 @@ class Camera:
         except CameraError as error:
             self._lose(error)
             return None
+        except PictureError as error:
+            if self._has_given:
+                raise
+            raise ConfigError(f"[camera] source: {error}") from error
 
     def close(self, timeout_s: float = 0.0) -> bool:
         """Have the camera given back; return False where a capture call still holds it then.
@@ -240,8 +259,15 @@ class Camera:
         self.close()
 
     def _wait_for_closing(self, timeout_s: float) -> None:
-        if not self.close(timeout_s) and self._clock.monotonic_s() > self._close_by_s:
+        if self.close(timeout_s) or self._clock.monotonic_s() <= self._close_by_s:
+            return
+        if self._patience.exclusive:
             raise self._given_up("a capture call hangs and holds the camera")
+        self._abandoned = [frames for frames in self._abandoned if not frames.close(0)]
+        if len(self._abandoned) < MAX_ABANDONED and self._closing is not None:
+            self._abandoned.append(self._closing)
+            self._closing = None
+            _log.warning("a capture call hangs: the camera is opened beside it")
 
     def _given_up(self, why: str) -> CameraLostError:
         if self._has_given:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +31,16 @@ FPS = 20
 class Program:
     """`tensormask run`, its log and its outbox."""
 
-    def __init__(self, folder: Path, source: str, broker_port: int, camera: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        source: str,
+        broker_port: int,
+        camera: str = "",
+        within: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`within` are the words before the command that put it elsewhere."""
         self.outbox = folder / "outbox.sqlite"
         self._log_path = folder / "log"
         settings = folder / "tensormask.toml"
@@ -39,8 +50,9 @@ class Program:
         )
         with self._log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "edge", "run", "--config", str(settings)],
-                cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=log, stderr=log,
+                [*within, sys.executable, "-m", "edge", "run", "--config", str(settings)],
+                cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {}),
+                stdout=log, stderr=log,
             )  # fmt: skip
 
     @property
@@ -73,8 +85,8 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Starts the program, and kills it where it is still there at the end of the test."""
     started: list[Program] = []
 
-    def start(source: str, broker_port: int, camera: str = "") -> Program:
-        started.append(Program(tmp_path, source, broker_port, camera))
+    def start(source: str, broker_port: int, camera: str = "", **where: Any) -> Program:
+        started.append(Program(tmp_path, source, broker_port, camera, **where))
         return started[-1]
 
     yield start
@@ -165,3 +177,81 @@ def test_a_camera_that_does_not_come_ends_the_program_with_a_status_of_its_own(
     last = program.log.splitlines()[-1]
     assert last.startswith("tensormask: lost for 3 s: /dev/video99: no such device")
     assert last.endswith("not one picture since the start; ending, to begin anew")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("text.mp4", b"no clip", "text.mp4: no video that can be read; choose another file"),
+        ("folder", None, "folder: no pictures in this folder"),
+    ],
+)
+@pytest.mark.parametrize("realtime", ["true", "false"])
+def test_a_file_that_can_never_be_watched_is_a_wrong_configuration(
+    run: Callable[..., Program],
+    closed_port: int,
+    tmp_path: Path,
+    name: str,
+    content: bytes | None,
+    reason: str,
+    realtime: str,
+) -> None:
+    source = tmp_path / name
+    if content is None:
+        source.mkdir()
+    else:
+        source.write_bytes(content)
+    program = run(str(source), closed_port, f"realtime = {realtime}\n")
+    assert program.process.wait(DEADLINE_S) == 78
+    assert program.log.splitlines()[-1].startswith(f"tensormask: [camera] source: {reason}")
+
+
+_DEAD_NAME_SERVER = """
+mount --make-rprivate /
+ip link set dev lo up
+ip link add near type veth peer name far
+ip address add 192.0.2.1/24 dev near
+ip link set dev near up
+ip link set dev far up
+ip neighbour add 192.0.2.9 lladdr 02:00:00:00:00:09 dev near
+mount --bind "$0" /etc/resolv.conf
+exec "$@"
+"""
+
+
+@pytest.fixture
+def without_names(tmp_path: Path) -> list[str]:
+    """The words before a command that put it where no name server answers, for a minute."""
+    answers = tmp_path / "resolv.conf"
+    answers.write_text("nameserver 192.0.2.9\noptions timeout:30 attempts:2\n")
+    within = ["unshare", "--mount", "--net", "sh", "-ec", _DEAD_NAME_SERVER, str(answers)]
+    if shutil.which("ip") is None or subprocess.run([*within, "true"], check=False).returncode:
+        pytest.skip("a network of its own needs root and iproute2")
+    return within
+
+
+def test_a_network_without_names_is_an_outage_like_any_other(
+    run: Callable[..., Program], closed_port: int, without_names: list[str], tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(DEADLINE_S)
+        program = run(
+            "rtsp://camera.example/live",
+            closed_port,
+            "open_timeout_s = 1.0\n",
+            within=without_names,
+            environment={
+                "NOTIFY_SOCKET": str(tmp_path / "notify"),
+                "WATCHDOG_USEC": "2000000",
+            },
+        )
+        program.wait_for("camera lost: rtsp://camera.example:554: its name was not found within")
+        # It used to end by itself after six seconds, twice what an opening may take.
+        lost_s = time.monotonic()
+        systemd.settimeout(5)
+        while time.monotonic() - lost_s < 12:
+            assert systemd.recv(4096)
+            assert program.process.poll() is None, program.log
+    assert program.stop() < 5
+    assert program.process.returncode == 0

@@ -6,16 +6,22 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from edge.capture.camera import MAX_RETRY_S, Camera, Patience, patience_with
+from edge.capture.camera import MAX_ABANDONED, MAX_RETRY_S, Camera, Patience, patience_with
 from edge.config import CameraSettings
-from edge.errors import CameraAbsentError, CameraError, CameraLostError, ConfigError
+from edge.errors import (
+    CameraAbsentError,
+    CameraError,
+    CameraLostError,
+    ConfigError,
+    PictureError,
+)
 from edge.records import Frame, Pixels
 from edge.telemetry import CameraState, CameraStatus, CameraView
 from tests.fakes import START, ListedFrames, TurnedClock, blank, frame_at
 
 GONE = CameraError("the camera is gone")
 PATIENCE = Patience(open_s=12, stall_s=4, restart_s=600)
-SENSOR = Patience(open_s=12, stall_s=4, restart_s=600, changes=True)
+SENSOR = Patience(open_s=12, stall_s=4, restart_s=600, changes=True, exclusive=True)
 
 
 def scene(seed: int) -> Pixels:
@@ -152,8 +158,8 @@ def test_a_stream_or_a_file_may_repeat_its_picture() -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("picamera2", Patience(12, 4, 600, changes=True)),
-        ("/dev/video0", Patience(12, 4, 600, changes=True)),
+        ("picamera2", Patience(12, 4, 600, changes=True, exclusive=True)),
+        ("/dev/video0", Patience(12, 4, 600, changes=True, exclusive=True)),
         ("rtsp://camera/live", Patience(12, 4)),
         ("clip.mp4", Patience(12, 12)),
     ],
@@ -186,7 +192,7 @@ def test_a_camera_that_never_came_is_told_apart() -> None:
 
 
 def test_a_capture_call_that_hangs_ends_the_process_when_it_does_not_return() -> None:
-    seen, clock = camera([frame_at(0)] + [None] * 20, closes=False)
+    seen, clock = camera([frame_at(0)] + [None] * 20, closes=False, patience=SENSOR)
     seen.read(0.5)
     with pytest.raises(CameraLostError, match="a capture call hangs and holds the camera"):
         read_on(seen)
@@ -207,6 +213,53 @@ def test_a_capture_call_that_returns_late_is_waited_for() -> None:
     while seen.state is CameraState.LOST:
         seen.read(0.5)
     assert clock.now_s == pytest.approx(10, abs=1)
+
+
+def test_a_call_that_hangs_is_left_behind_where_it_does_not_hold_the_camera(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = TurnedClock()
+    hung = ListedFrames([None] * 99, clock, closes=False)
+    openings = [hung, ListedFrames([frame_at(0)], clock)]
+    seen = Camera(lambda: openings.pop(0), PATIENCE, clock)
+    while seen.read(0.5) is None:
+        assert clock.now_s < 30
+    assert clock.now_s == pytest.approx(12 + 12, abs=1)
+    assert caplog.text.count("a capture call hangs") == 1
+
+
+def test_no_more_than_a_few_calls_are_left_hanging_and_none_ends_the_process() -> None:
+    clock = TurnedClock()
+    hanging: list[ListedFrames] = []
+
+    def open_it() -> ListedFrames:
+        frames = [None] * 99 if len(hanging) <= MAX_ABANDONED else [frame_at(0)]
+        hanging.append(ListedFrames(frames, clock, closes=False))
+        return hanging[-1]
+
+    seen = Camera(open_it, PATIENCE, clock)
+    while clock.now_s < 86_400:
+        assert seen.read(60) is None
+    # Those left behind, and one more that is waited for.
+    assert len(hanging) == MAX_ABANDONED + 1
+    assert seen.state is CameraState.LOST
+    hanging[0].closes = True
+    while seen.read(0.5) is None:
+        assert clock.now_s < 86_500
+    assert seen.state is CameraState.RUNNING
+
+
+def test_a_file_that_never_gave_a_picture_is_a_wrong_configuration() -> None:
+    damaged = PictureError("clip.mp4: no video that can be read")
+    for opening in (damaged, [damaged]):
+        seen, _ = camera(opening)
+        with pytest.raises(ConfigError, match=r"^\[camera\] source: clip.mp4: no video") as refusal:
+            seen.read(0.5)
+        assert refusal.value.exit_status == 78
+    seen, _ = camera([frame_at(0), damaged])
+    seen.read(0.5)
+    with pytest.raises(PictureError):
+        seen.read(0.5)
 
 
 def test_the_camera_tells_how_it_does(caplog: pytest.LogCaptureFixture) -> None:
