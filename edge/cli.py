@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import msgspec
 
@@ -30,21 +33,66 @@ from edge.host.systemd import complain
 # ruff: noqa: T201
 
 
+class OutputError(TensorMaskError):
+    """Make room: standard output took no more."""
+
+
+class ReaderGoneError(OutputError):
+    """Nothing: whoever read our output has had enough, as `| head` does."""
+
+    exit_status = 0
+
+
+class Output:
+    """A stream whose failures are told from those of all else that is written to."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with _told_apart():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with _told_apart():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+    except OSError as error:
+        raise OutputError(f"standard output: {error.strerror}; make room") from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        with redirect_stdout(cast("TextIO", Output(sys.stdout or StringIO()))):
+            return _obey(arguments)
     except TensorMaskError as error:
-        complain(str(error))
+        if str(error):
+            complain(str(error))
+        if isinstance(error, OutputError):
+            sys.stdout = None  # Python would try once more at exit, and complain
         return error.exit_status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does; Python would complain at exit.
-        sys.stdout = None
-        return 0
+
+
+def _obey(arguments: Sequence[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    finally:
+        sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,7 +132,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the documents as they would be published, one a line, then a summary",
     )
-    replay.add_argument("--fps", type=float, help="the rate that a folder's pictures stand for")
+    replay.add_argument(
+        "--fps", type=_rate, help="the rate that a folder's pictures stand for, up to 120"
+    )
     _add_judging(replay)
 
     watch = command("watch", _watch, "Subscribe and print alerts as they come.")
@@ -111,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("source", metavar="CLIP|FOLDER")
     bench.add_argument(
         "--faces",
-        type=_numbers,
+        type=_people,
         default=[],
         metavar="N,…",
         help="measure on scenes with so many people, whose faces are cut out of the source",
@@ -125,12 +175,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument(
         "--threads",
-        type=_numbers,
+        type=_threads,
         default=[2],
         metavar="N,…",
         help="of detector and classifier (default 2)",
     )
-    bench.add_argument("--frames", type=int, default=300, help="of each (default 300)")
+    bench.add_argument("--frames", type=_count, default=300, help="of each (default 300)")
     bench.add_argument(
         "--every-frame", action="store_true", help="scan every frame and judge every face in it"
     )
@@ -247,15 +297,41 @@ def _bench(options: argparse.Namespace) -> int:
     return 0
 
 
-def _numbers(text: str) -> list[int]:
-    """Read `0,1,4`. ValueError, which argparse turns into a line of its own, for anything else."""
-    return [int(number) for number in text.split(",")]
+def _whole(text: str, least: int, most: int) -> int:
+    """Read a whole number. ArgumentTypeError, a line of argparse's own, for anything else."""
+    if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1, 10_000_000)
+
+
+def _people(text: str) -> list[int]:
+    """Read `0,1,4`."""
+    return [_whole(number, 0, 1000) for number in text.split(",")]
+
+
+def _threads(text: str) -> list[int]:
+    """Read `1,2`."""
+    return [_whole(number, 1, 16) for number in text.split(",")]
 
 
 def _sizes(text: str) -> list[tuple[int, int]]:
-    """Read `640x480,1280x720`. ValueError for anything else."""
-    pairs = [size.split("x") for size in text.split(",")]
-    return [(int(width), int(height)) for width, height in pairs]
+    """Read `640x480,1280x720`."""
+    pairs = [size.partition("x") for size in text.split(",")]
+    return [(_whole(width, 64, 4608), _whole(height, 64, 4608)) for width, _, height in pairs]
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 120:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0 and up to 120")
+    return rate
 
 
 def _judging(options: argparse.Namespace, source: str, fps: float | None = None) -> Settings:

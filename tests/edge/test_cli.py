@@ -100,11 +100,41 @@ def test_a_scene_has_room_for_ten(carphone: Path, capsys: pytest.CaptureFixture[
     assert "room for 10 people" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", [["--sizes", "640"], ["--faces", "many"]])
-def test_lists_that_are_none_are_refused(option: list[str], carphone: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("bench clip --sizes 640", "argument --sizes: '' is no whole number from 64 to 4608"),
+        ("bench clip --sizes 640x0", "argument --sizes: '0' is no whole number from 64 to 4608"),
+        ("bench clip --faces many", "argument --faces: 'many' is no whole number from 0"),
+        ("bench clip --faces=-1", "argument --faces: '-1' is no whole number from 0"),
+        ("bench clip --threads 0", "argument --threads: '0' is no whole number from 1 to 16"),
+        ("bench clip --frames 0", "argument --frames: '0' is no whole number from 1"),
+        ("bench clip --frames 1.5", "argument --frames: '1.5' is no whole number from 1"),
+        ("replay clip --fps -5", "argument --fps: '-5' is no number above 0 and up to 120"),
+        ("replay clip --fps nan", "argument --fps: 'nan' is no number above 0 and up to 120"),
+        ("replay clip --fps quick", "argument --fps: 'quick' is no number above 0"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused_in_one_line(
+    words: str, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["bench", str(carphone), *option])
+        main(words.split())
     assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "words", ["models", "models show", "--help", "check --config CONFIG --only configuration"]
+)
+def test_output_that_finds_no_room_is_one_line(words: str, tmp_path: Path) -> None:
+    config = tmp_path / "tensormask.toml"
+    config.write_text('[mqtt]\nhost = "broker"\n')
+    command = [sys.executable, "-m", "edge", *words.replace("CONFIG", str(config)).split()]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "tensormask: standard output: No space left on device; make room\n"
 
 
 def test_a_reader_that_goes_away_is_no_error(carphone: Path) -> None:
@@ -137,3 +167,13 @@ def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert process.stderr.read() == b""
     assert process.returncode == 130
+
+
+@pytest.mark.parametrize("address", ["broker:0", "mqtt://broker", "a b"])
+def test_a_broker_that_is_none_is_one_line(
+    address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["watch", "--broker", address]) == 78
+    error = capsys.readouterr().err
+    assert "no broker; give HOST, HOST:PORT or [IPv6]:PORT" in error
+    assert error.count("\n") == 1
