@@ -124,6 +124,11 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         help="check the configuration and this; may be repeated",
     )
+    check.add_argument(
+        "--here",
+        action="store_true",
+        help="as you see it; without, root's check is done as the installed service sees it",
+    )
 
     replay = command("replay", _replay, "Judge a clip or a folder of pictures without a broker.")
     replay.add_argument("source", metavar="CLIP|FOLDER")
@@ -222,14 +227,23 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from edge.app.check import PARTS, check
+    from edge.app.check import PARTS, check, check_as_service
+    from edge.app.sandbox import installed_unit
 
     chosen = [part for part in PARTS if not options.only or part in options.only]
+    unit = None if options.here else installed_unit()
+    if unit is not None:
+        return check_as_service(unit, options.config, chosen, _say)
     return check(options.config, chosen, print)
 
 
+def _say(line: str) -> None:
+    """Print at once: another program's lines come after it."""
+    print(line, flush=True)
+
+
 def _replay(options: argparse.Namespace) -> int:
-    from edge.app.replay import replay, summary_line, violation_line
+    from edge.app.replay import person_line, replay, summary_line, violation_line
 
     settings = _judging(options, options.source, options.fps)
     bundle = load_bundle(settings.classifier.bundle)
@@ -240,8 +254,14 @@ def _replay(options: argparse.Namespace) -> int:
             payload.decode() if options.json else violation_line(violation), flush=True
         ),
     )
-    print(summary_line(summary, as_json=options.json))
-    return 0
+    if not options.json:
+        for person in summary.people:
+            print(person_line(person))
+    print(summary_line(summary, as_json=options.json), flush=True)
+    if summary.cut is None:
+        return 0
+    print(f"tensormask: {options.source}: {summary.cut}", file=sys.stderr)
+    return 1
 
 
 def _watch(options: argparse.Namespace) -> int:

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from edge.capture.camera import frames_of
+from edge.app.sandbox import UNIT
+from edge.capture.camera import GRACE_S, frames_of
+from edge.capture.sources import is_sensor
 from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import runtime_version
 from edge.config import Settings, load_settings
 from edge.control.snapshot import open_photographer
 from edge.detect.detectors import open_detector
-from edge.errors import BrokerError, CameraError, TensorMaskError
+from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
 from edge.publish.publisher import probe_broker
 from edge.track import Tracker
 
 BROKER_TIMEOUT_S = 5.0
+
+
+class Place(Protocol):
+    """Where a command runs as the service would: `InstalledUnit`."""
+
+    @property
+    def status(self) -> str: ...
+    def run(self, arguments: Sequence[str]) -> int: ...
+
+
+class NotHereError(TensorMaskError):
+    """Check elsewhere: this cannot be told here, and is no failure."""
+
+    exit_status = 0
 
 
 def check_model(settings: Settings) -> str:
@@ -34,25 +51,31 @@ def check_detector(settings: Settings) -> str:
 
 
 def check_camera(settings: Settings) -> str:
-    frames = frames_of(settings.camera)
     try:
-        deadline_s = time.monotonic() + settings.camera.open_timeout_s
+        return _first_frame(settings)
+    except PictureError as error:
+        raise ConfigError(f"[camera] source: {error}") from error
+
+
+def _first_frame(settings: Settings) -> str:
+    frames = frames_of(settings.camera)
+    # The source says itself, in time, what is wrong; only one that hangs does not.
+    limit_s = settings.camera.open_timeout_s + GRACE_S
+    try:
+        deadline_s = time.monotonic() + limit_s
         while time.monotonic() < deadline_s and not frames.ended:
             if frame := frames.read(0.5):
                 return f"frames of {frame.width} x {frame.height}"
     finally:
         frames.close()
     raise CameraError(
-        f"no frame within {settings.camera.open_timeout_s:g} s; is it connected, and does no "
-        "other program use it?"
+        f"no frame within {limit_s:g} s; is it connected, and does no other program use it?"
     )
 
 
 def check_broker(settings: Settings) -> str:
     if settings.mqtt.needs_credentials and "CREDENTIALS_DIRECTORY" not in os.environ:
-        raise BrokerError(
-            "not asked: systemd gives its credentials to the service only; see its status and log"
-        )
+        raise NotHereError("systemd gives its credentials to the service only: check with sudo")
     version = probe_broker(settings.mqtt, BROKER_TIMEOUT_S)
     return f"{settings.mqtt.host}:{settings.mqtt.broker_port}, {version}"
 
@@ -81,6 +104,35 @@ def check(config: Path, parts: Collection[str], say: Callable[[str], None]) -> i
         try:
             say(f"{name:<13}  ok      {PARTS[name](settings)}")
         except TensorMaskError as error:
-            say(f"{name:<13}  FAILED  {error}")
+            say(_line(name, error))
             status = max(status, error.exit_status)
+    return status
+
+
+def _line(name: str, error: TensorMaskError) -> str:
+    word = "FAILED" if error.exit_status else "unknown"
+    return f"{name:<13}  {word:<7} {error}"
+
+
+def check_as_service(
+    service: Place, config: Path, parts: Collection[str], say: Callable[[str], None]
+) -> int:
+    """Do the same as the service would see it: as its user, in its sandbox, with its credentials.
+
+    A camera that the running service has is not opened a second time.
+    """
+    say(f"as {UNIT} sees it; --here: as you do")
+    try:
+        settings = load_settings(config)
+        in_use = bool(service.status) and "camera" in parts and is_sensor(settings.camera)
+    except TensorMaskError:
+        in_use = False  # said below
+    asked = ["configuration", *(part for part in parts if part != "camera" or not in_use)]
+    only = [word for part in asked for word in ("--only", part)]
+    status = service.run(["check", "--here", "--config", str(config.absolute()), *only])
+    if in_use:
+        is_seen = "camera running" in service.status
+        word = "ok" if is_seen else "FAILED"
+        say(f"{'camera':<13}  {word:<7} in use by the running service: {service.status}")
+        status = max(status, 0 if is_seen else 1)
     return status

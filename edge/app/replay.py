@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
+from edge.capture.playback import Playback
 from edge.capture.sources import open_source
 from edge.classify.card import Bundle
 from edge.config import Settings
@@ -16,10 +18,65 @@ from edge.decide.identity import EventIds
 from edge.decide.policy import Decision
 from edge.pipeline import open_pipeline
 from edge.publish.messages import encode, origin, violation_message
-from edge.records import Violation, ViolationState
+from edge.records import MaskReading, Verdict, Violation, ViolationState, Visit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """A clip does not say when it was taken: its frames are stamped as if it had begun here."""
+
+
+WHOLE = 0.9
+"""A clip of which so much was read is whole: some containers only estimate how long they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What one visit came to."""
+
+    track_id: int
+    verdict: Verdict
+    why: str
+    """Why nothing is known; empty where something is."""
+    largest_px: float
+    median_px: float
+    """Of the faces, whether or not they were judged."""
+    finds: int
+    sure_finds: int
+
+
+@dataclass(slots=True)
+class _Faces:
+    """The faces of one track."""
+
+    sizes_px: list[float] = field(default_factory=list)
+    judged_px: list[float] = field(default_factory=list)
+    sure_finds: int = 0
+
+    def add(self, reading: MaskReading, sure_confidence: float) -> None:
+        size_px = reading.face.box.size_px
+        self.sizes_px.append(size_px)
+        self.sure_finds += reading.face.confidence >= sure_confidence
+        if reading.bare_probability is not None:
+            self.judged_px.append(size_px)
+
+    def person(self, visit: Visit, least_px: float) -> Person:
+        largest_px = max(self.sizes_px)
+        if visit.verdict is not Verdict.UNKNOWN:
+            why = ""
+        elif self.judged_px:
+            why = "no look was sure enough"
+        elif largest_px < least_px:
+            why = f"too small: judged from {least_px:g} px on"
+        else:
+            why = "too blurred, or never looked at"
+        return Person(
+            visit.track_id,
+            visit.verdict,
+            why,
+            round(largest_px, 1),
+            round(statistics.median(self.sizes_px), 1),
+            len(self.sizes_px),
+            self.sure_finds,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +93,17 @@ class Summary:
     """Frames per second, decoding included: the only figure that differs between two runs."""
     detector: str
     model: str
+    claimed_frames: int | None
+    """How many the file says to have; None: unsaid."""
+    smallest_judged_px: float | None
+    people: tuple[Person, ...]
+
+    @property
+    def cut(self) -> str | None:
+        """What to warn of where the file is damaged or cut; its own count may be an estimate."""
+        if self.claimed_frames is None or self.frames >= WHOLE * self.claimed_frames - 2:
+            return None
+        return f"read {self.frames} of {self.claimed_frames} frames: the file is damaged or cut"
 
 
 def replay(
@@ -49,10 +117,15 @@ def replay(
     pipeline = open_pipeline(settings, bundle, EventIds(random.Random(0)))
     source = open_source(settings.camera, starts_at=EPOCH)
     who = origin(settings.device, bundle.card.model_id)
-    frames = faces = tracks = documents = violations = 0
+    frames = documents = violations = 0
+    faces: dict[int, _Faces] = {}
+    people: list[Person] = []
 
     def take(decision: Decision) -> None:
         nonlocal documents, violations
+        for visit in decision.visits:
+            seen = faces[visit.track_id]
+            people.append(seen.person(visit, settings.classifier.min_face_px))
         for violation in decision.violations:
             documents += 1
             violations += violation.state is ViolationState.CONFIRMED
@@ -64,8 +137,9 @@ def replay(
         while (frame := source.read()) is not None:
             outcome = pipeline.process(frame)
             frames += 1
-            faces += len(outcome.sightings)
-            tracks = max([tracks, *(sighting.track_id for sighting in outcome.sightings)])
+            for sighting in outcome.sightings:
+                seen = faces.setdefault(sighting.track_id, _Faces())
+                seen.add(sighting.reading, pipeline.tracker.sure_confidence)
             take(outcome.decision)
         take(pipeline.finish())
     finally:
@@ -73,7 +147,19 @@ def replay(
     fps = frames / (time.perf_counter() - begun_s)
     model = f"{bundle.card.name} {bundle.card.version}"
     detector = pipeline.detection.name
-    return Summary(frames, faces, tracks, violations, round(fps, 1), detector, model)
+    judged_px = [size_px for seen in faces.values() for size_px in seen.judged_px]
+    return Summary(
+        frames,
+        sum(len(seen.sizes_px) for seen in faces.values()),
+        max(faces, default=0),
+        violations,
+        round(fps, 1),
+        detector,
+        model,
+        source.length if isinstance(source, Playback) else None,
+        round(min(judged_px), 1) if judged_px else None,
+        tuple(people),
+    )
 
 
 def violation_line(violation: Violation) -> str:
@@ -87,12 +173,24 @@ def violation_line(violation: Violation) -> str:
     )
 
 
+def person_line(person: Person) -> str:
+    """Return what a visit came to, for eyes."""
+    why = f" ({person.why})" if person.why else ""
+    return (
+        f"person {person.track_id}: {person.verdict}{why}; face {person.largest_px:.0f} px at "
+        f"most, {person.median_px:.0f} px in the middle; {person.finds} finds, "
+        f"{person.sure_finds} of them sure"
+    )
+
+
 def summary_line(summary: Summary, *, as_json: bool) -> str:
     """Return the last line."""
     if as_json:
         return json.dumps({"state": "summary", **asdict(summary)})
+    smallest = summary.smallest_judged_px
+    judged = "none judged" if smallest is None else f"judged from {smallest:.0f} px on"
     return (
-        f"{summary.frames} frames, {summary.faces} faces, {summary.tracks} people, "
+        f"{summary.frames} frames, {summary.faces} faces ({judged}), {summary.tracks} people, "
         f"{summary.violations} violations; {summary.fps:.1f} frames per second "
         f"({summary.detector}, {summary.model})"
     )

@@ -28,6 +28,8 @@ class Clip:
         self._capture = self._open()
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.interval_s = 1 / fps if 0.1 <= fps <= 1000 else 1 / settings.fps
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.length = round(count) if 0 < count < 1e9 else None
         self._stamp_s: float | None = None
         self._media_s = 0.0
 

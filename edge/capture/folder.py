@@ -35,6 +35,7 @@ class Folder:
             raise PictureError(
                 f"{self.name}: no pictures in this folder ({', '.join(sorted(_SUFFIXES))})"
             )
+        self.length = len(self._files)
         self._unreadable: set[int] = set()
         self._index = -1
 

@@ -26,6 +26,10 @@ class Media(Protocol):
     def interval_s(self) -> float:
         """The usual time between two pictures, positive."""
 
+    @property
+    def length(self) -> int | None:
+        """How many pictures it says to have, which for a clip may be an estimate; None: unsaid."""
+
     def advance(self) -> float | None:
         """Go to the next picture; return its time in the file (from 0, rising), None at the end."""
 
@@ -50,6 +54,7 @@ class Playback:
         """
         self.name = media.name
         self.live = settings.realtime
+        self.length = media.length
         self._media = media
         self._loop = settings.loop
         self._rotation_deg = settings.rotation_deg

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import shutil
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from edge.app.check import PARTS, check_as_service
 from edge.classify.card import CARD_FILE, DEFAULT_BUNDLE, MODEL_FILE
 from edge.cli import main
 
@@ -104,12 +107,12 @@ def test_an_unreachable_broker_ends_with_1(
 def test_a_broker_whose_password_only_the_service_gets_is_not_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With 1, not 78: deploy/install.sh starts the service, and that can tell."""
+    """It is no failure: `check && restart` goes on."""
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     text = BROKER + 'username = "door-1"\npassword_file = "credential:mqtt-password"\n'
     status, said = checked(capsys, tmp_path, text, "--only", "broker")
-    assert status == 1
-    assert "not asked: systemd gives its credentials to the service only" in said
+    assert status == 0
+    assert "broker         unknown systemd gives its credentials to the service only" in said
 
 
 def test_a_camera_that_is_not_there_ends_with_1_and_is_named_apart_from_the_rest(
@@ -133,3 +136,66 @@ def test_pictures_that_cannot_be_covered_end_with_78(
     status, said = checked(capsys, tmp_path, wanted, "--only", "detector")
     assert status == 78
     assert "tensormask models fetch yunet" in said
+
+
+def test_a_host_that_does_not_answer_is_told_by_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A backlog that is full drops what comes, as a firewall and a host without power do."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(4)]
+        for peer in waiting:
+            peer.setblocking(False)
+            peer.connect_ex(full.getsockname())
+        source = f"rtsp://127.0.0.1:{full.getsockname()[1]}/live"
+        text = f'{BROKER}[camera]\nsource = "{source}"\nopen_timeout_s = 2.0\n'
+        status, said = checked(capsys, tmp_path, text, "--only", "camera")
+        for peer in waiting:
+            peer.close()
+    assert status == 1
+    assert "no answer for 1 s; is the camera on, and the address right?" in said
+
+
+def test_a_clip_that_is_none_ends_with_78_as_in_the_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.mp4").write_text("no clip")
+    for realtime in ("true", "false"):
+        text = f'{BROKER}[camera]\nsource = "{tmp_path}/text.mp4"\nrealtime = {realtime}\n'
+        status, said = checked(capsys, tmp_path, text, "--only", "camera")
+        assert (status, "[camera] source: text.mp4: no video" in said) == (78, True)
+
+
+@dataclass
+class Elsewhere:
+    """A service in whose place commands are only noted."""
+
+    status: str
+    asked: list[str] = field(default_factory=list)
+
+    def run(self, arguments: Sequence[str]) -> int:
+        self.asked = [word for word in arguments if word in {"configuration", *PARTS}]
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("source", "service", "status", "asks", "said"),
+    [
+        ("/dev/video0", "camera running, 9 fps", 0, False, "ok      in use by the running service"),
+        ("/dev/video0", "camera lost, 0 fps", 1, False, "FAILED  in use by the running service"),
+        ("/dev/video0", "", 0, True, ""),
+        ("rtsp://camera/live", "camera running, 9 fps", 0, True, ""),
+    ],
+)
+def test_a_camera_that_the_running_service_has_is_not_opened_again(
+    tmp_path: Path, source: str, service: str, status: int, asks: bool, said: str
+) -> None:
+    config = tmp_path / "tensormask.toml"
+    config.write_text(f'{BROKER}[camera]\nsource = "{source}"\n')
+    place, lines = Elsewhere(service), list[str]()
+    assert check_as_service(place, config, list(PARTS), lines.append) == status
+    assert ("camera" in place.asked) is asks
+    assert [name for name in place.asked if name != "camera"] == [
+        *("configuration", "model", "detector", "broker")
+    ]
+    assert said in lines[-1]

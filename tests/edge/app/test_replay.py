@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.cli import main
+from tests.edge.capture.fakes import scene, write_clip
 
 
 def replayed(
@@ -79,10 +81,14 @@ def test_a_replay_is_readable_without_json(
     carphone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["replay", str(carphone), "--detector", "res10"]) == 0
-    confirmed, ended, summary = capsys.readouterr().out.splitlines()
+    confirmed, ended, person, summary = capsys.readouterr().out.splitlines()
     assert "person 1: no mask" in confirmed
     assert "person 1: over" in ended
-    assert "120 frames" in summary
+    assert re.fullmatch(
+        r"person 1: bare; face \d+ px at most, \d+ px in the middle; 30 finds, \d+ of them sure",
+        person,
+    )
+    assert "120 frames, 30 faces (judged from " in summary
     assert "1 violations" in summary
 
 
@@ -96,3 +102,34 @@ def test_a_clip_that_is_missing_or_none_is_one_clear_line(
     error = capsys.readouterr().err
     assert error.startswith("tensormask: text.mp4")
     assert error.count("\n") == 1
+
+
+def test_a_person_is_told_with_the_size_of_the_face(
+    carphone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (person,) = replayed(capsys, carphone, "--detector", "res10")[-1]["people"]
+    assert (person["verdict"], person["why"], person["finds"]) == ("bare", "", 30)
+    assert 20 < person["median_px"] <= person["largest_px"] < 176
+    assert 0 < person["sure_finds"] <= 30
+    config = tmp_path / "tensormask.toml"
+    config.write_text('[mqtt]\nhost = "broker"\n[classifier]\nmin_face_px = 150\n')
+    summary = replayed(capsys, carphone, "--detector", "res10", "--config", str(config))[-1]
+    assert summary["smallest_judged_px"] is None
+    (person,) = summary["people"]
+    assert (person["verdict"], person["why"]) == ("unknown", "too small: judged from 150 px on")
+
+
+def test_a_clip_that_is_cut_is_judged_and_said_to_be_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = write_clip(tmp_path / "whole.avi", [scene()] * 100)
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 9])
+    assert main(["replay", str(whole), "--detector", "res10"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["replay", str(cut), "--detector", "res10"]) == 1
+    said = capsys.readouterr()
+    assert re.fullmatch(
+        r"tensormask: .*cut.avi: read \d+ of 100 frames: the file is damaged or cut\n", said.err
+    )
+    assert " frames, " in said.out

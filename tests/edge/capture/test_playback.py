@@ -17,6 +17,7 @@ class Reel:
     """Media that shows a numbered picture at each of the given times, some of them unreadable."""
 
     name = "reel"
+    length = None
     interval_s = 0.1
 
     def __init__(self, *times_s: float, unreadable: tuple[int, ...] = ()) -> None:

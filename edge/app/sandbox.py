@@ -1,0 +1,74 @@
+"""Running a command as the service would be run: its user, its sandbox, its credentials."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+UNIT = "tensormask.service"
+_OF_ITS_LIFE = (
+    *("Type", "Exec", "Restart", "Watchdog", "Timeout", "NotifyAccess", "RemainAfterExit"),
+    *("Success", "Failure", "Standard", "Syslog", "Slice", "PIDFile", "BusName", "FileDescriptor"),
+    *("RuntimeDirectory", "RemoveIPC"),
+)
+"""How the keys of [Service] begin that say how the service starts and ends, where its log goes, and
+what is removed with it. All others say what it may and sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledUnit:
+    """The service as systemd has it, drop-ins included."""
+
+    program: str
+    properties: tuple[str, ...]
+    """`Key=value`, in their order: some keys add up, and an empty one begins anew."""
+    status: str
+    """What it says of itself while it runs; empty: it does not run."""
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Run its program with other arguments, in its place; return the exit status."""
+        return subprocess.run(
+            [
+                *("systemd-run", "--quiet", "--pipe", "--wait", "--collect"),
+                *(f"--property={each}" for each in self.properties),
+                *("--", self.program, *arguments),
+            ],
+            check=False,
+        ).returncode
+
+
+def installed_unit() -> InstalledUnit | None:
+    """Return the service's unit where this process may run something as it: root, under systemd."""
+    if os.geteuid() != 0 or not Path("/run/systemd/system").is_dir():
+        return None
+    text = _systemctl("cat", UNIT)
+    programs, properties = _read(text)
+    if not programs:
+        return None
+    runs = _systemctl("is-active", UNIT).strip() == "active"
+    status = _systemctl("show", "--value", "--property=StatusText", UNIT).strip() if runs else ""
+    return InstalledUnit(programs[-1], properties, status)
+
+
+def _systemctl(*words: str) -> str:
+    return subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False).stdout
+
+
+def _read(text: str) -> tuple[list[str], tuple[str, ...]]:
+    """Return the programs that a unit's files start, and the other lines of [Service] that say what
+    it may and sees."""
+    programs, properties, section = [], [], ""
+    for line in text.replace("\\\n", " ").splitlines():
+        key, is_set, value = line.strip().partition("=")
+        if line.startswith("["):
+            section = line.strip()
+        elif section != "[Service]" or not is_set or line.startswith(("#", ";")):
+            continue
+        elif key.strip() == "ExecStart" and value.strip():
+            programs.append(value.split()[0])
+        elif not key.startswith(_OF_ITS_LIFE):
+            properties.append(f"{key.strip()}={value.strip()}")
+    return programs, tuple(properties)
