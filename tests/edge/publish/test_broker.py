@@ -171,10 +171,9 @@ def test_nobody_at_the_port_is_said_so() -> None:
         probe_broker(MqttSettings(host="127.0.0.1", port=port))
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 300, "..", "ü" * 70])
-def test_a_name_that_is_no_host_is_said_so(host: str) -> None:
+def test_a_name_that_nobody_has_is_said_so() -> None:
     with pytest.raises(BrokerError, match="its name is not found"):
-        probe_broker(MqttSettings(host=host))
+        probe_broker(MqttSettings(host="no-such-host.invalid"))
 
 
 def test_a_password_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
