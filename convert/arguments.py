@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.files import KERAS_FILE, TFLITE_FILE
+from edge.detect.detectors import NAMES
 
 OUTPUT = Path("build/model")
 
@@ -61,7 +62,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _add_detector(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     parser.add_argument(
         "--detector",
-        choices=("auto", "yunet", "res10", "none"),
+        choices=(*NAMES, "none"),
         action="append" if several else "store",
         default=None if several else "auto",
         help="what locates the faces; auto (the default): yunet where it is to be had, else res10, "

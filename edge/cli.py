@@ -25,7 +25,7 @@ from edge.config import (
     broker_at,
     load_settings,
 )
-from edge.detect import weights
+from edge.detect import detectors, weights
 from edge.errors import TensorMaskError
 from edge.host.systemd import complain
 
@@ -151,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = actions.add_parser("list", help="the detectors and bundle that can be used")
     listing.set_defaults(command=_models_list)
     fetch = actions.add_parser("fetch", help="download a detector's weights, checked by sha256")
-    fetch.add_argument("name", choices=sorted(weights.ALL))
+    fetch.add_argument("name", choices=sorted(detectors.DETECTORS))
     fetch.set_defaults(command=_models_fetch)
     show = actions.add_parser("show", help="a bundle's description")
     show.add_argument("bundle", nargs="?", default="", metavar="FOLDER")
@@ -207,7 +207,7 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
         help="judge as this file says (default: the defaults)",
         metavar="FILE",
     )
-    parser.add_argument("--detector", choices=["auto", "yunet", "res10"])
+    parser.add_argument("--detector", choices=detectors.NAMES)
     parser.add_argument("--detector-model", metavar="FILE", help="the detector's weights")
     parser.add_argument("--bundle", metavar="FOLDER", help="the mask classifier's bundle")
 
@@ -275,15 +275,14 @@ def _watch(options: argparse.Namespace) -> int:
 def _models_list(options: argparse.Namespace) -> int:
     card = load_bundle().card
     print(f"bundle   {card.name} {card.version}, comes with the program")
-    for known in weights.ALL.values():
-        paths = weights.locate(known)
-        where = paths[-1] if paths else f"not here; tensormask models fetch {known.detector}"
-        print(f"{known.detector:<8} {known.licence}, {known.origin}: {where}")
+    for known in detectors.DETECTORS.values():
+        files = known.weights
+        print(f"{known.name:<8} {files.licence}, {files.origin}: {weights.state(files)}")
     return 0
 
 
 def _models_fetch(options: argparse.Namespace) -> int:
-    print(weights.fetch(weights.ALL[options.name], print))
+    print(weights.fetch(detectors.DETECTORS[options.name].weights, print))
     return 0
 
 
@@ -300,14 +299,13 @@ def _bench(options: argparse.Namespace) -> int:
     if options.every_frame:
         settings = without_cadence(settings)
     replace = msgspec.structs.replace
-    detectors = [settings.detector]
+    chosen = [settings.detector]
     if settings.detector.name == "auto" and not settings.detector.model:
-        here = [known.detector for known in weights.ALL.values() if weights.locate(known)]
-        detectors = [replace(settings.detector, name=name) for name in here]
+        chosen = [replace(settings.detector, name=known.name) for known in detectors.here()]
     configurations = runs(
         settings,
         load_bundle(settings.classifier.bundle),
-        detectors,
+        chosen,
         options.threads,
         options.sizes,
         options.faces,

@@ -109,8 +109,9 @@ class CameraSettings(Section, frozen=True):
 class DetectorSettings(Section, frozen=True):
     """Finding faces."""
 
-    name: Literal["auto", "yunet", "res10"] = "auto"
-    """`auto`: yunet where it has been fetched, else res10."""
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "auto"
+    """One of `edge.detect.detectors`, which refuses others; `auto`: the first of them that is here,
+    yunet before res10."""
     model: str = ""
     """Path of the detector's weights; empty: where `tensormask models fetch` puts them."""
     confidence: Share | None = None

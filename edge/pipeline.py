@@ -76,19 +76,21 @@ def open_pipeline(
 ) -> Pipeline:
     """Load the detector and the network, and join the steps.
 
-    Raises ModelError when either cannot be loaded.
+    Raises ModelError when either cannot be loaded, ConfigError when the detector's settings do not
+    fit it.
     """
     # OpenCV has one pool of threads for the whole process.
     cv2.setNumThreads(settings.detector.threads)
     detector = open_detector(
-        settings.detector.name, settings.detector.model, settings.detector.confidence
+        settings.detector.name,
+        settings.detector.model,
+        settings.detector.confidence,
+        settings.detector.sure_confidence,
     )
-    given = settings.detector.sure_confidence
-    sure = detector.sure if given is None else given
     return Pipeline(
         PacedDetection(FaceDetection(detector, settings.detector), settings.detector),
-        Tracker(settings.tracker, sure_confidence=sure),
+        Tracker(settings.tracker, sure_confidence=detector.sure),
         Attention(MaskClassifier(bundle, settings.classifier), settings.classifier),
-        ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id, sure),
+        ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id, detector.sure),
         timed,
     )

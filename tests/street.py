@@ -25,6 +25,7 @@ from convert.data.split import Part, read_split
 from convert.data.voc import BoxedSet, LabelledFace, read_boxed
 from edge.classify.card import BARE, load_bundle
 from edge.config import parse_settings
+from edge.detect.detectors import DETECTORS
 from edge.pipeline import open_pipeline
 from edge.pixels import resize
 from edge.records import Box, Frame, Pixels, ViolationState
@@ -146,7 +147,7 @@ def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("boxed", type=Path)
-    parser.add_argument("--detector", choices=("yunet", "res10"), default="yunet")
+    parser.add_argument("--detector", choices=tuple(DETECTORS), default="yunet")
     parser.add_argument("--detector-model", default="")
     parser.add_argument("--split", type=Path, help="only pictures that training has not seen")
     parser.add_argument("--columns", type=int, default=2, help="of pictures in a scene")

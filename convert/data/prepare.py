@@ -30,7 +30,7 @@ from convert.files import BOXED_SPLIT_FILE, SPLIT_FILE, write_atomically, write_
 from convert.network import FEATURES_PX, imagenet_features
 from edge.classify.card import LABELS
 from edge.classify.preprocess import crop_face, resize_square
-from edge.detect import weights
+from edge.detect.detectors import here, open_detector
 from edge.records import Pixels
 
 if TYPE_CHECKING:
@@ -97,12 +97,10 @@ def open_face_detector(
     """
     if name == "none":
         return None
-    nothing_here = not model and not any(weights.locate(each) for each in weights.ALL.values())
-    if name == "auto" and nothing_here:
+    if name == "auto" and not model and not here():
         return None
-    from edge.detect.detectors import open_detector
-
-    return open_detector(name, model, confidence)
+    # A single picture has no track to begin: each find is as sure as any.
+    return open_detector(name, model, confidence, confidence)
 
 
 def write_skipped(

@@ -25,6 +25,7 @@ from edge.classify.classifier import MaskClassifier
 from edge.classify.preprocess import crop_face
 from edge.config import ClassifierSettings, DetectorSettings
 from edge.detect.detection import FaceDetection
+from edge.detect.detectors import DETECTORS
 from edge.records import Frame, MaskReading, Pixels
 
 
@@ -78,14 +79,15 @@ def score_end_to_end(
 def _open_steps(options: EvaluateOptions, name: str, judge: MaskClassifier) -> Steps | None:
     # The file given belongs to the detector whose kind of file it is.
     model = options.detector_model
-    fits = model.endswith(".caffemodel") == (name == "res10")
+    known = DETECTORS.get(name)
+    fits = known is None or Path(model).suffix.lower() == known.weights.kind
     back_end = open_face_detector(name, model if fits else "", options.confidence)
     if back_end is None:
         return None
     # The daemon's default settings, except that no face is too small: whether a face is in a band
     # is decided by the labelled box.
     settings = DetectorSettings(min_face_px=8, confidence=options.confidence)
-    confidence = back_end.sure if options.confidence is None else options.confidence
+    confidence = back_end.sure
     return Steps(back_end.name, confidence, FaceDetection(back_end, settings), judge)
 
 

@@ -47,7 +47,7 @@ def check_model(settings: Settings) -> str:
 def check_detector(settings: Settings) -> str:
     chosen = settings.detector
     open_photographer(settings, Tracker(settings.tracker))
-    return open_detector(chosen.name, chosen.model, chosen.confidence).name
+    return open_detector(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence).name
 
 
 def check_camera(settings: Settings) -> str:

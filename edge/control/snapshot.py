@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from edge.config import Settings, SnapshotSettings
+from edge.config import DetectorSettings, Settings, SnapshotSettings
 from edge.detect.detector import FaceDetector
-from edge.detect.detectors import open_detector
+from edge.detect.detectors import DETECTORS, here, open_detector
 from edge.errors import ModelError
 from edge.pixels import resize, scaled_size
 from edge.records import Box, Frame, Pixels
@@ -136,15 +137,25 @@ def open_photographer(settings: Settings, tracker: Tracker) -> Photographer | No
             _log.warning('recognizable people leave this device: [snapshots] pictures = "faces"')
             return Photographer(settings.snapshots, lambda frame: ())
         case "pixelated":
-            own = settings.detector.model
             try:
-                detector = open_detector("yunet", own if own.endswith(".onnx") else "", CONFIDENCE)
+                detector = _open_covering(settings.detector)
             except ModelError as error:
                 raise ModelError(
-                    '[snapshots] pictures = "pixelated" needs YuNet, since res10 misses too many '
-                    f"small faces: {error}"
+                    '[snapshots] pictures = "pixelated" needs a detector that misses few small '
+                    f"faces: {error}"
                 ) from error
             return Photographer(settings.snapshots, FaceSearch(detector, tracker.expected))
+
+
+def _open_covering(settings: DetectorSettings) -> FaceDetector:
+    """Open the detector that may cover faces: the road's, where it is one, else the first here."""
+    covering = [known for known in DETECTORS.values() if known.covers]
+    known = next(
+        (each for each in covering if each.name == settings.name),
+        next((each for each in covering if each in here()), covering[0]),
+    )
+    fits = Path(settings.model).suffix.lower() == known.weights.kind
+    return open_detector(known.name, settings.model if fits else "", CONFIDENCE)
 
 
 def _scaled(pixels: Pixels, ratio: float) -> Pixels:

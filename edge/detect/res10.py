@@ -11,19 +11,14 @@ from edge.records import Box, Face, Pixels
 INPUT_PX = (300, 300)
 MEAN_BGR = (104.0, 177.0, 123.0)
 """Subtracted in training: OpenCV's face detector sample names these."""
-CONFIDENCE = 0.4
-"""Its scores' limit: on 475 street pictures it finds 94 of 107 bare and 437 of 568 masked faces
-from 32 px on, and 25 things besides."""
-SURE = 0.5
-"""From here on it is 93, 403 and 18: sure enough to begin a track with."""
 
 
 class Res10:
-    name = "res10"
-    sure = SURE
     input_px: int | None = INPUT_PX[0]
 
-    def __init__(self, description: bytes, network: bytes, confidence: float | None = None) -> None:
+    def __init__(
+        self, name: str, description: bytes, network: bytes, confidence: float, sure: float
+    ) -> None:
         """Read the bytes of prototxt and caffemodel. Raises cv2.error when they are none."""
         if not hasattr(cv2.dnn, "readNetFromCaffe"):
             raise ModelError(
@@ -36,7 +31,9 @@ class Res10:
         # Its transformed weights would take 27 MB, a fifth of the service's memory, for a tenth of
         # the time.
         self._network.enableWinograd(False)
-        self._confidence = CONFIDENCE if confidence is None else confidence
+        self.name = name
+        self.sure = sure
+        self._confidence = confidence
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
         height, width = pixels.shape[:2]

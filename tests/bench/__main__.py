@@ -19,7 +19,7 @@ from edge.app.bench import Meter, Run, measure_daemon, peak_rss_mb, runs
 from edge.app.scene import Size
 from edge.classify.card import load_bundle
 from edge.config import CameraSettings, DetectorSettings, MqttSettings, Settings
-from edge.detect import weights
+from edge.detect.detectors import here
 from edge.host.health import Stopwatch
 from edge.pipeline import STEPS
 from tests.bench.baseline import Prototype, limit_threads
@@ -134,8 +134,10 @@ def main() -> None:
     prototype = Prototype(stopwatch)
     bundle = load_bundle()
     sizes = [(int(w), int(h)) for w, h in (size.split("x") for size in options.sizes)]
-    here = [each.detector for each in weights.ALL.values() if weights.locate(each)]
-    names = options.detectors or [*(["yunet"] if options.yunet else []), *here]
+    names = options.detectors or [
+        *(["yunet"] if options.yunet else []),
+        *(known.name for known in here()),
+    ]
     detectors = [
         DetectorSettings(name=name, model=options.yunet if name == "yunet" else "")
         for name in dict.fromkeys(names)

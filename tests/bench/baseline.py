@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from edge.app.scene import EPOCH
 from edge.detect import weights
+from edge.detect.detectors import RES10
 from edge.detect.res10 import INPUT_PX, MEAN_BGR
 from edge.host.health import Stopwatch
 from edge.pipeline import STEPS
@@ -49,7 +50,7 @@ def network() -> keras.Model:
 class Prototype:
     def __init__(self, stopwatch: Stopwatch) -> None:
         self._detector = cv2.dnn.readNetFromCaffe(
-            *(np.frombuffer(content, np.uint8) for content in weights.read(weights.RES10))
+            *(np.frombuffer(content, np.uint8) for content in weights.read(RES10.weights))
         )
         self._network = network()
         self._timed = stopwatch

@@ -158,7 +158,7 @@ def test_pixelated_needs_the_detector_that_finds_small_faces(
 ) -> None:
     monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
     settings = Settings(mqtt=MqttSettings(host="h"), snapshots=PIXELATED)
-    with pytest.raises(ModelError, match=r"needs YuNet.*tensormask models fetch yunet"):
+    with pytest.raises(ModelError, match=r"misses few small faces.*tensormask models fetch yunet"):
         open_photographer(settings, Tracker(settings.tracker))
 
 

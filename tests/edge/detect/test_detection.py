@@ -10,7 +10,6 @@ import pytest
 from edge.config import DetectorSettings
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
-from edge.errors import ModelError
 from edge.records import Box, Face, Frame, Pixels
 from tests.fakes import FixedDetector, blank, face_at, frame_at
 
@@ -137,25 +136,3 @@ def test_yunet_follows_a_change_of_the_frame_s_size(carphone: Path, yunet_weight
     for ratio in (2, 4, 1, 3):
         (face,) = detector.find(np.asarray(cv2.resize(picture, None, fx=ratio, fy=ratio)))
         assert face.box.scaled(1 / ratio, 1 / ratio).iou(IN_FIRST_FRAME) > 0.7
-
-
-def test_auto_is_yunet_where_it_was_fetched_else_res10(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yunet_weights: Path
-) -> None:
-    monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
-    assert open_detector().name == "res10"
-    (tmp_path / yunet_weights.name).symlink_to(yunet_weights)
-    assert open_detector().name == "yunet"
-    assert open_detector("res10").name == "res10"
-
-
-@pytest.mark.parametrize("name", ["yunet", "res10"])
-def test_weights_that_are_missing_or_no_network_are_named(tmp_path: Path, name: str) -> None:
-    absent = tmp_path / "absent.onnx"
-    with pytest.raises(ModelError, match=r"No such file or directory; \[detector\] model"):
-        open_detector(name, str(absent))
-    broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"no network at all" * 100)
-    (tmp_path / "deploy.prototxt.txt").write_text("no description")
-    with pytest.raises(ModelError, match=rf"broken.onnx: .*cannot read these weights of {name}"):
-        open_detector(name, str(broken))

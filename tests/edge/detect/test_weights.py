@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -10,11 +11,27 @@ from pathlib import Path
 import pytest
 
 from edge.detect import weights
+from edge.detect.detectors import RES10
 from edge.detect.weights import Weights, WeightsFile
 from edge.errors import ModelError
 
+BAD_ANSWERS = {
+    "/cut": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nweig",
+    "/short": b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nweig",
+    "/no-http": b"weights\r\n",
+    "/nothing": b"",
+}
+
 
 class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files, and bad answers at their own addresses."""
+
+    def do_GET(self) -> None:
+        if self.path in BAD_ANSWERS:
+            self.wfile.write(BAD_ANSWERS[self.path])
+        else:
+            super().do_GET()
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -89,8 +106,8 @@ def test_missing_weights_say_how_to_get_them() -> None:
 
 
 def test_the_weights_of_res10_come_with_the_requirements() -> None:
-    description, network = weights.read(weights.RES10)
-    assert (len(description), len(network)) == tuple(f.size_bytes for f in weights.RES10.files)
+    description, network = weights.read(RES10.weights)
+    assert (len(description), len(network)) == tuple(f.size_bytes for f in RES10.weights.files)
 
 
 def test_only_the_web_is_fetched_from(tmp_path: Path) -> None:
@@ -98,3 +115,57 @@ def test_only_the_web_is_fetched_from(tmp_path: Path) -> None:
     secret.write_bytes(b"weights")
     with pytest.raises(ModelError, match="only http"):
         weights.fetch(described(b"weights", secret.as_uri()))
+
+
+@pytest.mark.parametrize("bad", BAD_ANSWERS)
+def test_after_a_bad_answer_the_next_address_is_tried(
+    site: tuple[Path, str], models: Path, bad: str
+) -> None:
+    folder, address = site
+    (folder / "net.onnx").write_bytes(b"weights")
+    said: list[str] = []
+    wanted = described(b"weights", f"{address}{bad}", f"{address}/net.onnx")
+    assert weights.fetch(wanted, said.append) == models / "net.onnx"
+    assert sum("fetching" in line for line in said) == 2
+    assert [path.name for path in models.iterdir()] == ["net.onnx"]
+
+
+@pytest.mark.parametrize("bad", BAD_ANSWERS)
+def test_bad_answers_everywhere_are_one_line_and_leave_nothing(
+    site: tuple[Path, str], models: Path, bad: str
+) -> None:
+    with pytest.raises(ModelError, match=r"^yunet could not be fetched \(.+\); bring .*$"):
+        weights.fetch(described(b"weights", f"{site[1]}{bad}"))
+    assert not models.exists()
+
+
+def test_what_cannot_be_put_in_its_place_leaves_nothing_half_written(
+    site: tuple[Path, str], models: Path
+) -> None:
+    folder, address = site
+    (folder / "net.onnx").write_bytes(b"weights")
+    (models / "net.onnx").mkdir(parents=True)
+    with pytest.raises(ModelError, match="run it as a user who may write there"):
+        weights.fetch(described(b"weights", f"{address}/net.onnx"))
+    assert [path.name for path in models.iterdir()] == ["net.onnx"]
+
+
+@pytest.mark.parametrize("content", [b"weig", b"weighty"])
+def test_damaged_weights_are_told_with_what_mends_them(models: Path, content: bytes) -> None:
+    wanted = described(b"weights", "https://example.invalid/net.onnx")
+    assert weights.state(wanted) == "not here; tensormask models fetch yunet"
+    models.mkdir()
+    (models / "net.onnx").write_bytes(content)
+    assert weights.state(wanted).startswith(f"damaged: {models / 'net.onnx'}")
+    assert weights.state(wanted).endswith("get it anew with: tensormask models fetch yunet")
+    (models / "net.onnx").write_bytes(b"weights")
+    assert weights.state(wanted) == str(models / "net.onnx")
+
+
+def test_weights_that_the_program_carries_are_read_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"weights")
+    carried = dataclasses.replace(described(b"weights"), folder=tmp_path)
+    assert weights.read(carried) == (b"weights",)
+    (tmp_path / "net.onnx").unlink()
+    with pytest.raises(ModelError, match="an install of the program anew"):
+        weights.read(carried)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge.detect import weights
+from edge.detect.detectors import DETECTORS, NAMES, RES10, YUNET, here, open_detector
+from edge.errors import ConfigError, ModelError
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("TENSORMASK_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def own_res10(tmp_path: Path) -> Path:
+    """The weights of res10 in a folder of one's own, under a name of one's own."""
+    paths = weights.locate(RES10.weights)
+    assert paths is not None
+    description, network = paths
+    shutil.copy(description, tmp_path)
+    return Path(shutil.copy(network, tmp_path / "own.caffemodel"))
+
+
+def test_auto_is_yunet_where_it_was_fetched_else_res10(models: Path, yunet_weights: Path) -> None:
+    assert open_detector().name == "res10"
+    (models / yunet_weights.name).symlink_to(yunet_weights)
+    assert open_detector().name == "yunet"
+    assert open_detector("res10").name == "res10"
+    assert here() == [YUNET, RES10]
+
+
+@pytest.mark.parametrize("name", ["yunet2", "", "YUNET", "none"])
+def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"no such detector; known are auto, yunet, res10"):
+        open_detector(name)
+
+
+def test_the_kind_of_one_s_own_weights_decides_what_auto_is(
+    models: Path, own_res10: Path, yunet_weights: Path
+) -> None:
+    (models / yunet_weights.name).symlink_to(yunet_weights)
+    assert open_detector("auto", str(own_res10)).name == "res10"
+    assert open_detector("auto", str(yunet_weights)).name == "yunet"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_of_a_kind_that_the_detector_does_not_read_are_refused(name: str) -> None:
+    kind = ".caffemodel" if name == "yunet" else ".onnx" if name == "res10" else ".tflite"
+    with pytest.raises(ModelError, match=rf"own{kind}: \[detector\] model .* of {name} is a file"):
+        open_detector(name, f"/somewhere/own{kind}")
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_weights_that_are_missing_or_no_network_are_named(tmp_path: Path, name: str) -> None:
+    kind = DETECTORS[name].weights.kind
+    with pytest.raises(ModelError, match=r"No such file or directory; \[detector\] model"):
+        open_detector(name, str(tmp_path / f"absent{kind}"))
+    broken = tmp_path / f"broken{kind}"
+    broken.write_bytes(b"no network at all" * 100)
+    (tmp_path / "deploy.prototxt.txt").write_text("no description")
+    with pytest.raises(ModelError, match=rf"broken{kind}: .*cannot read these weights of {name}"):
+        open_detector(name, str(broken))
+
+
+@pytest.mark.parametrize(("confidence", "sure"), [(0.6, None), (None, 0.3), (0.8, 0.7)])
+def test_sure_finds_that_are_not_looked_at_are_refused(
+    confidence: float | None, sure: float | None
+) -> None:
+    with pytest.raises(ConfigError, match=r"sure_confidence of res10 is .*, below its confidence"):
+        open_detector("res10", "", confidence, sure)
+
+
+def test_a_detector_is_sure_from_its_own_score_on_unless_another_is_given() -> None:
+    assert open_detector("res10").sure == RES10.sure
+    assert open_detector("res10", "", 0.5, 0.9).sure == 0.9
