@@ -6,6 +6,7 @@ Durations come from `monotonic_s`; wall time is for payloads only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -127,14 +128,28 @@ class TrackedFace:
     face: Face
 
 
+class MaskState(StrEnum):
+    """How a face wears its mask: what a network may tell apart."""
+
+    MASKED = "masked"
+    BARE = "bare"
+    WORN_WRONGLY = "worn_wrongly"
+
+
 @dataclass(frozen=True, slots=True)
 class MaskReading:
     """What one look at one face says."""
 
     face: Face
-    bare_probability: float | None
-    """How likely the face wears no mask, 0 to 1. None: too small or too blurred to judge, or not
-    looked at in this frame, since its person is known well enough."""
+    probabilities: Mapping[MaskState, float] | None
+    """How likely each state is that the network tells apart, 0 to 1; masked and bare are always
+    among them. None: too small or too blurred to judge, or not looked at in this frame, since its
+    person is known well enough."""
+
+    @property
+    def bare_probability(self) -> float | None:
+        """How likely the face wears no mask; None where it was not judged."""
+        return None if self.probabilities is None else self.probabilities[MaskState.BARE]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from edge.records import Box, Face, Frame, MaskReading, Pixels
+from edge.records import Box, Face, Frame, MaskReading, MaskState, Pixels
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -28,7 +28,16 @@ def face_at(left: float, top: float, size: float = 60, confidence: float = 0.9) 
 
 
 def reading_at(left: float, top: float, size: float = 60, bare: float | None = 0.5) -> MaskReading:
-    return MaskReading(face_at(left, top, size), bare)
+    return face_read(face_at(left, top, size), bare)
+
+
+def looked(bare: float) -> dict[MaskState, float]:
+    """Return what a network of two classes says."""
+    return {MaskState.MASKED: 1 - bare, MaskState.BARE: bare}
+
+
+def face_read(face: Face, bare: float | None) -> MaskReading:
+    return MaskReading(face, None if bare is None else looked(bare))
 
 
 class FixedDetector:

@@ -15,13 +15,21 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.errors import ModelError
-from edge.records import ModelId
+from edge.records import MaskState, ModelId
 
 MODEL_FILE = "model.tflite"
 CARD_FILE = "model.json"
 LABELS = ("with_mask", "without_mask")
-"""The classes, in the order of the network's outputs."""
+"""The classes of the networks that we make, in the order of their outputs."""
 BARE = LABELS.index("without_mask")
+"""The place of that output in the networks that we make; in others the card's labels tell it."""
+STATES = {
+    "with_mask": MaskState.MASKED,
+    "without_mask": MaskState.BARE,
+    "worn_wrongly": MaskState.WORN_WRONGLY,
+    "mask_weared_incorrect": MaskState.WORN_WRONGLY,
+}
+"""What each label that a card may have means."""
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle"
 """The bundle that comes with the program."""
 
@@ -51,7 +59,8 @@ class Thresholds(_Part, frozen=True):
     bare: Share
     """At or above: no mask."""
     masked: Share
-    """At or below: masked. Between the two the face is not decided."""
+    """At or below, with that of a mask worn wrongly added: masked. Between the two
+    the face is not decided."""
 
 
 class CurvePoint(_Part, frozen=True):
@@ -94,10 +103,15 @@ class Golden(_Part, frozen=True):
     ]
     bare_answers: tuple[Annotated[int, msgspec.Meta(ge=-128, le=127)], ...]
     """The int8 output `without_mask` for each of them."""
+    answers: tuple[tuple[Annotated[int, msgspec.Meta(ge=-128, le=127)], ...], ...] = ()
+    """All int8 outputs for each of them: needed where there are more than two, of which one does
+    not tell the others."""
 
     def __post_init__(self) -> None:
         if len(self.patterns) != len(self.bare_answers):
             raise ValueError("patterns and bare_answers come in pairs")
+        if self.answers and len(self.patterns) != len(self.answers):
+            raise ValueError("patterns and answers come in pairs")
 
 
 class ModelCard(_Part, frozen=True, kw_only=True):
@@ -106,6 +120,8 @@ class ModelCard(_Part, frozen=True, kw_only=True):
     schema: Annotated[int, msgspec.Meta(ge=1, le=1)] = 1
     name: Name
     version: Name
+    format: Name = "tflite-int8"
+    """What runs the model, see `edge.classify.network`."""
     labels: tuple[str, ...]
     input_side_px: Annotated[int, msgspec.Meta(ge=16, le=512)]
     crop_margin: Annotated[float, msgspec.Meta(ge=1, le=4)]
@@ -126,6 +142,11 @@ class ModelCard(_Part, frozen=True, kw_only=True):
     """Where the weights come from: starting weights, program, seed."""
     created_at: str
     """UTC, ISO 8601."""
+
+    @property
+    def states(self) -> tuple[MaskState, ...]:
+        """What each output of the network is the probability of."""
+        return tuple(STATES[label] for label in self.labels)
 
     @property
     def model_id(self) -> ModelId:
@@ -160,10 +181,7 @@ def load_bundle(location: str | Path = "") -> Bundle:
         raise ModelError(
             f"{folder / CARD_FILE}: {error}; make the bundle anew with `python -m convert bundle`"
         ) from error
-    if card.labels != LABELS:
-        raise ModelError(
-            f"{folder / CARD_FILE}: labels are {list(card.labels)}, but must be {list(LABELS)}"
-        )
+    _refuse_odd_labels(card, str(folder / CARD_FILE))
     if card.thresholds.masked > card.thresholds.bare:
         raise ModelError(f"{folder / CARD_FILE}: thresholds.masked is above thresholds.bare")
     model = _read(folder / MODEL_FILE, MAX_MODEL_BYTES)
@@ -174,6 +192,20 @@ def load_bundle(location: str | Path = "") -> Bundle:
             f"{card.model_sha256[:12]}…: the file was changed or damaged; install the bundle again"
         )
     return Bundle(card, model, folder)
+
+
+def _refuse_odd_labels(card: ModelCard, origin: str) -> None:
+    means = [STATES.get(label) for label in card.labels]
+    is_each_once = None not in means and len(set(means)) == len(means)
+    if not is_each_once or not {MaskState.MASKED, MaskState.BARE} <= set(means):
+        raise ModelError(
+            f"{origin}: labels are {list(card.labels)}, but must be {list(LABELS)}, "
+            "perhaps worn_wrongly, each once"
+        )
+    if any(len(row) != len(card.labels) for row in card.golden.answers):
+        raise ModelError(f"{origin}: golden.answers has not one answer for each label")
+    if len(card.labels) > 2 and not card.golden.answers:
+        raise ModelError(f"{origin}: golden.answers is missing; more than two labels need it")
 
 
 def _read(path: Path, limit: int) -> bytes:

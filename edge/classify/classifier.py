@@ -1,4 +1,4 @@
-"""Classify: how likely each face is bare."""
+"""Classify: how likely each face is masked, bare, or what else the network tells apart."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.classify.card import BARE, Bundle
+from edge.classify.card import Bundle
 from edge.classify.golden import self_test
+from edge.classify.network import open_network
 from edge.classify.preprocess import crop_face, sharpness
-from edge.classify.runtime import Int8Network
 from edge.config import ClassifierSettings
 from edge.errors import ModelError
-from edge.records import Face, Frame, MaskReading, Pixels
+from edge.records import Face, Frame, MaskReading, MaskState, Pixels
 
 
 class MaskClassifier:
@@ -24,7 +24,7 @@ class MaskClassifier:
         Raises ModelError when it is not what `model.json` describes.
         """
         card = bundle.card
-        self._network = Int8Network(bundle.model, settings.threads)
+        self._network = open_network(card.format, bundle.model, settings.threads)
         described = (card.input_side_px, len(card.labels))
         found = (self._network.side_px, self._network.labels)
         if found != described:
@@ -41,7 +41,8 @@ class MaskClassifier:
                     f"{bundle.folder}: model.json describes the quantization "
                     f"{(end.scale, end.zero_point)}, the model has {numbers}; make the bundle anew"
                 )
-        self_test(self._network, card.golden)
+        self._states = card.states
+        self_test(self._network, card.golden, self._states.index(MaskState.BARE))
         self._margin = card.crop_margin
         self._min_face_px = settings.min_face_px
         self._min_sharpness = settings.min_sharpness
@@ -56,5 +57,5 @@ class MaskClassifier:
         if sharpness(pixels, face.box) < self._min_sharpness:
             return MaskReading(face, None)
         crop = crop_face(pixels, face.box, self._margin, self._network.side_px)
-        probability = float(self._network.probabilities(crop[np.newaxis])[0, BARE])
-        return MaskReading(face, probability)
+        answers = self._network.probabilities(crop[np.newaxis])[0].tolist()
+        return MaskReading(face, dict(zip(self._states, answers, strict=True)))

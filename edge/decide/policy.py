@@ -1,20 +1,21 @@
 """Decide: when a missing mask is a violation.
 
-Each look at a face gives log-odds. A person's evidence is their mean over the last seconds, each
-look weighted by the time that it stands for, so neither a fast camera nor one odd frame decides. A
+Each look at a face gives log-odds of each state that the network tells apart. A
+person's evidence is their mean over the last seconds, each look weighted by the time that it stands
+for, so neither a fast camera nor one odd frame decides. A
 small weight for "not known yet" keeps the first looks from counting for more than they are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from edge.config import PolicySettings
-from edge.records import Sighting, Verdict, Violation, ViolationState, Visit
+from edge.records import MaskState, Sighting, Verdict, Violation, ViolationState, Visit
 
 MEMORY_S = 2.0
 """Looks fade with this time constant: long enough to bridge a gesture, short enough to notice that
@@ -39,7 +40,7 @@ class Thresholds(Protocol):
 
     @property
     def masked(self) -> float:
-        """At or below: masked."""
+        """At or below, bare and worn wrongly together: masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +57,35 @@ class Evidence:
     """What the looks at one face say together."""
 
     weight_s: float = 0.0
-    weighted_log_odds: float = 0.0
+    weighted_log_odds: dict[MaskState, float] = field(default_factory=dict)
+    """Of each state against all others."""
     last_look_s: float | None = None
+
+    def probability(self, state: MaskState) -> float:
+        """Return how likely the state is; 0 where the network does not tell it apart."""
+        if state not in self.weighted_log_odds:
+            return 0.0
+        return 1 / (1 + math.exp(-self.weighted_log_odds[state] / (self.weight_s + PRIOR_S)))
 
     @property
     def bare_probability(self) -> float:
-        return 1 / (1 + math.exp(-self.weighted_log_odds / (self.weight_s + PRIOR_S)))
+        return self.probability(MaskState.BARE)
 
-    def add(self, probability: float, now_s: float) -> float:
+    @property
+    def unmasked_probability(self) -> float:
+        """How likely all states but a mask are together; of two, the bare one alone."""
+        return sum(self.probability(state) for state in MaskState if state != MaskState.MASKED)
+
+    def add(self, probabilities: Mapping[MaskState, float], now_s: float) -> float:
         """Take in a look; return the seconds that it stands for."""
         since_s = FIRST_LOOK_S if self.last_look_s is None else now_s - self.last_look_s
         self.last_look_s = now_s
         look_s = min(since_s, MAX_LOOK_S)
         kept = math.exp(-since_s / MEMORY_S)
         self.weight_s = self.weight_s * kept + look_s
-        self.weighted_log_odds = self.weighted_log_odds * kept + look_s * log_odds(probability)
+        for state, probability in probabilities.items():
+            before = self.weighted_log_odds.get(state, 0.0)
+            self.weighted_log_odds[state] = before * kept + look_s * log_odds(probability)
         return look_s
 
 
@@ -140,16 +155,18 @@ class ViolationPolicy:
             person.last = sighting
             person.sightings += 1
             person.sure_finds += sighting.reading.face.confidence >= self._sure_confidence
-            if sighting.reading.bare_probability is not None:
-                self._take_in(person, sighting, sighting.reading.bare_probability)
+            if sighting.reading.probabilities is not None:
+                self._take_in(person, sighting, sighting.reading.probabilities)
                 violations += self._judge(person, sighting)
             elif person.bare_from is not None:
                 # Not looked at this time, but in sight: as bare as at the last look.
                 person.bare_until = sighting
         return Decision(tuple(violations), tuple(visits))
 
-    def _take_in(self, person: _Person, sighting: Sighting, probability: float) -> None:
-        look_s = person.evidence.add(probability, sighting.monotonic_s)
+    def _take_in(
+        self, person: _Person, sighting: Sighting, probabilities: Mapping[MaskState, float]
+    ) -> None:
+        look_s = person.evidence.add(probabilities, sighting.monotonic_s)
         person.face_px = max(person.face_px, sighting.reading.face.box.size_px)
         belief = person.evidence.bare_probability
         if belief > 0.5:
@@ -158,7 +175,7 @@ class ViolationPolicy:
             person.bare_looks += 1
         else:
             person.bare_from, person.bare_looks = None, 0
-        if belief > self._masked:
+        if person.evidence.unmasked_probability > self._masked:
             person.masked_from = None
         else:
             person.masked_from = person.masked_from or sighting

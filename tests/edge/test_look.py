@@ -12,7 +12,7 @@ from edge.look import Attention
 from edge.pipeline import Pipeline
 from edge.records import Face, Frame, MaskReading, TrackedFace
 from edge.track import Tracker
-from tests.fakes import FixedDetector, face_at, frame_at
+from tests.fakes import FixedDetector, face_at, face_read, frame_at
 
 SCANS_S = [n / 8 for n in range(49)]
 """Six seconds of scans."""
@@ -28,7 +28,7 @@ class ListedJudge:
     def classify(self, frame: Frame, faces: Sequence[Face]) -> tuple[MaskReading, ...]:
         at_s = frame.monotonic_s - 100
         self.looks += [(at_s, face.box.left) for face in faces]
-        return tuple(MaskReading(face, self._says(face.box.left, at_s)) for face in faces)
+        return tuple(face_read(face, self._says(face.box.left, at_s)) for face in faces)
 
 
 def crowd(people: int) -> list[TrackedFace]:
@@ -102,8 +102,8 @@ def test_every_face_is_a_sighting_and_only_those_looked_at_carry_a_probability()
     sightings = attention.look(frame, [first, second], ())
     assert [sighting.track_id for sighting in sightings] == [1, 2]
     assert [sighting.reading for sighting in sightings] == [
-        MaskReading(first.face, 0.6),
-        MaskReading(second.face, None),
+        face_read(first.face, 0.6),
+        face_read(second.face, None),
     ]
     assert {(s.seen_at, s.monotonic_s) for s in sightings} == {(frame.captured_at, 100.0)}
 

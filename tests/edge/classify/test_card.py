@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from edge.classify.card import (
     load_bundle,
 )
 from edge.errors import ModelError
+from edge.records import MaskState
 
 MODEL = b"the bytes of a model"
 
@@ -76,7 +78,13 @@ def test_the_bundle_that_comes_with_the_program_is_sound() -> None:
     ("changes", "message"),
     [
         ({"model_sha256": "1" * 64}, "the file was changed or damaged; install the bundle again"),
-        ({"labels": ["without_mask", "with_mask"]}, "labels are .* but must be"),
+        ({"labels": ["with_mask"]}, "labels are .* but must be"),
+        ({"labels": ["with_mask", "with_mask"]}, "labels are .* but must be"),
+        ({"labels": ["with_mask", "a_hat"]}, "labels are .* but must be"),
+        ({"labels": [*LABELS, "worn_wrongly", "mask_weared_incorrect"]}, "labels are"),
+        ({"labels": [*LABELS, "worn_wrongly"]}, "golden.answers is missing"),
+        ({"golden": golden(answers=[[0, 0]])}, "patterns and answers come in pairs"),
+        ({"golden": golden(answers=[[0]] * 4)}, "not one answer for each label"),
         ({"input_side_px": 4}, "input_side_px"),
         ({"crop_margin": "wide"}, r"Expected `float`, got `str` - at `\$\.crop_margin`"),
         ({"thresholds": {"bare": 0.2, "masked": 0.3}}, r"thresholds\.masked is above"),
@@ -182,3 +190,10 @@ def is_loaded_or_refused(folders: pytest.TempPathFactory, card: bytes) -> None:
     (folder / MODEL_FILE).write_bytes(MODEL)
     with suppress(ModelError):
         load_bundle(folder)
+
+
+def test_the_card_says_which_output_is_which_state() -> None:
+    card = msgspec.structs.replace(
+        load_bundle().card, labels=("mask_weared_incorrect", "without_mask", "with_mask")
+    )
+    assert card.states == (MaskState.WORN_WRONGLY, MaskState.BARE, MaskState.MASKED)

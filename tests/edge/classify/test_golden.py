@@ -106,3 +106,36 @@ def test_another_quantization_than_the_one_described_is_found(bundle: Bundle) ->
         MaskClassifier(
             replace(bundle, card=msgspec.structs.replace(card, output=wrong)), ClassifierSettings()
         )
+
+
+class ThreeClasses:
+    """Answers by the colours of a crop's middle, one output for each."""
+
+    labels = 3
+    side_px = 96
+    input_quantization = output_quantization = (1 / 256, -128)
+
+    def answers(self, crops: Pixels) -> NDArray[np.int8]:
+        return (crops[:, 48, 48].astype(np.int16) - 128).astype(np.int8)
+
+    def probabilities(self, crops: Pixels) -> NDArray[np.float32]:
+        return np.asarray((self.answers(crops) + np.float32(128)) / 256, np.float32)
+
+
+def test_of_three_outputs_each_is_tested() -> None:
+    network = ThreeClasses()
+    patterns = (1, 2, 3, 4, 5)
+    answers = network.answers(np.stack([draw(number, 96) for number in patterns]))
+    rows = tuple(tuple(int(answer) for answer in row) for row in answers)
+    golden = Golden(
+        recipe="blotches/1",
+        patterns=patterns,
+        bare_answers=tuple(row[1] for row in rows),
+        answers=rows,
+    )
+    self_test(network, golden, bare=1)
+    swapped = tuple((row[2], row[1], row[0]) for row in rows)
+    with pytest.raises(ModelError, match="fails its self-test"):
+        self_test(network, msgspec.structs.replace(golden, answers=swapped), bare=1)
+    with pytest.raises(ModelError, match="fails its self-test"):
+        self_test(network, golden, bare=0)

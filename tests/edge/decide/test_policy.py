@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -8,8 +9,8 @@ import pytest
 from edge.classify.card import Thresholds
 from edge.config import PolicySettings
 from edge.decide.policy import Decision, Evidence, ViolationPolicy, log_odds
-from edge.records import MaskReading, Sighting, Verdict, Violation, ViolationState
-from tests.fakes import START, face_at, reading_at
+from edge.records import MaskReading, MaskState, Sighting, Verdict, Violation, ViolationState
+from tests.fakes import START, face_at, face_read, looked, reading_at
 
 THRESHOLDS = Thresholds(bare=0.9, masked=0.3)
 
@@ -187,8 +188,48 @@ def test_log_odds_are_bounded() -> None:
 
 def test_evidence_of_one_look_is_weaker_than_the_look() -> None:
     evidence = Evidence()
-    evidence.add(0.99, 0.0)
+    evidence.add(looked(0.99), 0.0)
     assert 0.5 < evidence.bare_probability < 0.99
+
+
+def test_evidence_of_two_classes_is_the_time_weighted_mean_of_the_bare_one_s_log_odds() -> None:
+    evidence = Evidence()
+    weight_s = weighted = 0.0
+    last_s: float | None = None
+    for now_s, bare in ((0.0, 0.99), (0.07, 0.4), (0.3, 0.0), (1.9, 1.0), (2.0, 0.73)):
+        # What a half-sure network says of the other class is none of this one's business.
+        evidence.add({MaskState.MASKED: 0.9 - bare / 2, MaskState.BARE: bare}, now_s)
+        since_s = 0.1 if last_s is None else now_s - last_s
+        look_s, kept, last_s = min(since_s, 0.5), math.exp(-since_s / 2.0), now_s
+        weight_s = weight_s * kept + look_s
+        weighted = weighted * kept + look_s * log_odds(bare)
+        expected = 1 / (1 + math.exp(-weighted / (weight_s + 0.2)))
+        assert evidence.bare_probability == expected
+        assert evidence.unmasked_probability == expected
+
+
+def test_a_mask_that_is_worn_wrongly_is_neither_masked_nor_bare() -> None:
+    by = ViolationPolicy(PolicySettings(), THRESHOLDS, str)
+    says = {MaskState.MASKED: 0.02, MaskState.BARE: 0.03, MaskState.WORN_WRONGLY: 0.95}
+    for n in range(60):
+        reading = MaskReading(face_at(0, 0, 60), says)
+        assert not by.update([Sighting(1, reading, START, n / 10)], ()).violations
+    (visit,) = by.update([], [1]).visits
+    assert visit.verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"), [(MaskState.MASKED, Verdict.MASKED), (MaskState.BARE, Verdict.BARE)]
+)
+def test_of_three_classes_a_mask_and_a_bare_face_are_told_as_of_two(
+    state: MaskState, verdict: Verdict
+) -> None:
+    by = ViolationPolicy(PolicySettings(), THRESHOLDS, str)
+    says = {each: 0.98 if each is state else 0.01 for each in MaskState}
+    for n in range(60):
+        by.update([Sighting(1, MaskReading(face_at(0, 0, 60), says), START, n / 10)], ())
+    (visit,) = by.update([], [1]).visits
+    assert visit.verdict is verdict
 
 
 def test_event_ids_are_made_for_the_time_of_confirmation() -> None:
@@ -203,7 +244,7 @@ def test_what_the_detector_is_hardly_ever_sure_of_is_no_violation() -> None:
         by = ViolationPolicy(PolicySettings(), THRESHOLDS, lambda at: "event", sure_confidence=0.8)
         decisions = []
         for n, confidence in enumerate(confidences):
-            reading = MaskReading(face_at(0, 0, 60, confidence), 0.99)
+            reading = face_read(face_at(0, 0, 60, confidence), 0.99)
             moment = START + timedelta(seconds=n / 10)
             decisions.append(by.update([Sighting(1, reading, moment, n / 10)], ()))
         return violations(decisions)

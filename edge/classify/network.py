@@ -1,0 +1,45 @@
+"""What a network is to its users, and the table of those that a bundle may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.classify.runtime import Int8Network
+from edge.errors import ModelError
+from edge.records import Pixels
+
+
+class Network(Protocol):
+    """A classifier in some runtime: crops in, probabilities out."""
+
+    side_px: int
+    labels: int
+    """How many outputs there are."""
+    input_quantization: tuple[float, int]
+    output_quantization: tuple[float, int]
+
+    def probabilities(self, crops: Pixels) -> NDArray[np.float32]:
+        """Return (n, labels) probabilities for crops (n, side, side, 3) uint8 BGR."""
+        ...
+
+    def answers(self, crops: Pixels) -> NDArray[np.int8]:
+        """Return the same as int8 steps, 1/256 of a probability each: what a self-test holds."""
+        ...
+
+
+NETWORKS: Final[dict[str, Callable[[bytes, int], Network]]] = {"tflite-int8": Int8Network}
+"""By the card's `format`: what loads the bytes of the model for so many threads."""
+
+
+def open_network(format_: str, model: bytes, threads: int = 1) -> Network:
+    """Load a model of that format. Raises ModelError when it is unknown or cannot be loaded."""
+    if format_ not in NETWORKS:
+        raise ModelError(
+            f"the model's format is {format_}; this program runs {', '.join(NETWORKS)}: "
+            "make the bundle anew, or install a newer program"
+        )
+    return NETWORKS[format_](model, threads)
