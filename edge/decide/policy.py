@@ -1,9 +1,9 @@
 """Decide: when a missing mask is a violation.
 
-Each look at a face gives log-odds of each state that the network tells apart. A
-person's evidence is their mean over the last seconds, each look weighted by the time that it stands
-for, so neither a fast camera nor one odd frame decides. A
-small weight for "not known yet" keeps the first looks from counting for more than they are.
+Each look at a face gives log-odds of each state that the network tells apart. A person's evidence
+is their mean over the last seconds, each look weighted by the time that it stands for, so neither a
+fast camera nor one odd frame decides. A small weight for "not known yet" keeps the first looks from
+counting for more than they are.
 """
 
 from __future__ import annotations
