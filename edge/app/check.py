@@ -16,7 +16,7 @@ from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import runtime_version
 from edge.config import Settings, load_settings
 from edge.control.snapshot import open_photographer
-from edge.detect.detectors import open_detector
+from edge.detect.detectors import open_detector, refuse_unknown
 from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
 from edge.publish.publisher import probe_broker
 from edge.track import Tracker
@@ -95,6 +95,7 @@ def check(config: Path, parts: Collection[str], say: Callable[[str], None]) -> i
     """
     try:
         settings = load_settings(config)
+        refuse_unknown(settings.detector.name)
     except TensorMaskError as error:
         say(f"configuration  FAILED  {error}")
         return error.exit_status

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.detect import weights
-from edge.detect.detector import FaceDetector
 from edge.detect.weights import Weights, WeightsFile
 from edge.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:  # it needs numpy, and a command that only lists the names does not
+    from edge.detect.detector import FaceDetector
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +155,17 @@ def here() -> list[KnownDetector]:
     return [known for known in DETECTORS.values() if weights.locate(known.weights)]
 
 
-def _known(name: str, model: str) -> KnownDetector:
+def refuse_unknown(name: str) -> None:
+    """Raise ConfigError unless the table has it."""
     if name not in NAMES:
         raise ConfigError(
             f'[detector] name = "{name}" (--detector): no such detector; known are '
             f"{', '.join(NAMES)}"
         )
+
+
+def _known(name: str, model: str) -> KnownDetector:
+    refuse_unknown(name)
     candidates = list(DETECTORS.values()) if name == "auto" else [DETECTORS[name]]
     if not model:
         # Where none is here, the error about the last one says how to get it.

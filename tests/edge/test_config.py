@@ -20,7 +20,7 @@ from edge.look import Attention
 from edge.pipeline import Pipeline
 from edge.records import Face, Frame, MaskReading
 from edge.track import Tracker
-from tests.fakes import FixedDetector, blank, face_at, frame_at
+from tests.fakes import FixedDetector, blank, face_at, face_read, frame_at, looked
 
 
 def parsed(**sections: dict[str, Any]) -> Settings:
@@ -154,7 +154,7 @@ class Bare:
     """Judges every face bare, surely."""
 
     def classify(self, frame: Frame, faces: Sequence[Face]) -> tuple[MaskReading, ...]:
-        return tuple(MaskReading(face, 1.0) for face in faces)
+        return tuple(face_read(face, 1.0) for face in faces)
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class Unchecked(Settings, frozen=True):
 def test_evidence_can_reach_what_may_be_asked_of_it(look_every_s: float) -> None:
     evidence = Evidence()
     for number in range(1000):
-        evidence.add(1.0, number * look_every_s)
+        evidence.add(looked(1.0), number * look_every_s)
     assert 0.98 <= evidence.bare_probability < 0.99
 
 

@@ -200,7 +200,7 @@ def test_pictures_of_any_shape_are_judged_one_after_the_other(
     pipeline = open_pipeline(
         Settings(
             mqtt=MqttSettings(host="none"),
-            detector=DetectorSettings(name=detector, model=weights, every_s=0.0),  # type: ignore[arg-type]
+            detector=DetectorSettings(name=detector, model=weights, every_s=0.0),
         ),
         load_bundle(),
         EventIds(),

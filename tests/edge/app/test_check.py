@@ -45,6 +45,15 @@ def test_the_configuration_alone_can_be_checked(
     assert said.count("\n") == 1
 
 
+def test_an_unknown_detector_is_a_fault_of_the_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = BROKER + '[detector]\nname = "yunet2"\n'
+    status, said = checked(capsys, tmp_path, text, "--only", "configuration")
+    assert status == 78
+    assert "no such detector; known are auto, yunet, res10" in said
+
+
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
