@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.address import did_you_mean
 from edge.detect import weights
 from edge.detect.weights import Weights, WeightsFile
 from edge.errors import ConfigError, ModelError
@@ -160,7 +161,7 @@ def refuse_unknown(name: str) -> None:
     if name not in NAMES:
         raise ConfigError(
             f'[detector] name = "{name}" (--detector): no such detector; known are '
-            f"{', '.join(NAMES)}"
+            f"{', '.join(NAMES)}{did_you_mean(name, NAMES)}"
         )
 
 

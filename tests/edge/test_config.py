@@ -71,10 +71,6 @@ def test_tls_has_its_own_port() -> None:
         ({"mqtt": {"host": "b:1883"}}, r"\[mqtt\] host: .*; the port has a key of its own"),
         ({"mqtt": {"host": "mqtt://b"}}, r"\[mqtt\] host: .*without a scheme"),
         ({"mqtt": {"host": "a b"}}, r"\[mqtt\] host: a name has letters"),
-        (
-            {"detector": {"name": "yunett"}},
-            r"\[detector\] name: .*'yunett'; known are auto, res10, yunet; did you mean yunet\?",
-        ),
         ({"camera": {"rotation_deg": 45}}, r"rotation_deg: .*; known are 0, 90, 180, 270"),
         (
             {"commands": {"allowed": ["pause", "halt"]}},

@@ -51,7 +51,7 @@ def test_an_unknown_detector_is_a_fault_of_the_configuration(
     text = BROKER + '[detector]\nname = "yunet2"\n'
     status, said = checked(capsys, tmp_path, text, "--only", "configuration")
     assert status == 78
-    assert "no such detector; known are auto, yunet, res10" in said
+    assert "no such detector; known are auto, yunet, res10; did you mean yunet?" in said
 
 
 @pytest.fixture
