@@ -17,6 +17,7 @@ import msgspec
 
 from edge import __version__
 from edge.classify.card import load_bundle
+from edge.clock import SYSTEM_CLOCK
 from edge.config import (
     DEFAULT_PATH,
     DetectorSettings,
@@ -26,7 +27,7 @@ from edge.config import (
     load_settings,
 )
 from edge.detect import detectors, weights
-from edge.errors import TensorMaskError
+from edge.errors import ConfigError, TensorMaskError
 from edge.host.systemd import complain
 
 # A command line speaks on standard output.
@@ -145,6 +146,25 @@ def _parser() -> argparse.ArgumentParser:
     watch = command("watch", _watch, "Subscribe and print alerts as they come.")
     _add_config(watch)
     watch.add_argument("--broker", metavar="HOST[:PORT]", help="instead of a configuration file")
+
+    outbox = command(
+        "outbox", _outbox_list, "List, export and drop what waits for the broker or was refused."
+    )
+    _add_config(outbox)
+    actions = outbox.add_subparsers(title="actions", metavar="ACTION")
+    listing = actions.add_parser("list", help="what waits, and what the broker has refused and why")
+    listing.add_argument("--json", action="store_true", help="one JSON document a line")
+    listing.set_defaults(command=_outbox_list)
+    export = actions.add_parser("export", help="the same with the documents, as JSON lines")
+    export.set_defaults(command=_outbox_export)
+    dropping = actions.add_parser("drop", help="delete for ever, with the service stopped")
+    which = dropping.add_mutually_exclusive_group(required=True)
+    which.add_argument("sequence", nargs="*", type=int, default=[], metavar="SEQUENCE")
+    which.add_argument("--topic", help="all documents of this topic")
+    which.add_argument("--refused", action="store_true", help="all that the broker has refused")
+    which.add_argument("--all", action="store_true")
+    dropping.add_argument("--yes", action="store_true", help="do not ask")
+    dropping.set_defaults(command=_outbox_drop)
 
     models = command("models", _models_list, "List, fetch and show models.")
     actions = models.add_subparsers(title="actions", metavar="ACTION")
@@ -270,6 +290,49 @@ def _watch(options: argparse.Namespace) -> int:
     mqtt = broker_at(options.broker) if options.broker else load_settings(options.config).mqtt
     watch(mqtt, sys.stdout)
     return 0
+
+
+def _outbox_list(options: argparse.Namespace) -> int:
+    from edge.app.outbox import entries, line
+
+    as_json = getattr(options, "json", False)
+    now = SYSTEM_CLOCK.utc()
+    for entry in entries(load_settings(options.config).outbox.file):
+        print(msgspec.json.encode(entry).decode() if as_json else line(entry, now))
+    return 0
+
+
+def _outbox_export(options: argparse.Namespace) -> int:
+    from edge.app.outbox import entries
+
+    for entry in entries(load_settings(options.config).outbox.file, with_payload=True):
+        print(msgspec.json.encode(entry).decode())
+    return 0
+
+
+def _outbox_drop(options: argparse.Namespace) -> int:
+    from edge.app.outbox import Entry, dropped
+
+    def is_wanted(entry: Entry) -> bool:
+        return (
+            options.all
+            or (options.refused and entry.refused is not None)
+            or entry.topic == options.topic
+            or entry.sequence in options.sequence
+        )
+
+    def agrees(count: int) -> bool:
+        return options.yes or _answers_yes(f"drop {count} documents for ever?")
+
+    count = dropped(load_settings(options.config).outbox.file, is_wanted, agrees)
+    print(f"{count} documents dropped")
+    return 0
+
+
+def _answers_yes(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{question} nobody is here to be asked; give --yes")
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _models_list(options: argparse.Namespace) -> int:

@@ -276,6 +276,10 @@ class OutboxSettings(Section, frozen=True):
     max_age_s: Annotated[float, msgspec.Meta(ge=60, le=1e9)] = 30 * 86_400.0
     """The same for documents that are certainly older; a wrong clock makes none older."""
 
+    @property
+    def file(self) -> Path:
+        return Path(self.path or state_directory() / "outbox.sqlite")
+
 
 class CommandSettings(Section, frozen=True):
     """What may be asked of the device over MQTT."""

@@ -126,6 +126,8 @@ class OutboxState:
     """Documents that were delivered without ever being on the disk, since the start."""
     set_aside: int = 0
     """Damaged files that lie beside this one, at most 5."""
+    refused: int = 0
+    """Documents that the broker does not take, kept beside those that wait."""
     set_aside_at: datetime | None = None
     """When the newest of them was set aside."""
 

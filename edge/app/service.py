@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import threading
 from contextlib import ExitStack
-from pathlib import Path
 
 import cv2
 
@@ -16,7 +15,7 @@ from edge.capture.camera import Camera, frames_of, patience_with
 from edge.classify.card import load_bundle
 from edge.classify.runtime import runtime_version
 from edge.clock import clock_synchronised, this_moment
-from edge.config import Settings, state_directory
+from edge.config import Settings
 from edge.control.commands import MAX_PAYLOAD_BYTES
 from edge.control.snapshot import open_photographer
 from edge.decide.identity import EventIds
@@ -81,7 +80,7 @@ def open_service(settings: Settings) -> Service:
     who = origin(settings.device, bundle.card.model_id)
     camera = Camera(lambda: frames_of(settings.camera), patience_with(settings.camera))
     outbox = Outbox(
-        Path(settings.outbox.path or state_directory() / "outbox.sqlite"),
+        settings.outbox.file,
         settings.outbox,
         lambda: this_moment(clock_is_right=clock_synchronised()),
     )

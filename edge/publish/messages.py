@@ -227,6 +227,10 @@ class OutboxHealth(_Part, frozen=True, kw_only=True):
         Meta(description="Documents delivered that were never on the disk, since the start"),
     ]
     dropped_by: Annotated[DroppedHealth, Meta(description="`dropped` by its reasons")]
+    refused: Annotated[
+        Count,
+        Meta(description="Documents that the broker does not take, kept aside; more than 0: look"),
+    ] = 0
 
 
 class BrokerHealth(_Part, frozen=True, kw_only=True):
@@ -453,6 +457,7 @@ def _outbox(state: OutboxState) -> OutboxHealth:
         in_memory=state.in_memory,
         live=state.live,
         dropped_by=DroppedHealth(**asdict(state.dropped)),
+        refused=state.refused,
     )
 
 

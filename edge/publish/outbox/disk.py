@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import pwd
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge.clock import Moment
-from edge.errors import OutboxError
+from edge.errors import ConfigError, OutboxError
 from edge.publish.outbox.file import (
     DamagedError,
     Document,
@@ -61,9 +62,15 @@ class SpoolDisk:
         """
         self._last: int | None = None
         """The last sequence that was given; None: not known yet."""
+        self._aside: list[Path] = []
+        """The damaged files that are kept, oldest first."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._aside = files_aside(path)
+            _refuse_foreign_folder(path)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        except PermissionError as error:
+            raise ConfigError(_whose(path)) from error
         except OSError as error:
             if error.errno not in _DISK_REFUSES:
                 raise OutboxError(
@@ -93,6 +100,7 @@ class SpoolDisk:
             # Only here: while the error lives, so do its frames' cursors, and with them the lock.
             self.close()
             self._damaged = damage, set_aside(self._path, self._now().at)
+            self._aside = files_aside(self._path)
             return work(self._opened())
         except (DamagedError, OSError, sqlite3.Error) as error:
             if is_open_elsewhere(error):
@@ -154,8 +162,7 @@ class SpoolDisk:
 
     def set_aside(self) -> tuple[int, datetime | None]:
         """Return how many damaged files are kept, and when the newest of them was set aside."""
-        files = files_aside(self._path)
-        return len(files), aside_at(files[-1]) if files else None
+        return len(self._aside), aside_at(self._aside[-1]) if self._aside else None
 
     def close(self) -> None:
         if self.file is not None:
@@ -188,9 +195,10 @@ class SpoolDisk:
         if self._last is not None:
             return self._last
         if self._reserve.limit:
-            is_behind = self._reserve.is_live or not file.last_sequence
+            # A new file stands for one that was lost. Not one that just never had a document.
+            is_behind = self._reserve.is_live or (file.is_new and not file.last_sequence)
             return self._reserve.limit - (0 if is_behind else RESERVE)
-        is_lost = self._reserve.exists or files_aside(self._path)
+        is_lost = self._reserve.exists or self._aside
         return self._born_ms if is_lost and not file.last_sequence else 0
 
     def _take_over(self, file: SpoolFile, damage: str, aside: Path) -> None:
@@ -223,3 +231,32 @@ class SpoolDisk:
                 "the outbox is on disk again after %.0f s", self._now().run_s - self.refused_s
             )
             self.refused_s = None
+
+
+def _refuse_foreign_folder(path: Path) -> None:
+    """Raise ConfigError where root would leave files that the folder's owner cannot write."""
+    owner = path.parent.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        raise ConfigError(
+            f"{path.parent} belongs to {_name_of(owner)}, who could not write what root leaves "
+            "there; start the service: sudo systemctl start tensormask; or run it as that user: "
+            f"sudo runuser -u {_name_of(owner)} -- tensormask run"
+        )
+
+
+def _whose(path: Path) -> str:
+    """Say to whom an outbox belongs that we may not write, and what to do."""
+    there = path if os.access(path.parent, os.X_OK) and path.exists() else path.parent
+    own = _name_of(os.geteuid())
+    return (
+        f"the outbox {path} may not be written by {own}: {there} belongs to "
+        f"{_name_of(there.stat().st_uid)}; sudo chown -R {own}: {path.parent}, or another [outbox] "
+        "path"
+    )
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -22,6 +22,8 @@ from edge.publish.outbox.sequence import sync_folder
 from edge.telemetry import Dropped
 
 SCHEMA_VERSION = 2
+"""What a program must know to read the rows. Additions, in tables and columns of their own, do not
+raise it: an older program passes over them, so that a way back loses nothing."""
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE documents (
@@ -45,6 +47,20 @@ INSERT INTO ledger VALUES (0, 0, 0, 0, 0);
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
+_ADDITIONS = """
+CREATE TABLE IF NOT EXISTS refused (
+    sequence INTEGER PRIMARY KEY,
+    accepted_at TEXT NOT NULL,
+    clock_is_right INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    run_s REAL NOT NULL,
+    topic TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    crc32 INTEGER NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+"""
+"""Since 0.2.0: what the broker refuses for itself."""
 _COLUMNS = "sequence, accepted_at, clock_is_right, run, run_s, topic, payload, crc32"
 _LOCK_TIMEOUT_S = 2.0
 _PAGE_BYTES = 2048
@@ -52,8 +68,12 @@ _PAGE_BYTES = 2048
 _WAL_PAGES = 128
 """The log is folded into the file when it reaches so many pages, and then written over: as long as
 it grows, the file system has more to write than the page."""
+_REFUSED_ROWS = 100
+_REFUSED_BYTES = 10_000_000
+"""So much that was refused is kept; then the oldest of it goes."""
 _KEPT_ASIDE = 5
 """So many damaged outboxes are kept; then the oldest of them goes."""
+_UNKNOWN_AT = "1970-01-01T00:00:00+00:00"
 _ASIDE_TIME = "%Y%m%dT%H%M%S%fZ"
 _DISK_REFUSES = (
     sqlite3.SQLITE_AUTH,
@@ -90,6 +110,14 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A document that the broker does not take, and why."""
+
+    document: Document
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stub:
     """A row without what it says."""
 
@@ -117,12 +145,18 @@ class SpoolFile:
         self._database = _connect(path)
         try:
             _configure(self._database)
-            if self._one("PRAGMA user_version") == (0,):
+            self.is_new = self._one("PRAGMA user_version") == (0,)
+            if self.is_new:
                 self._database.executescript(_SCHEMA)
             self._check()
-            last, *dropped = self._one("SELECT * FROM ledger")
+            self._database.executescript(_ADDITIONS)
+            last, *dropped = self._one(
+                "SELECT last_sequence, dropped_rows, dropped_bytes, dropped_age, dropped_memory "
+                "FROM ledger"
+            )
             self.ledger = Ledger(last, Dropped(*dropped))
             self.rows, self.payload_bytes = self._count()
+            self.refused = self._refused()
             self.last_sequence: int = max(last, self._newest())
         except BaseException:
             self._database.close()
@@ -132,13 +166,13 @@ class SpoolFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep all of the changes made within, on disk, or none where any of them fails."""
-        before = self.rows, self.payload_bytes, self.last_sequence, self.ledger
+        before = self.rows, self.payload_bytes, self.last_sequence, self.ledger, self.refused
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._database.execute("COMMIT")
         except BaseException:
-            self.rows, self.payload_bytes, self.last_sequence, self.ledger = before
+            self.rows, self.payload_bytes, self.last_sequence, self.ledger, self.refused = before
             # SQLite rolls back by itself on some errors, and has no transaction left then.
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
@@ -163,6 +197,31 @@ class SpoolFile:
             ).fetchall():
                 self.rows -= 1
                 self.payload_bytes -= size
+
+    def refuse(self, refusals: Iterable[Refused]) -> None:
+        """Put documents aside that the broker does not take; the oldest of too many go."""
+        for refused in refusals:
+            row = _row(refused.document)
+            self.delete([refused.document.sequence])
+            self._database.execute(
+                f"INSERT OR REPLACE INTO refused ({_COLUMNS}, reason) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*row, _crc32(*row), refused.reason),
+            )
+            self._database.execute(
+                "DELETE FROM refused WHERE sequence IN (SELECT sequence FROM (SELECT sequence, "
+                "row_number() OVER newest AS place, sum(length(payload)) OVER newest AS size "
+                "FROM refused WINDOW newest AS (ORDER BY sequence DESC)) "
+                "WHERE place > ? OR size > ?)",
+                (_REFUSED_ROWS, _REFUSED_BYTES),
+            )
+            self.refused = self._refused()
+
+    def forget_refused(self, sequences: Collection[int]) -> None:
+        """Delete what was refused; those that are gone already don't matter."""
+        for sequence in sequences:
+            self._database.execute("DELETE FROM refused WHERE sequence = ?", (sequence,))
+        self.refused = self._refused()
 
     def settle(self, last_sequence: int, dropped: Dropped) -> None:
         """Write down what the rows do not tell, where that has changed."""
@@ -211,8 +270,10 @@ class SpoolFile:
 
     def _check(self) -> None:
         (version,) = self._one("PRAGMA user_version")
-        if version != SCHEMA_VERSION:
-            raise DamagedError(f"its schema is {version}, not {SCHEMA_VERSION}")
+        missing = sorted(set(_COLUMNS.split(", ")) - _columns_in(self._database, "documents"))
+        if version < SCHEMA_VERSION or missing:
+            lacks = f" and it lacks {', '.join(missing)}" if missing else ""
+            raise DamagedError(f"its schema is {version}, not {SCHEMA_VERSION}{lacks}")
         (verdict,) = self._one("PRAGMA quick_check(1)")
         if verdict != "ok":
             raise DamagedError(verdict)
@@ -222,6 +283,9 @@ class SpoolFile:
             "SELECT count(*), ifnull(sum(length(payload)), 0) FROM documents"
         )
         return rows, payload_bytes
+
+    def _refused(self) -> int:
+        return int(self._one("SELECT count(*) FROM refused")[0])
 
     def _newest(self) -> int:
         (newest,) = self._one("SELECT ifnull(max(sequence), 0) FROM documents")
@@ -259,13 +323,60 @@ def aside_at(aside: Path) -> datetime:
 
 
 def legible(aside: Path) -> Iterator[Document]:
-    """Give what is unaltered in a damaged file, up to where the damage begins to matter."""
+    """Give what is unaltered in a damaged file, up to where the damage begins to matter.
+
+    Of a file whose rows another release has written in its own way, what still has its name is
+    taken: without `topic` and `payload` nothing.
+    """
     with closing(_connect(aside)) as damaged, suppress(sqlite3.DatabaseError):
-        for *content, crc32 in damaged.execute(
-            f"SELECT {_COLUMNS} FROM documents ORDER BY sequence"
+        there = _columns_in(damaged, "documents")
+        names = [name if name in there else "NULL" for name in _COLUMNS.split(", ")]
+        for sequence, *content, crc32 in damaged.execute(
+            f"SELECT {', '.join(names)} FROM documents ORDER BY rowid"
         ):
+            if "NULL" not in names and _crc32(sequence, *content) != crc32:
+                continue
+            if document := _salvaged(sequence, *content):
+                yield document
+
+
+def _salvaged(
+    sequence: int | None, at: Any, is_right: Any, run: Any, run_s: Any, topic: Any, payload: Any
+) -> Document | None:
+    """Return the document of a row of which some columns are None; None: it is none any more."""
+    if sequence is None or topic is None or payload is None:
+        return None
+    accepted = (at or _UNKNOWN_AT, is_right or 0, run or "", run_s or 0.0)
+    return _document(sequence, *accepted, topic, payload)
+
+
+def read_all(path: Path) -> Iterator[Document | Refused]:
+    """Give what waits in a file, then what was refused; altered rows are left out.
+
+    The file is a copy: one that a service has open is locked. Raises sqlite3.Error.
+    """
+    with closing(_connect(path)) as database:
+        for *content, crc32 in database.execute(f"SELECT {_COLUMNS} FROM documents"):
             if _crc32(*content) == crc32:
                 yield _document(*content)
+        if _columns_in(database, "refused"):
+            for *content, crc32, reason in database.execute(
+                f"SELECT {_COLUMNS}, reason FROM refused"
+            ):
+                if _crc32(*content) == crc32:
+                    yield Refused(_document(*content), reason)
+
+
+def drop(path: Path, sequences: Collection[int]) -> None:
+    """Delete documents that wait or were refused. Raises sqlite3.Error: locked by a service."""
+    with closing(SpoolFile(path)) as file, file.transaction():
+        file.delete(sequences)
+        file.forget_refused(sequences)
+        file.settle(file.last_sequence, file.ledger.dropped)
+
+
+def _columns_in(database: sqlite3.Connection, table: str) -> set[str]:
+    return {name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")}
 
 
 def is_damage(error: Exception) -> bool:

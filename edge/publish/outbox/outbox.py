@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from edge.clock import Moment, this_moment
 from edge.config import OutboxSettings
 from edge.publish.outbox.disk import SpoolDisk
-from edge.publish.outbox.file import Document, SpoolFile
+from edge.publish.outbox.file import Document, Refused, SpoolFile, Stub
 from edge.telemetry import Dropped, OutboxState
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ DELETE_AFTER_S = 600.0
 when so many rows have gathered, or after so long."""
 _AGE_CHECK_S = 60.0
 _BATCH = 100
+_REFUSED_IN_MEMORY = 10
 _DEFAULTS = OutboxSettings()
 
 
@@ -59,6 +61,8 @@ class Outbox:
         self._disk = SpoolDisk(path, now)
         self._held: list[Document] = []
         """In memory only: newer than all that is on the disk."""
+        self._refused: deque[Refused] = deque(maxlen=_REFUSED_IN_MEMORY)
+        """Refused, but not yet put aside in the file."""
         self._done: set[int] = set()
         """Rows that were acknowledged, but not yet deleted."""
         self._done_up_to = 0
@@ -113,23 +117,40 @@ class Outbox:
                 self._told_drops.clear()
                 _log.info("the outbox is empty again; dropped so far: %s", self._disk.dropped)
 
+    def refuse(self, sequence: int, reason: str) -> None:
+        """Put a document aside that the broker does not take: it waits no longer.
+
+        It is kept in the file with its reason, among a bounded number of others, for
+        `tensormask outbox`; while the disk refuses, in memory until that takes it.
+        """
+        with self._lock:
+            found = [held for held in self._held if held.sequence == sequence]
+            found += self._disk.attempt(lambda file: file.select(sequence - 1, 1), list[Document]())
+            for document in found:
+                if document.sequence == sequence:
+                    self._refused.append(Refused(document, reason))
+                    self._done.add(sequence)
+            self._held = [held for held in self._held if held.sequence != sequence]
+            self._flush()
+
     def state(self) -> OutboxState:
-        """Return the figures for the health report."""
+        """Return the figures for the health report; no payload is read for them."""
         with self._lock:
             self._tend()
-            oldest = self._pending(1, 0)
+            oldest = self._oldest()
             set_aside, set_aside_at = self._disk.set_aside()
             file = self._disk.file
             return OutboxState(
                 rows=self._rows,
                 bytes=(file.payload_bytes if file else 0) + _size(self._held),
-                oldest_age_s=oldest[0].accepted.age_s(self._now()) if oldest else None,
+                oldest_age_s=None if oldest is None else oldest.age_s(self._now()),
                 dropped=self._disk.dropped,
                 is_refused=self._disk.refused_s is not None,
                 in_memory=len(self._held),
                 live=self._live,
                 set_aside=set_aside,
                 set_aside_at=set_aside_at,
+                refused=(file.refused if file else 0) + len(self._refused),
             )
 
     def close(self) -> None:
@@ -149,6 +170,22 @@ class Outbox:
     def _rows(self) -> int:
         file = self._disk.file
         return (max(0, file.rows - len(self._done)) if file else 0) + len(self._held)
+
+    def _oldest(self) -> Moment | None:
+        """Return when the oldest document that waits was accepted; None: none waits."""
+        stub = self._disk.attempt(self._oldest_stub, None)
+        if stub is not None:
+            return stub.accepted
+        return self._held[0].accepted if self._held else None
+
+    def _oldest_stub(self, file: SpoolFile) -> Stub | None:
+        place = self._done_up_to
+        while stubs := file.stubs(_BATCH, place):
+            for stub in stubs:
+                if stub.sequence not in self._done:
+                    return stub
+            place = stubs[-1].sequence
+        return None
 
     def _pending(self, limit: int, after: int) -> list[Document]:
         found = self._disk.attempt(
@@ -192,6 +229,7 @@ class Outbox:
         if not self._disk.store(documents, last, lambda file: self._thin_out(file, now)):
             return False
         self._held.clear()
+        self._refused.clear()
         self._done.clear()
         self._done_up_to = 0
         self._tell_dropped(before)
@@ -202,6 +240,7 @@ class Outbox:
 
         Return what is dropped in all by now.
         """
+        file.refuse(self._refused)
         file.delete(self._done)
         dropped = self._disk.dropped
         while aged := self._aged(file, now):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -13,9 +14,10 @@ import pytest
 
 from edge.clock import Moment
 from edge.config import OutboxSettings
-from edge.errors import OutboxError
+from edge.errors import ConfigError, OutboxError
 from edge.publish.outbox.outbox import DELETE_AFTER_S, DELETE_ROWS, MEMORY_ROWS, RETRY_S, Outbox
 from tests.disk import SmallDisk
+from tests.needs import lacking
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY_S = 86_400.0
@@ -484,3 +486,45 @@ def test_the_log_beside_the_file_stays_small(open_outbox: OpenOutbox, path: Path
         largest = max(largest, path.with_name("outbox.sqlite-wal").stat().st_size)
     assert largest < 2 * 1024 * 1024
     assert path.stat().st_size < 200_000
+
+
+def test_root_leaves_nothing_in_the_folder_of_another_user(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        lacking("not root", "sudo make test")
+    folder = tmp_path / "state"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    with pytest.raises(ConfigError, match="sudo systemctl start tensormask"):
+        Outbox(folder / "outbox.sqlite")
+    assert list(folder.iterdir()) == []
+
+
+def test_an_outbox_of_another_user_is_said_so_with_the_command_that_mends_it(
+    tmp_path: Path,
+) -> None:
+    if os.geteuid() != 0:
+        lacking("not root", "sudo make test")
+    folder = tmp_path / "state"
+    folder.mkdir()
+    Outbox(folder / "outbox.sqlite").close()
+    for place in (folder, tmp_path, *tmp_path.parents):
+        place.chmod(place.stat().st_mode | 0o755)
+    os.chown(folder, 65534, 65534)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigError, match=r"belongs to root; sudo chown -R nobody: "):
+            Outbox(folder / "outbox.sqlite")
+    finally:
+        os.seteuid(0)
+
+
+def test_the_health_report_reads_no_payload(open_outbox: OpenOutbox) -> None:
+    outbox = open_outbox()
+    fill(outbox, 3)
+    outbox.acknowledge([1])
+    read: list[str] = []
+    file = outbox._disk.file
+    assert file is not None
+    file._database.set_trace_callback(read.append)
+    assert outbox.state().rows == 2
+    assert not [sql for sql in read if "payload" in sql.replace("length(payload)", "")]
