@@ -78,8 +78,11 @@ class Gate:
     ) -> Command | Refusal | None:
         """Judge what came under the last topic level `name`.
 
-        None: there is too much of it to be answered, which the first refusal has said.
+        None: it clears a retained message, or there is too much of it to be answered, which the
+        first refusal has said.
         """
+        if retained and not payload:
+            return None
         try:
             command = CommandName(name)
         except ValueError:

@@ -88,13 +88,27 @@ class CommandDesk:
         for message in self._wire.take_commands():
             name = message.topic.rpartition("/")[2]
             match self._gate.admit(name, message.payload, message.retained, now_s):
+                case Command() as command if (reason := self._objection(command)) is not None:
+                    self._refuse(command, reason)
                 case Command() as command:
                     _log.info("command %s, request %s", command.name, command.request_id)
                     self._obey(command)
                 case Refusal() as refusal:
-                    _log.warning("command %s refused: %s", refusal.name or "?", refusal.reason)
-                    self._answer(refusal, CommandOutcome.REFUSED, refusal.reason)
+                    self._refuse(refusal, refusal.reason)
         self._grant_wishes(frame)
+
+    def _objection(self, command: Command) -> str | None:
+        """Return why a command that is allowed is not obeyed now; None: it is."""
+        uptime_s = self._clock.monotonic_s() - self._started_s
+        if command.name is CommandName.RESTART and uptime_s < MIN_UPTIME_S:
+            return f"started less than {MIN_UPTIME_S:g} s ago"
+        if command.name is CommandName.SNAPSHOT and self._photographer is None:
+            return 'no picture leaves this device: [snapshots] pictures is "none"'
+        return None
+
+    def _refuse(self, refused: Command | Refusal, reason: str) -> None:
+        _log.warning("command %s refused: %s", refused.name or "?", reason)
+        self._answer(refused, CommandOutcome.REFUSED, reason)
 
     def _obey(self, command: Command) -> None:
         now_s = self._clock.monotonic_s()
@@ -105,17 +119,11 @@ class CommandDesk:
             case CommandName.RESUME:
                 self._resume("by command")
             case CommandName.RESTART:
-                if now_s - self._started_s < MIN_UPTIME_S:
-                    reason = f"started less than {MIN_UPTIME_S:g} s ago"
-                    return self._answer(command, CommandOutcome.REFUSED, reason)
                 self.restart_wanted = True
             case CommandName.SNAPSHOT:
-                if self._photographer is None:
-                    reason = 'no picture leaves this device: [snapshots] pictures is "none"'
-                    return self._answer(command, CommandOutcome.REFUSED, reason)
                 self._wishes.append(_Wish(command, now_s + FRAME_PATIENCE_S))
-                return None
-        return self._answer(command, CommandOutcome.DONE)
+                return
+        self._answer(command, CommandOutcome.DONE)
 
     def _resume(self, why: str) -> None:
         if self._paused_until_s is not None:

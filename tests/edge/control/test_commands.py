@@ -117,6 +117,8 @@ def test_any_bytes_are_a_command_or_a_refusal(name: str, payload: bytes, retaine
         assert not retained
         assert re.fullmatch(r"[A-Za-z0-9_.:\-]{1,64}", fields["request_id"])
         assert answer.duration_s <= ALL.max_pause_s
+    elif retained and not payload:
+        assert answer is None
     else:
         assert isinstance(answer, Refusal)
         assert len(answer.reason) <= 200
@@ -131,3 +133,7 @@ def test_the_documented_example_is_obeyed() -> None:
         "pause", example[1].encode(), False, 0.0
     )
     assert command == Command(CommandName.PAUSE, "desk-17", 900.0)
+
+
+def test_what_clears_a_retained_message_is_passed_over() -> None:
+    assert ask("restart", b"", retained=True) is None

@@ -172,3 +172,16 @@ def test_what_is_obeyed_and_what_is_refused_is_logged_and_no_picture(
     assert "command resume refused: not understood" in caplog.text
     assert "/9j/" not in caplog.text
     assert "\x1b" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["restart", "snapshot"])
+def test_what_is_refused_is_not_logged_as_obeyed(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    counter = Counter()
+    counter.clock.now_s = 9.0
+    ((outcome, _),) = counter.ask(name)
+    assert outcome == "refused"
+    assert f"command {name} refused" in caplog.text
+    assert f"command {name}, request" not in caplog.text
