@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from edge.errors import BrokerError
+from edge.publish.broker import Arrivals, MqttVersion, Pollable, Will
 from edge.records import Box, Face, Frame, MaskReading, MaskState, Pixels
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -122,3 +124,70 @@ class ListedFrames:
         if not self.closes:
             self._clock.sleep(timeout_s)
         return self.closes
+
+
+class ScriptedConnection:
+    """A broker's end of a connection: answers as a script says, one entry for each turn.
+
+    An entry is given the messages sent so far, by id, and returns what arrives, or raises. After
+    the last entry the connection is lost.
+    """
+
+    version = MqttVersion.V5
+
+    def __init__(
+        self,
+        script: Sequence[Callable[[dict[int, tuple[str, bytes]]], Arrivals]],
+        clock: TurnedClock,
+        receive_maximum: int = 65535,
+        maximum_packet_bytes: int = 1_000_000,
+    ) -> None:
+        self._script = list(script)
+        self._clock = clock
+        self.receive_maximum = receive_maximum
+        self.maximum_packet_bytes = maximum_packet_bytes
+        self.sent: dict[int, tuple[str, bytes]] = {}
+        self.unanswered: set[int] = set()
+        self.most_unanswered = 0
+        self.left = False
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+        message_id = len(self.sent) + 1
+        self.sent[message_id] = (topic, payload)
+        self.unanswered.add(message_id)
+        self.most_unanswered = max(self.most_unanswered, len(self.unanswered))
+        return message_id
+
+    def takes(self, topic: str, payload: bytes) -> bool:
+        return len(topic) + len(payload) <= self.maximum_packet_bytes
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        pass
+
+    def turn(self, timeout_s: float, waker: Pollable | None = None) -> Arrivals:
+        self._clock.sleep(timeout_s)
+        if not self._script:
+            raise BrokerError("the connection was lost")
+        arrivals = self._script.pop(0)(self.sent)
+        self.unanswered -= {answer.message_id for answer in arrivals.acknowledgements}
+        return arrivals
+
+    def leave(self, timeout_s: float) -> None:
+        self.left = True
+
+    def drop(self) -> None:
+        pass
+
+
+class ScriptedAccess:
+    """Gives connections in turn; then the broker is away."""
+
+    name = "broker.example:1883"
+
+    def __init__(self, *connections: ScriptedConnection) -> None:
+        self._connections = list(connections)
+
+    def connect(self, client_id: str, will: Will | None = None) -> ScriptedConnection:
+        if not self._connections:
+            raise BrokerError("the broker is away")
+        return self._connections.pop(0)

@@ -43,6 +43,14 @@ _TAKEN_OVER = 0x8E
 _PATIENCE_NEEDED = (0x85, 0x86, 0x87, 0x8A, 0x8C)
 """Client id, user name or password, authorisation, ban: they do not mend themselves in seconds."""
 _FIRST_REFUSAL = 0x80
+_MAX_PACKET_BYTES = 268_435_460
+"""What MQTT itself allows."""
+_MAX_HEADER_BYTES = 10
+"""Of a PUBLISH with QoS 1 and no properties: type, length, the topic's length, id, properties."""
+_OWN_FAULTS = (0x90, 0x95, 0x99)
+"""Topic name invalid, packet too large, payload format invalid: the same bytes fail each time."""
+_VAGUE_FAULTS = (0x80, 0x83)
+"""Unspecified, implementation specific: a full disk of the broker's, or this message."""
 
 
 class MqttVersion(Enum):
@@ -89,11 +97,32 @@ class Will:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the broker does not take a message."""
+
+    code: int
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def is_for_itself(self) -> bool:
+        """Whether the message is at fault, so that sending it again is no use."""
+        return self.code in _OWN_FAULTS
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether the broker does not say if it is for this message or for all."""
+        return self.code in _VAGUE_FAULTS
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """The broker's PUBACK."""
 
     message_id: int
-    refusal: str | None
+    refusal: Refusal | None
     """Why the broker does not take the message; only MQTT 5 can tell."""
 
 
@@ -213,7 +242,8 @@ class BrokerAccess:
             connection.await_answer(timeout_s)
         except (OSError, UnicodeError) as error:
             connection.drop()
-            raise BrokerError(f"the broker {self.name}: {_plainly(error, timeout_s)}") from error
+            problem = _plainly(error, timeout_s, tls=settings.tls)
+            raise BrokerError(f"the broker {self.name}: {problem}") from error
         except BrokerError:
             connection.drop()
             raise
@@ -225,8 +255,10 @@ class Connection:
 
     def __init__(self, client: Client, version: MqttVersion, broker: str) -> None:
         self.version = version
-        self.receive_maximum = 65535
+        self.receive_maximum: int = 65535
         """How many unacknowledged messages the broker takes."""
+        self.maximum_packet_bytes: int = _MAX_PACKET_BYTES
+        """The largest message that it takes, with its topic and header."""
         self._client = client
         self._broker = broker
         self._accepted = False
@@ -241,6 +273,11 @@ class Connection:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
         """Send with QoS 1 and return the id that its acknowledgement will have."""
         return self._client.publish(topic, payload, qos=1, retain=retain).mid
+
+    def takes(self, topic: str, payload: bytes) -> bool:
+        """Tell whether the broker takes a message of this size."""
+        size = _MAX_HEADER_BYTES + len(topic.encode()) + len(payload)
+        return size <= self.maximum_packet_bytes
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Ask for messages with QoS 1; where the broker denies it, `Arrivals.denial` says why."""
@@ -280,7 +317,7 @@ class Connection:
         return arrivals
 
     def await_answer(self, timeout_s: float) -> None:
-        """Wait for the broker's CONNACK. Raises BrokerError where it is no welcome."""
+        """Wait for the broker's CONNACK. Raises BrokerError where it refuses us or none comes."""
         deadline_s = time.monotonic() + timeout_s
         while not self._accepted:
             left_s = deadline_s - time.monotonic()
@@ -314,6 +351,9 @@ class Connection:
         if reason.value == 0:
             self._accepted = True
             self.receive_maximum = getattr(properties, "ReceiveMaximum", self.receive_maximum)
+            self.maximum_packet_bytes = getattr(
+                properties, "MaximumPacketSize", self.maximum_packet_bytes
+            )
             return
         text = f"the broker {self._broker} refuses us: {str(reason).lower()}"
         if reason.value == _UNSUPPORTED_PROTOCOL:
@@ -356,7 +396,8 @@ class Connection:
         reason: ReasonCode,
         properties: Properties,
     ) -> None:
-        refusal = str(reason).lower() if reason.value >= _FIRST_REFUSAL else None
+        refused = reason.value >= _FIRST_REFUSAL
+        refusal = Refusal(reason.value, str(reason).lower()) if refused else None
         self._arrivals.acknowledgements.append(Acknowledgement(message_id, refusal))
 
     def _on_subscribe(
@@ -468,7 +509,7 @@ def _strerror(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _plainly(error: OSError | UnicodeError, timeout_s: float) -> str:
+def _plainly(error: OSError | UnicodeError, timeout_s: float, *, tls: bool) -> str:
     """Return what went wrong on the way to the broker, in one line for the operator."""
     match error:
         case ssl.SSLCertVerificationError():
@@ -481,5 +522,7 @@ def _plainly(error: OSError | UnicodeError, timeout_s: float) -> str:
             return "it refuses the connection; is a broker running there, on this port?"
         case TimeoutError():
             return f"no answer within {timeout_s:g} s; check host, port and firewall"
+        case ConnectionResetError() | BrokenPipeError() if tls:
+            return "it hung up during the TLS handshake; does this port speak TLS?"
         case _:
             return f"unreachable: {_strerror(error)}"

@@ -475,3 +475,14 @@ def _tally(tally: Tally) -> ComplianceTally:
 def encode(message: Message) -> bytes:
     """Return the payload: one JSON document in UTF-8, on one line."""
     return msgspec.json.encode(message)
+
+
+def without_snapshot(payload: bytes) -> bytes:
+    """Return the same document with null for its picture; what carries none is left as it is."""
+    try:
+        content = msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return payload
+    if not isinstance(content, dict) or content.get("snapshot") is None:
+        return payload
+    return msgspec.json.encode({**content, "snapshot": None})

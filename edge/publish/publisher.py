@@ -5,14 +5,15 @@ One thread holds the connection; callers only leave things for it, and never wai
 
 from __future__ import annotations
 
+import logging
 import random
 import socket
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import MqttSettings
@@ -20,11 +21,13 @@ from edge.errors import BrokerError
 from edge.host.bucket import TokenBucket
 from edge.publish.broker import (
     Acknowledgement,
+    Arrivals,
     Backoff,
     BrokerAccess,
-    BrokerRefusalError,
-    Connection,
+    MqttVersion,
+    Pollable,
     Received,
+    Refusal,
     Will,
 )
 from edge.publish.messages import (
@@ -36,9 +39,13 @@ from edge.publish.messages import (
     availability_message,
     encode,
     topic,
+    without_snapshot,
 )
+from edge.publish.outbox.file import Document
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.standing import SilentBrokerError, Standing
+
+_log = logging.getLogger(__name__)
 
 WINDOW = 20
 """How many messages may be on their way: enough to hide the latency."""
@@ -47,6 +54,40 @@ _BURST_S = 0.1
 """So much of a backlog's pace may go at once."""
 _MAX_LEFT = 16
 """Commands that wait to be taken, and responses that wait to be sent; the newest are dropped."""
+
+
+class Wire(Protocol):
+    """A connection to the broker: `Connection`."""
+
+    @property
+    def version(self) -> MqttVersion: ...
+    @property
+    def receive_maximum(self) -> int: ...
+    @property
+    def maximum_packet_bytes(self) -> int: ...
+    def takes(self, topic: str, payload: bytes) -> bool: ...
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int: ...
+    def subscribe(self, topics: Sequence[str]) -> None: ...
+    def turn(self, timeout_s: float, waker: Pollable | None = None) -> Arrivals: ...
+    def leave(self, timeout_s: float) -> None: ...
+    def drop(self) -> None: ...
+
+
+class Access(Protocol):
+    """The way to the broker: `BrokerAccess`."""
+
+    @property
+    def name(self) -> str: ...
+    def connect(self, client_id: str, will: Will | None = None) -> Wire: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A document on its way."""
+
+    sequence: int
+    is_foreign: bool
+    """Whether its topic is that of a former id or prefix."""
 
 
 class MqttPublisher:
@@ -61,18 +102,20 @@ class MqttPublisher:
         clock_is_right: Callable[[], bool] = clock_synchronised,
         backoff: Backoff | None = None,
         max_command_bytes: int = 0,
+        access: Access | None = None,
     ) -> None:
         """Commands longer than `max_command_bytes` are cut off there; 0: none are received. Raises
         ConfigError where a password or certificate cannot be used.
         """
-        self._access = BrokerAccess(settings)
+        self._access = access or BrokerAccess(settings)
         self._client_id = client_id(settings, origin.device_id)
         self._prefix = settings.topic_prefix
         self._origin = origin
         self._outbox = outbox
         self._clock = clock
         self._clock_is_right = clock_is_right
-        self._standing = Standing(self._access.name, self._client_id, backoff or Backoff())
+        self._backoff = backoff or Backoff()
+        self._standing = Standing(self._access.name, self._client_id, self._backoff, clock)
         self._states: dict[str, bytes] = {}
         self._unsent: set[str] = set()
         self._states_lock = threading.Lock()
@@ -84,10 +127,16 @@ class MqttPublisher:
         self._waker, self._wakes = socket.socketpair()
         self._waker.setblocking(False)
         self._wakes.setblocking(False)
-        self._connection: Connection | None = None
-        self._in_flight: dict[int, int | str] = {}
-        """By message id: the sequence of a document, or the name of a state."""
+        self._connection: Wire | None = None
+        self._in_flight: dict[int, _Sent | str] = {}
+        """By message id: a document, or the name of a state."""
         self._last_sent = 0
+        self._foreign_to = 0
+        """Up to this sequence only documents of a former id wait."""
+        self._suspect: int | None = None
+        """The document of a former id that was on its way when the last connection ended."""
+        self._paused_until_s: float | None = None
+        """The broker refuses documents: when one is tried again. None: it takes them."""
         self._bucket = TokenBucket(
             settings.replay_per_s, max(1.0, settings.replay_per_s * _BURST_S)
         )
@@ -150,9 +199,10 @@ class MqttPublisher:
     def close(self, timeout_s: float = 3.0) -> None:
         """Deliver what fits in half of `timeout_s`, say `stopped`, and disconnect.
 
-        Returns after `timeout_s` at the latest. What was not acknowledged stays in the outbox.
+        Returns after `timeout_s` at the latest, and never raises, even where the thread has died or
+        it is closed already. What was not acknowledged stays in the outbox.
         """
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic_s()
         # Hanging up takes a moment, too.
         self._drain_until_s, self._deadline_s = now_s + 0.5 * timeout_s, now_s + 0.8 * timeout_s
         self._stop.set()
@@ -167,12 +217,12 @@ class MqttPublisher:
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                self._stop.wait(self._hold_a_connection())
+                self._stop.wait(self.hold_a_connection())
         except BaseException as error:
             self._failure = error  # told to the next caller: a service without its voice must end
             raise
 
-    def _hold_a_connection(self) -> float:
+    def hold_a_connection(self) -> float:
         """Connect, and serve until the connection ends. Returns how long to wait then."""
         try:
             offline = Will(self._topic(AVAILABILITY), self._availability(AvailabilityState.OFFLINE))
@@ -180,6 +230,7 @@ class MqttPublisher:
             self._standing.begin()
             self._serve(self._connection)
         except BrokerError as problem:
+            self._suspect_foreign(problem)
             return self._standing.end(problem, quietly=self._stop.is_set())
         finally:
             if self._connection is not None:
@@ -187,13 +238,13 @@ class MqttPublisher:
             self._connection = None
         return 0.0
 
-    def _serve(self, connection: Connection) -> None:
+    def _serve(self, connection: Wire) -> None:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
         self._in_flight.clear()
-        self._last_sent = 0
+        self._last_sent = self._foreign_to = 0
         if self._max_command_bytes:
             connection.subscribe([self._topic(f"{COMMAND}/+")])
-        self._heard_s = time.monotonic()
+        self._heard_s = self._clock.monotonic_s()
         self._send_state(connection, AVAILABILITY, self._availability(AvailabilityState.ONLINE))
         with self._states_lock:
             self._unsent = set(self._states)
@@ -201,24 +252,39 @@ class MqttPublisher:
             self._send_states(connection)
             self._send_responses(connection)
             self._turn(connection, self._send_documents(connection))
-        stopped = self._send_state(
-            connection, AVAILABILITY, self._availability(AvailabilityState.STOPPED)
-        )
-        while stopped in self._in_flight and (left_s := self._deadline_s - time.monotonic()) > 0:
-            self._turn(connection, left_s)
-        connection.leave(timeout_s=max(0.1, self._deadline_s - time.monotonic()))
+        if self._say_stopped(connection):
+            connection.leave(timeout_s=max(0.1, self._left_s()))
+
+    def _say_stopped(self, connection: Wire) -> bool:
+        """Say that we leave. False: the broker gave no room for that, so its will is right."""
+        while not self._room(connection) and self._left_s() > 0:
+            self._turn(connection, self._left_s())
+        if not self._room(connection):
+            return False
+        payload = self._availability(AvailabilityState.STOPPED)
+        stopped = self._send_state(connection, AVAILABILITY, payload)
+        while stopped in self._in_flight and self._left_s() > 0:
+            self._turn(connection, self._left_s())
+        return True
+
+    def _left_s(self) -> float:
+        return self._deadline_s - self._clock.monotonic_s()
+
+    def _room(self, connection: Wire) -> int:
+        """Return how many messages may be sent now; all are of QoS 1, and all count."""
+        return max(0, min(WINDOW, connection.receive_maximum) - len(self._in_flight))
 
     def _is_time_to_leave(self) -> bool:
         if not self._stop.is_set():
             return False
-        if time.monotonic() >= self._drain_until_s:
+        if self._clock.monotonic_s() >= self._drain_until_s:
             return True
         on_the_way = self._in_flight or self._unsent or self._responses
         return not on_the_way and not self._outbox.pending(1)
 
-    def _turn(self, connection: Connection, timeout_s: float) -> None:
+    def _turn(self, connection: Wire, timeout_s: float) -> None:
         if self._stop.is_set():
-            timeout_s = max(0.0, min(timeout_s, self._deadline_s - time.monotonic()))
+            timeout_s = max(0.0, min(timeout_s, self._left_s()))
         arrivals = connection.turn(timeout_s, self._wakes)
         with suppress(BlockingIOError):
             self._wakes.recv(4096)
@@ -228,7 +294,7 @@ class MqttPublisher:
             if len(self._commands) < _MAX_LEFT:
                 cut_off = message.payload[: self._max_command_bytes + 1]
                 self._commands.append(replace(message, payload=cut_off))
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic_s()
         if arrivals.acknowledgements or not self._in_flight:
             self._heard_s = now_s
         elif now_s - self._heard_s > self._ack_timeout_s:
@@ -236,64 +302,156 @@ class MqttPublisher:
                 f"the broker {self._access.name} takes messages, but has acknowledged none for "
                 f"{self._ack_timeout_s:g} s"
             )
-        delivered = [
-            self._settled(acknowledgement) for acknowledgement in arrivals.acknowledgements
-        ]
-        self._outbox.acknowledge(sequence for sequence in delivered if sequence is not None)
+        self._settle(arrivals.acknowledgements)
         if AVAILABILITY not in self._in_flight.values():
             self._standing.prove(str(connection.version), is_idle=not self._in_flight)
 
-    def _settled(self, acknowledgement: Acknowledgement) -> int | None:
-        """Return the sequence of the document that has arrived; None for a state."""
-        item = self._in_flight.pop(acknowledgement.message_id, None)
-        refusal = acknowledgement.refusal
-        if isinstance(item, int):
-            if refusal is not None:
-                raise BrokerRefusalError(
-                    f"the broker {self._access.name} does not take document {item} ({refusal}); "
-                    "check its access rules: the outbox waits"
+    def _settle(self, acknowledgements: list[Acknowledgement]) -> None:
+        """Note what has arrived, and only then what was refused."""
+        delivered: list[int] = []
+        refused: list[tuple[_Sent, Refusal]] = []
+        for acknowledgement in acknowledgements:
+            item = self._in_flight.pop(acknowledgement.message_id, None)
+            refusal = acknowledgement.refusal
+            if isinstance(item, _Sent):
+                if refusal is None:
+                    delivered.append(item.sequence)
+                else:
+                    refused.append((item, refusal))
+            elif refusal is not None:
+                self._standing.tell(
+                    f"the broker {self._access.name} does not take {item}: {refusal}"
                 )
-            return item
-        if refusal is not None:
-            self._standing.tell(f"the broker {self._access.name} does not take {item}: {refusal}")
-        return None
+        self._outbox.acknowledge(delivered)
+        if delivered:
+            self._paused_until_s = None
+        for sent, refusal in refused:
+            takes_others = refusal.is_vague and delivered
+            if sent.is_foreign or refusal.is_for_itself or takes_others:
+                self._set_aside(sent.sequence, str(refusal))
+            else:
+                self._pause(sent.sequence, refusal)
 
-    def _send_state(self, connection: Connection, name: str, payload: bytes) -> int:
-        message_id = connection.publish(self._topic(name), payload, retain=True)
-        self._in_flight[message_id] = name
-        return message_id
+    def _set_aside(self, sequence: int, reason: str) -> None:
+        self._outbox.refuse(sequence, reason)
+        _log.warning(
+            "the broker %s does not take document %d (%s): it is set aside",
+            self._access.name, sequence, reason,
+        )  # fmt: skip
 
-    def _send_states(self, connection: Connection) -> None:
+    def _pause(self, sequence: int, refusal: Refusal) -> None:
+        """Send no documents for as long as after any refusal; then try a single one."""
+        if self._paused_until_s is None:
+            self._standing.tell(
+                f"the broker {self._access.name} does not take document {sequence} ({refusal}); "
+                "check its access rules and quotas: the outbox waits"
+            )
+        self._paused_until_s = self._clock.monotonic_s() + self._backoff.slow_s()
+
+    def _suspect_foreign(self, problem: BrokerError) -> None:
+        """Set aside a document of a former id on whose way two connections in a row have ended."""
+        on_the_way = [item for item in self._in_flight.values() if isinstance(item, _Sent)]
+        self._in_flight.clear()
+        foreign = next((sent.sequence for sent in on_the_way if sent.is_foreign), None)
+        if foreign is not None and foreign == self._suspect:
+            self._set_aside(foreign, str(problem))
+        if on_the_way:
+            self._suspect = foreign
+
+    def _send_state(self, connection: Wire, name: str, payload: bytes) -> int | None:
+        return self._send(connection, name, self._topic(name), payload, retain=True)
+
+    def _send_states(self, connection: Wire) -> None:
         """Send the states that have changed, each only when its last one has arrived."""
         with self._states_lock:
-            due = {name: self._states[name] for name in self._unsent - set(self._names_in_flight())}
+            names = sorted(self._unsent - set(self._names_in_flight()))[: self._room(connection)]
+            due = {name: self._states[name] for name in names}
             self._unsent -= set(due)
         for name, payload in due.items():
             self._send_state(connection, name, payload)
 
-    def _send_responses(self, connection: Connection) -> None:
-        while self._responses and len(self._in_flight) < connection.receive_maximum:
-            message_id = connection.publish(self._topic(RESPONSE), self._responses.popleft())
-            self._in_flight[message_id] = RESPONSE
+    def _send_responses(self, connection: Wire) -> None:
+        while self._responses and self._room(connection):
+            self._send(connection, RESPONSE, self._topic(RESPONSE), self._responses.popleft())
 
     def _names_in_flight(self) -> list[str]:
         return [item for item in self._in_flight.values() if isinstance(item, str)]
 
-    def _send_documents(self, connection: Connection) -> float:
+    def _send_documents(self, connection: Wire) -> float:
         """Send what window and pace allow. Returns how long to wait for more at most."""
+        room = self._room(connection)
+        now_s = self._clock.monotonic_s()
+        if self._paused_until_s is not None:
+            if now_s < self._paused_until_s or self._in_flight:
+                return min(_TURN_S, max(0.0, self._paused_until_s - now_s) or _TURN_S)
+            room = min(room, 1)
         if not self._in_flight:
             # From the start: a disk that could not be read may have given back older ones.
-            self._last_sent = 0
-        window = min(WINDOW, connection.receive_maximum) - len(self._in_flight)
-        ready = self._bucket.ready(time.monotonic())
-        documents = self._outbox.pending(min(window, ready), after=self._last_sent)
-        for document in documents:
-            self._last_sent = document.sequence
-            message_id = connection.publish(document.topic, document.payload)
-            self._in_flight[message_id] = document.sequence
-        self._bucket.spend(len(documents))
-        is_held_back = ready < window and len(documents) == ready
+            self._last_sent = self._foreign_to
+        ready = self._bucket.ready(now_s)
+        sent = self._send_own(connection, min(room, ready))
+        if not sent and room and ready and not self._in_flight:
+            sent = self._send_foreign(connection)
+        self._bucket.spend(sent)
+        is_held_back = ready < room and sent == ready
         return min(_TURN_S, self._bucket.wait_s()) if is_held_back else _TURN_S
+
+    def _send_own(self, connection: Wire, limit: int) -> int:
+        """Send at most `limit` documents below our present topic, oldest first."""
+        sent = 0
+        while documents := self._outbox.pending(limit - sent, after=self._last_sent):
+            for document in documents:
+                self._last_sent = document.sequence
+                if document.topic.startswith(self._topic("")):
+                    sent += self._send_document(connection, document, is_foreign=False)
+                elif not self._in_flight:
+                    self._foreign_to = document.sequence
+        return sent
+
+    def _send_foreign(self, connection: Wire) -> int:
+        """Send the oldest document of a former id, alone: the broker may not take it from us."""
+        for document in self._outbox.pending(1):
+            return self._send_document(connection, document, is_foreign=True)
+        self._foreign_to = 0
+        return 0
+
+    def _send_document(self, connection: Wire, document: Document, *, is_foreign: bool) -> bool:
+        """Return whether it was sent; one that the broker has no room for is set aside."""
+        sent = _Sent(document.sequence, is_foreign)
+        if self._send(connection, sent, document.topic, document.payload) is None:
+            self._set_aside(document.sequence, "packet too large")
+            return False
+        return True
+
+    def _send(
+        self,
+        connection: Wire,
+        item: _Sent | str,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+    ) -> int | None:
+        """Send a message, without its picture where it is too large with it.
+
+        Returns its id; None where it is too large all the same.
+        """
+        name = f"document {item.sequence}" if isinstance(item, _Sent) else item
+        if not connection.takes(topic, payload):
+            payload = without_snapshot(payload)
+            if not connection.takes(topic, payload):
+                if isinstance(item, str):
+                    self._standing.tell(
+                        f"the broker {self._access.name} takes no message as large as {name}"
+                    )
+                return None
+            _log.warning(
+                "%s goes without its picture: the broker %s takes at most %d bytes",
+                name, self._access.name, connection.maximum_packet_bytes,
+            )  # fmt: skip
+        message_id = connection.publish(topic, payload, retain=retain)
+        self._in_flight[message_id] = item
+        return message_id
 
     def _topic(self, name: str) -> str:
         return topic(self._prefix, self._origin.device_id, name)

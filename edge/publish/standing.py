@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 
+from edge.clock import SYSTEM_CLOCK, Clock
 from edge.errors import BrokerError
 from edge.publish.broker import MAX_BACKOFF_S, Backoff, BrokerRefusalError
 
@@ -24,14 +24,17 @@ class SilentBrokerError(BrokerError):
 class Standing:
     """Learns from each connection to one broker. Each problem is said once, until one is good."""
 
-    def __init__(self, broker: str, client_id: str, backoff: Backoff) -> None:
+    def __init__(
+        self, broker: str, client_id: str, backoff: Backoff, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._clock = clock
         self._broker = broker
         self._client_id = client_id
         self._backoff = backoff
         self._connections = 0
         self._begun_s: float | None = None
         """When the connection that there is began; None: there is none."""
-        self._lost_s = time.monotonic()
+        self._lost_s = self._clock.monotonic_s()
         self._is_proven = False
         self._short_lived = 0
         self._told: set[str] = set()
@@ -46,7 +49,7 @@ class Standing:
 
     def begin(self) -> None:
         """A connection was made."""
-        self._begun_s = time.monotonic()
+        self._begun_s = self._clock.monotonic_s()
         self._is_proven = False
 
     def prove(self, protocol: str, *, is_idle: bool) -> None:
@@ -57,7 +60,7 @@ class Standing:
         """
         if self._is_proven or self._begun_s is None:
             return
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic_s()
         if (self.is_silent or self._short_lived) and (
             not is_idle or now_s - self._begun_s < STABLE_S
         ):
@@ -93,7 +96,7 @@ class Standing:
         if self._begun_s is None:
             self._short_lived = 0
             return
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic_s()
         if self._is_proven:
             self._lost_s = now_s
         if isinstance(problem, SilentBrokerError):

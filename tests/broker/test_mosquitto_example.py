@@ -101,7 +101,9 @@ class Client:
     def turn(self) -> None:
         arrivals = self._connection.turn(0.05)
         self.received += arrivals.messages
-        self.refusals += [answer.refusal for answer in arrivals.acknowledgements]
+        self.refusals += [
+            answer.refusal and str(answer.refusal) for answer in arrivals.acknowledgements
+        ]
 
     def topics(self) -> list[str]:
         self.turn()
@@ -319,3 +321,30 @@ def test_wrong_words_are_refused(tmp_path: Path, words: tuple[str, ...]) -> None
     assert done.returncode == 1
     assert done.stderr.startswith("certificates.sh: ")
     assert not list(tmp_path.glob("a/**/*.*"))
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_what_a_mistyped_id_has_left_behind_does_not_hold_up_the_right_one(
+    broker: Mosquitto,
+    authority: Path,
+    connect: Connect,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    protocol: str,
+) -> None:
+    desk = connect("desk")
+    desk.subscribe("tensormask/#")
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.append(f"tensormask/dor-1/{VIOLATION}", lambda sequence: b"under the wrong name")
+    outbox.append(f"{BASE}/{VIOLATION}", lambda sequence: b"under the right one")
+    settings = msgspec.structs.replace(settings_of(broker, authority, "door-1"), protocol=protocol)
+    device = MqttPublisher(settings, ORIGIN, outbox)
+    device.start()
+    until(lambda: outbox.state().rows == 0, "an outbox where nothing waits")
+    device.close()
+    # MQTT 3.1.1 has no word for a refusal.
+    assert outbox.state().refused == (1 if protocol == "5" else 0)
+    outbox.close()
+    until(lambda: desk.topics().count(f"{BASE}/availability") == 2, "online, stopped")
+    assert [topic for topic in desk.topics() if topic.endswith(VIOLATION)] == [f"{BASE}/violation"]
+    assert "client use our client id" not in caplog.text

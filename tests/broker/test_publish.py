@@ -245,6 +245,24 @@ class TestWithMosquitto:
         until(lambda: "does not take health: not authorized" in caplog.text, "another")
         assert device.waiting() == 2
 
+    def test_a_document_larger_than_the_broker_takes_goes_without_its_picture(
+        self,
+        start_mosquitto: Callable[..., Mosquitto],
+        subscribe: Callable[..., Subscriber],
+        start_device: StartDevice,
+    ) -> None:
+        broker = start_mosquitto("allow_anonymous true\nmax_packet_size 2000")
+        subscriber = subscribe(broker.port)
+        device = start_device(port=broker.port)
+        document = json.dumps({"sequence": 1, "snapshot": "/9j/" * 1000}).encode()
+        device.outbox.append(f"{BASE}/violation", lambda sequence: document)
+        device.outbox.append(f"{BASE}/violation", lambda sequence: bytes(3000))
+        device.publisher.wake()
+        until(lambda: device.waiting() == 0, "an outbox where nothing waits")
+        until(lambda: subscriber.payloads("violation"), "the document")
+        assert subscriber.payloads("violation") == [b'{"sequence":1,"snapshot":null}']
+        assert device.outbox.state().refused == 1
+
     # The thread's own end is what is tested; pytest reports it as an unhandled exception.
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     def test_a_publisher_that_has_died_of_a_bug_does_not_go_unnoticed(self, tmp_path: Path) -> None:

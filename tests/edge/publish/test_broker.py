@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -162,6 +163,23 @@ def test_a_refusal_is_one_clear_line(
     assert str(raised.value).startswith(f"the broker 127.0.0.1:{settings.port}")
     assert complaint in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_port_that_resets_a_tls_handshake_is_asked_about() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def reset() -> None:
+            wire, _ = listener.accept()
+            wire.recv(16)
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            wire.close()
+
+        thread = threading.Thread(target=reset)
+        thread.start()
+        settings = MqttSettings(host="127.0.0.1", port=listener.getsockname()[1], tls=True)
+        with pytest.raises(BrokerError, match="does this port speak TLS"):
+            probe_broker(settings)
+        thread.join()
 
 
 def test_nobody_at_the_port_is_said_so() -> None:

@@ -1,0 +1,219 @@
+"""The publisher and a broker that answers by a script; `tests/broker` has real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.config import MqttSettings
+from edge.publish.broker import Acknowledgement, Arrivals, Refusal
+from edge.publish.messages import ModelIdentity, Origin
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.publisher import MqttPublisher
+from tests.fakes import ScriptedAccess, ScriptedConnection, TurnedClock
+
+ORIGIN = Origin("door-1", "", "", ModelIdentity(name="m", version="1", sha256="0" * 64))
+OURS, FORMER = "tensormask/door-1/violation", "tensormask/dor-1/violation"
+NOT_AUTHORIZED = Refusal(0x87, "not authorized")
+QUOTA = Refusal(0x97, "quota exceeded")
+BAD_FORMAT = Refusal(0x99, "payload format invalid")
+VAGUE = Refusal(0x83, "implementation specific error")
+
+Sent = dict[int, tuple[str, bytes]]
+Script = Callable[[Sent], Arrivals]
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    opened = Outbox(tmp_path / "outbox.sqlite")
+    yield opened
+    opened.close()
+
+
+class Broker:
+    """Acknowledges each message once, at the next turn, unless its text is refused."""
+
+    def __init__(self, **refusals: Refusal) -> None:
+        self._refusals = {text.encode(): refusal for text, refusal in refusals.items()}
+        self._answered: set[int] = set()
+
+    def __call__(self, sent: Sent) -> Arrivals:
+        new = sent.keys() - self._answered
+        self._answered |= new
+        return Arrivals(
+            [Acknowledgement(number, self._refusals.get(sent[number][1])) for number in sorted(new)]
+        )
+
+
+def silence(sent: Sent) -> Arrivals:
+    return Arrivals()
+
+
+class Rig:
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        self.clock = TurnedClock()
+        self._publishers: list[MqttPublisher] = []
+
+    def put(self, text: str, topic: str = OURS) -> int:
+        return self.outbox.append(topic, lambda sequence: text.encode())
+
+    def connection(self, *script: Script, **limits: int) -> ScriptedConnection:
+        return ScriptedConnection(script, self.clock, **limits)
+
+    def publisher(self, *connections: ScriptedConnection) -> MqttPublisher:
+        made = MqttPublisher(
+            MqttSettings(host="broker.example", replay_per_s=10_000.0),
+            ORIGIN,
+            self.outbox,
+            self.clock,
+            lambda: True,
+            access=ScriptedAccess(*connections),
+        )
+        self._publishers.append(made)
+        return made
+
+    def close(self) -> None:
+        for publisher in self._publishers:
+            publisher.close()
+
+    def waiting(self) -> list[bytes]:
+        return [document.payload for document in self.outbox.pending(100)]
+
+
+@pytest.fixture
+def rig(outbox: Outbox) -> Iterator[Rig]:
+    made = Rig(outbox)
+    yield made
+    made.close()
+
+
+def documents(connection: ScriptedConnection) -> list[bytes]:
+    return [payload for topic, payload in connection.sent.values() if topic.endswith("/violation")]
+
+
+def test_a_document_refused_for_itself_is_set_aside_and_the_others_arrive(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in ("a", "bad", "c"):
+        rig.put(text)
+    connection = rig.connection(*[Broker(bad=BAD_FORMAT)] * 5)
+    rig.publisher(connection).hold_a_connection()
+    assert documents(connection) == [b"a", b"bad", b"c"], "each once"
+    assert rig.waiting() == []
+    assert rig.outbox.state().refused == 1
+    assert caplog.text.count("document 2 (payload format invalid): it is set aside") == 1
+
+
+@pytest.mark.parametrize("refusal", [NOT_AUTHORIZED, QUOTA])
+def test_a_refusal_for_all_waits_and_loses_no_acknowledgement(
+    rig: Rig, refusal: Refusal, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in ("a", "no", "c"):
+        rig.put(text)
+    connection = rig.connection(*[Broker(no=refusal)] * 130)
+    rig.publisher(connection).hold_a_connection()
+    assert rig.waiting() == [b"no"]
+    assert rig.outbox.state().refused == 0
+    assert 2 <= documents(connection).count(b"no") <= 5, "once in 30 to 60 s, of 130"
+    assert caplog.text.count("the outbox waits") == 1
+
+
+def test_while_all_are_refused_a_single_document_is_tried_again(rig: Rig) -> None:
+    for _ in range(10):
+        rig.put("no")
+    connection = rig.connection(*[Broker(no=NOT_AUTHORIZED)] * 65)
+    rig.publisher(connection).hold_a_connection()
+    assert 10 < len(documents(connection)) <= 13
+    assert len(rig.waiting()) == 10
+
+
+def test_a_vague_refusal_sets_aside_only_while_the_broker_takes_others(rig: Rig) -> None:
+    rig.put("odd")
+    rig.publisher(rig.connection(*[Broker(odd=VAGUE)] * 3)).hold_a_connection()
+    assert rig.waiting() == [b"odd"], "it may be the broker"
+    rig.put("good")
+    rig.publisher(rig.connection(*[Broker(odd=VAGUE)] * 3)).hold_a_connection()
+    assert rig.waiting() == []
+    assert rig.outbox.state().refused == 1
+
+
+def test_all_messages_count_against_what_the_broker_takes(rig: Rig) -> None:
+    for number in range(30):
+        rig.put(f"{number}")
+    connection = rig.connection(silence, silence, *[Broker()] * 40, receive_maximum=10)
+    publisher = rig.publisher(connection)
+    for name in ("health", "compliance", "x", "y"):
+        publisher.publish_state(name, b"{}")
+        publisher.respond(b"{}")
+    publisher.hold_a_connection()
+    assert connection.most_unanswered == 10
+    assert rig.waiting() == []
+    assert len(connection.sent) == 1 + 4 + 4 + 30
+
+
+def test_documents_of_a_former_id_go_last_and_one_at_a_time(rig: Rig) -> None:
+    for text in ("old 1", "old 2"):
+        rig.put(text, FORMER)
+    rig.put("new")
+    connection = rig.connection(*[Broker()] * 4)
+    rig.publisher(connection).hold_a_connection()
+    assert documents(connection) == [b"new", b"old 1", b"old 2"]
+    assert connection.most_unanswered == 2, "availability and the new one"
+    assert rig.waiting() == []
+
+
+def test_a_document_of_a_former_id_that_is_refused_is_set_aside(rig: Rig) -> None:
+    rig.put("no", FORMER)
+    connection = rig.connection(*[Broker(no=NOT_AUTHORIZED)] * 3)
+    rig.publisher(connection).hold_a_connection()
+    assert rig.waiting() == []
+    assert rig.outbox.state().refused == 1
+
+
+def test_a_document_of_a_former_id_that_ends_two_connections_is_set_aside(rig: Rig) -> None:
+    rig.put("old", FORMER)
+    ends = [rig.connection(Broker()) for _ in range(2)]
+    publisher = rig.publisher(*ends)
+    publisher.hold_a_connection()
+    assert rig.waiting() == [b"old"], "once may be the network's fault"
+    publisher.hold_a_connection()
+    assert [documents(connection) for connection in ends] == [[b"old"], [b"old"]]
+    assert rig.waiting() == []
+    assert rig.outbox.state().refused == 1
+
+
+def test_it_can_be_closed_whenever_and_as_often_as_one_likes(rig: Rig) -> None:
+    publisher = rig.publisher()
+    publisher.close()
+    publisher.close()
+
+
+def test_a_broker_that_acknowledges_nothing_is_left(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.put("a")
+    connection = rig.connection(*[silence] * 60)
+    assert rig.publisher(connection).hold_a_connection() <= 60
+    assert 30 <= rig.clock.now_s <= 32
+    assert rig.waiting() == [b"a"]
+    assert "has acknowledged none for 30 s" in caplog.text
+
+
+def test_a_document_too_large_goes_without_its_picture_or_is_set_aside(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.put(json.dumps({"sequence": 1, "snapshot": "/9j/" * 1000}))
+    rig.put(json.dumps({"sequence": 2, "more": "x" * 4000, "snapshot": "/9j/"}))
+    connection = rig.connection(*[Broker()] * 3, maximum_packet_bytes=1000)
+    publisher = rig.publisher(connection)
+    publisher.respond(json.dumps({"request_id": "a", "snapshot": "/9j/" * 1000}).encode())
+    publisher.hold_a_connection()
+    assert documents(connection) == [b'{"sequence":1,"snapshot":null}']
+    assert b'{"request_id":"a","snapshot":null}' in [sent[1] for sent in connection.sent.values()]
+    assert caplog.text.count("document 1 goes without its picture") == 1
+    assert "document 2 (packet too large): it is set aside" in caplog.text
+    assert rig.waiting() == []
