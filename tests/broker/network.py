@@ -45,7 +45,11 @@ class Relay:
         with suppress(OSError):
             while True:
                 device, _ = self._listener.accept()
-                broker = socket.create_connection(("127.0.0.1", self._broker_port))
+                try:
+                    broker = socket.create_connection(("127.0.0.1", self._broker_port))
+                except ConnectionRefusedError:  # as the broker would
+                    device.close()
+                    continue
                 self._wires += [device, broker]
                 self.connections += 1
                 self._start(self._upstream, device, broker)
@@ -57,15 +61,18 @@ class Relay:
                 broker.sendall(piece)
 
     def _downstream(self, device: socket.socket, broker: socket.socket) -> None:
-        with device, broker, suppress(OSError), broker.makefile("rb") as stream:
-            while head := stream.read(2):
-                # All that a broker says to a device is shorter than 128 bytes.
-                packet = head + stream.read(head[1])
-                if head[0] >> 4 == PUBACK:
-                    if self.swallows:
-                        continue
-                    time.sleep(self.delay_s)
-                device.sendall(packet)
+        with device, broker, broker.makefile("rb") as stream:
+            with suppress(OSError):
+                while head := stream.read(2):
+                    # All that a broker says to a device is shorter than 128 bytes.
+                    packet = head + stream.read(head[1])
+                    if head[0] >> 4 == PUBACK:
+                        if self.swallows:
+                            continue
+                        time.sleep(self.delay_s)
+                    device.sendall(packet)
+            with suppress(OSError):  # closing alone does not wake who reads from it
+                device.shutdown(socket.SHUT_RDWR)
 
 
 class Island:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,42 @@ def test_a_broker_that_acknowledges_nothing_is_left_and_said_once(
     assert caplog.text.count("has acknowledged none for 1 s") == 1
     assert list(dict.fromkeys(subscriber.sequences)) == sent
     assert len(set(subscriber.payloads("violation"))) == len(sent), "repeats are the same"
+
+
+def test_what_a_killed_broker_has_not_acknowledged_comes_again(
+    remembering: Mosquitto, witness: Subscriber, start_device: StartDevice
+) -> None:
+    # A broker that is killed may forget what it has acknowledged but not yet handed on. So here it
+    # acknowledges nothing from some moment on, and dies with a window full of documents.
+    relay = Relay(remembering.port)
+    try:
+        device = start_device(port=relay.port)
+        sent: list[int] = []
+
+        def newest_is(wanted: Callable[[int], bool]) -> bool:
+            return any(wanted(sequence) for sequence in witness.sequences[-1:])
+
+        for _ in range(4):
+            until(lambda: device.publisher.connected, "the connection")
+            sent += device.report(30)
+            until(lambda: device.waiting() == 0, "acknowledgements")
+            until(partial(newest_is, sent[-1].__eq__), "all that was acknowledged")
+            relay.swallows = True
+            acknowledged = sent[-1]
+            sent += device.report(60)
+            until(partial(newest_is, acknowledged.__lt__), "some that will not be")
+            remembering.kill()
+            sent += device.report(10)
+            until(lambda: not device.publisher.connected, "the loss")
+            assert device.waiting() == 70, "none of them counts as delivered"
+            relay.swallows = False
+            remembering.start()
+            until(lambda: device.waiting() == 0, "an empty outbox")
+            until(partial(newest_is, sent[-1].__eq__), "all of them")
+        assert sent == list(range(1, 401))
+        assert list(dict.fromkeys(witness.sequences)) == sent, "first arrivals are in order"
+    finally:
+        relay.close()
 
 
 def test_a_broker_that_acknowledges_slowly_is_not_left(

@@ -32,10 +32,6 @@ def validate(subscriber: Subscriber) -> None:
         Draft202012Validator(schema).validate(json.loads(message.payload))
 
 
-def _has_seen(subscriber: Subscriber, wanted: set[int]) -> bool:
-    return wanted <= set(subscriber.sequences)
-
-
 class TestWithMosquitto:
     def test_documents_arrive_in_order_on_their_topics_and_leave_the_outbox(
         self, mosquitto: Mosquitto, subscribe: Callable[..., Subscriber], start_device: StartDevice
@@ -105,28 +101,6 @@ class TestWithMosquitto:
         assert witness.payloads("health") == [b'{"before": true}', b'{"before": false}']
         assert witness.states == ["online", "online"]
         assert device.publisher.reconnects == 1
-
-    def test_a_broker_killed_again_and_again_under_load_loses_nothing(
-        self,
-        remembering: Mosquitto,
-        witness: Subscriber,
-        start_device: StartDevice,
-    ) -> None:
-        device = start_device(port=remembering.port)
-        sent: list[int] = []
-        for kill in range(4):
-            # What the broker holds in memory only for the witness, a kill takes with it.
-            so_far = set(range(1, 70 * kill + 1))
-            until(partial(_has_seen, witness, so_far), "all documents so far")
-            until(lambda: device.publisher.connected, "the connection")
-            sent += device.report(60)
-            remembering.kill()
-            sent += device.report(10)
-            remembering.start()
-        until(partial(_has_seen, witness, set(sent)), "all documents")
-        assert sent == list(range(1, 281))
-        assert list(dict.fromkeys(witness.sequences)) == sent, "first arrivals are in order"
-        until(lambda: device.waiting() == 0, "an empty outbox")
 
     def test_accepted_documents_survive_a_killed_process(
         self,
