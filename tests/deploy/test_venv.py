@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.deploy.wheels import digest, write_wheel
+
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "venv.sh"
 
 
-def _venv(*arguments: str | Path, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
+KILLED_AT = """
+set -o functrace
+commands=0
+trap 'commands=$((commands + 1)); [ $commands -lt $KILL_AT ] || kill -KILL $$' DEBUG
+"""
+"""Read by bash before a script: ends it before its command number KILL_AT."""
+
+
+def _venv(
+    *arguments: str | Path, python: str = sys.executable, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SCRIPT, *arguments],
-        env=os.environ | {"PYTHON": python},
+        env=os.environ | {"PYTHON": python} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -25,23 +37,15 @@ def _venv(*arguments: str | Path, python: str = sys.executable) -> subprocess.Co
 
 @pytest.fixture
 def requirements(tmp_path: Path) -> Path:
-    """A package of our own, so that no registry is asked."""
-    _package(tmp_path, "1.0")
-    (tmp_path / "requirements.txt").write_text(f"{tmp_path}/tmx-1.0-py3-none-any.whl\n")
-    return tmp_path / "requirements.txt"
+    """A list of a package of our own, so that no registry is asked."""
+    return _list(tmp_path, write_wheel(tmp_path, "tmx", "1.0"))
 
 
-def _package(folder: Path, version: str) -> None:
-    with zipfile.ZipFile(folder / f"tmx-{version}-py3-none-any.whl", "w") as wheel:
-        info = f"tmx-{version}.dist-info"
-        wheel.writestr("tmx.py", f"version = {version!r}\n")
-        wheel.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tmx\nVersion: {version}\n"
-        )
-        wheel.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(f"{info}/RECORD", "")
+def _list(folder: Path, *packages: Path) -> Path:
+    """Write the list of these files, each with its digest."""
+    path = folder / "requirements.txt"
+    path.write_text("".join(f"{package} --hash=sha256:{digest(package)}\n" for package in packages))
+    return path
 
 
 def _installed(venv: Path) -> str:
@@ -55,15 +59,90 @@ def test_it_installs_once_and_again_only_after_a_change(tmp_path: Path, requirem
     venv = tmp_path / "venv"
     first = _venv(venv, requirements)
     assert (first.returncode, _installed(venv)) == (0, "1.0"), first.stderr
+    requirements.write_text(f"# Only a comment.\n{requirements.read_text()}")
     again = _venv(venv, requirements)
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
-    _package(tmp_path, "2.0")
-    requirements.write_text(requirements.read_text().replace("1.0", "2.0"))
+    _list(tmp_path, write_wheel(tmp_path, "tmx", "2.0"))
     assert _venv(venv, requirements).returncode == 0
     assert _installed(venv) == "2.0"
 
 
-def test_an_unfinished_environment_is_finished_the_next_time(
+def test_a_change_in_an_included_list_counts_and_in_a_neighbour_not(
+    tmp_path: Path, requirements: Path
+) -> None:
+    (tmp_path / "requirements-more.txt").write_text("-r requirements.txt\n")
+    _venv(tmp_path / "venv", tmp_path / "requirements-more.txt")
+    (tmp_path / "requirements-other.txt").write_text("other==1.0\n")
+    assert _venv(tmp_path / "venv", tmp_path / "requirements-more.txt").stdout == ""
+    _list(tmp_path, write_wheel(tmp_path, "tmx", "2.0"))
+    _venv(tmp_path / "venv", tmp_path / "requirements-more.txt")
+    assert _installed(tmp_path / "venv") == "2.0"
+
+
+def test_a_package_that_the_list_no_longer_names_is_gone(
+    tmp_path: Path, requirements: Path
+) -> None:
+    both = [write_wheel(tmp_path, "tmx", "1.0"), write_wheel(tmp_path, "tmy", "1.0")]
+    _list(tmp_path, *both)
+    assert _venv(tmp_path / "venv", requirements).returncode == 0
+    assert list((tmp_path / "venv").glob("lib/*/site-packages/tmy.py")) != []
+    _list(tmp_path, both[0])
+    assert _venv(tmp_path / "venv", requirements).returncode == 0
+    assert list((tmp_path / "venv").glob("lib/*/site-packages/tmy.py")) == []
+
+
+def test_a_file_that_is_not_the_listed_one_is_refused(tmp_path: Path, requirements: Path) -> None:
+    with write_wheel(tmp_path, "tmx", "1.0").open("ab") as wheel:
+        wheel.write(b"tampered")
+    answer = _venv(tmp_path / "venv", requirements)
+    assert answer.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in answer.stderr
+    requirements.write_text(f"{tmp_path}/tmx-1.0-py3-none-any.whl\n")
+    assert "--require-hashes" in _venv(tmp_path / "venv", requirements).stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_whenever_it_is_killed_the_old_environment_works_or_the_new_one(
+    tmp_path: Path, requirements: Path
+) -> None:
+    venv = tmp_path / "venv"
+    (tmp_path / "killer").write_text(KILLED_AT)
+    assert _venv(venv, requirements).returncode == 0
+    _list(tmp_path, write_wheel(tmp_path, "tmx", "2.0"))
+    found = []
+    for kill_at in range(1, 200):
+        answer = _venv(venv, requirements, BASH_ENV=str(tmp_path / "killer"), KILL_AT=str(kill_at))
+        found.append(_installed(venv))
+        if answer.returncode == 0:
+            break
+        assert answer.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL}, answer.stderr
+    assert len(found) > 20
+    assert sorted(found) == found
+    assert set(found) == {"1.0", "2.0"}
+    assert sorted(path.name for path in tmp_path.glob("venv*")) == ["venv", str(venv.readlink())]
+
+
+def test_an_environment_of_former_days_gives_way(tmp_path: Path, requirements: Path) -> None:
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    assert _venv(venv, requirements).returncode == 0
+    assert _installed(venv) == "1.0"
+    assert sorted(path.name for path in tmp_path.glob("venv*")) == ["venv", str(venv.readlink())]
+
+
+def test_the_former_environment_stays_where_it_is_wanted(
+    tmp_path: Path, requirements: Path
+) -> None:
+    _venv(tmp_path / "venv", requirements)
+    former = (tmp_path / "venv").resolve()
+    _list(tmp_path, write_wheel(tmp_path, "tmx", "2.0"))
+    assert _venv(tmp_path / "venv", "--keep", requirements).returncode == 0
+    assert (_installed(former), _installed(tmp_path / "venv")) == ("1.0", "2.0")
+    _venv(tmp_path / "venv", requirements)
+    assert not former.exists()
+
+
+def test_an_unfinished_environment_is_made_anew_the_next_time(
     tmp_path: Path, requirements: Path
 ) -> None:
     right = requirements.read_text()
