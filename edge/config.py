@@ -1,10 +1,13 @@
 """The settings: one TOML file, one typed section each, everything defaulted except the broker.
 
-Unknown keys, wrong types and values out of range are refused by file, section and key.
+Unknown keys, wrong types and values out of range are refused by file, section and key. What a
+file that is marked as a newer program's has beyond these is left out, with a warning: an older
+program must run on it.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -23,6 +26,11 @@ from edge.errors import ConfigError
 DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
 CREDENTIAL = "credential:"
 """Begins the name of a file that systemd gives to the service, see systemd.exec(5)."""
+
+SCHEMA = 2
+"""Counts the releases that have added sections or keys. It is the first line of a file: a comment,
+since programs before 2 would refuse a key."""
+_MARK = re.compile(r"# tensormask settings (\d{1,9})\b")
 
 MAX_BYTES = 64_000
 MAX_TEXT = 1000
@@ -375,12 +383,14 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES // 1000} kB: no file of settings")
     try:
-        tables = tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        tables = tomllib.loads(text)
     # Beside its own errors tomllib lets through what Python says to numbers of thousands of digits,
     # and to brackets in brackets in brackets.
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
-    settings = parse_settings(tables, str(path))
+    mark = _MARK.match(text)
+    settings = parse_settings(tables, str(path), int(mark[1]) if mark else SCHEMA)
     if is_open and holds_password(settings.camera.source):
         raise ConfigError(
             f"{path}: everybody can read it, and [camera] source has a password; chmod o= {path}"
@@ -388,8 +398,10 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     return settings
 
 
-def parse_settings(tables: dict[str, Any], origin: str) -> Settings:
-    """Check the tables of a file that is named `origin` in errors."""
+def parse_settings(tables: dict[str, Any], origin: str, schema: int = SCHEMA) -> Settings:
+    """Check the tables of a file that is named `origin` in errors and marked with `schema`."""
+    if schema > SCHEMA:
+        tables = _without_unknown_keys(tables, origin)
     _refuse_unknown_keys(tables, origin)
     if "mqtt" not in tables:
         raise ConfigError(f'{origin}: no broker; add a section [mqtt] with host = "…"')
@@ -414,6 +426,26 @@ def broker_at(address: str) -> MqttSettings:
         return MqttSettings(host=match[1] or match[2], port=int(match[3]) if match[3] else None)
     except ValueError as error:
         raise ConfigError(f"{wanted} ({error})") from None
+
+
+def _without_unknown_keys(tables: dict[str, Any], origin: str) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    unknown = []
+    sections = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    for name, table in tables.items():
+        if name not in sections:
+            unknown.append(f"[{_on_one_line(name)}]")
+        elif not isinstance(table, dict):
+            known[name] = table
+        else:
+            keys = {field.name for field in msgspec.structs.fields(sections[name])}
+            known[name] = {key: value for key, value in table.items() if key in keys}
+            unknown += [f"[{name}] {_on_one_line(key)}" for key in table if key not in keys]
+    if unknown:
+        logging.getLogger(__name__).warning(
+            "%s: written for a newer program; ignored: %s", origin, ", ".join(unknown)
+        )
+    return known
 
 
 def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:

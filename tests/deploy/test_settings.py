@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.config import parse_settings
+from edge.config import SCHEMA, parse_settings
 from edge.errors import ConfigError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "tensormask.toml"
@@ -38,6 +38,16 @@ def test_as_shipped_only_the_host_is_missing() -> None:
         parse_settings(shipped, "tensormask.toml")
     shipped["mqtt"]["host"] = "broker.example"
     assert parse_settings(shipped, "x") == parse_settings({"mqtt": {"host": "broker.example"}}, "x")
+
+
+def test_it_is_marked_with_the_schema_of_this_program() -> None:
+    assert EXAMPLE.read_text().splitlines()[0] == f"# tensormask settings {SCHEMA}"
+
+
+def test_only_sections_that_the_first_release_knows_stand_uncovered() -> None:
+    """0.1.0 refuses all others, and it must run on these settings: the way back."""
+    first = "mqtt device camera detector classifier tracker policy outbox commands snapshots health"
+    assert set(tomllib.loads(EXAMPLE.read_text())) <= {*first.split(), "log"}
 
 
 def test_every_key_is_shown_with_its_true_default() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.config import Settings, broker_at, load_settings, parse_settings, state_directory
+from edge.config import SCHEMA, Settings, broker_at, load_settings, parse_settings, state_directory
 from edge.decide.policy import Evidence, ViolationPolicy
 from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
@@ -250,3 +250,38 @@ def test_a_broker_s_address_is_read(address: str, host: str, port: int) -> None:
 def test_what_is_no_broker_s_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match=r"no broker; give HOST, HOST:PORT or \[IPv6\]:PORT"):
         broker_at(address)
+
+
+NEWER = """# tensormask settings {schema}
+[mqtt]
+host = "broker"
+telepathy = true
+[telescope]
+length_px = 3
+"""
+
+
+def test_what_a_newer_release_has_written_is_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(NEWER.format(schema=SCHEMA + 1))
+    assert load_settings(path) == parsed()
+    assert caplog.messages == [
+        f"{path}: written for a newer program; ignored: [mqtt] telepathy, [telescope]"
+    ]
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, SCHEMA - 1, "x"])
+def test_in_a_file_of_our_own_it_is_a_mistake(tmp_path: Path, schema: object) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(NEWER.format(schema=schema))
+    with pytest.raises(ConfigError, match="unknown key telepathy"):
+        load_settings(path)
+
+
+def test_wrong_values_are_refused_whoever_has_written_them(tmp_path: Path) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(NEWER.format(schema=SCHEMA + 1).replace("telepathy = true", "port = 0"))
+    with pytest.raises(ConfigError, match=r"\[mqtt\] port"):
+        load_settings(path)
