@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Installs TensorMask on this machine (Raspberry Pi OS or Debian, 12 or later), or upgrades it:
 #
-#   sudo deploy/install.sh [--broker HOST]
+#   sudo deploy/install.sh [--broker HOST[:PORT]]
 #
-# May be run again at any time. Settings in /etc/tensormask that somebody has edited are kept.
+# May be run again at any time. Settings in /etc/tensormask that somebody has edited are kept. The new
+# version is made beside the old one, which goes when the new one runs: whenever this is killed, one of
+# them runs. It ends with 0 only where the service runs, is to start at boot, or waits for a broker's
+# name.
 set -euo pipefail
 
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -41,28 +44,40 @@ make_user() {
     systemd-sysusers /etc/sysusers.d/tensormask.conf
 }
 
-install_program() {
+# A file is there as it was or as it is to be, whenever this is killed.
+put() {
+    install -m "$1" "${@:4}" "$2" "$3.new"
+    mv -T "$3.new" "$3"
+}
+
+# The program in a folder of its own, $program, beside the one that may be running.
+make_program() {
     say "installing the program into $prefix"
     install -d -m 755 "$prefix"
     # The system's own Python, with its packages: picamera2, libcamera and systemd come from apt.
-    PYTHON=/usr/bin/python3 "$source_root/deploy/venv.sh" "$prefix/venv" --system-site-packages \
-        "$source_root/requirements-pi.txt"
-    local digest
-    digest=$(cd "$source_root" && find edge pyproject.toml -type f ! -name '*.pyc' -print0 |
-        sort -z | xargs -0 sha256sum | sha256sum)
-    if [ "$(cat "$prefix/venv/program" 2>/dev/null)" != "$digest" ]; then
-        # Built from a copy, so that the checkout stays free of build products that belong to root.
-        local copy
-        copy=$(mktemp -d)
-        cp -r "$source_root"/{edge,pyproject.toml,README.md,LICENSE} "$copy"
-        rm -f "$prefix/venv/program"
-        "$prefix/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-            --no-deps --force-reinstall "$copy"
-        rm -rf "$copy"
-        echo "$digest" >"$prefix/venv/program"
-    fi
-    install -m 644 "$source_root/docs/operating.md" "$prefix/operating.md"
-    install -m 755 "$source_root/deploy/tensormask" /usr/local/bin/tensormask
+    PYTHON=/usr/bin/python3 "$source_root/deploy/venv.sh" "$prefix/packages" --keep \
+        --system-site-packages "$source_root/requirements-pi.txt"
+    packages=$(readlink -f "$prefix/packages")
+    program=$(mktemp -d "$prefix/program.XXXXXXXX")
+    chmod 755 "$program"
+    # Copied, not built: a build would fetch what builds it. The documents' links to each other hold.
+    tar -C "$source_root" --exclude=__pycache__ --mode=u=rwX,go=rX --owner=root --group=root \
+        -c edge deploy docs systemd LICENSE | tar -C "$program" -x
+    cat >"$program/tensormask" <<END
+#!$packages/bin/python
+import sys
+from pathlib import Path
+
+# Not by way of the link to this folder, which an upgrade sets to another.
+sys.path[0] = str(Path(__file__).resolve().parent)
+from edge.cli import main
+
+sys.exit(main())
+END
+    chmod 755 "$program/tensormask"
+    "$packages/bin/python" -m compileall -q "$program/edge"
+    "$program/tensormask" --version >/dev/null
+    sync -f "$program"
 }
 
 make_directories() {
@@ -72,42 +87,84 @@ make_directories() {
 }
 
 write_settings() {
-    local example="$source_root/deploy/tensormask.toml"
-    install -m 640 -o root -g tensormask "$example" "$settings.example"
+    local example="$source_root/deploy/tensormask.toml" former
+    put 640 "$example" "$settings.example" -o root -g tensormask
     if [ ! -e "$settings" ]; then
-        install -m 640 -o root -g tensormask "$example" "$settings"
+        put 640 "$example" "$settings" -o root -g tensormask
+    elif former=$(/usr/local/bin/tensormask --version 2>/dev/null); then
+        # For the way back to a version that does not know what will be written from now on.
+        former=${former##* }
+        [ "tensormask $former" = "$("$program/tensormask" --version)" ] ||
+            put 640 "$settings" "$settings.${former//[^A-Za-z0-9.+_-]/}" -o root -g tensormask
     fi
     [ -n "$broker" ] || return 0
-    if grep -q '^host = ""$' "$settings"; then
-        sed -i "s/^host = \"\"\$/host = \"$broker\"/" "$settings"
-    elif ! grep -qxF "host = \"$broker\"" "$settings"; then
-        say "$settings names a broker already and is left as it is"
-    fi
+    (cd "$program" && "$packages/bin/python" -m deploy.broker "$settings" "$broker")
 }
 
-install_unit() {
-    install -m 644 "$source_root/systemd/tensormask.service" \
-        /etc/systemd/system/tensormask.service
+# From here on the new program is the one that runs.
+switch() {
+    ln -sfn "$(basename "$program")" "$prefix/program.link"
+    mv -T "$prefix/program.link" "$prefix/program"
+    put 755 "$source_root/deploy/tensormask" /usr/local/bin/tensormask
+    install -d /usr/local/share/doc
+    ln -sfn "$prefix/program/docs" /usr/local/share/doc/tensormask
+    put 644 "$source_root/systemd/tensormask.service" /etc/systemd/system/tensormask.service
     if is_booted; then systemctl daemon-reload; fi
     systemctl --quiet enable tensormask.service
+}
+
+remove_former() {
+    local former
+    for former in "$prefix"/program.* "$prefix"/packages.*; do
+        case $former in
+        "$program" | "$packages") ;;
+        *) rm -rf "$former" ;;
+        esac
+    done
+    # Where 0.1.0 had them.
+    rm -rf "$prefix/venv" "$prefix/operating.md"
 }
 
 is_booted() {
     [ -d /run/systemd/system ]
 }
 
-start() {
+is_running() {
+    is_booted && systemctl --quiet is-active tensormask.service
+}
+
+has_not_restarted() {
+    [ "$(systemctl show --value --property NRestarts tensormask.service)" = 0 ]
+}
+
+check() {
     local status=0
-    runuser -u tensormask -- /usr/local/bin/tensormask check || status=$?
-    if [ "$status" -eq 78 ]; then
-        say "not started; edit $settings, then: sudo systemctl restart tensormask"
-    elif ! is_booted; then
-        say "installed; it starts when this system boots"
-    else
-        # Whatever else the check found lacking (camera, broker), the service waits for.
-        systemctl restart tensormask.service
-        say "running; see: systemctl status tensormask, journalctl -u tensormask -f"
+    runuser -u tensormask -- "$program/tensormask" check || status=$?
+    # Whatever else the check found lacking (camera, broker), the service waits for.
+    [ "$status" -ne 0 ] && [ "$status" -ne 1 ] || return 0
+    if is_running; then
+        rm -rf "$program"
+        fail "nothing is changed, and the former version runs on; mend what the check says, and" \
+            "install again"
     fi
+    switch
+    if grep -qxF 'host = ""' "$settings"; then
+        say "not started: no broker yet; name it in $settings, then: sudo systemctl restart tensormask"
+        exit 0
+    fi
+    fail "not started; mend what the check says, then: sudo systemctl restart tensormask"
+}
+
+start() {
+    if ! is_booted; then
+        say "installed; it starts when this system boots"
+        return
+    fi
+    # A start that fails is said at once; so is a service that ends within its first seconds.
+    if ! { systemctl restart tensormask.service && sleep 3 && is_running && has_not_restarted; }; then
+        fail "installed, but the service does not come up; see: journalctl -u tensormask -n 30"
+    fi
+    say "running; see: systemctl status tensormask, journalctl -u tensormask -f"
 }
 
 broker=""
@@ -115,10 +172,11 @@ while [ $# -gt 0 ]; do
     case $1 in
     --broker)
         broker=${2:-}
-        [[ $broker =~ ^[A-Za-z0-9.:_-]+$ ]] || fail "--broker takes a host name or an address"
+        [[ $broker =~ ^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$ ]] ||
+            fail "--broker takes HOST, HOST:PORT or [IPv6]:PORT"
         shift 2
         ;;
-    *) fail "usage: sudo deploy/install.sh [--broker HOST]" ;;
+    *) fail "unknown option $1; usage: sudo deploy/install.sh [--broker HOST[:PORT]]" ;;
     esac
 done
 [ "$(id -u)" -eq 0 ] || fail "run it as root: sudo deploy/install.sh"
@@ -127,8 +185,10 @@ command -v apt-get >/dev/null || fail "this is no Debian or Raspberry Pi OS"
 umask 022
 install_packages
 make_user
-install_program
+make_program
 make_directories
 write_settings
-install_unit
+check
+switch
 start
+remove_former

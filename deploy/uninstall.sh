@@ -30,7 +30,12 @@ if [ -e /etc/systemd/system/tensormask.service ]; then
     rm /etc/systemd/system/tensormask.service
     [ "$booted" = no ] || systemctl daemon-reload
 fi
-rm -rf /opt/tensormask /usr/local/bin/tensormask /etc/sysusers.d/tensormask.conf
+# What the broker keeps for subscribers that come later would tell of this device for ever.
+if [ -x /usr/local/bin/tensormask ]; then
+    timeout 30 runuser -u tensormask -- /usr/local/bin/tensormask forget ||
+        echo "== the broker could not be told to forget this device: its retained states stay there"
+fi
+rm -rf /opt/tensormask /usr/local/share/doc/tensormask /usr/local/bin/tensormask /etc/sysusers.d/tensormask.conf
 
 if [ "$purge" = yes ]; then
     rm -rf /etc/tensormask /etc/systemd/system/tensormask.service.d /var/lib/tensormask

@@ -44,15 +44,18 @@ def test_an_unknown_option_is_answered_with_the_usage(deploy: Path, arguments: l
     status, error = _run(deploy / "install.sh", *arguments)
     assert (status, error) == (
         1,
-        "deploy/install.sh: usage: sudo deploy/install.sh [--broker HOST]\n",
+        f"deploy/install.sh: unknown option {arguments[0]}; "
+        "usage: sudo deploy/install.sh [--broker HOST[:PORT]]\n",
     )
     assert _run(deploy / "uninstall.sh", *arguments)[0] == 1
 
 
-@pytest.mark.parametrize("host", ["", "a b", 'x"\n[device]', "mqtt://broker"])
+@pytest.mark.parametrize(
+    "host", ["", "a b", 'x"\n[device]', "mqtt://broker", "box:mqtt", "fe80::1"]
+)
 def test_a_broker_is_a_host(deploy: Path, host: str) -> None:
     status, error = _run(deploy / "install.sh", "--broker", host)
     assert (status, error) == (
         1,
-        "deploy/install.sh: --broker takes a host name or an address\n",
+        "deploy/install.sh: --broker takes HOST, HOST:PORT or [IPv6]:PORT\n",
     )

@@ -26,6 +26,13 @@ _INSTALLED_FROM = (
     "systemd",
     "tests/systemd/probe.py",
 )
+_WITHOUT_BROKER = """
+[mqtt]
+host = ""
+[camera]
+source = "/srv/clip.avi"
+loop = true
+"""
 _PATIENCE = """
 [Service]
 WatchdogSec=3s
@@ -54,6 +61,7 @@ def installed(folders: pytest.TempPathFactory, limits: bool = False) -> Iterator
         for part in _INSTALLED_FROM:
             machine.copy(ROOT / part, f"{SOURCES}/{part}")
         machine.copy(clip, "/srv/clip.avi")
+        machine.write("/etc/tensormask/tensormask.toml", _WITHOUT_BROKER)
         machine.install(f"{SOURCES}/deploy/install.sh", "--broker", "localhost")
         machine.write("/etc/systemd/system/tensormask.service.d/patience.conf", _PATIENCE)
         machine.boot()

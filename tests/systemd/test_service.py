@@ -360,7 +360,8 @@ def _probe_unit(machine: Machine) -> str:
     ]
     kept.insert(
         kept.index("[Service]") + 1,
-        f"Type=oneshot\nExecStart=/opt/tensormask/venv/bin/python {SOURCES}/tests/systemd/probe.py",
+        "Type=oneshot\n"
+        f"ExecStart=/opt/tensormask/packages/bin/python {SOURCES}/tests/systemd/probe.py",
     )
     return "\n".join(kept)
 

@@ -1,0 +1,101 @@
+"""deploy/install.sh on a machine that has TensorMask already: killed, refused, told the truth."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deploy.test_venv import KILLED_AT
+from tests.systemd.conftest import SOURCES
+from tests.systemd.machine import Machine
+
+UNIT = "tensormask.service"
+INSTALL = f"{SOURCES}/deploy/install.sh"
+SETTINGS = "/etc/tensormask/tensormask.toml"
+GOOD_SETTINGS = """
+[mqtt]
+host = "localhost"
+[camera]
+source = "/srv/clip.avi"
+loop = true
+"""
+
+
+@pytest.fixture
+def upgraded(machine: Machine) -> Machine:
+    """The machine with the service running, its sources changed, and no way to the registry."""
+    machine.write(SETTINGS, GOOD_SETTINGS)
+    machine.run("systemctl", "reset-failed", UNIT, check=False)
+    machine.run("systemctl", "restart", UNIT)
+    machine.run("sh", "-ec", f"echo '# changed' >>{SOURCES}/edge/clock.py")
+    return machine
+
+
+def _active(machine: Machine) -> str:
+    return machine.output("systemctl", "is-active", UNIT)
+
+
+def test_killed_at_any_step_it_leaves_a_program_that_starts(upgraded: Machine) -> None:
+    upgraded.write("/srv/killer", KILLED_AT)
+    ended = 0
+    for kill_at in range(20, 400, 13):
+        kill = ("env", "BASH_ENV=/srv/killer", f"KILL_AT={kill_at}")
+        answer = upgraded.run(*kill, INSTALL, check=False)
+        upgraded.run("systemctl", "restart", UNIT)
+        assert upgraded.run("tensormask", "--version").stdout.startswith("tensormask ")
+        assert _active(upgraded) == "active"
+        ended += 1
+        if answer.returncode == 0:
+            break
+    assert answer.returncode == 0
+    assert ended > 5
+    left = upgraded.output("ls", "/opt/tensormask").split()
+    assert [name.partition(".")[0] for name in left] == [
+        "packages",
+        "packages",
+        "program",
+        "program",
+    ]
+
+
+def test_settings_that_the_new_version_refuses_leave_the_old_one_running(upgraded: Machine) -> None:
+    before = upgraded.output("readlink", "/opt/tensormask/program")
+    upgraded.write(SETTINGS, GOOD_SETTINGS.replace("loop", "lopp"))
+    answer = upgraded.run(INSTALL, check=False)
+    assert answer.returncode == 1
+    assert "did you mean loop?" in answer.stdout
+    assert "nothing is changed, and the former version runs on" in answer.stderr
+    assert upgraded.output("readlink", "/opt/tensormask/program") == before
+    assert _active(upgraded) == "active"
+
+
+def test_it_ends_with_an_error_where_the_service_cannot_run(upgraded: Machine) -> None:
+    upgraded.run("systemctl", "stop", UNIT)
+    upgraded.write(SETTINGS, GOOD_SETTINGS.replace("loop", "lopp"))
+    answer = upgraded.run(INSTALL, check=False)
+    assert answer.returncode == 1
+    assert "not started; mend what the check says" in answer.stderr
+
+
+def test_without_a_broker_it_is_installed_and_says_that_it_waits_for_its_name(
+    upgraded: Machine,
+) -> None:
+    upgraded.run("systemctl", "stop", UNIT)
+    upgraded.write(SETTINGS, GOOD_SETTINGS.replace("localhost", ""))
+    answer = upgraded.run(INSTALL)
+    assert "not started: no broker yet" in answer.stdout
+    assert _active_or_not(upgraded) == "inactive"
+
+
+def _active_or_not(machine: Machine) -> str:
+    return machine.run("systemctl", "is-active", UNIT, check=False).stdout.strip()
+
+
+def test_what_root_has_written_into_the_state_is_the_services(upgraded: Machine) -> None:
+    outbox = "/var/lib/tensormask/outbox.sqlite"
+    upgraded.run("systemctl", "stop", UNIT)
+    upgraded.run("sh", "-ec", f"chown root:root {outbox}*; chmod 600 {outbox}*")
+    upgraded.run("systemctl", "start", UNIT)
+    assert upgraded.output("stat", "--format=%U", outbox) == "tensormask"
+    assert "outbox" not in upgraded.output(
+        "journalctl", "--output=cat", "-p", "warning", "--since=-3s", "-u", UNIT
+    )
