@@ -166,6 +166,11 @@ def _parser() -> argparse.ArgumentParser:
     dropping.add_argument("--yes", action="store_true", help="do not ask")
     dropping.set_defaults(command=_outbox_drop)
 
+    forgetting = command(
+        "forget", _forget, "Clear what the broker retains of this device, which is taken down."
+    )
+    _add_config(forgetting)
+
     models = command("models", _models_list, "List, fetch and show models.")
     actions = models.add_subparsers(title="actions", metavar="ACTION")
     listing = actions.add_parser("list", help="the detectors and bundle that can be used")
@@ -289,6 +294,14 @@ def _watch(options: argparse.Namespace) -> int:
 
     mqtt = broker_at(options.broker) if options.broker else load_settings(options.config).mqtt
     watch(mqtt, sys.stdout)
+    return 0
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from edge.app.forget import forget
+
+    for topic in forget(load_settings(options.config)):
+        print(f"cleared {topic}")
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Protocol
 
+from edge.app.former import FormerIdentities
 from edge.app.lookout import Glance, Lookout
 from edge.clock import SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
 from edge.config import Settings
@@ -86,6 +87,7 @@ class Device:
         publisher: Publisher,
         notifier: Notifier,
         photographer: Photographer | None = None,
+        former: FormerIdentities | None = None,
         clock: Clock = SYSTEM_CLOCK,
         clock_is_right: Callable[[], bool] = clock_synchronised,
         vitals: Callable[[], Vitals] = read_vitals,
@@ -99,6 +101,7 @@ class Device:
         self._publisher = publisher
         self._notifier = notifier
         self._photographer = photographer
+        self._former = former
         self._clock = clock
         self._clock_is_right = clock_is_right
         self._read_vitals = vitals
@@ -233,6 +236,8 @@ class Device:
             or self.is_paused is (last.paused_for_s is None)
         ):
             self._telemetry_due_s = now_s + TELEMETRY_EVERY_S
+            if self._former is not None:
+                self._former.tend()
             self.telemetry = last = self._taken(lookout, now_s)
         return last
 

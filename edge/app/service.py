@@ -10,6 +10,7 @@ import cv2
 
 from edge import __version__
 from edge.app.device import Device
+from edge.app.former import FILE, FormerIdentities, Identity
 from edge.app.lookout import Lookout
 from edge.capture.camera import Camera, frames_of, patience_with
 from edge.classify.card import load_bundle
@@ -90,8 +91,13 @@ def open_service(settings: Settings) -> Service:
         outbox,
         max_command_bytes=MAX_PAYLOAD_BYTES if settings.commands.allowed else 0,
     )
+    former = FormerIdentities(
+        settings.outbox.file.with_name(FILE),
+        Identity(settings.mqtt.topic_prefix, settings.device.id),
+        publisher.mailbox,
+    )
     notifier = Notifier.from_environment()
-    device = Device(settings, who, _versions(), outbox, publisher, notifier, photographer)
+    device = Device(settings, who, _versions(), outbox, publisher, notifier, photographer, former)
     return Service(Lookout(camera, judge, stopwatch), device)
 
 

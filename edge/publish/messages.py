@@ -42,6 +42,11 @@ def topic(prefix: str, device_id: str, name: str) -> str:
     return f"{prefix}/{device_id}/{name}"
 
 
+def retained_topics(prefix: str, device_id: str) -> list[str]:
+    """Return the topics under which the broker keeps something of a device."""
+    return [topic(prefix, device_id, name) for name in (AVAILABILITY, COMPLIANCE, HEALTH)]
+
+
 def timestamp(at: datetime) -> str:
     """Return the aware time `at` as UTC, ISO 8601 with milliseconds: `2026-11-23T05:24:05.123Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

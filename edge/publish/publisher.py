@@ -9,10 +9,9 @@ import logging
 import random
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass
 from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
@@ -30,6 +29,7 @@ from edge.publish.broker import (
     Refusal,
     Will,
 )
+from edge.publish.mailbox import Mailbox, Retained, Route
 from edge.publish.messages import (
     AVAILABILITY,
     COMMAND,
@@ -52,8 +52,6 @@ WINDOW = 20
 _TURN_S = 1.0
 _BURST_S = 0.1
 """So much of a backlog's pace may go at once."""
-_MAX_LEFT = 16
-"""Commands that wait to be taken, and responses that wait to be sent; the newest are dropped."""
 
 
 class Wire(Protocol):
@@ -102,10 +100,12 @@ class MqttPublisher:
         clock_is_right: Callable[[], bool] = clock_synchronised,
         backoff: Backoff | None = None,
         max_command_bytes: int = 0,
+        routes: Sequence[Route] = (),
         access: Access | None = None,
     ) -> None:
-        """Commands longer than `max_command_bytes` are cut off there; 0: none are received. Raises
-        ConfigError where a password or certificate cannot be used.
+        """Commands longer than `max_command_bytes` are cut off there; 0: none are received. What
+        comes by other `routes` is taken from the mailbox. Raises ConfigError where a password or
+        certificate cannot be used.
         """
         self._access = access or BrokerAccess(settings)
         self._client_id = client_id(settings, origin.device_id)
@@ -116,20 +116,16 @@ class MqttPublisher:
         self._clock_is_right = clock_is_right
         self._backoff = backoff or Backoff()
         self._standing = Standing(self._access.name, self._client_id, self._backoff, clock)
-        self._states: dict[str, bytes] = {}
-        self._unsent: set[str] = set()
-        self._states_lock = threading.Lock()
-        self._max_command_bytes = max_command_bytes
-        self._commands: deque[Received] = deque()
-        self._responses: deque[bytes] = deque()
+        self._commands = Route(self._topic(f"{COMMAND}/+"), max_command_bytes)
+        self.mailbox = Mailbox([self._commands, *routes] if max_command_bytes else routes)
         self._stop = threading.Event()
         self._deadline_s = self._drain_until_s = float("inf")
         self._waker, self._wakes = socket.socketpair()
         self._waker.setblocking(False)
         self._wakes.setblocking(False)
         self._connection: Wire | None = None
-        self._in_flight: dict[int, _Sent | str] = {}
-        """By message id: a document, or the name of a state."""
+        self._in_flight: dict[int, _Sent | Retained | str] = {}
+        """By message id: a document, what is retained, or the topic of a message sent once."""
         self._last_sent = 0
         self._foreign_to = 0
         """Up to this sequence only documents of a former id wait."""
@@ -166,28 +162,25 @@ class MqttPublisher:
         self._thread.start()
 
     def publish_state(self, name: str, payload: bytes) -> None:
-        """Retain `payload` under the last topic level `name`, now or when the broker is back.
+        """Retain `payload` under the last level `name` of our topic."""
+        self.publish_retained(Retained(self._topic(name), payload))
 
-        Only the latest payload of a name is kept; names are few and fixed.
+    def publish_retained(self, retained: Retained) -> None:
+        """Have the broker keep a document under any topic, now or when it is back.
+
+        Only the latest of a topic counts; topics are few.
         """
-        with self._states_lock:
-            self._states[name] = payload
-            self._unsent.add(name)
+        self.mailbox.retain(retained)
         self.wake()
 
     def respond(self, payload: bytes) -> None:
         """Send the response to a command once, if the broker is there or comes back."""
-        if len(self._responses) < _MAX_LEFT:
-            self._responses.append(payload)
+        self.mailbox.post(self._topic(RESPONSE), payload)
         self.wake()
 
     def take_commands(self) -> Iterator[Received]:
-        """Return what has come on the topics of commands, each message once.
-
-        A payload is cut off when it is longer than any command.
-        """
-        while self._commands:
-            yield self._commands.popleft()
+        """Return what has come on the topics of commands, each message once."""
+        return self.mailbox.take(self._commands) if self._commands.max_bytes else iter(())
 
     def wake(self) -> None:
         """Say that the outbox has something new."""
@@ -242,15 +235,13 @@ class MqttPublisher:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
         self._in_flight.clear()
         self._last_sent = self._foreign_to = 0
-        if self._max_command_bytes:
-            connection.subscribe([self._topic(f"{COMMAND}/+")])
+        if self.mailbox.routes:
+            connection.subscribe([route.filter for route in self.mailbox.routes])
         self._heard_s = self._clock.monotonic_s()
-        self._send_state(connection, AVAILABILITY, self._availability(AvailabilityState.ONLINE))
-        with self._states_lock:
-            self._unsent = set(self._states)
+        self._send_availability(connection, AvailabilityState.ONLINE)
+        self.mailbox.renew()
         while not self._is_time_to_leave():
-            self._send_states(connection)
-            self._send_responses(connection)
+            self._send_mail(connection)
             self._turn(connection, self._send_documents(connection))
         if self._say_stopped(connection):
             connection.leave(timeout_s=max(0.1, self._left_s()))
@@ -261,8 +252,7 @@ class MqttPublisher:
             self._turn(connection, self._left_s())
         if not self._room(connection):
             return False
-        payload = self._availability(AvailabilityState.STOPPED)
-        stopped = self._send_state(connection, AVAILABILITY, payload)
+        stopped = self._send_availability(connection, AvailabilityState.STOPPED)
         while stopped in self._in_flight and self._left_s() > 0:
             self._turn(connection, self._left_s())
         return True
@@ -279,8 +269,8 @@ class MqttPublisher:
             return False
         if self._clock.monotonic_s() >= self._drain_until_s:
             return True
-        on_the_way = self._in_flight or self._unsent or self._responses
-        return not on_the_way and not self._outbox.pending(1)
+        is_idle = not self._in_flight and self.mailbox.is_empty
+        return is_idle and not self._outbox.pending(1)
 
     def _turn(self, connection: Wire, timeout_s: float) -> None:
         if self._stop.is_set():
@@ -289,11 +279,9 @@ class MqttPublisher:
         with suppress(BlockingIOError):
             self._wakes.recv(4096)
         if arrivals.denial is not None:
-            self._standing.tell(f"{arrivals.denial}; no commands are received")
+            self._standing.tell(f"{arrivals.denial}; nothing is received by it")
         for message in arrivals.messages:
-            if len(self._commands) < _MAX_LEFT:
-                cut_off = message.payload[: self._max_command_bytes + 1]
-                self._commands.append(replace(message, payload=cut_off))
+            self.mailbox.deliver(message)
         now_s = self._clock.monotonic_s()
         if arrivals.acknowledgements or not self._in_flight:
             self._heard_s = now_s
@@ -303,7 +291,7 @@ class MqttPublisher:
                 f"{self._ack_timeout_s:g} s"
             )
         self._settle(arrivals.acknowledgements)
-        if AVAILABILITY not in self._in_flight.values():
+        if self._topic(AVAILABILITY) not in self._topics_in_flight():
             self._standing.prove(str(connection.version), is_idle=not self._in_flight)
 
     def _settle(self, acknowledgements: list[Acknowledgement]) -> None:
@@ -318,9 +306,12 @@ class MqttPublisher:
                     delivered.append(item.sequence)
                 else:
                     refused.append((item, refusal))
-            elif refusal is not None:
+                continue
+            if isinstance(item, Retained):
+                self.mailbox.settle(item)
+            if refusal is not None:
                 self._standing.tell(
-                    f"the broker {self._access.name} does not take {item}: {refusal}"
+                    f"the broker {self._access.name} does not take {_name_of(item)}: {refusal}"
                 )
         self._outbox.acknowledge(delivered)
         if delivered:
@@ -358,24 +349,19 @@ class MqttPublisher:
         if on_the_way:
             self._suspect = foreign
 
-    def _send_state(self, connection: Wire, name: str, payload: bytes) -> int | None:
-        return self._send(connection, name, self._topic(name), payload, retain=True)
+    def _send_availability(self, connection: Wire, state: AvailabilityState) -> int | None:
+        retained = Retained(self._topic(AVAILABILITY), self._availability(state))
+        return self._send(connection, retained, *astuple(retained), retain=True)
 
-    def _send_states(self, connection: Wire) -> None:
-        """Send the states that have changed, each only when its last one has arrived."""
-        with self._states_lock:
-            names = sorted(self._unsent - set(self._names_in_flight()))[: self._room(connection)]
-            due = {name: self._states[name] for name in names}
-            self._unsent -= set(due)
-        for name, payload in due.items():
-            self._send_state(connection, name, payload)
+    def _send_mail(self, connection: Wire) -> None:
+        """Send what is to be retained, each only when its last one has arrived, then the rest."""
+        for retained in self.mailbox.due(self._topics_in_flight(), self._room(connection)):
+            self._send(connection, retained, *astuple(retained), retain=True)
+        while self._room(connection) and (message := self.mailbox.next_once()):
+            self._send(connection, message[0], *message)
 
-    def _send_responses(self, connection: Wire) -> None:
-        while self._responses and self._room(connection):
-            self._send(connection, RESPONSE, self._topic(RESPONSE), self._responses.popleft())
-
-    def _names_in_flight(self) -> list[str]:
-        return [item for item in self._in_flight.values() if isinstance(item, str)]
+    def _topics_in_flight(self) -> set[str]:
+        return {item.topic for item in self._in_flight.values() if isinstance(item, Retained)}
 
     def _send_documents(self, connection: Wire) -> float:
         """Send what window and pace allow. Returns how long to wait for more at most."""
@@ -426,7 +412,7 @@ class MqttPublisher:
     def _send(
         self,
         connection: Wire,
-        item: _Sent | str,
+        item: _Sent | Retained | str,
         topic: str,
         payload: bytes,
         *,
@@ -436,11 +422,11 @@ class MqttPublisher:
 
         Returns its id; None where it is too large all the same.
         """
-        name = f"document {item.sequence}" if isinstance(item, _Sent) else item
+        name = _name_of(item)
         if not connection.takes(topic, payload):
             payload = without_snapshot(payload)
             if not connection.takes(topic, payload):
-                if isinstance(item, str):
+                if not isinstance(item, _Sent):
                     self._standing.tell(
                         f"the broker {self._access.name} takes no message as large as {name}"
                     )
@@ -459,6 +445,13 @@ class MqttPublisher:
     def _availability(self, state: AvailabilityState) -> bytes:
         now, is_right = self._clock.utc(), self._clock_is_right()
         return encode(availability_message(self._origin, state, now, is_right))
+
+
+def _name_of(item: _Sent | Retained | str | None) -> str:
+    """Return what a message is called in the log."""
+    if isinstance(item, _Sent):
+        return f"document {item.sequence}"
+    return item.topic if isinstance(item, Retained) else str(item)
 
 
 def client_id(settings: MqttSettings, device_id: str) -> str:

@@ -129,8 +129,8 @@ def built_of(
     vitals: Callable[[], Vitals] = Vitals,
 ) -> Service:
     device = Device(
-        settings, ORIGIN, VERSIONS, outbox, publisher, notifier, photographer, clock,
-        clock_is_right, vitals,
+        settings, ORIGIN, VERSIONS, outbox, publisher, notifier, photographer, None,
+        clock, clock_is_right, vitals,
     )  # fmt: skip
     return Service(Lookout(camera, judge, Stopwatch(STEPS, clock), clock), device)
 

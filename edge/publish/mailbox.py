@@ -1,0 +1,107 @@
+"""What is left for the publishing thread, and what it has brought; any thread may use it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from paho.mqtt.client import topic_matches_sub
+
+from edge.publish.broker import Received
+
+MAX_WAITING = 16
+"""Messages that wait to be taken from a route, or to be sent once; the newest are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """What the broker is to keep under a topic, anywhere; an empty payload clears that."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A subscription, and where its messages go."""
+
+    filter: str
+    """A topic, with wildcards or without, anywhere."""
+    max_bytes: int
+    """Longer payloads are cut off one byte beyond."""
+
+
+class Mailbox:
+    """Retained documents of which only the latest counts, messages for once, and what has come."""
+
+    def __init__(self, routes: Sequence[Route] = ()) -> None:
+        self.routes = tuple(routes)
+        self._retained: dict[str, Retained] = {}
+        self._unsent: set[str] = set()
+        self._once: deque[tuple[str, bytes]] = deque()
+        self._arrived: dict[Route, deque[Received]] = {route: deque() for route in self.routes}
+        self._lock = threading.Lock()
+
+    def retain(self, retained: Retained) -> None:
+        """Leave a document to be retained. It goes out now, and again with each connection; one
+        that clears its topic until that has been done."""
+        with self._lock:
+            self._retained[retained.topic] = retained
+            self._unsent.add(retained.topic)
+
+    def is_cleared(self, topic: str) -> bool:
+        """Tell whether nothing of ours is left to be done there."""
+        with self._lock:
+            return topic not in self._retained
+
+    def post(self, topic: str, payload: bytes) -> None:
+        """Leave a message that is sent once, when there is a connection."""
+        if len(self._once) < MAX_WAITING:
+            self._once.append((topic, payload))
+
+    def take(self, route: Route) -> Iterator[Received]:
+        """Return what has come by a route, each message once."""
+        arrived = self._arrived[route]
+        while arrived:
+            yield arrived.popleft()
+
+    # From here on: for the publishing thread.
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be sent."""
+        return not self._unsent and not self._once
+
+    def renew(self) -> None:
+        """A connection begins: the broker may know nothing."""
+        with self._lock:
+            self._unsent = set(self._retained)
+
+    def due(self, busy: Collection[str], most: int) -> list[Retained]:
+        """Return at most so many documents, none whose topic is `busy` with an earlier one."""
+        with self._lock:
+            topics = sorted(self._unsent.difference(busy))[:most]
+            self._unsent.difference_update(topics)
+            return [self._retained[topic] for topic in topics]
+
+    def settle(self, retained: Retained) -> None:
+        """The broker has answered: what is cleared once needs no more clearing."""
+        with self._lock:
+            if not retained.payload and self._retained.get(retained.topic) == retained:
+                del self._retained[retained.topic]
+                self._unsent.discard(retained.topic)
+
+    def next_once(self) -> tuple[str, bytes] | None:
+        """Return the oldest message that is sent once."""
+        return self._once.popleft() if self._once else None
+
+    def deliver(self, message: Received) -> None:
+        """Put a message where its route's reader finds it."""
+        for route in self.routes:
+            if topic_matches_sub(route.filter, message.topic):
+                arrived = self._arrived[route]
+                if len(arrived) < MAX_WAITING:
+                    cut_off = message.payload[: route.max_bytes + 1]
+                    arrived.append(replace(message, payload=cut_off))

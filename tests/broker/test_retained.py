@@ -1,0 +1,123 @@
+"""What a real broker retains of a device, and how it is taken back."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge.app.forget import forget
+from edge.app.former import FILE, FormerIdentities, Identity
+from edge.cli import main
+from edge.config import DeviceSettings, MqttSettings, Settings
+from edge.errors import BrokerError
+from edge.publish.mailbox import Retained, Route
+from edge.publish.messages import Origin
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.publisher import MqttPublisher
+from tests.broker.conftest import Mosquitto, until
+from tests.broker.samples import ORIGIN
+from tests.needs import lacking
+
+DISCOVERY = "homeassistant/device/door-1/config"
+
+
+def retained(mosquitto: Mosquitto) -> list[str]:
+    """Return the topics that the broker keeps something of."""
+    if shutil.which("mosquitto_sub") is None:
+        lacking("no mosquitto_sub", "sudo apt-get install mosquitto-clients")
+    answer = subprocess.run(
+        ["mosquitto_sub", "-p", str(mosquitto.port), "-t", "#", "-F", "%t", "-W", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return sorted(answer.stdout.split())
+
+
+def publisher_of(settings: MqttSettings, device_id: str, outbox: Outbox) -> MqttPublisher:
+    origin = Origin(device_id, "", "", ORIGIN.model)
+    return MqttPublisher(settings, origin, outbox, routes=[Route("homeassistant/status", 100)])
+
+
+def test_a_device_that_is_renamed_leaves_nothing_of_its_former_name(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    settings = MqttSettings(host="127.0.0.1", port=mosquitto.port)
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    for device_id in ("dor-1", "door-1"):
+        publisher = publisher_of(settings, device_id, outbox)
+        identity = Identity("tensormask", device_id)
+        former = FormerIdentities(tmp_path / FILE, identity, publisher.mailbox)
+        publisher.publish_state("health", b"{}")
+        publisher.start()
+        until(lambda of=device_id: f"tensormask/{of}/health" in retained(mosquitto), "its health")
+        publisher.close()
+        former.tend()
+    outbox.close()
+    assert retained(mosquitto) == ["tensormask/door-1/availability", "tensormask/door-1/health"]
+
+
+def test_topics_outside_our_own_can_be_retained_and_heard(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    settings = MqttSettings(host="127.0.0.1", port=mosquitto.port)
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    publisher = publisher_of(settings, "door-1", outbox)
+    publisher.publish_retained(Retained(DISCOVERY, b"{}"))
+    publisher.start()
+    until(lambda: DISCOVERY in retained(mosquitto), "the document")
+    subprocess.run(
+        ["mosquitto_pub", "-p", str(mosquitto.port), "-t", "homeassistant/status", "-m", "online"],
+        check=True,
+    )
+    heard: list[bytes] = []
+    (route,) = publisher.mailbox.routes
+    until(
+        lambda: heard.extend(each.payload for each in publisher.mailbox.take(route)) or heard,
+        "the message",
+    )
+    assert heard == [b"online"]
+    publisher.publish_retained(Retained(DISCOVERY, b""))
+    until(lambda: publisher.mailbox.is_cleared(DISCOVERY), "the clearing")
+    publisher.close()
+    outbox.close()
+    assert DISCOVERY not in retained(mosquitto)
+
+
+def test_a_device_that_is_taken_down_is_forgotten(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = MqttSettings(host="127.0.0.1", port=mosquitto.port)
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    publisher = publisher_of(settings, "door-1", outbox)
+    publisher.publish_state("health", b"{}")
+    publisher.start()
+    until(lambda: "tensormask/door-1/health" in retained(mosquitto), "its health")
+    publisher.close()
+    outbox.close()
+    config = tmp_path / "tensormask.toml"
+    config.write_text(
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {mosquitto.port}\n[device]\nid = "door-1"\n'
+    )
+    assert main(["forget", "--config", str(config)]) == 0
+    assert "cleared tensormask/door-1/health" in capsys.readouterr().out
+    assert retained(mosquitto) == []
+
+
+def test_a_broker_that_does_not_allow_it_is_said_so(tmp_path: Path) -> None:
+    program = shutil.which("mosquitto")
+    if program is None:
+        lacking("no mosquitto", "sudo apt-get install mosquitto")
+    (tmp_path / "acl").write_text("topic read #\n")
+    broker = Mosquitto(program, tmp_path, f"allow_anonymous true\nacl_file {tmp_path / 'acl'}")
+    settings = Settings(
+        mqtt=MqttSettings(host="127.0.0.1", port=broker.port), device=DeviceSettings(id="door-1")
+    )
+    try:
+        with pytest.raises(BrokerError, match="does not let us clear tensormask/door-1/"):
+            forget(settings)
+    finally:
+        broker.kill()
