@@ -388,7 +388,7 @@ class MqttPublisher:
         while documents := self._outbox.pending(limit - sent, after=self._last_sent):
             for document in documents:
                 self._last_sent = document.sequence
-                if document.topic.startswith(self._topic("")):
+                if self._is_own(document):
                     sent += self._send_document(connection, document, is_foreign=False)
                 elif not self._in_flight:
                     self._foreign_to = document.sequence
@@ -397,9 +397,15 @@ class MqttPublisher:
     def _send_foreign(self, connection: Wire) -> int:
         """Send the oldest document of a former id, alone: the broker may not take it from us."""
         for document in self._outbox.pending(1):
-            return self._send_document(connection, document, is_foreign=True)
+            # One of our own may have come in the meantime: its turn is the next one.
+            if not self._is_own(document):
+                return self._send_document(connection, document, is_foreign=True)
         self._foreign_to = 0
         return 0
+
+    def _is_own(self, document: Document) -> bool:
+        """Tell whether it is below our present topic, and not that of a former id or prefix."""
+        return document.topic.startswith(self._topic(""))
 
     def _send_document(self, connection: Wire, document: Document, *, is_foreign: bool) -> bool:
         """Return whether it was sent; one that the broker has no room for is set aside."""

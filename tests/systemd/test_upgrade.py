@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.deploy.test_venv import KILLED_AT
-from tests.systemd.conftest import SOURCES
+from tests.systemd.conftest import SOURCES, installed
 from tests.systemd.machine import Machine
 
 UNIT = "tensormask.service"
@@ -18,6 +20,13 @@ host = "localhost"
 source = "/srv/clip.avi"
 loop = true
 """
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """One of our own: others take the program away, or leave another one."""
+    with installed(tmp_path_factory) as machine:
+        yield machine
 
 
 @pytest.fixture

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from edge.config import MqttSettings
 from edge.publish.broker import Acknowledgement, Arrivals, Refusal
 from edge.publish.messages import ModelIdentity, Origin
+from edge.publish.outbox.file import Document
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
 from tests.fakes import ScriptedAccess, ScriptedConnection, TurnedClock
@@ -217,3 +219,27 @@ def test_a_document_too_large_goes_without_its_picture_or_is_set_aside(
     assert caplog.text.count("document 1 goes without its picture") == 1
     assert "document 2 (packet too large): it is set aside" in caplog.text
     assert rig.waiting() == []
+
+
+class BusyOutbox(Outbox):
+    """Is given its next document just after somebody has seen it empty; None: not this time."""
+
+    coming: ClassVar[list[bytes | None]] = []
+
+    def pending(self, limit: int, after: int = 0) -> list[Document]:
+        found = super().pending(limit, after)
+        payload = self.coming.pop(0) if not found and self.coming else None
+        if payload is not None:
+            self.append(OURS, lambda sequence: payload)
+        return found
+
+
+def test_a_document_that_comes_while_the_outbox_is_looked_at_goes_out_once(tmp_path: Path) -> None:
+    outbox = BusyOutbox(tmp_path / "outbox.sqlite")
+    outbox.coming[:] = [None, b"a", None, b"b"]
+    rig = Rig(outbox)
+    connection = rig.connection(*[Broker(), silence] * 8)
+    rig.publisher(connection).hold_a_connection()
+    assert documents(connection) == [b"a", b"b"]
+    rig.close()
+    outbox.close()
