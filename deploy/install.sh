@@ -63,6 +63,11 @@ make_program() {
     # Copied, not built: a build would fetch what builds it. The documents' links to each other hold.
     tar -C "$source_root" --exclude=__pycache__ --mode=u=rwX,go=rX --owner=root --group=root \
         -c edge deploy docs systemd LICENSE | tar -C "$program" -x
+    # Which commit it is; an archive has that already.
+    if commit=$(git -C "$source_root" -c safe.directory='*' describe --always --dirty --exclude='*' \
+        2>/dev/null); then
+        echo "$commit" >"$program/edge/commit"
+    fi
     cat >"$program/tensormask" <<END
 #!$packages/bin/python
 import sys

@@ -15,7 +15,6 @@ from typing import Any, TextIO, cast
 
 import msgspec
 
-from edge import __version__
 from edge.classify.card import load_bundle
 from edge.clock import SYSTEM_CLOCK
 from edge.config import (
@@ -29,6 +28,7 @@ from edge.config import (
 from edge.detect import detectors, weights
 from edge.errors import ConfigError, TensorMaskError
 from edge.host.systemd import complain
+from edge.version import version
 
 # A command line speaks on standard output.
 # ruff: noqa: T201
@@ -89,19 +89,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _obey(arguments: Sequence[str] | None) -> int:
     try:
-        options = _parser().parse_args(arguments)
+        options = build_parser().parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     finally:
         sys.stdout.flush()
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tensormask",
         description="Watches a camera and says over MQTT when somebody wears no mask.",
     )
-    parser.add_argument("--version", action="version", version=f"tensormask {__version__}")
+    parser.add_argument("--version", action="version", version=f"tensormask {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def command(name: str, does: Callable[[argparse.Namespace], int], text: str) -> Any:
@@ -243,7 +243,7 @@ def _run(options: argparse.Namespace) -> int:
 
     settings = load_settings(options.config)
     configure_logging(settings.log.level)
-    logging.getLogger(__name__).info("tensormask %s, %s", __version__, options.config)
+    logging.getLogger(__name__).info("tensormask %s, %s", version(), options.config)
     service = open_service(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import cv2
 
-from edge import __version__
 from edge.app.device import Device
 from edge.app.former import FILE, FormerIdentities, Identity
 from edge.app.lookout import Lookout
@@ -26,6 +25,7 @@ from edge.pipeline import STEPS, open_pipeline
 from edge.publish.messages import Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
+from edge.version import version
 
 POLL_S = 0.5
 """How long the loop waits for a frame before it looks after everything else."""
@@ -103,7 +103,7 @@ def open_service(settings: Settings) -> Service:
 
 def _versions() -> Versions:
     return Versions(
-        program=__version__,
+        program=version(),
         runtime=runtime_version(),
         python=platform.python_version(),
         opencv=cv2.__version__,

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from edge import __version__
 from edge.classify.card import load_bundle
 from edge.cli import main
+from edge.version import version
 
 
 def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
-    assert capsys.readouterr().out == f"tensormask {__version__}\n"
+    assert capsys.readouterr().out == f"tensormask {version()}\n"
 
 
 @pytest.mark.parametrize(
