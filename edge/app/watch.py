@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import os
 import random
 import threading
 import time
 from collections import OrderedDict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TextIO
 
 import msgspec
@@ -34,6 +36,10 @@ _PLAIN: Final = "\x1b[0m"
 _MAX_NAME: Final = 64
 _MAX_TOLD: Final = 1000
 _TURN_S: Final = 0.25
+_PATIENCE_S: Final = 5.0
+"""So long after a subscription what a broker has kept has come, if there is anything."""
+_FRESH: Final = timedelta(minutes=1)
+"""What is no older than this has just been said."""
 
 _Alert = AvailabilityMessage | ViolationMessage | ComplianceMessage
 _decode = msgspec.json.Decoder(_Alert).decode
@@ -54,13 +60,14 @@ class Alerts:
         """
         levels = message.topic.split("/")
         device, subject = _clean(levels[-2] if len(levels) > 1 else "?"), levels[-1]
-        at, text, colour = now, "sends something unreadable", _YELLOW
+        at, text, colour, age = now, "sends something unreadable", _YELLOW, ""
         try:
             content = _decode(message.payload)
             at = datetime.fromisoformat(content.at).astimezone()
             text, colour = _describe(content)
             if isinstance(content, ViolationMessage):  # delivered at least once, told once
                 subject = f"{content.event_id} {content.state}"
+            age = _age(content, now)
             if content.zone:
                 device = f"{device} ({_clean(content.zone)})"
         except (msgspec.DecodeError, RecursionError, ValueError, OverflowError):
@@ -69,7 +76,7 @@ class Alerts:
             return None
         if self._colour and colour:
             text = f"{colour}{text}{_PLAIN}"
-        return f"{at.astimezone():%H:%M:%S}  {device}  {text}"
+        return f"{at.astimezone():%H:%M:%S}  {device}  {text}{age}"
 
     def _is_news(self, device: str, subject: str, text: str) -> bool:
         is_news = self._told.get((device, subject)) != text
@@ -99,24 +106,65 @@ def _describe(content: _Alert) -> tuple[str, str]:
             ), ""
 
 
+def _age(content: _Alert, now: datetime) -> str:
+    """Return how old `content` is, in brackets; empty where it is fresh, or its clock is no guide.
+
+    A broker keeps the last states of a device for ever, also of one that is long gone.
+    """
+    passed = now - datetime.fromisoformat(content.at)
+    if passed < _FRESH or not content.clock_synchronised:
+        return ""
+    match content:
+        case AvailabilityMessage(state=AvailabilityState.OFFLINE):
+            since = "connected"  # its will was written then; when it vanished is not known
+        case AvailabilityMessage():
+            since = "since"
+        case ViolationMessage():
+            since = "told late,"
+        case ComplianceMessage():
+            since = "last heard"
+    return f" ({since} {_ago(passed)})"
+
+
+def _ago(passed: timedelta) -> str:
+    minutes = passed // timedelta(minutes=1)
+    if minutes < 120:
+        return f"{minutes} min ago"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h ago"
+    return f"{passed.days} days ago"
+
+
+def takes_colour(output: TextIO) -> bool:
+    """Tell whether to colour: on a terminal, unless its user sets NO_COLOR (no-color.org)."""
+    return output.isatty() and not os.environ.get("NO_COLOR")
+
+
 def _clean(text: str) -> str:
     """Return `text` without anything that could move a terminal's cursor, and not too long."""
     return "".join(c if c.isprintable() else "?" for c in text[:_MAX_NAME])
 
 
-def watch(settings: MqttSettings, output: TextIO, stop: threading.Event | None = None) -> None:
+def watch(
+    settings: MqttSettings,
+    output: TextIO,
+    stop: threading.Event | None = None,
+    patience_s: float = _PATIENCE_S,
+) -> None:
     """Print alerts of all devices to `output` until `stop` is set; reconnect by itself.
 
-    Colours are for terminals only. Raises ConfigError where a password or certificate is no use.
+    Where nothing has come `patience_s` after a subscription, it says so: a broker that denies
+    reading often does not tell. Raises ConfigError where a password or certificate is no use.
     """
     stop = stop or threading.Event()
     access = BrokerAccess(settings)
     backoff = Backoff()
-    alerts = Alerts(colour=output.isatty())
+    alerts = Alerts(colour=takes_colour(output))
     name = f"tensormask-watch-{random.getrandbits(32):08x}"
     topics = [
         topic(settings.topic_prefix, "+", kind) for kind in (AVAILABILITY, VIOLATION, COMPLIANCE)
     ]
+    question = f"may this user read {settings.topic_prefix}/#?"
     told = ""
     while not stop.is_set():
         try:
@@ -131,10 +179,16 @@ def watch(settings: MqttSettings, output: TextIO, stop: threading.Event | None =
                 output, f"watching {settings.topic_prefix} at {access.name} ({connection.version})"
             )
             backoff.reset()
+            doubtful_s = time.monotonic() + patience_s
             while not stop.is_set():
                 arrivals = connection.turn(_TURN_S)
                 if arrivals.denial is not None:
-                    raise BrokerRefusalError(arrivals.denial)
+                    raise BrokerRefusalError(f"{arrivals.denial}; {question}")
+                if arrivals.messages:
+                    doubtful_s = math.inf
+                elif time.monotonic() >= doubtful_s:
+                    doubtful_s = math.inf
+                    _say(output, f"no device has ever reported here; {question}")
                 for message in arrivals.messages:
                     if line := alerts.line(message, datetime.now().astimezone()):
                         print(line, file=output, flush=True)

@@ -137,9 +137,14 @@ def test_output_that_finds_no_room_is_one_line(words: str, tmp_path: Path) -> No
     assert done.stderr == "tensormask: standard output: No space left on device; make room\n"
 
 
-def test_a_reader_that_goes_away_is_no_error(carphone: Path) -> None:
-    command = [sys.executable, "-m", "edge", "replay", str(carphone), "--detector", "res10"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+@pytest.mark.parametrize("command", ["replay", "watch"])
+def test_a_reader_that_goes_away_is_no_error(command: str, carphone: Path) -> None:
+    arguments = {
+        "replay": [str(carphone), "--detector", "res10"],
+        "watch": ["--broker", "127.0.0.1:1"],
+    }
+    line = [sys.executable, "-m", "edge", command, *arguments[command]]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.app.watch import Alerts
+from edge.app.watch import Alerts, takes_colour
 from edge.publish.broker import Received
 
-NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 14, 3, 22, tzinfo=UTC)
 HEAD = (
     '"device_id":"door-1","site":"","zone":"%s","at":"2026-11-23T14:03:21.250Z",'
     '"clock_synchronised":true,"model":{"name":"m","version":"1","sha256":"' + "0f" * 32 + '"}'
@@ -46,6 +47,15 @@ def availability(state: str, device: str = "door-1") -> Received:
     return Received(f"tensormask/{device}/availability", text.encode())
 
 
+def compliance() -> Received:
+    tally = '{"seen":12,"masked":10,"bare":1,"unknown":1,"rate":0.9091,"watched_s":60.0}'
+    text = (
+        f'{{"schema":"tensormask/compliance/1",{HEAD % ""},'
+        f'"last_minute":{tally},"last_hour":{tally},"last_day":{tally}}}'
+    )
+    return Received("tensormask/door-1/compliance", text.encode())
+
+
 def lines(*messages: Received, colour: bool = False) -> list[str | None]:
     alerts = Alerts(colour=colour)
     return [alerts.line(message, NOW) for message in messages]
@@ -68,13 +78,7 @@ def test_a_device_that_goes_is_told_once() -> None:
 
 
 def test_compliance_is_told_when_it_changes() -> None:
-    tally = '{"seen":12,"masked":10,"bare":1,"unknown":1,"rate":0.9091,"watched_s":60.0}'
-    text = (
-        f'{{"schema":"tensormask/compliance/1",{HEAD % ""},'
-        f'"last_minute":{tally},"last_hour":{tally},"last_day":{tally}}}'
-    )
-    message = Received("tensormask/door-1/compliance", text.encode())
-    assert lines(message, message) == [
+    assert lines(compliance(), compliance()) == [
         "15:03:21  door-1  last hour: 12 seen, 10 masked, 1 bare, 1 unknown, 91 % with a mask",
         None,
     ]
@@ -84,6 +88,67 @@ def test_the_zone_is_told_where_there_is_one() -> None:
     assert lines(violation(zone="north entrance")) == [
         "15:03:21  door-1 (north entrance)  NO MASK   for 1.2 s (96 %)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("later", "age"),
+    [
+        (timedelta(seconds=-7200), ""),  # our clock, or the device's, is wrong
+        (timedelta(seconds=58), ""),
+        (timedelta(minutes=5), "5 min ago"),
+        (timedelta(hours=3), "3 h ago"),
+        (timedelta(days=1, hours=22), "46 h ago"),
+        (timedelta(days=3, hours=5), "3 days ago"),
+    ],
+)
+def test_a_state_that_the_broker_has_kept_tells_its_age(later: timedelta, age: str) -> None:
+    alerts = Alerts(colour=False)
+    told = [
+        alerts.line(message, NOW + later)
+        for message in (availability("online"), compliance(), availability("offline"))
+    ]
+    ends = [f" ({since} {age})" if age else "" for since in ("since", "last heard", "connected")]
+    assert told == [
+        f"15:03:21  door-1  is online{ends[0]}",
+        "15:03:21  door-1  last hour: 12 seen, 10 masked, 1 bare, 1 unknown, 91 % with a mask"
+        f"{ends[1]}",
+        f"15:03:21  door-1  is offline{ends[2]}",
+    ]
+
+
+def test_a_violation_from_a_backlog_is_told_as_late() -> None:
+    line = Alerts(colour=False).line(violation(), NOW + timedelta(hours=3))
+    assert line == "15:03:21  door-1  NO MASK   for 1.2 s (96 %) (told late, 3 h ago)"
+
+
+def test_a_clock_that_was_never_set_tells_no_age() -> None:
+    unset = availability("online").payload.replace(b'_synchronised":true', b'_synchronised":false')
+    message = Received("tensormask/door-1/availability", unset)
+    told = Alerts(colour=False).line(message, NOW + timedelta(days=3))
+    assert told == "15:03:21  door-1  is online"
+
+
+def test_a_state_that_has_only_aged_is_not_told_again() -> None:
+    alerts = Alerts(colour=False)
+    alerts.line(availability("online"), NOW)
+    assert alerts.line(availability("online"), NOW + timedelta(hours=3)) is None
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("value", "colour"), [(None, True), ("", True), ("1", False), ("0", False)]
+)
+def test_a_terminal_is_coloured_unless_its_user_sets_no_color(
+    value: str | None, colour: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if value is not None:
+        monkeypatch.setenv("NO_COLOR", value)
+    assert (takes_colour(Terminal()), takes_colour(io.StringIO())) == (colour, False)
 
 
 def test_colours_are_for_terminals() -> None:
