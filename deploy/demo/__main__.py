@@ -23,8 +23,9 @@ from pathlib import Path
 import msgspec
 from amqtt.broker import Broker
 
-from edge.app.watch import Alerts
-from edge.config import MqttSettings, broker_at
+from edge.app.check import check_camera
+from edge.app.watch import Alerts, takes_colour
+from edge.config import MqttSettings, broker_at, load_settings
 from edge.errors import TensorMaskError
 from edge.publish.broker import BrokerAccess
 from edge.publish.messages import AVAILABILITY, COMPLIANCE, VIOLATION, ViolationMessage, topic
@@ -50,6 +51,7 @@ def main() -> int:
     try:
         broker = broker_at(options.broker) if options.broker else embedded_broker()
         confirmed = show(source, broker)
+        sys.stdout.flush()
     except TensorMaskError as error:
         print(f"demo: {error}", file=sys.stderr)
         return error.exit_status
@@ -80,8 +82,18 @@ def embedded_broker() -> MqttSettings:
 
 
 def show(source: str, broker: MqttSettings) -> int:
-    """Run the service on `source` and print what a subscriber gets; return its violations."""
+    """Run the service on `source` and print what a subscriber gets; return its violations.
+
+    Raises CameraError where the source gives no picture: the service itself would wait for one.
+    """
     device = f"demo-{os.getpid()}"
+    with tempfile.TemporaryDirectory() as folder:
+        configuration = configure(source, broker, device, Path(folder))
+        check_camera(load_settings(configuration))
+        return watch_service(configuration, source, broker, device)
+
+
+def watch_service(configuration: Path, source: str, broker: MqttSettings, device: str) -> int:
     connection = BrokerAccess(broker).connect(f"tensormask-{device}-subscriber")
     kinds = (AVAILABILITY, VIOLATION, COMPLIANCE)
     connection.subscribe([topic(broker.topic_prefix, device, kind) for kind in kinds])
@@ -89,36 +101,33 @@ def show(source: str, broker: MqttSettings) -> int:
     # An address without the camera's user and password.
     print(f"source   {Path(source).name if Path(source).is_file() else source.rpartition('@')[2]}")
     print(f"service  {Path(sys.executable).name} -m edge run\n")
-    alerts = Alerts(colour=sys.stdout.isatty())
+    alerts = Alerts(colour=takes_colour(sys.stdout))
     messages = confirmed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        service = start_service(source, broker, device, Path(folder))
-        heard_s = time.monotonic()
-        try:
-            while service.poll() is None or time.monotonic() - heard_s < QUIET_S:
-                for message in connection.turn(0.2).messages:
-                    heard_s = time.monotonic()
-                    messages += 1
-                    if line := alerts.line(message, datetime.now().astimezone()):
-                        print(line, flush=True)
-                    confirmed += is_new_violation(message.topic, message.payload)
-        except KeyboardInterrupt:
-            print()
-        finally:
-            service.terminate()
-            status = service.wait(10)
-            connection.leave(timeout_s=1.0)
-            connection.drop()
+    service = start_service(configuration)
+    heard_s = time.monotonic()
+    try:
+        while service.poll() is None or time.monotonic() - heard_s < QUIET_S:
+            for message in connection.turn(0.2).messages:
+                heard_s = time.monotonic()
+                messages += 1
+                if line := alerts.line(message, datetime.now().astimezone()):
+                    print(line, flush=True)
+                confirmed += is_new_violation(message.topic, message.payload)
+    except KeyboardInterrupt:
+        print()
+    finally:
+        service.terminate()
+        status = service.wait(10)
+        connection.leave(timeout_s=1.0)
+        connection.drop()
     if status > 0:
         raise TensorMaskError(f"the service ended with status {status}; it said why above")
     print(f"\n{messages} messages received, {confirmed} violation(s) among them")
     return confirmed
 
 
-def start_service(
-    source: str, broker: MqttSettings, device: str, folder: Path
-) -> subprocess.Popen[bytes]:
-    """Start `tensormask run` with a configuration and a state directory of its own."""
+def configure(source: str, broker: MqttSettings, device: str, folder: Path) -> Path:
+    """Write the settings of `tensormask run` into `folder`; return their path."""
     quoted = {name: msgspec.json.encode(text).decode() for name, text in
               (("host", broker.host), ("source", source), ("device", device))}  # fmt: skip
     configuration = folder / "tensormask.toml"
@@ -131,9 +140,14 @@ def start_service(
         '[log]\nlevel = "warning"\n',
         encoding="utf-8",
     )
+    return configuration
+
+
+def start_service(configuration: Path) -> subprocess.Popen[bytes]:
+    """Start `tensormask run`, with its state beside its settings."""
     return subprocess.Popen(
         [sys.executable, "-m", "edge", "run", "--config", str(configuration)],
-        env={**os.environ, "STATE_DIRECTORY": str(folder / "state")},
+        env={**os.environ, "STATE_DIRECTORY": str(configuration.parent / "state")},
     )
 
 
