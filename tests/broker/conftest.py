@@ -120,7 +120,7 @@ class Subscriber:
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = lambda client, userdata, message: self.messages.append(message)
         self._client.reconnect_delay_set(1, 1)
-        keep = Properties(PacketTypes.CONNECT)
+        keep = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         keep.SessionExpiryInterval = 600
         if version is MQTTProtocolVersion.MQTTv5:
             self._client.connect("127.0.0.1", port, clean_start=False, properties=keep)
@@ -131,7 +131,7 @@ class Subscriber:
 
     def payloads(self, name: str) -> list[bytes]:
         """Return the payloads so far on the topics that end with `name`."""
-        return [m.payload for m in self.messages if m.topic.endswith(f"/{name}")]
+        return [bytes(m.payload) for m in self.messages if m.topic.endswith(f"/{name}")]
 
     @property
     def sequences(self) -> list[int]:

@@ -96,14 +96,17 @@ class Client:
         """Publish, and wait for the broker's answer, yes or no."""
         answers = len(self.refusals)
         self._connection.publish(topic, topic.encode())
-        until(lambda: self.turn() or len(self.refusals) > answers, f"an answer on {topic}")
+        until(lambda: self.turn() > answers, f"an answer on {topic}")
 
-    def turn(self) -> None:
+    def turn(self) -> int:
+        """Take what has come; return how many answers there are by now."""
         arrivals = self._connection.turn(0.05)
         self.received += arrivals.messages
         self.refusals += [
-            answer.refusal and str(answer.refusal) for answer in arrivals.acknowledgements
+            None if answer.refusal is None else str(answer.refusal)
+            for answer in arrivals.acknowledgements
         ]
+        return len(self.refusals)
 
     def topics(self) -> list[str]:
         self.turn()

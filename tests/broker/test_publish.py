@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -168,7 +169,7 @@ class TestWithMosquitto:
         for path, password in ((wrong, "secret-and-wrong"), (right, "correct")):
             path.write_text(f"{password}\n")
             path.chmod(0o600)
-        settings = {"port": broker.port, "username": "door-1"}
+        settings: dict[str, Any] = {"port": broker.port, "username": "door-1"}
         with pytest.raises(BrokerError, match=r"refuses us: not authorized"):
             probe_broker(MqttSettings(host="127.0.0.1", password_file=str(wrong), **settings))
         tries = partial(broker.log_count, "disconnected, not authorised")
@@ -270,8 +271,8 @@ class TestWithTls:
         signs = ("-addext", "keyUsage=critical,keyCertSign", "-subj", "/CN=CA")
         openssl("req", "-x509", *curve, *signs, "-keyout", "ca.key", "-out", "ca.crt")
         for name in ("localhost", "door-1"):
-            issue = ("-CA", "ca.crt", "-CAkey", "ca.key", "-extensions", "usr_cert")
-            issue += ("-addext", f"subjectAltName=DNS:{name}")
+            signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-extensions", "usr_cert")
+            issue = (*signed, "-addext", f"subjectAltName=DNS:{name}")
             files = ("-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}")
             openssl("req", "-x509", *curve, *issue, *files)
         return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,10 @@ def retained(mosquitto: Mosquitto) -> list[str]:
     return sorted(answer.stdout.split())
 
 
+def _keeps_health(mosquitto: Mosquitto, device_id: str) -> bool:
+    return f"tensormask/{device_id}/health" in retained(mosquitto)
+
+
 def publisher_of(settings: MqttSettings, device_id: str, outbox: Outbox) -> MqttPublisher:
     origin = Origin(device_id, "", "", ORIGIN.model)
     return MqttPublisher(settings, origin, outbox, routes=[Route("homeassistant/status", 100)])
@@ -53,7 +58,7 @@ def test_a_device_that_is_renamed_leaves_nothing_of_its_former_name(
         former = FormerIdentities(tmp_path / FILE, identity, publisher.mailbox)
         publisher.publish_state("health", b"{}")
         publisher.start()
-        until(lambda of=device_id: f"tensormask/{of}/health" in retained(mosquitto), "its health")
+        until(partial(_keeps_health, mosquitto, device_id), "its health")
         publisher.close()
         former.tend()
     outbox.close()
@@ -75,10 +80,12 @@ def test_topics_outside_our_own_can_be_retained_and_heard(
     )
     heard: list[bytes] = []
     (route,) = publisher.mailbox.routes
-    until(
-        lambda: heard.extend(each.payload for each in publisher.mailbox.take(route)) or heard,
-        "the message",
-    )
+
+    def hears() -> bool:
+        heard.extend(each.payload for each in publisher.mailbox.take(route))
+        return bool(heard)
+
+    until(hears, "the message")
     assert heard == [b"online"]
     publisher.publish_retained(Retained(DISCOVERY, b""))
     until(lambda: publisher.mailbox.is_cleared(DISCOVERY), "the clearing")

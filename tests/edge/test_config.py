@@ -196,8 +196,7 @@ def test_what_is_refused_is_what_reports_nobody(fps: float, max_missed_s: float)
             "idle_every_s": idle_every_s,
         }
         reports = all(
-            is_told_of(msgspec.convert(sections, Unchecked), moves=moves)  # type: ignore[arg-type]
-            for moves in (True, False)
+            is_told_of(msgspec.convert(sections, Unchecked), moves=moves) for moves in (True, False)
         )
         try:
             parsed(**sections)

@@ -45,7 +45,7 @@ def test_the_order_of_the_detector_does_not_matter() -> None:
 
 def test_a_track_survives_a_short_miss_and_moves_on_meanwhile() -> None:
     walk = [(n / 10, [face_at(15 * n, 100)]) for n in range(10)]
-    gap = [(1.0 + n / 10, []) for n in range(4)]
+    gap: list[tuple[float, list[Face]]] = [(1.0 + n / 10, []) for n in range(4)]
     back = [(1.4, [face_at(15 * 14, 100)])]
     ids, _ = follow([*walk, *gap, *back])
     assert ids[-1] == [1]

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -301,7 +302,7 @@ def _child(parent: int, name: str) -> int | None:
 def _remove_cgroup(group: Path) -> None:
     for folder in sorted(group.glob("**/"), key=lambda path: len(path.parts), reverse=True):
         # The last processes may still be leaving.
-        wait_until(lambda folder=folder: _removed(folder), 10, f"{folder} is empty")
+        wait_until(partial(_removed, folder), 10, f"{folder} is empty")
 
 
 def _removed(folder: Path) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,16 @@ def config(tmp_path: Path) -> Path:
     return file
 
 
+def _sent(payload: bytes, sequence: int) -> bytes:
+    return payload
+
+
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
     """An outbox that a service has open: two documents wait, one was refused."""
     opened = Outbox(tmp_path / "state" / "outbox.sqlite")
     for payload in (b'{"a":1}', b"\xff", b'{"b":2}'):
-        opened.append("tensormask/door/violation", lambda sequence, sent=payload: sent)
+        opened.append("tensormask/door/violation", partial(_sent, payload))
     opened.refuse(3, "packet too large")
     yield opened
     opened.close()

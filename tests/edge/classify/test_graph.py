@@ -49,9 +49,11 @@ def set_operator(number: int, version: int = 1, custom: bytes | None = None) -> 
 
 
 def set_tensor(place: int, **fields: Any) -> Any:
-    return lambda model: [
-        setattr(model.subgraphs[0].tensors[place], name, value) for name, value in fields.items()
-    ]
+    def change(model: Any) -> None:
+        for name, value in fields.items():
+            setattr(model.subgraphs[0].tensors[place], name, value)
+
+    return change
 
 
 def set_scales(scales: list[float]) -> Any:

@@ -71,8 +71,9 @@ def test_dequantizing_undoes_quantizing_within_a_step() -> None:
 
 
 def test_a_blurred_face_is_less_sharp_whatever_its_size_and_light() -> None:
-    face = cv2.resize(noise(24, 24), (200, 200), interpolation=cv2.INTER_NEAREST)
-    blurred = cv2.GaussianBlur(face, (0, 0), 20)
+    large = cv2.resize(noise(24, 24), (200, 200), interpolation=cv2.INTER_NEAREST)
+    face = np.asarray(large, np.uint8)
+    blurred = np.asarray(cv2.GaussianBlur(face, (0, 0), 20), np.uint8)
     box = Box(0, 0, 200, 200)
     assert sharpness(face, box) > 10 * sharpness(blurred, box)
     darker = (face // 4).astype(np.uint8)

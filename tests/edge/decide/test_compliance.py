@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.decide.compliance import ComplianceCounter, Tally
-from edge.records import Verdict, Visit
+from edge.decide.compliance import ComplianceCounter
+from edge.records import Tally, Verdict, Visit
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MASKED, BARE, UNKNOWN = Verdict.MASKED, Verdict.BARE, Verdict.UNKNOWN

@@ -110,7 +110,9 @@ def test_a_mask_put_on_ends_the_violation_while_the_person_is_there() -> None:
     decisions = judge([0.99] * 20 + [0.02] * 60)
     assert states(decisions) == ONCE
     assert decisions[-1].violations == ()
-    assert violations(decisions)[1].ended_at < START + timedelta(seconds=5)
+    ended_at = violations(decisions)[1].ended_at
+    assert ended_at is not None
+    assert ended_at < START + timedelta(seconds=5)
 
 
 def test_a_mask_taken_off_again_is_the_same_visit() -> None:
@@ -234,7 +236,12 @@ def test_of_three_classes_a_mask_and_a_bare_face_are_told_as_of_two(
 
 def test_event_ids_are_made_for_the_time_of_confirmation() -> None:
     asked: list[datetime] = []
-    by = ViolationPolicy(PolicySettings(), THRESHOLDS, lambda at: str(asked.append(at)))
+
+    def name(at: datetime) -> str:
+        asked.append(at)
+        return str(at)
+
+    by = ViolationPolicy(PolicySettings(), THRESHOLDS, name)
     judge([0.99] * 30, judge_by=by)
     assert asked == [START + timedelta(seconds=1)]
 

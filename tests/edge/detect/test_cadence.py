@@ -24,7 +24,7 @@ def scans(
     detector = FixedDetector(faces)
     chosen = DetectorSettings(**settings)
     paced = PacedDetection(FaceDetection(detector, chosen), chosen)
-    times = []
+    times: list[float] = []
     for number in range(round(seconds * fps)):
         paced.detect(frame_at(number / fps, scene(number)))
         if len(detector.shown) > len(times):

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.host.load import CALM_S, MIB, Load, Pace, Vitals
-from edge.telemetry import Strain, ThrottlingFlag
+from edge.host.load import CALM_S, MIB, Load
+from edge.telemetry import Pace, Strain, ThrottlingFlag, Vitals
 
 HEAT, POWER, MEMORY = Strain
 

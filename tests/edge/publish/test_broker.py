@@ -230,7 +230,7 @@ def test_missing_and_useless_files_are_named(tmp_path: Path) -> None:
         ("certificate_file", {"tls": True, "certificate_file": here, "key_file": here}),
     ):
         with pytest.raises(ConfigError, match=rf"\[mqtt\] .*{key}"):
-            BrokerAccess(MqttSettings(host="h", **settings))  # type: ignore[arg-type]
+            BrokerAccess(MqttSettings(host="h", **settings))
 
 
 def test_an_encrypted_key_is_refused_and_not_asked_about(tmp_path: Path) -> None:

@@ -15,8 +15,6 @@ from edge.publish.messages import (
     AvailabilityState,
     BrokerHealth,
     CameraHealth,
-    CameraState,
-    CameraView,
     ClockHealth,
     CommandName,
     CommandOutcome,
@@ -30,8 +28,6 @@ from edge.publish.messages import (
     OutboxHealth,
     PaceHealth,
     ResponseMessage,
-    Strain,
-    ThrottlingFlag,
     Versions,
     availability_message,
     compliance_message,
@@ -43,6 +39,7 @@ from edge.publish.messages import (
 )
 from edge.publish.schemas import as_text, generate, path_of
 from edge.records import Verdict, Violation, ViolationState, Visit
+from edge.telemetry import CameraState, CameraView, Strain, ThrottlingFlag
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 5_999, tzinfo=UTC)
 ORIGIN = Origin("door-1", "Museum", "north", ModelIdentity(name="m", version="1", sha256="0f" * 32))
@@ -130,7 +127,7 @@ def some_response(**changes: Any) -> Message:
     return ResponseMessage(**{**given, **changes})
 
 
-EVERY_MESSAGE = {
+EVERY_MESSAGE: dict[str, list[Message]] = {
     "availability": [
         availability_message(ORIGIN, state, NOON, True) for state in AvailabilityState
     ],

@@ -238,7 +238,8 @@ def test_a_document_that_comes_while_the_outbox_is_looked_at_goes_out_once(tmp_p
     outbox = BusyOutbox(tmp_path / "outbox.sqlite")
     outbox.coming[:] = [None, b"a", None, b"b"]
     rig = Rig(outbox)
-    connection = rig.connection(*[Broker(), silence] * 8)
+    script: list[Script] = [Broker(), silence] * 8
+    connection = rig.connection(*script)
     rig.publisher(connection).hold_a_connection()
     assert documents(connection) == [b"a", b"b"]
     rig.close()
