@@ -11,13 +11,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
+from functools import partial
 from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import MqttSettings
 from edge.errors import BrokerError
-from edge.host.bucket import TokenBucket
 from edge.publish.broker import (
     Acknowledgement,
     Arrivals,
@@ -29,6 +29,7 @@ from edge.publish.broker import (
     Refusal,
     Will,
 )
+from edge.publish.delivery import Delivery, Sent
 from edge.publish.mailbox import Mailbox, Retained, Route
 from edge.publish.messages import (
     AVAILABILITY,
@@ -49,9 +50,6 @@ _log = logging.getLogger(__name__)
 
 WINDOW = 20
 """How many messages may be on their way: enough to hide the latency."""
-_TURN_S = 1.0
-_BURST_S = 0.1
-"""So much of a backlog's pace may go at once."""
 
 
 class Wire(Protocol):
@@ -79,15 +77,6 @@ class Access(Protocol):
     def connect(self, client_id: str, will: Will | None = None) -> Wire: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A document on its way."""
-
-    sequence: int
-    is_foreign: bool
-    """Whether its topic is that of a former id or prefix."""
-
-
 class MqttPublisher:
     """Delivers to the broker through all outages. Its methods may be called from any thread."""
 
@@ -111,11 +100,10 @@ class MqttPublisher:
         self._client_id = client_id(settings, origin.device_id)
         self._prefix = settings.topic_prefix
         self._origin = origin
-        self._outbox = outbox
         self._clock = clock
         self._clock_is_right = clock_is_right
-        self._backoff = backoff or Backoff()
-        self._standing = Standing(self._access.name, self._client_id, self._backoff, clock)
+        backoff = backoff or Backoff()
+        self._standing = Standing(self._access.name, self._client_id, backoff, clock)
         self._commands = Route(self._topic(f"{COMMAND}/+"), max_command_bytes)
         self.mailbox = Mailbox([self._commands, *routes] if max_command_bytes else routes)
         self._stop = threading.Event()
@@ -124,17 +112,16 @@ class MqttPublisher:
         self._waker.setblocking(False)
         self._wakes.setblocking(False)
         self._connection: Wire | None = None
-        self._in_flight: dict[int, _Sent | Retained | str] = {}
+        self._in_flight: dict[int, Sent | Retained | str] = {}
         """By message id: a document, what is retained, or the topic of a message sent once."""
-        self._last_sent = 0
-        self._foreign_to = 0
-        """Up to this sequence only documents of a former id wait."""
-        self._suspect: int | None = None
-        """The document of a former id that was on its way when the last connection ended."""
-        self._paused_until_s: float | None = None
-        """The broker refuses documents: when one is tried again. None: it takes them."""
-        self._bucket = TokenBucket(
-            settings.replay_per_s, max(1.0, settings.replay_per_s * _BURST_S)
+        self._delivery = Delivery(
+            outbox,
+            self._topic(""),
+            settings.replay_per_s,
+            self._access.name,
+            self._standing,
+            backoff,
+            clock,
         )
         self._ack_timeout_s = settings.ack_timeout_s
         self._heard_s = 0.0
@@ -223,7 +210,9 @@ class MqttPublisher:
             self._standing.begin()
             self._serve(self._connection)
         except BrokerError as problem:
-            self._suspect_foreign(problem)
+            sent = [item for item in self._in_flight.values() if isinstance(item, Sent)]
+            self._in_flight.clear()
+            self._delivery.end(sent, problem)
             return self._standing.end(problem, quietly=self._stop.is_set())
         finally:
             if self._connection is not None:
@@ -234,7 +223,7 @@ class MqttPublisher:
     def _serve(self, connection: Wire) -> None:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
         self._in_flight.clear()
-        self._last_sent = self._foreign_to = 0
+        self._delivery.begin()
         if self.mailbox.routes:
             connection.subscribe([route.filter for route in self.mailbox.routes])
         self._heard_s = self._clock.monotonic_s()
@@ -242,7 +231,10 @@ class MqttPublisher:
         self.mailbox.renew()
         while not self._is_time_to_leave():
             self._send_mail(connection)
-            self._turn(connection, self._send_documents(connection))
+            wait_s = self._delivery.send(
+                self._room(connection), not self._in_flight, partial(self._post, connection)
+            )
+            self._turn(connection, wait_s)
         if self._say_stopped(connection):
             connection.leave(timeout_s=max(0.1, self._left_s()))
 
@@ -270,7 +262,7 @@ class MqttPublisher:
         if self._clock.monotonic_s() >= self._drain_until_s:
             return True
         is_idle = not self._in_flight and self.mailbox.is_empty
-        return is_idle and not self._outbox.pending(1)
+        return is_idle and self._delivery.is_done
 
     def _turn(self, connection: Wire, timeout_s: float) -> None:
         if self._stop.is_set():
@@ -295,13 +287,13 @@ class MqttPublisher:
             self._standing.prove(str(connection.version), is_idle=not self._in_flight)
 
     def _settle(self, acknowledgements: list[Acknowledgement]) -> None:
-        """Note what has arrived, and only then what was refused."""
+        """Pass on what has become of the documents, and note what has of the rest."""
         delivered: list[int] = []
-        refused: list[tuple[_Sent, Refusal]] = []
+        refused: list[tuple[Sent, Refusal]] = []
         for acknowledgement in acknowledgements:
             item = self._in_flight.pop(acknowledgement.message_id, None)
             refusal = acknowledgement.refusal
-            if isinstance(item, _Sent):
+            if isinstance(item, Sent):
                 if refusal is None:
                     delivered.append(item.sequence)
                 else:
@@ -313,41 +305,7 @@ class MqttPublisher:
                 self._standing.tell(
                     f"the broker {self._access.name} does not take {_name_of(item)}: {refusal}"
                 )
-        self._outbox.acknowledge(delivered)
-        if delivered:
-            self._paused_until_s = None
-        for sent, refusal in refused:
-            takes_others = refusal.is_vague and delivered
-            if sent.is_foreign or refusal.is_for_itself or takes_others:
-                self._set_aside(sent.sequence, str(refusal))
-            else:
-                self._pause(sent.sequence, refusal)
-
-    def _set_aside(self, sequence: int, reason: str) -> None:
-        self._outbox.refuse(sequence, reason)
-        _log.warning(
-            "the broker %s does not take document %d (%s): it is set aside",
-            self._access.name, sequence, reason,
-        )  # fmt: skip
-
-    def _pause(self, sequence: int, refusal: Refusal) -> None:
-        """Send no documents for as long as after any refusal; then try a single one."""
-        if self._paused_until_s is None:
-            self._standing.tell(
-                f"the broker {self._access.name} does not take document {sequence} ({refusal}); "
-                "check its access rules and quotas: the outbox waits"
-            )
-        self._paused_until_s = self._clock.monotonic_s() + self._backoff.slow_s()
-
-    def _suspect_foreign(self, problem: BrokerError) -> None:
-        """Set aside a document of a former id on whose way two connections in a row have ended."""
-        on_the_way = [item for item in self._in_flight.values() if isinstance(item, _Sent)]
-        self._in_flight.clear()
-        foreign = next((sent.sequence for sent in on_the_way if sent.is_foreign), None)
-        if foreign is not None and foreign == self._suspect:
-            self._set_aside(foreign, str(problem))
-        if on_the_way:
-            self._suspect = foreign
+        self._delivery.settle(delivered, refused)
 
     def _send_availability(self, connection: Wire, state: AvailabilityState) -> int | None:
         retained = Retained(self._topic(AVAILABILITY), self._availability(state))
@@ -363,62 +321,14 @@ class MqttPublisher:
     def _topics_in_flight(self) -> set[str]:
         return {item.topic for item in self._in_flight.values() if isinstance(item, Retained)}
 
-    def _send_documents(self, connection: Wire) -> float:
-        """Send what window and pace allow. Returns how long to wait for more at most."""
-        room = self._room(connection)
-        now_s = self._clock.monotonic_s()
-        if self._paused_until_s is not None:
-            if now_s < self._paused_until_s or self._in_flight:
-                return min(_TURN_S, max(0.0, self._paused_until_s - now_s) or _TURN_S)
-            room = min(room, 1)
-        if not self._in_flight:
-            # From the start: a disk that could not be read may have given back older ones.
-            self._last_sent = self._foreign_to
-        ready = self._bucket.ready(now_s)
-        sent = self._send_own(connection, min(room, ready))
-        if not sent and room and ready and not self._in_flight:
-            sent = self._send_foreign(connection)
-        self._bucket.spend(sent)
-        is_held_back = ready < room and sent == ready
-        return min(_TURN_S, self._bucket.wait_s()) if is_held_back else _TURN_S
-
-    def _send_own(self, connection: Wire, limit: int) -> int:
-        """Send at most `limit` documents below our present topic, oldest first."""
-        sent = 0
-        while documents := self._outbox.pending(limit - sent, after=self._last_sent):
-            for document in documents:
-                self._last_sent = document.sequence
-                if self._is_own(document):
-                    sent += self._send_document(connection, document, is_foreign=False)
-                elif not self._in_flight:
-                    self._foreign_to = document.sequence
-        return sent
-
-    def _send_foreign(self, connection: Wire) -> int:
-        """Send the oldest document of a former id, alone: the broker may not take it from us."""
-        for document in self._outbox.pending(1):
-            # One of our own may have come in the meantime: its turn is the next one.
-            if not self._is_own(document):
-                return self._send_document(connection, document, is_foreign=True)
-        self._foreign_to = 0
-        return 0
-
-    def _is_own(self, document: Document) -> bool:
-        """Tell whether it is below our present topic, and not that of a former id or prefix."""
-        return document.topic.startswith(self._topic(""))
-
-    def _send_document(self, connection: Wire, document: Document, *, is_foreign: bool) -> bool:
-        """Return whether it was sent; one that the broker has no room for is set aside."""
-        sent = _Sent(document.sequence, is_foreign)
-        if self._send(connection, sent, document.topic, document.payload) is None:
-            self._set_aside(document.sequence, "packet too large")
-            return False
-        return True
+    def _post(self, connection: Wire, sent: Sent, document: Document) -> bool:
+        """Send a document; False: it is too large for the broker."""
+        return self._send(connection, sent, document.topic, document.payload) is not None
 
     def _send(
         self,
         connection: Wire,
-        item: _Sent | Retained | str,
+        item: Sent | Retained | str,
         topic: str,
         payload: bytes,
         *,
@@ -432,7 +342,7 @@ class MqttPublisher:
         if not connection.takes(topic, payload):
             payload = without_snapshot(payload)
             if not connection.takes(topic, payload):
-                if not isinstance(item, _Sent):
+                if not isinstance(item, Sent):
                     self._standing.tell(
                         f"the broker {self._access.name} takes no message as large as {name}"
                     )
@@ -453,9 +363,9 @@ class MqttPublisher:
         return encode(availability_message(self._origin, state, now, is_right))
 
 
-def _name_of(item: _Sent | Retained | str | None) -> str:
+def _name_of(item: Sent | Retained | str | None) -> str:
     """Return what a message is called in the log."""
-    if isinstance(item, _Sent):
+    if isinstance(item, Sent):
         return f"document {item.sequence}"
     return item.topic if isinstance(item, Retained) else str(item)
 

@@ -1,0 +1,166 @@
+"""Delivering the outbox: in order, at a pace, and past what the broker does not take."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge.clock import Clock
+from edge.errors import BrokerError
+from edge.host.bucket import TokenBucket
+from edge.publish.broker import Backoff, Refusal
+from edge.publish.outbox.file import Document
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.standing import Standing
+
+_log = logging.getLogger(__name__)
+
+TURN_S = 1.0
+"""So long nothing is sent at most, unless somebody wakes us."""
+_BURST_S = 0.1
+"""So much of a backlog's pace may go at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A document on its way."""
+
+    sequence: int
+    is_foreign: bool
+    """Whether its topic is that of a former id or prefix."""
+
+
+Post = Callable[[Sent, Document], bool]
+"""Sends a document; False: it is too large for the broker."""
+
+
+class Delivery:
+    """Chooses what goes next, and learns from the answers. For the publishing thread."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        own_topic: str,
+        per_s: float,
+        broker: str,
+        standing: Standing,
+        backoff: Backoff,
+        clock: Clock,
+    ) -> None:
+        """Documents below `own_topic` are ours; `per_s` is the pace of a backlog."""
+        self._outbox = outbox
+        self._own_topic = own_topic
+        self._broker = broker
+        self._standing = standing
+        self._backoff = backoff
+        self._clock = clock
+        self._bucket = TokenBucket(per_s, max(1.0, per_s * _BURST_S))
+        self._last_sent = 0
+        self._foreign_to = 0
+        """Up to this sequence only documents of a former id wait."""
+        self._suspect: int | None = None
+        """The document of a former id that was on its way when the last connection ended."""
+        self._paused_until_s: float | None = None
+        """The broker refuses documents: when one is tried again. None: it takes them."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing waits."""
+        return not self._outbox.pending(1)
+
+    def begin(self) -> None:
+        """A connection begins: what it was not told of goes out anew."""
+        self._last_sent = self._foreign_to = 0
+
+    def send(self, room: int, is_idle: bool, post: Post) -> float:
+        """Send at most `room` documents, as the pace allows; `is_idle`: nothing is on its way.
+
+        Returns how long to wait for more at most.
+        """
+        now_s = self._clock.monotonic_s()
+        if self._paused_until_s is not None:
+            if now_s < self._paused_until_s or not is_idle:
+                return min(TURN_S, max(0.0, self._paused_until_s - now_s) or TURN_S)
+            room = min(room, 1)
+        if is_idle:
+            # From the start: a disk that could not be read may have given back older ones.
+            self._last_sent = self._foreign_to
+        ready = self._bucket.ready(now_s)
+        sent = self._send_own(min(room, ready), is_idle, post)
+        if not sent and room and ready and is_idle:
+            sent = self._send_foreign(post)
+        self._bucket.spend(sent)
+        is_held_back = ready < room and sent == ready
+        return min(TURN_S, self._bucket.wait_s()) if is_held_back else TURN_S
+
+    def settle(self, delivered: Sequence[int], refused: Sequence[tuple[Sent, Refusal]]) -> None:
+        """Note what has arrived, and only then what was refused."""
+        self._outbox.acknowledge(delivered)
+        if delivered:
+            self._paused_until_s = None
+        for sent, refusal in refused:
+            takes_others = refusal.is_vague and delivered
+            if sent.is_foreign or refusal.is_for_itself or takes_others:
+                self._set_aside(sent.sequence, str(refusal))
+            else:
+                self._pause(sent.sequence, refusal)
+
+    def end(self, on_the_way: Sequence[Sent], problem: BrokerError) -> None:
+        """A connection has ended with these on their way.
+
+        One of a former id on whose way two connections in a row have ended is set aside.
+        """
+        foreign = next((sent.sequence for sent in on_the_way if sent.is_foreign), None)
+        if foreign is not None and foreign == self._suspect:
+            self._set_aside(foreign, str(problem))
+        if on_the_way:
+            self._suspect = foreign
+
+    def _send_own(self, limit: int, is_idle: bool, post: Post) -> int:
+        """Send at most `limit` documents below our present topic, oldest first."""
+        sent = 0
+        while documents := self._outbox.pending(limit - sent, after=self._last_sent):
+            for document in documents:
+                self._last_sent = document.sequence
+                if self._is_own(document):
+                    sent += self._send(document, post, is_foreign=False)
+                elif is_idle and not sent:
+                    self._foreign_to = document.sequence
+        return sent
+
+    def _send_foreign(self, post: Post) -> int:
+        """Send the oldest document of a former id, alone: the broker may not take it from us."""
+        for document in self._outbox.pending(1):
+            # One of our own may have come in the meantime: its turn is the next one.
+            if not self._is_own(document):
+                return self._send(document, post, is_foreign=True)
+        self._foreign_to = 0
+        return 0
+
+    def _is_own(self, document: Document) -> bool:
+        """Tell whether it is below our present topic, and not that of a former id or prefix."""
+        return document.topic.startswith(self._own_topic)
+
+    def _send(self, document: Document, post: Post, *, is_foreign: bool) -> bool:
+        """Return whether it was sent; one that the broker has no room for is set aside."""
+        if post(Sent(document.sequence, is_foreign), document):
+            return True
+        self._set_aside(document.sequence, "packet too large")
+        return False
+
+    def _set_aside(self, sequence: int, reason: str) -> None:
+        self._outbox.refuse(sequence, reason)
+        _log.warning(
+            "the broker %s does not take document %d (%s): it is set aside",
+            self._broker, sequence, reason,
+        )  # fmt: skip
+
+    def _pause(self, sequence: int, refusal: Refusal) -> None:
+        """Send no documents for as long as after any refusal; then try a single one."""
+        if self._paused_until_s is None:
+            self._standing.tell(
+                f"the broker {self._broker} does not take document {sequence} ({refusal}); check "
+                "its access rules and quotas: the outbox waits"
+            )
+        self._paused_until_s = self._clock.monotonic_s() + self._backoff.slow_s()
