@@ -14,6 +14,7 @@ readonly source_root
 readonly prefix=/opt/tensormask
 readonly settings=/etc/tensormask/tensormask.toml
 readonly state=/var/lib/tensormask
+readonly share=/usr/local/share
 
 fail() {
     echo "deploy/install.sh: $*" >&2
@@ -111,8 +112,10 @@ switch() {
     ln -sfn "$(basename "$program")" "$prefix/program.link"
     mv -T "$prefix/program.link" "$prefix/program"
     put 755 "$source_root/deploy/tensormask" /usr/local/bin/tensormask
-    install -d /usr/local/share/doc
-    ln -sfn "$prefix/program/docs" /usr/local/share/doc/tensormask
+    install -d "$share/doc" "$share/man/man1" "$share/bash-completion/completions"
+    ln -sfn "$prefix/program/docs" "$share/doc/tensormask"
+    "$program/tensormask" man >"$share/man/man1/tensormask.1"
+    "$program/tensormask" completion bash >"$share/bash-completion/completions/tensormask"
     put 644 "$source_root/systemd/tensormask.service" /etc/systemd/system/tensormask.service
     if is_booted; then systemctl daemon-reload; fi
     systemctl --quiet enable tensormask.service

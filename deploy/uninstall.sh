@@ -35,7 +35,9 @@ if [ -x /usr/local/bin/tensormask ]; then
     timeout 30 runuser -u tensormask -- /usr/local/bin/tensormask forget ||
         echo "== the broker could not be told to forget this device: its retained states stay there"
 fi
-rm -rf /opt/tensormask /usr/local/share/doc/tensormask /usr/local/bin/tensormask /etc/sysusers.d/tensormask.conf
+share=/usr/local/share
+rm -rf /opt/tensormask /usr/local/bin/tensormask /etc/sysusers.d/tensormask.conf "$share/doc/tensormask" \
+    "$share/man/man1/tensormask.1" "$share/bash-completion/completions/tensormask"
 
 if [ "$purge" = yes ]; then
     rm -rf /etc/tensormask /etc/systemd/system/tensormask.service.d /var/lib/tensormask

@@ -103,16 +103,37 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tensormask {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add in (
+        _add_run,
+        _add_check,
+        _add_replay,
+        _add_watch,
+        _add_outbox,
+        _add_forget,
+        _add_models,
+        _add_bench,
+        _add_manual,
+    ):
+        add(commands)
+    return parser
 
-    def command(name: str, does: Callable[[argparse.Namespace], int], text: str) -> Any:
-        added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(command=does)
-        return added
 
-    run = command("run", _run, "Watch and publish, until stopped: what the service runs.")
-    _add_config(run)
+def _command(
+    commands: Any, name: str, does: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    added.set_defaults(command=does)
+    return added
 
-    check = command(
+
+def _add_run(commands: Any) -> None:
+    text = "Watch and publish, until stopped: what the service runs."
+    _add_config(_command(commands, "run", _run, text))
+
+
+def _add_check(commands: Any) -> None:
+    check = _command(
+        commands,
         "check",
         _check,
         "Check configuration, model, detector, camera and broker; exit 78 when the configuration "
@@ -131,7 +152,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="as you see it; without, root's check is done as the installed service sees it",
     )
 
-    replay = command("replay", _replay, "Judge a clip or a folder of pictures without a broker.")
+
+def _add_replay(commands: Any) -> None:
+    text = "Judge a clip or a folder of pictures without a broker."
+    replay = _command(commands, "replay", _replay, text)
     replay.add_argument("source", metavar="CLIP|FOLDER")
     replay.add_argument(
         "--json",
@@ -143,46 +167,51 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_judging(replay)
 
-    watch = command("watch", _watch, "Subscribe and print alerts as they come.")
+
+def _add_watch(commands: Any) -> None:
+    watch = _command(commands, "watch", _watch, "Subscribe and print alerts as they come.")
     _add_config(watch)
     watch.add_argument("--broker", metavar="HOST[:PORT]", help="instead of a configuration file")
 
-    outbox = command(
-        "outbox", _outbox_list, "List, export and drop what waits for the broker or was refused."
-    )
+
+def _add_outbox(commands: Any) -> None:
+    text = "List, export and drop what waits for the broker or was refused."
+    outbox = _command(commands, "outbox", _outbox_list, text)
     _add_config(outbox)
     actions = outbox.add_subparsers(title="actions", metavar="ACTION")
-    listing = actions.add_parser("list", help="what waits, and what the broker has refused and why")
+    text = "What waits, and what the broker has refused and why."
+    listing = _command(actions, "list", _outbox_list, text)
     listing.add_argument("--json", action="store_true", help="one JSON document a line")
-    listing.set_defaults(command=_outbox_list)
-    export = actions.add_parser("export", help="the same with the documents, as JSON lines")
-    export.set_defaults(command=_outbox_export)
-    dropping = actions.add_parser("drop", help="delete for ever, with the service stopped")
+    _command(actions, "export", _outbox_export, "The same with the documents, as JSON lines.")
+    text = "Delete for ever, with the service stopped."
+    dropping = _command(actions, "drop", _outbox_drop, text)
     which = dropping.add_mutually_exclusive_group(required=True)
     which.add_argument("sequence", nargs="*", type=int, default=[], metavar="SEQUENCE")
     which.add_argument("--topic", help="all documents of this topic")
     which.add_argument("--refused", action="store_true", help="all that the broker has refused")
-    which.add_argument("--all", action="store_true")
+    which.add_argument("--all", action="store_true", help="all that wait or were refused")
     dropping.add_argument("--yes", action="store_true", help="do not ask")
-    dropping.set_defaults(command=_outbox_drop)
 
-    forgetting = command(
-        "forget", _forget, "Clear what the broker retains of this device, which is taken down."
-    )
-    _add_config(forgetting)
 
-    models = command("models", _models_list, "List, fetch and show models.")
+def _add_forget(commands: Any) -> None:
+    text = "Clear what the broker retains of this device, which is taken down."
+    _add_config(_command(commands, "forget", _forget, text))
+
+
+def _add_models(commands: Any) -> None:
+    models = _command(commands, "models", _models_list, "List, fetch and show models.")
     actions = models.add_subparsers(title="actions", metavar="ACTION")
-    listing = actions.add_parser("list", help="the detectors and bundle that can be used")
-    listing.set_defaults(command=_models_list)
-    fetch = actions.add_parser("fetch", help="download a detector's weights, checked by sha256")
+    _command(actions, "list", _models_list, "The detectors and the bundle that can be used.")
+    text = "Download a detector's weights, checked by sha256."
+    fetch = _command(actions, "fetch", _models_fetch, text)
     fetch.add_argument("name", choices=sorted(detectors.DETECTORS))
-    fetch.set_defaults(command=_models_fetch)
-    show = actions.add_parser("show", help="a bundle's description")
+    show = _command(actions, "show", _models_show, "A bundle's description.")
     show.add_argument("bundle", nargs="?", default="", metavar="FOLDER")
-    show.set_defaults(command=_models_show)
 
-    bench = command(
+
+def _add_bench(commands: Any) -> None:
+    bench = _command(
+        commands,
         "bench",
         _bench,
         "Measure speed, processor time, memory and start. Lists are separated by commas, and every "
@@ -216,7 +245,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", action="store_true", help="print one JSON document")
     _add_judging(bench)
-    return parser
+
+
+def _add_manual(commands: Any) -> None:
+    text = "Print the script that completes the commands in this shell."
+    completing = _command(commands, "completion", _completion, text)
+    completing.add_argument("shell", choices=["bash", "zsh"])
+    _command(commands, "man", _man, "Print the manual page, in the language of man(7).")
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -388,6 +423,20 @@ def _bench(options: argparse.Namespace) -> int:
     )
     report = bench(settings, configurations, options.frames)
     print(msgspec.json.encode(report).decode() if options.json else report_lines(report))
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from edge.app.manual import completion
+
+    print(completion(build_parser(), options.shell), end="")
+    return 0
+
+
+def _man(options: argparse.Namespace) -> int:
+    from edge.app.manual import manual
+
+    print(manual(build_parser(), version()), end="")
     return 0
 
 

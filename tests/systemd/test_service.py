@@ -377,6 +377,8 @@ def test_installing_again_keeps_the_settings_and_restarts(running: Machine) -> N
 
 def test_uninstalling_removes_everything(running: Machine) -> None:
     """The last test of this file: it leaves nothing to test."""
+    for page in ("man/man1/tensormask.1", "bash-completion/completions/tensormask"):
+        running.run("test", "-s", f"/usr/local/share/{page}")
     running.run(f"{SOURCES}/deploy/uninstall.sh")
     assert running.output("ls", "/etc/tensormask", "/var/lib/tensormask") != ""
     running.run(f"{SOURCES}/deploy/uninstall.sh", "--purge")

@@ -1,0 +1,72 @@
+"""What a shell and `man` are told of the commands, made from the parser itself."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import shtab
+
+_PATHS = re.compile("FILE|FOLDER")
+
+
+def completion(parser: argparse.ArgumentParser, shell: str) -> str:
+    """Return the script that completes commands and options in `shell`, bash or zsh."""
+    for command in _commands(parser):
+        for action in command._actions:
+            if isinstance(action.metavar, str) and _PATHS.search(action.metavar):
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+    return shtab.complete(parser, shell=shell)
+
+
+def manual(parser: argparse.ArgumentParser, version: str) -> str:
+    """Return the page of section 1, in the language of man(7)."""
+    about = (parser.description or "").rstrip(".")
+    page = [
+        f'.TH {parser.prog.upper()} 1 "" "{parser.prog} {_plain(version)}" "User commands"',
+        ".SH NAME",
+        f"{parser.prog} \\- {_plain(about[:1].lower() + about[1:])}",
+        ".SH SYNOPSIS",
+        f".B {parser.prog}",
+        _plain(_usage(parser)),
+        ".SH COMMANDS",
+    ]
+    for command in _commands(parser):
+        if command is parser:
+            continue
+        page += [f".SS {_plain(command.prog)} {_plain(_usage(command))}"]
+        page += [_plain(command.description)] if command.description else []
+        for action in command._actions:
+            if action.help and action.dest != "help" and action.nargs != argparse.PARSER:
+                page += [".TP", f"\\fB{_plain(_invocation(action))}\\fR", _plain(action.help)]
+    return "\n".join(page) + "\n"
+
+
+def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the parser and those of its commands, and of their actions."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _commands(command)
+
+
+def _usage(parser: argparse.ArgumentParser) -> str:
+    """Return the arguments of a usage on one line: `[-h] [--config FILE]`."""
+    words = parser.format_usage().split(":", 1)[1].split()
+    return " ".join(words[len(parser.prog.split()) :])
+
+
+def _invocation(action: argparse.Action) -> str:
+    value: Any = action.metavar or (action.dest.upper() if action.nargs != 0 else "")
+    if action.choices and not action.metavar:
+        value = "{" + ",".join(action.choices) + "}"
+    return " ".join(filter(None, [", ".join(action.option_strings), value]))
+
+
+def _plain(text: str) -> str:
+    """Return the text with nothing in it that the language of man(7) would obey."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("%%", "%")
+    return "\\&" + escaped if escaped.startswith((".", "'")) else escaped

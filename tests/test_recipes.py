@@ -1,0 +1,60 @@
+"""What docs/mqtt.md gives receivers to copy, run by the template language that they run it with."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from jinja2 import Environment
+
+PAGE = Path(__file__).parents[1] / "docs" / "mqtt.md"
+
+
+@pytest.fixture(scope="module")
+def home_assistant() -> Any:
+    block = re.search(r"Home Assistant.*?```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert block
+    return yaml.safe_load(block[1])
+
+
+def rendered(template: str, **known: Any) -> Any:
+    """Render as Home Assistant does: text without blanks around it, read as a Python literal."""
+    return ast.literal_eval(
+        Environment(autoescape=False).from_string(template).render(known).strip()
+    )
+
+
+def test_the_sensor_is_on_until_the_last_person_is_over(home_assistant: Any) -> None:
+    (sensor,) = home_assistant["template"][0]["binary_sensor"]
+    attributes: dict[str, Any] = {}
+    states = []
+    for event_id, state in [
+        ("a", "confirmed"),
+        ("b", "confirmed"),
+        ("b", "confirmed"),  # a repeat
+        ("a", "ended"),
+        ("b", "ended"),
+        ("b", "ended"),
+    ]:
+        known = {
+            "trigger": SimpleNamespace(payload_json={"event_id": event_id, "state": state}),
+            "this": SimpleNamespace(attributes=attributes),
+        }
+        states.append(rendered(sensor["state"], **known))
+        attributes = {name: rendered(text, **known) for name, text in sensor["attributes"].items()}
+    assert states == [True, True, True, True, False, False]
+    assert attributes == {"open": []}
+
+
+@pytest.mark.parametrize(("rate", "shown"), [(0.9474, 95), (None, None)])
+def test_the_rate_is_a_percentage_or_unknown(
+    home_assistant: Any, rate: float | None, shown: float | None
+) -> None:
+    (sensor,) = home_assistant["mqtt"]["sensor"]
+    hour = {"last_hour": {"rate": rate}}
+    assert rendered(sensor["value_template"], value_json=hour) == shown
