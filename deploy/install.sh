@@ -58,14 +58,14 @@ make_program() {
     # The system's own Python, with its packages: picamera2, libcamera and systemd come from apt.
     PYTHON=/usr/bin/python3 "$source_root/deploy/venv.sh" "$prefix/packages" --keep \
         --system-site-packages "$source_root/requirements-pi.txt"
-    packages=$(readlink -f "$prefix/packages")
+    packages=$prefix/$(basename "$(readlink -f "$prefix/packages")")
     program=$(mktemp -d "$prefix/program.XXXXXXXX")
     chmod 755 "$program"
     # Copied, not built: a build would fetch what builds it. The documents' links to each other hold.
     tar -C "$source_root" --exclude=__pycache__ --mode=u=rwX,go=rX --owner=root --group=root \
         -c edge deploy docs systemd LICENSE | tar -C "$program" -x
-    # Which commit it is; an archive has that already.
-    if commit=$(git -C "$source_root" -c safe.directory='*' describe --always --dirty --exclude='*' \
+    # Which commit it is; an archive has that already, wherever it was unpacked.
+    if [ -e "$source_root/.git" ] && commit=$(git -C "$source_root" -c safe.directory='*' describe --always --dirty --exclude='*' \
         2>/dev/null); then
         echo "$commit" >"$program/edge/commit"
     fi
@@ -93,15 +93,17 @@ make_directories() {
 }
 
 write_settings() {
-    local example="$source_root/deploy/tensormask.toml" former
+    local example="$source_root/deploy/tensormask.toml" former kept
     put 640 "$example" "$settings.example" -o root -g tensormask
     if [ ! -e "$settings" ]; then
         put 640 "$example" "$settings" -o root -g tensormask
     elif former=$(/usr/local/bin/tensormask --version 2>/dev/null); then
-        # For the way back to a version that does not know what will be written from now on.
+        # For the way back to a version that does not know what will be written from now on. One that
+        # an attempt before this has kept is older, and right.
         former=${former##* }
-        [ "tensormask $former" = "$("$program/tensormask" --version)" ] ||
-            put 640 "$settings" "$settings.${former//[^A-Za-z0-9.+_-]/}" -o root -g tensormask
+        kept=$settings.${former//[^A-Za-z0-9.+_-]/}
+        [ "tensormask $former" = "$("$program/tensormask" --version)" ] || [ -e "$kept" ] ||
+            put 640 "$settings" "$kept" -o root -g tensormask
     fi
     [ -n "$broker" ] || return 0
     (cd "$program" && "$packages/bin/python" -m deploy.broker "$settings" "$broker")
@@ -137,8 +139,12 @@ is_booted() {
     [ -d /run/systemd/system ]
 }
 
+# Or about to: between two of its attempts, too.
 is_running() {
-    is_booted && systemctl --quiet is-active tensormask.service
+    case $(is_booted && systemctl is-active tensormask.service) in
+    active | activating | reloading) ;;
+    *) return 1 ;;
+    esac
 }
 
 has_not_restarted() {
@@ -147,7 +153,7 @@ has_not_restarted() {
 
 check() {
     local status=0
-    runuser -u tensormask -- "$program/tensormask" check || status=$?
+    runuser -u tensormask -- env STATE_DIRECTORY="$state" "$program/tensormask" check || status=$?
     # Whatever else the check found lacking (camera, broker), the service waits for.
     [ "$status" -ne 0 ] && [ "$status" -ne 1 ] || return 0
     if is_running; then

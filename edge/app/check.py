@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from edge.app.sandbox import UNIT
+from edge.app.sandbox import STARTING, UNIT
 from edge.capture.camera import GRACE_S, frames_of
 from edge.capture.sources import is_sensor
 from edge.classify.card import load_bundle
@@ -19,6 +19,7 @@ from edge.control.snapshot import open_photographer
 from edge.detect.detectors import open_detector, refuse_unknown
 from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
 from edge.publish.publisher import probe_broker
+from edge.telemetry import CameraState
 from edge.track import Tracker
 
 BROKER_TIMEOUT_S = 5.0
@@ -132,7 +133,7 @@ def check_as_service(
     only = [word for part in asked for word in ("--only", part)]
     status = service.run(["check", "--here", "--config", str(config.absolute()), *only])
     if in_use:
-        is_seen = "camera running" in service.status
+        is_seen = not any(word in service.status for word in (CameraState.LOST, STARTING))
         word = "ok" if is_seen else "FAILED"
         say(f"{'camera':<13}  {word:<7} in use by the running service: {service.status}")
         status = max(status, 0 if is_seen else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import msgspec
@@ -67,7 +68,10 @@ class FormerIdentities:
     def _write(self) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
         try:
-            fresh.write_bytes(msgspec.json.encode(self._known))
+            with fresh.open("wb") as file:
+                file.write(msgspec.json.encode(self._known))
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut may leave it empty
             fresh.replace(self._path)
         except OSError as error:
             _log.warning("%s: %s; a change of name will not be noticed", self._path, error.strerror)

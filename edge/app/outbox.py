@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from edge.errors import OutboxError
-from edge.publish.outbox.file import Document, Refused, drop, read_all
+from edge.publish.outbox.file import DamagedError, Document, Refused, drop, read_all
 
 _LOG = "-wal"
 _ATTEMPTS = 10
@@ -124,6 +124,8 @@ def _told(path: Path) -> Iterator[None]:
         raise OutboxError(
             f"{path}: the service has it open; stop that first: sudo systemctl stop tensormask"
         ) from error
+    except DamagedError as error:
+        raise OutboxError(f"{path}: {error}; start the service, which sets it aside") from error
     except (OSError, sqlite3.Error) as error:
         raise OutboxError(f"{path}: {error}; once more, or stop the service first") from error
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 UNIT = "tensormask.service"
+STARTING = "starting"
+"""The status of a service that runs, and has not said anything yet."""
 _OF_ITS_LIFE = (
     *("Type", "Exec", "Restart", "Watchdog", "Timeout", "NotifyAccess", "RemainAfterExit"),
     *("Success", "Failure", "Standard", "Syslog", "Slice", "PIDFile", "BusName", "FileDescriptor"),
@@ -48,8 +50,9 @@ def installed_unit() -> InstalledUnit | None:
     programs, properties = _read(text)
     if not programs:
         return None
-    runs = _systemctl("is-active", UNIT).strip() == "active"
-    status = _systemctl("show", "--value", "--property=StatusText", UNIT).strip() if runs else ""
+    status = ""
+    if _systemctl("is-active", UNIT).strip() in ("active", "activating", "reloading"):
+        status = _systemctl("show", "--value", "--property=StatusText", UNIT).strip() or STARTING
     return InstalledUnit(programs[-1], properties, status)
 
 

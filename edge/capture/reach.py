@@ -33,16 +33,17 @@ def reason_not_reached(host: str, port: int, timeout_s: float) -> str | None:
         left_s = (deadline_s - time.monotonic()) / (len(found) - tried)
         if left_s <= 0:
             break
-        with socket.socket(family, kind) as peer:
-            peer.settimeout(left_s)
-            try:
+        try:
+            # A family that this machine does not speak fails here, another address may work.
+            with socket.socket(family, kind) as peer:
+                peer.settimeout(left_s)
                 peer.connect(address)
-            except TimeoutError:
-                reason = ""
-            except OSError as error:
-                reason = f"{error.strerror}; is the camera on, and the address right?"
-            else:
-                return None
+        except TimeoutError:
+            reason = ""
+        except OSError as error:
+            reason = f"{error.strerror}; is the camera on, and the address right?"
+        else:
+            return None
     return reason or f"no answer for {timeout_s:g} s; is the camera on, and the address right?"
 
 

@@ -63,6 +63,8 @@ class Delivery:
         """The document of a former id that was on its way when the last connection ended."""
         self._paused_until_s: float | None = None
         """The broker refuses documents: when one is tried again. None: it takes them."""
+        self._doubted: dict[int, bool] = {}
+        """Documents refused without a clear reason, and whether it has taken another since."""
 
     @property
     def is_done(self) -> bool:
@@ -83,11 +85,16 @@ class Delivery:
             if now_s < self._paused_until_s or not is_idle:
                 return min(TURN_S, max(0.0, self._paused_until_s - now_s) or TURN_S)
             room = min(room, 1)
-        if is_idle:
-            # From the start: a disk that could not be read may have given back older ones.
-            self._last_sent = self._foreign_to
         ready = self._bucket.ready(now_s)
-        sent = self._send_own(min(room, ready), is_idle, post)
+        sent = 0
+        if self._paused_until_s is not None and self._doubted:
+            # Is it the document or the broker? The one behind it tells, if there is one.
+            sent = self._send_own(min(room, ready), post, after=max(self._doubted))
+        if not sent:
+            # From the start where we can: a disk that could not be read may have given back older
+            # ones.
+            start = self._foreign_to if is_idle else None
+            sent = self._send_own(min(room, ready), post, is_idle=is_idle, after=start)
         if not sent and room and ready and is_idle:
             sent = self._send_foreign(post)
         self._bucket.spend(sent)
@@ -99,12 +106,16 @@ class Delivery:
         self._outbox.acknowledge(delivered)
         if delivered:
             self._paused_until_s = None
+            self._doubted = dict.fromkeys(self._doubted.keys() - set(delivered), True)
         for sent, refusal in refused:
-            takes_others = refusal.is_vague and delivered
-            if sent.is_foreign or refusal.is_for_itself or takes_others:
+            takes_others = delivered or self._doubted.get(sent.sequence, False)
+            if sent.is_foreign or refusal.is_for_itself or (refusal.is_vague and takes_others):
+                self._doubted.pop(sent.sequence, None)
                 self._set_aside(sent.sequence, str(refusal))
-            else:
-                self._pause(sent.sequence, refusal)
+                continue
+            if refusal.is_vague:
+                self._doubted[sent.sequence] = False
+            self._pause(sent.sequence, refusal)
 
     def end(self, on_the_way: Sequence[Sent], problem: BrokerError) -> None:
         """A connection has ended with these on their way.
@@ -117,9 +128,16 @@ class Delivery:
         if on_the_way:
             self._suspect = foreign
 
-    def _send_own(self, limit: int, is_idle: bool, post: Post) -> int:
-        """Send at most `limit` documents below our present topic, oldest first."""
+    def _send_own(
+        self, limit: int, post: Post, *, is_idle: bool = False, after: int | None = None
+    ) -> int:
+        """Send at most `limit` documents below our present topic, oldest first.
+
+        Those behind the last one that was sent, or behind `after`.
+        """
         sent = 0
+        if after is not None:
+            self._last_sent = after
         while documents := self._outbox.pending(limit - sent, after=self._last_sent):
             for document in documents:
                 self._last_sent = document.sequence

@@ -79,10 +79,23 @@ class Mailbox:
         with self._lock:
             self._unsent = set(self._retained)
 
-    def due(self, busy: Collection[str], most: int) -> list[Retained]:
-        """Return at most so many documents, none whose topic is `busy` with an earlier one."""
+    @property
+    def is_clearing(self) -> bool:
+        """Whether a topic waits to be cleared."""
         with self._lock:
-            topics = sorted(self._unsent.difference(busy))[:most]
+            return any(not self._retained[topic].payload for topic in self._unsent)
+
+    def due(self, busy: Collection[str], most: int, *, clearing: bool = False) -> list[Retained]:
+        """Return at most so many documents, or else of those that clear their topic.
+
+        None whose topic is `busy` with an earlier one.
+        """
+        with self._lock:
+            topics = [
+                topic
+                for topic in sorted(self._unsent.difference(busy))
+                if clearing != bool(self._retained[topic].payload)
+            ][:most]
             self._unsent.difference_update(topics)
             return [self._retained[topic] for topic in topics]
 

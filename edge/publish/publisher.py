@@ -123,6 +123,8 @@ class MqttPublisher:
             backoff,
             clock,
         )
+        self._suspect: Retained | None = None
+        """The clearing that was on its way when the last connection ended."""
         self._ack_timeout_s = settings.ack_timeout_s
         self._heard_s = 0.0
         """When the broker acknowledged something, or had nothing to acknowledge."""
@@ -211,6 +213,7 @@ class MqttPublisher:
             self._serve(self._connection)
         except BrokerError as problem:
             sent = [item for item in self._in_flight.values() if isinstance(item, Sent)]
+            self._end_clearing(problem)
             self._in_flight.clear()
             self._delivery.end(sent, problem)
             return self._standing.end(problem, quietly=self._stop.is_set())
@@ -234,6 +237,7 @@ class MqttPublisher:
             wait_s = self._delivery.send(
                 self._room(connection), not self._in_flight, partial(self._post, connection)
             )
+            self._send_clearing(connection)
             self._turn(connection, wait_s)
         if self._say_stopped(connection):
             connection.leave(timeout_s=max(0.1, self._left_s()))
@@ -317,6 +321,26 @@ class MqttPublisher:
             self._send(connection, retained, *astuple(retained), retain=True)
         while self._room(connection) and (message := self.mailbox.next_once()):
             self._send(connection, message[0], *message)
+
+    def _send_clearing(self, connection: Wire) -> None:
+        """Clear a topic when there is nothing else to do: the broker may not take that from us."""
+        if not self._in_flight and self.mailbox.is_clearing and self._delivery.is_done:
+            for retained in self.mailbox.due((), 1, clearing=True):
+                self._send(connection, retained, *astuple(retained), retain=True)
+
+    def _end_clearing(self, problem: BrokerError) -> None:
+        """A connection has ended; a clearing on whose way two in a row have is given up."""
+        if not self._in_flight:
+            return
+        items = self._in_flight.values()
+        clearing = next((i for i in items if isinstance(i, Retained) and not i.payload), None)
+        if clearing is not None and clearing == self._suspect:
+            self.mailbox.settle(clearing)
+            _log.warning(
+                "the broker %s does not let us clear %s (%s): it stays",
+                self._access.name, clearing.topic, problem,
+            )  # fmt: skip
+        self._suspect = clearing
 
     def _topics_in_flight(self) -> set[str]:
         return {item.topic for item in self._in_flight.values() if isinstance(item, Retained)}

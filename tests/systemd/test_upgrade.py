@@ -77,6 +77,33 @@ def test_settings_that_the_new_version_refuses_leave_the_old_one_running(upgrade
     assert _active(upgraded) == "active"
 
 
+def test_the_check_sees_the_weights_that_the_service_sees(upgraded: Machine) -> None:
+    weights = "/var/lib/tensormask/models/face_detection_yunet_2026may.onnx"
+    upgraded.run("install", "-D", "-m", "644", "/etc/hostname", weights)
+    upgraded.write(SETTINGS, GOOD_SETTINGS + '[detector]\nname = "yunet"\n')
+    answer = upgraded.run(INSTALL, check=False)
+    upgraded.run("rm", "-r", "/var/lib/tensormask/models")
+    assert answer.returncode == 1
+    assert f"{weights}: sha256 is" in answer.stdout
+
+
+def test_where_the_folder_is_a_link_the_packages_in_use_stay(upgraded: Machine) -> None:
+    upgraded.run("sh", "-ec", "mv /opt/tensormask /srv/; ln -s /srv/tensormask /opt/tensormask")
+    upgraded.run(INSTALL)
+    version = upgraded.output("tensormask", "--version")
+    upgraded.run("sh", "-ec", "rm /opt/tensormask; mv /srv/tensormask /opt/")
+    assert version.startswith("tensormask ")
+
+
+def test_the_settings_of_the_former_version_are_kept_once(upgraded: Machine) -> None:
+    former = upgraded.output("tensormask", "--version").removeprefix("tensormask ")
+    upgraded.run("sh", "-ec", f"echo 0000000 >{SOURCES}/edge/commit")
+    for line in ("lopp = true", "# mended"):
+        upgraded.write(SETTINGS, f"{GOOD_SETTINGS}{line}\n")
+        upgraded.run(INSTALL, check=False)
+    assert "lopp" in upgraded.output("cat", f"{SETTINGS}.{former}")
+
+
 def test_it_ends_with_an_error_where_the_service_cannot_run(upgraded: Machine) -> None:
     upgraded.run("systemctl", "stop", UNIT)
     upgraded.write(SETTINGS, GOOD_SETTINGS.replace("loop", "lopp"))

@@ -191,7 +191,9 @@ class Elsewhere:
     ("source", "service", "status", "asks", "said"),
     [
         ("/dev/video0", "camera running, 9 fps", 0, False, "ok      in use by the running service"),
+        ("/dev/video0", "camera dark, 9 fps", 0, False, "ok      in use by the running service"),
         ("/dev/video0", "camera lost, 0 fps", 1, False, "FAILED  in use by the running service"),
+        ("/dev/video0", "camera starting", 1, False, "FAILED  in use by the running service"),
         ("/dev/video0", "", 0, True, ""),
         ("rtsp://camera/live", "camera running, 9 fps", 0, True, ""),
     ],

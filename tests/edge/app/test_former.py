@@ -17,7 +17,7 @@ def started(path: Path, present: Identity) -> tuple[FormerIdentities, Mailbox]:
 
 
 def topics(mailbox: Mailbox) -> list[str]:
-    due = mailbox.due([], 99)
+    due = mailbox.due([], 99, clearing=True)
     assert all(retained.payload == b"" for retained in due)
     return [retained.topic for retained in due]
 
@@ -36,7 +36,7 @@ def test_a_former_name_is_cleared_until_the_broker_has_answered_and_never_again(
     assert topics(mailbox) == [f"tensormask/door/{state}" for state in STATES]
     former.tend()
     former, mailbox = started(path, GATE)
-    due = mailbox.due([], 99)
+    due = mailbox.due([], 99, clearing=True)
     assert len(due) == 3, "the broker had not answered"
     for retained in due:
         mailbox.settle(retained)

@@ -105,5 +105,17 @@ def test_nothing_is_dropped_unasked(
     assert len(lines(capsys, config, "list")) == 3
 
 
+def test_a_damaged_file_is_said_to_be_one(
+    config: Path, outbox: Outbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outbox.close()
+    file = config.parent / "state" / "outbox.sqlite"
+    content = bytearray(file.read_bytes())
+    content[36:40] = b"\0\0\0\7"  # more free pages than there are
+    file.write_bytes(content)
+    assert main(["outbox", "--config", str(config), "drop", "--all", "--yes"]) == 1
+    assert "start the service, which sets it aside" in capsys.readouterr().err
+
+
 def test_no_outbox_yet_is_an_empty_one(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines(capsys, config, "list") == []

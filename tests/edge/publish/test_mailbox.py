@@ -26,9 +26,12 @@ def test_a_topic_is_cleared_once() -> None:
     cleared = Retained(HEALTH.topic, b"")
     mailbox.retain(cleared)
     assert not mailbox.is_cleared(HEALTH.topic)
-    assert mailbox.due([], 9) == [cleared]
+    assert mailbox.due([], 9) == [], "there is a time for that"
+    assert mailbox.is_clearing
+    assert mailbox.due([], 9, clearing=True) == [cleared]
+    assert not mailbox.is_clearing
     mailbox.renew()
-    assert mailbox.due([], 9) == [cleared], "the connection ended before the answer came"
+    assert mailbox.due([], 9, clearing=True) == [cleared], "no answer before the connection's end"
     mailbox.settle(cleared)
     mailbox.renew()
     assert mailbox.due([], 9) == []
@@ -39,7 +42,7 @@ def test_what_is_retained_after_a_clearing_stays() -> None:
     mailbox = Mailbox()
     cleared = Retained(HEALTH.topic, b"")
     mailbox.retain(cleared)
-    mailbox.due([], 9)
+    mailbox.due([], 9, clearing=True)
     mailbox.retain(HEALTH)
     mailbox.settle(cleared)
     assert mailbox.due([], 9) == [HEALTH]

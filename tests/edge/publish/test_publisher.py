@@ -11,6 +11,7 @@ import pytest
 
 from edge.config import MqttSettings
 from edge.publish.broker import Acknowledgement, Arrivals, Refusal
+from edge.publish.mailbox import Retained
 from edge.publish.messages import ModelIdentity, Origin
 from edge.publish.outbox.file import Document
 from edge.publish.outbox.outbox import Outbox
@@ -135,12 +136,58 @@ def test_while_all_are_refused_a_single_document_is_tried_again(rig: Rig) -> Non
 
 def test_a_vague_refusal_sets_aside_only_while_the_broker_takes_others(rig: Rig) -> None:
     rig.put("odd")
-    rig.publisher(rig.connection(*[Broker(odd=VAGUE)] * 3)).hold_a_connection()
+    alone, others = (rig.connection(*[Broker(odd=VAGUE)] * 150) for _ in range(2))
+    publisher = rig.publisher(alone, others)
+    publisher.hold_a_connection()
     assert rig.waiting() == [b"odd"], "it may be the broker"
-    rig.put("good")
-    rig.publisher(rig.connection(*[Broker(odd=VAGUE)] * 3)).hold_a_connection()
+    assert 2 < len(documents(alone)) < 7
+    for text in ("good", "better"):
+        rig.put(text)
+    publisher.hold_a_connection()
     assert rig.waiting() == []
     assert rig.outbox.state().refused == 1
+    assert documents(others)[0] == b"good", "the one behind it tells"
+
+
+def test_a_broker_that_vaguely_refuses_all_and_recovers_loses_none(rig: Rig) -> None:
+    broken, whole = Broker(a=VAGUE, b=VAGUE, c=VAGUE), Broker()
+    for text in ("a", "b", "c"):
+        rig.put(text)
+    connection = rig.connection(*[broken] * 200, *[whole] * 70)
+    rig.publisher(connection).hold_a_connection()
+    assert rig.waiting() == []
+    assert rig.outbox.state().refused == 0
+
+
+def cleared(connection: ScriptedConnection) -> list[str]:
+    return [topic for topic, payload in connection.sent.values() if not payload]
+
+
+def test_topics_are_cleared_after_all_else(rig: Rig) -> None:
+    connection = rig.connection(*[Broker()] * 5)
+    publisher = rig.publisher(connection)
+    for name in ("availability", "health"):
+        publisher.publish_retained(Retained(f"tensormask/dor-1/{name}", b""))
+    rig.put("a")
+    publisher.hold_a_connection()
+    topics = [topic for topic, _ in connection.sent.values()]
+    assert topics[-2:] == ["tensormask/dor-1/availability", "tensormask/dor-1/health"]
+    assert rig.waiting() == []
+    assert publisher.mailbox.is_empty
+
+
+def test_a_broker_that_hangs_up_on_a_clearing_gets_the_documents_and_is_not_asked_for_ever(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    connections = [rig.connection(Broker()) for _ in range(3)]
+    publisher = rig.publisher(*connections)
+    publisher.publish_retained(Retained("tensormask/dor-1/health", b""))
+    rig.put("a")
+    for _ in connections:
+        publisher.hold_a_connection()
+    assert rig.waiting() == []
+    assert [len(cleared(each)) for each in connections] == [1, 1, 0]
+    assert caplog.text.count("does not let us clear tensormask/dor-1/health") == 1
 
 
 def test_all_messages_count_against_what_the_broker_takes(rig: Rig) -> None:
