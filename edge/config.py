@@ -218,6 +218,11 @@ class PolicySettings(Section, frozen=True):
     bare_probability: Annotated[float, msgspec.Meta(ge=0, le=0.98)] = 0.8
     """The accumulated evidence must reach this, and the bundle's own threshold. Evidence is never
     surer than 0.989."""
+    worn_wrongly: Literal["report", "violation", "ignore"] = "report"
+    """What a mask below the nose or the chin is, where the bundle tells it apart: counted apart, a
+    violation too, or a mask like others."""
+    worn_wrongly_s: NotNegative = 3.0
+    """How long it must have been so: whoever puts a mask on or adjusts it is quicker."""
 
 
 class MqttSettings(Section, frozen=True):

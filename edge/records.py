@@ -168,6 +168,14 @@ class Verdict(StrEnum):
     MASKED = "masked"
     BARE = "bare"
     UNKNOWN = "unknown"
+    WORN_WRONGLY = "worn_wrongly"
+
+
+class ViolationKind(StrEnum):
+    """What is wrong."""
+
+    BARE = "bare"
+    WORN_WRONGLY = "worn_wrongly"
 
 
 class ViolationState(StrEnum):
@@ -177,7 +185,8 @@ class ViolationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A person without a mask: once when it is confirmed, once when it is over. No picture."""
+    """A person without a mask, or whose mask is worn wrongly: once when it is confirmed, once when
+    it is over. No picture."""
 
     event_id: str
     """A UUID version 7, the same for both states."""
@@ -194,6 +203,9 @@ class Violation:
     """The accumulated evidence as a probability, 0 to 1, when it was confirmed."""
     face_px: float
     """Size of the largest face judged so far: what the verdict rests on."""
+    kind: ViolationKind = ViolationKind.BARE
+    probability: float = 0.0
+    """The same evidence for what is wrong; for a bare face `bare_probability` again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +225,18 @@ class Tally:
     masked: int
     bare: int
     unknown: int
+    worn_wrongly: int
     watched_s: float
     """How much of the window we have been watching: less than all of it after a start and an
     outage."""
 
     @property
     def seen(self) -> int:
-        return self.masked + self.bare + self.unknown
+        return self.masked + self.bare + self.unknown + self.worn_wrongly
 
     @property
     def rate(self) -> float | None:
-        """The share of masked among the judged people; None where nobody was judged."""
+        """The share of masked among the masked and bare people; None where there was nobody."""
         judged = self.masked + self.bare
         return self.masked / judged if judged else None
 

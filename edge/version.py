@@ -11,7 +11,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-RELEASE = "0.2.0"
+RELEASE = "0.3.0.dev0"
 _HERE = Path(__file__).resolve().parent
 _STAMP = "commit"
 """The file's name. Git puts the commit in it when it makes an archive (see .gitattributes)."""
@@ -20,7 +20,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}(-dirty)?")
 
 @cache
 def version() -> str:
-    """Return the version by PEP 440: `0.2.0+g1a2b3c4`, `0.2.0+g1a2b3c4.dirty`, or the release."""
+    """Return the version by PEP 440: `0.3.0.dev0+g1a2b3c4`, the same with `.dirty`, or the release."""
     return version_in(_HERE)
 
 

@@ -18,7 +18,7 @@ from edge.decide.identity import EventIds
 from edge.decide.policy import Decision
 from edge.pipeline import open_pipeline
 from edge.publish.messages import encode, origin, violation_message
-from edge.records import MaskReading, Verdict, Violation, ViolationState, Visit
+from edge.records import MaskReading, Verdict, Violation, ViolationKind, ViolationState, Visit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """A clip does not say when it was taken: its frames are stamped as if it had begun here."""
@@ -165,8 +165,9 @@ def replay(
 def violation_line(violation: Violation) -> str:
     """Return the document for eyes; times are those of the clip."""
     at_s = ((violation.ended_at or violation.confirmed_at) - EPOCH).total_seconds()
-    what = "no mask" if violation.state is ViolationState.CONFIRMED else "over"
-    sure = f"{violation.bare_probability:.0%} sure, face of {violation.face_px:.0f} px"
+    wrong = "no mask" if violation.kind is ViolationKind.BARE else "mask worn wrongly"
+    what = wrong if violation.state is ViolationState.CONFIRMED else "over"
+    sure = f"{violation.probability:.0%} sure, face of {violation.face_px:.0f} px"
     return (
         f"{at_s:8.2f} s  person {violation.track_id}: {what}, "
         f"for {violation.duration_s:.1f} s ({sure})"

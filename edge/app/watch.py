@@ -26,7 +26,7 @@ from edge.publish.messages import (
     ViolationMessage,
     topic,
 )
-from edge.records import ViolationState
+from edge.records import ViolationKind, ViolationState
 
 _RED: Final = "\x1b[1;31m"
 _GREEN: Final = "\x1b[32m"
@@ -90,9 +90,10 @@ class Alerts:
 def _describe(content: _Alert) -> tuple[str, str]:
     """Return the words and the colour for them, empty for none."""
     match content:
+        case ViolationMessage(state=ViolationState.CONFIRMED, kind=ViolationKind.BARE):
+            return f"NO MASK   for {content.duration_s:.1f} s ({_sure(content)})", _RED
         case ViolationMessage(state=ViolationState.CONFIRMED):
-            sure = f"{content.bare_probability:.0%}".replace("%", " %")
-            return f"NO MASK   for {content.duration_s:.1f} s ({sure})", _RED
+            return f"MASK WORN WRONGLY   for {content.duration_s:.1f} s ({_sure(content)})", _YELLOW
         case ViolationMessage():
             return f"over      after {content.duration_s:.1f} s", ""
         case AvailabilityMessage():
@@ -100,10 +101,17 @@ def _describe(content: _Alert) -> tuple[str, str]:
             return f"is {content.state}", _GREEN if good else _YELLOW
         case ComplianceMessage(last_hour=hour):
             share = "" if hour.rate is None else f", {100 * hour.rate:.0f} % with a mask"
+            worn = f"{hour.worn_wrongly} worn wrongly, " if hour.worn_wrongly else ""
             return (
-                f"last hour: {hour.seen} seen, {hour.masked} masked, {hour.bare} bare, "
+                f"last hour: {hour.seen} seen, {hour.masked} masked, {worn}{hour.bare} bare, "
                 f"{hour.unknown} unknown{share}"
             ), ""
+
+
+def _sure(content: ViolationMessage) -> str:
+    """Return the evidence; older devices tell only that of a bare face."""
+    known = content.bare_probability if content.probability is None else content.probability
+    return f"{100 * known:.0f} %"
 
 
 def _age(content: _Alert, now: datetime) -> str:

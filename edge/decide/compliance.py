@@ -36,6 +36,7 @@ class _Window:
             masked=sums[Verdict.MASKED],
             bare=sums[Verdict.BARE],
             unknown=sums[Verdict.UNKNOWN],
+            worn_wrongly=sums[Verdict.WORN_WRONGLY],
             watched_s=min(sum(self._watched_s), self._span_s),
         )
 

@@ -15,7 +15,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from edge.config import PolicySettings
-from edge.records import MaskState, Sighting, Verdict, Violation, ViolationState, Visit
+from edge.records import (
+    MaskState,
+    Sighting,
+    Verdict,
+    Violation,
+    ViolationKind,
+    ViolationState,
+    Visit,
+)
 
 MEMORY_S = 2.0
 """Looks fade with this time constant: long enough to bridge a gesture, short enough to notice that
@@ -109,12 +117,19 @@ class _Person:
     """Since when the evidence has said bare, without a break; None while it does not."""
     bare_looks: int = 0
     """Judged looks since then."""
+    worn_from: Sighting | None = None
+    """Since when the evidence has said that the mask is worn wrongly, without a break."""
+    worn_looks: int = 0
+    """Judged looks since then."""
+    worn_until: Sighting | None = None
+    """When it last did."""
     bare_until: Sighting | None = None
     """When it last did."""
     masked_from: Sighting | None = None
     """Since when the evidence has been sure of a mask."""
     bare_s: float = 0.0
     masked_s: float = 0.0
+    worn_s: float = 0.0
     face_px: float = 0.0
     violation: Violation | None = None
     """As it was confirmed: one for each visit."""
@@ -136,6 +151,7 @@ class ViolationPolicy:
         `sure_confidence` on the detector is sure of a face."""
         self._settings = settings
         self._bare = max(settings.bare_probability, thresholds.bare)
+        self._worn = settings.bare_probability
         self._masked = thresholds.masked
         self._new_event_id = new_event_id
         self._sure_confidence = sure_confidence
@@ -158,9 +174,11 @@ class ViolationPolicy:
             if sighting.reading.probabilities is not None:
                 self._take_in(person, sighting, sighting.reading.probabilities)
                 violations += self._judge(person, sighting)
+            # Not looked at this time, but in sight: as it was at the last look.
             elif person.bare_from is not None:
-                # Not looked at this time, but in sight: as bare as at the last look.
                 person.bare_until = sighting
+            elif person.worn_from is not None:
+                person.worn_until = sighting
         return Decision(tuple(violations), tuple(visits))
 
     def _take_in(
@@ -175,13 +193,28 @@ class ViolationPolicy:
             person.bare_looks += 1
         else:
             person.bare_from, person.bare_looks = None, 0
-        if person.evidence.unmasked_probability > self._masked:
+        worn = person.evidence.probability(MaskState.WORN_WRONGLY)
+        if worn > 0.5:
+            person.worn_from = person.worn_from or sighting
+            person.worn_until = sighting
+            person.worn_looks += 1
+        else:
+            person.worn_from, person.worn_looks = None, 0
+        if self._unmasked(person.evidence) > self._masked:
             person.masked_from = None
         else:
             person.masked_from = person.masked_from or sighting
             person.masked_s += look_s
         if belief >= self._bare:
             person.bare_s += look_s
+        if worn >= self._worn and self._settings.worn_wrongly != "ignore":
+            person.worn_s += look_s
+
+    def _unmasked(self, evidence: Evidence) -> float:
+        """Return how likely it is no mask, or none that counts as one."""
+        if self._settings.worn_wrongly == "ignore":
+            return evidence.bare_probability
+        return evidence.unmasked_probability
 
     def _judge(self, person: _Person, now: Sighting) -> list[Violation]:
         confirm_s = self._settings.confirm_s
@@ -189,16 +222,30 @@ class ViolationPolicy:
             put_on = person.masked_from
             is_masked = put_on is not None and now.monotonic_s - put_on.monotonic_s >= confirm_s
             return _end(person) if is_masked else []
-        if (
-            person.bare_from is None
-            # What the detector is sure of once is a hand or a sleeve as often as a face.
-            or person.sure_finds < self._settings.min_looks
-            or person.bare_looks < self._settings.min_looks
-            or person.evidence.bare_probability < self._bare
-            or now.monotonic_s - person.bare_from.monotonic_s < confirm_s
-        ):
+        # What the detector is sure of once is a hand or a sleeve as often as a face.
+        if person.sure_finds < self._settings.min_looks:
             return []
-        duration_s = now.monotonic_s - person.bare_from.monotonic_s
+        if (
+            person.bare_from is not None
+            and person.bare_looks >= self._settings.min_looks
+            and person.evidence.bare_probability >= self._bare
+            and now.monotonic_s - person.bare_from.monotonic_s >= confirm_s
+        ):
+            return [self._confirm(person, now, person.bare_from, ViolationKind.BARE)]
+        if (
+            self._settings.worn_wrongly == "violation"
+            and person.worn_from is not None
+            and person.worn_looks >= self._settings.min_looks
+            and person.evidence.probability(MaskState.WORN_WRONGLY) >= self._worn
+            and now.monotonic_s - person.worn_from.monotonic_s >= self._settings.worn_wrongly_s
+        ):
+            return [self._confirm(person, now, person.worn_from, ViolationKind.WORN_WRONGLY)]
+        return []
+
+    def _confirm(
+        self, person: _Person, now: Sighting, since: Sighting, kind: ViolationKind
+    ) -> Violation:
+        duration_s = now.monotonic_s - since.monotonic_s
         person.violation = Violation(
             event_id=self._new_event_id(now.seen_at),
             state=ViolationState.CONFIRMED,
@@ -210,15 +257,20 @@ class ViolationPolicy:
             duration_s=duration_s,
             bare_probability=person.evidence.bare_probability,
             face_px=person.face_px,
+            kind=kind,
+            probability=person.evidence.probability(MaskState(kind)),
         )
-        person.violation_from_s = person.bare_from.monotonic_s
-        return [person.violation]
+        person.violation_from_s = since.monotonic_s
+        return person.violation
 
 
 def _end(person: _Person) -> list[Violation]:
     """Return the violation's second document, where there is one that is not over yet."""
-    until = person.bare_until
-    if person.violation is None or until is None or person.is_over:
+    if person.violation is None or person.is_over:
+        return []
+    is_bare = person.violation.kind is ViolationKind.BARE
+    until = person.bare_until if is_bare else person.worn_until
+    if until is None:
         return []
     person.is_over = True
     duration_s = until.monotonic_s - person.violation_from_s
@@ -234,10 +286,15 @@ def _end(person: _Person) -> list[Violation]:
 
 
 def _visit(person: _Person) -> Visit:
-    if person.violation is not None or person.bare_s > person.masked_s:
-        verdict = Verdict.BARE
-    elif person.masked_s > 0:
-        verdict = Verdict.MASKED
+    seconds = {
+        Verdict.MASKED: person.masked_s,
+        Verdict.BARE: person.bare_s,
+        Verdict.WORN_WRONGLY: person.worn_s,
+    }
+    if person.violation is not None:
+        verdict = Verdict(person.violation.kind)
+    elif any(seconds.values()):
+        verdict = max(seconds, key=lambda each: seconds[each])
     else:
         verdict = Verdict.UNKNOWN
     return Visit(person.last.track_id, verdict, person.first.seen_at, person.last.seen_at)

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.config import DeviceSettings
-from edge.records import Compliance, ModelId, Tally, Violation, ViolationState
+from edge.records import Compliance, ModelId, Tally, Violation, ViolationKind, ViolationState
 from edge.telemetry import CameraState, CameraView, OutboxState, Strain, Telemetry, ThrottlingFlag
 
 AVAILABILITY: Final = "availability"
@@ -99,7 +99,8 @@ class AvailabilityMessage(Message, frozen=True, kw_only=True, tag="tensormask/av
 
 
 class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/violation/1"):
-    """A person without a mask: once when it is confirmed, once when it is over.
+    """A person without a mask, or whose mask is worn wrongly where the settings call that a
+    violation: once when it is confirmed, once when it is over.
 
     Delivered at least once and in order; a repeat has the same `event_id` and `state`.
     """
@@ -134,12 +135,19 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
         Meta(description="The scene when it was confirmed, a JPEG in base64; null: none, as always "
              "unless [snapshots] pictures says otherwise"),
     ] = None  # fmt: skip
+    kind: Annotated[
+        ViolationKind,
+        Meta(description="bare: no mask; worn_wrongly: below the nose or the chin"),
+    ] = ViolationKind.BARE
+    probability: Annotated[
+        Share | None, Meta(description="The accumulated evidence for `kind`")
+    ] = None
 
 
 class ComplianceTally(_Part, frozen=True, kw_only=True):
     """The people who left in one window of time. Those still in view are not counted yet."""
 
-    seen: Annotated[Count, Meta(description="masked + bare + unknown")]
+    seen: Annotated[Count, Meta(description="masked + bare + unknown + worn_wrongly")]
     masked: Count
     bare: Count
     unknown: Annotated[Count, Meta(description="Too small, too blurred or too brief to judge")]
@@ -151,6 +159,10 @@ class ComplianceTally(_Part, frozen=True, kw_only=True):
         Meta(description="How much of the window was watched: less after a start, and while the "
              "camera is lost or its view is not clear"),
     ]  # fmt: skip
+    worn_wrongly: Annotated[
+        Count,
+        Meta(description="With a mask below the nose or the chin; in no other count, nor in rate"),
+    ] = 0
 
 
 class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/compliance/1"):
@@ -399,6 +411,8 @@ def violation_message(
         face_px=round(violation.face_px, 1),
         track_id=violation.track_id,
         snapshot=snapshot,
+        kind=violation.kind,
+        probability=round(violation.probability, 4),
     )
 
 
@@ -472,6 +486,7 @@ def _tally(tally: Tally) -> ComplianceTally:
         masked=tally.masked,
         bare=tally.bare,
         unknown=tally.unknown,
+        worn_wrongly=tally.worn_wrongly,
         rate=None if tally.rate is None else round(tally.rate, 4),
         watched_s=round(tally.watched_s, 1),
     )

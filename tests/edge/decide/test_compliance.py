@@ -22,7 +22,7 @@ def test_nobody_seen_has_no_rate() -> None:
     counter = ComplianceCounter(100.0)
     counter.watch(30.0, 130.0)
     tally = counter.totals(130.0).last_minute
-    assert tally == Tally(masked=0, bare=0, unknown=0, watched_s=30.0)
+    assert tally == Tally(masked=0, bare=0, unknown=0, worn_wrongly=0, watched_s=30.0)
     assert (tally.seen, tally.rate) == (0, None)
 
 

@@ -4,12 +4,21 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from edge.classify.card import Thresholds
 from edge.config import PolicySettings
 from edge.decide.policy import Decision, Evidence, ViolationPolicy, log_odds
-from edge.records import MaskReading, MaskState, Sighting, Verdict, Violation, ViolationState
+from edge.records import (
+    MaskReading,
+    MaskState,
+    Sighting,
+    Verdict,
+    Violation,
+    ViolationKind,
+    ViolationState,
+)
 from tests.fakes import START, face_at, face_read, looked, reading_at
 
 THRESHOLDS = Thresholds(bare=0.9, masked=0.3)
@@ -210,14 +219,64 @@ def test_evidence_of_two_classes_is_the_time_weighted_mean_of_the_bare_one_s_log
         assert evidence.unmasked_probability == expected
 
 
-def test_a_mask_that_is_worn_wrongly_is_neither_masked_nor_bare() -> None:
-    by = ViolationPolicy(PolicySettings(), THRESHOLDS, str)
-    says = {MaskState.MASKED: 0.02, MaskState.BARE: 0.03, MaskState.WORN_WRONGLY: 0.95}
-    for n in range(60):
+def worn(*states: MaskState, setting: str = "report") -> list[Decision]:
+    """Show one person, a look each 0.1 s, and let it leave."""
+    settings = msgspec.convert({"worn_wrongly": setting}, PolicySettings)
+    by = ViolationPolicy(settings, THRESHOLDS, lambda at: "event")
+    decisions = []
+    for n, state in enumerate(states):
+        says = {each: 0.98 if each is state else 0.01 for each in MaskState}
+        moment = START + timedelta(seconds=n / 10)
         reading = MaskReading(face_at(0, 0, 60), says)
-        assert not by.update([Sighting(1, reading, START, n / 10)], ()).violations
-    (visit,) = by.update([], [1]).visits
-    assert visit.verdict is Verdict.UNKNOWN
+        decisions.append(by.update([Sighting(1, reading, moment, n / 10)], ()))
+    return [*decisions, by.update([], [1])]
+
+
+WRONG, RIGHT, NONE = MaskState.WORN_WRONGLY, MaskState.MASKED, MaskState.BARE
+
+
+@pytest.mark.parametrize(
+    ("setting", "told", "counted"),
+    [
+        ("report", [], Verdict.WORN_WRONGLY),
+        ("violation", [ViolationKind.WORN_WRONGLY] * 2, Verdict.WORN_WRONGLY),
+        ("ignore", [], Verdict.MASKED),
+    ],
+)
+def test_what_a_mask_worn_wrongly_is_the_settings_say(
+    setting: str, told: list[ViolationKind], counted: Verdict
+) -> None:
+    decisions = worn(*[WRONG] * 60, setting=setting)
+    assert [each.kind for each in violations(decisions)] == told
+    assert verdict(decisions) is counted
+    for each in violations(decisions):
+        assert each.probability > 0.9
+        assert each.bare_probability < 0.1
+        assert each.started_at == START
+        assert each.confirmed_at == START + timedelta(seconds=3)
+
+
+def test_whoever_puts_a_mask_on_or_adjusts_it_has_not_worn_it_wrongly() -> None:
+    for moment in ([*[NONE] * 5, *[WRONG] * 20], [*[RIGHT] * 20, *[WRONG] * 20]):
+        decisions = worn(*moment, *[RIGHT] * 40, setting="violation")
+        assert violations(decisions) == []
+        assert verdict(decisions) is Verdict.MASKED
+
+
+def test_a_mask_put_right_ends_what_was_worn_wrongly_when_it_last_was() -> None:
+    confirmed, ended = violations(worn(*[WRONG] * 50, *[RIGHT] * 50, setting="violation"))
+    assert confirmed.event_id == ended.event_id
+    assert ended.state is ViolationState.ENDED
+    assert ended.ended_at is not None
+    seconds = (ended.ended_at - START).total_seconds()
+    assert 4.9 <= seconds < 6.5
+
+
+def test_a_missing_mask_that_comes_to_be_worn_wrongly_was_missing_until_then() -> None:
+    confirmed, ended = violations(worn(*[NONE] * 40, *[WRONG] * 60, setting="violation"))
+    assert confirmed.kind is ended.kind is ViolationKind.BARE, "one message for a visit"
+    assert ended.ended_at is not None
+    assert (ended.ended_at - START).total_seconds() < 6
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ CONFIRMED = Violation(
     duration_s=1.50004,
     bare_probability=0.961249,
     face_px=71.53,
+    probability=0.961249,
 )
 ENDED = Violation(
     event_id=CONFIRMED.event_id,
@@ -192,6 +193,8 @@ def test_the_confirmed_document_is_this() -> None:
         "face_px": 71.5,
         "track_id": 7,
         "snapshot": None,
+        "kind": "bare",
+        "probability": 0.9612,
     }
 
 
