@@ -20,7 +20,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}(-dirty)?")
 
 @cache
 def version() -> str:
-    """Return the version by PEP 440: `0.3.0.dev0+g1a2b3c4`, the same with `.dirty`, or the release."""
+    """Return the version by PEP 440: `0.3.0.dev0+g1a2b3c4`, with `.dirty`, or without a commit."""
     return version_in(_HERE)
 
 

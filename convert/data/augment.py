@@ -32,6 +32,8 @@ WHOLE_PICTURE = 0.2
 """Share of the examples that show the whole picture, squared, instead of a located face."""
 NEW_BACKGROUND = 0.35
 """Share of the located faces that are set before another background."""
+RECOLOURED = 0.5
+"""Share of the examples whose colours are changed."""
 SCENE_MARGIN = 2.4
 SCENE_PX = 256
 KEPT_FACE_PX = 144.0
@@ -110,7 +112,9 @@ def augment(view: View, side_px: int, rng: Generator, background: Pixels) -> Pix
     small = crop_face(pixels, box, margin, small_px)
     if rng.random() < 0.15:
         small = _occluded(small, rng)
-    return resize_square(_degraded(small, rng), side_px)
+    if rng.random() < RECOLOURED:
+        small = _recoloured(small, rng)
+    return resize_square(degraded(small, rng, small.shape[0]), side_px)
 
 
 def _mirrored(pixels: Pixels, box: Box) -> tuple[Pixels, Box]:
@@ -187,25 +191,40 @@ def _occluded(crop: Pixels, rng: Generator) -> Pixels:
     return result
 
 
-def _degraded(crop: Pixels, rng: Generator) -> Pixels:
-    """Pass a crop through a cheap camera: lens, motion, light, sensor noise and compression."""
-    side = crop.shape[0]
+def _recoloured(crop: Pixels, rng: Generator) -> Pixels:
+    """Turn the hues and scale the saturation: masks come in every colour, and so does light."""
+    hue = rng.uniform(0, 180) if rng.random() < 0.2 else rng.normal(0, 12)
+    hsv = cv2.cvtColor(crop, cv2.COLOR_BGR2HSV).astype(np.float32)
+    hsv[..., 0] = (hsv[..., 0] + np.float32(hue)) % 180
+    hsv[..., 1] = np.clip(hsv[..., 1] * np.float32(rng.uniform(0.3, 1.7)), 0, 255)
+    return np.asarray(cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR), np.uint8)
+
+
+def degraded(crop: Pixels, rng: Generator, side_px: int) -> Pixels:
+    """Pass a crop through a cheap camera: lens, motion, light, sensor noise and compression.
+
+    How far lens and motion smear goes by `side_px`, the side of what is to be recognized in it.
+    """
     if rng.random() < 0.25:
         crop = np.asarray(
-            cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.3, 1.0) * max(1, side / 64)), np.uint8
+            cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.3, 1.0) * max(1, side_px / 64)), np.uint8
         )
     if rng.random() < 0.2:
-        crop = _motion_blurred(crop, rng)
-    light = crop.astype(np.float32) / np.float32(255)
+        crop = _motion_blurred(crop, rng, side_px)
     if rng.random() < 0.8:
-        light = light ** np.float32(np.exp(rng.normal(0, 0.3)))
-        light *= np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.07, 3))
-        light = (light - np.float32(0.5)) * np.exp(rng.normal(0, 0.15)) + 0.5 + rng.normal(0, 0.05)
+        levels = np.arange(256, dtype=np.float32)[:, np.newaxis] / np.float32(255)
+        light = levels ** np.float32(np.exp(rng.normal(0, 0.3)))
+        light = light * (np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.07, 3)))
+        light = (light - 0.5) * np.exp(rng.normal(0, 0.15)) + 0.5 + rng.normal(0, 0.05)
+        table = np.clip(light * 255, 0, 255).astype(np.uint8)
+        crop = np.asarray(cv2.LUT(crop, table[np.newaxis]), np.uint8)
     if rng.random() < 0.1:
-        light = np.repeat(light.mean(-1, keepdims=True), 3, axis=-1)
+        grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+        crop = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
     if rng.random() < 0.4:
-        light = light + rng.normal(0, rng.uniform(0.005, 0.05), light.shape)
-    crop = np.clip(light * 255, 0, 255).astype(np.uint8)
+        noise = rng.standard_normal(crop.shape, np.float32)
+        noise *= np.float32(255 * rng.uniform(0.005, 0.05))
+        crop = np.clip(crop + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
         quality = int(rng.integers(25, 95))
         _, compressed = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -213,8 +232,8 @@ def _degraded(crop: Pixels, rng: Generator) -> Pixels:
     return crop
 
 
-def _motion_blurred(crop: Pixels, rng: Generator) -> Pixels:
-    length = int(rng.integers(3, max(4, crop.shape[0] // 8 + 1)))
+def _motion_blurred(crop: Pixels, rng: Generator, side_px: int) -> Pixels:
+    length = int(rng.integers(3, max(4, side_px // 8 + 1)))
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1 / length
     centre = ((length - 1) / 2, (length - 1) / 2)

@@ -19,11 +19,12 @@ import msgspec
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from edge.classify.card import LABELS
+from edge.classify.card import BARE, LABELS, MASKED
 from edge.errors import ConfigError, PictureError
 from edge.pixels import resize, scaled_size
 from edge.records import Pixels
 
+NEEDED = (LABELS[MASKED], LABELS[BARE])
 LONGEST_SIDE_PX = 640
 """Pictures are shrunk to this longest side: a face that fills one still has several times the
 network's input."""
@@ -147,17 +148,19 @@ def _examine(path: Path) -> tuple[str, str]:
 def read_dataset(folder: Path, progress: Progress = lambda names: names) -> Dataset:
     """List the usable pictures of `folder`, which has one folder per class of `LABELS`.
 
-    `progress` wraps the iteration over file names. A content that occurs twice in one class is used
-    once; one that occurs in two classes is used in neither, since nobody can say which is right.
+    That of masks worn wrongly may be missing. `progress` wraps the iteration over file names. A
+    content that occurs twice in one class is used once; one that occurs in two classes is used in
+    neither, since nobody can say which is right.
     Raises ConfigError when a class folder is missing or has no usable picture.
     """
     files: list[tuple[int, Path]] = []
-    for label, name in enumerate(LABELS):
-        class_folder = folder / name
+    classes = [name for name in LABELS if name in NEEDED or (folder / name).is_dir()]
+    for name in classes:
+        label, class_folder = LABELS.index(name), folder / name
         if not class_folder.is_dir():
             raise ConfigError(
                 f"{class_folder}: no such folder; a data set has one folder per class: "
-                + ", ".join(LABELS)
+                + ", ".join(NEEDED)
             )
         files += [(label, path) for path in sorted(class_folder.rglob("*")) if path.is_file()]
     names = [path.relative_to(folder).as_posix() for _, path in files]
@@ -181,8 +184,8 @@ def read_dataset(folder: Path, progress: Progress = lambda names: names) -> Data
             continue
         pictures.append(first)
         skipped += [Skipped(other.path, f"same content as {first.path}") for other in others]
-    for label, name in enumerate(LABELS):
-        if not any(picture.label == label for picture in pictures):
+    for name in classes:
+        if not any(picture.label == LABELS.index(name) for picture in pictures):
             raise ConfigError(
                 f"{folder / name}: no usable picture; put pictures of that class there"
             )

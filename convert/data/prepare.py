@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data.augment import View, camera_view, compact, whole_picture
-from convert.data.dataset import Dataset, Picture, limit_side
+from convert.data.dataset import Dataset, Picture, limit_side, read_dataset
 from convert.data.faces import Boxes, locate_all
 from convert.data.groups import feature_similarity, find_groups, same_persons
 from convert.data.split import (
@@ -25,7 +25,7 @@ from convert.data.split import (
     read_split,
     refuse_leak,
 )
-from convert.data.voc import BoxedPicture, BoxedSet
+from convert.data.voc import BoxedPicture, BoxedSet, read_boxed
 from convert.files import BOXED_SPLIT_FILE, SPLIT_FILE, write_atomically, write_document
 from convert.network import FEATURES_PX, imagenet_features
 from edge.classify.card import LABELS
@@ -78,7 +78,25 @@ class StreetPicture:
     head: Pixels | None
     """(FEATURES_PX, FEATURES_PX, 3): the head of a portrait."""
     faces: tuple[tuple[View, int], ...]
-    """View and label of each face of `MIN_FACE_PX` or more that is in a class."""
+    """View and label of each face of `MIN_FACE_PX` or more."""
+    source: int = 0
+    """The number of the boxed set that it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All pictures, their faces, and the parts that they belong to."""
+
+    dataset: Dataset
+    boxed: tuple[BoxedSet, ...]
+    pixels: list[Pixels]
+    """Of the data set's pictures, in their order."""
+    street: list[StreetPicture]
+    """The boxed sets' pictures, one set after the other."""
+    faces: LocatedFaces
+    """In the data set's pictures."""
+    split: Split
+    street_split: Split
 
 
 class LeakReport(msgspec.Struct, frozen=True):
@@ -86,6 +104,39 @@ class LeakReport(msgspec.Struct, frozen=True):
 
     limit: float
     pairs: tuple[tuple[str, str, float], ...]
+
+
+def gather(
+    dataset: Path,
+    boxed: Sequence[Path],
+    detector: tuple[str, str],
+    output: Path,
+    imagenet: str,
+    seed: int,
+    bar: Bar,
+    say: Callable[[str], None],
+) -> Gathered:
+    """Read a data set and boxed ones, find the former's faces, and divide both.
+
+    `detector` is the name and the weights, as the command line has them. Raises ConfigError,
+    ModelError and LeakError.
+    """
+    pictures = read_dataset(dataset, lambda names: bar(names, "pictures"))
+    sets = tuple(read_boxed(folder, lambda paths: bar(paths, "boxed set")) for folder in boxed)
+    write_skipped([pictures, *sets], output)
+    skipped = len(pictures.skipped)
+    say(f"{len(pictures.pictures)} pictures; {skipped} files skipped, see {SKIPPED_FILE}")
+    pixels = [pictures.read(picture) for picture in bar(pictures.pictures, "decoding")]
+    street = [item for number, each in enumerate(sets) for item in read_street(each, bar, number)]
+    name, model = detector
+    back_end = open_face_detector(name, model)
+    faces = locate_faces(pictures, pictures.pictures, back_end, model, output, bar)
+    located = sum(1 for boxes in faces.boxes.values() if boxes)
+    say(f"faces located by {faces.detector} in {located} of {len(pictures.pictures)} pictures")
+    split, street_split = split_dataset(
+        pictures, pixels, faces.boxes, output, imagenet, seed, street
+    )
+    return Gathered(pictures, sets, pixels, street, faces, split, street_split)
 
 
 def open_face_detector(
@@ -141,14 +192,15 @@ def camera_views(pictures: Sequence[Picture], pixels: Sequence[Pixels], boxes: B
     ]
 
 
-def read_street(boxed: BoxedSet, bar: Bar) -> list[StreetPicture]:
+def read_street(boxed: BoxedSet, bar: Bar, source: int = 0) -> list[StreetPicture]:
     """Read the pictures of a boxed set, keeping no more of each than is needed."""
     return [
-        _street_picture(item, boxed.read(item.picture)) for item in bar(boxed.pictures, "boxed")
+        _street_picture(item, boxed.read(item.picture), source)
+        for item in bar(boxed.pictures, "boxed")
     ]
 
 
-def _street_picture(item: BoxedPicture, pixels: Pixels) -> StreetPicture:
+def _street_picture(item: BoxedPicture, pixels: Pixels, source: int) -> StreetPicture:
     height, width = pixels.shape[:2]
     small = limit_side(pixels, GROUPING_PX)
     by_size = sorted((face.box for face in item.faces), key=lambda box: -box.area)
@@ -171,8 +223,9 @@ def _street_picture(item: BoxedPicture, pixels: Pixels) -> StreetPicture:
         faces=tuple(
             (compact(View(pixels, face.box)), face.label)
             for face in item.faces
-            if face.label is not None and face.box.size_px >= MIN_FACE_PX
+            if face.box.size_px >= MIN_FACE_PX
         ),
+        source=source,
     )
 
 

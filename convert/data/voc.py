@@ -1,6 +1,6 @@
 """Read a boxed set: `images/` of streets and crowds, and a Pascal VOC file in `annotations/` each.
 
-The objects' names are the classes of `LABELS`, and `mask_weared_incorrect`, which is in neither.
+The objects' names are the classes of `LABELS`, or `mask_weared_incorrect` for the last of them.
 Whatever cannot be used is skipped and named with its reason.
 """
 
@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from convert.data.added import Word, added_to
 from convert.data.dataset import Picture, Skipped, decode
-from edge.classify.card import BARE, LABELS
+from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
 from edge.errors import ConfigError, PictureError
 from edge.records import Box, Pixels
 
 INCORRECT = "mask_weared_incorrect"
+KINDS: dict[Word, int] = {"masked": MASKED, "bare": BARE, "worn_wrongly": WORN_WRONGLY}
+"""The labels of faces that were added."""
 LARGEST_SIDE_PX = 4096
 """Boxed pictures are never shrunk: the size of their faces is what they are there for."""
 MAX_ANNOTATION_BYTES = 1024 * 1024
@@ -29,8 +32,8 @@ class LabelledFace:
 
     box: Box
     """In pixels of the picture, clipped to it."""
-    label: int | None
-    """Index into `edge.classify.card.LABELS`; None for a mask worn wrongly."""
+    label: int
+    """Index into `edge.classify.card.LABELS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,10 @@ class BoxedPicture:
     picture: Picture
     """Its label is that of `without_mask` where it shows a bare face."""
     faces: tuple[LabelledFace, ...]
+    unsure: tuple[Box, ...] = ()
+    """Faces of which nobody can say whether they wear a mask."""
+    nothing: tuple[Box, ...] = ()
+    """What detectors take for a face, and is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +89,16 @@ def read_boxed(
         if sha256 in found:
             skipped.append(Skipped(name, f"same content as {found[sha256].picture.path}"))
             continue
-        label = BARE if any(face.label == BARE for face in faces) else 1 - BARE
-        found[sha256] = BoxedPicture(Picture(name, label, sha256), faces)
+        # By the set's own labels: what is added later must not move pictures to another part.
+        label = BARE if any(face.label == BARE for face in faces) else MASKED
+        added = added_to(sha256)
+        faces += tuple(LabelledFace(a.box, KINDS[a.word]) for a in added if a.word in KINDS)
+        found[sha256] = BoxedPicture(
+            Picture(name, label, sha256),
+            faces,
+            unsure=tuple(a.box for a in added if a.word == "unsure"),
+            nothing=tuple(a.box for a in added if a.word == "nothing"),
+        )
     pictured = {path.stem for path in files}
     skipped += [
         Skipped(path.relative_to(folder).as_posix(), "no picture")
@@ -140,7 +155,8 @@ def parse_annotation(
         if inside is None:
             odd.append(f"object {number}: the box has no area in the picture")
             continue
-        faces.append(LabelledFace(inside, None if name == INCORRECT else LABELS.index(name)))
+        label = WORN_WRONGLY if name == INCORRECT else LABELS.index(name)
+        faces.append(LabelledFace(inside, label))
     return tuple(faces), odd
 
 

@@ -164,8 +164,13 @@ def _boxed_measurement(evaluation: BoxedEvaluation) -> Measurement:
         runtime=evaluation.runtime,
         accuracy=evaluation.accuracy,
         agreement_with_keras=evaluation.agreement_with_keras,
-        per_class={label: evaluation.per_class[label] for label in LABELS},
+        per_class=_of_labels(evaluation.per_class),
     )
+
+
+def _of_labels(figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return the figures of the labels, without the averages."""
+    return {label: figures[label] for label in LABELS if label in figures}
 
 
 def _measurement(evaluation: Evaluation, score: Score) -> Measurement:
@@ -180,5 +185,5 @@ def _measurement(evaluation: Evaluation, score: Score) -> Measurement:
         runtime=evaluation.runtime,
         accuracy=score.accuracy,
         agreement_with_keras=shares.get(score.view),
-        per_class={label: score.per_class[label] for label in LABELS},
+        per_class=_of_labels(score.per_class),
     )

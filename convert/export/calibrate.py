@@ -21,14 +21,15 @@ def choose_pictures(pictures: Sequence[Picture], count: int, seed: int) -> list[
     """
     labels = labels_of(pictures)
     rng = np.random.default_rng(seed)
-    each = count // len(LABELS)
+    present = np.unique(labels).tolist()
+    each = count // len(present)
     chosen: list[int] = []
-    for label, name in enumerate(LABELS):
-        places = np.flatnonzero(labels == label)
+    for label in present:
+        name, places = LABELS[label], np.flatnonzero(labels == label)
         if len(places) < each:
             raise ConfigError(
                 f"calibration wants {each} training pictures of {name}, there are {len(places)}; "
-                f"give --pictures {len(LABELS) * len(places)} at most"
+                f"give --pictures {len(present) * len(places)} at most"
             )
         chosen += [int(place) for place in rng.choice(places, each, replace=False)]
     return sorted(chosen)

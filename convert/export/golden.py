@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classify.card import BARE, Golden
-from edge.classify.golden import TOLERANCE_STEPS, draw
+from edge.classify.golden import TOLERANCE_STEPS
 from edge.classify.runtime import Int8Network
+from edge.patterns import draw
 from edge.records import Pixels
 
 CANDIDATES: Final = 512
@@ -50,4 +51,5 @@ def choose_golden(network: Int8Network, say: Callable[[str], None]) -> Golden:
         recipe="blotches/1",
         patterns=tuple(int(number) for number in best),
         bare_answers=tuple(int(answer) for answer in right[best]),
+        answers=tuple(tuple(row) for row in network.answers(crops[best]).tolist()),
     )

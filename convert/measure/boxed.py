@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from convert.data.augment import View
+from convert.data.dataset import NEEDED
 from convert.data.prepare import Bar, write_skipped
 from convert.data.voc import BoxedPicture, BoxedSet, read_boxed
 from convert.files import write_atomically, write_document
@@ -134,14 +135,14 @@ def _evaluation(
         reliability=bins,
         curve=precision_recall(labels == BARE, final[:, BARE].astype(np.float64)),
         thresholds=choose_thresholds(labels, final, ACCUSED_SHARE, EXCUSED_SHARE)
-        if len(np.unique(labels)) == len(LABELS)
+        if len(np.unique(labels)) == len(NEEDED)
         else None,
     )
 
 
 def _labelled(pictures: Sequence[BoxedPicture]) -> Faces:
     return Faces.of(
-        (number, face.box.size_px, Kind.of(face.label), np.nan)
+        (number, face.box.size_px, Kind(face.label), np.nan)
         for number, item in enumerate(pictures)
         for face in item.faces
     )

@@ -15,24 +15,19 @@ from numpy.typing import NDArray
 
 from convert.measure.figures import Band, EndToEndScore, TrueBoxScore
 from convert.measure.metrics import Answers, bootstrap, decisions, precision_recall, share
-from edge.classify.card import BARE, LABELS
+from edge.classify.card import BARE, MASKED, WORN_WRONGLY
 
 SEED = 7
 
 
 class Kind(IntEnum):
-    """What a face is; the first two are the labels."""
+    """What a face is; the first three are the labels."""
 
-    MASKED = 1 - BARE
+    MASKED = MASKED
     BARE = BARE
-    INCORRECT = 2
+    INCORRECT = WORN_WRONGLY
     NOTHING = 3
     """Found, but nobody has boxed a face there."""
-
-    @classmethod
-    def of(cls, label: int | None) -> Kind:
-        """Return the kind of a labelled face; without a label its mask is worn wrongly."""
-        return cls.INCORRECT if label is None else cls(label)
 
 
 FROM_12, FROM_16, FROM_32 = Band(12, None), Band(16, None), Band(32, None)
@@ -73,7 +68,7 @@ def true_box_score(
     inside = band.holds(truth.size_px)
     called = decisions(answers)
     counts = np.zeros((pictures, 4), np.int64)
-    for label in range(len(LABELS)):
+    for label in (Kind.MASKED, Kind.BARE):
         of_label = inside & (truth.kind == label)
         np.add.at(counts[:, 2 * label], truth.picture[of_label & (called == label)], 1)
         np.add.at(counts[:, 2 * label + 1], truth.picture[of_label], 1)
@@ -96,6 +91,11 @@ def true_box_score(
         ),
         incorrect_faces=int(incorrect.sum()),
         incorrect_called_bare=int((called[incorrect] == BARE).sum()),
+        incorrect_called_so=int((called[incorrect] == WORN_WRONGLY).sum()),
+        masked_called_incorrect=int(
+            (called[inside & (truth.kind == Kind.MASKED)] == WORN_WRONGLY).sum()
+        ),
+        masked_called_bare=int((called[inside & (truth.kind == Kind.MASKED)] == BARE).sum()),
     )
 
 

@@ -118,12 +118,15 @@ def _find(
 def _matched(
     readings: Sequence[MaskReading], picture: BoxedPicture
 ) -> Iterator[tuple[MaskReading, float, Kind]]:
-    """Yield each reading with the size and the kind of the labelled face that it stands for."""
+    """Yield each reading with the size and the kind of the labelled face that it stands for.
+
+    Those of faces of which nobody knows the kind are passed over.
+    """
     found = [reading.face.box for reading in readings]
-    matches = match_boxes(found, [face.box for face in picture.faces])
+    matches = match_boxes(found, [*(face.box for face in picture.faces), *picture.unsure])
     for reading, match in zip(readings, matches, strict=True):
         if match is None:
             yield reading, reading.face.box.size_px, Kind.NOTHING
-        else:
+        elif match < len(picture.faces):
             face = picture.faces[match]
-            yield reading, face.box.size_px, Kind.of(face.label)
+            yield reading, face.box.size_px, Kind(face.label)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data.augment import View, camera_view, whole_picture
-from convert.data.dataset import Dataset, Picture, digest_of, labels_of, read_dataset
+from convert.data.dataset import NEEDED, Dataset, Picture, digest_of, labels_of, read_dataset
 from convert.data.faces import Boxes
 from convert.data.prepare import Bar, locate_faces, open_face_detector, write_skipped
 from convert.files import write_atomically, write_document
@@ -254,10 +254,10 @@ def _score(model: str, kind: ViewKind, truth: NDArray[np.int64], answers: Answer
 def _thresholds(truth: NDArray[np.int64], looks: Looks) -> ThresholdChoice | None:
     """Choose the verdicts' limits on near and far faces; None without faces of both classes."""
     far, far_answers = looks.sizes.get(
-        FAR_PX, (np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
+        FAR_PX, (np.zeros(0, np.int64), np.zeros((0, len(LABELS)), np.float32))
     )
     labels = np.concatenate([truth, truth[far]])
-    if len(np.unique(labels)) < len(LABELS):
+    if len(np.unique(labels)) < len(NEEDED):
         return None
     answers = np.concatenate([looks.views[ViewKind.CAMERA], far_answers])
     return choose_thresholds(labels, answers, WRONG_SHARE, WRONG_SHARE)

@@ -116,7 +116,11 @@ class TrueBoxScore(msgspec.Struct, frozen=True):
     bare: Interval | None
     balanced: Interval | None
     incorrect_faces: int
+    """With a mask worn wrongly."""
     incorrect_called_bare: int
+    incorrect_called_so: int
+    masked_called_incorrect: int
+    masked_called_bare: int
 
 
 class EndToEndScore(msgspec.Struct, frozen=True):

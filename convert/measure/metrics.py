@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classify.card import BARE, LABELS
+from edge.classify.card import BARE, LABELS, MASKED
 from edge.errors import MissingPackageError
 from edge.records import Box
 
@@ -65,10 +65,12 @@ def balanced_accuracy(truth: Truth, answers: Answers) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdChoice:
-    """Where a probability of `without_mask` becomes a verdict, and why."""
+    """Where a probability becomes a verdict, and why."""
 
     bare: float
+    """At or above, that of `without_mask`: bare."""
     masked: float
+    """At or below, those of all classes but `with_mask` together: masked."""
     reason: str
 
 
@@ -81,9 +83,8 @@ def choose_thresholds(
     bare, `masked` the highest at which at most the share `excused` of the bare faces is called
     masked; neither crosses 0.5, where the classifier itself decides.
     """
-    bare_probability = answers[:, BARE].astype(np.float64)
-    masked_faces = np.sort(bare_probability[truth != BARE])
-    bare_faces = np.sort(bare_probability[truth == BARE])
+    masked_faces = np.sort(answers[truth == MASKED, BARE].astype(np.float64))
+    bare_faces = np.sort(1 - answers[truth == BARE, MASKED].astype(np.float64))
     if not len(masked_faces) or not len(bare_faces):
         raise ValueError("thresholds need faces of both classes")
     # The allowed number of faces lies beyond the limit, the next one just inside it.
@@ -108,7 +109,10 @@ def classification_report(truth: Truth, answers: Answers) -> str:
 
 
 def per_class(truth: Truth, answers: Answers) -> dict[str, dict[str, float]]:
-    """Return the same figures by label, and under `macro avg` and `weighted avg`."""
+    """Return the same figures by label, and under `macro avg` and `weighted avg`.
+
+    A mask worn wrongly has none where it neither occurs nor is answered.
+    """
     table: dict[str, dict[str, float]] = _sklearn_report(truth, answers, as_dict=True)
     return {
         name: {figure: round(float(value), 6) for figure, value in row.items()}
@@ -118,11 +122,13 @@ def per_class(truth: Truth, answers: Answers) -> dict[str, dict[str, float]]:
 
 
 def _sklearn_report(truth: Truth, answers: Answers, *, as_dict: bool) -> Any:
+    called = decisions(answers)
+    present = np.unique([MASKED, BARE, *truth, *called])
     return _sklearn().classification_report(
         truth,
-        decisions(answers),
-        labels=range(len(LABELS)),
-        target_names=list(LABELS),
+        called,
+        labels=present,
+        target_names=[LABELS[label] for label in present],
         digits=4,
         output_dict=as_dict,
         zero_division=0,
@@ -247,16 +253,18 @@ def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     return sum(each.faces * abs(each.probability - each.bare) for each in bins) / faces
 
 
-def match_boxes(found: Sequence[Box], true: Sequence[Box]) -> list[int | None]:
+def match_boxes(
+    found: Sequence[Box], true: Sequence[Box], min_iou: float = MIN_IOU
+) -> list[int | None]:
     """Return for each found box the number of the true one that it stands for, the best IoU first.
 
-    No true box is taken twice; None below `MIN_IOU`.
+    No true box is taken twice; None below `min_iou`.
     """
     pairs = sorted(
         (-one.iou(other), i, j) for i, one in enumerate(found) for j, other in enumerate(true)
     )
     matches: list[int | None] = [None] * len(found)
     for overlap, i, j in pairs:
-        if -overlap >= MIN_IOU and matches[i] is None and j not in matches:
+        if -overlap >= min_iou and matches[i] is None and j not in matches:
             matches[i] = j
     return matches

@@ -49,7 +49,7 @@ def describe_boxed(evaluation: BoxedEvaluation) -> str:
         "",
         "given the true boxes, with 95 % intervals over pictures",
         f"{'model':6} {'faces':>11} {'masked':>7} {'bare':>5}  {'masked right':22} "
-        f"{'bare right':22} {'balanced':22} {'worn wrongly, called bare'}",
+        f"{'bare right':22} {'balanced':22} worn wrongly, called bare and so; masked likewise",
         *map(_true_box_row, evaluation.true_boxes),
     ]
     if evaluation.end_to_end:
@@ -71,7 +71,8 @@ def _true_box_row(s: TrueBoxScore) -> str:
     return (
         f"{s.model:6} {s.band!s:>11} {s.masked_faces:7} {s.bare_faces:5}  {s.masked or _NONE!s:22} "
         f"{s.bare or _NONE!s:22} {s.balanced or _NONE!s:22} "
-        f"{s.incorrect_called_bare} of {s.incorrect_faces}"
+        f"{s.incorrect_called_bare}, {s.incorrect_called_so} of {s.incorrect_faces:<6} "
+        f"{s.masked_called_bare}, {s.masked_called_incorrect}"
     )
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from convert.data.augment import MARGIN
 from convert.data.dataset import Picture
 from convert.data.split import Part, read_split
 from convert.measure.metrics import Answers
 from convert.network import load_model, predict
-from edge.classify.card import load_bundle
+from edge.classify.card import LABELS, load_bundle
 from edge.classify.runtime import Int8Network
 from edge.errors import ConfigError, ModelError
 from edge.records import Pixels
@@ -64,7 +66,7 @@ def open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float]
         bundle = load_bundle(options.bundle)
         network = Int8Network(bundle.model, threads=2)
         margin = bundle.card.crop_margin
-        classifiers.append(Classifier("int8", network.side_px, network.probabilities))
+        classifiers.append(Classifier("int8", network.side_px, _of_labels(network)))
     elif options.tflite is not None:
         try:
             network = Int8Network(options.tflite.read_bytes(), threads=2)
@@ -72,12 +74,22 @@ def open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float]
             raise ModelError(
                 f"{options.tflite}: {error.strerror}; `python -m convert quantize` writes it"
             ) from error
-        classifiers.append(Classifier("int8", network.side_px, network.probabilities))
+        classifiers.append(Classifier("int8", network.side_px, _of_labels(network)))
     if not classifiers:
         raise ConfigError(
             "nothing to evaluate: give --bundle DIR, or --keras FILE and --tflite FILE"
         )
     return classifiers, margin
+
+
+def _of_labels(network: Int8Network) -> Callable[[Pixels], Answers]:
+    """Return what asks the network, with none of the classes that it does not tell apart."""
+    missing = len(LABELS) - network.labels
+
+    def probabilities(crops: Pixels) -> Answers:
+        return np.pad(network.probabilities(crops), ((0, 0), (0, missing)))
+
+    return probabilities
 
 
 def chosen_of(pictures: Sequence[Picture], options: EvaluateOptions) -> tuple[Picture, ...]:

@@ -22,7 +22,7 @@ from convert.files import write_atomically
 from convert.measure.history import Epoch
 from convert.measure.metrics import accuracy, cross_entropy
 from convert.network import BACKBONE, import_keras, predict
-from edge.classify.card import LABELS
+from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
 from edge.classify.preprocess import to_float
 from edge.errors import ConfigError
 from edge.records import Pixels
@@ -38,6 +38,8 @@ AVERAGE_DECAY = 0.995
 AVERAGED_STEPS = 4
 """The average is brought up to date once in so many steps: it means copying every weight."""
 PREFETCHED = 6
+CLASS_SHARES = (0.42, 0.42, 0.16)
+"""How often each class is drawn."""
 VALIDATION_FACE_PX = (None, 24.0, 14.0)
 """The sizes at which the validation part is looked at: as it is, far away, and too far."""
 
@@ -99,7 +101,7 @@ class Trainer:
         self._validation = validation
         self._checkpoint = checkpoint
         larger_class = int(np.bincount(labels).max())
-        self._steps = max(1, math.ceil(len(LABELS) * larger_class / recipe.batch))
+        self._steps = max(1, math.ceil(2 * larger_class / recipe.batch))
         self._begin_phase(0)
 
     def run(
@@ -293,22 +295,25 @@ def _draw(views: Sequence[View], rng: np.random.Generator) -> View:
 def sampling_shares(
     labels: NDArray[np.int64], groups: NDArray[np.int64], strata: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the chance of each picture to be drawn: classes equal, large groups held down.
+    """Return the chance of each picture to be drawn: by `CLASS_SHARES`, large groups held down.
 
     A group of n near-duplicates teaches more than one picture and less than n: it counts √n times.
     So does a stratum (a source, a band of face sizes) with n pictures of its rarer class; and its
-    share is the same in both classes, or source and size would tell the class.
+    share is the same in both classes, or source and size would tell the class. Masks worn wrongly
+    are so few that they go by what there is of them.
     """
     shares = np.zeros(len(labels))
     for stratum in np.unique(strata):
         inside = strata == stratum
-        counts = np.bincount(labels[inside])
+        counts = np.bincount(labels[inside], minlength=len(LABELS))
+        both = counts[[MASKED, BARE]]
         for label in np.flatnonzero(counts):
             chosen = inside & (labels == label)
             held_down = 1 / np.sqrt(np.bincount(groups[chosen])[groups[chosen]])
-            shares[chosen] = held_down / held_down.sum() * np.sqrt(counts[counts > 0].min())
+            rarer = counts[label] if label == WORN_WRONGLY else both[both > 0].min()
+            shares[chosen] = held_down / held_down.sum() * np.sqrt(rarer)
     for label in np.unique(labels):
-        shares[labels == label] /= shares[labels == label].sum()
+        shares[labels == label] *= CLASS_SHARES[label] / shares[labels == label].sum()
     return np.asarray(shares / shares.sum(), np.float64)
 
 

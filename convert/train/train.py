@@ -14,21 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data.augment import View, compact, whole_picture
-from convert.data.dataset import labels_of, read_dataset
+from convert.data.dataset import labels_of
 from convert.data.faces import Boxes
 from convert.data.prepare import (
+    BAND_EDGES_PX,
     FACES_FILE,
     Bar,
     StreetPicture,
     band_of,
-    locate_faces,
-    open_face_detector,
-    read_street,
-    split_dataset,
-    write_skipped,
+    gather,
 )
 from convert.data.split import Assignment, Part, Split
-from convert.data.voc import read_boxed
 from convert.files import (
     BOXED_SPLIT_FILE,
     HISTORY_FILE,
@@ -42,7 +38,7 @@ from convert.measure.history import Epoch
 from convert.measure.metrics import accuracy, balanced_accuracy, classification_report
 from convert.measure.plots import plot_history
 from convert.network import build_network, import_keras, predict, save_model
-from convert.train.fit import Recipe, Trainer, sampling_shares, validation_set
+from convert.train.fit import CLASS_SHARES, Recipe, Trainer, sampling_shares, validation_set
 from convert.train.temperature import fit_temperature, fold_temperature
 from edge.classify.card import BARE, LABELS
 from edge.errors import ConfigError
@@ -154,8 +150,8 @@ class Examples:
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
     strata: NDArray[np.int64]
-    """What is balanced beside the classes: 0 for a folder's pictures, then the boxed faces' bands
-    of sizes."""
+    """What is balanced beside the classes: 0 for a folder's pictures, then each boxed set's bands
+    of face sizes."""
 
     def beside(self, other: Examples) -> Examples:
         return Examples(
@@ -177,32 +173,28 @@ class Material:
 
 def _gather(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> Material:
     """Read the pictures, find their faces and divide them. Raises ConfigError and LeakError."""
-    dataset = read_dataset(options.dataset, lambda names: bar(names, "pictures"))
-    boxed = [read_boxed(folder, lambda paths: bar(paths, "boxed set")) for folder in options.boxed]
-    write_skipped([dataset, *boxed], options.output)
-    say(f"{len(dataset.pictures)} pictures; {len(dataset.skipped)} files skipped, see skipped.txt")
-    pixels = [dataset.read(picture) for picture in bar(dataset.pictures, "decoding")]
-    street = [item for each in boxed for item in read_street(each, bar)]
-    detector = open_face_detector(options.detector, options.detector_model)
-    faces = locate_faces(
-        dataset, dataset.pictures, detector, options.detector_model, options.output, bar
-    )
-    located = sum(1 for boxes in faces.boxes.values() if boxes)
-    say(f"faces located by {faces.detector} in {located} of {len(dataset.pictures)} pictures")
     # The features that find near-duplicates are ImageNet's at width 1.0 only.
     imagenet = options.weights if options.width == 1.0 else "none"
-    split, street_split = split_dataset(
-        dataset, pixels, faces.boxes, options.output, imagenet, options.seed, street
+    found = gather(
+        options.dataset,
+        options.boxed,
+        (options.detector, options.detector_model),
+        options.output,
+        imagenet,
+        options.seed,
+        bar,
+        say,
     )
-    pictures = {part: _folder_examples(split, pixels, faces.boxes, part) for part in Part}
-    streets = {part: _street_examples(street_split, street, part) for part in Part}
+    boxes = found.faces.boxes
+    pictures = {part: _folder_examples(found.split, found.pixels, boxes, part) for part in Part}
+    streets = {part: _street_examples(found.street_split, found.street, part) for part in Part}
     for part in Part:
         bare = int((streets[part].labels == BARE).sum())
-        of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if boxed else ""
+        of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if found.boxed else ""
         say(f"{part.value}: {len(pictures[part].labels)} pictures{of_boxed}")
 
-    assignments = [*split.assignments, *street_split.assignments]
-    return Material(_recipe(options, assignments, faces.boxes, street), pictures, streets)
+    assignments = [*found.split.assignments, *found.street_split.assignments]
+    return Material(_recipe(options, assignments, boxes, found.street), pictures, streets)
 
 
 def _folder_examples(split: Split, pixels: list[Pixels], boxes: Boxes, part: Part) -> Examples:
@@ -220,17 +212,18 @@ def _folder_examples(split: Split, pixels: list[Pixels], boxes: Boxes, part: Par
 
 
 def _street_examples(split: Split, street: Sequence[StreetPicture], part: Part) -> Examples:
+    bands = len(BAND_EDGES_PX) + 1
     faces = [
-        (item.group, view, label)
+        (item.group, view, label, 1 + picture.source * bands + band_of(view.box.size_px))
         for item, picture in zip(split.assignments, street, strict=True)
         if item.part is part
         for view, label in picture.faces
     ]
     return Examples(
-        [(view,) for _, view, _ in faces],
-        np.array([label for *_, label in faces], np.int64),
+        [(view,) for _, view, *_ in faces],
+        np.array([label for _, _, label, _ in faces], np.int64),
         np.array([group for group, *_ in faces], np.int64),
-        np.array([1 + band_of(view.box.size_px) for _, view, _ in faces], np.int64),
+        np.array([stratum for *_, stratum in faces], np.int64),
     )
 
 
@@ -243,11 +236,12 @@ def training_views(pixels: Pixels, boxes: tuple[Box, ...]) -> tuple[View, ...]:
 def _validation(
     pictures: Examples, streets: Examples, side_px: int
 ) -> tuple[Pixels, NDArray[np.int64]]:
-    """Return the crops that choose the epoch; the rarer class of the boxed faces is repeated."""
+    """Return the crops that choose the epoch; the rarer classes of boxed faces are repeated."""
     crops, labels = validation_set([views[0] for views in pictures.views], pictures.labels, side_px)
     counts = np.bincount(streets.labels, minlength=len(LABELS))
     for (view, *_), label in zip(streets.views, streets.labels, strict=True):
-        times = round(counts.max() / counts[label])
+        share = CLASS_SHARES[label] / max(CLASS_SHARES)
+        times = max(1, round(share * counts.max() / counts[label]))
         crops = np.concatenate([crops, np.repeat(view.crop(side_px)[np.newaxis], times, 0)])
         labels = np.append(labels, np.repeat(label, times))
     return crops, labels

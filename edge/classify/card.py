@@ -19,10 +19,10 @@ from edge.records import MaskState, ModelId
 
 MODEL_FILE = "model.tflite"
 CARD_FILE = "model.json"
-LABELS = ("with_mask", "without_mask")
+LABELS = ("with_mask", "without_mask", "worn_wrongly")
 """The classes of the networks that we make, in the order of their outputs."""
-BARE = LABELS.index("without_mask")
-"""The place of that output in the networks that we make; in others the card's labels tell it."""
+MASKED, BARE, WORN_WRONGLY = range(len(LABELS))
+"""Their places in the networks that we make; in others the card's labels tell them."""
 STATES = {
     "with_mask": MaskState.MASKED,
     "without_mask": MaskState.BARE,
@@ -199,8 +199,8 @@ def _refuse_odd_labels(card: ModelCard, origin: str) -> None:
     is_each_once = None not in means and len(set(means)) == len(means)
     if not is_each_once or not {MaskState.MASKED, MaskState.BARE} <= set(means):
         raise ModelError(
-            f"{origin}: labels are {list(card.labels)}, but must be {list(LABELS)}, "
-            "perhaps worn_wrongly, each once"
+            f"{origin}: labels are {list(card.labels)}, but must be {list(LABELS[:2])}, "
+            f"perhaps {LABELS[WORN_WRONGLY]}, each once"
         )
     if any(len(row) != len(card.labels) for row in card.golden.answers):
         raise ModelError(f"{origin}: golden.answers has not one answer for each label")

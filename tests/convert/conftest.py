@@ -27,7 +27,7 @@ def tiny_network() -> Callable[[], Any]:
                 keras.Input((SIDE_PX, SIDE_PX, 3)),
                 keras.layers.Conv2D(4, 3, activation="relu", name="backbone"),
                 keras.layers.GlobalAveragePooling2D(),
-                keras.layers.Dense(2, activation="softmax"),
+                keras.layers.Dense(3, activation="softmax"),
             ]
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from convert.data.dataset import NEEDED
 from convert.data.voc import INCORRECT
 from edge.classify.card import LABELS
 from edge.records import Box, Pixels
@@ -46,8 +47,8 @@ def encode(pixels: Pixels, suffix: str = ".png") -> bytes:
 
 
 def write_dataset(folder: Path, each: int) -> Path:
-    """Write `each` drawn pictures per class and return the folder."""
-    for label, name in enumerate(LABELS):
+    """Write `each` drawn pictures of masked and of bare heads and return the folder."""
+    for label, name in enumerate(NEEDED):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for seed in range(each):
             (folder / name / f"{seed}.png").write_bytes(encode(draw_face(label, seed)))

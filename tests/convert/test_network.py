@@ -15,10 +15,10 @@ from convert.network import (
 from edge.errors import ConfigError, ModelError
 
 
-def test_the_network_maps_a_square_face_to_two_probabilities() -> None:
+def test_the_network_maps_a_square_face_to_three_probabilities() -> None:
     model = build_network(64, 0.35, "none")
     assert model.input_shape == (None, 64, 64, 3)
-    assert model.output_shape == (None, 2)
+    assert model.output_shape == (None, 3)
 
 
 def test_a_missing_file_of_weights_is_named() -> None:

@@ -4,7 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from convert.data.augment import MARGIN, View, augment, camera_view, compact, whole_picture
+from convert.data.augment import (
+    MARGIN,
+    View,
+    _recoloured,
+    augment,
+    camera_view,
+    compact,
+    whole_picture,
+)
 from edge.classify.preprocess import crop_face
 from edge.records import Box
 from tests.convert.pictures import draw_face, face_box
@@ -70,3 +78,16 @@ def test_a_compact_view_shows_the_same_crop() -> None:
     assert max(small.pixels.shape[:2]) <= 144 * 2.6 + 2
     difference = small.crop(96).astype(int) - shown.crop(96).astype(int)
     assert np.abs(difference).mean() < 4
+
+
+def test_colours_are_changed_and_shapes_are_not() -> None:
+    crop = np.zeros((32, 32, 3), np.uint8)
+    crop[:, 16:] = (200, 40, 40)
+    seen = set()
+    for seed in range(40):
+        changed = _recoloured(crop, np.random.default_rng(seed))
+        assert (changed[:, :16] == 0).all(), "black has no hue"
+        assert (changed[:, 16:] == changed[0, 16]).all()
+        assert changed.max() == 200, "as bright as before"
+        seen.add(int(changed[0, 16].argmax()))
+    assert seen == {0, 1, 2}

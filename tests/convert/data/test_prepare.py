@@ -104,10 +104,10 @@ def test_a_picture_of_both_sets_lies_in_one_part(tmp_path: Path) -> None:
     assert all(item.part is parts[item.group] for item in street_split.assignments)
 
 
-def test_a_face_counts_from_twelve_pixels_and_in_a_class(tmp_path: Path) -> None:
+def test_a_face_counts_from_twelve_pixels(tmp_path: Path) -> None:
     (item,) = read_street(read_boxed(write_boxed(tmp_path, 1)), all_of)
-    assert [label for _, label in item.faces] == [0, 1, 0]
-    assert [band_of(view.box.size_px) for view, _ in item.faces] == [0, 0, 4]
+    assert [label for _, label in item.faces] == [0, 1, 2, 0]
+    assert [band_of(view.box.size_px) for view, _ in item.faces] == [0, 0, 3, 4]
     assert item.head is not None
 
 

@@ -9,7 +9,7 @@ from edge.errors import ConfigError, PictureError
 from edge.records import Box
 from tests.convert.pictures import annotate, draw_street, encode, write_boxed
 
-MASKED, BARE = 0, 1
+MASKED, BARE, WORN_WRONGLY = 0, 1, 2
 
 
 def test_faces_are_read_with_their_class() -> None:
@@ -18,7 +18,7 @@ def test_faces_are_read_with_their_class() -> None:
     assert found == (
         LabelledFace(Box(10, 20, 40, 50), MASKED),
         LabelledFace(Box(50, 60, 62, 72), BARE),
-        LabelledFace(Box(90, 10, 110, 30), None),
+        LabelledFace(Box(90, 10, 110, 30), WORN_WRONGLY),
     )
     assert odd == []
 

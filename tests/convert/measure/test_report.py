@@ -49,7 +49,9 @@ BOXED = BoxedEvaluation(
     faces=4,
     per_class={},
     agreement_with_keras=None,
-    true_boxes=[TrueBoxScore("int8", Band(12, 16), 2, 1, Interval(0.5, 0.25, 1), None, None, 3, 1)],
+    true_boxes=[
+        TrueBoxScore("int8", Band(12, 16), 2, 1, Interval(0.5, 0.25, 1), None, None, 3, 1, 2, 0, 1)
+    ],
     end_to_end=[],
     calibration_error=0.1,
     reliability=[],
@@ -74,7 +76,7 @@ def test_a_report_has_the_table_of_each_score() -> None:
 
 def test_a_figure_without_faces_is_a_dash() -> None:
     row = describe_boxed(BOXED).splitlines()[5]
-    assert " ".join(row.split()) == "int8 12-16 px 2 1 0.500 (0.250-1.000) - - 1 of 3"
+    assert " ".join(row.split()) == "int8 12-16 px 2 1 0.500 (0.250-1.000) - - 1, 2 of 3 1, 0"
 
 
 def test_end_to_end_is_told_of_where_it_was_measured() -> None:

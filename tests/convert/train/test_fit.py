@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convert.data.augment import View
 from convert.measure.history import Epoch
-from convert.train.fit import Recipe, Trainer, sampling_shares, validation_set
+from convert.train.fit import CLASS_SHARES, Recipe, Trainer, sampling_shares, validation_set
 from edge.errors import ConfigError
 from tests.convert.conftest import SIDE_PX
 from tests.convert.pictures import draw_face, face_box
@@ -93,8 +93,8 @@ def test_training_stops_when_nothing_gets_better_and_keeps_the_best(
     tiny_network: Callable[[], Any], tmp_path: Path
 ) -> None:
     recipe = msgspec.structs.replace(RECIPE, frozen_epochs=0, epochs=40, patience=2)
-    # Against the wrong labels, what is learnt makes the answers worse.
-    run = trainer(tiny_network, tmp_path / "checkpoint", recipe, 1 - LABELS)
+    # Against a class that is never shown, what is learnt makes the answers worse.
+    run = trainer(tiny_network, tmp_path / "checkpoint", recipe, np.full_like(LABELS, 2))
     history, best = run.run(all_of, lambda epoch: None)
     losses = [epoch.validation_loss for epoch in history]
     assert losses[best] == min(losses)
@@ -110,6 +110,16 @@ def test_classes_are_drawn_alike_and_crowds_held_down() -> None:
     assert shares[labels == 1].sum() == pytest.approx(0.5)
     # Four near-duplicates count as often as two pictures of their own.
     assert shares[:4].sum() == pytest.approx(2 * shares[4])
+
+
+def test_masks_worn_wrongly_are_few_and_shown_often_enough() -> None:
+    labels = np.array([0] * 90 + [1] * 40 + [2] * 4)
+    strata = np.array([0] * 45 + [1] * 45 + [0] * 20 + [1] * 20 + [0] * 1 + [1] * 3)
+    shares = sampling_shares(labels, np.arange(len(labels)), strata)
+    drawn = [float(shares[labels == label].sum()) for label in range(3)]
+    assert drawn == pytest.approx(CLASS_SHARES)
+    of_strata = [float(shares[(labels == 2) & (strata == each)].sum()) for each in (0, 1)]
+    assert of_strata[1] / of_strata[0] == pytest.approx(np.sqrt(3))
 
 
 def test_a_stratum_tells_nothing_of_the_class() -> None:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from edge.classify.card import Bundle, Golden, load_bundle
 from edge.classify.classifier import MaskClassifier
-from edge.classify.golden import TOLERANCE_STEPS, draw, self_test
+from edge.classify.golden import TOLERANCE_STEPS, self_test
 from edge.classify.graph import check_graph
 from edge.classify.preprocess import int8_levels
 from edge.classify.runtime import Int8Network
 from edge.config import ClassifierSettings
 from edge.errors import ModelError
+from edge.patterns import draw
 from edge.records import Pixels
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from edge.classify.card import load_bundle
-from edge.classify.golden import draw
 from edge.classify.network import open_network
 from edge.classify.runtime import Int8Network
 from edge.errors import ModelError
+from edge.patterns import draw
 
 
 def test_the_format_of_the_card_decides_what_runs_the_model() -> None:

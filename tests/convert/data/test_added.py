@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convert.data import added
+from convert.data.added import AddedLabel, AddedLabels, added_to
+from convert.data.voc import read_boxed
+from convert.measure.counting import Kind
+from edge.records import Box
+from tests.convert.pictures import write_boxed
+
+
+def test_the_file_that_is_kept_can_be_read() -> None:
+    labels = added._all().labels
+    assert labels
+    for rows in labels.values():
+        for row in rows:
+            assert row.left < row.right
+            assert row.top < row.bottom
+    assert added_to("0" * 64) == []
+
+
+def test_what_was_added_to_a_picture_counts_and_moves_it_to_no_other_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_boxed(tmp_path, 2)
+    masked = folder / "annotations" / "0.xml"
+    masked.write_text(masked.read_text().replace("without_mask", "with_mask"))
+    before = read_boxed(folder)
+    first = before.pictures[0].picture
+    rows = [
+        AddedLabel("bare", 250, 10, 270, 30),
+        AddedLabel("unsure", 250, 60, 270, 80),
+        AddedLabel("nothing", 250, 110, 270, 130),
+    ]
+    monkeypatch.setattr(added, "_all", lambda: AddedLabels({first.sha256: rows}))
+    after = read_boxed(folder)
+    picture = after.pictures[0]
+    assert picture.picture == first
+    assert len(picture.faces) == len(before.pictures[0].faces) + 1
+    assert picture.faces[-1].label == Kind.BARE
+    assert picture.unsure == (Box(250, 60, 270, 80),)
+    assert picture.nothing == (Box(250, 110, 270, 130),)
+    assert after.pictures[1] == before.pictures[1]
