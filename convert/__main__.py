@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from convert.arguments import build_parser
-from convert.files import BOXED_SPLIT_FILE, HISTORY_FILE, KERAS_FILE, SPLIT_FILE, TFLITE_FILE
+from convert.files import (
+    BOXED_SPLIT_FILE,
+    DETECTOR_FILE,
+    HISTORY_FILE,
+    KERAS_FILE,
+    SPLIT_FILE,
+    TFLITE_FILE,
+)
 from edge.errors import MissingPackageError, TensorMaskError
 
 
@@ -131,11 +138,84 @@ def _bundle(options: Namespace) -> None:
     )
 
 
+def _detector(options: Namespace) -> None:
+    steps = {
+        "train": _train_detector,
+        "evaluate": _evaluate_detectors,
+        "bundle": _bundle_detector,
+    }
+    steps[options.action](options)
+
+
+def _train_detector(options: Namespace) -> None:
+    from convert.detector.train import DetectorTrainOptions, train_detector
+
+    train_detector(
+        DetectorTrainOptions(
+            dataset=options.dataset,
+            boxed=tuple(options.boxed),
+            output=options.output,
+            start=options.start,
+            weights=options.weights,
+            steps=options.steps,
+            batch=options.batch,
+            rate=options.rate,
+            seed=options.seed,
+            fresh=options.fresh,
+        ),
+        bar,
+        say,
+    )
+
+
+def _evaluate_detectors(options: Namespace) -> None:
+    from convert.detector.evaluate import DetectorEvaluateOptions, evaluate_detectors
+
+    evaluate_detectors(
+        DetectorEvaluateOptions(
+            boxed=tuple(options.boxed),
+            output=options.output,
+            detectors=tuple(options.detector or [str(options.output / DETECTOR_FILE)]),
+            split=options.split or options.output / BOXED_SPLIT_FILE,
+            part=options.part,
+        ),
+        bar,
+        say,
+    )
+
+
+def _bundle_detector(options: Namespace) -> None:
+    from convert.detector.bundle import DetectorBundleOptions, bundle_detector
+    from convert.detector.train import HISTORY_FILE as DETECTOR_HISTORY_FILE
+
+    output: Path = options.output
+    bundle_detector(
+        DetectorBundleOptions(
+            network=options.network or output / DETECTOR_FILE,
+            history=output / DETECTOR_HISTORY_FILE,
+            evaluation=options.evaluation or output / "detector-test.json",
+            bundle=options.bundle or output / "detector",
+            confidence=options.confidence,
+            sure=options.sure,
+            version=options.model_version,
+            licence=options.licence,
+            data_name=options.data_name,
+        ),
+        say,
+    )
+
+
 def _present(paths: Iterable[Path]) -> Iterator[Path]:
     return (path for path in paths if path.exists())
 
 
-STEPS = {"train": _train, "quantize": _quantize, "evaluate": _evaluate, "bundle": _bundle}
+STEPS = {
+    "train": _train,
+    "quantize": _quantize,
+    "evaluate": _evaluate,
+    "bundle": _bundle,
+    "detector": _detector,
+}
 
 
 def bar(items: Iterable[Any], name: str) -> Iterable[Any]:

@@ -17,13 +17,15 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m convert",
         description="Train a mask classifier, make it an int8 TensorFlow Lite file, measure both, "
         "and put together the bundle that the daemon loads. The steps pass files in one folder "
-        f"({OUTPUT}) and are run in the order train, quantize, evaluate, bundle.",
+        f"({OUTPUT}) and are run in the order train, quantize, evaluate, bundle. `detector` "
+        "has such steps of its own.",
     )
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
     _add_train(steps)
     _add_quantize(steps)
     _add_evaluate(steps)
     _add_bundle(steps)
+    _add_detector_steps(steps)
     return parser
 
 
@@ -256,3 +258,114 @@ def _add_bundle(steps: Any) -> None:
         metavar="NAME",
         help="of the training pictures; default: their folder's",
     )
+
+
+def _add_detector_steps(steps: Any) -> None:
+    parser = _step(
+        steps,
+        "detector",
+        "train, measure and pack the face detector",
+        "Train a face detector of YuNet's architecture, starting from YuNet's weights, measure it, "
+        "and put together the folder that the daemon loads.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="STEP")
+    train = _step(
+        actions,
+        "train",
+        "train it on boxed pictures",
+        "Cut pieces out of the pictures at random sizes, put them together, and train the network "
+        "to find the faces in them; YuNet itself teaches where nobody has labelled anything. The "
+        "parts are those of the classifier's training in the same DIR. A run that was stopped goes "
+        "on from where it was. Writes detector.onnx, detector-history.json and finds.json.",
+    )
+    _add_dataset(train)
+    train.add_argument(
+        "--boxed",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="images/ and Pascal VOC annotations/; once or several times",
+    )
+    _add_output(train)
+    train.add_argument(
+        "--start", type=Path, metavar="FILE", help="an ONNX file of YuNet's; default: the fetched"
+    )
+    train.add_argument(
+        "--weights",
+        default="imagenet",
+        metavar="imagenet|none|FILE",
+        help="by which near-duplicates are found, if not done yet (%(default)s)",
+    )
+    train.add_argument(
+        "--steps", type=_count, default=8000, metavar="N", help="batches to learn (%(default)s)"
+    )
+    train.add_argument(
+        "--batch", type=_count, default=16, metavar="N", help="scenes in each (%(default)s)"
+    )
+    train.add_argument(
+        "--rate", type=float, default=1e-3, help="highest learning rate (%(default)s)"
+    )
+    train.add_argument(
+        "--seed", type=int, default=7, help="of split, scenes and order (%(default)s)"
+    )
+    train.add_argument("--fresh", action="store_true", help="start anew, whatever lies in DIR")
+
+    evaluate = _step(
+        actions,
+        "evaluate",
+        "measure detectors on boxed pictures",
+        "Count which labelled faces are found, by kind and size, where each detector leaves as "
+        "many finds without a label. Writes detector-PART.json and .txt, and for each set and "
+        "detector a picture of its surest finds without a label.",
+    )
+    evaluate.add_argument(
+        "--boxed",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="images/ and Pascal VOC annotations/; once or several times",
+    )
+    _add_output(evaluate)
+    evaluate.add_argument(
+        "--detector",
+        action="append",
+        metavar="NAME|FILE",
+        help=f"{', '.join(NAMES)}, or an ONNX file of YuNet's architecture; once or several times "
+        "(default: DIR/detector.onnx)",
+    )
+    evaluate.add_argument(
+        "--split", type=Path, metavar="FILE", help="default: DIR/split-boxed.json"
+    )
+    evaluate.add_argument(
+        "--part",
+        choices=("all", "training", "validation", "test"),
+        default="all",
+        help="the part of the split to look at (%(default)s)",
+    )
+
+    bundle = _step(
+        actions,
+        "bundle",
+        "put together the folder that the daemon loads",
+        "Write detector.onnx and the detector.json that describes it, and load them back as the "
+        "daemon does. The same files make the same folder.",
+    )
+    _add_output(bundle)
+    bundle.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/detector")
+    bundle.add_argument("--network", type=Path, metavar="FILE", help="default: DIR/detector.onnx")
+    bundle.add_argument(
+        "--evaluation", type=Path, metavar="FILE", help="default: DIR/detector-test.json"
+    )
+    bundle.add_argument(
+        "--confidence", type=float, required=True, help="from this score on it is a face"
+    )
+    bundle.add_argument(
+        "--sure", type=float, required=True, help="from this score on a track may begin with it"
+    )
+    bundle.add_argument(
+        "--model-version", default="1", metavar="VERSION", help="of the detector (%(default)s)"
+    )
+    bundle.add_argument("--licence", default="MIT", help="of the detector (%(default)s)")
+    bundle.add_argument("--data-name", default="", metavar="NAME", help="of the training pictures")

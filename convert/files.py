@@ -14,6 +14,7 @@ from edge.errors import ConfigError
 
 KERAS_FILE = "model.keras"
 TFLITE_FILE = "model.tflite"
+DETECTOR_FILE = "detector.onnx"
 SPLIT_FILE = "split.json"
 BOXED_SPLIT_FILE = "split-boxed.json"
 HISTORY_FILE = "history.json"

@@ -119,14 +119,15 @@ class DetectorSettings(Section, frozen=True):
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "auto"
     """One of `edge.detect.detectors`, which refuses others; `auto`: the first of them that is here,
-    yunet before res10."""
+    the one that comes with the program."""
     model: str = ""
-    """Path of the detector's weights; empty: where `tensormask models fetch` puts them."""
+    """Path of the detector's weights; empty: the known ones."""
     confidence: Share | None = None
-    """Finds below this score are not looked at; 0.6 with yunet and 0.4 with res10 unless given."""
+    """Finds below this score are not looked at; 0.4 with res10 and 0.6 with the others unless
+    given."""
     sure_confidence: Share | None = None
     """Nobody is followed who has not once been found with this score, and nobody told of who has
-    not been so `min_looks` times; 0.78 with yunet and 0.5 with res10 unless given."""
+    not been so `min_looks` times; 0.5 with res10 and 0.78 with the others unless given."""
     min_face_px: Annotated[float, msgspec.Meta(ge=8, le=4096)] = 16.0
     """Smaller faces (geometric mean of width and height) are not looked at."""
     longest_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 640

@@ -23,9 +23,9 @@ import numpy as np
 
 from convert.data.split import Part, read_split
 from convert.data.voc import BoxedSet, LabelledFace, read_boxed
-from edge.classify.card import BARE, load_bundle
+from edge.classify.card import BARE, MASKED, WORN_WRONGLY, load_bundle
 from edge.config import parse_settings
-from edge.detect.detectors import DETECTORS
+from edge.detect.detectors import NAMES as NAMES_OF_DETECTORS
 from edge.pipeline import open_pipeline
 from edge.pixels import resize
 from edge.records import Box, Frame, Pixels, ViolationState
@@ -39,6 +39,9 @@ SECONDS = 6
 COUNTED_PX = 22
 """Smaller faces need not be told of: just above what the daemon judges at all."""
 MIN_IOU = 0.3
+NAMES = {MASKED: "masked", BARE: "bare"}
+UNSURE = -1
+"""Stands in for the label of a face of which nobody can say whether it wears a mask."""
 COUNTS = (
     "masked",
     "masked followed",
@@ -48,6 +51,7 @@ COUNTS = (
     "told of",
     "masked told of",
     "worn wrongly told of",
+    "nobody can say",
     "no labelled face",
     "told of twice",
 )
@@ -96,7 +100,7 @@ def scenes(boxed: BoxedSet, chosen: set[str] | None, columns: int) -> Iterator[S
             pixels[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
             faces += [
                 LabelledFace(face.box.scaled(ratio, ratio).moved(left, top), face.label)
-                for face in each.faces
+                for face in (*each.faces, *(LabelledFace(box, UNSURE) for box in each.unsure))
             ]
         yield Scene(pixels, tuple(faces))
 
@@ -128,17 +132,17 @@ def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -
     counted = [face for face in scene.faces if face.box.size_px >= COUNTED_PX]
     followed = [face for face in whose.values() if face is not None]
     for face in counted:
-        if face.label is not None:
-            name = "bare" if face.label == BARE else "masked"
+        if face.label in NAMES:
+            name = NAMES[face.label]
             count[name] += 1
             count[f"{name} followed"] += face in followed
     told_of = [whose[track_id] for track_id in told]
     count["bare told of"] = sum(face.label == BARE for face in counted if face in told_of)
     count["told of"] = len(told)
-    count["masked told of"] = sum(
-        face is not None and face.label not in (BARE, None) for face in told_of
-    )
-    count["worn wrongly told of"] = sum(face is not None and face.label is None for face in told_of)
+    labels = [face.label for face in told_of if face is not None]
+    count["masked told of"] = labels.count(MASKED)
+    count["worn wrongly told of"] = labels.count(WORN_WRONGLY)
+    count["nobody can say"] = labels.count(UNSURE)
     count["no labelled face"] = sum(face is None for face in told_of)
     count["told of twice"] = len(told_of) - len(set(told_of) - {None}) - count["no labelled face"]
     return count
@@ -147,7 +151,7 @@ def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("boxed", type=Path)
-    parser.add_argument("--detector", choices=tuple(DETECTORS), default="yunet")
+    parser.add_argument("--detector", choices=NAMES_OF_DETECTORS, default="auto")
     parser.add_argument("--detector-model", default="")
     parser.add_argument("--split", type=Path, help="only pictures that training has not seen")
     parser.add_argument("--columns", type=int, default=2, help="of pictures in a scene")

@@ -253,18 +253,16 @@ def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     return sum(each.faces * abs(each.probability - each.bare) for each in bins) / faces
 
 
-def match_boxes(
-    found: Sequence[Box], true: Sequence[Box], min_iou: float = MIN_IOU
-) -> list[int | None]:
+def match_boxes(found: Sequence[Box], true: Sequence[Box]) -> list[int | None]:
     """Return for each found box the number of the true one that it stands for, the best IoU first.
 
-    No true box is taken twice; None below `min_iou`.
+    No true box is taken twice; None below `MIN_IOU`.
     """
     pairs = sorted(
         (-one.iou(other), i, j) for i, one in enumerate(found) for j, other in enumerate(true)
     )
     matches: list[int | None] = [None] * len(found)
     for overlap, i, j in pairs:
-        if -overlap >= min_iou and matches[i] is None and j not in matches:
+        if -overlap >= MIN_IOU and matches[i] is None and j not in matches:
             matches[i] = j
     return matches

@@ -135,6 +135,14 @@ def checked(content: bytes, file: WeightsFile, origin: str) -> bytes:
     return content
 
 
+def is_that(weights: Weights, path: Path) -> bool:
+    """Tell whether the file at `path` is the detector's network, by digest."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == weights.files[-1].sha256
+    except OSError:
+        return False
+
+
 def fetch(weights: Weights, say: Callable[[str], None] = lambda line: None) -> Path:
     """Download the weights' only file, check it, and put it into the models directory.
 

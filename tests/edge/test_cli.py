@@ -46,7 +46,8 @@ def test_models_are_listed_and_shown(
     monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
     card = load_bundle().card
     assert main(["models"]) == 0
-    bundle, yunet, res10 = capsys.readouterr().out.splitlines()
+    bundle, own, yunet, res10 = capsys.readouterr().out.splitlines()
+    assert own.endswith("detector.onnx")
     assert f"{card.name} {card.version}" in bundle
     assert "not here; tensormask models fetch yunet" in yunet
     assert res10.endswith(".caffemodel")

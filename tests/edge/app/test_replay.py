@@ -20,13 +20,13 @@ def replayed(
 
 def detector(name: str, request: pytest.FixtureRequest) -> list[str]:
     """The options that choose a detector; YuNet's weights are with the real pictures."""
-    if name == "res10":
-        return ["--detector", "res10"]
+    if name != "yunet":
+        return ["--detector", name]
     weights: Path = request.getfixturevalue("yunet_weights")
     return ["--detector", "yunet", "--detector-model", str(weights)]
 
 
-@pytest.mark.parametrize("name", ["res10", "yunet"])
+@pytest.mark.parametrize("name", ["tensormask", "res10", "yunet"])
 @pytest.mark.parametrize(
     ("clip", "states"),
     [
@@ -47,10 +47,11 @@ def test_real_people_are_judged_right(
     assert [document["state"] for document in documents] == states
 
 
+@pytest.mark.parametrize("name", ["tensormask", "res10"])
 def test_a_bare_man_in_a_car_is_reported_once(
-    carphone: Path, capsys: pytest.CaptureFixture[str]
+    carphone: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    confirmed, ended, summary = replayed(capsys, carphone, "--detector", "res10")
+    confirmed, ended, summary = replayed(capsys, carphone, "--detector", name)
     assert (confirmed["state"], ended["state"]) == ("confirmed", "ended")
     assert confirmed["event_id"] == ended["event_id"]
     assert (confirmed["sequence"], ended["sequence"]) == (1, 2)

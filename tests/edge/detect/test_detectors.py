@@ -3,10 +3,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.detect import weights
-from edge.detect.detectors import DETECTORS, NAMES, RES10, YUNET, here, open_detector
+from edge.detect.card import CARD_FILE, FOLDER, NETWORK_FILE, read_card
+from edge.detect.detectors import DETECTORS, NAMES, OWN, RES10, YUNET, here, open_detector
 from edge.errors import ConfigError, ModelError
 
 
@@ -28,17 +30,46 @@ def own_res10(tmp_path: Path) -> Path:
     return Path(shutil.copy(network, tmp_path / "own.caffemodel"))
 
 
-def test_auto_is_yunet_where_it_was_fetched_else_res10(models: Path, yunet_weights: Path) -> None:
-    assert open_detector().name == "res10"
+def test_auto_is_the_one_that_comes_with_the_program(models: Path, yunet_weights: Path) -> None:
+    assert open_detector().name == "tensormask"
+    assert here() == [OWN, RES10]
     (models / yunet_weights.name).symlink_to(yunet_weights)
-    assert open_detector().name == "yunet"
+    assert open_detector().name == "tensormask"
+    assert open_detector("yunet").name == "yunet"
     assert open_detector("res10").name == "res10"
-    assert here() == [YUNET, RES10]
+    assert here() == [OWN, YUNET, RES10]
+
+
+def test_its_files_are_those_that_the_table_names() -> None:
+    card = read_card()
+    assert weights.read(OWN.weights) == ((FOLDER / NETWORK_FILE).read_bytes(),)
+    assert card.sha256 == OWN.weights.files[0].sha256
+    assert (card.confidence, card.sure) == (OWN.confidence, OWN.sure)
+
+
+def test_an_opencv_that_runs_it_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = read_card()
+    moved = tuple(tuple(mean + 0.2 for mean in row) for row in card.golden.answers)
+    golden = msgspec.structs.replace(card.golden, answers=moved)
+    monkeypatch.setattr(
+        "edge.detect.card.read_card", lambda: msgspec.structs.replace(card, golden=golden)
+    )
+    with pytest.raises(ModelError, match="the detector fails its self-test"):
+        open_detector("tensormask")
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"schema": 2}'])
+def test_a_damaged_description_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / CARD_FILE).write_text(content)
+    with pytest.raises(ModelError, match=r"detector\.json: .*; install the program anew"):
+        read_card(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["yunet2", "", "YUNET", "none"])
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"no such detector; known are auto, yunet, res10"):
+    with pytest.raises(
+        ConfigError, match=r"no such detector; known are auto, tensormask, yunet, res10"
+    ):
         open_detector(name)
 
 
@@ -52,7 +83,7 @@ def test_the_kind_of_one_s_own_weights_decides_what_auto_is(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_of_a_kind_that_the_detector_does_not_read_are_refused(name: str) -> None:
-    kind = ".caffemodel" if name == "yunet" else ".onnx" if name == "res10" else ".tflite"
+    kind = {"res10": ".onnx", "auto": ".tflite"}.get(name, ".caffemodel")
     with pytest.raises(ModelError, match=rf"own{kind}: \[detector\] model .* of {name} is a file"):
         open_detector(name, f"/somewhere/own{kind}")
 

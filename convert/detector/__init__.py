@@ -1,0 +1,1 @@
+"""The face detector: trained from YuNet's weights, measured, and made a bundle of the daemon's."""

@@ -1,0 +1,148 @@
+"""The detector's steps on drawn pictures, from the network that comes with the program."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from convert.__main__ import main
+from convert.detector.graph import TrainableDetector, read_graph, write_graph
+from convert.detector.train import read_history
+from edge.detect.card import FOLDER, NETWORK_FILE, answers_to, read_card, self_test
+from edge.detect.yunet import YuNet
+from edge.errors import ModelError
+from tests.convert.pictures import draw_street, write_boxed, write_dataset
+
+NETWORK = FOLDER / NETWORK_FILE
+STEPS = "4"
+
+
+def convert(*arguments: str | Path) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("detector")
+    write_dataset(folder / "set", 8)
+    write_boxed(folder / "street", 12)
+    return folder
+
+
+def train(sets: Path, output: Path, *more: str) -> int:
+    pictures = ("--dataset", sets / "set", "--boxed", sets / "street", "--output", output)
+    short = ("--weights", "none", "--steps", STEPS, "--batch", "2")
+    return convert("detector", "train", *pictures, "--start", NETWORK, *short, *more)
+
+
+@pytest.fixture(scope="module")
+def trained(sets: Path) -> Path:
+    output = sets / "model"
+    assert train(sets, output) == 0
+    boxed = ("--boxed", sets / "street", "--output", output)
+    for part in ("validation", "test"):
+        assert convert("detector", "evaluate", *boxed, "--part", part) == 0
+    scores = ("--confidence", "0.5", "--sure", "0.7")
+    assert convert("detector", "bundle", "--output", output, *scores) == 0
+    return output
+
+
+def test_the_network_is_another_one_that_opencv_reads(trained: Path) -> None:
+    content = (trained / "detector.onnx").read_bytes()
+    assert content != NETWORK.read_bytes()
+    assert len(content) == len(NETWORK.read_bytes())
+    YuNet("tensormask", content, 0.5, 0.7).find(draw_street([], 1))
+    history = read_history(trained / "detector-history.json")
+    assert [each.step for each in history.losses] == [int(STEPS)]
+    assert not (trained / "detector-checkpoint.msgpack").exists()
+
+
+def test_the_folder_describes_it(trained: Path) -> None:
+    card = read_card(trained / "detector")
+    network = (trained / "detector" / NETWORK_FILE).read_bytes()
+    assert card.parameters == 53_104
+    assert (card.confidence, card.sure) == (0.5, 0.7)
+    assert {row.kind for row in card.found} <= {"masked", "bare", "worn_wrongly"}
+    self_test(network, card.golden)
+    # Colours in another order: the first layer's kernels, turned round.
+    graph = read_graph(trained / "detector.onnx")
+    swapped = {
+        name: array[:, ::-1] if array.shape[1:] == (3, 3, 3) else array
+        for name, array in graph.arrays.items()
+    }
+    with pytest.raises(ModelError, match="fails its self-test"):
+        self_test(write_graph(graph, swapped), card.golden)
+
+
+def test_the_network_in_tensorflow_answers_as_the_file_does_in_opencv() -> None:
+    from edge.patterns import draw
+
+    network = TrainableDetector(read_graph(NETWORK))
+    mine = network(draw(5, 160)[np.newaxis].astype(np.float32))["bbox"].numpy()[0]
+    cells = np.cumsum([0, 20 * 20, 10 * 10, 5 * 5])
+    means = [mine[a:b].mean(0) for a, b in pairwise(cells)]
+    theirs = answers_to(NETWORK.read_bytes(), (5,))[0]
+    assert np.concatenate(means) == pytest.approx(theirs, abs=1e-3)
+
+
+class KilledError(Exception):
+    """What ends a run in its midst."""
+
+
+def test_a_run_that_is_killed_goes_on_as_if_nothing_had_happened(
+    sets: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convert.detector import fit
+
+    monkeypatch.setattr(fit, "SAVED_EVERY", 2)
+
+    def killed(losses: fit.Losses) -> str:
+        raise KilledError
+
+    with monkeypatch.context() as midway:
+        midway.setattr(fit, "_line", killed)
+        with pytest.raises(KilledError):
+            train(sets, tmp_path)
+    assert (tmp_path / "detector-checkpoint.msgpack").exists()
+    assert train(sets, tmp_path) == 0
+    resumed, whole = (read_graph(each / "detector.onnx").arrays for each in (tmp_path, trained))
+    for name, array in whole.items():
+        assert resumed[name] == pytest.approx(array, abs=1e-6), name
+
+
+def test_another_recipe_does_not_go_on_with_the_checkpoint(
+    sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convert.detector import fit
+
+    def killed(losses: fit.Losses) -> str:
+        raise KilledError
+
+    monkeypatch.setattr(fit, "SAVED_EVERY", 2)
+    monkeypatch.setattr(fit, "_line", killed)
+    with pytest.raises(KilledError):
+        train(sets, tmp_path)
+    assert train(sets, tmp_path, "--rate", "0.5") == 78
+    assert "of a run with other pictures or options" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"", "no output cls_8"), (b"\xff" * 99, "no ONNX file")]
+)
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    file = tmp_path / "other.onnx"
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match=reason):
+        read_graph(file)
+
+
+def test_the_bundle_is_the_same_twice(trained: Path) -> None:
+    first = (trained / "detector" / "detector.json").read_bytes()
+    scores = ("--confidence", "0.5", "--sure", "0.7")
+    assert convert("detector", "bundle", "--output", trained, *scores) == 0
+    assert (trained / "detector" / "detector.json").read_bytes() == first
+    assert msgspec.json.decode(first)["schema"] == 1
