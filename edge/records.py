@@ -203,9 +203,9 @@ class Violation:
     """The accumulated evidence as a probability, 0 to 1, when it was confirmed."""
     face_px: float
     """Size of the largest face judged so far: what the verdict rests on."""
-    kind: ViolationKind = ViolationKind.BARE
-    probability: float = 0.0
+    probability: float
     """The same evidence for what is wrong; for a bare face `bare_probability` again."""
+    kind: ViolationKind = ViolationKind.BARE
 
 
 @dataclass(frozen=True, slots=True)

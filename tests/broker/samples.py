@@ -31,4 +31,5 @@ def a_violation(number: int = 0, state: ViolationState = ViolationState.CONFIRME
         duration_s=12.25 if is_over else 1.25,
         bare_probability=0.96125,
         face_px=71.53,
+        probability=0.96125,
     )

@@ -51,7 +51,7 @@ def test_an_unknown_detector_is_a_fault_of_the_configuration(
     text = BROKER + '[detector]\nname = "yunet2"\n'
     status, said = checked(capsys, tmp_path, text, "--only", "configuration")
     assert status == 78
-    assert "no such detector; known are auto, yunet, res10; did you mean yunet?" in said
+    assert "no such detector; known are auto, tensormask, yunet, res10; did you mean yunet?" in said
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_pictures_that_cannot_be_covered_end_with_78(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
-    wanted = BROKER + '[snapshots]\npictures = "pixelated"\n'
+    wanted = BROKER + '[detector]\nname = "yunet"\n[snapshots]\npictures = "pixelated"\n'
     status, said = checked(capsys, tmp_path, wanted, "--only", "detector")
     assert status == 78
     assert "tensormask models fetch yunet" in said

@@ -50,7 +50,7 @@ EVENT_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 def violation(state: ViolationState) -> Violation:
     ended_at = START + timedelta(seconds=9) if state is ViolationState.ENDED else None
-    return Violation(EVENT_ID, state, 1, START, START, ended_at, 1.5, 0.97, 60)
+    return Violation(EVENT_ID, state, 1, START, START, ended_at, 1.5, 0.97, 60, 0.97)
 
 
 NOTHING = Decision()
@@ -177,7 +177,7 @@ def test_people_are_counted_when_they_leave(outbox: Outbox) -> None:
     name, payload = publisher.states[-1]
     assert name == "compliance"
     day = json.loads(payload)["last_day"]
-    assert (day["seen"], day["masked"], day["bare"], day["unknown"]) == (3, 1, 1, 1)
+    assert [day[name] for name in ("seen", *Verdict)] == [4, 1, 1, 1, 1]
 
 
 def test_health_is_published_at_its_interval(outbox: Outbox) -> None:

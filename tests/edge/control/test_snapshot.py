@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.config import MqttSettings, Settings, SnapshotSettings, parse_settings
+from edge.config import DetectorSettings, MqttSettings, Settings, SnapshotSettings, parse_settings
 from edge.control.snapshot import (
     CELLS,
     CONFIDENCE,
@@ -157,21 +157,24 @@ def test_pixelated_needs_the_detector_that_finds_small_faces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
-    settings = Settings(mqtt=MqttSettings(host="h"), snapshots=PIXELATED)
+    settings = Settings(
+        mqtt=MqttSettings(host="h"), snapshots=PIXELATED, detector=DetectorSettings(name="yunet")
+    )
     with pytest.raises(ModelError, match=r"misses few small faces.*tensormask models fetch yunet"):
         open_photographer(settings, Tracker(settings.tracker))
 
 
 class TestRealFaces:
-    @pytest.fixture
-    def search(self, yunet_weights: Path) -> FaceSearch:
-        detector = open_detector("yunet", str(yunet_weights), CONFIDENCE)
-        return FaceSearch(detector, lambda now_s: ())
+    @pytest.fixture(params=["tensormask", "yunet"])
+    def search(self, request: pytest.FixtureRequest, yunet_weights: Path) -> FaceSearch:
+        model = str(yunet_weights) if request.param == "yunet" else ""
+        return FaceSearch(open_detector(request.param, model, CONFIDENCE), lambda now_s: ())
 
     @pytest.fixture
     def detectors(self, yunet_weights: Path) -> tuple[FaceDetector, ...]:
         """Those of the road, as eager as they are there."""
-        return open_detector("yunet", str(yunet_weights)), open_detector("res10")
+        known = {"tensormask": "", "yunet": str(yunet_weights), "res10": ""}
+        return tuple(open_detector(name, model) for name, model in known.items())
 
     def test_the_man_in_the_car_is_no_face_any_more(
         self, carphone: Path, search: FaceSearch, detectors: tuple[FaceDetector, ...]
@@ -185,8 +188,8 @@ class TestRealFaces:
             before = np.asarray(pixels, np.uint8)
             after = decoded(Photographer(PIXELATED, search).take(frame_at(0, before)))
             for ratio in (1, 2):
-                assert [len(found_in(before, detector, ratio)) for detector in detectors] == [1, 1]
-                assert [found_in(after, detector, ratio) for detector in detectors] == [[], []]
+                assert [len(found_in(before, detector, ratio)) for detector in detectors] == [1] * 3
+                assert [found_in(after, detector, ratio) for detector in detectors] == [[]] * 3
 
     def test_every_face_of_a_street_crowd_is_covered_and_none_is_found_there(
         self, shared: Path, search: FaceSearch, detectors: tuple[FaceDetector, ...]

@@ -65,6 +65,7 @@ ENDED = Violation(
     duration_s=11.5,
     bare_probability=1.0,
     face_px=80.0,
+    probability=1.0,
 )
 
 
