@@ -34,6 +34,25 @@ def write_document(path: Path, document: msgspec.Struct) -> None:
     write_atomically(path, msgspec.json.format(msgspec.json.encode(document), indent=1))
 
 
+def read_checkpoint(path: Path, kind: type[_Document], recipe: msgspec.Struct) -> _Document | None:
+    """Read what a run that was stopped has left; None: nothing.
+
+    Raises ConfigError when it is damaged, or its `recipe` is another one.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = msgspec.msgpack.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: {error}; delete it to start anew") from error
+    if getattr(state, "recipe", None) != recipe:
+        raise ConfigError(
+            f"{path}: of a run with other pictures or options; give the same ones to go on, "
+            "another --output, or --fresh to start anew"
+        )
+    return state
+
+
 def read_document(path: Path, kind: type[_Document], step: str) -> _Document:
     """Read the document that `step` wrote. Raises ConfigError."""
     try:

@@ -15,7 +15,7 @@ import numpy as np
 from convert.detector.graph import Arrays, DetectorGraph, TrainableDetector
 from convert.detector.loss import cells_of, detector_loss
 from convert.detector.scenes import SIDE_PX, Batch, SceneSampler
-from convert.files import write_atomically
+from convert.files import read_checkpoint, write_atomically
 from convert.network import import_keras
 from edge.errors import ConfigError
 
@@ -96,7 +96,7 @@ class DetectorTrainer:
         """Train; return the averaged weights, and what the loss was on the way."""
         losses: list[Losses] = []
         average = self._network.arrays()
-        state = self._load()
+        state = read_checkpoint(self._checkpoint, DetectorCheckpoint, self._recipe)
         if state is not None:
             losses, average = state.losses, _unpack(state.average)
             self._network.set_arrays(_unpack(state.weights))
@@ -167,20 +167,6 @@ class DetectorTrainer:
             self._recipe, losses, _pack(self._network.arrays()), _pack(average), _pack(optimizer)
         )
         write_atomically(self._checkpoint, msgspec.msgpack.encode(state))
-
-    def _load(self) -> DetectorCheckpoint | None:
-        if not self._checkpoint.exists():
-            return None
-        try:
-            state = msgspec.msgpack.decode(self._checkpoint.read_bytes(), type=DetectorCheckpoint)
-        except msgspec.DecodeError as error:
-            raise ConfigError(f"{self._checkpoint}: {error}; delete it to start anew") from error
-        if state.recipe != self._recipe:
-            raise ConfigError(
-                f"{self._checkpoint}: of a run with other pictures or options; give the same ones "
-                "to go on with it, another --output, or --fresh to start anew"
-            )
-        return state
 
 
 def _pack(arrays: Arrays) -> bytes:

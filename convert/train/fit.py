@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data.augment import WHOLE_PICTURE, View, augment
-from convert.files import write_atomically
+from convert.files import read_checkpoint, write_atomically
 from convert.measure.history import Epoch
 from convert.measure.metrics import accuracy, cross_entropy
 from convert.network import BACKBONE, import_keras, predict
 from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
 from edge.classify.preprocess import to_float
-from edge.errors import ConfigError
 from edge.records import Pixels
 
 FROZEN_RATE = 1e-3
@@ -113,7 +112,7 @@ class Trainer:
         history: list[Epoch] = []
         average = best = self._model.get_weights()
         best_loss, best_epoch = math.inf, 0
-        state = self._load()
+        state = read_checkpoint(self._checkpoint, Checkpoint, self._recipe)
         if state is not None:
             history = state.history
             self._model.set_weights(_unpack(state.weights))
@@ -270,20 +269,6 @@ class Trainer:
             optimizer=_pack([variable.numpy() for variable in self._optimizer.variables]),
         )
         write_atomically(self._checkpoint, msgspec.msgpack.encode(state))
-
-    def _load(self) -> Checkpoint | None:
-        if not self._checkpoint.exists():
-            return None
-        try:
-            state = msgspec.msgpack.decode(self._checkpoint.read_bytes(), type=Checkpoint)
-        except msgspec.DecodeError as error:
-            raise ConfigError(f"{self._checkpoint}: {error}; delete it to start anew") from error
-        if state.recipe != self._recipe:
-            raise ConfigError(
-                f"{self._checkpoint}: of a run with other pictures or options; give the same ones "
-                "to go on with it, another --output, or --fresh to start anew"
-            )
-        return state
 
 
 def _draw(views: Sequence[View], rng: np.random.Generator) -> View:
