@@ -105,6 +105,25 @@ def log_odds(probability: float) -> float:
 
 
 @dataclass(slots=True)
+class _Spell:
+    """How long the evidence has said one thing."""
+
+    since: Sighting | None = None
+    """From when on without a break; None while it does not."""
+    until: Sighting | None = None
+    """When it last did."""
+    looks: int = 0
+    """Judged looks since then."""
+
+    def take_in(self, says_so: bool, sighting: Sighting) -> None:
+        if says_so:
+            self.since, self.until = self.since or sighting, sighting
+            self.looks += 1
+        else:
+            self.since, self.looks = None, 0
+
+
+@dataclass(slots=True)
 class _Person:
     """What is known of one visit."""
 
@@ -113,18 +132,9 @@ class _Person:
     sightings: int = 0
     sure_finds: int = 0
     evidence: Evidence = field(default_factory=Evidence)
-    bare_from: Sighting | None = None
-    """Since when the evidence has said bare, without a break; None while it does not."""
-    bare_looks: int = 0
-    """Judged looks since then."""
-    worn_from: Sighting | None = None
-    """Since when the evidence has said that the mask is worn wrongly, without a break."""
-    worn_looks: int = 0
-    """Judged looks since then."""
-    worn_until: Sighting | None = None
-    """When it last did."""
-    bare_until: Sighting | None = None
-    """When it last did."""
+    bare: _Spell = field(default_factory=_Spell)
+    worn: _Spell = field(default_factory=_Spell)
+    """Of a mask worn wrongly."""
     masked_from: Sighting | None = None
     """Since when the evidence has been sure of a mask."""
     bare_s: float = 0.0
@@ -175,10 +185,10 @@ class ViolationPolicy:
                 self._take_in(person, sighting, sighting.reading.probabilities)
                 violations += self._judge(person, sighting)
             # Not looked at this time, but in sight: as it was at the last look.
-            elif person.bare_from is not None:
-                person.bare_until = sighting
-            elif person.worn_from is not None:
-                person.worn_until = sighting
+            elif person.bare.since is not None:
+                person.bare.until = sighting
+            elif person.worn.since is not None:
+                person.worn.until = sighting
         return Decision(tuple(violations), tuple(visits))
 
     def _take_in(
@@ -187,19 +197,9 @@ class ViolationPolicy:
         look_s = person.evidence.add(probabilities, sighting.monotonic_s)
         person.face_px = max(person.face_px, sighting.reading.face.box.size_px)
         belief = person.evidence.bare_probability
-        if belief > 0.5:
-            person.bare_from = person.bare_from or sighting
-            person.bare_until = sighting
-            person.bare_looks += 1
-        else:
-            person.bare_from, person.bare_looks = None, 0
         worn = person.evidence.probability(MaskState.WORN_WRONGLY)
-        if worn > 0.5:
-            person.worn_from = person.worn_from or sighting
-            person.worn_until = sighting
-            person.worn_looks += 1
-        else:
-            person.worn_from, person.worn_looks = None, 0
+        person.bare.take_in(belief > 0.5, sighting)
+        person.worn.take_in(worn > 0.5, sighting)
         if self._unmasked(person.evidence) > self._masked:
             person.masked_from = None
         else:
@@ -225,21 +225,18 @@ class ViolationPolicy:
         # What the detector is sure of once is a hand or a sleeve as often as a face.
         if person.sure_finds < self._settings.min_looks:
             return []
-        if (
-            person.bare_from is not None
-            and person.bare_looks >= self._settings.min_looks
-            and person.evidence.bare_probability >= self._bare
-            and now.monotonic_s - person.bare_from.monotonic_s >= confirm_s
-        ):
-            return [self._confirm(person, now, person.bare_from, ViolationKind.BARE)]
-        if (
-            self._settings.worn_wrongly == "violation"
-            and person.worn_from is not None
-            and person.worn_looks >= self._settings.min_looks
-            and person.evidence.probability(MaskState.WORN_WRONGLY) >= self._worn
-            and now.monotonic_s - person.worn_from.monotonic_s >= self._settings.worn_wrongly_s
-        ):
-            return [self._confirm(person, now, person.worn_from, ViolationKind.WORN_WRONGLY)]
+        wrongs = [(ViolationKind.BARE, person.bare, self._bare, confirm_s)]
+        if self._settings.worn_wrongly == "violation":
+            worn_s = self._settings.worn_wrongly_s
+            wrongs.append((ViolationKind.WORN_WRONGLY, person.worn, self._worn, worn_s))
+        for kind, spell, least, seconds in wrongs:
+            if (
+                spell.since is not None
+                and spell.looks >= self._settings.min_looks
+                and person.evidence.probability(MaskState(kind)) >= least
+                and now.monotonic_s - spell.since.monotonic_s >= seconds
+            ):
+                return [self._confirm(person, now, spell.since, kind)]
         return []
 
     def _confirm(
@@ -269,7 +266,7 @@ def _end(person: _Person) -> list[Violation]:
     if person.violation is None or person.is_over:
         return []
     is_bare = person.violation.kind is ViolationKind.BARE
-    until = person.bare_until if is_bare else person.worn_until
+    until = (person.bare if is_bare else person.worn).until
     if until is None:
         return []
     person.is_over = True
