@@ -38,6 +38,11 @@ class Box:
             raise ValueError(f"a box needs an area: {self}")
 
     @property
+    def sides(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom: what `Box(*sides)` takes."""
+        return self.left, self.top, self.right, self.bottom
+
+    @property
     def width(self) -> float:
         return self.right - self.left
 

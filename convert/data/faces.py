@@ -104,7 +104,7 @@ def locate_all(
             found = () if detector is None else locate(dataset.read(picture), detector)
         boxes[picture.sha256] = found
     records = [
-        FaceRecord(sha256, tuple((b.left, b.top, b.right, b.bottom) for b in found))
+        FaceRecord(sha256, tuple(box.sides for box in found))
         for sha256, found in sorted((known | boxes).items())
     ]
     cache.write_bytes(msgspec.json.encode(FaceFile(detector_name, records)))

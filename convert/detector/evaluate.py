@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from convert.data.prepare import Bar
 from convert.data.split import Part, read_split
 from convert.data.voc import BoxedPicture, BoxedSet, read_boxed
-from convert.detector.scenes import FaceKind
+from convert.detector.scenes import FaceKind, Sides
 from convert.files import read_document, write_atomically, write_document
 from convert.measure.figures import Band
-from convert.measure.gallery import GALLERY_MARGIN, TILE_PX, write_gallery
+from convert.measure.gallery import GALLERY_MARGIN, MOST, TILE_PX, write_gallery
 from edge.classify.preprocess import crop_face
 from edge.detect.detector import FaceDetector
 from edge.detect.detectors import open_detector
 from edge.errors import ConfigError
-from edge.records import Box, Face, Pixels
+from edge.records import Box, Face
 
 MIN_IOU = 0.3
 """From here on a find stands for a labelled face. Whether it is found is asked here, how tight its
@@ -150,7 +150,7 @@ class Looked:
     score: NDArray[np.float64]
     """Of the find that stands for the face; 0 where there is none."""
     iou: NDArray[np.float64]
-    other: list[tuple[float, int, tuple[float, float, float, float]]]
+    other: list[tuple[float, int, Sides]]
     """Score, number of the picture and box; the surest first."""
 
 
@@ -179,9 +179,7 @@ def look(
             )
         for find, match in zip(finds, matches, strict=True):
             if match is None and find.box.size_px >= SMALLEST_PX:
-                box = find.box
-                sides = (box.left, box.top, box.right, box.bottom)
-                other.append((find.confidence, number, sides))
+                other.append((find.confidence, number, find.box.sides))
     size_px, kind, score, iou = np.array(rows, np.float64).reshape(-1, 4).T
     other.sort(reverse=True)
     return Looked(size_px, kind.astype(np.int64), score, iou, other)
@@ -252,9 +250,10 @@ def describe(evaluation: DetectorEvaluation) -> str:
 
 def _gallery(boxed: BoxedSet, pictures: Sequence[BoxedPicture], found: Looked, path: Path) -> None:
     """Show the surest finds without a label: faces that nobody has boxed, and mistakes."""
-    tiles = []
-    read: dict[int, Pixels] = {}
-    for score, number, sides in found.other[:96]:
-        pixels = read.setdefault(number, boxed.read(pictures[number].picture))
-        tiles.append((crop_face(pixels, Box(*sides), GALLERY_MARGIN, TILE_PX), f"{score:.2f}"))
+    surest = found.other[:MOST]
+    pixels = {number: boxed.read(pictures[number].picture) for _, number, _ in surest}
+    tiles = [
+        (crop_face(pixels[number], Box(*sides), GALLERY_MARGIN, TILE_PX), f"{score:.2f}")
+        for score, number, sides in surest
+    ]
     write_gallery(tiles, path)

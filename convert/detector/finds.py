@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from convert.detector.scenes import DOUBTFUL
+from convert.detector.scenes import DOUBTFUL, Find, Sides
 from convert.files import read_document, write_document
 from edge.pixels import resize, scaled_size
 from edge.records import Box, Face, Pixels
@@ -24,9 +24,6 @@ RATIOS = (0.5, 1.0, 2.0)
 LONGEST_PX = 1024
 SAME_FACE_IOU = 0.3
 SAVED_EVERY = 500
-
-Find = tuple[tuple[float, float, float, float], float]
-"""Left, top, right, bottom in pixels of the picture as it is, and the score."""
 
 
 class Finds(msgspec.Struct, frozen=True):
@@ -76,8 +73,6 @@ def find(pixels: Pixels, detector: FaceDetector) -> list[Find]:
     return [(_rounded(face.box), round(face.confidence, 3)) for face in kept]
 
 
-def _rounded(box: Box) -> tuple[float, float, float, float]:
-    left, top, right, bottom = (
-        round(side, 1) for side in (box.left, box.top, box.right, box.bottom)
-    )
+def _rounded(box: Box) -> Sides:
+    left, top, right, bottom = (round(side, 1) for side in box.sides)
     return left, top, right, bottom

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from convert.detector.loss import cells_of, detector_loss
 from convert.detector.scenes import SIDE_PX, Batch, SceneSampler
 from convert.files import read_checkpoint, write_atomically
 from convert.network import import_keras
+from convert.train.fit import made_ahead
 from edge.errors import ConfigError
 
 WARM_UP_STEPS = 200
@@ -26,7 +26,6 @@ AVERAGE_DECAY = 0.998
 """Weights are averaged over about 1 / (1 - decay) steps (Polyak and Juditsky, 1992)."""
 CLIP_NORM = 10.0
 SAVED_EVERY = 250
-PREFETCHED = 6
 
 
 class DetectorRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,19 +143,11 @@ class DetectorTrainer:
         return step
 
     def _batches(self, first: int) -> Iterator[Batch]:
-        """Yield the batches from `first` on, made a few ahead in threads."""
+        """Return the batches from `first` on, made a few ahead in threads."""
         recipe = self._recipe
-        with ThreadPoolExecutor(2) as pool:
-            pending = [
-                pool.submit(self._sampler.batch, step, recipe.batch)
-                for step in range(first, min(first + PREFETCHED, recipe.steps))
-            ]
-            for step in range(first, recipe.steps):
-                if step + PREFETCHED < recipe.steps:
-                    pending.append(
-                        pool.submit(self._sampler.batch, step + PREFETCHED, recipe.batch)
-                    )
-                yield pending.pop(0).result()
+        return made_ahead(
+            lambda step: self._sampler.batch(step, recipe.batch), range(first, recipe.steps)
+        )
 
     def _save(self, losses: list[Losses], average: Arrays) -> None:
         optimizer = {

@@ -49,6 +49,10 @@ SAME_FACE_IOU = 0.5
 CAMERA_SIDE_PX = 48
 """How a cheap camera smears is told by the side of a face: that of one in the middle distance."""
 
+Sides = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels."""
+Find = tuple[Sides, float]
+"""What a detector finds, in pixels of the picture as it is, and the score."""
 Boxes = NDArray[np.float32]
 """(n, 4): left, top, right, bottom in pixels."""
 NO_BOXES: Boxes = np.zeros((0, 4), np.float32)
@@ -111,21 +115,17 @@ class Batch(NamedTuple):
     """(n, MOST_OTHERS, 4): inside these there is no face for sure, whatever a teacher says."""
 
 
-def with_finds(
-    known: Boxes, finds: Sequence[tuple[tuple[float, float, float, float], float]]
-) -> tuple[Boxes, Boxes]:
+def with_finds(known: Boxes, finds: Sequence[Find]) -> tuple[Boxes, Boxes]:
     """Return the finds of which nothing is known: faces for sure, and doubtful ones."""
-    sure: list[tuple[float, float, float, float]] = []
-    doubtful: list[tuple[float, float, float, float]] = []
+    sure: list[Sides] = []
+    doubtful: list[Sides] = []
     for box, score in finds:
         if score >= DOUBTFUL and not overlaps(box, known):
             (sure if score >= SURE else doubtful).append(box)
-    return _boxes(sure), _boxes(doubtful)
+    return boxes_of(sure), boxes_of(doubtful)
 
 
-def tightened(
-    labelled: Boxes, finds: Sequence[tuple[tuple[float, float, float, float], float]]
-) -> Boxes:
+def tightened(labelled: Boxes, finds: Sequence[Find]) -> Boxes:
     """Return the labelled boxes, each drawn half way to a sure find of the same face.
 
     People box as they like, each set's in another way; the detector that looked is consistent.
@@ -135,24 +135,18 @@ def tightened(
         if score < SURE or not len(boxes):
             continue
         box = np.array(find, np.float32)
-        corner = np.minimum(box[2:], labelled[:, 2:]) - np.maximum(box[:2], labelled[:, :2])
-        shared = np.maximum(corner, 0).prod(1)
+        shared = _shared_areas(box, labelled)
         iou = shared / (_areas(labelled) + _areas(box[np.newaxis]) - shared)
         if iou.max() >= SAME_FACE_IOU:
             boxes[iou.argmax()] = (labelled[iou.argmax()] + box) / 2
     return boxes
 
 
-def overlaps(box: tuple[float, float, float, float], others: Boxes) -> bool:
+def overlaps(box: Sides, others: Boxes) -> bool:
     """Return whether the box shares a quarter of its own or of another's area with one."""
-    if not len(others):
-        return False
-    width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
-    height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
-    shared = np.maximum(width, 0) * np.maximum(height, 0)
-    areas = (others[:, 2] - others[:, 0]) * (others[:, 3] - others[:, 1])
-    own = (box[2] - box[0]) * (box[3] - box[1])
-    return bool((shared > 0.25 * np.minimum(areas, own)).any())
+    own = np.array(box, np.float32)
+    smaller = np.minimum(_areas(others), _areas(own[np.newaxis]))
+    return bool((_shared_areas(own, others) > 0.25 * smaller).any())
 
 
 class SceneSampler:
@@ -358,10 +352,19 @@ def _visible(boxes: Boxes, width: int, height: int) -> tuple[Boxes, Boxes]:
     return np.asarray(inside[enough], np.float32), _clipped(boxes[~enough], width, height)
 
 
+def _shared_areas(box: NDArray[np.float32], others: Boxes) -> NDArray[np.float32]:
+    """Return (n,): how many square pixels the box (4,) shares with each of the others."""
+    return _areas(
+        np.concatenate(
+            [np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])], axis=1
+        )
+    )
+
+
 def _areas(boxes: Boxes) -> NDArray[np.float32]:
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return np.asarray(sides.prod(1), np.float32)
 
 
-def _boxes(rows: Sequence[tuple[float, float, float, float]]) -> Boxes:
+def boxes_of(rows: Sequence[Sides]) -> Boxes:
     return np.array(rows, np.float32).reshape(-1, 4)

@@ -14,16 +14,16 @@ import numpy as np
 
 from convert.data.prepare import Bar, Gathered, gather
 from convert.data.split import Part
-from convert.detector.finds import Find, find_all
+from convert.detector.finds import find_all
 from convert.detector.fit import DetectorRecipe, DetectorTrainer, Losses
 from convert.detector.graph import read_graph, write_graph
 from convert.detector.scenes import (
     DOUBTFUL,
-    NO_BOXES,
-    Boxes,
     FaceKind,
+    Find,
     Scene,
     SceneSampler,
+    boxes_of,
     tightened,
     with_finds,
 )
@@ -153,12 +153,8 @@ def scenes_of(found: Gathered, finds: dict[str, list[Find]], part: Part) -> list
     for source, each in enumerate(found.boxed):
         for item in each.pictures:
             if parts[item.picture.sha256] is part:
-                boxes = [
-                    (face.box.left, face.box.top, face.box.right, face.box.bottom)
-                    for face in item.faces
-                ]
+                boxes = [*(face.box for face in item.faces), *item.unsure]
                 kinds = [FaceKind(face.label) for face in item.faces]
-                boxes += [(box.left, box.top, box.right, box.bottom) for box in item.unsure]
                 kinds += [FaceKind.UNLABELLED] * len(item.unsure)
                 scenes.append(
                     _scene(
@@ -174,24 +170,21 @@ def scenes_of(found: Gathered, finds: dict[str, list[Find]], part: Part) -> list
         located = found.faces.boxes[picture.sha256]
         # A picture of a face that nobody has boxed and no detector sees would teach blindness.
         if located and parts[picture.sha256] is part:
-            boxes = [(box.left, box.top, box.right, box.bottom) for box in located]
-            kinds = [FaceKind(picture.label)] * len(boxes)
-            scenes.append(_scene(pixels, boxes, kinds, finds[picture.sha256], len(found.boxed)))
+            kinds = [FaceKind(picture.label)] * len(located)
+            scenes.append(_scene(pixels, located, kinds, finds[picture.sha256], len(found.boxed)))
     return scenes
 
 
 def _scene(
     pixels: Pixels,
-    boxes: Sequence[tuple[float, float, float, float]],
+    boxes: Sequence[Box],
     kinds: Sequence[FaceKind],
     finds: Sequence[Find],
     source: int,
     mistaken: Sequence[Box] = (),
 ) -> Scene:
-    labelled: Boxes = np.array(boxes, np.float32).reshape(-1, 4) if boxes else NO_BOXES
-    nothing = np.array(
-        [(box.left, box.top, box.right, box.bottom) for box in mistaken], np.float32
-    ).reshape(-1, 4)
+    labelled = boxes_of([box.sides for box in boxes])
+    nothing = boxes_of([box.sides for box in mistaken])
     sure, doubtful = with_finds(np.concatenate([labelled, nothing]), finds)
     every = [*kinds, *[FaceKind.UNLABELLED] * len(sure)]
     faces = np.concatenate([tightened(labelled, finds), sure])

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -43,6 +43,7 @@ VALIDATION_FACE_PX = (None, 24.0, 14.0)
 """The sizes at which the validation part is looked at: as it is, far away, and too far."""
 
 Weights = list[NDArray[np.float32]]
+_Made = TypeVar("_Made")
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -224,7 +225,7 @@ class Trainer:
         return epoch, average
 
     def _batches(self, number: int) -> Iterator[tuple[Pixels, NDArray[np.int64]]]:
-        """Yield the epoch's batches, made a few ahead in threads; the same ones for one seed."""
+        """Return the epoch's batches, made a few ahead in threads; the same ones for one seed."""
         recipe = self._recipe
         rng = np.random.default_rng((recipe.seed, number))
         drawn = rng.choice(len(self._labels), (self._steps, recipe.batch), p=self._shares)
@@ -243,12 +244,7 @@ class Trainer:
             ]
             return np.stack(faces), self._labels[drawn[step]]
 
-        with ThreadPoolExecutor(2) as pool:
-            pending = [pool.submit(make, step) for step in range(min(PREFETCHED, self._steps))]
-            for step in range(self._steps):
-                if step + PREFETCHED < self._steps:
-                    pending.append(pool.submit(make, step + PREFETCHED))
-                yield pending.pop(0).result()
+        return made_ahead(make, range(self._steps))
 
     def _save(
         self,
@@ -269,6 +265,16 @@ class Trainer:
             optimizer=_pack([variable.numpy() for variable in self._optimizer.variables]),
         )
         write_atomically(self._checkpoint, msgspec.msgpack.encode(state))
+
+
+def made_ahead(make: Callable[[int], _Made], steps: range) -> Iterator[_Made]:
+    """Yield what `make` makes of each step, a few ahead, in threads."""
+    with ThreadPoolExecutor(2) as pool:
+        pending = [pool.submit(make, step) for step in steps[:PREFETCHED]]
+        for place in range(len(steps)):
+            if place + PREFETCHED < len(steps):
+                pending.append(pool.submit(make, steps[place + PREFETCHED]))
+            yield pending.pop(0).result()
 
 
 def _draw(views: Sequence[View], rng: np.random.Generator) -> View:
