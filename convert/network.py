@@ -98,6 +98,37 @@ def build_backbone(side_px: int, width: float, weights: str) -> Any:
     return backbone
 
 
+def with_fused_norms(model: Any) -> Any:
+    """Return a copy of the network for training, with weights of the same order and meaning.
+
+    Keras 3 computes batch normalization operation by operation; TensorFlow's fused one gives the
+    same answers, and a step of training takes half the time.
+    """
+    keras = import_keras()
+    import tensorflow as tf
+
+    fused = tf.compat.v1.nn.fused_batch_norm
+
+    class FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc,name-defined]
+        def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+            scales = (inputs, self.gamma, self.beta)
+            known = (self.moving_mean, self.moving_variance)
+            if not (training and self.trainable):
+                return fused(*scales, *known, epsilon=self.epsilon, is_training=False)[0]
+            normalized, *seen = fused(*scales, epsilon=self.epsilon, is_training=True)
+            for average, now in zip(known, seen, strict=True):
+                average.assign(average * self.momentum + now * (1 - self.momentum))
+            return normalized
+
+    def copied(layer: Any) -> Any:
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        return (FusedNormalization if is_norm else type(layer)).from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def load_model(path: Path) -> Any:
     """Load a Keras model that `train` saved. Raises ModelError."""
     keras = import_keras()
@@ -136,7 +167,7 @@ def predict(model: Any, crops: Pixels, batch: int = 64) -> NDArray[np.float32]:
     """Return the model's answers to crops (n, side, side, 3) uint8 BGR."""
     return np.concatenate(
         [
-            np.asarray(model(to_float(crops[at : at + batch]), training=False))
+            np.asarray(model.predict_on_batch(to_float(crops[at : at + batch])))
             for at in range(0, len(crops), batch)
         ]
     )

@@ -21,7 +21,7 @@ from convert.data.augment import WHOLE_PICTURE, View, augment
 from convert.files import read_checkpoint, write_atomically
 from convert.measure.history import Epoch
 from convert.measure.metrics import accuracy, cross_entropy
-from convert.network import BACKBONE, import_keras, predict
+from convert.network import BACKBONE, import_keras, predict, with_fused_norms
 from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
 from edge.classify.preprocess import to_float
 from edge.records import Pixels
@@ -59,6 +59,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patience: int
     data: str
     """Digest of the pictures and their split: a checkpoint of other pictures is not resumed."""
+    left_out: str = ""
+    """The source from which nothing was learnt."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -93,7 +95,8 @@ class Trainer:
         first four times as often as the rest together.
         """
         self._keras = import_keras()
-        self._model = model
+        self._result = model
+        self._model = with_fused_norms(model)
         self._recipe = recipe
         self._views = views
         self._labels = labels
@@ -136,7 +139,7 @@ class Trainer:
                 best, best_loss, best_epoch = average, epoch.validation_loss, number
             self._save(history, average, best, best_loss, best_epoch)
             after_epoch(epoch)
-        self._model.set_weights(best)
+        self._result.set_weights(best)
         return history, best_epoch
 
     def _is_frozen(self, number: int) -> bool:
@@ -313,7 +316,8 @@ def validation_set(
 ) -> tuple[Pixels, NDArray[np.int64]]:
     """Return the crops that choose the best epoch, at each of `VALIDATION_FACE_PX`."""
     crops = [view.crop(side_px, face_px) for face_px in VALIDATION_FACE_PX for view in views]
-    return np.stack(crops), np.tile(labels, len(VALIDATION_FACE_PX))
+    stack = np.reshape(crops, (-1, side_px, side_px, 3)).astype(np.uint8)
+    return stack, np.tile(labels, len(VALIDATION_FACE_PX))
 
 
 def _pack(arrays: Sequence[NDArray[Any]]) -> bytes:

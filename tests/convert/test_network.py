@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convert.network import (
@@ -11,6 +12,7 @@ from convert.network import (
     load_model,
     quiet_tensorflow,
     save_model,
+    with_fused_norms,
 )
 from edge.errors import ConfigError, ModelError
 
@@ -19,6 +21,25 @@ def test_the_network_maps_a_square_face_to_three_probabilities() -> None:
     model = build_network(64, 0.35, "none")
     assert model.input_shape == (None, 64, 64, 3)
     assert model.output_shape == (None, 3)
+
+
+def test_fused_norms_learn_and_answer_as_kerass_own() -> None:
+    keras = import_keras()
+    keras.utils.set_random_seed(1)
+    # Without dropout, which the two would draw differently.
+    plain = keras.Sequential([build_backbone(32, 0.35, "none")])
+    fused = with_fused_norms(plain)
+    faces = np.random.default_rng(1).uniform(-1, 1, (8, 32, 32, 3)).astype(np.float32)
+    for training in (False, True, False):
+        theirs, ours = (np.asarray(model(faces, training=training)) for model in (plain, fused))
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    for ours, theirs in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        # TensorFlow's running variance is the unbiased one: n / (n - 1) of Keras's.
+        np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=0.02)
+    fused.layers[0].trainable = False
+    before = fused.get_weights()
+    fused(faces, training=True)
+    assert all((old == new).all() for old, new in zip(before, fused.get_weights(), strict=True))
 
 
 def test_a_missing_file_of_weights_is_named() -> None:
