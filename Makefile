@@ -67,17 +67,22 @@ format: dev ## bring the sources into form
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
 
-train: dev ## from DATASET=folder (and BOXED=folder) to a bundle; WEIGHTS=imagenet or file, DETECTOR_MODEL=file
+# The option --boxed for each folder of BOXED, as the shell's own arguments.
+each_boxed = set -f; IFS=:; boxed=$(call quoted,BOXED); set --; \
+	  for each in $$boxed; do set -- "$$@" --boxed "$$each"; done; unset IFS
+
+train: dev ## from DATASET=folder (and BOXED=folder:folder) to a bundle; WEIGHTS=imagenet or file, DETECTOR_MODEL=file
 	@test -n $(call quoted,DATASET) || { echo 'which pictures? make train DATASET=folder' >&2; exit 2; }
-	$(CONVERT) train $(call option,--dataset,DATASET) $(call option,--boxed,BOXED) \
+	$(each_boxed); \
+	  $(CONVERT) train $(call option,--dataset,DATASET) "$$@" \
 	  $(call option,--weights,WEIGHTS) --output $(MODEL) $(DETECTOR)
 	$(CONVERT) quantize $(call option,--dataset,DATASET) --output $(MODEL)
-	for part in validation test; do \
+	$(each_boxed); for part in validation test; do \
 	  $(CONVERT) evaluate $(call option,--dataset,DATASET) --output $(MODEL) --part $$part \
 	    --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite \
 	    --split $(MODEL)/split.json $(DETECTOR) || exit; \
-	  test -z $(call quoted,BOXED) || \
-	    $(CONVERT) evaluate $(call option,--boxed,BOXED) --output $(MODEL) --part $$part \
+	  test $$# = 0 || \
+	    $(CONVERT) evaluate "$$@" --output $(MODEL) --part $$part \
 	      --keras $(MODEL)/model.keras --tflite $(MODEL)/model.tflite \
 	      --split $(MODEL)/split-boxed.json || exit; \
 	done

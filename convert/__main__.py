@@ -49,6 +49,7 @@ def _train(options: Namespace) -> None:
             dataset=options.dataset,
             output=options.output,
             boxed=tuple(options.boxed),
+            left_out=options.leave_out,
             detector=options.detector,
             detector_model=options.detector_model,
             weights=options.weights,
@@ -88,12 +89,12 @@ def _evaluate(options: Namespace) -> None:
     from convert.measure.evaluate import evaluate
     from convert.measure.subject import EvaluateOptions
 
-    run = evaluate if options.boxed is None else evaluate_boxed
+    run = evaluate_boxed if options.boxed else evaluate
     run(
         EvaluateOptions(
             output=options.output,
             dataset=options.dataset,
-            boxed=options.boxed,
+            boxed=tuple(options.boxed),
             bundle=options.bundle,
             keras=options.keras,
             tflite=options.tflite,

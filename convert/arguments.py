@@ -67,8 +67,8 @@ def _add_detector(parser: argparse.ArgumentParser, *, several: bool = False) -> 
         choices=(*NAMES, "none"),
         action="append" if several else "store",
         default=None if several else "auto",
-        help="what locates the faces; auto (the default): yunet where it is to be had, else res10, "
-        "else none" + ("; may be given several times" if several else ""),
+        help="what locates the faces; auto (the default): the first of these that is here"
+        + ("; may be given several times" if several else ""),
     )
     parser.add_argument(
         "--detector-model",
@@ -97,6 +97,13 @@ def _add_train(steps: Any) -> None:
         metavar="DIR",
         help="boxed pictures to train on too: images/ and Pascal VOC annotations/; may be given "
         "several times",
+    )
+    parser.add_argument(
+        "--leave-out",
+        type=Path,
+        metavar="DIR",
+        help="one of these folders, from which, and from whatever resembles its pictures, nothing "
+        "is learnt: a model to be measured on it",
     )
     _add_output(parser)
     _add_detector(parser)
@@ -190,7 +197,12 @@ def _add_evaluate(steps: Any) -> None:
         "--dataset", type=Path, metavar="DIR", help="one folder per class: with_mask, without_mask"
     )
     pictures.add_argument(
-        "--boxed", type=Path, metavar="DIR", help="images/ and Pascal VOC annotations/"
+        "--boxed",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="images/ and Pascal VOC annotations/; several are scored together and each",
     )
     _add_output(parser)
     _add_detector(parser, several=True)

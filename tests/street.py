@@ -91,7 +91,7 @@ def scenes(boxed: BoxedSet, chosen: set[str] | None, columns: int) -> Iterator[S
         pixels = np.full((HEIGHT + 2 * SWAY_PX, WIDTH + 2 * SWAY_PX, 3), 120, np.uint8)
         faces = []
         for index, each in enumerate(pictures[begin : begin + number]):
-            picture = boxed.read(each.picture)
+            picture = each.read()
             ratio = min(wide / picture.shape[1], high / picture.shape[0])
             size = (round(picture.shape[1] * ratio), round(picture.shape[0] * ratio))
             picture = resize(picture, size)

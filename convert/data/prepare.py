@@ -194,10 +194,7 @@ def camera_views(pictures: Sequence[Picture], pixels: Sequence[Pixels], boxes: B
 
 def read_street(boxed: BoxedSet, bar: Bar, source: int = 0) -> list[StreetPicture]:
     """Read the pictures of a boxed set, keeping no more of each than is needed."""
-    return [
-        _street_picture(item, boxed.read(item.picture), source)
-        for item in bar(boxed.pictures, "boxed")
-    ]
+    return [_street_picture(item, item.read(), source) for item in bar(boxed.pictures, "boxed")]
 
 
 def _street_picture(item: BoxedPicture, pixels: Pixels, source: int) -> StreetPicture:

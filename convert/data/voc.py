@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from convert.data.added import Word, added_to
@@ -45,6 +45,11 @@ class BoxedPicture:
     """Faces of which nobody can say whether they wear a mask."""
     nothing: tuple[Box, ...] = ()
     """What detectors take for a face, and is none."""
+    folder: Path = field(default=Path(), repr=False, compare=False)
+    """Where it lies, which is none of its properties."""
+
+    def read(self) -> Pixels:
+        return _decode((self.folder / self.picture.path).read_bytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,6 @@ class BoxedSet:
     pictures: tuple[BoxedPicture, ...]
     """Sorted by path; no content occurs twice. A picture may be without a face."""
     skipped: tuple[Skipped, ...]
-
-    def read(self, picture: Picture) -> Pixels:
-        return _decode((self.folder / picture.path).read_bytes())
 
 
 def read_boxed(
@@ -98,6 +100,7 @@ def read_boxed(
             faces,
             unsure=tuple(a.box for a in added if a.word == "unsure"),
             nothing=tuple(a.box for a in added if a.word == "nothing"),
+            folder=folder,
         )
     pictured = {path.stem for path in files}
     skipped += [

@@ -163,7 +163,7 @@ def look(
     """Let a detector look at each picture as it is."""
     rows, other = [], []
     for number, item in enumerate(progress(pictures)):
-        finds = detector.find(boxed.read(item.picture))
+        finds = detector.find(item.read())
         known = [*(face.box for face in item.faces), *item.unsure]
         matches = matched_by_score(finds, known)
         matched = {match: find for find, match in zip(finds, matches, strict=True)}
@@ -251,7 +251,7 @@ def describe(evaluation: DetectorEvaluation) -> str:
 def _gallery(boxed: BoxedSet, pictures: Sequence[BoxedPicture], found: Looked, path: Path) -> None:
     """Show the surest finds without a label: faces that nobody has boxed, and mistakes."""
     surest = found.other[:MOST]
-    pixels = {number: boxed.read(pictures[number].picture) for _, number, _ in surest}
+    pixels = {number: pictures[number].read() for _, number, _ in surest}
     tiles = [
         (crop_face(pixels[number], Box(*sides), GALLERY_MARGIN, TILE_PX), f"{score:.2f}")
         for score, number, sides in surest

@@ -136,9 +136,7 @@ def _pictures(found: Gathered) -> list[tuple[str, Pixels]]:
     pictures = zip(found.dataset.pictures, found.pixels, strict=True)
     rows = [(picture.sha256, pixels) for picture, pixels in pictures]
     return rows + [
-        (item.picture.sha256, each.read(item.picture))
-        for each in found.boxed
-        for item in each.pictures
+        (item.picture.sha256, item.read()) for each in found.boxed for item in each.pictures
     ]
 
 
@@ -158,7 +156,7 @@ def scenes_of(found: Gathered, finds: dict[str, list[Find]], part: Part) -> list
                 kinds += [FaceKind.UNLABELLED] * len(item.unsure)
                 scenes.append(
                     _scene(
-                        each.read(item.picture),
+                        item.read(),
                         boxes,
                         kinds,
                         finds[item.picture.sha256],

@@ -112,6 +112,11 @@ def make_card(
         raise ConfigError(
             "thresholds need an evaluation of faces of both classes; evaluate the validation part"
         )
+    if recipe.left_out:
+        raise ConfigError(
+            f"this model was trained without {recipe.left_out}, to be measured on it; train one to "
+            "ship without --leave-out"
+        )
     network = Int8Network(model)
     training = read_split(options.split).part(Part.TRAINING)
     if options.boxed_split is not None:

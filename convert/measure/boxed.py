@@ -13,6 +13,7 @@ import numpy as np
 from convert.data.augment import View
 from convert.data.dataset import NEEDED
 from convert.data.prepare import Bar, write_skipped
+from convert.data.traits import Trait, traits_of
 from convert.data.voc import BoxedPicture, BoxedSet, read_boxed
 from convert.files import write_atomically, write_document
 from convert.measure.counting import (
@@ -22,10 +23,11 @@ from convert.measure.counting import (
     FROM_32,
     Faces,
     Kind,
+    trait_scores,
     true_box_score,
 )
 from convert.measure.end_to_end import score_end_to_end
-from convert.measure.figures import BoxedEvaluation, EndToEndScore
+from convert.measure.figures import BoxedEvaluation, EndToEndScore, TrueBoxScore
 from convert.measure.gallery import GALLERY_MARGIN, TILE_PX, write_gallery
 from convert.measure.metrics import (
     MIN_IOU,
@@ -64,23 +66,27 @@ def evaluate_boxed(
     options: EvaluateOptions, bar: Bar, say: Callable[[str], None]
 ) -> BoxedEvaluation:
     """Run the step: measure, print the report, write JSON, plots and the gallery of mistakes."""
-    if options.boxed is None:
+    if not options.boxed:
         raise ConfigError("give --boxed DIR")
     classifiers, margin = open_classifiers(options)
-    boxed = read_boxed(options.boxed, lambda paths: bar(paths, "boxed set"))
-    wanted = {item.sha256 for item in chosen_of([p.picture for p in boxed.pictures], options)}
-    pictures = [item for item in boxed.pictures if item.picture.sha256 in wanted]
+    sets = [read_boxed(folder, lambda paths: bar(paths, "boxed set")) for folder in options.boxed]
+    names = [each.folder.resolve().name for each in sets]
+    if len(set(names)) < len(names):
+        names = [str(each.folder) for each in sets]
+    of_sets = {name: _chosen(each, options) for name, each in zip(names, sets, strict=True)}
+    pictures = [item for each in of_sets.values() for item in each]
     options.output.mkdir(parents=True, exist_ok=True)
-    write_skipped([boxed], options.output, "skipped-boxed.txt")
+    write_skipped(sets, options.output, "skipped-boxed.txt")
 
     truth = _labelled(pictures)
-    views = _views(boxed, pictures, margin, bar)
+    views = _views(pictures, margin, bar)
     answers = {each.name: _answers(each, views) for each in classifiers}
     threshold = PolicySettings().bare_probability
     if options.bundle is not None:
         threshold = max(threshold, load_bundle(options.bundle).card.thresholds.bare)
-    end_to_end = score_end_to_end(options, boxed, pictures, truth, threshold, bar)
-    evaluation = _evaluation(options, boxed, len(pictures), truth, answers, threshold, end_to_end)
+    end_to_end = score_end_to_end(options, pictures, truth, threshold, bar)
+    skipped = sum(len(each.skipped) for each in sets)
+    evaluation = _evaluation(options, of_sets, truth, answers, threshold, end_to_end, skipped)
     last = classifiers[-1].name
     name = f"boxed-{options.part}"
     write_document(options.json or options.output / f"{name}.json", evaluation)
@@ -101,23 +107,24 @@ def evaluate_boxed(
 
 def _evaluation(
     options: EvaluateOptions,
-    boxed: BoxedSet,
-    pictures: int,
+    of_sets: Mapping[str, Sequence[BoxedPicture]],
     truth: Faces,
     answers: Mapping[str, Answers],
     threshold: float,
     end_to_end: list[EndToEndScore],
+    skipped: int,
 ) -> BoxedEvaluation:
+    pictures = [item for each in of_sets.values() for item in each]
     judged = (truth.kind < Kind.INCORRECT) & FROM_12.holds(truth.size_px)
     labels = truth.kind[judged]
     of_labels = {name: each[judged] for name, each in answers.items()}
     last, final = list(of_labels.items())[-1]
     bins = reliability(labels, final)
     return BoxedEvaluation(
-        data="" if options.boxed is None else options.boxed.resolve().name,
+        data=" and ".join(of_sets),
         part=options.part,
-        pictures=pictures,
-        skipped=len(boxed.skipped),
+        pictures=len(pictures),
+        skipped=skipped,
         runtime=runtime_version() if last == "int8" else "keras",
         threshold=threshold,
         min_iou=MIN_IOU,
@@ -126,10 +133,12 @@ def _evaluation(
         per_class=per_class(labels, final),
         agreement_with_keras=agreement(of_labels["keras"], final) if len(answers) == 2 else None,
         true_boxes=[
-            true_box_score(name, band, truth, each, pictures)
+            true_box_score(name, band, truth, each, len(pictures))
             for name, each in answers.items()
             for band in BANDS
         ],
+        by_set=_by_set(last, of_sets, truth, answers[last]) if len(of_sets) > 1 else {},
+        traits=trait_scores(last, truth, answers[last], _traits(pictures)),
         end_to_end=end_to_end,
         calibration_error=calibration_error(bins),
         reliability=bins,
@@ -140,6 +149,26 @@ def _evaluation(
     )
 
 
+def _chosen(boxed: BoxedSet, options: EvaluateOptions) -> list[BoxedPicture]:
+    wanted = {item.sha256 for item in chosen_of([p.picture for p in boxed.pictures], options)}
+    return [item for item in boxed.pictures if item.picture.sha256 in wanted]
+
+
+def _by_set(
+    model: str, of_sets: Mapping[str, Sequence[BoxedPicture]], truth: Faces, answers: Answers
+) -> dict[str, list[TrueBoxScore]]:
+    """Return for each set what `true_boxes` are for all together; its pictures lie in a row."""
+    scores, first = {}, 0
+    for name, pictures in of_sets.items():
+        own = (truth.picture >= first) & (truth.picture < first + len(pictures))
+        faces = truth.only(own, first)
+        scores[name] = [
+            true_box_score(model, band, faces, answers[own], len(pictures)) for band in BANDS
+        ]
+        first += len(pictures)
+    return scores
+
+
 def _labelled(pictures: Sequence[BoxedPicture]) -> Faces:
     return Faces.of(
         (number, face.box.size_px, Kind(face.label), np.nan)
@@ -148,13 +177,15 @@ def _labelled(pictures: Sequence[BoxedPicture]) -> Faces:
     )
 
 
-def _views(
-    boxed: BoxedSet, pictures: Sequence[BoxedPicture], margin: float, bar: Bar
-) -> list[View]:
+def _traits(pictures: Sequence[BoxedPicture]) -> list[tuple[Trait, ...]]:
+    return [traits for item in pictures for traits in traits_of(item.picture.sha256, item.faces)]
+
+
+def _views(pictures: Sequence[BoxedPicture], margin: float, bar: Bar) -> list[View]:
     return [
         View(pixels, face.box, margin)
         for item in bar(pictures, "labelled faces")
-        for pixels in [boxed.read(item.picture)]
+        for pixels in [item.read()]
         for face in item.faces
     ]
 

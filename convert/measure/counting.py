@@ -6,16 +6,18 @@ figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.measure.figures import Band, EndToEndScore, TrueBoxScore
+from convert.data.traits import Trait
+from convert.measure.figures import Band, EndToEndScore, TraitScore, TrueBoxScore
 from convert.measure.metrics import Answers, bootstrap, decisions, precision_recall, share
-from edge.classify.card import BARE, MASKED, WORN_WRONGLY
+from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
 
 SEED = 7
 
@@ -60,6 +62,11 @@ class Faces:
         picture, size_px, kind, probability = np.array([*rows], np.float64).reshape(-1, 4).T
         return cls(picture.astype(np.int64), size_px, kind.astype(np.int64), probability)
 
+    def only(self, rows: NDArray[np.bool_], first: int) -> Faces:
+        """Return these rows, with the pictures counted from the one that was `first`."""
+        picture = self.picture[rows] - first
+        return Faces(picture, self.size_px[rows], self.kind[rows], self.probability[rows])
+
 
 def true_box_score(
     model: str, band: Band, truth: Faces, answers: Answers, pictures: int
@@ -97,6 +104,22 @@ def true_box_score(
         ),
         masked_called_bare=int((called[inside & (truth.kind == Kind.MASKED)] == BARE).sum()),
     )
+
+
+def trait_scores(
+    model: str, truth: Faces, answers: Answers, traits: Sequence[tuple[Trait, ...]]
+) -> list[TraitScore]:
+    """Count which labelled faces that show a trait are called what they are; a row per face."""
+    called = decisions(answers)
+    scores = []
+    for trait in get_args(Trait):
+        shows = np.array([trait in each for each in traits], np.bool_)
+        for label, name in enumerate(LABELS):
+            of_label = called[shows & (truth.kind == label)]
+            if len(of_label):
+                so, bare = int((of_label == label).sum()), int((of_label == BARE).sum())
+                scores.append(TraitScore(model, trait, name, len(of_label), so, bare))
+    return scores
 
 
 def end_to_end_score(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from convert.data.prepare import Bar, open_face_detector
-from convert.data.voc import BoxedPicture, BoxedSet
+from convert.data.voc import BoxedPicture
 from convert.measure.counting import BANDS, Faces, Kind, end_to_end_score
 from convert.measure.figures import EndToEndScore
 from convert.measure.gallery import GALLERY_MARGIN, TILE_PX, write_gallery
@@ -46,7 +46,6 @@ class Steps:
 
 def score_end_to_end(
     options: EvaluateOptions,
-    boxed: BoxedSet,
     pictures: Sequence[BoxedPicture],
     truth: Faces,
     threshold: float,
@@ -66,7 +65,7 @@ def score_end_to_end(
         if steps is None:
             continue
         gallery = options.output / f"boxed-{options.part}-{steps.detector}-mistakes.png"
-        found = _find(steps, boxed, pictures, threshold, gallery, bar)
+        found = _find(steps, pictures, threshold, gallery, bar)
         scores += [
             end_to_end_score(
                 (steps.detector, steps.confidence), band, truth, found, threshold, len(pictures)
@@ -93,7 +92,6 @@ def _open_steps(options: EvaluateOptions, name: str, judge: MaskClassifier) -> S
 
 def _find(
     steps: Steps,
-    boxed: BoxedSet,
     pictures: Sequence[BoxedPicture],
     threshold: float,
     gallery: Path,
@@ -103,7 +101,7 @@ def _find(
     rows: list[tuple[int, float, int, float]] = []
     wrong: list[tuple[float, Pixels, str]] = []
     for number, item in enumerate(bar(pictures, f"end to end, {steps.detector}")):
-        frame = Frame(number, boxed.read(item.picture), datetime.now(UTC), 0.0)
+        frame = Frame(number, item.read(), datetime.now(UTC), 0.0)
         for reading, size_px, kind in _matched(steps.readings(frame), item):
             p = np.nan if reading.bare_probability is None else reading.bare_probability
             rows.append((number, size_px, kind, p))

@@ -123,6 +123,18 @@ class TrueBoxScore(msgspec.Struct, frozen=True):
     masked_called_bare: int
 
 
+class TraitScore(msgspec.Struct, frozen=True):
+    """How right a model is about the faces of a kind that show something, given their boxes."""
+
+    model: str
+    trait: str
+    kind: str
+    """The face's label."""
+    faces: int
+    called_so: int
+    called_bare: int
+
+
 class EndToEndScore(msgspec.Struct, frozen=True):
     """What a detector and the bundle make of pictures, for the faces of one band.
 
@@ -168,6 +180,10 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     per_class: dict[str, dict[str, float]]
     agreement_with_keras: float | None
     true_boxes: list[TrueBoxScore]
+    by_set: dict[str, list[TrueBoxScore]]
+    """The last model's of each set, where there are several."""
+    traits: list[TraitScore]
+    """Of the few faces whose traits are known."""
     end_to_end: list[EndToEndScore]
     calibration_error: float
     reliability: list[ReliabilityBin]

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convert.measure.figures import BoxedEvaluation, EndToEndScore, Evaluation, TrueBoxScore
+from convert.measure.figures import (
+    BoxedEvaluation,
+    EndToEndScore,
+    Evaluation,
+    TraitScore,
+    TrueBoxScore,
+)
 from convert.measure.metrics import ThresholdChoice
 
 _NONE = "-"
@@ -52,6 +58,14 @@ def describe_boxed(evaluation: BoxedEvaluation) -> str:
         f"{'bare right':22} {'balanced':22} worn wrongly, called bare and so; masked likewise",
         *map(_true_box_row, evaluation.true_boxes),
     ]
+    for name, scores in evaluation.by_set.items():
+        lines += ["", name, *map(_true_box_row, scores)]
+    if evaluation.traits:
+        lines += [
+            "",
+            "faces by what they show, given the true boxes: called so of all, called bare",
+            *map(_trait_row, evaluation.traits),
+        ]
     if evaluation.end_to_end:
         lines += [
             "",
@@ -74,6 +88,10 @@ def _true_box_row(s: TrueBoxScore) -> str:
         f"{s.incorrect_called_bare}, {s.incorrect_called_so} of {s.incorrect_faces:<6} "
         f"{s.masked_called_bare}, {s.masked_called_incorrect}"
     )
+
+
+def _trait_row(s: TraitScore) -> str:
+    return f"{s.model:6} {s.trait:22} {s.kind:13} {s.called_so} of {s.faces}, {s.called_bare}"
 
 
 def _end_to_end_row(e: EndToEndScore) -> str:

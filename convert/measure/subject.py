@@ -11,7 +11,7 @@ import numpy as np
 
 from convert.data.augment import MARGIN
 from convert.data.dataset import Picture
-from convert.data.split import Part, read_split
+from convert.data.split import read_split
 from convert.measure.metrics import Answers
 from convert.network import load_model, predict
 from edge.classify.card import LABELS, load_bundle
@@ -29,7 +29,7 @@ class EvaluateOptions:
 
     output: Path
     dataset: Path | None = None
-    boxed: Path | None = None
+    boxed: tuple[Path, ...] = ()
     """One of the two."""
     bundle: Path | None = None
     keras: Path | None = None
@@ -93,16 +93,20 @@ def _of_labels(network: Int8Network) -> Callable[[Pixels], Answers]:
 
 
 def chosen_of(pictures: Sequence[Picture], options: EvaluateOptions) -> tuple[Picture, ...]:
-    """Return the pictures of the part that the options name. Raises ConfigError."""
+    """Return the pictures of the part that the options name. Raises ConfigError.
+
+    The split may cover other data sets too.
+    """
     if options.part == "all":
         return tuple(pictures)
     if options.split is None:
         raise ConfigError(f"--part {options.part} needs --split FILE")
-    wanted = {picture.sha256 for picture in read_split(options.split).part(Part(options.part))}
-    chosen = tuple(picture for picture in pictures if picture.sha256 in wanted)
-    if len(chosen) != len(wanted):
+    parts = {item.picture.sha256: item.part for item in read_split(options.split).assignments}
+    unknown = sum(picture.sha256 not in parts for picture in pictures)
+    chosen = tuple(each for each in pictures if parts.get(each.sha256) == options.part)
+    if unknown or not chosen:
         raise ConfigError(
-            f"{options.dataset or options.boxed}: has {len(chosen)} of the {len(wanted)} pictures "
-            f"of the {options.part} part in {options.split}; give the data set that was split"
+            f"{options.split}: does not know {unknown} of the {len(pictures)} pictures, and has "
+            f"{len(chosen)} in the {options.part} part; give a data set that was split there"
         )
     return chosen

@@ -20,6 +20,7 @@ from convert.data.prepare import (
     BAND_EDGES_PX,
     FACES_FILE,
     Bar,
+    Gathered,
     StreetPicture,
     band_of,
     gather,
@@ -58,6 +59,8 @@ class TrainOptions:
     dataset: Path
     output: Path
     boxed: tuple[Path, ...] = ()
+    left_out: Path | None = None
+    """One of these, from which nothing is learnt: the model is to be measured on it."""
     detector: str = "auto"
     detector_model: str = ""
     weights: str = "imagenet"
@@ -96,6 +99,8 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     """Run the step. Raises ConfigError for unusable options and pictures, LeakError for a leak."""
     if options.side_px not in SIDES_PX:
         raise ConfigError(f"--input-side {options.side_px}: takes 32 to 224 pixels")
+    if options.left_out not in (None, options.dataset, *options.boxed):
+        raise ConfigError(f"--leave-out {options.left_out}: is neither --dataset nor a --boxed")
     keras = import_keras()
     keras.utils.set_random_seed(options.seed)
     # Examples are made in our own threads, beside TensorFlow's: OpenCV's would only get in the way.
@@ -186,8 +191,13 @@ def _gather(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> Mate
         say,
     )
     boxes = found.faces.boxes
-    pictures = {part: _folder_examples(found.split, found.pixels, boxes, part) for part in Part}
-    streets = {part: _street_examples(found.street_split, found.street, part) for part in Part}
+    unseen = _unseen(options, found)
+    pictures = {
+        part: _folder_examples(found.split, found.pixels, boxes, part, unseen) for part in Part
+    }
+    streets = {
+        part: _street_examples(found.street_split, found.street, part, unseen) for part in Part
+    }
     for part in Part:
         bare = int((streets[part].labels == BARE).sum())
         of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if found.boxed else ""
@@ -197,8 +207,28 @@ def _gather(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> Mate
     return Material(_recipe(options, assignments, boxes, found.street), pictures, streets)
 
 
-def _folder_examples(split: Split, pixels: list[Pixels], boxes: Boxes, part: Part) -> Examples:
-    places = [place for place, item in enumerate(split.assignments) if item.part is part]
+def _unseen(options: TrainOptions, found: Gathered) -> frozenset[int]:
+    """Return the groups in which the source that is left out has a picture."""
+    if options.left_out is None:
+        return frozenset()
+    if options.left_out == options.dataset:
+        return frozenset(item.group for item in found.split.assignments)
+    source = options.boxed.index(options.left_out)
+    return frozenset(
+        item.group
+        for item, picture in zip(found.street_split.assignments, found.street, strict=True)
+        if picture.source == source
+    )
+
+
+def _folder_examples(
+    split: Split, pixels: list[Pixels], boxes: Boxes, part: Part, unseen: frozenset[int]
+) -> Examples:
+    places = [
+        place
+        for place, item in enumerate(split.assignments)
+        if item.part is part and item.group not in unseen
+    ]
     chosen = [split.assignments[place] for place in places]
     return Examples(
         [
@@ -211,12 +241,14 @@ def _folder_examples(split: Split, pixels: list[Pixels], boxes: Boxes, part: Par
     )
 
 
-def _street_examples(split: Split, street: Sequence[StreetPicture], part: Part) -> Examples:
+def _street_examples(
+    split: Split, street: Sequence[StreetPicture], part: Part, unseen: frozenset[int]
+) -> Examples:
     bands = len(BAND_EDGES_PX) + 1
     faces = [
         (item.group, view, label, 1 + picture.source * bands + band_of(view.box.size_px))
         for item, picture in zip(split.assignments, street, strict=True)
-        if item.part is part
+        if item.part is part and item.group not in unseen
         for view, label in picture.faces
     ]
     return Examples(
@@ -265,6 +297,7 @@ def _recipe(
         epochs=options.epochs,
         batch=options.batch,
         patience=options.patience,
+        left_out="" if options.left_out is None else options.left_out.name,
         data=hashlib.sha256("".join(lines).encode()).hexdigest(),
     )
 

@@ -158,7 +158,46 @@ def test_a_part_of_other_pictures_is_refused(
     command = ("evaluate", "--bundle", built / "model" / "bundle", "--dataset", others)
     split = ("--split", built / "model" / "split.json", "--part", "test")
     assert convert(*command, *split, "--output", tmp_path, "--detector", "none") == 78
-    assert "give the data set that was split" in capsys.readouterr().err
+    assert "give a data set that was split there" in capsys.readouterr().err
+
+
+def test_a_source_is_left_out_to_be_measured_on(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = ("--dataset", built / "set", "--boxed", built / "street", "--detector", "none")
+    small = ("--weights", "none", "--width", "0.35", "--input-side", "32")
+    short = ("--frozen-epochs", "0", "--epochs", "1")
+    pictures, streets = (
+        len(read_split(built / "model" / name).part(Part.TRAINING))
+        for name in ("split.json", "split-boxed.json")
+    )
+    for left_out, seen, model in (
+        ("street", f"training: {pictures} pictures; 0 boxed faces, 0 bare", tmp_path / "one"),
+        ("set", f"training: 0 pictures; {4 * streets} boxed faces, ", tmp_path / "other"),
+    ):
+        command = ("train", *both, *small, *short, "--output", model)
+        assert convert(*command, "--leave-out", built / left_out) == 0
+        assert seen in capsys.readouterr().out
+    # It is no model to ship.
+    for name in ("model.tflite", "evaluation-validation.json", "evaluation-test.json"):
+        (tmp_path / "one" / name).write_bytes((built / "model" / name).read_bytes())
+    assert convert("bundle", "--output", tmp_path / "one") == 78
+    assert "trained without street" in capsys.readouterr().err
+
+
+def test_a_split_of_several_sets_serves_each(built: Path, tmp_path: Path) -> None:
+    whole = read_split(built / "model" / "split-boxed.json")
+    few = tmp_path / "few"
+    for folder in ("images", "annotations"):
+        (few / folder).mkdir(parents=True)
+        for path in sorted((built / "street" / folder).iterdir())[:5]:
+            (few / folder / path.name).write_bytes(path.read_bytes())
+    command = ("evaluate", "--bundle", built / "model" / "bundle", "--boxed", few)
+    split = ("--split", built / "model" / "split-boxed.json", "--part", "training")
+    assert convert(*command, *split, "--output", tmp_path, "--detector", "none") == 0
+    names = {path.name for path in (few / "images").iterdir()}
+    shown = [p for p in whole.part(Part.TRAINING) if Path(p.path).name in names]
+    assert read_boxed_evaluation(tmp_path / "boxed-training.json").pictures == len(shown)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +206,7 @@ def test_a_part_of_other_pictures_is_refused(
         (("train", "--dataset", "absent"), "absent/with_mask: no such folder"),
         (("train", "--dataset", ".", "--weights", "absent.h5"), "absent.h5: no such file"),
         (("train", "--dataset", ".", "--input-side", "7"), "takes 32 to 224 pixels"),
+        (("train", "--dataset", ".", "--leave-out", "x"), "neither --dataset nor a --boxed"),
         (("quantize", "--dataset", ".", "--keras", "absent"), "absent: no such file"),
         (("evaluate", "--dataset", "."), "nothing to evaluate"),
         (("evaluate", "--boxed", "."), "nothing to evaluate"),

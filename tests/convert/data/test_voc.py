@@ -97,7 +97,7 @@ def test_a_set_is_read_and_what_is_odd_named(tmp_path: Path) -> None:
     ]
     assert [len(item.faces) for item in found.pictures] == [5, 5, 5, 0]
     assert [item.picture.label for item in found.pictures] == [BARE, BARE, BARE, MASKED]
-    assert found.read(found.pictures[0].picture).shape == (240, 320, 3)
+    assert found.pictures[0].read().shape == (240, 320, 3)
     reasons = {item.path: item.reason for item in found.skipped}
     assert reasons.pop("images/broken.jpg") == "no picture of a known format"
     assert reasons == {

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from convert.data import traits
+from convert.data.traits import KnownFace, KnownFaces
+from convert.data.voc import read_boxed
 from convert.measure.boxed import evaluate_boxed
 from convert.measure.figures import BoxedEvaluation, read_boxed_evaluation
 from convert.measure.subject import EvaluateOptions
-from edge.classify.card import DEFAULT_BUNDLE
+from edge.classify.card import BARE, DEFAULT_BUNDLE
 from edge.errors import ConfigError
 from tests.convert.pictures import write_boxed
 
@@ -24,7 +27,7 @@ def all_of(items: Iterable[Any], name: str) -> Iterable[Any]:
 def scored(tmp_path: Path) -> BoxedEvaluation:
     options = EvaluateOptions(
         output=tmp_path / "out",
-        boxed=write_boxed(tmp_path / "street", 4),
+        boxed=(write_boxed(tmp_path / "street", 4),),
         bundle=DEFAULT_BUNDLE,
         detectors=("none",),
     )
@@ -61,3 +64,47 @@ def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
     (tmp_path / "boxed.json").write_text("{}")
     with pytest.raises(ConfigError, match="not written by"):
         read_boxed_evaluation(tmp_path / "boxed.json")
+
+
+def test_faces_are_scored_by_what_they_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxed = write_boxed(tmp_path / "street", 2)
+    picture = read_boxed(boxed).pictures[0]
+    bare = next(face.box for face in picture.faces if face.label == BARE)
+    sides = (bare.left + 0.1, bare.top, bare.right, bare.bottom)
+    known = KnownFaces({picture.picture.sha256: [KnownFace(*sides, ("hat", "beard"))]})
+    monkeypatch.setattr(traits, "_all", lambda: known)
+    scored = evaluate_boxed(
+        EvaluateOptions(
+            output=tmp_path, boxed=(boxed,), bundle=DEFAULT_BUNDLE, detectors=("none",)
+        ),
+        all_of,
+        lambda line: None,
+    )
+    assert [(s.trait, s.kind, s.faces) for s in scored.traits] == [
+        ("hat", "without_mask", 1),
+        ("beard", "without_mask", 1),
+    ]
+
+
+def test_several_sets_are_scored_together_and_each(tmp_path: Path) -> None:
+    one, other = write_boxed(tmp_path / "one", 4), write_boxed(tmp_path / "other", 5)
+    options = EvaluateOptions(
+        output=tmp_path, boxed=(one, other), bundle=DEFAULT_BUNDLE, detectors=("none",)
+    )
+    scored = evaluate_boxed(options, all_of, lambda line: None)
+    alone = [
+        evaluate_boxed(
+            EvaluateOptions(
+                output=tmp_path, boxed=(each,), bundle=DEFAULT_BUNDLE, detectors=("none",)
+            ),
+            all_of,
+            lambda line: None,
+        )
+        for each in (one, other)
+    ]
+    assert scored.data == "one and other"
+    assert scored.by_set == {"one": alone[0].true_boxes, "other": alone[1].true_boxes}
+    assert scored.faces == alone[0].faces + alone[1].faces
+    assert alone[0].by_set == {}

@@ -10,6 +10,7 @@ from convert.measure.figures import (
     Evaluation,
     Score,
     SizeScore,
+    TraitScore,
     TrueBoxScore,
     ViewKind,
 )
@@ -52,6 +53,8 @@ BOXED = BoxedEvaluation(
     true_boxes=[
         TrueBoxScore("int8", Band(12, 16), 2, 1, Interval(0.5, 0.25, 1), None, None, 3, 1, 2, 0, 1)
     ],
+    by_set={},
+    traits=[],
     end_to_end=[],
     calibration_error=0.1,
     reliability=[],
@@ -77,6 +80,12 @@ def test_a_report_has_the_table_of_each_score() -> None:
 def test_a_figure_without_faces_is_a_dash() -> None:
     row = describe_boxed(BOXED).splitlines()[5]
     assert " ".join(row.split()) == "int8 12-16 px 2 1 0.500 (0.250-1.000) - - 1, 2 of 3 1, 0"
+
+
+def test_traits_are_told_where_they_are_known() -> None:
+    known = [TraitScore("int8", "hat", "without_mask", 12, 10, 10)]
+    lines = describe_boxed(msgspec.structs.replace(BOXED, traits=known)).splitlines()
+    assert " ".join(lines[8].split()) == "int8 hat without_mask 10 of 12, 10"
 
 
 def test_end_to_end_is_told_of_where_it_was_measured() -> None:
