@@ -157,6 +157,7 @@ def _train_detector(options: Namespace) -> None:
             boxed=tuple(options.boxed),
             output=options.output,
             start=options.start,
+            former=options.former,
             weights=options.weights,
             steps=options.steps,
             batch=options.batch,

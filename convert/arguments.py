@@ -304,6 +304,12 @@ def _add_detector_steps(steps: Any) -> None:
         "--start", type=Path, metavar="FILE", help="an ONNX file of YuNet's; default: the fetched"
     )
     train.add_argument(
+        "--former",
+        type=Path,
+        metavar="FILE",
+        help="a detector.onnx to go on from, with other pictures or settings; --start teaches",
+    )
+    train.add_argument(
         "--weights",
         default="imagenet",
         metavar="imagenet|none|FILE",

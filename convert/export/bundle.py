@@ -164,7 +164,7 @@ def make_card(
 
 def _boxed_measurement(evaluation: BoxedEvaluation) -> Measurement:
     return Measurement(
-        data=f"{evaluation.data}, {evaluation.part} part, labelled faces of 12 px and more",
+        data=f"{evaluation.data}, {evaluation.part} part, labelled faces of 16 px and more",
         pictures=evaluation.faces,
         runtime=evaluation.runtime,
         accuracy=evaluation.accuracy,

@@ -175,7 +175,7 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     """From which on a face is a violation, end to end."""
     min_iou: float
     accuracy: float
-    """Of the last model, on labelled faces from 12 px on."""
+    """Of the last model, on labelled faces from 16 px on."""
     faces: int
     per_class: dict[str, dict[str, float]]
     agreement_with_keras: float | None
@@ -188,7 +188,7 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     calibration_error: float
     reliability: list[ReliabilityBin]
     curve: list[CurvePoint]
-    """Precision and recall given the boxes, from 12 px on: what the thresholds were chosen by."""
+    """Precision and recall given the boxes, from 16 px on: what the thresholds were chosen by."""
     thresholds: ThresholdChoice | None
 
 

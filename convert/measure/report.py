@@ -50,7 +50,7 @@ def describe_boxed(evaluation: BoxedEvaluation) -> str:
     """Return the tables of the figures."""
     lines = [
         f"{evaluation.data}, {evaluation.part}: {evaluation.pictures} pictures, {evaluation.faces} "
-        f"faces of 12 px and more; {evaluation.runtime}",
+        f"faces of 16 px and more; {evaluation.runtime}",
         f"accuracy {evaluation.accuracy:.4f}, calibration error {evaluation.calibration_error:.4f}",
         "",
         "given the true boxes, with 95 % intervals over pictures",

@@ -40,7 +40,13 @@ from convert.measure.metrics import accuracy, balanced_accuracy, classification_
 from convert.measure.plots import plot_history
 from convert.network import build_network, import_keras, predict, save_model
 from convert.train.fit import CLASS_SHARES, Recipe, Trainer, sampling_shares, validation_set
-from convert.train.temperature import fit_temperature, fold_temperature
+from convert.train.temperature import (
+    at_temperature,
+    fit_shift,
+    fit_temperature,
+    fold_shift,
+    fold_temperature,
+)
 from edge.classify.card import BARE, LABELS
 from edge.errors import ConfigError
 from edge.records import Box, Pixels
@@ -83,6 +89,8 @@ class History(msgspec.Struct, frozen=True):
     """UTC, ISO 8601: what the bundle made of this run gives as its own time."""
     temperature: float = 1.0
     """By which the last layer's weights were divided after training."""
+    shift: float = 0.0
+    """What was then added to the bias of masks worn wrongly."""
 
 
 def read_history(path: Path) -> History:
@@ -125,13 +133,19 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
         options.output / CHECKPOINT_FILE,
     )
     history, best_epoch = trainer.run(bar, lambda epoch: say(_line(epoch)))
-    temperature = fit_temperature(validation[1], predict(model, validation[0]))
+    answers = predict(model, validation[0])
+    temperature = fit_temperature(validation[1], answers)
     fold_temperature(model, temperature)
-    say(f"epoch {best_epoch + 1} is kept; temperature {temperature:.3f}")
+    shift = fit_shift(validation[1], at_temperature(answers, temperature))
+    fold_shift(model, shift)
+    say(
+        f"epoch {best_epoch + 1} is kept; temperature {temperature:.3f}, masks worn wrongly "
+        f"{shift:+.2f}"
+    )
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     save_model(model, options.output / KERAS_FILE)
     write_document(
-        options.output / HISTORY_FILE, History(best_epoch, history, finished_at, temperature)
+        options.output / HISTORY_FILE, History(best_epoch, history, finished_at, temperature, shift)
     )
     write_document(options.output / RECIPE_FILE, material.recipe)
     plot_history(history, best_epoch, options.output / PLOT_FILE)

@@ -47,7 +47,7 @@ def test_faces_are_scored_by_size_and_class(scored: BoxedEvaluation) -> None:
         ">= 16 px": (5, 5),
         ">= 32 px": (4, 4),
     }
-    assert scored.faces == 12
+    assert scored.faces == 10
     assert scored.end_to_end == []
     assert [s.incorrect_faces for s in scored.true_boxes if str(s.band) == "32-64 px"] == [4]
 
@@ -104,7 +104,7 @@ def test_several_sets_are_scored_together_and_each(tmp_path: Path) -> None:
         )
         for each in (one, other)
     ]
-    assert scored.data == "one and other"
+    assert scored.data == "one, other"
     assert scored.by_set == {"one": alone[0].true_boxes, "other": alone[1].true_boxes}
     assert scored.faces == alone[0].faces + alone[1].faces
     assert alone[0].by_set == {}

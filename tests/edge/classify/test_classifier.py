@@ -80,7 +80,7 @@ def test_probabilities_of_the_labels_add_up_to_one() -> None:
     crops = np.random.default_rng(1).integers(0, 256, (3, side, side, 3), np.uint8)
     for threads in (1, 2):
         probabilities = Int8Network(bundle.model, threads).probabilities(crops)
-        assert probabilities.shape == (3, 2)
+        assert probabilities.shape == (3, 3)
         assert probabilities.sum(axis=1) == pytest.approx(1, abs=0.01)
 
 

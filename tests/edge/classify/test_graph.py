@@ -35,7 +35,7 @@ def test_the_default_model_is_plain() -> None:
         *("ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MEAN", "SOFTMAX")
     }
     assert graph.tensors[graph.inputs[0]].shape == (1, 96, 96, 3)
-    assert graph.tensors[graph.outputs[0]].shape == (1, 2)
+    assert graph.tensors[graph.outputs[0]].shape == (1, 3)
     assert check_graph(changed(lambda model: None)) == graph
 
 
