@@ -66,7 +66,8 @@ def bundle_detector(options: DetectorBundleOptions, say: Callable[[str], None]) 
         provenance=(
             f"YuNet of OpenCV Zoo (MIT), fine-tuned on {options.data_name or 'boxed pictures'} by "
             f"`python -m convert detector train`, seed {history.recipe.seed}, "
-            f"{history.recipe.steps} steps of {history.recipe.batch} scenes."
+            f"{history.recipe.steps} steps of {history.recipe.batch} scenes"
+            f"{_before(history.recipe.former)}."
         ),
         created_at=history.finished_at,
         confidence=options.confidence,
@@ -84,6 +85,10 @@ def bundle_detector(options: DetectorBundleOptions, say: Callable[[str], None]) 
     self_test((options.bundle / NETWORK_FILE).read_bytes(), loaded.golden)
     say(f"{options.bundle}: {card.name} {card.version}, {len(network)} bytes, {sha256}")
     return loaded
+
+
+def _before(former: str) -> str:
+    return f", from the weights {former[:12]} of a training before" if former else ""
 
 
 def _found(evaluation: DetectorEvaluation, name: str) -> list[FoundFaces]:

@@ -36,9 +36,11 @@ class DetectorRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: float
     seed: int
     start: str
-    """sha256 of the file that training starts from, and whose network teaches."""
+    """sha256 of the file whose network teaches, and from which training starts."""
     data: str
     """Digest of the pictures, their split and their faces."""
+    former: str = ""
+    """sha256 of the file of a training before, from which this one starts instead."""
 
 
 class Losses(msgspec.Struct, frozen=True):
@@ -65,14 +67,22 @@ class DetectorTrainer:
     """One training run: `run` goes on from the checkpoint, where there is one, to the end."""
 
     def __init__(
-        self, graph: DetectorGraph, recipe: DetectorRecipe, sampler: SceneSampler, checkpoint: Path
+        self,
+        graph: DetectorGraph,
+        recipe: DetectorRecipe,
+        sampler: SceneSampler,
+        checkpoint: Path,
+        former: Arrays | None = None,
     ) -> None:
+        """`graph` teaches; training starts from its weights, or from `former`."""
         keras = import_keras()
         keras.utils.set_random_seed(recipe.seed)
         self._recipe = recipe
         self._sampler = sampler
         self._checkpoint = checkpoint
         self._network = TrainableDetector(graph)
+        if former is not None:
+            self._network.set_arrays(former)
         self._teacher = TrainableDetector(graph, trainable=False)
         warm_up = min(WARM_UP_STEPS, max(1, recipe.steps // 10))
         rate = keras.optimizers.schedules.CosineDecay(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from convert.data.augment import degraded
+from convert.data.augment import DEGRADED, degraded
 from edge.classify.card import BARE, MASKED, WORN_WRONGLY
 from edge.pixels import resize
 from edge.records import Pixels
@@ -34,7 +34,7 @@ CLOSE_UP = 0.06
 MOST_ENLARGED = 2.5
 ELSEWHERE = 0.1
 """Share of the pieces that are cut out anywhere, with a face or not."""
-MISTAKEN = 0.08
+MISTAKEN = 0.12
 """Share of the pieces that show something that is taken for a face and is none."""
 LEAST_TILE_PX = 48
 """Of a scene's pieces that are cut out of different pictures."""
@@ -68,8 +68,8 @@ class FaceKind(IntEnum):
 
 
 KIND_SHARES = {
-    FaceKind.MASKED: 0.44,
-    FaceKind.BARE: 0.42,
+    FaceKind.MASKED: 0.40,
+    FaceKind.BARE: 0.46,
     FaceKind.WORN_WRONGLY: 0.08,
     FaceKind.UNLABELLED: 0.06,
 }
@@ -208,7 +208,9 @@ class SceneSampler:
             for kept, boxes in zip(marks, (tile.faces, tile.doubtful, tile.nothing), strict=True):
                 kept.append(boxes + corner)
         faces, doubtful, nothing = (np.concatenate(boxes) for boxes in marks)
-        return Shown(degraded(canvas, rng, CAMERA_SIDE_PX), faces, doubtful, nothing)
+        if rng.random() < DEGRADED:
+            canvas = degraded(canvas, rng, CAMERA_SIDE_PX)
+        return Shown(canvas, faces, doubtful, nothing)
 
     def _tiles(self, width: int, height: int, rng: Generator) -> list[tuple[int, int, Shown]]:
         """Return pieces of pictures that fill the area, with the place of each.

@@ -51,6 +51,8 @@ class DetectorTrainOptions:
     output: Path
     start: Path | None = None
     """The file to start from, of YuNet's architecture; None: YuNet's own, which must be fetched."""
+    former: Path | None = None
+    """What a training before has made, to go on from; `start` still teaches."""
     weights: str = "imagenet"
     steps: int = 8000
     batch: int = 16
@@ -84,6 +86,7 @@ def train_detector(options: DetectorTrainOptions, bar: Bar, say: Callable[[str],
             (options.output / name).unlink(missing_ok=True)
     start = _start(options)
     graph = read_graph(start)
+    former = None if options.former is None else read_graph(options.former)
     digest = hashlib.sha256(start.read_bytes()).hexdigest()
     found = gather(
         options.dataset,
@@ -106,10 +109,22 @@ def train_detector(options: DetectorTrainOptions, bar: Bar, say: Callable[[str],
         + ", ".join(f"{counts[kind]} {kind.name.lower()}" for kind in FaceKind)
     )
     recipe = DetectorRecipe(
-        options.steps, options.batch, options.rate, options.seed, digest, _digest(scenes)
+        options.steps,
+        options.batch,
+        options.rate,
+        options.seed,
+        digest,
+        _digest(scenes),
+        "" if options.former is None else hashlib.sha256(options.former.read_bytes()).hexdigest(),
     )
     sampler = SceneSampler(scenes, _source_shares(scenes, len(found.boxed)), options.seed)
-    trainer = DetectorTrainer(graph, recipe, sampler, options.output / CHECKPOINT_FILE)
+    trainer = DetectorTrainer(
+        graph,
+        recipe,
+        sampler,
+        options.output / CHECKPOINT_FILE,
+        None if former is None else former.arrays,
+    )
     arrays, losses = trainer.run(bar, say)
     write_atomically(options.output / DETECTOR_FILE, write_graph(graph, arrays))
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -112,6 +113,19 @@ def test_a_run_that_is_killed_goes_on_as_if_nothing_had_happened(
     resumed, whole = (read_graph(each / "detector.onnx").arrays for each in (tmp_path, trained))
     for name, array in whole.items():
         assert resumed[name] == pytest.approx(array, abs=1e-6), name
+
+
+def test_a_training_goes_on_from_a_former_one(sets: Path, trained: Path, tmp_path: Path) -> None:
+    former = trained / "detector.onnx"
+    assert train(sets, tmp_path, "--former", str(former)) == 0
+    recipe = read_history(tmp_path / "detector-history.json").recipe
+    assert recipe.former == hashlib.sha256(former.read_bytes()).hexdigest()
+    assert recipe.start == hashlib.sha256(NETWORK.read_bytes()).hexdigest()
+    first, second, begun = (
+        np.concatenate([array.ravel() for array in read_graph(path).arrays.values()])
+        for path in (former, tmp_path / "detector.onnx", NETWORK)
+    )
+    assert 0 < np.abs(second - first).sum() < np.abs(second - begun).sum()
 
 
 def test_another_recipe_does_not_go_on_with_the_checkpoint(
