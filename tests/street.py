@@ -23,6 +23,7 @@ import numpy as np
 
 from convert.data.split import Part, read_split
 from convert.data.voc import BoxedSet, LabelledFace, read_boxed
+from convert.measure.metrics import MIN_IOU
 from edge.classify.card import BARE, MASKED, WORN_WRONGLY, load_bundle
 from edge.config import parse_settings
 from edge.detect.detectors import NAMES as NAMES_OF_DETECTORS
@@ -38,7 +39,6 @@ FPS = 15
 SECONDS = 6
 COUNTED_PX = 22
 """Smaller faces need not be told of: just above what the daemon judges at all."""
-MIN_IOU = 0.3
 NAMES = {MASKED: "masked", BARE: "bare"}
 UNSURE = -1
 """Stands in for the label of a face of which nobody can say whether it wears a mask."""

@@ -23,15 +23,13 @@ from convert.detector.scenes import FaceKind, Sides
 from convert.files import read_document, write_atomically, write_document
 from convert.measure.figures import Band
 from convert.measure.gallery import GALLERY_MARGIN, MOST, TILE_PX, write_gallery
+from convert.measure.metrics import MIN_IOU
 from edge.classify.preprocess import crop_face
 from edge.detect.detector import FaceDetector
 from edge.detect.detectors import open_detector
 from edge.errors import ConfigError
 from edge.records import Box, Face
 
-MIN_IOU = 0.3
-"""From here on a find stands for a labelled face. Whether it is found is asked here, how tight its
-box is is another figure; and some sets box whole heads."""
 LOWEST = 0.05
 """Score from which on finds are counted at all."""
 SMALLEST_PX = 12.0

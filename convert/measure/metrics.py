@@ -17,9 +17,10 @@ from edge.classify.card import BARE, LABELS, MASKED
 from edge.errors import MissingPackageError
 from edge.records import Box
 
-MIN_IOU = 0.4
-"""From here on a found box stands for a labelled one: detectors and people frame faces so
-differently that the usual 0.5 would miss small ones that were found."""
+MIN_IOU = 0.3
+"""From here on a found box stands for a labelled one. Whether a face is found is asked here, how
+tight its box is is another figure; and some people box whole heads, and profiles with their hair.
+"""
 Truth = NDArray[np.int64]
 Answers = NDArray[np.float32]
 

@@ -186,7 +186,8 @@ def test_the_best_overlap_is_matched_first_and_nothing_twice() -> None:
     found = [Box(1, 0, 11, 10), Box(0, 0, 10, 10), Box(50, 50, 60, 60), Box(9, 0, 19, 10)]
     assert match_boxes(found, true) == [None, 0, None, 1]
     assert match_boxes(found[:1], true) == [0]
-    assert match_boxes([Box(5, 0, 15, 10)], true[:1]) == [None]  # IoU a third
+    assert match_boxes([Box(5, 0, 15, 10)], true[:1]) == [0]  # IoU a third
+    assert match_boxes([Box(6, 0, 16, 10)], true[:1]) == [None]  # a quarter
     assert match_boxes([], true) == []
 
 
