@@ -4,18 +4,29 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import flatbuffers
 import msgspec
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
-from edge.classify.card import load_bundle
+from edge.classify.card import (
+    BARE,
+    CARD_FILE,
+    LABELS,
+    MODEL_FILE,
+    Golden,
+    digest,
+    load_bundle,
+)
 from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import Int8Network
 from edge.config import ClassifierSettings, DetectorSettings
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
 from edge.errors import ModelError
-from edge.records import Box, Face, Frame
+from edge.patterns import draw
+from edge.records import Box, Face, Frame, MaskState
 from tests.fakes import blank, face_at, frame_at
 
 
@@ -82,6 +93,49 @@ def test_probabilities_of_the_labels_add_up_to_one() -> None:
         probabilities = Int8Network(bundle.model, threads).probabilities(crops)
         assert probabilities.shape == (3, 3)
         assert probabilities.sum(axis=1) == pytest.approx(1, abs=0.01)
+
+
+def of_two_classes(model: bytes) -> bytes:
+    """Return the model without its third answer: what a bundle of the first release holds."""
+    whole = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    for tensor in whole.subgraphs[0].tensors:
+        shape = tensor.shape.tolist()
+        if shape in ([3], [3, 128]):  # the last layer's biases and weights
+            buffer = whole.buffers[tensor.buffer]
+            buffer.data = buffer.data[: len(buffer.data) * 2 // 3]
+            tensor.shape = [2, *shape[1:]]
+            tensor.quantization.scale = tensor.quantization.scale[:2]
+            tensor.quantization.zeroPoint = tensor.quantization.zeroPoint[:2]
+        elif shape == [1, 3]:
+            tensor.shape = [1, 2]
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(whole.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_a_bundle_of_two_classes_works_as_before(car: Frame, tmp_path: Path) -> None:
+    shipped = load_bundle()
+    model = of_two_classes(shipped.model)
+    golden = shipped.card.golden
+    patterns = np.stack([draw(number, shipped.card.input_side_px) for number in golden.patterns])
+    bare_answers = Int8Network(model).answers(patterns)[:, BARE].tolist()
+    card = msgspec.structs.replace(
+        shipped.card,
+        labels=LABELS[:2],
+        golden=Golden(
+            recipe=golden.recipe, patterns=golden.patterns, bare_answers=tuple(bare_answers)
+        ),
+        model_sha256=digest(model),
+    )
+    (tmp_path / CARD_FILE).write_bytes(msgspec.json.encode(card))
+    (tmp_path / MODEL_FILE).write_bytes(model)
+    (reading,) = MaskClassifier(load_bundle(tmp_path), ClassifierSettings()).classify(
+        car, [IN_THE_CAR]
+    )
+    assert reading.probabilities is not None
+    assert reading.probabilities.keys() == {MaskState.MASKED, MaskState.BARE}
+    assert reading.probabilities[MaskState.BARE] > 0.9
+    assert sum(reading.probabilities.values()) == pytest.approx(1, abs=0.01)
 
 
 def test_detection_and_classification_agree_on_where_a_face_is(car: Frame) -> None:
