@@ -1,7 +1,8 @@
 """Labels that we have added to boxed sets: faces that nobody had boxed, and what is none.
 
 They were given by eye to what detectors find without a label, and are kept by the picture's digest,
-so that they hold wherever the same picture is used; a picture that is not listed has none.
+so that they hold wherever the same picture is used; a picture that is not listed has none. A box
+that a set has already is labelled anew by it: some of the sets' labels are wrong.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from convert.files import read_document
 from edge.records import Box
 
 FILE = Path(__file__).with_name("added.json")
+SAME_IOU = 0.9
+"""From here on two boxes are the same one, but for rounding."""
 Word = Literal["masked", "bare", "worn_wrongly", "unsure", "nothing"]
 
 

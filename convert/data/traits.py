@@ -13,13 +13,12 @@ from typing import Literal
 
 import msgspec
 
+from convert.data.added import SAME_IOU
 from convert.data.voc import LabelledFace
 from convert.files import read_document
 from edge.records import Box
 
 FILE = Path(__file__).with_name("traits.json")
-SAME_IOU = 0.9
-"""Boxes of one face, but for rounding."""
 Trait = Literal[
     "hat",
     "glasses",

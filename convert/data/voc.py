@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from convert.data.added import Word, added_to
+from convert.data.added import SAME_IOU, Word, added_to
 from convert.data.dataset import Picture, Skipped, decode
 from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
 from edge.errors import ConfigError, PictureError
@@ -94,7 +94,10 @@ def read_boxed(
         # By the set's own labels: what is added later must not move pictures to another part.
         label = BARE if any(face.label == BARE for face in faces) else MASKED
         added = added_to(sha256)
-        faces += tuple(LabelledFace(a.box, KINDS[a.word]) for a in added if a.word in KINDS)
+        # One of the set's own faces that is there once more is labelled anew.
+        faces = tuple(
+            face for face in faces if all(a.box.iou(face.box) < SAME_IOU for a in added)
+        ) + tuple(LabelledFace(a.box, KINDS[a.word]) for a in added if a.word in KINDS)
         found[sha256] = BoxedPicture(
             Picture(name, label, sha256),
             faces,

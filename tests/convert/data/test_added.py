@@ -44,3 +44,24 @@ def test_what_was_added_to_a_picture_counts_and_moves_it_to_no_other_class(
     assert picture.unsure == (Box(250, 60, 270, 80),)
     assert picture.nothing == (Box(250, 110, 270, 130),)
     assert after.pictures[1] == before.pictures[1]
+
+
+def test_a_wrong_label_is_given_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_boxed(tmp_path, 1)
+    before = read_boxed(folder).pictures[0]
+    first, second, *others = before.faces
+    rows = [
+        AddedLabel("worn_wrongly", *_sides(first.box)),
+        AddedLabel("unsure", *_sides(second.box)),
+    ]
+    labels = AddedLabels({before.picture.sha256: rows})
+    monkeypatch.setattr(added, "_all", lambda: labels)
+    after = read_boxed(folder).pictures[0]
+    assert after.picture == before.picture
+    assert list(after.faces[:-1]) == others
+    assert (after.faces[-1].box, after.faces[-1].label) == (first.box, Kind.INCORRECT)
+    assert after.unsure == (second.box,)
+
+
+def _sides(box: Box) -> tuple[float, float, float, float]:
+    return box.left, box.top, box.right, box.bottom
