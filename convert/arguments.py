@@ -51,6 +51,26 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_boxed(parser: Any, meaning: str) -> None:
+    parser.add_argument(
+        "--boxed",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help=f"images/ and Pascal VOC annotations/{meaning}; may be given several times",
+    )
+
+
+def _add_part(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--part",
+        choices=("all", "training", "validation", "test"),
+        default="all",
+        help="the part of the split to look at (%(default)s)",
+    )
+
+
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
@@ -89,15 +109,7 @@ def _add_train(steps: Any) -> None:
         "leak.json, faces.json and skipped.txt.",
     )
     _add_dataset(parser)
-    parser.add_argument(
-        "--boxed",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="boxed pictures to train on too: images/ and Pascal VOC annotations/; may be given "
-        "several times",
-    )
+    _add_boxed(parser, ", to train on too")
     parser.add_argument(
         "--leave-out",
         type=Path,
@@ -196,14 +208,7 @@ def _add_evaluate(steps: Any) -> None:
     pictures.add_argument(
         "--dataset", type=Path, metavar="DIR", help="one folder per class: with_mask, without_mask"
     )
-    pictures.add_argument(
-        "--boxed",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="images/ and Pascal VOC annotations/; several are scored together and each",
-    )
+    _add_boxed(pictures, ", scored together and each")
     _add_output(parser)
     _add_detector(parser, several=True)
     parser.add_argument(
@@ -218,12 +223,7 @@ def _add_evaluate(steps: Any) -> None:
         "--tflite", type=Path, metavar="FILE", help="an int8 file, without a bundle"
     )
     parser.add_argument("--split", type=Path, metavar="FILE", help="the split that `train` wrote")
-    parser.add_argument(
-        "--part",
-        choices=("all", "training", "validation", "test"),
-        default="all",
-        help="the part of the split to score on (%(default)s)",
-    )
+    _add_part(parser)
     parser.add_argument(
         "--json",
         type=Path,
@@ -291,14 +291,7 @@ def _add_detector_steps(steps: Any) -> None:
         "on from where it was. Writes detector.onnx, detector-history.json and finds.json.",
     )
     _add_dataset(train)
-    train.add_argument(
-        "--boxed",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="images/ and Pascal VOC annotations/; once or several times",
-    )
+    _add_boxed(train, "")
     _add_output(train)
     train.add_argument(
         "--start", type=Path, metavar="FILE", help="an ONNX file of YuNet's; default: the fetched"
@@ -337,14 +330,7 @@ def _add_detector_steps(steps: Any) -> None:
         "many finds without a label. Writes detector-PART.json and .txt, and for each set and "
         "detector a picture of its surest finds without a label.",
     )
-    evaluate.add_argument(
-        "--boxed",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="images/ and Pascal VOC annotations/; once or several times",
-    )
+    _add_boxed(evaluate, "")
     _add_output(evaluate)
     evaluate.add_argument(
         "--detector",
@@ -356,12 +342,7 @@ def _add_detector_steps(steps: Any) -> None:
     evaluate.add_argument(
         "--split", type=Path, metavar="FILE", help="default: DIR/split-boxed.json"
     )
-    evaluate.add_argument(
-        "--part",
-        choices=("all", "training", "validation", "test"),
-        default="all",
-        help="the part of the split to look at (%(default)s)",
-    )
+    _add_part(evaluate)
 
     bundle = _step(
         actions,

@@ -16,7 +16,7 @@ from convert.data.dataset import Picture, labels_of
 from convert.files import read_document
 from edge.classify.card import LABELS
 from edge.classify.preprocess import crop_face
-from edge.errors import TensorMaskError
+from edge.errors import ConfigError, TensorMaskError
 from edge.records import Box, Pixels
 
 LEAK_PX = 32
@@ -163,3 +163,23 @@ def refuse_leak(pair: NearestPair | None) -> None:
 def read_split(path: Path) -> Split:
     """Read a split file. Raises ConfigError."""
     return read_document(path, Split, "train")
+
+
+def pictures_of(pictures: Sequence[Picture], part: str, split: Path | None) -> tuple[Picture, ...]:
+    """Return the pictures of a part, or of `all`; the split may cover other data sets too.
+
+    Raises ConfigError.
+    """
+    if part == "all":
+        return tuple(pictures)
+    if split is None:
+        raise ConfigError(f"--part {part} needs --split FILE")
+    parts = {item.picture.sha256: item.part for item in read_split(split).assignments}
+    unknown = sum(picture.sha256 not in parts for picture in pictures)
+    chosen = tuple(picture for picture in pictures if parts.get(picture.sha256) == part)
+    if unknown or not chosen:
+        raise ConfigError(
+            f"{split}: does not know {unknown} of the {len(pictures)} pictures, and has "
+            f"{len(chosen)} in the {part} part; give a data set that was split there"
+        )
+    return chosen

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from convert.data.added import SAME_IOU, Word, added_to
 from convert.data.dataset import Picture, Skipped, decode
+from convert.data.split import pictures_of
 from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
 from edge.errors import ConfigError, PictureError
 from edge.records import Box, Pixels
@@ -58,6 +59,11 @@ class BoxedSet:
     pictures: tuple[BoxedPicture, ...]
     """Sorted by path; no content occurs twice. A picture may be without a face."""
     skipped: tuple[Skipped, ...]
+
+    def of_part(self, part: str, split: Path | None) -> list[BoxedPicture]:
+        """Return the pictures of a part, see `pictures_of`. Raises ConfigError."""
+        chosen = set(pictures_of([item.picture for item in self.pictures], part, split))
+        return [item for item in self.pictures if item.picture in chosen]
 
 
 def read_boxed(

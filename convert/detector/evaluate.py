@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data.prepare import Bar
-from convert.data.split import Part, read_split
-from convert.data.voc import BoxedPicture, BoxedSet, read_boxed
+from convert.data.voc import BoxedPicture, read_boxed
 from convert.detector.scenes import FaceKind, Sides
 from convert.files import read_document, write_atomically, write_document
 from convert.measure.figures import Band
@@ -110,12 +109,12 @@ def evaluate_detectors(
     scores = []
     for folder in options.boxed:
         boxed = read_boxed(folder, lambda paths: bar(paths, "boxed set"))
-        pictures = _of_part(boxed, options)
+        pictures = boxed.of_part(options.part, options.split)
         for name in options.detectors:
-            found = look(boxed, pictures, _open(name), lambda items: bar(items, "looking"))
+            found = look(pictures, _open(name), lambda items: bar(items, "looking"))
             scores.append(_score(name, folder.resolve().name, len(pictures), found))
             stem = f"detector-{options.part}-{folder.resolve().name}-{Path(name).stem}"
-            _gallery(boxed, pictures, found, options.output / f"{stem}-unlabelled.png")
+            _gallery(pictures, found, options.output / f"{stem}-unlabelled.png")
     evaluation = DetectorEvaluation(options.part, scores)
     write_document(options.output / f"detector-{options.part}.json", evaluation)
     report = describe(evaluation)
@@ -127,16 +126,6 @@ def evaluate_detectors(
 def _open(name: str) -> FaceDetector:
     is_file = Path(name).suffix == ".onnx"
     return open_detector("yunet" if is_file else name, name if is_file else "", LOWEST, LOWEST)
-
-
-def _of_part(boxed: BoxedSet, options: DetectorEvaluateOptions) -> list[BoxedPicture]:
-    if options.part == "all":
-        return list(boxed.pictures)
-    if options.split is None:
-        raise ConfigError(f"--part {options.part} needs --split FILE")
-    split = read_split(options.split)
-    wanted = {picture.sha256 for picture in split.part(Part(options.part))}
-    return [item for item in boxed.pictures if item.picture.sha256 in wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +142,6 @@ class Looked:
 
 
 def look(
-    boxed: BoxedSet,
     pictures: Sequence[BoxedPicture],
     detector: FaceDetector,
     progress: Callable[[Iterable[BoxedPicture]], Iterable[BoxedPicture]] = lambda items: items,
@@ -246,7 +234,7 @@ def describe(evaluation: DetectorEvaluation) -> str:
     return "\n".join([*lines, ""])
 
 
-def _gallery(boxed: BoxedSet, pictures: Sequence[BoxedPicture], found: Looked, path: Path) -> None:
+def _gallery(pictures: Sequence[BoxedPicture], found: Looked, path: Path) -> None:
     """Show the surest finds without a label: faces that nobody has boxed, and mistakes."""
     surest = found.other[:MOST]
     pixels = {number: pictures[number].read() for _, number, _ in surest}

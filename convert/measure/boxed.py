@@ -14,7 +14,7 @@ from convert.data.augment import View
 from convert.data.dataset import NEEDED
 from convert.data.prepare import Bar, write_skipped
 from convert.data.traits import Trait, traits_of
-from convert.data.voc import BoxedPicture, BoxedSet, read_boxed
+from convert.data.voc import BoxedPicture, read_boxed
 from convert.files import write_atomically, write_document
 from convert.measure.counting import (
     BANDS,
@@ -47,7 +47,6 @@ from convert.measure.subject import (
     CHUNK,
     Classifier,
     EvaluateOptions,
-    chosen_of,
     open_classifiers,
 )
 from edge.classify.card import BARE, LABELS, load_bundle
@@ -74,7 +73,10 @@ def evaluate_boxed(
     names = [each.folder.resolve().name for each in sets]
     if len(set(names)) < len(names):
         names = [str(each.folder) for each in sets]
-    of_sets = {name: _chosen(each, options) for name, each in zip(names, sets, strict=True)}
+    of_sets = {
+        name: each.of_part(options.part, options.split)
+        for name, each in zip(names, sets, strict=True)
+    }
     pictures = [item for each in of_sets.values() for item in each]
     options.output.mkdir(parents=True, exist_ok=True)
     write_skipped(sets, options.output, "skipped-boxed.txt")
@@ -149,11 +151,6 @@ def _evaluation(
         if len(np.unique(labels)) == len(NEEDED)
         else None,
     )
-
-
-def _chosen(boxed: BoxedSet, options: EvaluateOptions) -> list[BoxedPicture]:
-    wanted = {item.sha256 for item in chosen_of([p.picture for p in boxed.pictures], options)}
-    return [item for item in boxed.pictures if item.picture.sha256 in wanted]
 
 
 def _by_set(

@@ -25,8 +25,7 @@ from edge.classify.classifier import MaskClassifier
 from edge.classify.preprocess import crop_face
 from edge.config import ClassifierSettings, DetectorSettings
 from edge.detect.detection import FaceDetection
-from edge.detect.detectors import DETECTORS
-from edge.detect.weights import is_that
+from edge.detect.detectors import DETECTORS, owners
 from edge.records import Frame, MaskReading, Pixels
 
 
@@ -77,7 +76,10 @@ def score_end_to_end(
 
 
 def _open_steps(options: EvaluateOptions, name: str, judge: MaskClassifier) -> Steps | None:
-    model = options.detector_model if _is_for(name, options.detector_model) else ""
+    model, known = options.detector_model, DETECTORS.get(name)
+    # One file is given, and it is not every detector's.
+    if known is not None and known not in owners(model):
+        model = ""
     back_end = open_face_detector(name, model, options.confidence)
     if back_end is None:
         return None
@@ -86,15 +88,6 @@ def _open_steps(options: EvaluateOptions, name: str, judge: MaskClassifier) -> S
     settings = DetectorSettings(min_face_px=8, confidence=options.confidence)
     confidence = back_end.sure
     return Steps(back_end.name, confidence, FaceDetection(back_end, settings), judge)
-
-
-def _is_for(name: str, model: str) -> bool:
-    """Return whether a file is the detector's: its very own, or else one of its kind."""
-    known = DETECTORS.get(name)
-    if not model or known is None:
-        return True
-    owners = [each for each in DETECTORS.values() if is_that(each.weights, Path(model))]
-    return known in owners if owners else Path(model).suffix.lower() == known.weights.kind
 
 
 def _find(

@@ -16,6 +16,7 @@ from convert.data.augment import View, camera_view, whole_picture
 from convert.data.dataset import NEEDED, Dataset, Picture, digest_of, labels_of, read_dataset
 from convert.data.faces import Boxes
 from convert.data.prepare import Bar, locate_faces, open_face_detector, write_skipped
+from convert.data.split import pictures_of
 from convert.files import write_atomically, write_document
 from convert.measure.figures import Agreement, Evaluation, Score, SizeScore, ViewKind
 from convert.measure.gallery import write_gallery
@@ -40,7 +41,6 @@ from convert.measure.subject import (
     CHUNK,
     Classifier,
     EvaluateOptions,
-    chosen_of,
     open_classifiers,
 )
 from edge.classify.card import BARE, LABELS
@@ -62,7 +62,7 @@ def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> 
         raise ConfigError("give --dataset DIR")
     classifiers, margin = open_classifiers(options)
     dataset = read_dataset(options.dataset, lambda names: bar(names, "pictures"))
-    pictures = chosen_of(dataset.pictures, options)
+    pictures = pictures_of(dataset.pictures, options.part, options.split)
     detector = open_face_detector(options.detectors[0], options.detector_model)
     options.output.mkdir(parents=True, exist_ok=True)
     write_skipped([dataset], options.output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from convert.data.augment import MARGIN
-from convert.data.dataset import Picture
-from convert.data.split import read_split
 from convert.measure.metrics import Answers
 from convert.network import load_model, predict
 from edge.classify.card import LABELS, load_bundle
@@ -90,23 +88,3 @@ def _of_labels(network: Int8Network) -> Callable[[Pixels], Answers]:
         return np.pad(network.probabilities(crops), ((0, 0), (0, missing)))
 
     return probabilities
-
-
-def chosen_of(pictures: Sequence[Picture], options: EvaluateOptions) -> tuple[Picture, ...]:
-    """Return the pictures of the part that the options name. Raises ConfigError.
-
-    The split may cover other data sets too.
-    """
-    if options.part == "all":
-        return tuple(pictures)
-    if options.split is None:
-        raise ConfigError(f"--part {options.part} needs --split FILE")
-    parts = {item.picture.sha256: item.part for item in read_split(options.split).assignments}
-    unknown = sum(picture.sha256 not in parts for picture in pictures)
-    chosen = tuple(each for each in pictures if parts.get(each.sha256) == options.part)
-    if unknown or not chosen:
-        raise ConfigError(
-            f"{options.split}: does not know {unknown} of the {len(pictures)} pictures, and has "
-            f"{len(chosen)} in the {options.part} part; give a data set that was split there"
-        )
-    return chosen

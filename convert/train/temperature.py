@@ -18,8 +18,6 @@ from edge.classify.card import MASKED, WORN_WRONGLY
 
 TEMPERATURES = np.exp(np.linspace(np.log(0.25), np.log(4.0), 201))
 """Tried one by one: the loss has one minimum, and no more digits than these are meant."""
-
-
 MISTAKEN_SHARE = 0.01
 """What is allowed of the masked faces to be called worn wrongly."""
 SHIFTS = -np.linspace(0, 5, 101)

@@ -5,7 +5,7 @@ A further one takes an entry here, and the files that it names.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -198,16 +198,22 @@ def refuse_unknown(name: str) -> None:
         )
 
 
+def owners(
+    model: str, candidates: Iterable[KnownDetector] = DETECTORS.values()
+) -> list[KnownDetector]:
+    """Return whose weights a file is: the one that knows it by digest, else all of its kind."""
+    path = Path(model)
+    fitting = [known for known in candidates if known.weights.kind == path.suffix.lower()]
+    return [known for known in fitting if weights.is_that(known.weights, path)] or fitting
+
+
 def _known(name: str, model: str) -> KnownDetector:
     refuse_unknown(name)
     candidates = list(DETECTORS.values()) if name == "auto" else [DETECTORS[name]]
     if not model:
         # Where none is here, the error about the last one says how to get it.
         return next(iter(known for known in candidates if known in here()), candidates[-1])
-    fitting = [known for known in candidates if known.weights.kind == Path(model).suffix.lower()]
-    for known in fitting:
-        if weights.is_that(known.weights, Path(model)):
-            return known
+    fitting = owners(model, candidates)
     if fitting:
         return fitting[0]
     kinds = ", ".join(sorted({known.weights.kind for known in candidates}))

@@ -32,7 +32,7 @@ def test_finds_are_matched_with_labels_and_the_rest_is_counted(tmp_path: Path) -
     nowhere = Face(Box(0, 200, 16, 216), 0.9)
     tiny = Face(Box(0, 230, 6, 236), 0.9)
     faces = [Face(face.box, 0.8) for face in picture.faces]
-    found = look(boxed, [picture], Everywhere(*faces, nowhere, tiny))
+    found = look([picture], Everywhere(*faces, nowhere, tiny))
     assert found.score.tolist() == pytest.approx([0.8] * len(picture.faces))
     assert found.iou.tolist() == pytest.approx([1] * len(picture.faces))
     assert found.other == [(0.9, 0, (0, 200, 16, 216))], "the tiny one is nothing to the program"
