@@ -50,7 +50,6 @@ def _train(options: Namespace) -> None:
             output=options.output,
             boxed=tuple(options.boxed),
             left_out=options.leave_out,
-            teachers=tuple(options.teacher),
             detector=options.detector,
             detector_model=options.detector_model,
             weights=options.weights,

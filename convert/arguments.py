@@ -126,15 +126,6 @@ def _add_train(steps: Any) -> None:
         help="starting weights: Keras's download (the default), none, or a .weights.h5 file",
     )
     parser.add_argument(
-        "--teacher",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="the model.keras of an earlier run, of any input side, whose answers count beside the "
-        "labels; several: their mean",
-    )
-    parser.add_argument(
         "--input-side",
         type=int,
         default=96,

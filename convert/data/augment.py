@@ -89,8 +89,8 @@ def compact(view: View, face_px: float = KEPT_FACE_PX, margin: float = KEPT_MARG
     )
 
 
-def augment(view: View, rng: Generator, background: Pixels) -> Pixels:
-    """Return one example (n, n, 3) uint8 BGR, with as many pixels as the camera would have had.
+def augment(view: View, side_px: int, rng: Generator, background: Pixels) -> Pixels:
+    """Return one example (side_px, side_px, 3) uint8 BGR.
 
     `background` is any other picture: something to set the head before.
     """
@@ -119,7 +119,7 @@ def augment(view: View, rng: Generator, background: Pixels) -> Pixels:
         small = _recoloured(small, rng)
     if rng.random() < DEGRADED:
         small = degraded(small, rng, small.shape[0])
-    return small
+    return resize_square(small, side_px)
 
 
 def _mirrored(pixels: Pixels, box: Box) -> tuple[Pixels, Box]:

@@ -23,7 +23,7 @@ from convert.measure.history import Epoch
 from convert.measure.metrics import accuracy, cross_entropy
 from convert.network import BACKBONE, import_keras, predict, with_fused_norms
 from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
-from edge.classify.preprocess import resize_square, to_float
+from edge.classify.preprocess import to_float
 from edge.records import Pixels
 
 FROZEN_RATE = 1e-3
@@ -32,9 +32,6 @@ WARM_UP = 0.08
 """Share of the fine-tuning steps in which the rate climbs."""
 WEIGHT_DECAY = 0.01
 LABEL_SMOOTHING = 0.05
-TAUGHT = 0.7
-"""Share of an example's label that teachers give, where there are any (Hinton et al., 2015): they
-have seen the whole set, and contradict a wrong label."""
 AVERAGE_DECAY = 0.995
 """Weights are averaged over about 1 / (1 - decay) steps (Polyak and Juditsky, 1992)."""
 AVERAGED_STEPS = 4
@@ -64,8 +61,6 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Digest of the pictures and their split: a checkpoint of other pictures is not resumed."""
     left_out: str = ""
     """The source from which nothing was learnt."""
-    teachers: tuple[str, ...] = ()
-    """The sha256 of each Keras model that was listened to."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -93,11 +88,8 @@ class Trainer:
         shares: NDArray[np.float64],
         validation: tuple[Pixels, NDArray[np.int64]],
         checkpoint: Path,
-        teachers: Sequence[Any] = (),
     ) -> None:
         """`views` holds for each training picture its views; `validation` crops and labels.
-
-        `teachers` are other networks of the same answers, each with an input side of its own.
 
         `shares` are the chances of each picture to be drawn. One view is drawn each time, the
         first nine times as often as the rest together.
@@ -111,7 +103,6 @@ class Trainer:
         self._shares = shares
         self._validation = validation
         self._checkpoint = checkpoint
-        self._teachers = [with_fused_norms(teacher) for teacher in teachers]
         larger_class = int(np.bincount(labels).max())
         self._steps = max(1, math.ceil(2 * larger_class / recipe.batch))
         self._begin_phase(0)
@@ -182,7 +173,7 @@ class Trainer:
         import tensorflow as tf
 
         model, optimizer = self._model, self._optimizer
-        loss_of = self._keras.losses.CategoricalCrossentropy()
+        loss_of = self._keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
         def step(faces: Any, wanted: Any) -> Any:
@@ -207,9 +198,9 @@ class Trainer:
         losses, shares = [], []
         batches = self._batches(number)
         for step in progress(range(self._steps), f"epoch {number + 1} ({phase})"):
-            examples, labels = next(batches)
-            faces = _sized(examples, self._recipe.side_px)
-            loss, share = self._step(to_float(faces), self._wanted(examples, labels))
+            faces, labels = next(batches)
+            wanted = np.eye(len(LABELS), dtype=np.float32)[labels]
+            loss, share = self._step(to_float(faces), wanted)
             losses.append(float(loss))
             shares.append(float(share))
             if step % AVERAGED_STEPS == AVERAGED_STEPS - 1 or step == self._steps - 1:
@@ -236,31 +227,25 @@ class Trainer:
         )
         return epoch, average
 
-    def _wanted(self, examples: list[Pixels], labels: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the shares (n, labels) that the network is to answer."""
-        sure = np.eye(len(LABELS), dtype=np.float32)[labels]
-        given = sure * (1 - LABEL_SMOOTHING) + np.float32(LABEL_SMOOTHING / len(LABELS))
-        if not self._teachers:
-            return given
-        answers = [
-            predict(teacher, _sized(examples, teacher.input_shape[1])) for teacher in self._teachers
-        ]
-        return np.asarray((1 - TAUGHT) * given + TAUGHT * np.mean(answers, 0), np.float32)
-
-    def _batches(self, number: int) -> Iterator[tuple[list[Pixels], NDArray[np.int64]]]:
+    def _batches(self, number: int) -> Iterator[tuple[Pixels, NDArray[np.int64]]]:
         """Return the epoch's batches, made a few ahead in threads; the same ones for one seed."""
         recipe = self._recipe
         rng = np.random.default_rng((recipe.seed, number))
         drawn = rng.choice(len(self._labels), (self._steps, recipe.batch), p=self._shares)
 
-        def make(step: int) -> tuple[list[Pixels], NDArray[np.int64]]:
+        def make(step: int) -> tuple[Pixels, NDArray[np.int64]]:
             own = np.random.default_rng((recipe.seed, number, step))
             others = own.integers(0, len(self._views), recipe.batch)
-            examples = [
-                augment(_draw(self._views[index], own), own, self._views[other][-1].pixels)
+            faces = [
+                augment(
+                    _draw(self._views[index], own),
+                    recipe.side_px,
+                    own,
+                    self._views[other][-1].pixels,
+                )
                 for index, other in zip(drawn[step], others, strict=True)
             ]
-            return examples, self._labels[drawn[step]]
+            return np.stack(faces), self._labels[drawn[step]]
 
         return made_ahead(make, range(self._steps))
 
@@ -293,10 +278,6 @@ def made_ahead(make: Callable[[int], _Made], steps: range) -> Iterator[_Made]:
             if place + PREFETCHED < len(steps):
                 pending.append(pool.submit(make, steps[place + PREFETCHED]))
             yield pending.pop(0).result()
-
-
-def _sized(examples: Sequence[Pixels], side_px: int) -> Pixels:
-    return np.stack([resize_square(example, side_px) for example in examples])
 
 
 def _draw(views: Sequence[View], rng: np.random.Generator) -> View:

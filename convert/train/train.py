@@ -38,7 +38,7 @@ from convert.files import (
 from convert.measure.history import Epoch
 from convert.measure.metrics import accuracy, balanced_accuracy, classification_report
 from convert.measure.plots import plot_history
-from convert.network import build_network, import_keras, load_model, predict, save_model
+from convert.network import build_network, import_keras, predict, save_model
 from convert.train.fit import CLASS_SHARES, Recipe, Trainer, sampling_shares, validation_set
 from convert.train.temperature import (
     at_temperature,
@@ -67,8 +67,6 @@ class TrainOptions:
     boxed: tuple[Path, ...] = ()
     left_out: Path | None = None
     """One of these, from which nothing is learnt: the model is to be measured on it."""
-    teachers: tuple[Path, ...] = ()
-    """Keras models of earlier runs, whose mean answers count beside the labels."""
     detector: str = "auto"
     detector_model: str = ""
     weights: str = "imagenet"
@@ -116,7 +114,6 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     # Examples are made in our own threads, beside TensorFlow's: OpenCV's would only get in the way.
     cv2.setNumThreads(1)
     model = build_network(options.side_px, options.width, options.weights)
-    teachers = [load_model(file) for file in options.teachers]
     options.output.mkdir(parents=True, exist_ok=True)
     if options.fresh:
         for name in (CHECKPOINT_FILE, SPLIT_FILE, BOXED_SPLIT_FILE, FACES_FILE):
@@ -134,7 +131,6 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
         sampling_shares(shown.labels, shown.groups, shown.strata),
         validation,
         options.output / CHECKPOINT_FILE,
-        teachers,
     )
     history, best_epoch = trainer.run(bar, lambda epoch: say(_line(epoch)))
     answers = predict(model, validation[0])
@@ -316,7 +312,6 @@ def _recipe(
         batch=options.batch,
         patience=options.patience,
         left_out="" if options.left_out is None else options.left_out.name,
-        teachers=tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in options.teachers),
         data=hashlib.sha256("".join(lines).encode()).hexdigest(),
     )
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from convert.data.augment import View
 from convert.measure.history import Epoch
-from convert.network import import_keras
 from convert.train.fit import CLASS_SHARES, Recipe, Trainer, sampling_shares, validation_set
 from edge.errors import ConfigError
 from tests.convert.conftest import SIDE_PX
@@ -41,11 +40,9 @@ def trainer(
     checkpoint: Path,
     recipe: Recipe = RECIPE,
     truth: NDArray[np.int64] = LABELS,
-    teachers: Sequence[Any] = (),
 ) -> Trainer:
     shown = validation_set([views[0] for views in VIEWS[:6]], truth[:6], SIDE_PX)
-    shares = np.full(16, 1 / 16)
-    return Trainer(network(), recipe, VIEWS, LABELS, shares, shown, checkpoint, teachers)
+    return Trainer(network(), recipe, VIEWS, LABELS, np.full(16, 1 / 16), shown, checkpoint)
 
 
 def all_of(items: Any, name: str) -> Any:
@@ -103,28 +100,6 @@ def test_training_stops_when_nothing_gets_better_and_keeps_the_best(
     assert losses[best] == min(losses)
     assert len(history) == best + 3
     assert len(history) < 40
-
-
-def test_teachers_outweigh_a_label(tiny_network: Callable[[], Any], tmp_path: Path) -> None:
-    keras = import_keras()
-
-    def answering_a_class_of_no_picture(side_px: int) -> Any:
-        body = [keras.Input((side_px, side_px, 3)), keras.layers.GlobalAveragePooling2D()]
-        network = keras.Sequential([*body, keras.layers.Dense(3, activation="softmax")])
-        network.set_weights([np.zeros((3, 3)), np.array([0.0, 0.0, 9.0])])
-        return network
-
-    def stubborn() -> Any:
-        network = tiny_network()
-        kernel, _ = network.layers[-1].get_weights()
-        network.layers[-1].set_weights([kernel * 0, np.array([0.0, 0.0, 9.0])])
-        return network
-
-    teachers = [answering_a_class_of_no_picture(side_px) for side_px in (SIDE_PX, 2 * SIDE_PX)]
-    for listened_to, right in (((), 0.0), (teachers, 1.0)):
-        run = trainer(stubborn, tmp_path / str(right), RECIPE, teachers=listened_to)
-        history, _ = run.run(all_of, lambda epoch: None)
-        assert history[0].accuracy == right
 
 
 def test_classes_are_drawn_alike_and_crowds_held_down() -> None:
