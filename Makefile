@@ -113,7 +113,7 @@ memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
 	nice $(DEV)/bin/python -m tests.soak.memory
 
 systemd-test: dev ## the real unit under a real systemd, and its limits (root)
-	$(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
+	ALL_TRIALS=1 $(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
 
 install: ## install on this machine: sudo make install, BROKER=host
 	deploy/install.sh $(if $(value BROKER),--broker $(call quoted,BROKER))

@@ -3,10 +3,10 @@
 #
 #   sudo deploy/install.sh [--broker HOST[:PORT]]
 #
-# May be run again at any time. Settings in /etc/tensormask that somebody has edited are kept. The new
-# version is made beside the old one, which goes when the new one runs: whenever this is killed, one of
-# them runs. It ends with 0 only where the service runs, is to start at boot, or waits for a broker's
-# name.
+# May be run again at any time: what is there already is not made again. Settings in /etc/tensormask
+# that somebody has edited are kept. A release is made beside the one that runs, and is on trial after
+# the switch: where it does worse, the device goes back by itself. Whenever this is killed, one of them
+# runs. It ends with 0 only where the service runs, is to start at boot, or waits for a broker's name.
 set -euo pipefail
 
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -15,6 +15,7 @@ readonly prefix=/opt/tensormask
 readonly settings=/etc/tensormask/tensormask.toml
 readonly state=/var/lib/tensormask
 readonly share=/usr/local/share
+readonly system_python=/usr/bin/python3
 
 fail() {
     echo "deploy/install.sh: $*" >&2
@@ -51,39 +52,75 @@ put() {
     mv -T "$3.new" "$3"
 }
 
-# The program in a folder of its own, $program, beside the one that may be running.
-make_program() {
-    say "installing the program into $prefix"
-    install -d -m 755 "$prefix"
-    # The system's own Python, with its packages: picamera2, libcamera and systemd come from apt.
-    PYTHON=/usr/bin/python3 "$source_root/deploy/venv.sh" "$prefix/packages" --keep \
-        --system-site-packages "$source_root/requirements-pi.txt"
-    packages=$prefix/$(basename "$(readlink -f "$prefix/packages")")
-    program=$(mktemp -d "$prefix/program.XXXXXXXX")
-    chmod 755 "$program"
+# A folder in $prefix/releases, named by version and content. It is there as a whole or not at all, and
+# never changed.
+make_release() {
+    local partial version digest commit link packages
+    install -d -m 755 "$prefix/releases"
+    rm -rf "$prefix"/releases/.new.*
+    partial=$(mktemp -d "$prefix/releases/.new.XXXXXXXX")
+    chmod 755 "$partial"
     # Copied, not built: a build would fetch what builds it. The documents' links to each other hold.
     tar -C "$source_root" --exclude=__pycache__ --mode=u=rwX,go=rX --owner=root --group=root \
-        -c edge deploy docs systemd LICENSE | tar -C "$program" -x
+        -c edge deploy docs systemd LICENSE requirements-pi.txt | tar -C "$partial" -x
     # Which commit it is; an archive has that already, wherever it was unpacked.
     if [ -e "$source_root/.git" ] && commit=$(git -C "$source_root" -c safe.directory='*' describe --always --dirty --exclude='*' \
         2>/dev/null); then
-        echo "$commit" >"$program/edge/commit"
+        echo "$commit" >"$partial/edge/commit"
     fi
-    cat >"$program/tensormask" <<END
-#!$packages/bin/python
+    version=$(cd "$partial" && $system_python -B -c 'from edge.version import version; print(version())')
+    digest=$(content_of "$partial" | sha256sum | cut -c -8)
+    release=$version-$digest
+    program=$prefix/releases/$release
+    if [ -e "$program" ]; then
+        rm -rf "$partial"
+        return
+    fi
+    say "making the release $release in $prefix"
+    # Packages that are the same are the same files, by hard links.
+    for packages in "$prefix"/current/packages.*; do
+        if [ -d "$packages" ]; then cp -al "$packages" "$partial/"; fi
+    done
+    # The system's own Python, with its packages: picamera2, libcamera and systemd come from apt.
+    PYTHON=$system_python "$partial/deploy/venv.sh" "$partial/packages" --system-site-packages \
+        "$partial/requirements-pi.txt"
+    write_launcher "$partial"
+    link=$partial/packages/bin/python
+    "$link" -m compileall -q -s "$partial" -p "$program" "$partial/edge"
+    "$link" "$partial/tensormask" man >"$partial/tensormask.1"
+    "$link" "$partial/tensormask" completion bash >"$partial/completion.bash"
+    sync -f "$partial"
+    mv -T "$partial" "$program"
+    sync -f "$program"
+}
+
+# What makes one release another: its files, and the Python that runs it.
+content_of() {
+    $system_python -c 'import sys; print(sys.implementation.cache_tag)'
+    (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+}
+
+write_launcher() {
+    cat >"$1/tensormask" <<END
+#!$program/packages/bin/python
+import os
 import sys
 from pathlib import Path
 
 # Not by way of the link to this folder, which an upgrade sets to another.
-sys.path[0] = str(Path(__file__).resolve().parent)
-from edge.cli import main
+here = Path(__file__).resolve().parent
+sys.path[0] = str(here)
+os.environ["TENSORMASK_PREFIX"] = str(here.parent.parent)
+try:
+    from edge.cli import main
 
-sys.exit(main())
+    status = main()
+except Exception:
+    sys.excepthook(*sys.exc_info())
+    status = 70  # EX_SOFTWARE: the program itself is at fault
+sys.exit(status)
 END
-    chmod 755 "$program/tensormask"
-    "$packages/bin/python" -m compileall -q "$program/edge"
-    "$program/tensormask" --version >/dev/null
-    sync -f "$program"
+    chmod 755 "$1/tensormask"
 }
 
 make_directories() {
@@ -106,33 +143,44 @@ write_settings() {
             put 640 "$settings" "$kept" -o root -g tensormask
     fi
     [ -n "$broker" ] || return 0
-    (cd "$program" && "$packages/bin/python" -m deploy.broker "$settings" "$broker")
+    (cd "$program" && packages/bin/python -B -m deploy.broker "$settings" "$broker")
 }
 
-# From here on the new program is the one that runs.
-switch() {
-    ln -sfn "$(basename "$program")" "$prefix/program.link"
-    mv -T "$prefix/program.link" "$prefix/program"
+# Everything outside $prefix leads by way of the link current, so that one step switches all of it.
+make_links() {
+    local units=/usr/local/lib/systemd/system
+    install -d "$units" "$share/doc" "$share/man/man1" "$share/bash-completion/completions"
+    ln -sfn "$prefix/current/docs" "$share/doc/tensormask"
+    ln -sfn "$prefix/current/tensormask.1" "$share/man/man1/tensormask.1"
+    ln -sfn "$prefix/current/completion.bash" "$share/bash-completion/completions/tensormask"
     put 755 "$source_root/deploy/tensormask" /usr/local/bin/tensormask
-    install -d "$share/doc" "$share/man/man1" "$share/bash-completion/completions"
-    ln -sfn "$prefix/program/docs" "$share/doc/tensormask"
-    "$program/tensormask" man >"$share/man/man1/tensormask.1"
-    "$program/tensormask" completion bash >"$share/bash-completion/completions/tensormask"
-    put 644 "$source_root/systemd/tensormask.service" /etc/systemd/system/tensormask.service
+    link_to "$prefix/current/systemd/tensormask.service" "$units/tensormask.service"
+    link_to "$prefix/watcher/systemd/tensormask-trial.service" "$units/tensormask-trial.service"
+    # Where 0.2.0 had it, and where it would be the one that counts.
+    rm -f /etc/systemd/system/tensormask.service
     if is_booted; then systemctl daemon-reload; fi
-    systemctl --quiet enable tensormask.service
+    systemctl --quiet enable tensormask.service tensormask-trial.service
 }
 
+link_to() {
+    ln -sfn "$1" "$2.new"
+    mv -T "$2.new" "$2"
+}
+
+# From here on the new release is the one that runs.
+switch() {
+    if [ ! -L "$prefix/current" ]; then
+        link_to "releases/$release" "$prefix/current"
+        link_to "releases/$release" "$prefix/watcher"
+    fi
+    make_links
+    "$program/tensormask" release activate "$release"
+}
+
+# What versions before the releases have left.
 remove_former() {
-    local former
-    for former in "$prefix"/program.* "$prefix"/packages.*; do
-        case $former in
-        "$program" | "$packages") ;;
-        *) rm -rf "$former" ;;
-        esac
-    done
-    # Where 0.1.0 had them.
-    rm -rf "$prefix/venv" "$prefix/operating.md"
+    rm -rf "$prefix"/program "$prefix"/program.* "$prefix"/packages "$prefix"/packages.* "$prefix/venv" \
+        "$prefix/operating.md"
 }
 
 is_booted() {
@@ -157,8 +205,7 @@ check() {
     # Whatever else the check found lacking (camera, broker), the service waits for.
     [ "$status" -ne 0 ] && [ "$status" -ne 1 ] || return 0
     if is_running; then
-        rm -rf "$program"
-        fail "nothing is changed, and the former version runs on; mend what the check says, and" \
+        fail "nothing is changed, and the former release runs on; mend what the check says, and" \
             "install again"
     fi
     switch
@@ -174,11 +221,16 @@ start() {
         say "installed; it starts when this system boots"
         return
     fi
+    if [ "$(sha256sum <"$settings")" != "$former_settings" ]; then
+        systemctl --no-block restart tensormask.service
+    else
+        systemctl --no-block start tensormask.service
+    fi
     # A start that fails is said at once; so is a service that ends within its first seconds.
-    if ! { systemctl restart tensormask.service && sleep 3 && is_running && has_not_restarted; }; then
+    if ! { sleep 3 && is_running && has_not_restarted; }; then
         fail "installed, but the service does not come up; see: journalctl -u tensormask -n 30"
     fi
-    say "running; see: systemctl status tensormask, journalctl -u tensormask -f"
+    say "running; see: tensormask release, systemctl status tensormask, journalctl -u tensormask -f"
 }
 
 broker=""
@@ -199,8 +251,9 @@ command -v apt-get >/dev/null || fail "this is no Debian or Raspberry Pi OS"
 umask 022
 install_packages
 make_user
-make_program
+make_release
 make_directories
+former_settings=$(sha256sum <"$settings" 2>/dev/null || true)
 write_settings
 check
 switch

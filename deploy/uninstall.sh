@@ -21,22 +21,25 @@ if [ "$(id -u)" -ne 0 ]; then
     exit 1
 fi
 
+units=/usr/local/lib/systemd/system
 booted=no
 [ ! -d /run/systemd/system ] || booted=yes
 
-if [ -e /etc/systemd/system/tensormask.service ]; then
-    [ "$booted" = no ] || systemctl stop tensormask.service
-    systemctl --quiet disable tensormask.service
-    rm /etc/systemd/system/tensormask.service
-    [ "$booted" = no ] || systemctl daemon-reload
-fi
+for unit in tensormask-trial.service tensormask.service; do
+    if systemctl cat "$unit" >/dev/null 2>&1 || [ -L "$units/$unit" ]; then
+        [ "$booted" = no ] || systemctl stop "$unit"
+        systemctl --quiet disable "$unit"
+    fi
+    rm -f "$units/$unit" "/etc/systemd/system/$unit"
+done
+[ "$booted" = no ] || systemctl daemon-reload
 # What the broker keeps for subscribers that come later would tell of this device for ever.
 if [ -x /usr/local/bin/tensormask ]; then
     timeout 30 runuser -u tensormask -- /usr/local/bin/tensormask forget ||
         echo "== the broker could not be told to forget this device: its retained states stay there"
 fi
 share=/usr/local/share
-rm -rf /opt/tensormask /usr/local/bin/tensormask /etc/sysusers.d/tensormask.conf "$share/doc/tensormask" \
+rm -rf /opt/tensormask /var/lib/tensormask-releases /usr/local/bin/tensormask /etc/sysusers.d/tensormask.conf "$share/doc/tensormask" \
     "$share/man/man1/tensormask.1" "$share/bash-completion/completions/tensormask"
 
 if [ "$purge" = yes ]; then

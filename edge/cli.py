@@ -111,6 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_outbox,
         _add_forget,
         _add_models,
+        _add_release,
         _add_bench,
         _add_manual,
     ):
@@ -137,7 +138,8 @@ def _add_check(commands: Any) -> None:
         "check",
         _check,
         "Check configuration, model, detector, camera and broker; exit 78 when the configuration "
-        "or the model is wrong, 1 when the camera or the broker is not there.",
+        "is wrong, 65 when a model is, 72 when a package is missing, 1 when the camera or the "
+        "broker is not there.",
     )
     _add_config(check)
     check.add_argument(
@@ -207,6 +209,25 @@ def _add_models(commands: Any) -> None:
     fetch.add_argument("name", choices=sorted(detectors.DETECTORS))
     show = _command(actions, "show", _models_show, "A bundle's description.")
     show.add_argument("bundle", nargs="?", default="", metavar="FOLDER")
+
+
+def _add_release(commands: Any) -> None:
+    text = "What is installed and on trial; from one release to another, and back."
+    release = _command(commands, "release", _release_show, text)
+    _add_config(release)
+    release.add_argument("--json", action="store_true", help="print one JSON document")
+    actions = release.add_subparsers(title="actions", metavar="ACTION")
+    text = "Use another release. One that does worse than the former is undone by the device."
+    activating = _command(actions, "activate", _release_activate, text)
+    activating.add_argument("name", metavar="RELEASE")
+    activating.add_argument(
+        "--again", action="store_true", help="although it was tried before, and undone"
+    )
+    text = "Go back at once to the release that ran before."
+    _command(actions, "rollback", _release_rollback, text)
+    text = "Wait for the end of the trial; exit 1 where it was undone."
+    _command(actions, "wait", _release_wait, text)
+    _command(actions, "watch", _release_watch, "Look after the trial: what its unit runs.")
 
 
 def _add_bench(commands: Any) -> None:
@@ -400,6 +421,52 @@ def _models_fetch(options: argparse.Namespace) -> int:
 def _models_show(options: argparse.Namespace) -> int:
     card = load_bundle(options.bundle).card
     print(msgspec.json.format(msgspec.json.encode(card)).decode())
+    return 0
+
+
+def _release_show(options: argparse.Namespace) -> int:
+    from edge.app.releases import installed, lines, window_s
+
+    state = installed()
+    if options.json:
+        print(msgspec.json.format(msgspec.json.encode(state)).decode())
+        return 0
+    for line in lines(state, window_s(options.config)):
+        print(line)
+    return 0
+
+
+def _release_activate(options: argparse.Namespace) -> int:
+    from edge.app.releases import activate, window_s
+    from edge.release.store import Slot
+
+    on_trial = activate(options.config, Slot.RELEASE, options.name, again=options.again)
+    trial = f"; on trial for {window_s(options.config):.0f} s" if on_trial else ""
+    print(f"{options.name} is in use{trial}")
+    return 0
+
+
+def _release_rollback(options: argparse.Namespace) -> int:
+    from edge.app.releases import roll_back
+    from edge.release.store import Slot
+
+    print(f"{roll_back(options.config, Slot.RELEASE)} is in use")
+    return 0
+
+
+def _release_wait(options: argparse.Namespace) -> int:
+    from edge.app.releases import wait
+
+    print(wait())
+    return 0
+
+
+def _release_watch(options: argparse.Namespace) -> int:
+    from edge.app.releases import watch
+    from edge.host.systemd import configure_logging
+
+    configure_logging("info")
+    watch(options.config)
     return 0
 
 

@@ -6,6 +6,7 @@ import ctypes
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -36,6 +37,14 @@ class SystemClock:
 
 
 SYSTEM_CLOCK: Clock = SystemClock()
+
+Timed = Callable[[str], AbstractContextManager[None]]
+"""Opens a context that measures the step of that name."""
+
+
+def untimed(step: str) -> AbstractContextManager[None]:
+    """Measure nothing."""
+    return nullcontext()
 
 
 class SteppedClock:

@@ -27,7 +27,7 @@ DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
 CREDENTIAL = "credential:"
 """Begins the name of a file that systemd gives to the service, see systemd.exec(5)."""
 
-SCHEMA = 2
+SCHEMA = 3
 """Counts the releases that have added sections or keys. It is the first line of a file: a comment,
 since programs before 2 would refuse a key."""
 _MARK = re.compile(r"# tensormask settings (\d{1,9})\b")
@@ -329,6 +329,15 @@ class HealthSettings(Section, frozen=True):
     interval_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 30.0
 
 
+class ReleaseSettings(Section, frozen=True):
+    """Another release, or model, on an installed device."""
+
+    trial_s: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 600.0
+    """It must do well for so long; until then it is undone where it does worse than the former."""
+    keep: Annotated[int, msgspec.Meta(ge=2, le=20)] = 3
+    """So many releases, and models of a kind, stay installed."""
+
+
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -347,6 +356,7 @@ class Settings(Section, frozen=True):
     commands: CommandSettings = msgspec.field(default_factory=CommandSettings)
     snapshots: SnapshotSettings = msgspec.field(default_factory=SnapshotSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
+    release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
 
     def __post_init__(self) -> None:

@@ -20,16 +20,16 @@ class ConfigError(TensorMaskError):
 class ModelError(TensorMaskError):
     """Redeploy the model: its files are missing, damaged or not what this program runs.
 
-    It ends with 78 too: no restart mends a file.
+    Exit 65 (`EX_DATAERR`): no restart mends a file.
     """
 
-    exit_status = 78
+    exit_status = 65
 
 
 class MissingPackageError(TensorMaskError):
-    """Install a package: the message names the `apt` or `pip` command. Exit 78."""
+    """Install a package: the message names the `apt` or `pip` command. Exit 72 (`EX_OSFILE`)."""
 
-    exit_status = 78
+    exit_status = 72
 
 
 class CameraError(TensorMaskError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,24 +10,19 @@ import cv2
 
 from edge.classify.card import Bundle
 from edge.classify.classifier import MaskClassifier
+from edge.clock import Timed, untimed
 from edge.config import Settings
 from edge.decide.policy import Decision, ViolationPolicy
-from edge.detect.cadence import PacedDetection
+from edge.detect.cadence import SCAN, PacedDetection
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
 from edge.look import Attention
 from edge.records import Frame, Sighting
 from edge.track import Tracker
 
-STEPS = ("detect", "track", "classify", "decide", "total")
-"""What is timed; `total` is one turn of all of them."""
-Timed = Callable[[str], AbstractContextManager[None]]
-"""Opens a context that measures the step of that name."""
-
-
-def untimed(step: str) -> AbstractContextManager[None]:
-    """Measure nothing."""
-    return nullcontext()
+STEPS = ("detect", SCAN, "track", "classify", "decide", "total")
+"""What is timed. Most frames are not scanned: `scan` is what `detect` takes for those that are, in
+the size of the whole; `total` is one turn of all steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +82,7 @@ def open_pipeline(
         settings.detector.sure_confidence,
     )
     return Pipeline(
-        PacedDetection(FaceDetection(detector, settings.detector), settings.detector),
+        PacedDetection(FaceDetection(detector, settings.detector), settings.detector, timed),
         Tracker(settings.tracker, sure_confidence=detector.sure),
         Attention(MaskClassifier(bundle, settings.classifier), settings.classifier),
         ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id, detector.sure),

@@ -16,6 +16,7 @@ from edge.control.desk import CommandDesk
 from edge.control.snapshot import Photographer
 from edge.host.health import read_vitals, rss_bytes
 from edge.host.load import Load
+from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
 from edge.publish.broker import Received
 from edge.publish.messages import (
@@ -88,6 +89,7 @@ class Device:
         notifier: Notifier,
         photographer: Photographer | None = None,
         former: FormerIdentities | None = None,
+        status_file: StatusFile | None = None,
         clock: Clock = SYSTEM_CLOCK,
         clock_is_right: Callable[[], bool] = clock_synchronised,
         vitals: Callable[[], Vitals] = read_vitals,
@@ -102,6 +104,7 @@ class Device:
         self._notifier = notifier
         self._photographer = photographer
         self._former = former
+        self._status_file = status_file
         self._clock = clock
         self._clock_is_right = clock_is_right
         self._read_vitals = vitals
@@ -239,6 +242,8 @@ class Device:
             if self._former is not None:
                 self._former.tend()
             self.telemetry = last = self._taken(lookout, now_s)
+            if self._status_file is not None:
+                self._status_file.write(last)
         return last
 
     def _taken(self, lookout: Lookout, now_s: float) -> Telemetry:

@@ -20,6 +20,7 @@ from edge.control.commands import MAX_PAYLOAD_BYTES
 from edge.control.snapshot import open_photographer
 from edge.decide.identity import EventIds
 from edge.host.health import Stopwatch
+from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
 from edge.pipeline import STEPS, open_pipeline
 from edge.publish.messages import Versions, origin
@@ -97,7 +98,17 @@ def open_service(settings: Settings) -> Service:
         publisher.mailbox,
     )
     notifier = Notifier.from_environment()
-    device = Device(settings, who, _versions(), outbox, publisher, notifier, photographer, former)
+    device = Device(
+        settings,
+        who,
+        _versions(),
+        outbox,
+        publisher,
+        notifier,
+        photographer,
+        former,
+        StatusFile.from_environment(),
+    )
     return Service(Lookout(camera, judge, stopwatch), device)
 
 

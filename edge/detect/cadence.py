@@ -10,17 +10,21 @@ a close-up of where something is going on (`edge.detect.closeup`).
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.clock import Timed, untimed
 from edge.config import LINGER_S, SEARCH_PACE, SLACK_S, DetectorSettings
 from edge.detect.closeup import CloseUps
 from edge.detect.detection import FaceDetection
 from edge.pixels import scaled_size
 from edge.records import Face, Frame, Pixels
 
+SCAN = "scan"
+"""The name under which scans in full size are timed: their picture always has the same size."""
 GLIMPSE_PX = 160
 """Longest side of the small grey picture: a face of 16 px in 1280 still is two pixels wide."""
 MOVED_LEVELS = 8
@@ -34,9 +38,12 @@ SAFE_FACE_PX = 24
 class PacedDetection:
     """The step: every frame in, the faces of those that were scanned out."""
 
-    def __init__(self, detection: FaceDetection, settings: DetectorSettings) -> None:
+    def __init__(
+        self, detection: FaceDetection, settings: DetectorSettings, timed: Timed = untimed
+    ) -> None:
         self._detection = detection
         self._settings = settings
+        self._timed = timed
         self._close_ups = CloseUps()
         self.full_scans = 0
         self.quick_scans = 0
@@ -102,7 +109,8 @@ class PacedDetection:
         else:
             self.full_scans += 1
             self._full_s = now_s
-        faces = self._detection.detect(frame, quick, part)
+        with nullcontext() if quick else self._timed(SCAN):
+            faces = self._detection.detect(frame, quick, part)
         if faces:
             self._remember(frame, faces)
         return faces

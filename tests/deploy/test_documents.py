@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def _installed() -> list[str]:
     """The parts of the checkout that install.sh copies."""
-    found = re.search(r"-c (edge [\w .]+) \|", (ROOT / "deploy" / "install.sh").read_text())
+    found = re.search(r"-c (edge [\w .-]+) \|", (ROOT / "deploy" / "install.sh").read_text())
     assert found is not None
     return found[1].split()
 

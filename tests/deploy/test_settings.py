@@ -25,8 +25,8 @@ _DEPENDS = {
 
 
 def _uncommented() -> dict[str, Any]:
-    """The example with every `#key = value` taken into force; prose has a space after its #."""
-    text = re.sub(r"^#(?=[a-z])", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    """The example, every `#key = value` and `#[section]` in force; prose has a space there."""
+    text = re.sub(r"^#(?=[a-z\[])", "", EXAMPLE.read_text(), flags=re.MULTILINE)
     tables = tomllib.loads(text)
     tables["mqtt"]["host"] = "broker.example"
     return tables

@@ -57,23 +57,18 @@ def test_killed_at_any_step_it_leaves_a_program_that_starts(upgraded: Machine) -
             break
     assert answer.returncode == 0
     assert ended > 5
-    left = upgraded.output("ls", "/opt/tensormask").split()
-    assert [name.partition(".")[0] for name in left] == [
-        "packages",
-        "packages",
-        "program",
-        "program",
-    ]
+    assert upgraded.output("ls", "/opt/tensormask").split() == ["current", "releases", "watcher"]
+    assert upgraded.output("ls", "-A", "/opt/tensormask/releases").count("\n") == 1
 
 
 def test_settings_that_the_new_version_refuses_leave_the_old_one_running(upgraded: Machine) -> None:
-    before = upgraded.output("readlink", "/opt/tensormask/program")
+    before = upgraded.output("readlink", "/opt/tensormask/current")
     upgraded.write(SETTINGS, GOOD_SETTINGS.replace("loop", "lopp"))
     answer = upgraded.run(INSTALL, check=False)
     assert answer.returncode == 1
     assert "did you mean loop?" in answer.stdout
-    assert "nothing is changed, and the former version runs on" in answer.stderr
-    assert upgraded.output("readlink", "/opt/tensormask/program") == before
+    assert "nothing is changed, and the former release runs on" in answer.stderr
+    assert upgraded.output("readlink", "/opt/tensormask/current") == before
     assert _active(upgraded) == "active"
 
 

@@ -75,7 +75,7 @@ def test_a_bundle_that_is_well_is_named(
     assert "litert" in said
 
 
-def test_a_missing_or_tampered_model_ends_with_78(
+def test_a_missing_or_tampered_model_ends_with_65(
     tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = bundle / MODEL_FILE
@@ -83,20 +83,20 @@ def test_a_missing_or_tampered_model_ends_with_78(
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
     status, said = checked(capsys, tmp_path, with_bundle(bundle), "--only", "model")
-    assert status == 78
+    assert status == 65
     assert "the file was changed or damaged; install the bundle again" in said
     model.unlink()
     status, said = checked(capsys, tmp_path, with_bundle(bundle), "--only", "model")
-    assert status == 78
+    assert status == 65
     assert "model.tflite: No such file" in said
 
 
-def test_a_missing_detector_model_ends_with_78(
+def test_a_missing_detector_model_ends_with_65(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = f'{BROKER}[detector]\nname = "yunet"\nmodel = "{tmp_path}/absent.onnx"\n'
     status, said = checked(capsys, tmp_path, text, "--only", "detector")
-    assert status == 78
+    assert status == 65
     assert "absent.onnx: No such file" in said
 
 
@@ -137,13 +137,13 @@ def test_a_camera_that_is_not_there_ends_with_1_and_is_named_apart_from_the_rest
     assert (status, said.splitlines()[1]) == (0, "camera         ok      frames of 176 x 144")
 
 
-def test_pictures_that_cannot_be_covered_end_with_78(
+def test_pictures_that_cannot_be_covered_end_with_65(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TENSORMASK_MODELS", str(tmp_path))
     wanted = BROKER + '[detector]\nname = "yunet"\n[snapshots]\npictures = "pixelated"\n'
     status, said = checked(capsys, tmp_path, wanted, "--only", "detector")
-    assert status == 78
+    assert status == 65
     assert "tensormask models fetch yunet" in said
 
 

@@ -18,7 +18,7 @@ SupplementaryGroups=video \\
 
 def test_what_the_service_may_and_sees_is_taken_and_not_how_it_lives() -> None:
     programs, properties = _read(UNIT.read_text() + DROP_IN)
-    assert programs == ["/opt/tensormask/program/tensormask"]
+    assert programs == ["/opt/tensormask/current/tensormask"]
     assert {
         "User=tensormask",
         "ProtectHome=yes",

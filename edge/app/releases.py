@@ -1,0 +1,145 @@
+"""`tensormask release`: what is installed, what is on trial, and the ways from one to another."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from edge.config import MqttSettings, ReleaseSettings, Settings, load_settings
+from edge.errors import ConfigError, TensorMaskError
+from edge.release.judge import baseline_of
+from edge.release.ledger import Entry, Ledger, Outcome, Trial, read_ledger
+from edge.release.report import Reports
+from edge.release.store import Slot, Store, installation
+from edge.release.switch import Switch
+from edge.release.unit import Unit
+from edge.release.watch import Watcher
+
+REACH_S = 3.0
+WAIT_S = 2.0
+
+
+class UndoneError(TensorMaskError):
+    """Look at the reason: what was on trial does not run."""
+
+
+class Installed(msgspec.Struct, frozen=True):
+    """What `tensormask release --json` says."""
+
+    current: dict[Slot, str]
+    """An empty name: the model that comes with the release."""
+    installed: dict[Slot, list[str]]
+    trial: Trial | None
+    entries: tuple[Entry, ...]
+
+
+def store() -> Store:
+    """Return the installation that this program belongs to. Raises ConfigError: to none."""
+    prefix = installation()
+    if prefix is None:
+        raise ConfigError(
+            "this program is not installed, so there are no releases; see deploy/install.sh, and "
+            "use /usr/local/bin/tensormask"
+        )
+    return Store(prefix)
+
+
+def installed() -> Installed:
+    """Return what is there. Raises ConfigError."""
+    here, ledger = store(), read_ledger()
+    return Installed(
+        current={slot: here.current(slot) for slot in Slot},
+        installed={slot: here.installed(slot) for slot in Slot},
+        trial=ledger.trial,
+        entries=ledger.entries,
+    )
+
+
+def lines(state: Installed, window_s: float) -> Iterator[str]:
+    """Return the same for eyes."""
+    for slot in Slot:
+        name = state.current[slot] or "the one that comes with the release"
+        others = [each for each in state.installed[slot] if each != state.current[slot]]
+        beside = f"; beside it: {', '.join(others)}" if others else ""
+        yield f"{slot:<9} {name}{beside}"
+    if state.trial is not None:
+        trial = state.trial
+        yield (
+            f"on trial  {trial.slot} {trial.name or 'that comes with the release'}, {trial.stage}: "
+            f"well for {trial.watched_s:.0f} of {window_s:.0f} s"
+        )
+    for entry in state.entries[-5:]:
+        what = f"{entry.slot} {entry.name or 'that comes with the release'}"
+        yield f"{entry.at:%Y-%m-%d %H:%M} {what}: {entry.outcome}, {entry.reason}"
+
+
+def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
+    """Have another one used; return whether it is on trial. Raises ConfigError, OSError."""
+    return _switch(config).activate(slot, name, baseline_of(Reports().read()), again=again)
+
+
+def roll_back(config: Path, slot: Slot) -> str:
+    """Go back at once to what ran before; return its name. Raises ConfigError."""
+    return _switch(config).roll_back(slot)
+
+
+def wait() -> str:
+    """Wait for the end of the trial; return what became of it. Raises UndoneError."""
+    before = read_ledger()
+    if before.trial is None:
+        return "nothing is on trial"
+    ledger: Ledger = before
+    while ledger.trial is not None:
+        time.sleep(WAIT_S)
+        ledger = read_ledger()
+    last = ledger.entries[-1]
+    text = (
+        f"{last.slot} {last.name or 'that comes with the release'}: {last.outcome}, {last.reason}"
+    )
+    if last.outcome is not Outcome.KEPT:
+        raise UndoneError(text)
+    return text
+
+
+def watch(config: Path) -> Outcome | None:
+    """Look after the trial, if there is one: what the trial's unit runs."""
+    mqtt, chosen = _settings(config)
+    return Watcher(
+        _switch(config),
+        Unit(),
+        Reports().read,
+        lambda: mqtt is None or _answers(mqtt),
+        chosen.trial_s,
+    ).run()
+
+
+def window_s(config: Path) -> float:
+    return _settings(config)[1].trial_s
+
+
+def _switch(config: Path) -> Switch:
+    if os.geteuid() != 0:
+        raise ConfigError("only root may change what the service runs; use sudo")
+    return Switch(store(), Unit(), keep=_settings(config)[1].keep)
+
+
+def _settings(config: Path) -> tuple[MqttSettings | None, ReleaseSettings]:
+    """Return what the file says; a trial must not depend on a file that somebody is writing."""
+    try:
+        settings: Settings = load_settings(config)
+    except ConfigError:
+        return None, ReleaseSettings()
+    return settings.mqtt, settings.release
+
+
+def _answers(mqtt: MqttSettings) -> bool:
+    try:
+        with socket.create_connection((mqtt.host, mqtt.broker_port), REACH_S):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,158 @@
+"""What the device remembers of its releases and models: what is on trial, what became of others."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from edge.errors import ConfigError
+from edge.release.store import Slot
+
+FILE = Path("/var/lib/tensormask-releases/ledger.json")
+MAX_BYTES = 256 * 1024
+MOST_ENTRIES = 50
+
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """How the device was before a switch: what was not so then, nothing new is blamed for."""
+
+    camera_runs: bool = False
+    broker_connected: bool = False
+    disk_takes: bool = False
+    scan_ms: float | None = None
+    """What a scan took, see `edge.release.judge.Report`."""
+
+
+class Stage(StrEnum):
+    """How far a trial has come. Each is written before what it names is done."""
+
+    SWITCHING = "switching"
+    RUNNING = "running"
+    UNDOING = "undoing"
+    VERIFYING = "verifying"
+    """The former runs again; whether it does better says whether the new one was to blame."""
+
+
+class Trial(msgspec.Struct, frozen=True):
+    slot: Slot
+    name: str
+    """Of what is on trial."""
+    former: str
+    """Of what ran before, and runs again if this fails."""
+    begun_at: datetime
+    baseline: Baseline = Baseline()
+    stage: Stage = Stage.SWITCHING
+    watched_s: NotNegative = 0.0
+    """So long it has done well, over all boots."""
+    ran_s: NotNegative = 0.0
+    """So long it has run, well or not to be judged."""
+    crashes: Count = 0
+    hangs: Count = 0
+    reason: str = ""
+    """Why it is undone."""
+    fault: str = ""
+    """The name of that, see `edge.release.judge.Fault`."""
+
+
+class Outcome(StrEnum):
+    KEPT = "kept"
+    REFUSED = "refused"
+    """Undone, and not tried again by itself."""
+    UNDONE = "undone"
+    """But the former did no better: it may be tried again."""
+    INTERRUPTED = "interrupted"
+    """The switch never took place."""
+    ACTIVATED = "activated"
+    """Without a trial."""
+    ROLLED_BACK = "rolled_back"
+    """Left on command."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What became of one."""
+
+    slot: Slot
+    name: str
+    outcome: Outcome
+    reason: str
+    at: datetime
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """The file."""
+
+    trial: Trial | None = None
+    entries: tuple[Entry, ...] = ()
+    """The newest last."""
+
+    def refused(self, slot: Slot, name: str) -> Entry | None:
+        """Return why it is not to be tried again; None: it may be."""
+        last = self.last(slot, name)
+        return last if last is not None and last.outcome is Outcome.REFUSED else None
+
+    def last(self, slot: Slot, name: str) -> Entry | None:
+        """Return what became of it the last time."""
+        return self._last(slot).get(name)
+
+    def former(self, slot: Slot, present: str) -> str | None:
+        """Return what ran before `present` and was not given up; None: nothing is known."""
+        good = [
+            name
+            for name, entry in self._last(slot).items()
+            if entry.outcome in (Outcome.KEPT, Outcome.ACTIVATED) and name != present
+        ]
+        return good[-1] if good else None
+
+    def _last(self, slot: Slot) -> dict[str, Entry]:
+        """Return the last entry of each name, in the order of these."""
+        last: dict[str, Entry] = {}
+        for entry in self.entries:
+            if entry.slot is slot:
+                last.pop(entry.name, None)
+                last[entry.name] = entry
+        return last
+
+    def with_entry(self, entry: Entry) -> Ledger:
+        """Return the ledger after the trial, or without one, with one entry more."""
+        return Ledger(None, (*self.entries, entry)[-MOST_ENTRIES:])
+
+    def with_trial(self, trial: Trial) -> Ledger:
+        return Ledger(trial, self.entries)
+
+
+def read_ledger(path: Path = FILE) -> Ledger:
+    """Return what is remembered; nothing before the first time. Raises ConfigError when damaged."""
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(MAX_BYTES), type=Ledger)
+    except FileNotFoundError:
+        return Ledger()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: damaged ({error}); remove it: trials are forgotten") from error
+
+
+def write_ledger(ledger: Ledger, path: Path = FILE) -> None:
+    """Replace what is remembered: after a power cut it is the old or the new. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    with fresh.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(ledger), indent=1))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.chmod(0o644)
+    fresh.replace(path)
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

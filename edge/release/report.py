@@ -1,0 +1,79 @@
+"""What the running service says of itself, as far as a trial goes by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edge.host.status_file import DIRECTORY, NAME
+from edge.release.judge import Report
+from edge.telemetry import CameraState
+
+MAX_BYTES = 64 * 1024
+STALE_AFTER = 5
+"""Readings: a service that stands still says the same over and over."""
+
+
+class _Camera(msgspec.Struct):
+    state: str
+
+
+class _Broker(msgspec.Struct):
+    connected: bool
+
+
+class _Outbox(msgspec.Struct):
+    is_refused: bool
+
+
+class _Pace(msgspec.Struct):
+    max_fps: float | None
+
+
+class _Latency(msgspec.Struct):
+    p50: float
+
+
+class _Telemetry(msgspec.Struct):
+    """What is read of `edge.telemetry.Telemetry`. It may be another version's, which has more."""
+
+    uptime_s: float
+    frames: int
+    camera: _Camera
+    broker: _Broker
+    outbox: _Outbox
+    pace: _Pace
+    latencies: dict[str, _Latency] = {}
+    paused_for_s: float | None = None
+
+
+class Reports:
+    """Reads the service's status file, again and again."""
+
+    def __init__(self, path: Path = DIRECTORY / NAME) -> None:
+        self._path = path
+        self._uptime_s: float | None = None
+        self._readings = 0
+        """With this uptime."""
+
+    def read(self) -> Report | None:
+        """Return what it says; None: nothing, nothing that can be read, or nothing new."""
+        try:
+            with self._path.open("rb") as file:
+                said = msgspec.json.decode(file.read(MAX_BYTES), type=_Telemetry)
+        except (OSError, msgspec.DecodeError):
+            return None
+        self._readings = self._readings + 1 if said.uptime_s == self._uptime_s else 0
+        self._uptime_s = said.uptime_s
+        if self._readings >= STALE_AFTER:
+            return None
+        scan = said.latencies.get("scan")
+        return Report(
+            camera_runs=said.camera.state == CameraState.RUNNING,
+            broker_connected=said.broker.connected,
+            disk_takes=not said.outbox.is_refused,
+            frames=said.frames,
+            is_held_back=said.pace.max_fps is not None or said.paused_for_s is not None,
+            scan_ms=None if scan is None else scan.p50,
+        )

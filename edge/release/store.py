@@ -1,0 +1,132 @@
+"""What is installed: releases and models in folders that never change, and links to those in use.
+
+    /opt/tensormask/releases/<id>    current  -> releases/<id>
+                    bundles/<id>     bundle   -> bundles/<id>
+                    detectors/<id>   detector -> detectors/<id>
+
+A link is replaced in one step: at any moment, a power cut included, it names the old or the new.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Collection
+from enum import StrEnum
+from pathlib import Path
+
+from edge.address import did_you_mean
+from edge.errors import ConfigError
+
+PREFIX = "TENSORMASK_PREFIX"
+"""Names the folder in the environment. An installed program sets it; a checkout has none."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,99}")
+OWN = ""
+"""The name of the model that comes with the release: no link."""
+
+
+class Slot(StrEnum):
+    """What can be replaced, and put back, by itself."""
+
+    RELEASE = "release"
+    BUNDLE = "bundle"
+    DETECTOR = "detector"
+
+
+_WATCHER = "watcher"
+_LINKS = {Slot.RELEASE: "current", Slot.BUNDLE: "bundle", Slot.DETECTOR: "detector"}
+
+
+def installation() -> Path | None:
+    """Return the folder of the installation that this program belongs to; None: to none."""
+    given = os.environ.get(PREFIX)
+    return Path(given) if given else None
+
+
+def activated(slot: Slot) -> Path | None:
+    """Return the folder of the model in use; None: the one that comes with the program."""
+    prefix = installation()
+    if prefix is None:
+        return None
+    link = prefix / _LINKS[slot]
+    return link if link.is_dir() else None
+
+
+class Store:
+    """The folders and links of one installation."""
+
+    def __init__(self, prefix: Path) -> None:
+        self.prefix = prefix
+
+    def folder(self, slot: Slot, name: str) -> Path:
+        return self.prefix / f"{slot}s" / name
+
+    def link(self, slot: Slot) -> Path:
+        return self.prefix / _LINKS[slot]
+
+    def current(self, slot: Slot) -> str:
+        """Return the name of what is in use; `OWN` where there is no link."""
+        return _named(self.link(slot))
+
+    def installed(self, slot: Slot) -> list[str]:
+        """Return the names of all that is there, the newest first."""
+        folders = [each for each in (self.prefix / f"{slot}s").glob("*") if each.is_dir()]
+        known = [each for each in folders if NAME.fullmatch(each.name)]
+        return [each.name for each in sorted(known, key=_changed_at, reverse=True)]
+
+    def require(self, slot: Slot, name: str) -> None:
+        """Raise ConfigError unless it is there."""
+        known = self.installed(slot)
+        if name != OWN and name not in known:
+            raise ConfigError(
+                f"no {slot} {name!r} is installed; there is {', '.join(known) or 'none'}"
+                f"{did_you_mean(name, known)}"
+            )
+
+    def point(self, slot: Slot, name: str) -> None:
+        """Have it used from the next start on."""
+        if name == OWN:
+            self.link(slot).unlink(missing_ok=True)
+            _sync(self.prefix)
+        else:
+            self._set(self.link(slot), slot, name)
+
+    def watcher(self) -> str:
+        """Return the release that looks after trials: never the one that is on trial."""
+        return _named(self.prefix / _WATCHER)
+
+    def point_to_watcher(self, release: str) -> None:
+        self._set(self.prefix / _WATCHER, Slot.RELEASE, release)
+
+    def _set(self, link: Path, slot: Slot, name: str) -> None:
+        fresh = link.with_name(f"{link.name}.new")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(Path(f"{slot}s") / name)
+        fresh.replace(link)
+        _sync(self.prefix)
+
+    def prune(self, slot: Slot, keep: int, needed: Collection[str]) -> list[str]:
+        """Remove the oldest beyond `keep`, but nothing that is `needed`; return what went."""
+        surplus = [name for name in self.installed(slot)[keep:] if name not in needed]
+        for name in surplus:
+            # Out of sight first: half a folder must not look like a whole one.
+            doomed = self.folder(slot, name).rename(self.folder(slot, f".{name}"))
+            shutil.rmtree(doomed, ignore_errors=True)
+        return surplus
+
+
+def _named(link: Path) -> str:
+    return link.readlink().name if link.is_symlink() else OWN
+
+
+def _changed_at(folder: Path) -> int:
+    return folder.stat().st_mtime_ns
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,76 @@
+"""The service as systemd has it: how it does, and how it is started anew."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge.errors import TensorMaskError
+from edge.release.judge import ServiceState
+
+UNIT = "tensormask.service"
+TRIAL_UNIT = "tensormask-trial.service"
+TIMEOUT_S = 60.0
+
+
+class SystemdError(TensorMaskError):
+    """Look at systemd: it did not do what it was asked for."""
+
+
+class Unit:
+    """The service. Raises SystemdError where systemd does not answer or refuses."""
+
+    def runs(self) -> bool:
+        """Tell whether it runs, or is about to."""
+        return _is_booted() and self.state().active in ("active", "activating", "reloading")
+
+    def state(self) -> ServiceState:
+        names = "ActiveState,SubState,Result,ExecMainStatus,NRestarts,InvocationID"
+        return state_of(_systemctl("show", f"--property={names}", UNIT))
+
+    def begin(self) -> None:
+        """Start it with whatever is linked now; return at once, as a bad one may never be ready."""
+        _systemctl("daemon-reload")
+        # A former failure, or too many starts, must not stand in the way.
+        _systemctl("reset-failed", UNIT, may_fail=True)
+        _systemctl("--no-block", "restart", UNIT)
+
+    def watch(self) -> None:
+        """Start what looks after the trial."""
+        _systemctl("daemon-reload")
+        _systemctl("--no-block", "start", TRIAL_UNIT)
+
+    def unwatch(self) -> None:
+        """Stop looking after a trial: somebody has decided."""
+        _systemctl("stop", TRIAL_UNIT, may_fail=True)
+
+
+def _is_booted() -> bool:
+    return Path("/run/systemd/system").is_dir()
+
+
+def state_of(text: str) -> ServiceState:
+    """Read what `systemctl show` says."""
+    lines = (line.partition("=") for line in text.splitlines())
+    shown: Mapping[str, str] = {key: value for key, _, value in lines}
+    return ServiceState(
+        active=shown.get("ActiveState", ""),
+        sub=shown.get("SubState", ""),
+        result=shown.get("Result", ""),
+        status=int(shown.get("ExecMainStatus") or 0),
+        restarts=int(shown.get("NRestarts") or 0),
+        invocation=shown.get("InvocationID", ""),
+    )
+
+
+def _systemctl(*words: str, may_fail: bool = False) -> str:
+    try:
+        answer = subprocess.run(
+            ["systemctl", *words], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SystemdError(f"systemctl {words[0]}: {error}") from error
+    if answer.returncode and not may_fail:
+        raise SystemdError(f"systemctl {' '.join(words)}: {answer.stderr.strip()}")
+    return answer.stdout

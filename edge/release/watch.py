@@ -1,0 +1,110 @@
+"""Look after a trial until it is over, from wherever a power cut has left it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from edge.clock import SYSTEM_CLOCK, Clock
+from edge.release.judge import PATIENCE_S, Fault, Judge, Look, Report
+from edge.release.ledger import Outcome, Stage, Trial
+from edge.release.switch import Service, Switch
+from edge.release.unit import SystemdError
+
+_log = logging.getLogger(__name__)
+
+POLL_S = 2.0
+NOTED_EVERY_S = 15.0
+"""How far a trial has come is written down so often: what a power cut takes away at most."""
+VERIFIED_S = 30.0
+"""The former must do well for so long, within `VERIFY_WITHIN_S`, for the new one to be to blame."""
+VERIFY_WITHIN_S = 2 * PATIENCE_S
+
+
+@dataclass(slots=True)
+class Watcher:
+    switch: Switch
+    service: Service
+    report: Callable[[], Report | None]
+    broker_answers: Callable[[], bool]
+    window_s: float
+    clock: Clock = SYSTEM_CLOCK
+
+    def run(self) -> Outcome | None:
+        """Return what became of the trial; None: there was none."""
+        trial = self.switch.resume()
+        if trial is None:
+            return None
+        if trial.stage is Stage.RUNNING:
+            judged = self._try(trial)
+            if judged is None:
+                return None
+            if judged.stage is Stage.RUNNING:
+                self.switch.close(judged, Outcome.KEPT, judged.reason)
+                return Outcome.KEPT
+            trial = judged
+        outcome = self._blame(trial)
+        self.switch.close(trial, outcome, trial.reason)
+        return outcome
+
+    def _try(self, trial: Trial) -> Trial | None:
+        """Watch it; return it with the reason to keep it, or undone. None: somebody ended it."""
+        _log.info("the %s %s is on trial for %g s", trial.slot, trial.name, self.window_s)
+        judge = Judge(
+            self.window_s,
+            trial.baseline,
+            trial.watched_s,
+            trial.ran_s,
+            trial.crashes,
+            trial.hangs,
+        )
+        noted_s = self.clock.monotonic_s()
+        while True:
+            look = self._look(asks=trial.baseline.broker_connected)
+            verdict = None if look is None else judge.look(look)
+            if self.switch.ledger.trial != trial:
+                return None
+            counts = (judge.crashes, judge.hangs)
+            now_s = self.clock.monotonic_s()
+            if verdict or counts != (trial.crashes, trial.hangs) or now_s - noted_s > NOTED_EVERY_S:
+                noted_s = now_s
+                trial = replace(
+                    trial,
+                    watched_s=judge.watched_s,
+                    ran_s=judge.ran_s,
+                    crashes=judge.crashes,
+                    hangs=judge.hangs,
+                )
+                if verdict is None:
+                    self.switch.note(trial)
+            if verdict is not None and verdict.keep:
+                return replace(trial, reason=verdict.reason)
+            if verdict is not None:
+                return self.switch.undo(trial, verdict.fault or "", verdict.reason)
+            self.clock.sleep(POLL_S)
+
+    def _blame(self, trial: Trial) -> Outcome:
+        """See whether the former does better; if it does not, the new one was not to blame."""
+        judge = Judge(VERIFIED_S, trial.baseline)
+        begun_s = self.clock.monotonic_s()
+        while self.clock.monotonic_s() - begun_s < VERIFY_WITHIN_S:
+            look = self._look(asks=trial.fault == Fault.NO_BROKER)
+            verdict = None if look is None else judge.look(look)
+            if verdict is not None:
+                return Outcome.REFUSED if verdict.keep else Outcome.UNDONE
+            self.clock.sleep(POLL_S)
+        return Outcome.UNDONE
+
+    def _look(self, *, asks: bool) -> Look | None:
+        try:
+            state = self.service.state()
+        except SystemdError as error:
+            _log.warning("%s", error)
+            return None
+        report = self.report() if state.is_up else None
+        is_away = asks and report is not None and not report.broker_connected
+        answers = self.broker_answers() if is_away else True
+        return Look(self.clock.monotonic_s(), state, report, answers)

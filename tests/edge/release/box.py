@@ -1,0 +1,204 @@
+"""A device in memory: releases that behave well or badly, a camera, a broker, and power cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.release.judge import Report, ServiceState, baseline_of
+from edge.release.ledger import Ledger, Outcome
+from edge.release.store import Slot, Store
+from edge.release.switch import Switch
+from edge.release.watch import Watcher
+from tests.fakes import TurnedClock
+
+WINDOW_S = 600.0
+FORMER, NEW = "0.2.0-aaaa", "0.3.0-bbbb"
+State = tuple[ServiceState, Report | None]
+
+
+class PowerCutError(BaseException):
+    """Everything stops here."""
+
+
+def up(
+    for_s: float,
+    camera: bool = True,
+    broker: bool = True,
+    disk: bool = True,
+    scan_ms: float = 30.0,
+    frames: int | None = None,
+) -> State:
+    state = ServiceState("active", "running", "success", 0, 0, "1")
+    judged = round(15 * for_s) if frames is None else frames
+    return state, Report(camera, broker, disk, judged, False, scan_ms)
+
+
+def starting(result: str = "success", status: int = 0, restarts: int = 0) -> State:
+    return ServiceState("activating", "start", result, status, restarts, "1"), None
+
+
+def between(result: str, status: int, restarts: int) -> State:
+    return ServiceState("activating", "auto-restart", result, status, restarts, "1"), None
+
+
+def failed(status: int) -> State:
+    return ServiceState("failed", "failed", "exit-code", status, 0, "1"), None
+
+
+def well(for_s: float) -> State:
+    return starting() if for_s < 3 else up(for_s)
+
+
+def refusing(status: int) -> Callable[[float], State]:
+    return lambda for_s: starting() if for_s < 2 else failed(status)
+
+
+def ending(result: str, status: int, lives_s: float) -> Callable[[float], State]:
+    """It lives so long, and is started anew after 5 s, again and again."""
+
+    def state(for_s: float) -> State:
+        lives, this_s = divmod(for_s, lives_s + 5)
+        if this_s >= lives_s:
+            return between(result, status, int(lives))
+        return up(this_s) if this_s >= 3 else starting(result, status, int(lives))
+
+    return state
+
+
+class Service:
+    """Runs whatever is linked, as that release behaves."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self.begun_s = 0.0
+        self.is_stopped = False
+
+    def runs(self) -> bool:
+        return not self.is_stopped
+
+    def begin(self) -> None:
+        self._box.step()
+        self.begun_s = self._box.clock.now_s
+        self.runs_release = self._box.store.current(Slot.RELEASE)
+
+    def watch(self) -> None:
+        self._box.step()
+
+    def unwatch(self) -> None:
+        self._box.step()
+
+    def state(self) -> ServiceState:
+        if self.is_stopped:
+            return ServiceState("inactive", "dead", "success", 0, 0, "")
+        return self._now()[0]
+
+    def report(self) -> Report | None:
+        return self._now()[1]
+
+    def _now(self) -> State:
+        state, report = self._box.behaviour()(self._box.clock.now_s - self.begun_s)
+        if report is not None:
+            there = self._box.camera(self._box.clock.now_s)
+            report = Report(
+                report.camera_runs and there,
+                report.broker_connected and self._box.network(self._box.clock.now_s),
+                report.disk_takes,
+                report.frames if there else 0,
+                report.is_held_back,
+                report.scan_ms,
+            )
+        return state, report
+
+
+class CutStore(Store):
+    def __init__(self, prefix: Path, box: Box) -> None:
+        super().__init__(prefix)
+        self._box = box
+
+    def _set(self, link: Path, slot: Slot, name: str) -> None:
+        self._box.step()
+        super()._set(link, slot, name)
+
+
+@dataclass(slots=True)
+class CutSwitch(Switch):
+    step: Callable[[], None] = lambda: None
+
+    def _write(self, ledger: Ledger) -> None:
+        self.step()
+        # Not super(): a dataclass with slots is another class than the one that is written here.
+        Switch._write(self, ledger)
+
+
+@dataclass
+class Box:
+    """A device on which `FORMER` runs well, and `NEW` is installed beside it."""
+
+    folder: Path
+    releases: dict[str, Callable[[float], State]]
+    camera: Callable[[float], bool] = lambda now_s: True
+    network: Callable[[float], bool] = lambda now_s: True
+    clock: TurnedClock = field(default_factory=TurnedClock)
+    cut_at: int = -1
+    """Before this step the power goes; below 0: never."""
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.store = CutStore(self.folder, self)
+        for name in (FORMER, NEW, *self.releases):
+            self.store.folder(Slot.RELEASE, name).mkdir(parents=True, exist_ok=True)
+        self.store.point(Slot.RELEASE, FORMER)
+        self.service = Service(self)
+        self.service.begin()
+        self.clock.sleep(60)
+        self.switch = self._new_switch()
+        self.switch.activate(Slot.RELEASE, FORMER, baseline_of(None))
+        self.steps = 0
+
+    def behaviour(self) -> Callable[[float], State]:
+        return self.releases.get(self.service.runs_release, well)
+
+    def step(self) -> None:
+        if self.steps == self.cut_at:
+            self.cut_at = -1
+            raise PowerCutError
+        self.steps += 1
+
+    def reboot(self) -> None:
+        """Everything begins anew; what is linked starts by itself."""
+        self.service.begun_s = self.clock.now_s
+        self.service.runs_release = self.store.current(Slot.RELEASE)
+        self.switch = self._new_switch()
+
+    def activate(self, name: str = NEW, *, again: bool = False) -> bool:
+        baseline = baseline_of(self.service.report())
+        return self.switch.activate(Slot.RELEASE, name, baseline, again=again)
+
+    def watch(self) -> Outcome | None:
+        return Watcher(
+            self.switch,
+            self.service,
+            self.service.report,
+            lambda: self.network(self.clock.now_s),
+            WINDOW_S,
+            self.clock,
+        ).run()
+
+    @property
+    def current(self) -> str:
+        return self.store.current(Slot.RELEASE)
+
+    def outcomes(self) -> Iterator[tuple[str, Outcome]]:
+        for entry in self.switch.ledger.entries:
+            yield entry.name, entry.outcome
+
+    def _new_switch(self) -> CutSwitch:
+        return CutSwitch(
+            self.store,
+            self.service,
+            self.folder / "ledger.json",
+            clock=self.clock,
+            step=self.step,
+        )

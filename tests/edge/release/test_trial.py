@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.release.judge import baseline_of
+from edge.release.ledger import Outcome
+from edge.release.store import Slot
+from edge.release.switch import ActivationError
+from edge.release.watch import NOTED_EVERY_S
+from tests.edge.release.box import (
+    FORMER,
+    NEW,
+    WINDOW_S,
+    Box,
+    PowerCutError,
+    State,
+    ending,
+    refusing,
+    up,
+    well,
+)
+
+Behaviour = Callable[[float], State]
+BAD: dict[str, Behaviour] = {
+    "it refuses the configuration": refusing(78),
+    "its model is damaged": refusing(65),
+    "a package is missing": refusing(72),
+    "it crashed 3 times (exit-code, 70)": ending("exit-code", 70, 20),
+    "it crashed 3 times (signal, 9)": ending("signal", 9, 200),
+    "it hung 2 times (timeout)": ending("timeout", 15, 90),
+    "it hung 2 times (watchdog)": ending("watchdog", 6, 40),
+    "no frames are judged": lambda for_s: up(for_s, camera=False),
+    "no frames are judged, and": lambda for_s: up(for_s, frames=7),
+    "it does not reach the broker": lambda for_s: up(for_s, broker=False),
+    "its outbox takes nothing": lambda for_s: up(for_s, disk=False),
+    "a scan takes 90 ms, and before 30 ms": lambda for_s: up(for_s, scan_ms=90),
+    "it does not come up": lambda for_s: (up(for_s)[0], None),
+}
+
+
+def test_a_release_that_does_well_is_kept(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    begun_s = box.clock.now_s
+    assert box.activate()
+    assert box.watch() is Outcome.KEPT
+    assert box.current == NEW
+    assert WINDOW_S <= box.clock.now_s - begun_s < WINDOW_S + 30
+    assert list(box.outcomes()) == [(FORMER, Outcome.ACTIVATED), (NEW, Outcome.KEPT)]
+    assert box.watch() is None
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_a_release_that_does_worse_is_undone_and_not_tried_again(
+    tmp_path: Path, reason: str
+) -> None:
+    box = Box(tmp_path, {NEW: BAD[reason]})
+    box.activate()
+    assert box.watch() is Outcome.REFUSED
+    assert box.current == FORMER
+    assert box.service.runs_release == FORMER
+    assert box.switch.ledger.entries[-1].reason.startswith(reason)
+    with pytest.raises(ActivationError, match="was tried and undone"):
+        box.activate()
+    assert box.activate(again=True)
+
+
+def test_a_pulled_cable_is_no_fault_and_its_time_does_not_count(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.network = lambda now_s: not 100 <= now_s < 1100
+    begun_s = box.clock.now_s
+    box.activate()
+    assert box.watch() is Outcome.KEPT
+    assert box.clock.now_s - begun_s > WINDOW_S + 1000
+
+
+def test_a_cable_that_stays_away_does_not_keep_a_trial_open_for_ever(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.activate()
+    box.network = lambda now_s: False
+    assert box.watch() is Outcome.KEPT
+    assert "not all could be judged" in box.switch.ledger.entries[-1].reason
+
+
+def test_a_broker_that_was_away_before_is_not_asked_for(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: lambda for_s: up(for_s, broker=False)})
+    box.network = lambda now_s: False
+    box.activate()
+    assert box.watch() is Outcome.KEPT
+
+
+def test_a_camera_that_fails_under_both_is_not_the_new_ones_fault(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.activate()
+    box.camera = lambda now_s: False
+    assert box.watch() is Outcome.UNDONE
+    assert box.current == FORMER
+    box.camera = lambda now_s: True
+    assert box.activate()
+    assert box.watch() is Outcome.KEPT
+
+
+@pytest.mark.parametrize(("result", "status"), [("success", 0), ("exit-code", 69)])
+def test_restarts_on_command_and_for_the_camera_are_no_crashes(
+    tmp_path: Path, result: str, status: int
+) -> None:
+    box = Box(tmp_path, {NEW: ending(result, status, 60)})
+    box.activate()
+    assert box.watch() is Outcome.KEPT
+
+
+def test_while_somebody_has_stopped_the_service_no_time_counts(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.activate()
+    begun_s = box.clock.now_s
+
+    def asleep(duration_s: float) -> None:
+        box.clock.now_s += duration_s
+        box.service.is_stopped = 50 < box.clock.now_s - begun_s < 5000
+
+    box.clock.sleep = asleep  # type: ignore[method-assign]
+    assert box.watch() is Outcome.KEPT
+    assert box.clock.now_s - begun_s > 5000 + WINDOW_S - 60
+
+
+def test_a_trial_can_be_left_on_command(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    assert box.activate()
+    assert box.activate()
+    assert box.switch.roll_back(Slot.RELEASE) == FORMER
+    assert box.watch() is None
+    assert box.current == FORMER
+    # Left, not refused: nothing was said against it.
+    assert box.activate()
+
+
+def test_another_takes_the_place_of_what_is_on_trial_and_goes_back_to_the_same(
+    tmp_path: Path,
+) -> None:
+    newer = "0.4.0-cccc"
+    box = Box(tmp_path, {NEW: lambda for_s: up(for_s, camera=False), newer: refusing(65)})
+    box.activate()
+    assert box.activate(newer)
+    assert box.watch() is Outcome.REFUSED
+    assert box.current == FORMER
+    assert list(box.outcomes())[1:] == [(NEW, Outcome.INTERRUPTED), (newer, Outcome.REFUSED)]
+    box.activate()
+    assert not box.activate(FORMER)
+    assert box.service.runs_release == FORMER
+    assert box.watch() is None
+
+
+def test_a_model_waits_for_the_end_of_a_releases_trial(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.store.folder(Slot.BUNDLE, "tensormask-4").mkdir(parents=True)
+    box.activate()
+    with pytest.raises(ActivationError, match=f"{NEW} is on trial"):
+        box.switch.activate(Slot.BUNDLE, "tensormask-4", baseline_of(None))
+    box.watch()
+    assert box.switch.activate(Slot.BUNDLE, "tensormask-4", baseline_of(None))
+    assert box.watch() is Outcome.KEPT
+    assert box.store.current(Slot.BUNDLE) == "tensormask-4"
+    assert box.switch.roll_back(Slot.BUNDLE) == ""
+
+
+def test_going_back_goes_to_the_one_before_and_not_round_in_a_circle(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    with pytest.raises(ActivationError, match="no release to go back to"):
+        box.switch.roll_back(Slot.RELEASE)
+    box.activate()
+    box.watch()
+    assert box.switch.roll_back(Slot.RELEASE) == FORMER
+    with pytest.raises(ActivationError, match="no release to go back to"):
+        box.switch.roll_back(Slot.RELEASE)
+
+
+def test_a_service_that_is_stopped_is_switched_without_a_trial_and_stays_so(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.service.is_stopped = True
+    assert not box.activate()
+    assert box.current == NEW
+    assert box.service.runs_release == FORMER
+    assert box.watch() is None
+
+
+def test_old_releases_go_but_none_that_is_needed(tmp_path: Path) -> None:
+    names = [f"0.3.{number}-dddd" for number in range(5)]
+    box = Box(tmp_path, {})
+    for age, name in enumerate(names):
+        box.store.folder(Slot.RELEASE, name).mkdir()
+        os.utime(box.store.folder(Slot.RELEASE, name), (2e9 + age, 2e9 + age))
+        box.activate(name)
+        box.watch()
+    left = box.store.installed(Slot.RELEASE)
+    assert len(left) == 3
+    assert {names[-1], names[-2]} <= set(left)
+    assert box.switch.roll_back(Slot.RELEASE) == names[-2]
+
+
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_a_power_cut_at_any_step_ends_where_none_would_have(tmp_path: Path, is_bad: bool) -> None:
+    cut = 0
+    while True:
+        box = Box(tmp_path / str(cut), {NEW: refusing(78) if is_bad else well})
+        box.cut_at = cut
+        outcome: Outcome | None = None
+        was_cut = False
+        try:
+            box.activate()
+            outcome = box.watch()
+        except PowerCutError:
+            was_cut = True
+            box.reboot()
+            outcome = box.watch()
+        if not was_cut:
+            break
+        last = list(box.outcomes())[-1]
+        if box.current == FORMER and not is_bad:
+            # Cut before the switch: nothing has changed, and it can be asked for again.
+            assert last in ((NEW, Outcome.INTERRUPTED), (FORMER, Outcome.ACTIVATED))
+            assert box.activate()
+            outcome = box.watch()
+        elif is_bad and last[0] == NEW and last[1] is Outcome.INTERRUPTED:
+            box.activate()
+            outcome = box.watch()
+        assert box.switch.ledger.trial is None
+        assert box.current == (FORMER if is_bad else NEW)
+        assert outcome in (None, Outcome.REFUSED if is_bad else Outcome.KEPT)
+        assert box.service.runs_release == box.current
+        cut += 1
+    assert cut > 6
+
+
+def test_a_trial_goes_on_after_power_cuts_where_it_was(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.activate()
+    rng = np.random.default_rng(5)
+    begun_s, cuts = box.clock.now_s, 0
+    while True:
+        box.cut_at = box.steps + int(rng.integers(3, 12))
+        try:
+            outcome = box.watch()
+        except PowerCutError:
+            cuts += 1
+            box.clock.sleep(20)
+            box.reboot()
+            continue
+        break
+    assert outcome is Outcome.KEPT
+    assert cuts > 2
+    # Each cut costs the time that it was off, the start, and what was not written down yet.
+    assert box.clock.now_s - begun_s < WINDOW_S + cuts * (20 + 10 + NOTED_EVERY_S)
