@@ -154,6 +154,42 @@ class ClockState:
 
 
 @dataclass(frozen=True, slots=True)
+class OnTrial:
+    """A release or model that is to show whether it does as well as the former."""
+
+    slot: str
+    """`release`, `bundle` or `detector`."""
+    name: str
+    """Empty: the model that comes with the release."""
+    former: str
+    begun_at: datetime
+    watched_s: float
+    """So long it has done well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of another one."""
+
+    slot: str
+    name: str
+    outcome: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+    """What is installed and runs."""
+
+    current: Mapping[str, str]
+    """By slot; an empty name: the model that comes with the release."""
+    trial: OnTrial | None
+    settled: tuple[Settled, ...]
+    """The newest last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Telemetry:
     """All that the device tells of itself, as it was at one moment.
 
@@ -178,6 +214,7 @@ class Telemetry:
     clock: ClockState
     paused_for_s: float | None
     """Until judging is resumed by itself; None: it is not paused."""
+    trial: OnTrial | None = None
 
     @property
     def condition(self) -> tuple[object, ...]:
@@ -190,6 +227,7 @@ class Telemetry:
             self.outbox.is_refused,
             self.pace,
             self.paused_for_s is not None,
+            self.trial is not None,
         )
 
     @property

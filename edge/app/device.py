@@ -10,6 +10,7 @@ from typing import Protocol
 
 from edge.app.former import FormerIdentities
 from edge.app.lookout import Glance, Lookout
+from edge.app.software import SoftwareNotice
 from edge.clock import SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
 from edge.config import Settings
 from edge.control.desk import CommandDesk
@@ -22,12 +23,15 @@ from edge.publish.broker import Received
 from edge.publish.messages import (
     COMPLIANCE,
     HEALTH,
+    RELEASE,
     VIOLATION,
+    DetectorIdentity,
     Origin,
     Versions,
     compliance_message,
     encode,
     health_message,
+    release_message,
     topic,
     violation_message,
 )
@@ -37,6 +41,7 @@ from edge.telemetry import (
     CameraState,
     ClockState,
     OutboxState,
+    Software,
     Telemetry,
     Vitals,
 )
@@ -90,6 +95,8 @@ class Device:
         photographer: Photographer | None = None,
         former: FormerIdentities | None = None,
         status_file: StatusFile | None = None,
+        software: SoftwareNotice | None = None,
+        detector: DetectorIdentity | None = None,
         clock: Clock = SYSTEM_CLOCK,
         clock_is_right: Callable[[], bool] = clock_synchronised,
         vitals: Callable[[], Vitals] = read_vitals,
@@ -105,6 +112,8 @@ class Device:
         self._photographer = photographer
         self._former = former
         self._status_file = status_file
+        self._software = software
+        self._detector = detector
         self._clock = clock
         self._clock_is_right = clock_is_right
         self._read_vitals = vitals
@@ -241,6 +250,8 @@ class Device:
             self._telemetry_due_s = now_s + TELEMETRY_EVERY_S
             if self._former is not None:
                 self._former.tend()
+            if self._software is not None and self._software.has_changed():
+                self._report_release(self._software.software)
             self.telemetry = last = self._taken(lookout, now_s)
             if self._status_file is not None:
                 self._status_file.write(last)
@@ -262,14 +273,22 @@ class Device:
             pace=self._load.pace,
             clock=ClockState(self._stepped.steps, self._stepped.last_step_s),
             paused_for_s=self._desk.paused_for_s,
+            trial=None if self._software is None else self._software.software.trial,
         )
 
     def _report_health(self, telemetry: Telemetry) -> None:
         self._told = telemetry.condition
         at, is_right = self._clock.utc(), self._clock_is_right()
-        message = health_message(self._origin, self._versions, telemetry, at, is_right)
+        message = health_message(
+            self._origin, self._versions, telemetry, at, is_right, self._detector
+        )
         self._publisher.publish_state(HEALTH, encode(message))
         _log.debug("%s; %s", telemetry.summary, _in_words(telemetry))
+
+    def _report_release(self, software: Software) -> None:
+        at, is_right = self._clock.utc(), self._clock_is_right()
+        message = release_message(self._origin, software, at, is_right)
+        self._publisher.publish_state(RELEASE, encode(message))
 
     def _tell_systemd(self, telemetry: Telemetry, now_s: float) -> None:
         """Say that all is well: the loop goes round, with a frame, or with an outage in hand.

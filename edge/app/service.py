@@ -11,21 +11,24 @@ import cv2
 from edge.app.device import Device
 from edge.app.former import FILE, FormerIdentities, Identity
 from edge.app.lookout import Lookout
+from edge.app.software import SoftwareNotice
 from edge.capture.camera import Camera, frames_of, patience_with
 from edge.classify.card import load_bundle
 from edge.classify.runtime import runtime_version
 from edge.clock import clock_synchronised, this_moment
-from edge.config import Settings
+from edge.config import DetectorSettings, Settings
 from edge.control.commands import MAX_PAYLOAD_BYTES
 from edge.control.snapshot import open_photographer
 from edge.decide.identity import EventIds
+from edge.detect.detectors import identify
 from edge.host.health import Stopwatch
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
 from edge.pipeline import STEPS, open_pipeline
-from edge.publish.messages import Versions, origin
+from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
+from edge.release.store import running_release
 from edge.version import version
 
 POLL_S = 0.5
@@ -108,6 +111,8 @@ def open_service(settings: Settings) -> Service:
         photographer,
         former,
         StatusFile.from_environment(),
+        SoftwareNotice.of_this_program(),
+        _detector(settings.detector),
     )
     return Service(Lookout(camera, judge, stopwatch), device)
 
@@ -118,4 +123,10 @@ def _versions() -> Versions:
         runtime=runtime_version(),
         python=platform.python_version(),
         opencv=cv2.__version__,
+        release=running_release(),
     )
+
+
+def _detector(chosen: DetectorSettings) -> DetectorIdentity:
+    found = identify(chosen.name, chosen.model)
+    return DetectorIdentity(name=found.name, version=found.version or None, sha256=found.sha256)

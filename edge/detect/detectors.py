@@ -5,6 +5,7 @@ A further one takes an entry here, and the files that it names.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from edge.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:  # it needs numpy, and a command that only lists the names does not
     from edge.detect.detector import FaceDetector
+    from edge.records import ModelId
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class KnownDetector:
     """It misses so few small faces that a picture whose faces it covers may leave the device."""
     test: Callable[[tuple[bytes, ...]], None] = lambda files: None
     """Raises ModelError where its files are not run rightly."""
+    version: str = ""
 
     @property
     def name(self) -> str:
@@ -87,6 +90,7 @@ OWN = KnownDetector(
     sure=0.78,
     covers=True,
     test=_test_own,
+    version="2",
 )
 YUNET = KnownDetector(
     Weights(
@@ -182,6 +186,18 @@ def open_detector(
             f"{model or known.name}: OpenCV {cv2.__version__} cannot read these weights of "
             f"{known.name} ({error.err}); is it the right file?"
         ) from error
+
+
+def identify(name: str = "auto", model: str = "") -> ModelId:
+    """Return which network `open_detector` loads; its version is empty where it has none.
+
+    Raises what that raises for a file that is missing.
+    """
+    from edge.records import ModelId
+
+    known = _known(name, model)
+    network = _contents(known.weights, model)[-1]
+    return ModelId(known.name, "" if model else known.version, hashlib.sha256(network).hexdigest())
 
 
 def here() -> list[KnownDetector]:

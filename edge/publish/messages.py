@@ -16,12 +16,22 @@ from msgspec import Meta
 
 from edge.config import DeviceSettings
 from edge.records import Compliance, ModelId, Tally, Violation, ViolationKind, ViolationState
-from edge.telemetry import CameraState, CameraView, OutboxState, Strain, Telemetry, ThrottlingFlag
+from edge.telemetry import (
+    CameraState,
+    CameraView,
+    OnTrial,
+    OutboxState,
+    Software,
+    Strain,
+    Telemetry,
+    ThrottlingFlag,
+)
 
 AVAILABILITY: Final = "availability"
 VIOLATION: Final = "violation"
 COMPLIANCE: Final = "compliance"
 HEALTH: Final = "health"
+RELEASE: Final = "release"
 RESPONSE: Final = "response"
 COMMAND: Final = "command"
 
@@ -44,7 +54,7 @@ def topic(prefix: str, device_id: str, name: str) -> str:
 
 def retained_topics(prefix: str, device_id: str) -> list[str]:
     """Return the topics under which the broker keeps something of a device."""
-    return [topic(prefix, device_id, name) for name in (AVAILABILITY, COMPLIANCE, HEALTH)]
+    return [topic(prefix, device_id, name) for name in (AVAILABILITY, COMPLIANCE, HEALTH, RELEASE)]
 
 
 def timestamp(at: datetime) -> str:
@@ -178,6 +188,28 @@ class Versions(_Part, frozen=True, kw_only=True):
     runtime: Annotated[str, Meta(description="The TensorFlow Lite runtime, as `name version`")]
     python: str
     opencv: str
+    release: Annotated[
+        str | None,
+        Meta(description="The installed release, version and digest; null: none is installed"),
+    ] = None
+
+
+class DetectorIdentity(_Part, frozen=True, kw_only=True):
+    """What finds faces."""
+
+    name: str
+    version: Annotated[str | None, Meta(description="null: it has none")]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Digest of its network")]
+
+
+class TrialHealth(_Part, frozen=True, kw_only=True):
+    """A release or model that goes back by itself where it does worse than the former."""
+
+    slot: Annotated[str, Meta(description="release, bundle or detector")]
+    name: Annotated[str, Meta(description="Empty: the model that comes with the release")]
+    former: Annotated[str, Meta(description="What ran before")]
+    begun_at: Timestamp
+    watched_s: Annotated[NotNegative, Meta(description="So long it has done well")]
 
 
 class LatencyHealth(_Part, frozen=True, kw_only=True):
@@ -307,6 +339,33 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
         NotNegative | None,
         Meta(description="Until judging is resumed by itself, after a command; null: not paused"),
     ] = None
+    detector: DetectorIdentity | None = None
+    trial: Annotated[TrialHealth | None, Meta(description="null: nothing is on trial")] = None
+
+
+class Settlement(_Part, frozen=True, kw_only=True):
+    """What became of a release or model."""
+
+    slot: Annotated[str, Meta(description="release, bundle or detector")]
+    name: Annotated[str, Meta(description="Empty: the model that comes with the release")]
+    outcome: Annotated[
+        str,
+        Meta(description="kept; refused: undone, and not tried again; undone: but the former did "
+             "no better; interrupted; activated: without a trial; rolled_back: on command"),
+    ]  # fmt: skip
+    reason: Annotated[str, Meta(description="Why, for eyes")]
+    at: Timestamp
+
+
+class ReleaseMessage(Message, frozen=True, kw_only=True, tag="tensormask/release/1"):
+    """What is installed and runs. Retained: on connecting, and when it changes."""
+
+    current: Annotated[
+        dict[str, str],
+        Meta(description="By slot; an empty name: the model that comes with the release"),
+    ]
+    trial: Annotated[TrialHealth | None, Meta(description="null: nothing is on trial")]
+    settled: Annotated[list[Settlement], Meta(description="The last ones, the newest last")]
 
 
 class CommandName(StrEnum):
@@ -346,6 +405,7 @@ MESSAGES: Final = {
     VIOLATION: ViolationMessage,
     COMPLIANCE: ComplianceMessage,
     HEALTH: HealthMessage,
+    RELEASE: ReleaseMessage,
     RESPONSE: ResponseMessage,
 }
 """Every kind of message by the last level of its topic."""
@@ -428,12 +488,46 @@ def compliance_message(
     )
 
 
+def release_message(
+    origin: Origin, software: Software, at: datetime, clock_synchronised: bool
+) -> ReleaseMessage:
+    """Return what is installed, as it is at `at`."""
+    return ReleaseMessage(
+        **every_field(origin, at, clock_synchronised),
+        current=dict(software.current),
+        trial=_trial(software.trial),
+        settled=[
+            Settlement(
+                slot=each.slot,
+                name=each.name,
+                outcome=each.outcome,
+                reason=each.reason,
+                at=timestamp(each.at),
+            )
+            for each in software.settled
+        ],
+    )
+
+
+def _trial(trial: OnTrial | None) -> TrialHealth | None:
+    if trial is None:
+        return None
+    return TrialHealth(
+        slot=trial.slot,
+        name=trial.name,
+        former=trial.former,
+        begun_at=timestamp(trial.begun_at),
+        watched_s=round(trial.watched_s, 1),
+    )
+
+
 def health_message(
     origin: Origin,
     versions: Versions,
     telemetry: Telemetry,
     at: datetime,
     clock_synchronised: bool,
+    detector: DetectorIdentity | None = None,
 ) -> HealthMessage:
     """Return how the device is, as it was at `at`."""
     paused_for_s = telemetry.paused_for_s
@@ -460,6 +554,8 @@ def health_message(
         pace=PaceHealth(max_fps=telemetry.pace.max_fps, reasons=list(telemetry.pace.reasons)),
         clock=ClockHealth(**asdict(telemetry.clock)),
         paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
+        detector=detector,
+        trial=_trial(telemetry.trial),
     )
 
 

@@ -44,6 +44,11 @@ def installation() -> Path | None:
     return Path(given) if given else None
 
 
+def running_release() -> str | None:
+    """Return the name of the release that this program is; None: of none."""
+    return None if installation() is None else Path(__file__).resolve().parents[2].name
+
+
 def activated(slot: Slot) -> Path | None:
     """Return the folder of the model in use; None: the one that comes with the program."""
     prefix = installation()

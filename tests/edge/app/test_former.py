@@ -8,7 +8,7 @@ from edge.app.former import FormerIdentities, Identity
 from edge.publish.mailbox import Mailbox
 
 DOOR, GATE = Identity("tensormask", "door"), Identity("tensormask", "gate")
-STATES = ("availability", "compliance", "health")
+STATES = ("availability", "compliance", "health", "release")
 
 
 def started(path: Path, present: Identity) -> tuple[FormerIdentities, Mailbox]:
@@ -37,7 +37,7 @@ def test_a_former_name_is_cleared_until_the_broker_has_answered_and_never_again(
     former.tend()
     former, mailbox = started(path, GATE)
     due = mailbox.due([], 99, clearing=True)
-    assert len(due) == 3, "the broker had not answered"
+    assert len(due) == len(STATES), "the broker had not answered"
     for retained in due:
         mailbox.settle(retained)
     former.tend()
@@ -58,7 +58,7 @@ def test_a_damaged_file_is_written_anew(path: Path, content: bytes) -> None:
     _, mailbox = started(path, DOOR)
     assert topics(mailbox) == []
     _, mailbox = started(path, GATE)
-    assert len(topics(mailbox)) == 3
+    assert len(topics(mailbox)) == len(STATES)
 
 
 def test_a_disk_that_refuses_costs_only_the_memory_of_the_name(

@@ -130,7 +130,7 @@ def built_of(
 ) -> Service:
     device = Device(
         settings, ORIGIN, VERSIONS, outbox, publisher, notifier, photographer, None,
-        None, clock, clock_is_right, vitals,
+        None, None, None, clock, clock_is_right, vitals,
     )  # fmt: skip
     return Service(Lookout(camera, judge, Stopwatch(STEPS, clock), clock), device)
 

@@ -8,8 +8,18 @@ import pytest
 
 from edge.detect import weights
 from edge.detect.card import CARD_FILE, FOLDER, NETWORK_FILE, read_card
-from edge.detect.detectors import DETECTORS, NAMES, OWN, RES10, YUNET, here, open_detector
+from edge.detect.detectors import (
+    DETECTORS,
+    NAMES,
+    OWN,
+    RES10,
+    YUNET,
+    here,
+    identify,
+    open_detector,
+)
 from edge.errors import ConfigError, ModelError
+from edge.records import ModelId
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +53,8 @@ def test_auto_is_the_one_that_comes_with_the_program(models: Path, yunet_weights
 def test_its_files_are_those_that_the_table_names() -> None:
     card = read_card()
     assert weights.read(OWN.weights) == ((FOLDER / NETWORK_FILE).read_bytes(),)
-    assert card.sha256 == OWN.weights.files[0].sha256
+    assert (card.version, card.sha256) == (OWN.version, OWN.weights.files[0].sha256)
+    assert identify() == ModelId("tensormask", card.version, card.sha256)
     assert (card.confidence, card.sure) == (OWN.confidence, OWN.sure)
 
 

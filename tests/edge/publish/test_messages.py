@@ -33,13 +33,22 @@ from edge.publish.messages import (
     compliance_message,
     encode,
     every_field,
+    release_message,
     timestamp,
     topic,
     violation_message,
 )
 from edge.publish.schemas import as_text, generate, path_of
 from edge.records import Verdict, Violation, ViolationState, Visit
-from edge.telemetry import CameraState, CameraView, Strain, ThrottlingFlag
+from edge.telemetry import (
+    CameraState,
+    CameraView,
+    OnTrial,
+    Settled,
+    Software,
+    Strain,
+    ThrottlingFlag,
+)
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 5_999, tzinfo=UTC)
 ORIGIN = Origin("door-1", "Museum", "north", ModelIdentity(name="m", version="1", sha256="0f" * 32))
@@ -129,6 +138,12 @@ def some_response(**changes: Any) -> Message:
     return ResponseMessage(**{**given, **changes})
 
 
+ON_TRIAL = OnTrial("release", "0.3.0-bbbb", "0.3.0-aaaa", NOON, 12.34)
+SOFTWARE = Software(
+    {"release": "0.3.0-bbbb", "bundle": ""},
+    ON_TRIAL,
+    (Settled("release", "0.3.0-aaaa", "kept", "well for 600 s", NOON),),
+)
 EVERY_MESSAGE: dict[str, list[Message]] = {
     "availability": [
         availability_message(ORIGIN, state, NOON, True) for state in AvailabilityState
@@ -145,6 +160,10 @@ EVERY_MESSAGE: dict[str, list[Message]] = {
     "health": [
         some_health(),
         some_health(temperature_c=None, throttling=None, paused_for_s=59.5),
+    ],
+    "release": [
+        release_message(ORIGIN, SOFTWARE, NOON, True),
+        release_message(ORIGIN, Software({"release": "0.3.0-aaaa"}, None, ()), NOON, True),
     ],
     "response": [
         some_response(),

@@ -39,7 +39,7 @@ def test_what_a_kill_has_left_is_no_hindrance_and_no_release(store: Store) -> No
 def test_a_name_that_is_not_there_is_answered_with_those_that_are(store: Store) -> None:
     store.require(Slot.RELEASE, "0.2.0-bbbb")
     for name in ("0.2.0-bbbc", "../releases/0.2.0-bbbb", "0.2.0-bbbb/", "."):
-        with pytest.raises(ConfigError, match="there is 0.3.0-cccc"):
+        with pytest.raises(ConfigError, match=r"there is 0\.3\.0-cccc"):
             store.require(Slot.RELEASE, name)
 
 
