@@ -5,6 +5,10 @@ A kill leaves the old file or the new one, never half of one.
 
 from __future__ import annotations
 
+import hashlib
+import io
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +31,22 @@ def write_atomically(path: Path, content: bytes) -> None:
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(content)
     fresh.replace(path)
+
+
+def write_archive(folder: Path, names: Sequence[str]) -> tuple[Path, str]:
+    """Pack the folder's files of these names into a zip file beside it; return it and its sha256.
+
+    The same files make the same archive: it has no times of its own.
+    """
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, (folder / name).read_bytes(), zipfile.ZIP_DEFLATED)
+    path = folder.with_suffix(".zip")
+    write_atomically(path, packed.getvalue())
+    return path, hashlib.sha256(packed.getvalue()).hexdigest()
 
 
 def write_document(path: Path, document: msgspec.Struct) -> None:

@@ -28,6 +28,7 @@ from edge.config import (
 from edge.detect import detectors, weights
 from edge.errors import ConfigError, TensorMaskError
 from edge.host.systemd import complain
+from edge.installed import Slot, activated
 from edge.version import version
 
 # A command line speaks on standard output.
@@ -207,6 +208,22 @@ def _add_models(commands: Any) -> None:
     text = "Download a detector's weights, checked by sha256."
     fetch = _command(actions, "fetch", _models_fetch, text)
     fetch.add_argument("name", choices=sorted(detectors.DETECTORS))
+    text = "Put a bundle or detector of an archive beside the others, once it has been tried."
+    installing = _command(actions, "install", _models_install, text)
+    installing.add_argument("source", metavar="FILE|URL")
+    installing.add_argument("--sha256", required=True, help="of the archive", metavar="DIGEST")
+    _add_config(installing)
+    text = "Use an installed model. One that does worse than the former is undone by the device."
+    activating = _command(actions, "activate", _models_activate, text)
+    activating.add_argument("name", metavar="MODEL")
+    activating.add_argument(
+        "--again", action="store_true", help="although it was tried before, and undone"
+    )
+    _add_config(activating)
+    text = "Go back at once to the model that was used before."
+    back = _command(actions, "rollback", _models_rollback, text)
+    back.add_argument("kind", choices=["bundle", "detector"])
+    _add_config(back)
     show = _command(actions, "show", _models_show, "A bundle's description.")
     show.add_argument("bundle", nargs="?", default="", metavar="FOLDER")
 
@@ -406,8 +423,10 @@ def _answers_yes(question: str) -> bool:
 
 def _models_list(options: argparse.Namespace) -> int:
     card = load_bundle().card
-    print(f"bundle   {card.name} {card.version}, comes with the program")
-    for known in detectors.DETECTORS.values():
+    in_use = activated(Slot.BUNDLE)
+    origin = "comes with the program" if in_use is None else str(in_use.resolve())
+    print(f"bundle   {card.name} {card.version}, {origin}")
+    for known in detectors.in_use().values():
         files = known.weights
         print(f"{known.name:<8} {files.licence}, {files.origin}: {weights.state(files)}")
     return 0
@@ -415,6 +434,32 @@ def _models_list(options: argparse.Namespace) -> int:
 
 def _models_fetch(options: argparse.Namespace) -> int:
     print(weights.fetch(detectors.DETECTORS[options.name].weights, print))
+    return 0
+
+
+def _models_install(options: argparse.Namespace) -> int:
+    from edge.app.releases import install_model
+
+    slot, name = install_model(options.config, options.source, options.sha256)
+    print(f"{slot} {name} is installed; use it: tensormask models activate {name}")
+    return 0
+
+
+def _models_activate(options: argparse.Namespace) -> int:
+    from edge.app.releases import activate_model, window_s
+
+    on_trial = activate_model(options.config, options.name, again=options.again)
+    trial = f"; on trial for {window_s(options.config):.0f} s" if on_trial else ""
+    print(f"{options.name} is in use{trial}")
+    return 0
+
+
+def _models_rollback(options: argparse.Namespace) -> int:
+    from edge.app.releases import roll_back
+    from edge.installed import Slot
+
+    name = roll_back(options.config, Slot(options.kind))
+    print(f"{name or f'the {options.kind} that comes with the release'} is in use")
     return 0
 
 
@@ -438,7 +483,7 @@ def _release_show(options: argparse.Namespace) -> int:
 
 def _release_activate(options: argparse.Namespace) -> int:
     from edge.app.releases import activate, window_s
-    from edge.release.store import Slot
+    from edge.installed import Slot
 
     on_trial = activate(options.config, Slot.RELEASE, options.name, again=options.again)
     trial = f"; on trial for {window_s(options.config):.0f} s" if on_trial else ""
@@ -448,7 +493,7 @@ def _release_activate(options: argparse.Namespace) -> int:
 
 def _release_rollback(options: argparse.Namespace) -> int:
     from edge.app.releases import roll_back
-    from edge.release.store import Slot
+    from edge.installed import Slot
 
     print(f"{roll_back(options.config, Slot.RELEASE)} is in use")
     return 0

@@ -186,7 +186,8 @@ class ClassifierSettings(Section, frozen=True):
     """Judging masks."""
 
     bundle: str = ""
-    """Folder of the model bundle; empty: the one that comes with the program."""
+    """Folder of the model bundle; empty: the one that `tensormask models activate` has put to use,
+    or that comes with the program."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
     min_face_px: Annotated[float, msgspec.Meta(ge=8, le=4096)] = 20.0
     """Smaller faces are tracked, but not judged: they stay `unknown`."""

@@ -15,7 +15,7 @@ import msgspec
 from convert.detector.evaluate import DetectorEvaluation, DetectorScore, read_evaluation
 from convert.detector.graph import read_graph
 from convert.detector.train import read_history
-from convert.files import write_atomically
+from convert.files import write_archive, write_atomically
 from edge.detect.card import (
     CARD_FILE,
     NETWORK_FILE,
@@ -83,7 +83,9 @@ def bundle_detector(options: DetectorBundleOptions, say: Callable[[str], None]) 
     write_atomically(options.bundle / CARD_FILE, encoded)
     loaded = read_card(options.bundle)
     self_test((options.bundle / NETWORK_FILE).read_bytes(), loaded.golden)
+    archive, digest = write_archive(options.bundle, (NETWORK_FILE, CARD_FILE))
     say(f"{options.bundle}: {card.name} {card.version}, {len(network)} bytes, {sha256}")
+    say(f"for a device: tensormask models install {archive} --sha256 {digest}")
     return loaded
 
 

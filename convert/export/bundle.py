@@ -17,7 +17,7 @@ from convert.data.split import Part, read_split
 from convert.export.golden import choose_golden
 from convert.export.graph import multiply_adds, read_operators
 from convert.export.quantize import refuse
-from convert.files import write_atomically
+from convert.files import write_archive, write_atomically
 from convert.measure.figures import (
     BoxedEvaluation,
     Evaluation,
@@ -91,7 +91,9 @@ def bundle(options: BundleOptions, say: Callable[[str], None]) -> Bundle:
         msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n",
     )
     loaded = load_bundle(options.bundle)
+    archive, sha256 = write_archive(options.bundle, (MODEL_FILE, CARD_FILE))
     say(f"{options.bundle}: {card.name} {card.version}, model {card.model_sha256[:12]}")
+    say(f"for a device: tensormask models install {archive} --sha256 {sha256}")
     return loaded
 
 

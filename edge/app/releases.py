@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import time
@@ -11,11 +12,14 @@ from pathlib import Path
 import msgspec
 
 from edge.config import MqttSettings, ReleaseSettings, Settings, load_settings
-from edge.errors import ConfigError, TensorMaskError
+from edge.detect import weights
+from edge.errors import ConfigError, ModelError, TensorMaskError
+from edge.installed import Slot, installation
+from edge.release import models
 from edge.release.judge import baseline_of
 from edge.release.ledger import Entry, Ledger, Outcome, Trial, read_ledger
 from edge.release.report import Reports
-from edge.release.store import Slot, Store, installation
+from edge.release.store import Store
 from edge.release.switch import Switch
 from edge.release.unit import Unit
 from edge.release.watch import Watcher
@@ -81,6 +85,28 @@ def lines(state: Installed, window_s: float) -> Iterator[str]:
 def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
     """Have another one used; return whether it is on trial. Raises ConfigError, OSError."""
     return _switch(config).activate(slot, name, baseline_of(Reports().read()), again=again)
+
+
+def install_model(config: Path, source: str, sha256: str) -> tuple[Slot, str]:
+    """Put a model beside the others; return its slot and name. Raises ConfigError, ModelError."""
+    switch = _switch(config)
+    is_url = "://" in source
+    try:
+        content = (
+            weights.download(source, models.MAX_BYTES) if is_url else Path(source).read_bytes()
+        )
+    except (OSError, http.client.HTTPException) as error:
+        raise ModelError(f"{source}: {error}") from error
+    if len(content) > models.MAX_BYTES:
+        raise ModelError(f"{source}: larger than {models.MAX_BYTES // 2**20} MB: no model")
+    slot, name = models.install(switch.store, content, sha256, source)
+    switch.prune({name})
+    return slot, name
+
+
+def activate_model(config: Path, name: str, *, again: bool) -> bool:
+    """Have another model used; return whether it is on trial. Raises ConfigError, ModelError."""
+    return activate(config, models.slot_of(store(), name), name, again=again)
 
 
 def roll_back(config: Path, slot: Slot) -> str:

@@ -24,11 +24,11 @@ from edge.detect.detectors import identify
 from edge.host.health import Stopwatch
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
+from edge.installed import running_release
 from edge.pipeline import STEPS, open_pipeline
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
-from edge.release.store import running_release
 from edge.version import version
 
 POLL_S = 0.5

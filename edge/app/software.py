@@ -6,8 +6,9 @@ import logging
 from pathlib import Path
 
 from edge.errors import ConfigError
+from edge.installed import Slot, installation
 from edge.release.ledger import FILE, Ledger, read_ledger
-from edge.release.store import Slot, Store, installation
+from edge.release.store import Store
 from edge.telemetry import OnTrial, Settled, Software
 
 _log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.errors import ModelError
+from edge.installed import Slot, activated
 from edge.records import MaskState, ModelId
 
 MODEL_FILE = "model.tflite"
@@ -168,11 +169,11 @@ def digest(content: bytes) -> str:
 
 
 def load_bundle(location: str | Path = "") -> Bundle:
-    """Read and check the bundle in that folder; empty: the one that comes with the program.
+    """Read and check the bundle in that folder; empty: the one in use, see `edge.installed`.
 
     Raises ModelError when a file is missing, too large, malformed, or not the one described.
     """
-    folder = Path(location or DEFAULT_BUNDLE)
+    folder = Path(location or activated(Slot.BUNDLE) or DEFAULT_BUNDLE)
     card_bytes = _read(folder / CARD_FILE, MAX_CARD_BYTES)
     try:
         card = msgspec.json.decode(card_bytes, type=ModelCard)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from edge.address import did_you_mean
 from edge.detect import weights
 from edge.detect.weights import Weights, WeightsFile
 from edge.errors import ConfigError, ModelError
+from edge.installed import Slot, activated
 
 if TYPE_CHECKING:  # it needs numpy, and a command that only lists the names does not
     from edge.detect.detector import FaceDetector
@@ -202,7 +203,7 @@ def identify(name: str = "auto", model: str = "") -> ModelId:
 
 def here() -> list[KnownDetector]:
     """Return the detectors whose weights are here, unchecked."""
-    return [known for known in DETECTORS.values() if weights.locate(known.weights)]
+    return [known for known in in_use().values() if weights.locate(known.weights)]
 
 
 def refuse_unknown(name: str) -> None:
@@ -223,12 +224,38 @@ def owners(
     return [known for known in fitting if weights.is_that(known.weights, path)] or fitting
 
 
+def in_use() -> dict[str, KnownDetector]:
+    """Return the table, with our own detector of the version in use, see `edge.installed`.
+
+    Raises ModelError when its description is missing or damaged.
+    """
+    folder = activated(Slot.DETECTOR)
+    if folder is None:
+        return DETECTORS
+    from edge.detect.card import NETWORK_FILE, read_card, self_test
+
+    card = read_card(folder)
+    file = WeightsFile(NETWORK_FILE, card.sha256, OWN.weights.files[0].size_bytes)
+    own = replace(
+        OWN,
+        weights=replace(OWN.weights, files=(file,), folder=folder, origin=card.provenance),
+        confidence=card.confidence,
+        sure=card.sure,
+        version=card.version,
+        test=lambda files: self_test(files[-1], card.golden),
+    )
+    return DETECTORS | {own.name: own}
+
+
 def _known(name: str, model: str) -> KnownDetector:
     refuse_unknown(name)
-    candidates = list(DETECTORS.values()) if name == "auto" else [DETECTORS[name]]
+    table = in_use()
+    candidates = list(table.values()) if name == "auto" else [table[name]]
     if not model:
         # Where none is here, the error about the last one says how to get it.
-        return next(iter(known for known in candidates if known in here()), candidates[-1])
+        return next(
+            iter(known for known in candidates if weights.locate(known.weights)), candidates[-1]
+        )
     fitting = owners(model, candidates)
     if fitting:
         return fitting[0]

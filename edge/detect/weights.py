@@ -155,7 +155,7 @@ def fetch(weights: Weights, say: Callable[[str], None] = lambda line: None) -> P
     for url in weights.urls:
         say(f"fetching {url}")
         try:
-            content = checked(_download(url, file.size_bytes), file, url)
+            content = checked(download(url, file.size_bytes), file, url)
         # urllib's own errors are OSErrors, an answer that is cut off or is no HTTP is not; a wrong
         # file is worth another address too.
         except (OSError, http.client.HTTPException, ModelError) as error:
@@ -170,7 +170,11 @@ def fetch(weights: Weights, say: Callable[[str], None] = lambda line: None) -> P
     )
 
 
-def _download(url: str, size_bytes: int) -> bytes:
+def download(url: str, size_bytes: int) -> bytes:
+    """Return what is at that address, but no more than one byte beyond `size_bytes`.
+
+    Raises ModelError for another scheme; OSError and HTTPException when it cannot be had.
+    """
     if not url.startswith(("https://", "http://")):
         raise ModelError(f"{url}: only http and https are fetched from")
     with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_S) as answer:

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from edge.errors import ConfigError
-from edge.release.store import Slot
+from edge.installed import Slot
 
 FILE = Path("/var/lib/tensormask-releases/ledger.json")
 MAX_BYTES = 256 * 1024

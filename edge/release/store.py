@@ -1,10 +1,7 @@
-"""What is installed: releases and models in folders that never change, and links to those in use.
+"""The folders and links of an installation, and how they are changed.
 
-    /opt/tensormask/releases/<id>    current  -> releases/<id>
-                    bundles/<id>     bundle   -> bundles/<id>
-                    detectors/<id>   detector -> detectors/<id>
-
-A link is replaced in one step: at any moment, a power cut included, it names the old or the new.
+Folders never change once they are there. A link is replaced in one step: at any moment, a power cut
+included, it names the old or the new.
 """
 
 from __future__ import annotations
@@ -13,49 +10,18 @@ import os
 import re
 import shutil
 from collections.abc import Collection
-from enum import StrEnum
 from pathlib import Path
 
 from edge.address import did_you_mean
 from edge.errors import ConfigError
+from edge.installed import LINKS, Slot
 
-PREFIX = "TENSORMASK_PREFIX"
-"""Names the folder in the environment. An installed program sets it; a checkout has none."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,99}")
 OWN = ""
 """The name of the model that comes with the release: no link."""
 
 
-class Slot(StrEnum):
-    """What can be replaced, and put back, by itself."""
-
-    RELEASE = "release"
-    BUNDLE = "bundle"
-    DETECTOR = "detector"
-
-
 _WATCHER = "watcher"
-_LINKS = {Slot.RELEASE: "current", Slot.BUNDLE: "bundle", Slot.DETECTOR: "detector"}
-
-
-def installation() -> Path | None:
-    """Return the folder of the installation that this program belongs to; None: to none."""
-    given = os.environ.get(PREFIX)
-    return Path(given) if given else None
-
-
-def running_release() -> str | None:
-    """Return the name of the release that this program is; None: of none."""
-    return None if installation() is None else Path(__file__).resolve().parents[2].name
-
-
-def activated(slot: Slot) -> Path | None:
-    """Return the folder of the model in use; None: the one that comes with the program."""
-    prefix = installation()
-    if prefix is None:
-        return None
-    link = prefix / _LINKS[slot]
-    return link if link.is_dir() else None
 
 
 class Store:
@@ -68,7 +34,7 @@ class Store:
         return self.prefix / f"{slot}s" / name
 
     def link(self, slot: Slot) -> Path:
-        return self.prefix / _LINKS[slot]
+        return self.prefix / LINKS[slot]
 
     def current(self, slot: Slot) -> str:
         """Return the name of what is in use; `OWN` where there is no link."""
@@ -129,8 +95,14 @@ def _changed_at(folder: Path) -> int:
     return folder.stat().st_mtime_ns
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync_all(folder: Path) -> None:
+    """Have the folder and its files on the disk before anything leads there."""
+    for path in (*folder.iterdir(), folder):
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

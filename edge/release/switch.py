@@ -7,6 +7,7 @@ power cut `resume` finds out how far it had come.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.errors import ConfigError
+from edge.installed import Slot
 from edge.release.judge import ServiceState
 from edge.release.ledger import (
     FILE,
@@ -28,7 +30,7 @@ from edge.release.ledger import (
     read_ledger,
     write_ledger,
 )
-from edge.release.store import OWN, Slot, Store
+from edge.release.store import OWN, Store
 
 _log = logging.getLogger(__name__)
 
@@ -186,12 +188,12 @@ class Switch:
         self._write(self.ledger.with_entry(entry))
         self.prune()
 
-    def prune(self) -> None:
-        """Remove what is not needed to go back to."""
+    def prune(self, new: Collection[str] = ()) -> None:
+        """Remove what is neither needed to go back to nor `new`."""
         ledger = self.ledger
         for slot in Slot:
             present = self.store.current(slot)
-            needed = {present, ledger.former(slot, present) or present}
+            needed = {present, ledger.former(slot, present) or present, *new}
             if ledger.trial is not None and ledger.trial.slot is slot:
                 needed |= {ledger.trial.name, ledger.trial.former}
             if slot is Slot.RELEASE:

@@ -137,3 +137,19 @@ def test_power_cuts_at_random_change_nothing_of_the_end(machine: Machine, name: 
     assert (last["name"], last["outcome"]) == (name, "kept" if kept else "refused")
     assert _current(machine) == (f"{RELEASES}/{name}" if kept else before)
     _wait_until_it_runs(machine)
+
+
+def test_a_model_that_does_not_run_is_undone_too(machine: Machine) -> None:
+    own = "/opt/tensormask/current/edge/classify/bundle"
+    packing = ("python3", "-m", "zipfile", "-c", "/srv/model.zip")
+    machine.run(*packing, f"{own}/model.tflite", f"{own}/model.json")
+    sha256 = machine.output("sha256sum", "/srv/model.zip").split()[0]
+    said = machine.output("tensormask", "models", "install", "/srv/model.zip", "--sha256", sha256)
+    name = said.rpartition(" ")[2]
+    machine.run("sh", "-ec", f"echo >>/opt/tensormask/bundles/{name}/model.tflite")
+    machine.run("tensormask", "models", "activate", name)
+    last = _over(machine)
+    assert (last["slot"], last["name"], last["outcome"]) == ("bundle", name, "refused")
+    assert last["reason"] == "its model is damaged or not what it runs (exit status 65)"
+    assert _state(machine)["current"]["bundle"] == ""
+    _wait_until_it_runs(machine)

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from edge.app.software import MOST_SETTLED, SoftwareNotice
+from edge.installed import Slot
 from edge.release.ledger import Entry, Ledger, Outcome, Trial, write_ledger
-from edge.release.store import Slot, Store
+from edge.release.store import Store
 from edge.telemetry import OnTrial, Settled, Software
 from tests.fakes import START
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.installed import Slot
 from edge.release.judge import Report, ServiceState, baseline_of
 from edge.release.ledger import Ledger, Outcome
-from edge.release.store import Slot, Store
+from edge.release.store import Store
 from edge.release.switch import Switch
 from edge.release.watch import Watcher
 from tests.fakes import TurnedClock

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ConfigError
+from edge.installed import Slot
 from edge.release.ledger import (
     MOST_ENTRIES,
     Baseline,
@@ -15,7 +16,6 @@ from edge.release.ledger import (
     read_ledger,
     write_ledger,
 )
-from edge.release.store import Slot
 from tests.fakes import START
 
 

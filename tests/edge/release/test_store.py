@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ConfigError
-from edge.release.store import OWN, Slot, Store, activated, installation
+from edge.installed import Slot, activated, installation
+from edge.release.store import OWN, Store
 
 
 @pytest.fixture

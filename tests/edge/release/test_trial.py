@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.installed import Slot
 from edge.release.judge import baseline_of
 from edge.release.ledger import Outcome
-from edge.release.store import Slot
 from edge.release.switch import ActivationError
 from edge.release.watch import NOTED_EVERY_S
 from tests.edge.release.box import (

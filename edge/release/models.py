@@ -1,0 +1,106 @@
+"""Models that come without a release: archives that are checked, tried once, and put beside others.
+
+An archive is a zip file of a bundle's two files (`python -m convert bundle` writes it) or of a
+detector's two (`python -m convert detector bundle`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+import cv2
+
+from edge.classify import card as bundle_card
+from edge.classify.card import load_bundle
+from edge.classify.classifier import MaskClassifier
+from edge.config import ClassifierSettings
+from edge.detect import card as detector_card
+from edge.errors import ModelError
+from edge.installed import Slot
+from edge.release.store import NAME, Store, sync_all
+
+MAX_BYTES = 32 * 1024 * 1024
+"""Of an archive, and of what is in it."""
+CONTENTS = {
+    Slot.BUNDLE: {bundle_card.MODEL_FILE, bundle_card.CARD_FILE},
+    Slot.DETECTOR: {detector_card.NETWORK_FILE, detector_card.CARD_FILE},
+}
+
+
+def install(store: Store, archive: bytes, sha256: str, origin: str) -> tuple[Slot, str]:
+    """Put the model beside the others; return its slot and name. What is there already stays.
+
+    Raises ModelError when the archive is not the one that `sha256` names, is none, or holds what
+    does not run here.
+    """
+    found = hashlib.sha256(archive).hexdigest()
+    if found != sha256.lower():
+        raise ModelError(f"{origin}: sha256 is {found}, not {sha256}: damaged, or another file")
+    files = _unpacked(archive, origin)
+    slot = next((slot for slot, names in CONTENTS.items() if names == files.keys()), None)
+    if slot is None:
+        raise ModelError(
+            f"{origin}: holds {', '.join(sorted(files)) or 'nothing'}; a bundle's archive holds "
+            "model.tflite and model.json, a detector's detector.onnx and detector.json"
+        )
+    folder = store.folder(slot, "any").parent
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=".new.", dir=folder))
+    try:
+        fresh.chmod(0o755)
+        for name, content in files.items():
+            (fresh / name).write_bytes(content)
+            (fresh / name).chmod(0o644)
+        name = f"{_tried(slot, fresh)}-{found[:8]}"
+        if not NAME.fullmatch(name):
+            raise ModelError(f"{origin}: its name and version, {name!r}, cannot be a folder's name")
+        if name not in store.installed(slot):
+            sync_all(fresh)
+            fresh.rename(store.folder(slot, name))
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return slot, name
+
+
+def slot_of(store: Store, name: str) -> Slot:
+    """Return which kind of model that is. Raises ModelError: of none."""
+    there = {each: slot for slot in CONTENTS for each in store.installed(slot)}
+    if name not in there:
+        known = ", ".join(sorted(there)) or "none"
+        raise ModelError(f"no model {name!r} is installed; there is {known}")
+    return there[name]
+
+
+def _unpacked(archive: bytes, origin: str) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            entries = opened.infolist()
+            if sum(entry.file_size for entry in entries) > MAX_BYTES:
+                raise ModelError(f"{origin}: unpacks to more than {MAX_BYTES // 2**20} MB")
+            return {entry.filename: opened.read(entry) for entry in entries if not entry.is_dir()}
+    # zipfile's own error, and what it lets through of zlib and of forged sizes.
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        raise ModelError(f"{origin}: no zip archive that can be read ({error})") from error
+
+
+def _tried(slot: Slot, folder: Path) -> str:
+    """Return name and version of a model that answers as it should. Raises ModelError."""
+    if slot is Slot.BUNDLE:
+        bundle = load_bundle(folder)
+        MaskClassifier(bundle, ClassifierSettings())
+        return f"{bundle.card.name}-{bundle.card.version}"
+    card = detector_card.read_card(folder)
+    network = (folder / detector_card.NETWORK_FILE).read_bytes()
+    if hashlib.sha256(network).hexdigest() != card.sha256:
+        raise ModelError(f"{detector_card.NETWORK_FILE} is not the network that its card describes")
+    try:
+        detector_card.self_test(network, card.golden)
+    except cv2.error as error:
+        reason = f"OpenCV {cv2.__version__} cannot read the network ({error.err})"
+        raise ModelError(f"{detector_card.NETWORK_FILE}: {reason}") from error
+    return f"{card.name}-{card.version}"
