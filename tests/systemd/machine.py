@@ -90,14 +90,23 @@ def _v1_controllers() -> list[_Controller]:
 class Machine:
     """Laid out on entering the context; booted by `boot`; gone, with its traces, on leaving."""
 
-    def __init__(self, folder: Path, name: str, limits: bool = False) -> None:
+    def __init__(
+        self, folder: Path, name: str, limits: bool = False, network: str | None = None
+    ) -> None:
         """`folder` must be empty; `name` is its host name and names its control groups.
+
+        `network` names the network namespace that it is in; without, it has a loopback of its own.
 
         With `limits` its systemd gets the host's memory and pids controllers too, if they are of
         cgroup v1, and enforces MemoryMax= and TasksMax=.
         """
         self._folder = folder
         self._name = name
+        self._network = (
+            "--private-network"
+            if network is None
+            else f"--network-namespace-path=/run/netns/{network}"
+        )
         self._controllers = _v1_controllers() if limits else []
         self._log = folder.with_suffix(".log")
         self._holder: subprocess.Popen[str] | None = None
@@ -157,7 +166,7 @@ class Machine:
                     *("sh", "-c", _JOIN_CGROUPS, "sh"),
                     *self._in_mount_namespace(),
                     *("systemd-nspawn", "--quiet", f"--directory={self.root}", "--boot"),
-                    *(f"--machine={self._name}", "--private-network", "--console=pipe"),
+                    *(f"--machine={self._name}", self._network, "--console=pipe"),
                     # There is no machined and no systemd of the host to register with.
                     *("--register=no", "--keep-unit", "--link-journal=no"),
                     *("--resolv-conf=off", "--timezone=off"),

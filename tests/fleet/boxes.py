@@ -1,0 +1,209 @@
+"""Three machines with a real systemd and sshd on a network of their own, and their controller.
+
+Nothing listens outside the namespaces that are made here. Needs root, systemd-container,
+openssh-server, iproute2 and mosquitto.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.systemd.machine import Machine, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = f"tmlab{os.getpid()}"
+CONTROLLER = "10.77.0.1"
+IGNORED = (".git", ".venv*", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
+FLEET = """---
+tensormask:
+  vars:
+    ansible_user: root
+    tensormask_os_packages: false
+    tensormask_camera: ""
+    tensormask_controller_broker: {broker}
+    tensormask_controller_python: {python}
+    tensormask_packs: {packs}
+    tensormask_site: Laboratory
+    tensormask_fleet_settings:
+      mqtt: {{ host: {broker} }}
+      camera: {{ source: /srv/clip.avi, loop: true }}
+      health: {{ interval_s: 5 }}
+      release: {{ trial_s: 10 }}
+  hosts:
+"""
+
+
+def ip(*words: str, check: bool = True) -> None:
+    subprocess.run(["ip", *words], check=check, capture_output=True)
+
+
+class Boxes:
+    """`box-1` to `box-3`, reachable from the controller's namespace only."""
+
+    names = ("box-1", "box-2", "box-3")
+
+    def __init__(self, folder: Path, clip: Path, ansible: Path, python: Path) -> None:
+        self.project = folder / "project"
+        """The controller's checkout: a copy, in which a test may make another release."""
+        self.machines: dict[str, Machine] = {}
+        self._folder = folder
+        self._clip = clip
+        self._ansible = ansible
+        self._python = python
+        self._key = folder / "key"
+        self._ending = ExitStack()
+        self._variables: dict[str, dict[str, str]] = {name: {} for name in self.names}
+
+    def __enter__(self) -> Self:
+        try:
+            self._lay_network()
+            self._begin()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ending.close()
+
+    def play(self, book: str, *options: str, within_s: float = 900) -> tuple[int, str]:
+        """Run a playbook; return its exit status and what it said."""
+        self._write_inventory()
+        folder = self.project / "deploy" / "ansible"
+        command = [
+            *("ip", "netns", "exec", LAB),
+            *(str(self._ansible / "ansible-playbook"), "-i", str(self._folder / "hosts.yml")),
+            *(book, *options),
+        ]
+        environment = os.environ | {
+            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+            "ANSIBLE_HOST_KEY_CHECKING": "False",
+            "ANSIBLE_PRIVATE_KEY_FILE": str(self._key),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp"),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"),
+            "ANSIBLE_TIMEOUT": "8",
+            "LC_ALL": "C.UTF-8",
+        }
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def say(self, name: str, **variables: str) -> None:
+        """Have the inventory say something else of a box."""
+        self._variables[name] |= variables
+
+    def new_release(self, commit: str) -> None:
+        """Make the controller's checkout another release."""
+        (self.project / "edge" / "commit").write_text(f"{commit}\n")
+
+    def cut_off(self, name: str) -> None:
+        ip("-n", LAB, "link", "set", f"v{name}", "down")
+
+    def reconnect(self, name: str) -> None:
+        ip("-n", LAB, "link", "set", f"v{name}", "up")
+
+    def current(self, name: str) -> str:
+        return self.machines[name].output("readlink", "/opt/tensormask/current").rpartition("/")[2]
+
+    def _lay_network(self) -> None:
+        ip("netns", "add", LAB)
+        self._ending.callback(ip, "netns", "del", LAB, check=False)
+        ip("-n", LAB, "link", "set", "lo", "up")
+        ip("-n", LAB, "link", "add", "br0", "type", "bridge")
+        ip("-n", LAB, "addr", "add", f"{CONTROLLER}/24", "dev", "br0")
+        ip("-n", LAB, "link", "set", "br0", "up")
+        for number, name in enumerate(self.names, 1):
+            space = f"{LAB}{number}"
+            ip("netns", "add", space)
+            self._ending.callback(ip, "netns", "del", space, check=False)
+            ip("-n", LAB, "link", "add", f"v{name}", "type", "veth", "peer", "name", "host0")
+            ip("-n", LAB, "link", "set", "host0", "netns", space)
+            ip("-n", LAB, "link", "set", f"v{name}", "master", "br0", "up")
+            ip("-n", space, "addr", "add", f"10.77.0.{10 + number}/24", "dev", "host0")
+            ip("-n", space, "link", "set", "lo", "up")
+            ip("-n", space, "link", "set", "host0", "up")
+
+    def _begin(self) -> None:
+        shutil.copytree(ROOT, self.project, ignore=shutil.ignore_patterns(*IGNORED))
+        self.new_release("0000001")
+        # The packages come from the registry, which cannot be reached from within.
+        packing = ("-m", "deploy.pack", self._folder / "packs", "--python=3.11")
+        machine_type = f"--machine={platform.machine()}"
+        subprocess.run(
+            [self._ansible / "python", *packing, machine_type],
+            cwd=self.project,
+            check=True,
+            capture_output=True,
+        )
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._key)], check=True
+        )
+        settings = self._folder / "mosquitto.conf"
+        settings.write_text(f"listener 1883 {CONTROLLER}\nallow_anonymous true\n")
+        broker = subprocess.Popen(
+            ["ip", "netns", "exec", LAB, "mosquitto", "-c", str(settings)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._ending.callback(broker.wait)
+        self._ending.callback(broker.kill)
+        for number, name in enumerate(self.names, 1):
+            folder = self._folder / name
+            folder.mkdir()
+            machine = self._ending.enter_context(
+                Machine(folder, f"{name}-{os.getpid()}", network=f"{LAB}{number}")
+            )
+            machine.write("/root/.ssh/authorized_keys", self._key.with_suffix(".pub").read_text())
+            machine.write("/etc/hostname", f"{name}\n")
+            machine.copy(self._clip, "/srv/clip.avi")
+            machine.boot()
+            self.machines[name] = machine
+        for number in range(1, len(self.names) + 1):
+            wait_until(lambda number=number: self._answers(number), 30, "sshd answers")  # type: ignore[misc]
+
+    def _answers(self, number: int) -> bool:
+        command = ["ip", "netns", "exec", LAB, "ssh-keyscan", "-T", "2", f"10.77.0.{10 + number}"]
+        time.sleep(0.2)
+        return bool(subprocess.run(command, capture_output=True, check=False).stdout)
+
+    def _write_inventory(self) -> None:
+        text = FLEET.format(broker=CONTROLLER, python=self._python, packs=self._folder / "packs")
+        for number, name in enumerate(self.names, 1):
+            text += f"    {name}:\n      ansible_host: 10.77.0.{10 + number}\n"
+            for key, value in self._variables[name].items():
+                text += f"      {key}: {value}\n"
+        (self._folder / "hosts.yml").write_text(text)
+
+
+def recap(said: str) -> dict[str, dict[str, int]]:
+    """Return the figures at the end of a play by box."""
+    rows = {}
+    for line in said.partition("PLAY RECAP")[2].splitlines():
+        name, _, figures = line.partition(" : ")
+        if figures:
+            rows[name.strip()] = {
+                key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", figures)
+            }
+    return rows

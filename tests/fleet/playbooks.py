@@ -1,0 +1,182 @@
+"""`make fleet-test`: the playbooks against three machines. In order: each goes on from the last."""
+
+# ruff: noqa: T201 - what it measures is what it is run for
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.boxes import ROOT, Boxes, recap
+from tests.needs import lacking
+from tests.systemd.conftest import write_clip
+from tests.systemd.machine import wait_until
+
+UNIT = "tensormask.service"
+UNCHANGED = {"changed": 0, "failed": 0, "unreachable": 0}
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
+    ansible = ROOT / ".venv-ansible" / "bin"
+    if os.geteuid() != 0:
+        lacking("no machine can be booted without root", "sudo make fleet-test")
+    for program, package in (
+        ("systemd-nspawn", "systemd-container"),
+        ("mosquitto", "mosquitto"),
+        ("/usr/sbin/sshd", "openssh-server"),
+    ):
+        if shutil.which(program) is None:
+            lacking(f"no {program}", f"sudo apt-get install {package}")
+    if not (ansible / "ansible-playbook").exists():
+        lacking("no Ansible", "make controller")
+    folder = tmp_path_factory.mktemp("fleet")
+    clip = folder / "clip.avi"
+    write_clip(clip)
+    with Boxes(folder, clip, ansible, Path(sys.executable)) as boxes:
+        yield boxes
+
+
+def _play(boxes: Boxes, book: str, *options: str) -> str:
+    """Run a playbook that must succeed; return what it said."""
+    begun = time.monotonic()
+    status, said = boxes.play(book, *options)
+    print(f"\n{book} {' '.join(options)}: {time.monotonic() - begun:.0f} s")
+    print("\n".join(f"  {name}: {figures}" for name, figures in recap(said).items()))
+    assert status == 0, said[-6000:]
+    return said
+
+
+def _main_pid(boxes: Boxes, name: str) -> str:
+    return boxes.machines[name].output("systemctl", "show", "--value", "-p", "MainPID", UNIT)
+
+
+def test_fresh_boxes_without_internet_are_installed_and_say_that_they_are_well(
+    boxes: Boxes,
+) -> None:
+    for machine in boxes.machines.values():
+        assert machine.run("ip", "route", "get", "192.0.2.1", check=False).returncode != 0
+    _play(boxes, "site.yml")
+    for name, machine in boxes.machines.items():
+        assert machine.output("systemctl", "is-active", UNIT) == "active"
+        assert f'id = "{name}"' in machine.output("cat", "/etc/tensormask/tensormask.toml")
+
+
+def test_a_second_run_changes_nothing(boxes: Boxes) -> None:
+    rows = recap(_play(boxes, "site.yml"))
+    for name in boxes.names:
+        assert {key: rows[name][key] for key in UNCHANGED} == UNCHANGED, name
+
+
+def test_a_change_reaches_only_the_box_that_it_is_of(boxes: Boxes) -> None:
+    before = {name: _main_pid(boxes, name) for name in boxes.names}
+    boxes.say("box-2", tensormask_zone="cellar")
+    foreseen = recap(_play(boxes, "site.yml", "--check", "--diff"))
+    rows = recap(_play(boxes, "site.yml"))
+    assert [rows[name]["changed"] for name in boxes.names] == [0, 2, 0]
+    assert foreseen["box-2"]["changed"] >= 1
+    after = {name: _main_pid(boxes, name) for name in boxes.names}
+    assert [name for name in boxes.names if before[name] != after[name]] == ["box-2"]
+
+
+def test_settings_that_the_release_refuses_reach_no_box(boxes: Boxes) -> None:
+    boxes.say("box-1", tensormask_box_settings="{ camera: { suorce: x } }")
+    status, said = boxes.play("site.yml")
+    boxes.say("box-1", tensormask_box_settings="{}")
+    assert status != 0
+    assert "did you mean source?" in said
+    assert boxes.machines["box-1"].output("systemctl", "is-active", UNIT) == "active"
+
+
+def test_an_update_stops_at_a_bad_box_and_undoes_its_wave(boxes: Boxes) -> None:
+    before = boxes.current("box-3")
+    # On this box whatever is not the present release ends at once.
+    refuses = f"readlink /opt/tensormask/current | grep -q {before}"
+    boxes.machines["box-2"].write(
+        f"/etc/systemd/system/{UNIT}.d/broken.conf",
+        f'[Service]\nRestartSec=1\nExecStartPre=/bin/sh -c "{refuses}"\n',
+    )
+    boxes.new_release("0000002")
+    status, said = boxes.play("update.yml", "-e", '{"tensormask_waves": [1]}')
+    assert status != 0
+    assert "not well: box-2" in said
+    assert boxes.current("box-1") != before
+    assert boxes.current("box-2") == before
+    assert boxes.current("box-3") == before
+    for machine in boxes.machines.values():
+        wait_until(
+            lambda machine=machine: (  # type: ignore[misc]
+                machine.run("systemctl", "is-active", UNIT, check=False).stdout == "active\n"
+            ),
+            60,
+            "it runs",
+        )
+
+
+def test_a_wave_goes_back_as_a_whole(boxes: Boxes) -> None:
+    before = {name: boxes.current(name) for name in boxes.names}
+    boxes.new_release("0000003")
+    status, said = boxes.play("update.yml", "-e", '{"tensormask_waves": ["100%"]}')
+    assert status != 0
+    assert "not well: box-2" in said
+    assert {name: boxes.current(name) for name in boxes.names} == before
+
+
+def test_a_box_that_is_away_stops_nobody_and_is_caught_up(boxes: Boxes) -> None:
+    boxes.machines["box-2"].run("rm", f"/etc/systemd/system/{UNIT}.d/broken.conf")
+    boxes.machines["box-2"].run("systemctl", "daemon-reload")
+    boxes.new_release("0000004")
+    before = boxes.current("box-3")
+    boxes.cut_off("box-3")
+    said = _play(boxes, "update.yml", "-e", '{"tensormask_waves": [1, "100%"]}')
+    assert "not reached, run this again later: box-3" in said
+    assert boxes.current("box-1") == boxes.current("box-2") != before
+    boxes.reconnect("box-3")
+    assert boxes.current("box-3") == before
+    _play(boxes, "update.yml", "-e", '{"tensormask_waves": [1, "100%"]}')
+    assert boxes.current("box-3") == boxes.current("box-1")
+
+
+def test_a_power_cut_in_the_middle_is_caught_up(boxes: Boxes) -> None:
+    boxes.new_release("0000005")
+    before = boxes.current("box-1")
+    machine = boxes.machines["box-1"]
+
+    def cut() -> None:
+        wait_until(lambda: boxes.current("box-1") != before, 300, "the switch")
+        machine.cut_power()
+        machine.boot()
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    status, said = boxes.play("update.yml", "-e", '{"tensormask_waves": ["100%"]}')
+    cutting.join()
+    print(f"\nupdate.yml with a power cut: exit status {status}", recap(said))
+    wait_until(
+        lambda: '"trial": null' in machine.output("tensormask", "release", "--json"),
+        120,
+        "its trial is over",
+    )
+    _play(boxes, "update.yml", "-e", '{"tensormask_waves": ["100%"]}')
+    assert len({boxes.current(name) for name in boxes.names}) == 1
+    assert boxes.current("box-1") != before
+
+
+def test_all_can_be_seen_rolled_back_and_taken_off(boxes: Boxes) -> None:
+    said = _play(boxes, "status.yml")
+    for name in boxes.names:
+        assert boxes.current(name) in said
+        assert f"{name} " in said
+    before = boxes.current("box-1")
+    _play(boxes, "rollback.yml")
+    assert boxes.current("box-1") != before
+    _play(boxes, "uninstall.yml", "-e", "tensormask_purge=true")
+    for machine in boxes.machines.values():
+        assert machine.run("test", "-e", "/opt/tensormask", check=False).returncode == 1
