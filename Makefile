@@ -24,7 +24,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas demo test check check-shell format train bench street wear herd camera-test soak memory systemd-test controller pack fleet-test install clean
+.PHONY: help venv dev lock schemas demo test check check-shell check-ansible format train bench street wear herd camera-test soak memory systemd-test controller pack fleet-test install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BRO
 test: dev ## all tests; ARGS='-k name' for some
 	$(DEV)/bin/python -m pytest $(ARGS)
 
-check: dev check-shell ## format, lint, types, layers, shell scripts, the unit
+check: dev check-shell check-ansible ## format, lint, types, layers, shell scripts, playbooks, the unit
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
@@ -65,6 +65,9 @@ check-shell: ## the shell scripts; without shellcheck it says so, and fails wher
 	  echo 'the shell scripts are not checked; get: sudo apt-get install shellcheck' >&2; \
 	  test "$$CI" != true; \
 	fi
+
+check-ansible: controller ## the playbooks and the role, by ansible-lint's strictest profile
+	cd $(ANSIBLE) && PATH="$(abspath $(CONTROLLER))/bin:$$PATH" ansible-lint --offline --profile production -q
 
 format: dev ## bring the sources into form
 	$(DEV)/bin/ruff check --fix .

@@ -222,6 +222,10 @@ start() {
     else
         systemctl --no-block start tensormask.service
     fi
+    if "$program/tensormask" release | grep -q '^on trial'; then
+        say "on trial, and undone where it does worse; see: tensormask release, tensormask release wait"
+        return
+    fi
     # A start that fails is said at once; so is a service that ends within its first seconds.
     if ! { sleep 3 && is_running && has_not_restarted; }; then
         fail "installed, but the service does not come up; see: journalctl -u tensormask -n 30"

@@ -68,7 +68,7 @@ def _copy(tree: Path) -> None:
 
 
 def _wheels(requirements: Path, target: Target, output: Path) -> Path:
-    """Return the folder with the packages, which are fetched once for all releases with the same."""
+    """Return the folder with the packages, fetched once for all releases with the same."""
     pins = "".join(_pins(requirements, target))
     digest = hashlib.sha256(f"{pins} {target}".encode()).hexdigest()[:12]
     wheels = output / f"wheels-{digest}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -102,12 +103,14 @@ class Ledger(msgspec.Struct, frozen=True):
         """Return what became of it the last time."""
         return self._last(slot).get(name)
 
-    def former(self, slot: Slot, present: str) -> str | None:
-        """Return what ran before `present` and was not given up; None: nothing is known."""
+    def former(self, slot: Slot, present: str, installed: Collection[str]) -> str | None:
+        """Return which of these ran before `present` and was not given up; None: none of them."""
         good = [
             name
             for name, entry in self._last(slot).items()
-            if entry.outcome in (Outcome.KEPT, Outcome.ACTIVATED) and name != present
+            if entry.outcome in (Outcome.KEPT, Outcome.ACTIVATED)
+            and name != present
+            and name in installed
         ]
         return good[-1] if good else None
 

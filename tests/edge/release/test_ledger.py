@@ -67,10 +67,12 @@ def test_the_former_is_what_ran_and_was_not_given_up() -> None:
         ("e", Outcome.KEPT),
     ):
         ledger = ledger.with_entry(entry(name, outcome))
-    assert ledger.former(Slot.RELEASE, "e") == "b"
+    assert ledger.former(Slot.RELEASE, "e", "abcde") == "b"
+    assert ledger.former(Slot.RELEASE, "e", "acde") == "a", "b is not there any more"
+    assert ledger.former(Slot.RELEASE, "e", "cde") is None
     left = ledger.with_entry(entry("e", Outcome.ROLLED_BACK))
-    assert left.with_entry(entry("b", Outcome.ACTIVATED)).former(Slot.RELEASE, "b") == "a"
-    assert ledger.former(Slot.DETECTOR, "e") is None
+    assert left.with_entry(entry("b", Outcome.ACTIVATED)).former(Slot.RELEASE, "b", "ab") == "a"
+    assert ledger.former(Slot.DETECTOR, "e", "ab") is None
 
 
 def test_it_does_not_grow_without_a_bound() -> None:
