@@ -86,6 +86,7 @@ def test_every_step_leaves_its_files(built: Path) -> None:
     assert {name for name in names if "mistakes" not in name} == {
         *(f"boxed-{part}{ending}" for part in PARTS for ending in BOXED_ENDINGS),
         "bundle",
+        "bundle.zip",
         "confusion-test.png",
         "confusion-validation.png",
         "evaluation-test.json",
@@ -205,22 +206,23 @@ def test_a_split_of_several_sets_serves_each(built: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "status", "message"),
     [
-        (("train", "--dataset", "absent"), "absent/with_mask: no such folder"),
-        (("train", "--dataset", ".", "--weights", "absent.h5"), "absent.h5: no such file"),
-        (("train", "--dataset", ".", "--input-side", "7"), "takes 32 to 224 pixels"),
-        (("train", "--dataset", ".", "--leave-out", "x"), "neither --dataset nor a --boxed"),
-        (("quantize", "--dataset", ".", "--keras", "absent"), "absent: no such file"),
-        (("evaluate", "--dataset", "."), "nothing to evaluate"),
-        (("evaluate", "--boxed", "."), "nothing to evaluate"),
-        (("evaluate", "--dataset", ".", "--tflite", "absent"), "absent: No such file"),
-        (("evaluate", "--dataset", ".", "--bundle", "absent"), "absent/model.json"),
-        (("bundle", "--tflite", "absent"), "absent: No such file"),
+        (("train", "--dataset", "absent"), 78, "absent/with_mask: no such folder"),
+        (("train", "--dataset", ".", "--weights", "absent.h5"), 78, "absent.h5: no such file"),
+        (("train", "--dataset", ".", "--input-side", "7"), 78, "takes 32 to 224 pixels"),
+        (("train", "--dataset", ".", "--leave-out", "x"), 78, "neither --dataset nor a --boxed"),
+        (("quantize", "--dataset", ".", "--keras", "absent"), 65, "absent: no such file"),
+        (("evaluate", "--dataset", "."), 78, "nothing to evaluate"),
+        (("evaluate", "--boxed", "."), 78, "nothing to evaluate"),
+        (("evaluate", "--dataset", ".", "--tflite", "absent"), 65, "absent: No such file"),
+        (("evaluate", "--dataset", ".", "--bundle", "absent"), 65, "absent/model.json"),
+        (("bundle", "--tflite", "absent"), 65, "absent: No such file"),
     ],
 )
-def test_a_mistake_gets_one_line_and_status_78(
+def test_a_mistake_gets_one_line_and_its_status(
     arguments: tuple[str, ...],
+    status: int,
     message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -229,7 +231,7 @@ def test_a_mistake_gets_one_line_and_status_78(
     monkeypatch.chdir(tmp_path)
     if "train" in arguments and "--weights" not in arguments:
         arguments = (*arguments, "--weights", "none", "--width", "0.35")
-    assert convert(*arguments) == 78
+    assert convert(*arguments) == status
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith(f"convert {arguments[0]}: ")
     assert message in line
