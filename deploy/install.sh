@@ -166,6 +166,7 @@ link_to() {
 # From here on the new release is the one that runs.
 switch() {
     if [ ! -L "$prefix/current" ]; then
+        first=yes
         link_to "releases/$release" "$prefix/current"
         link_to "releases/$release" "$prefix/watcher"
     fi
@@ -217,14 +218,18 @@ start() {
         say "installed; it starts when this system boots"
         return
     fi
-    if [ "$(sha256sum <"$settings")" != "$former_settings" ]; then
-        systemctl --no-block restart tensormask.service
-    else
-        systemctl --no-block start tensormask.service
-    fi
     if "$program/tensormask" release | grep -q '^on trial'; then
         say "on trial, and undone where it does worse; see: tensormask release, tensormask release wait"
         return
+    fi
+    # What ran before the first release runs from files that are about to go.
+    if [ "$first" = yes ] || [ "$(sha256sum <"$settings")" != "$former_settings" ]; then
+        systemctl --no-block restart tensormask.service
+    elif is_running; then
+        say "running, and nothing has changed; see: tensormask release"
+        return
+    else
+        systemctl --no-block start tensormask.service
     fi
     # A start that fails is said at once; so is a service that ends within its first seconds.
     if ! { sleep 3 && is_running && has_not_restarted; }; then
@@ -236,6 +241,7 @@ start() {
 broker=""
 packages=yes
 prepare=no
+first=no
 while [ $# -gt 0 ]; do
     case $1 in
     --broker)

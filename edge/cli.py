@@ -243,7 +243,10 @@ def _add_release(commands: Any) -> None:
     text = "Go back at once to the release that ran before."
     _command(actions, "rollback", _release_rollback, text)
     text = "Wait for the end of the trial; exit 1 where it was undone."
-    _command(actions, "wait", _release_wait, text)
+    waiting = _command(actions, "wait", _release_wait, text)
+    waiting.add_argument(
+        "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this is in use then"
+    )
     _command(actions, "watch", _release_watch, "Look after the trial: what its unit runs.")
 
 
@@ -502,7 +505,7 @@ def _release_rollback(options: argparse.Namespace) -> int:
 def _release_wait(options: argparse.Namespace) -> int:
     from edge.app.releases import wait
 
-    print(wait())
+    print(wait(options.name))
     return 0
 
 

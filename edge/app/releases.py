@@ -17,7 +17,7 @@ from edge.errors import ConfigError, ModelError, TensorMaskError
 from edge.installed import Slot, installation
 from edge.release import models
 from edge.release.judge import baseline_of
-from edge.release.ledger import Entry, Ledger, Outcome, Trial, read_ledger
+from edge.release.ledger import Entry, Outcome, Trial, read_ledger
 from edge.release.report import Reports
 from edge.release.store import Store
 from edge.release.switch import Switch
@@ -114,22 +114,31 @@ def roll_back(config: Path, slot: Slot) -> str:
     return _switch(config).roll_back(slot)
 
 
-def wait() -> str:
-    """Wait for the end of the trial; return what became of it. Raises UndoneError."""
-    before = read_ledger()
-    if before.trial is None:
-        return "nothing is on trial"
-    ledger: Ledger = before
+def wait(name: str = "") -> str:
+    """Wait for the end of the trial; return what became of it.
+
+    Raises UndoneError where it was undone; with a `name` also where that is not what is in use,
+    whenever its trial has ended.
+    """
+    ledger = read_ledger()
+    was_on_trial = ledger.trial is not None
     while ledger.trial is not None:
         time.sleep(WAIT_S)
         ledger = read_ledger()
-    last = ledger.entries[-1]
-    text = (
-        f"{last.slot} {last.name or 'that comes with the release'}: {last.outcome}, {last.reason}"
-    )
-    if last.outcome is not Outcome.KEPT:
+    if not was_on_trial and not name:
+        return "nothing is on trial"
+    about = [each for each in ledger.entries if name in ("", each.name)]
+    text = _in_words(about[-1]) if about else f"{name} was never on trial"
+    is_kept = bool(about) and about[-1].outcome is Outcome.KEPT
+    in_use = {store().current(slot) for slot in Slot}
+    if (name and name not in in_use) or (was_on_trial and not is_kept):
         raise UndoneError(text)
     return text
+
+
+def _in_words(entry: Entry) -> str:
+    name = entry.name or "that comes with the release"
+    return f"{entry.slot} {name}: {entry.outcome}, {entry.reason}"
 
 
 def watch(config: Path) -> Outcome | None:

@@ -11,6 +11,7 @@ import io
 import shutil
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import cv2
@@ -82,10 +83,19 @@ def _unpacked(archive: bytes, origin: str) -> dict[str, bytes]:
             entries = opened.infolist()
             if sum(entry.file_size for entry in entries) > MAX_BYTES:
                 raise ModelError(f"{origin}: unpacks to more than {MAX_BYTES // 2**20} MB")
-            return {entry.filename: opened.read(entry) for entry in entries if not entry.is_dir()}
-    # zipfile's own error, and what it lets through of zlib and of forged sizes.
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+            return {each.filename: _read(opened, each) for each in entries if not each.is_dir()}
+    # zipfile's own error, and what it lets through.
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError) as error:
         raise ModelError(f"{origin}: no zip archive that can be read ({error})") from error
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Return no more than the archive says: the sizes in it may be forged."""
+    with archive.open(entry) as file:
+        content = file.read(entry.file_size + 1)
+    if len(content) != entry.file_size:
+        raise zipfile.BadZipFile(f"{entry.filename} has another size than it says")
+    return content
 
 
 def _tried(slot: Slot, folder: Path) -> str:

@@ -82,7 +82,9 @@ class Store:
         surplus = [name for name in self.installed(slot)[keep:] if name not in needed]
         for name in surplus:
             # Out of sight first: half a folder must not look like a whole one.
-            doomed = self.folder(slot, name).rename(self.folder(slot, f".{name}"))
+            doomed = self.folder(slot, f".{name}")
+            shutil.rmtree(doomed, ignore_errors=True)  # what a kill has left of it before
+            self.folder(slot, name).rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
         return surplus
 

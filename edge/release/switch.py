@@ -81,7 +81,7 @@ class Switch:
             )
         if (trial := ledger.trial) is not None:
             if (trial.slot, trial.name) == (slot, name):
-                return True
+                return self._go_on(ledger, trial)
             if trial.slot is not slot:
                 raise ActivationError(
                     f"the {trial.slot} {_called(trial.name)} is on trial; wait for its end: "
@@ -105,19 +105,29 @@ class Switch:
             return self._begin(slot, name, ledger)
         trial = Trial(slot, name, former, self._now(), baseline)
         self._write(ledger.with_trial(trial))
-        self.store.point_to_watcher(self.store.current(Slot.RELEASE))
-        self.store.point(slot, name)
-        self._write(ledger.with_trial(replace(trial, stage=Stage.RUNNING)))
-        self.service.begin()
+        return self._go_on(ledger, trial)
+
+    def _go_on(self, ledger: Ledger, trial: Trial) -> bool:
+        """Begin the trial, or go on with what was cut off in the middle of that."""
+        if trial.stage in (Stage.UNDOING, Stage.VERIFYING):
+            raise ActivationError(
+                f"the {trial.slot} {_called(trial.name)} is being undone: {trial.reason}"
+            )
+        if trial.stage is Stage.SWITCHING:
+            present = self.store.current(Slot.RELEASE)
+            self.store.point_to_watcher(trial.former if trial.slot is Slot.RELEASE else present)
+            self.store.point(trial.slot, trial.name)
+            self.service.begin()
+            self._write(ledger.with_trial(replace(trial, stage=Stage.RUNNING)))
         self.service.watch()
         return True
 
     def _begin(self, slot: Slot, name: str, ledger: Ledger) -> bool:
         """Use it without a trial."""
-        self.store.point(slot, name)
         self._write(
             ledger.with_entry(self._entry(slot, name, Outcome.ACTIVATED, "without a trial"))
         )
+        self.store.point(slot, name)
         if self.service.runs():
             self.service.begin()
         return False
@@ -128,7 +138,12 @@ class Switch:
         A service that is stopped stays so.
         """
         ledger, present = self.ledger, self.store.current(slot)
-        trial = ledger.trial if ledger.trial is not None and ledger.trial.slot is slot else None
+        trial = ledger.trial
+        if trial is not None and trial.slot is not slot:
+            raise ActivationError(
+                f"the {trial.slot} {_called(trial.name)} is on trial; wait for its end: "
+                "tensormask release wait, or go back from that first"
+            )
         installed = self.store.installed(slot)
         former = ledger.former(slot, present, installed) if trial is None else trial.former
         if former is None and slot is not Slot.RELEASE and present != OWN:
@@ -139,9 +154,10 @@ class Switch:
         runs = self.service.runs()
         if runs:
             self.service.unwatch()
-        self.store.point(slot, former)
-        left = ledger.with_entry(self._entry(slot, present, Outcome.ROLLED_BACK, reason))
+        left_name = present if trial is None else trial.name
+        left = ledger.with_entry(self._entry(slot, left_name, Outcome.ROLLED_BACK, reason))
         self._write(left.with_entry(self._entry(slot, former, Outcome.ACTIVATED, reason)))
+        self.store.point(slot, former)
         if runs:
             self.service.begin()
         return former
@@ -160,6 +176,9 @@ class Switch:
                 return None
             trial = replace(trial, stage=Stage.RUNNING)
             self.note(trial)
+        if trial.stage is Stage.RUNNING and self.store.current(trial.slot) != trial.name:
+            self.close(trial, Outcome.INTERRUPTED, "somebody has switched to another")
+            return None
         if trial.stage is Stage.UNDOING:
             return self.undo(trial, trial.fault, trial.reason)
         return trial
@@ -177,9 +196,9 @@ class Switch:
             *(trial.slot, _called(trial.name), reason, _called(trial.former)),
         )
         self.store.point(trial.slot, trial.former)
+        self.service.begin()
         verifying = replace(undoing, stage=Stage.VERIFYING)
         self.note(verifying)
-        self.service.begin()
         return verifying
 
     def close(self, trial: Trial, outcome: Outcome, reason: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.installed import Slot
-from edge.release.judge import baseline_of
+from edge.release.judge import Fault, baseline_of
 from edge.release.ledger import Outcome
 from edge.release.switch import ActivationError
 from edge.release.watch import NOTED_EVERY_S
@@ -254,3 +254,56 @@ def test_a_trial_goes_on_after_power_cuts_where_it_was(tmp_path: Path) -> None:
     assert cuts > 2
     # Each cut costs the time that it was off, the start, and what was not written down yet.
     assert box.clock.now_s - begun_s < WINDOW_S + cuts * (20 + 10 + NOTED_EVERY_S)
+
+
+def test_a_switch_that_was_cut_off_without_a_reboot_goes_on_when_it_is_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    for cut in range(1, 6):
+        box = Box(tmp_path / str(cut), {NEW: well})
+        box.cut_at = cut
+        with pytest.raises(PowerCutError):
+            box.activate()
+        assert box.activate()
+        assert box.current == box.service.runs_release == NEW
+        assert box.watch() is Outcome.KEPT
+
+
+def test_what_takes_the_place_of_a_trial_is_not_looked_after_by_that(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: refusing(78), "0.4.0-cccc": well})
+    box.activate()
+    box.activate("0.4.0-cccc")
+    assert box.store.watcher() == FORMER
+
+
+def test_going_back_leaves_a_trial_of_another_kind_alone(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.store.folder(Slot.BUNDLE, "tensormask-4").mkdir(parents=True)
+    box.switch.activate(Slot.BUNDLE, "tensormask-4", baseline_of(None))
+    with pytest.raises(ActivationError, match="tensormask-4 is on trial"):
+        box.switch.roll_back(Slot.RELEASE)
+    assert box.watch() is Outcome.KEPT
+
+
+def test_a_power_cut_while_going_back_keeps_nothing_that_was_not_tried(tmp_path: Path) -> None:
+    for cut in range(4):
+        box = Box(tmp_path / str(cut), {NEW: well})
+        box.activate()
+        box.cut_at = box.steps + cut
+        with pytest.raises(PowerCutError):
+            box.switch.roll_back(Slot.RELEASE)
+        box.reboot()
+        outcome = box.watch()
+        # Before anything was written the trial goes on; after that there is none.
+        assert outcome is (Outcome.KEPT if box.current == NEW and cut < 2 else None)
+        assert (NEW, Outcome.KEPT) not in box.outcomes() or box.current == NEW
+
+
+def test_a_release_that_is_being_undone_is_not_on_trial(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.activate()
+    trial = box.switch.ledger.trial
+    assert trial is not None
+    box.switch.undo(trial, Fault.SLOW, "it is slow")
+    with pytest.raises(ActivationError, match="is being undone: it is slow"):
+        box.activate()
