@@ -3,8 +3,8 @@
 
     python -m deploy.heard DEVICE --broker HOST[:PORT] | --config FILE [--within 120]
 
-Exit status 1, with what was heard last, where it has not in time. What the broker has kept of the
-device from before does not count: it must be there now.
+Exit status 1, with what was heard last, where it has not in time. What the broker has kept of it
+counts: whoever vanished without a word is well until the broker has noticed, within its keepalive.
 """
 
 from __future__ import annotations

@@ -216,9 +216,7 @@ def _add_models(commands: Any) -> None:
     text = "Use an installed model. One that does worse than the former is undone by the device."
     activating = _command(actions, "activate", _models_activate, text)
     activating.add_argument("name", metavar="MODEL")
-    activating.add_argument(
-        "--again", action="store_true", help="although it was tried before, and undone"
-    )
+    _add_again(activating)
     _add_config(activating)
     text = "Go back at once to the model that was used before."
     back = _command(actions, "rollback", _models_rollback, text)
@@ -237,9 +235,7 @@ def _add_release(commands: Any) -> None:
     text = "Use another release. One that does worse than the former is undone by the device."
     activating = _command(actions, "activate", _release_activate, text)
     activating.add_argument("name", metavar="RELEASE")
-    activating.add_argument(
-        "--again", action="store_true", help="although it was tried before, and undone"
-    )
+    _add_again(activating)
     text = "Go back at once to the release that ran before."
     _command(actions, "rollback", _release_rollback, text)
     text = "Wait for the end of the trial; exit 1 where it was undone."
@@ -299,6 +295,11 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_PATH, help=f"default {DEFAULT_PATH}", metavar="FILE"
     )
+
+
+def _add_again(parser: argparse.ArgumentParser) -> None:
+    text = "although it was tried before, and undone"
+    parser.add_argument("--again", action="store_true", help=text)
 
 
 def _add_judging(parser: argparse.ArgumentParser) -> None:
@@ -441,7 +442,7 @@ def _models_fetch(options: argparse.Namespace) -> int:
 
 
 def _models_install(options: argparse.Namespace) -> int:
-    from edge.app.releases import install_model
+    from edge.app.models import install_model
 
     slot, name = install_model(options.config, options.source, options.sha256)
     print(f"{slot} {name} is installed; use it: tensormask models activate {name}")
@@ -449,17 +450,13 @@ def _models_install(options: argparse.Namespace) -> int:
 
 
 def _models_activate(options: argparse.Namespace) -> int:
-    from edge.app.releases import activate_model, window_s
+    from edge.app.models import activate_model
 
-    on_trial = activate_model(options.config, options.name, again=options.again)
-    trial = f"; on trial for {window_s(options.config):.0f} s" if on_trial else ""
-    print(f"{options.name} is in use{trial}")
-    return 0
+    return _say_in_use(options, activate_model(options.config, options.name, again=options.again))
 
 
 def _models_rollback(options: argparse.Namespace) -> int:
     from edge.app.releases import roll_back
-    from edge.installed import Slot
 
     name = roll_back(options.config, Slot(options.kind))
     print(f"{name or f'the {options.kind} that comes with the release'} is in use")
@@ -485,10 +482,15 @@ def _release_show(options: argparse.Namespace) -> int:
 
 
 def _release_activate(options: argparse.Namespace) -> int:
-    from edge.app.releases import activate, window_s
-    from edge.installed import Slot
+    from edge.app.releases import activate
 
     on_trial = activate(options.config, Slot.RELEASE, options.name, again=options.again)
+    return _say_in_use(options, on_trial)
+
+
+def _say_in_use(options: argparse.Namespace, on_trial: bool) -> int:
+    from edge.app.releases import window_s
+
     trial = f"; on trial for {window_s(options.config):.0f} s" if on_trial else ""
     print(f"{options.name} is in use{trial}")
     return 0
@@ -496,7 +498,6 @@ def _release_activate(options: argparse.Namespace) -> int:
 
 def _release_rollback(options: argparse.Namespace) -> int:
     from edge.app.releases import roll_back
-    from edge.installed import Slot
 
     print(f"{roll_back(options.config, Slot.RELEASE)} is in use")
     return 0

@@ -13,11 +13,12 @@ from edge.classify.classifier import MaskClassifier
 from edge.clock import Timed, untimed
 from edge.config import Settings
 from edge.decide.policy import Decision, ViolationPolicy
-from edge.detect.cadence import SCAN, PacedDetection
+from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
 from edge.look import Attention
 from edge.records import Frame, Sighting
+from edge.telemetry import SCAN
 from edge.track import Tracker
 
 STEPS = ("detect", SCAN, "track", "classify", "decide", "total")

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+SCAN = "scan"
+"""The step under which the detector's scans in full size are timed: their picture always has the
+same size."""
+
 
 class CameraState(StrEnum):
     STARTING = "starting"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from edge.app.sandbox import STARTING, UNIT
+from edge.app.sandbox import STARTING
 from edge.capture.camera import GRACE_S, frames_of
 from edge.capture.sources import is_sensor
 from edge.classify.card import load_bundle
@@ -19,6 +19,7 @@ from edge.control.snapshot import open_photographer
 from edge.detect.detectors import open_detector, refuse_unknown
 from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
 from edge.publish.publisher import probe_broker
+from edge.release.unit import UNIT
 from edge.telemetry import CameraState
 from edge.track import Tracker
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import msgspec
 
+from edge.durable import replace_file
 from edge.publish.mailbox import Mailbox, Retained
 from edge.publish.messages import retained_topics
 
@@ -66,13 +66,8 @@ class FormerIdentities:
             return None
 
     def _write(self) -> None:
-        fresh = self._path.with_name(self._path.name + ".new")
         try:
-            with fresh.open("wb") as file:
-                file.write(msgspec.json.encode(self._known))
-                file.flush()
-                os.fsync(file.fileno())  # or a power cut may leave it empty
-            fresh.replace(self._path)
+            replace_file(self._path, msgspec.json.encode(self._known))
         except OSError as error:
             _log.warning("%s: %s; a change of name will not be noticed", self._path, error.strerror)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import socket
 import time
@@ -12,14 +11,12 @@ from pathlib import Path
 import msgspec
 
 from edge.config import MqttSettings, ReleaseSettings, Settings, load_settings
-from edge.detect import weights
-from edge.errors import ConfigError, ModelError, TensorMaskError
+from edge.errors import ConfigError, TensorMaskError
 from edge.installed import Slot, installation
-from edge.release import models
 from edge.release.judge import baseline_of
 from edge.release.ledger import Entry, Outcome, Trial, read_ledger
 from edge.release.report import Reports
-from edge.release.store import Store
+from edge.release.store import Store, called
 from edge.release.switch import Switch
 from edge.release.unit import Unit
 from edge.release.watch import Watcher
@@ -74,44 +71,21 @@ def lines(state: Installed, window_s: float) -> Iterator[str]:
     if state.trial is not None:
         trial = state.trial
         yield (
-            f"on trial  {trial.slot} {trial.name or 'that comes with the release'}, {trial.stage}: "
+            f"on trial  {trial.slot} {called(trial.name)}, {trial.stage}: "
             f"well for {trial.watched_s:.0f} of {window_s:.0f} s"
         )
     for entry in state.entries[-5:]:
-        what = f"{entry.slot} {entry.name or 'that comes with the release'}"
-        yield f"{entry.at:%Y-%m-%d %H:%M} {what}: {entry.outcome}, {entry.reason}"
+        yield f"{entry.at:%Y-%m-%d %H:%M} {_in_words(entry)}"
 
 
 def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
     """Have another one used; return whether it is on trial. Raises ConfigError, OSError."""
-    return _switch(config).activate(slot, name, baseline_of(Reports().read()), again=again)
-
-
-def install_model(config: Path, source: str, sha256: str) -> tuple[Slot, str]:
-    """Put a model beside the others; return its slot and name. Raises ConfigError, ModelError."""
-    switch = _switch(config)
-    is_url = "://" in source
-    try:
-        content = (
-            weights.download(source, models.MAX_BYTES) if is_url else Path(source).read_bytes()
-        )
-    except (OSError, http.client.HTTPException) as error:
-        raise ModelError(f"{source}: {error}") from error
-    if len(content) > models.MAX_BYTES:
-        raise ModelError(f"{source}: larger than {models.MAX_BYTES // 2**20} MB: no model")
-    slot, name = models.install(switch.store, content, sha256, source)
-    switch.prune({name})
-    return slot, name
-
-
-def activate_model(config: Path, name: str, *, again: bool) -> bool:
-    """Have another model used; return whether it is on trial. Raises ConfigError, ModelError."""
-    return activate(config, models.slot_of(store(), name), name, again=again)
+    return open_switch(config).activate(slot, name, baseline_of(Reports().read()), again=again)
 
 
 def roll_back(config: Path, slot: Slot) -> str:
     """Go back at once to what ran before; return its name. Raises ConfigError."""
-    return _switch(config).roll_back(slot)
+    return open_switch(config).roll_back(slot)
 
 
 def wait(name: str = "") -> str:
@@ -137,16 +111,14 @@ def wait(name: str = "") -> str:
 
 
 def _in_words(entry: Entry) -> str:
-    name = entry.name or "that comes with the release"
-    return f"{entry.slot} {name}: {entry.outcome}, {entry.reason}"
+    return f"{entry.slot} {called(entry.name)}: {entry.outcome}, {entry.reason}"
 
 
 def watch(config: Path) -> Outcome | None:
     """Look after the trial, if there is one: what the trial's unit runs."""
     mqtt, chosen = _settings(config)
     return Watcher(
-        _switch(config),
-        Unit(),
+        open_switch(config),
         Reports().read,
         lambda: mqtt is None or _answers(mqtt),
         chosen.trial_s,
@@ -157,7 +129,8 @@ def window_s(config: Path) -> float:
     return _settings(config)[1].trial_s
 
 
-def _switch(config: Path) -> Switch:
+def open_switch(config: Path) -> Switch:
+    """Return what changes the installation. Raises ConfigError for anybody but root."""
     if os.geteuid() != 0:
         raise ConfigError("only root may change what the service runs; use sudo")
     return Switch(store(), Unit(), keep=_settings(config)[1].keep)

@@ -6,9 +6,9 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-UNIT = "tensormask.service"
+from edge.release.unit import RUNNING, UNIT, is_booted
+
 STARTING = "starting"
 """The status of a service that runs, and has not said anything yet."""
 _OF_ITS_LIFE = (
@@ -44,14 +44,14 @@ class InstalledUnit:
 
 def installed_unit() -> InstalledUnit | None:
     """Return the service's unit where this process may run something as it: root, under systemd."""
-    if os.geteuid() != 0 or not Path("/run/systemd/system").is_dir():
+    if os.geteuid() != 0 or not is_booted():
         return None
     text = _systemctl("cat", UNIT)
     programs, properties = _read(text)
     if not programs:
         return None
     status = ""
-    if _systemctl("is-active", UNIT).strip() in ("active", "activating", "reloading"):
+    if _systemctl("is-active", UNIT).strip() in RUNNING:
         status = _systemctl("show", "--value", "--property=StatusText", UNIT).strip() or STARTING
     return InstalledUnit(programs[-1], properties, status)
 

@@ -22,9 +22,8 @@ from edge.detect.closeup import CloseUps
 from edge.detect.detection import FaceDetection
 from edge.pixels import scaled_size
 from edge.records import Face, Frame, Pixels
+from edge.telemetry import SCAN
 
-SCAN = "scan"
-"""The name under which scans in full size are timed: their picture always has the same size."""
 GLIMPSE_PX = 160
 """Longest side of the small grey picture: a face of 16 px in 1280 still is two pixels wide."""
 MOVED_LEVELS = 8

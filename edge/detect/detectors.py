@@ -192,13 +192,15 @@ def open_detector(
 def identify(name: str = "auto", model: str = "") -> ModelId:
     """Return which network `open_detector` loads; its version is empty where it has none.
 
-    Raises what that raises for a file that is missing.
+    Raises what that raises for a file of one's own that is missing.
     """
     from edge.records import ModelId
 
     known = _known(name, model)
+    if not model:
+        return ModelId(known.name, known.version, known.weights.files[-1].sha256)
     network = _contents(known.weights, model)[-1]
-    return ModelId(known.name, "" if model else known.version, hashlib.sha256(network).hexdigest())
+    return ModelId(known.name, "", hashlib.sha256(network).hexdigest())
 
 
 def here() -> list[KnownDetector]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.installed import Slot
 
@@ -147,15 +147,4 @@ def read_ledger(path: Path = FILE) -> Ledger:
 def write_ledger(ledger: Ledger, path: Path = FILE) -> None:
     """Replace what is remembered: after a power cut it is the old or the new. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.new")
-    with fresh.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(ledger), indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.chmod(0o644)
-    fresh.replace(path)
-    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace_file(path, msgspec.json.format(msgspec.json.encode(ledger), indent=1), 0o644)

@@ -21,9 +21,10 @@ from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
 from edge.config import ClassifierSettings
 from edge.detect import card as detector_card
+from edge.durable import replace_file
 from edge.errors import ModelError
 from edge.installed import Slot
-from edge.release.store import NAME, Store, sync_all
+from edge.release.store import NAME, Store
 
 MAX_BYTES = 32 * 1024 * 1024
 """Of an archive, and of what is in it."""
@@ -49,19 +50,16 @@ def install(store: Store, archive: bytes, sha256: str, origin: str) -> tuple[Slo
             f"{origin}: holds {', '.join(sorted(files)) or 'nothing'}; a bundle's archive holds "
             "model.tflite and model.json, a detector's detector.onnx and detector.json"
         )
-    folder = store.folder(slot, "any").parent
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=".new.", dir=folder))
+    store.shelf(slot).mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=".new.", dir=store.shelf(slot)))
     try:
         fresh.chmod(0o755)
         for name, content in files.items():
-            (fresh / name).write_bytes(content)
-            (fresh / name).chmod(0o644)
+            replace_file(fresh / name, content, 0o644)
         name = f"{_tried(slot, fresh)}-{found[:8]}"
         if not NAME.fullmatch(name):
             raise ModelError(f"{origin}: its name and version, {name!r}, cannot be a folder's name")
         if name not in store.installed(slot):
-            sync_all(fresh)
             fresh.rename(store.folder(slot, name))
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -8,7 +8,7 @@ import msgspec
 
 from edge.host.status_file import DIRECTORY, NAME
 from edge.release.judge import Report
-from edge.telemetry import CameraState
+from edge.telemetry import SCAN, CameraState
 
 MAX_BYTES = 64 * 1024
 STALE_AFTER = 5
@@ -68,7 +68,7 @@ class Reports:
         self._uptime_s = said.uptime_s
         if self._readings >= STALE_AFTER:
             return None
-        scan = said.latencies.get("scan")
+        scan = said.latencies.get(SCAN)
         return Report(
             camera_runs=said.camera.state == CameraState.RUNNING,
             broker_connected=said.broker.connected,

@@ -6,22 +6,25 @@ included, it names the old or the new.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Collection
 from pathlib import Path
 
 from edge.address import did_you_mean
+from edge.durable import sync_folder
 from edge.errors import ConfigError
 from edge.installed import LINKS, Slot
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,99}")
 OWN = ""
 """The name of the model that comes with the release: no link."""
-
-
 _WATCHER = "watcher"
+
+
+def called(name: str) -> str:
+    """Return the name for a sentence, after what kind of thing it is."""
+    return name or "that comes with the release"
 
 
 class Store:
@@ -30,8 +33,12 @@ class Store:
     def __init__(self, prefix: Path) -> None:
         self.prefix = prefix
 
+    def shelf(self, slot: Slot) -> Path:
+        """Return the folder in which all of a kind lie."""
+        return self.prefix / f"{slot}s"
+
     def folder(self, slot: Slot, name: str) -> Path:
-        return self.prefix / f"{slot}s" / name
+        return self.shelf(slot) / name
 
     def link(self, slot: Slot) -> Path:
         return self.prefix / LINKS[slot]
@@ -42,7 +49,7 @@ class Store:
 
     def installed(self, slot: Slot) -> list[str]:
         """Return the names of all that is there, the newest first."""
-        folders = [each for each in (self.prefix / f"{slot}s").glob("*") if each.is_dir()]
+        folders = [each for each in self.shelf(slot).glob("*") if each.is_dir()]
         known = [each for each in folders if NAME.fullmatch(each.name)]
         return [each.name for each in sorted(known, key=_changed_at, reverse=True)]
 
@@ -59,7 +66,7 @@ class Store:
         """Have it used from the next start on."""
         if name == OWN:
             self.link(slot).unlink(missing_ok=True)
-            _sync(self.prefix)
+            sync_folder(self.prefix)
         else:
             self._set(self.link(slot), slot, name)
 
@@ -75,7 +82,7 @@ class Store:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(Path(f"{slot}s") / name)
         fresh.replace(link)
-        _sync(self.prefix)
+        sync_folder(self.prefix)
 
     def prune(self, slot: Slot, keep: int, needed: Collection[str]) -> list[str]:
         """Remove the oldest beyond `keep`, but nothing that is `needed`; return what went."""
@@ -95,17 +102,3 @@ def _named(link: Path) -> str:
 
 def _changed_at(folder: Path) -> int:
     return folder.stat().st_mtime_ns
-
-
-def sync_all(folder: Path) -> None:
-    """Have the folder and its files on the disk before anything leads there."""
-    for path in (*folder.iterdir(), folder):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -30,7 +30,7 @@ from edge.release.ledger import (
     read_ledger,
     write_ledger,
 )
-from edge.release.store import OWN, Store
+from edge.release.store import OWN, Store, called
 
 _log = logging.getLogger(__name__)
 
@@ -76,25 +76,21 @@ class Switch:
         refused = ledger.refused(slot, name)
         if refused is not None and not again:
             raise ActivationError(
-                f"the {slot} {_called(name)} was tried and undone ({refused.reason}); to try it "
+                f"the {slot} {called(name)} was tried and undone ({refused.reason}); to try it "
                 "again all the same, give --again"
             )
         if (trial := ledger.trial) is not None:
             if (trial.slot, trial.name) == (slot, name):
                 return self._go_on(ledger, trial)
-            if trial.slot is not slot:
-                raise ActivationError(
-                    f"the {trial.slot} {_called(trial.name)} is on trial; wait for its end: "
-                    "tensormask release wait, or go back: tensormask release rollback"
-                )
+            _refuse_two(trial, slot)
             # Another takes its place. What both are measured by, and go back to, is the same.
             self.service.unwatch()
-            reason = f"another took its place: {_called(name)}"
+            reason = f"another took its place: {called(name)}"
             ledger = ledger.with_entry(self._entry(slot, trial.name, Outcome.INTERRUPTED, reason))
             former, baseline = trial.former, trial.baseline
-        if name == former and trial is not None:
-            return self._begin(slot, name, ledger)
         if name == former:
+            if trial is not None:
+                return self._begin(slot, name, ledger)
             if name != OWN and ledger.last(slot, name) is None:
                 first = self._entry(slot, name, Outcome.ACTIVATED, "the first")
                 self._write(ledger.with_entry(first))
@@ -111,7 +107,7 @@ class Switch:
         """Begin the trial, or go on with what was cut off in the middle of that."""
         if trial.stage in (Stage.UNDOING, Stage.VERIFYING):
             raise ActivationError(
-                f"the {trial.slot} {_called(trial.name)} is being undone: {trial.reason}"
+                f"the {trial.slot} {called(trial.name)} is being undone: {trial.reason}"
             )
         if trial.stage is Stage.SWITCHING:
             present = self.store.current(Slot.RELEASE)
@@ -139,11 +135,8 @@ class Switch:
         """
         ledger, present = self.ledger, self.store.current(slot)
         trial = ledger.trial
-        if trial is not None and trial.slot is not slot:
-            raise ActivationError(
-                f"the {trial.slot} {_called(trial.name)} is on trial; wait for its end: "
-                "tensormask release wait, or go back from that first"
-            )
+        if trial is not None:
+            _refuse_two(trial, slot)
         installed = self.store.installed(slot)
         former = ledger.former(slot, present, installed) if trial is None else trial.former
         if former is None and slot is not Slot.RELEASE and present != OWN:
@@ -164,23 +157,21 @@ class Switch:
 
     def resume(self) -> Trial | None:
         """Return the trial to go on with, having done what a power cut has left undone."""
-        ledger = self.ledger
-        trial = ledger.trial
+        trial = self.ledger.trial
         if trial is None:
             return None
-        if trial.stage is Stage.SWITCHING:
-            if self.store.current(trial.slot) != trial.name:
-                reason = "cut off before the switch"
-                entry = self._entry(trial.slot, trial.name, Outcome.INTERRUPTED, reason)
-                self._write(ledger.with_entry(entry))
-                return None
-            trial = replace(trial, stage=Stage.RUNNING)
-            self.note(trial)
-        if trial.stage is Stage.RUNNING and self.store.current(trial.slot) != trial.name:
-            self.close(trial, Outcome.INTERRUPTED, "somebody has switched to another")
+        elsewhere = {
+            Stage.SWITCHING: "cut off before the switch",
+            Stage.RUNNING: "somebody has switched to another",
+        }
+        if trial.stage in elsewhere and self.store.current(trial.slot) != trial.name:
+            self.close(trial, Outcome.INTERRUPTED, elsewhere[trial.stage])
             return None
         if trial.stage is Stage.UNDOING:
             return self.undo(trial, trial.fault, trial.reason)
+        if trial.stage is Stage.SWITCHING:
+            trial = replace(trial, stage=Stage.RUNNING)
+            self.note(trial)
         return trial
 
     def note(self, trial: Trial) -> None:
@@ -193,7 +184,7 @@ class Switch:
         self.note(undoing)
         _log.error(
             "the %s %s is undone: %s; back to %s",
-            *(trial.slot, _called(trial.name), reason, _called(trial.former)),
+            *(trial.slot, called(trial.name), reason, called(trial.former)),
         )
         self.store.point(trial.slot, trial.former)
         self.service.begin()
@@ -203,7 +194,7 @@ class Switch:
 
     def close(self, trial: Trial, outcome: Outcome, reason: str) -> None:
         """Write down what became of it, and make room."""
-        _log.info("the %s %s: %s, %s", trial.slot, _called(trial.name), outcome, reason)
+        _log.info("the %s %s: %s, %s", trial.slot, called(trial.name), outcome, reason)
         entry = self._entry(trial.slot, trial.name, outcome, reason)
         self._write(self.ledger.with_entry(entry))
         self.prune()
@@ -232,5 +223,10 @@ class Switch:
         write_ledger(ledger, self.ledger_file)
 
 
-def _called(name: str) -> str:
-    return name or "that comes with the release"
+def _refuse_two(trial: Trial, slot: Slot) -> None:
+    """Raise ActivationError where what is on trial is of another kind."""
+    if trial.slot is not slot:
+        raise ActivationError(
+            f"the {trial.slot} {called(trial.name)} is on trial; wait for its end: "
+            "tensormask release wait, or go back from that first"
+        )

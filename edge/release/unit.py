@@ -11,6 +11,8 @@ from edge.release.judge import ServiceState
 
 UNIT = "tensormask.service"
 TRIAL_UNIT = "tensormask-trial.service"
+RUNNING = ("active", "activating", "reloading")
+"""Its states while it runs, or is about to: between two attempts, too."""
 TIMEOUT_S = 60.0
 
 
@@ -23,7 +25,7 @@ class Unit:
 
     def runs(self) -> bool:
         """Tell whether it runs, or is about to."""
-        return _is_booted() and self.state().active in ("active", "activating", "reloading")
+        return is_booted() and self.state().active in RUNNING
 
     def state(self) -> ServiceState:
         names = "ActiveState,SubState,Result,ExecMainStatus,NRestarts,InvocationID"
@@ -46,7 +48,8 @@ class Unit:
         _systemctl("stop", TRIAL_UNIT, may_fail=True)
 
 
-def _is_booted() -> bool:
+def is_booted() -> bool:
+    """Tell whether systemd is this machine's."""
     return Path("/run/systemd/system").is_dir()
 
 

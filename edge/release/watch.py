@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from edge.clock import SYSTEM_CLOCK, Clock
 from edge.release.judge import PATIENCE_S, Fault, Judge, Look, Report
 from edge.release.ledger import Outcome, Stage, Trial
-from edge.release.switch import Service, Switch
+from edge.release.switch import Switch
 from edge.release.unit import SystemdError
 
 _log = logging.getLogger(__name__)
@@ -27,11 +26,9 @@ VERIFY_WITHIN_S = 2 * PATIENCE_S
 @dataclass(slots=True)
 class Watcher:
     switch: Switch
-    service: Service
     report: Callable[[], Report | None]
     broker_answers: Callable[[], bool]
     window_s: float
-    clock: Clock = SYSTEM_CLOCK
 
     def run(self) -> Outcome | None:
         """Return what became of the trial; None: there was none."""
@@ -61,14 +58,14 @@ class Watcher:
             trial.crashes,
             trial.hangs,
         )
-        noted_s = self.clock.monotonic_s()
+        noted_s = self.switch.clock.monotonic_s()
         while True:
             look = self._look(asks=trial.baseline.broker_connected)
             verdict = None if look is None else judge.look(look)
             if self.switch.ledger.trial != trial:
                 return None
             counts = (judge.crashes, judge.hangs)
-            now_s = self.clock.monotonic_s()
+            now_s = self.switch.clock.monotonic_s()
             if verdict or counts != (trial.crashes, trial.hangs) or now_s - noted_s > NOTED_EVERY_S:
                 noted_s = now_s
                 trial = replace(
@@ -84,27 +81,27 @@ class Watcher:
                 return replace(trial, reason=verdict.reason)
             if verdict is not None:
                 return self.switch.undo(trial, verdict.fault or "", verdict.reason)
-            self.clock.sleep(POLL_S)
+            self.switch.clock.sleep(POLL_S)
 
     def _blame(self, trial: Trial) -> Outcome:
         """See whether the former does better; if it does not, the new one was not to blame."""
         judge = Judge(VERIFIED_S, trial.baseline)
-        begun_s = self.clock.monotonic_s()
-        while self.clock.monotonic_s() - begun_s < VERIFY_WITHIN_S:
+        begun_s = self.switch.clock.monotonic_s()
+        while self.switch.clock.monotonic_s() - begun_s < VERIFY_WITHIN_S:
             look = self._look(asks=trial.fault == Fault.NO_BROKER)
             verdict = None if look is None else judge.look(look)
             if verdict is not None:
                 return Outcome.REFUSED if verdict.keep else Outcome.UNDONE
-            self.clock.sleep(POLL_S)
+            self.switch.clock.sleep(POLL_S)
         return Outcome.UNDONE
 
     def _look(self, *, asks: bool) -> Look | None:
         try:
-            state = self.service.state()
+            state = self.switch.service.state()
         except SystemdError as error:
             _log.warning("%s", error)
             return None
         report = self.report() if state.is_up else None
         is_away = asks and report is not None and not report.broker_connected
         answers = self.broker_answers() if is_away else True
-        return Look(self.clock.monotonic_s(), state, report, answers)
+        return Look(self.switch.clock.monotonic_s(), state, report, answers)

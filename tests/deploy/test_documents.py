@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.pack import PARTS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -16,6 +18,11 @@ def _installed() -> list[str]:
     found = re.search(r"-c (edge [\w .-]+) \|", (ROOT / "deploy" / "install.sh").read_text())
     assert found is not None
     return found[1].split()
+
+
+def test_what_is_packed_for_boxes_without_internet_is_what_is_installed() -> None:
+    """Or one release had two names."""
+    assert list(PARTS) == _installed()
 
 
 @pytest.mark.parametrize("start", ["docs/operating.md"])

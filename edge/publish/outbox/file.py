@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.clock import Moment
-from edge.publish.outbox.sequence import sync_folder
+from edge.durable import sync_folder
 from edge.telemetry import Dropped
 
 SCHEMA_VERSION = 2

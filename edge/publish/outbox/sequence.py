@@ -11,6 +11,8 @@ import os
 import zlib
 from pathlib import Path
 
+from edge.durable import sync_folder
+
 RESERVE = 1000
 """How far the reserve runs ahead: it is written once in so many documents."""
 _KEPT = "kept"
@@ -59,15 +61,6 @@ class SequenceReserve:
             os.close(descriptor)
         if is_new:
             sync_folder(self._path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names of new and renamed files survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _crc32(number: int, state: str) -> int:

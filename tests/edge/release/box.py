@@ -180,11 +180,9 @@ class Box:
     def watch(self) -> Outcome | None:
         return Watcher(
             self.switch,
-            self.service,
             self.service.report,
             lambda: self.network(self.clock.now_s),
             WINDOW_S,
-            self.clock,
         ).run()
 
     @property
