@@ -21,6 +21,7 @@ from edge.release.switch import Switch
 from edge.release.unit import Unit
 from edge.release.watch import Watcher
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 REACH_S = 3.0
 WAIT_S = 2.0
 
@@ -122,6 +123,7 @@ def watch(config: Path) -> Outcome | None:
         Reports().read,
         lambda: mqtt is None or _answers(mqtt),
         chosen.trial_s,
+        BOOT_ID.read_text().strip(),
     ).run()
 
 

@@ -15,6 +15,8 @@ from edge.release.ledger import Baseline
 MOST_CRASHES = 3
 MOST_HANGS = 2
 """A start that takes 90 s, or 20 s without a frame: two say enough."""
+MOST_BOOTS = 5
+"""A trial takes so many runs of the machine; more, and it may have been brought down by it."""
 PATIENCE_S = 90.0
 """So long a fault that may pass is borne with: a camera may take 10 s to open, a broker 30 s."""
 START_PATIENCE_S = 360.0
@@ -46,6 +48,7 @@ class Fault(StrEnum):
     NO_BROKER = "no_broker"
     SLOW = "slow"
     DISK = "disk"
+    REBOOTS = "reboots"
 
 
 @dataclass(frozen=True, slots=True)

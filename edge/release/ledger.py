@@ -57,6 +57,10 @@ class Trial(msgspec.Struct, frozen=True):
     """So long it has run, well or not to be judged."""
     crashes: Count = 0
     hangs: Count = 0
+    boot: str = ""
+    """The machine's present run, by the kernel's name for it."""
+    boots: Count = 0
+    """So many runs of the machine it has been on trial in."""
     reason: str = ""
     """Why it is undone."""
     fault: str = ""
@@ -68,7 +72,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     """Undone, and not tried again by itself."""
     UNDONE = "undone"
-    """But the former did no better: it may be tried again."""
+    """But it may not have been to blame: it may be tried again."""
     INTERRUPTED = "interrupted"
     """The switch never took place."""
     ACTIVATED = "activated"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from edge.release.judge import PATIENCE_S, Fault, Judge, Look, Report
+from edge.release.judge import MOST_BOOTS, PATIENCE_S, Fault, Judge, Look, Report
 from edge.release.ledger import Outcome, Stage, Trial
 from edge.release.switch import Switch
 from edge.release.unit import SystemdError
@@ -29,6 +29,8 @@ class Watcher:
     report: Callable[[], Report | None]
     broker_answers: Callable[[], bool]
     window_s: float
+    boot: str
+    """Names the machine's present run."""
 
     def run(self) -> Outcome | None:
         """Return what became of the trial; None: there was none."""
@@ -50,6 +52,12 @@ class Watcher:
     def _try(self, trial: Trial) -> Trial | None:
         """Watch it; return it with the reason to keep it, or undone. None: somebody ended it."""
         _log.info("the %s %s is on trial for %g s", trial.slot, trial.name, self.window_s)
+        if trial.boot != self.boot:
+            trial = replace(trial, boot=self.boot, boots=trial.boots + 1)
+            self.switch.note(trial)
+        if trial.boots > MOST_BOOTS:
+            reason = f"the machine began anew {trial.boots - 1} times while it was on trial"
+            return self.switch.undo(trial, Fault.REBOOTS, reason)
         judge = Judge(
             self.window_s,
             trial.baseline,
@@ -85,6 +93,9 @@ class Watcher:
 
     def _blame(self, trial: Trial) -> Outcome:
         """See whether the former does better; if it does not, the new one was not to blame."""
+        if trial.fault == Fault.REBOOTS:
+            # Nobody can tell it from a bad power supply or a hand on the plug.
+            return Outcome.UNDONE
         judge = Judge(VERIFIED_S, trial.baseline)
         begun_s = self.switch.clock.monotonic_s()
         while self.switch.clock.monotonic_s() - begun_s < VERIFY_WITHIN_S:

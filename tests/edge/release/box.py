@@ -145,6 +145,7 @@ class Box:
     cut_at: int = -1
     """Before this step the power goes; below 0: never."""
     steps: int = 0
+    boots: int = 1
 
     def __post_init__(self) -> None:
         self.store = CutStore(self.folder, self)
@@ -169,6 +170,7 @@ class Box:
 
     def reboot(self) -> None:
         """Everything begins anew; what is linked starts by itself."""
+        self.boots += 1
         self.service.begun_s = self.clock.now_s
         self.service.runs_release = self.store.current(Slot.RELEASE)
         self.switch = self._new_switch()
@@ -183,6 +185,7 @@ class Box:
             self.service.report,
             lambda: self.network(self.clock.now_s),
             WINDOW_S,
+            f"boot {self.boots}",
         ).run()
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.installed import Slot
-from edge.release.judge import Fault, baseline_of
+from edge.release.judge import MOST_BOOTS, Fault, baseline_of
 from edge.release.ledger import Outcome
 from edge.release.switch import ActivationError
 from edge.release.watch import NOTED_EVERY_S
@@ -241,7 +241,7 @@ def test_a_trial_goes_on_after_power_cuts_where_it_was(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     begun_s, cuts = box.clock.now_s, 0
     while True:
-        box.cut_at = box.steps + int(rng.integers(3, 12))
+        box.cut_at = box.steps + int(rng.integers(9, 15))
         try:
             outcome = box.watch()
         except PowerCutError:
@@ -254,6 +254,26 @@ def test_a_trial_goes_on_after_power_cuts_where_it_was(tmp_path: Path) -> None:
     assert cuts > 2
     # Each cut costs the time that it was off, the start, and what was not written down yet.
     assert box.clock.now_s - begun_s < WINDOW_S + cuts * (20 + 10 + NOTED_EVERY_S)
+
+
+def test_a_release_under_which_the_machine_begins_anew_again_and_again_is_left(
+    tmp_path: Path,
+) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.activate()
+    for _ in range(MOST_BOOTS):
+        # Before the second note: half a minute after each start.
+        box.cut_at = box.steps + 2
+        with pytest.raises(PowerCutError):
+            box.watch()
+        box.clock.sleep(20)
+        box.reboot()
+    assert box.watch() is Outcome.UNDONE
+    assert box.current == FORMER
+    assert box.switch.ledger.entries[-1].reason.startswith("the machine began anew 5 times")
+    # Nobody knows that it was to blame.
+    assert box.activate()
+    assert box.watch() is Outcome.KEPT
 
 
 def test_a_switch_that_was_cut_off_without_a_reboot_goes_on_when_it_is_asked_for_again(
