@@ -6,12 +6,15 @@
 #   deploy/mosquitto/certificates.sh FOLDER revoke NAME       a stolen device
 #
 # Run it where only you are, and leave FOLDER there: who has ca.key can let anybody in. What is there
-# already is kept, so it may be run again at any time. Needs openssl.
+# already is kept until a month before its end, so it may be run again at any time. DAYS=365 in the
+# environment has new certificates last so long, not ten years. Needs openssl.
 set -eu
 umask 077
 
 readonly authority_days=7300
-readonly certificate_days=3650
+readonly certificate_days="${DAYS:-3650}"
+# What ends within so long is made anew, for the key that it is of.
+readonly renewed_s=$((30 * 24 * 3600))
 
 fail() {
     echo "certificates.sh: $*" >&2
@@ -43,12 +46,12 @@ make_authority() {
 # issue PATH NAME KIND: PATH.key and PATH.crt.
 issue() {
     [ -e "$1.key" ] || new_key "$1.key"
-    if [ -e "$1.crt" ]; then
+    if [ -e "$1.crt" ] && openssl x509 -in "$1.crt" -noout -checkend $renewed_s >/dev/null; then
         echo "$1.crt is there already; remove it to have another"
         return
     fi
     openssl req -new -key "$1.key" -subj "/CN=$2" -config "$settings" -out "$1.csr"
-    openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -days $certificate_days \
+    openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -days "$certificate_days" \
         -set_serial "0x$(openssl rand -hex 16)" -extfile "$settings" -extensions "$3" \
         -out "$1.crt.part" 2>/dev/null
     rm "$1.csr"
@@ -120,6 +123,7 @@ END
 }
 
 [ $# -ge 3 ] || usage
+case $certificate_days in "" | *[!0-9]* | 0*) fail "DAYS=$certificate_days: a number of days" ;; esac
 folder=$1
 command=$2
 shift 2

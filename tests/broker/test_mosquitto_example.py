@@ -300,6 +300,34 @@ def test_keys_are_private_and_what_is_there_is_kept(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in folder.glob("**/*.*")} == made
 
 
+def test_a_certificate_is_made_anew_before_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "authority"
+    monkeypatch.setenv("DAYS", "20")
+    certificates(folder, "client", "door-1")
+    made = {path.suffix: path.read_bytes() for path in (folder / "clients").iterdir()}
+    monkeypatch.delenv("DAYS")
+    assert "made clients/door-1.crt" in certificates(folder, "client", "door-1")
+    renewed = {path.suffix: path.read_bytes() for path in (folder / "clients").iterdir()}
+    assert renewed[".key"] == made[".key"]
+    assert renewed[".crt"] != made[".crt"]
+    assert "is there already" in certificates(folder, "client", "door-1")
+
+
+@pytest.mark.parametrize("days", ["", "0", "ten", "1.5"])
+def test_days_that_are_none_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: str
+) -> None:
+    monkeypatch.setenv("DAYS", days)
+    done = subprocess.run(
+        ["sh", str(EXAMPLE / "certificates.sh"), str(tmp_path / "a"), "client", "door-1"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, "DAYS" in done.stderr) == ((0, False) if not days else (1, True))
+
+
 @pytest.mark.parametrize(
     "words",
     [
