@@ -20,6 +20,8 @@ from typing import Self
 from tests.systemd.machine import Machine, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+UNIT = "tensormask.service"
+BROKEN = f"/etc/systemd/system/{UNIT}.d/broken.conf"
 LAB = f"tmlab{os.getpid()}"
 CONTROLLER = "10.77.0.1"
 IGNORED = (".git", ".venv*", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
@@ -29,12 +31,18 @@ tensormask:
     ansible_user: root
     tensormask_os_packages: false
     tensormask_camera: ""
-    tensormask_controller_broker: {broker}
+    tensormask_controller_config: {folder}/controller.toml
+    tensormask_authority: {folder}/authority
     tensormask_controller_python: {python}
-    tensormask_packs: {packs}
+    tensormask_packs: {folder}/packs
     tensormask_site: Laboratory
     tensormask_fleet_settings:
-      mqtt: {{ host: {broker} }}
+      mqtt:
+        host: {broker}
+        tls: true
+        ca_file: /etc/tensormask/ca.crt
+        certificate_file: /etc/tensormask/client.crt
+        key_file: /etc/tensormask/client.key
       camera: {{ source: /srv/clip.avi, loop: true }}
       health: {{ interval_s: 5 }}
       release: {{ trial_s: 10 }}
@@ -54,6 +62,7 @@ class Boxes:
     def __init__(self, folder: Path, clip: Path, ansible: Path, python: Path) -> None:
         self.project = folder / "project"
         """The controller's checkout: a copy, in which a test may make another release."""
+        self.authority = folder / "authority"
         self.machines: dict[str, Machine] = {}
         self._folder = folder
         self._clip = clip
@@ -127,6 +136,30 @@ class Boxes:
     def current(self, name: str) -> str:
         return self.machines[name].output("readlink", "/opt/tensormask/current").rpartition("/")[2]
 
+    def models(self) -> list[str]:
+        """Return the bundle that each box uses; an empty name: the release's own."""
+        link = "/opt/tensormask/bundle"
+        return [
+            machine.run("readlink", link, check=False).stdout.strip().rpartition("/")[2]
+            for machine in self.machines.values()
+        ]
+
+    def runs(self, name: str) -> bool:
+        asked = self.machines[name].run("systemctl", "is-active", UNIT, check=False)
+        return asked.stdout == "active\n"
+
+    def impair(self, name: str, script: str) -> None:
+        """Have the service start on this box only where `script` succeeds, within 4 s."""
+        self.machines[name].write(
+            BROKEN,
+            f'[Service]\nRestartSec=1\nTimeoutStartSec=4\nExecStartPre=/bin/sh -c "{script}"\n',
+        )
+        self.machines[name].run("systemctl", "daemon-reload")
+
+    def mend(self, name: str) -> None:
+        self.machines[name].run("rm", BROKEN)
+        self.machines[name].run("systemctl", "daemon-reload")
+
     def _lay_network(self) -> None:
         ip("netns", "add", LAB)
         self._ending.callback(ip, "netns", "del", LAB, check=False)
@@ -160,15 +193,7 @@ class Boxes:
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._key)], check=True
         )
-        settings = self._folder / "mosquitto.conf"
-        settings.write_text(f"listener 1883 {CONTROLLER}\nallow_anonymous true\n")
-        broker = subprocess.Popen(
-            ["ip", "netns", "exec", LAB, "mosquitto", "-c", str(settings)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self._ending.callback(broker.wait)
-        self._ending.callback(broker.kill)
+        self._start_broker()
         for number, name in enumerate(self.names, 1):
             folder = self._folder / name
             folder.mkdir()
@@ -183,13 +208,51 @@ class Boxes:
         for number in range(1, len(self.names) + 1):
             wait_until(lambda number=number: self._answers(number), 30, "sshd answers")  # type: ignore[misc]
 
+    def certify(self, *words: str, days: int = 3650) -> None:
+        """Have the authority do something, see deploy/mosquitto/certificates.sh."""
+        script = self.project / "deploy" / "mosquitto" / "certificates.sh"
+        subprocess.run(
+            [script, self.authority, *words],
+            env=os.environ | {"DAYS": str(days)},
+            check=True,
+            capture_output=True,
+        )
+
+    def _start_broker(self) -> None:
+        """Start Mosquitto as deploy/mosquitto has it, but for its address and its paths."""
+        self.certify("broker", CONTROLLER)
+        self.certify("client", "controller")
+        example = self.project / "deploy" / "mosquitto"
+        text = (example / "tensormask.conf").read_text()
+        for ours, theirs in (
+            ("listener 8883", f"user root\nlistener 8883 {CONTROLLER}"),
+            ("/etc/mosquitto/tensormask/acl", str(example / "acl")),
+            ("/etc/mosquitto/tensormask", str(self.authority)),
+        ):
+            text = text.replace(ours, theirs)
+        settings = self._folder / "mosquitto.conf"
+        settings.write_text(text)
+        (self._folder / "controller.toml").write_text(
+            f'[mqtt]\nhost = "{CONTROLLER}"\ntls = true\nca_file = "{self.authority}/ca.crt"\n'
+            f'certificate_file = "{self.authority}/clients/controller.crt"\n'
+            f'key_file = "{self.authority}/clients/controller.key"\n'
+        )
+        with (self._folder / "mosquitto.log").open("wb") as log:
+            broker = subprocess.Popen(
+                ["ip", "netns", "exec", LAB, "mosquitto", "-c", str(settings)],
+                stdout=log,
+                stderr=log,
+            )
+        self._ending.callback(broker.wait)
+        self._ending.callback(broker.kill)
+
     def _answers(self, number: int) -> bool:
         command = ["ip", "netns", "exec", LAB, "ssh-keyscan", "-T", "2", f"10.77.0.{10 + number}"]
         time.sleep(0.2)
         return bool(subprocess.run(command, capture_output=True, check=False).stdout)
 
     def _write_inventory(self) -> None:
-        text = FLEET.format(broker=CONTROLLER, python=self._python, packs=self._folder / "packs")
+        text = FLEET.format(broker=CONTROLLER, python=self._python, folder=self._folder)
         for number, name in enumerate(self.names, 1):
             text += f"    {name}:\n      ansible_host: 10.77.0.{10 + number}\n"
             for key, value in self._variables[name].items():
