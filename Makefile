@@ -9,6 +9,7 @@ CONVERT := $(DEV)/bin/python -m convert
 ANSIBLE := deploy/ansible
 CONTROLLER := .venv-ansible
 PICAMERA2 := tests/edge/capture/requirements.txt
+RECEIVER := deploy/receiver/requirements.txt
 WEIGHTS := imagenet
 MODEL := build/model
 MINUTES := 10
@@ -38,10 +39,10 @@ venv: ## .venv: what the daemon and the demo need
 	@test -x $(VENV)/bin/tensormask || $(VENV)/bin/python $(INSTALL)
 
 dev: ## .venv-dev: the same, with tests, checks and TensorFlow
-	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) requirements-dev.txt $(PICAMERA2)
+	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) requirements-dev.txt $(PICAMERA2) $(RECEIVER)
 	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
 
-LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(ANSIBLE)/requirements.txt
+LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(RECEIVER) $(ANSIBLE)/requirements.txt
 schemas: dev ## the JSON Schemas, after edge/publish/messages.py has changed
 	$(DEV)/bin/python -m edge.publish.schemas
 

@@ -1,0 +1,183 @@
+"""What a message says, as far as this receiver asks. Pure: no broker, no database, no clock.
+
+The contract lets fields and values be added at any time, so what is checked here is what becomes a
+column, and of that the type only; all else is kept as it came. The device's own classes
+(`edge.publish.messages`) would be too strict for that, and would bring half of the device along.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import DecodeError, Meta, Struct
+from msgspec.json import Decoder
+
+Time = Annotated[datetime, Meta(tz=True)]
+MAX_KIND = 64
+MAX_UNREADABLE = 10_000
+"""Characters that are kept of a kind's name, and of a payload that cannot be read."""
+_MAYBE_PICTURE = re.compile(r"[\w+/=\\-]{200,}")
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    device_id: str
+    site: str
+    zone: str
+    at: Time
+    clock_synchronised: bool
+
+
+class Violation(Document, frozen=True, kw_only=True):
+    schema: Literal["tensormask/violation/1"]
+    event_id: UUID
+    sequence: int
+    state: str
+    started_at: Time
+    confirmed_at: Time
+    ended_at: Time | None
+    duration_s: float
+    kind: str = "bare"
+    snapshot: object = None
+
+
+class Availability(Document, frozen=True, kw_only=True):
+    schema: Literal["tensormask/availability/1"]
+    state: str
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    seen: int
+    masked: int
+    bare: int
+    unknown: int
+    watched_s: float
+    worn_wrongly: int = 0
+
+
+class Compliance(Document, frozen=True, kw_only=True):
+    schema: Literal["tensormask/compliance/1"]
+    last_hour: Tally
+
+
+class Health(Document, frozen=True, kw_only=True):
+    schema: Literal["tensormask/health/1"]
+
+
+class Release(Document, frozen=True, kw_only=True):
+    schema: Literal["tensormask/release/1"]
+
+
+_DECODERS: dict[str, Decoder[Document]] = {
+    "violation": Decoder(Violation),
+    "availability": Decoder(Availability),
+    "compliance": Decoder(Compliance),
+    "health": Decoder(Health),
+    "release": Decoder(Release),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the broker delivers, on a topic `tensormask/<device_id>/<kind>`."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    """The broker had kept it: it says nothing of now."""
+    arrived_at: datetime
+    id: int = 0
+    """By which it is acknowledged; 0: it is not."""
+
+    @property
+    def device_id(self) -> str:
+        return self.topic.split("/")[1]
+
+    @property
+    def kind(self) -> str:
+        return self.topic.split("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    violation: Violation
+    text: str
+    """The whole document, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The latest state of one kind."""
+
+    kind: str
+    document: Document
+    text: str
+    heard_at: datetime | None
+    """When the device was certainly there; None: this does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The broker is to keep this state no more: the device has another id, or was taken down."""
+
+    device_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    topic: str
+    reason: str
+    payload: bytes
+
+    @property
+    def text(self) -> str:
+        """The payload's beginning, as a text column takes it, without what may be a picture."""
+        text = self.payload.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return _MAYBE_PICTURE.sub("[…]", text)[:MAX_UNREADABLE]
+
+
+Reading = Happened | Told | Cleared | Ignored | Unreadable
+
+
+def read(message: Message, *, pictures: bool) -> Reading:
+    """Return what is to be stored of `message`; without its picture unless `pictures`."""
+    decoder = _DECODERS.get(message.kind)
+    if decoder is None:
+        return Ignored(message.kind[:MAX_KIND])
+    if not message.payload and message.kind != "violation":
+        return Cleared(message.device_id, message.kind)
+    try:
+        document = decoder.decode(message.payload)
+        text = message.payload.decode()
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Unreadable(message.topic, str(error), message.payload)
+    if document.device_id != message.device_id:
+        return Unreadable(message.topic, f"it is of {document.device_id!r}", message.payload)
+    if not isinstance(document, Violation):
+        return Told(message.kind, document, text, _heard_at(document, message))
+    if document.snapshot is not None and not pictures:
+        text = json.dumps({**json.loads(text), "snapshot": None})
+    return Happened(document, text)
+
+
+def _heard_at(document: Document, message: Message) -> datetime | None:
+    """Return when the device was certainly there.
+
+    A document can be much older than its delivery: the broker keeps states for new subscribers.
+    So its own time counts where the device's clock was right.
+    """
+    if isinstance(document, Availability) and document.state == "offline":
+        return None  # the broker's word, written when the connection began
+    if document.clock_synchronised:
+        return min(document.at, message.arrived_at)
+    return None if message.retained else message.arrived_at
