@@ -144,18 +144,36 @@ write_settings() {
 
 # Everything outside $prefix leads by way of the link current, so that one step switches all of it.
 make_links() {
-    local units=/usr/local/lib/systemd/system
-    install -d "$units" "$share/doc" "$share/man/man1" "$share/bash-completion/completions"
+    install -d "$share/doc" "$share/man/man1" "$share/bash-completion/completions"
     ln -sfn "$prefix/current/docs" "$share/doc/tensormask"
     ln -sfn "$prefix/current/tensormask.1" "$share/man/man1/tensormask.1"
     ln -sfn "$prefix/current/completion.bash" "$share/bash-completion/completions/tensormask"
     put 755 "$source_root/deploy/tensormask" /usr/local/bin/tensormask
-    link_to "$prefix/current/systemd/tensormask.service" "$units/tensormask.service"
-    link_to "$prefix/watcher/systemd/tensormask-trial.service" "$units/tensormask-trial.service"
+    make_unit tensormask.service current
+    make_unit tensormask-trial.service watcher
     # Where 0.2.0 had it, and where it would be the one that counts.
-    rm -f /etc/systemd/system/tensormask.service
+    rm -f /etc/systemd/system/tensormask.service /etc/systemd/system/tensormask-trial.service
     if is_booted; then systemctl daemon-reload; fi
-    systemctl --quiet enable tensormask.service tensormask-trial.service
+    systemctl --quiet --force enable tensormask.service tensormask-trial.service
+}
+
+# make_unit NAME LINK: a file that can be enabled, and as its first drop-in, by way of LINK, what the
+# release says. Were the unit itself a link, `systemctl enable` would follow it, and tie the service to
+# the release of that day.
+make_unit() {
+    local unit=/usr/local/lib/systemd/system/$1
+    install -d "$unit.d"
+    cat >"$unit.new" <<END
+# The rest is of the release in use: $1.d/00-release.conf
+[Unit]
+$(grep '^Description=' "$source_root/systemd/$1")
+
+[Install]
+WantedBy=multi-user.target
+END
+    chmod 644 "$unit.new"
+    mv -T "$unit.new" "$unit"
+    link_to "$prefix/$2/systemd/$1" "$unit.d/00-release.conf"
 }
 
 link_to() {

@@ -26,11 +26,11 @@ booted=no
 [ ! -d /run/systemd/system ] || booted=yes
 
 for unit in tensormask-trial.service tensormask.service; do
-    if systemctl cat "$unit" >/dev/null 2>&1 || [ -L "$units/$unit" ]; then
+    if systemctl cat "$unit" >/dev/null 2>&1 || [ -e "$units/$unit" ]; then
         [ "$booted" = no ] || systemctl stop "$unit"
         systemctl --quiet disable "$unit"
     fi
-    rm -f "$units/$unit" "/etc/systemd/system/$unit"
+    rm -rf "${units:?}/$unit" "$units/$unit.d" "/etc/systemd/system/$unit"
 done
 [ "$booted" = no ] || systemctl daemon-reload
 # What the broker keeps for subscribers that come later would tell of this device for ever.

@@ -153,3 +153,26 @@ def test_a_model_that_does_not_run_is_undone_too(machine: Machine) -> None:
     assert last["reason"] == "its model is damaged or not what it runs (exit status 65)"
     assert _state(machine)["current"]["bundle"] == ""
     _wait_until_it_runs(machine)
+
+
+def test_a_box_starts_the_release_in_use_when_the_first_one_is_gone(machine: Machine) -> None:
+    first = _current(machine)
+    # An administrator may do so at any time; systemctl follows links when it enables.
+    machine.run("systemctl", "disable", UNIT)
+    machine.run("systemctl", "enable", UNIT)
+    for name in ("second", "third"):
+        release = f"{RELEASES}/{name}"
+        machine.run("cp", "-al", first, release)
+        unit = machine.output("cat", f"{release}/systemd/{UNIT}")
+        machine.run("rm", f"{release}/systemd/{UNIT}")
+        marked = unit.replace("[Service]\n", f"[Service]\nEnvironment=IS={name}\n")
+        machine.write(f"{release}/systemd/{UNIT}", marked)
+        machine.run("tensormask", "release", "activate", name)
+        machine.run("tensormask", "release", "wait", name, timeout_s=120)
+    machine.run("rm", "-rf", first)
+    machine.cut_power()
+    machine.boot()
+    _wait_until_it_runs(machine)
+    assert "IS=third" in machine.output("systemctl", "show", "--property=Environment", UNIT)
+    assert machine.run("systemctl", "start", "tensormask-trial.service").returncode == 0
+    assert machine.output("systemctl", "is-enabled", UNIT) == "enabled"

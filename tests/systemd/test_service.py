@@ -254,7 +254,7 @@ def test_a_daemon_that_dies_at_once_is_started_at_a_steady_pace_for_ever(
     running: Machine, drop_in: Callable[[str], None]
 ) -> None:
     running.run("systemctl", "stop", UNIT)
-    installed = running.output("cat", f"/etc/systemd/system/{UNIT}")
+    installed = running.output("systemctl", "cat", UNIT)
     assert "\nRestartSec=5s\n" in installed
     assert "\nStartLimitIntervalSec=0\n" in installed
     drop_in("RestartSec=500ms\nType=exec\nExecStart=\nExecStart=/bin/false")
@@ -355,7 +355,7 @@ def _probe_unit(machine: Machine) -> str:
     """The installed unit, with the probe in the daemon's place."""
     kept = [
         line
-        for line in machine.output("cat", f"/usr/local/lib/systemd/system/{UNIT}").splitlines()
+        for line in machine.output("cat", f"/opt/tensormask/current/systemd/{UNIT}").splitlines()
         if not line.startswith(("Type=", "ExecStart=", "WatchdogSec=", "Restart"))
     ]
     kept.insert(
