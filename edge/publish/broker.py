@@ -15,10 +15,11 @@ import socket
 import ssl
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -187,6 +188,8 @@ class BrokerAccess:
         self._tls = _tls_context(settings) if settings.tls else None
         self._versions = _VERSIONS[settings.protocol]
         self._answered = False
+        self._address: str | None = None
+        """The last that took a connection, of those that `host` has."""
 
     @property
     def name(self) -> str:
@@ -198,31 +201,67 @@ class BrokerAccess:
         """Return a connection that the broker has accepted.
 
         MQTT 3.1.1 is tried where the broker refuses MQTT 5, or, as long as it has never answered
-        us, says nothing to it; the version that worked is kept. Raises BrokerError.
+        us, says nothing to it; the version that worked is kept. Where `host` has several addresses,
+        that of the last connection comes last: a node of a cluster may hang, and still accept
+        connections. Raises BrokerError.
         """
+        addresses = self._addresses(timeout_s)
         version, *fallback = self._versions
         try:
-            connection = self._attempt(version, client_id, will, timeout_s)
+            connection = self._attempt(version, addresses, client_id, will, timeout_s)
         except (_UnsupportedVersionError, _NoAnswerError) as error:
             if not fallback or (self._answered and isinstance(error, _NoAnswerError)):
                 raise
-            connection = self._attempt(fallback[0], client_id, will, timeout_s)
+            connection = self._attempt(fallback[0], addresses, client_id, will, timeout_s)
             self._versions = (fallback[0],)
         self._answered = True
         return connection
 
+    def _addresses(self, timeout_s: float) -> list[str]:
+        """Look `host` up; those behind the address of the last connection come first."""
+        try:
+            answers = socket.getaddrinfo(self._settings.host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise self._unreachable(error, timeout_s) from error
+        found = [str(place[0]) for *_, place in answers]
+        behind = found.index(self._address) + 1 if self._address in found else 0
+        return found[behind:] + found[:behind]
+
+    def _reach(self, addresses: Sequence[str], timeout_s: float) -> socket.socket:
+        """Return a connection to the first address that takes one."""
+        problem = OSError("it has no address")
+        for address in addresses:
+            try:
+                wire = socket.create_connection((address, self._settings.broker_port), timeout_s)
+            except OSError as error:
+                problem = error
+            else:
+                self._address = address
+                return wire
+        raise problem
+
+    def _unreachable(self, error: OSError | UnicodeError, timeout_s: float) -> BrokerError:
+        problem = _plainly(error, timeout_s, tls=self._settings.tls)
+        return BrokerError(f"the broker {self.name}: {problem}")
+
     def _attempt(
-        self, version: MqttVersion, client_id: str, will: Will | None, timeout_s: float
+        self,
+        version: MqttVersion,
+        addresses: Sequence[str],
+        client_id: str,
+        will: Will | None,
+        timeout_s: float,
     ) -> Connection:
         settings = self._settings
         v5 = version is MqttVersion.V5
-        client = Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id,
             clean_session=None if v5 else True,
             protocol=version.value,
             reconnect_on_failure=False,
         )
+        client.reach = partial(self._reach, addresses, timeout_s)
         client.connect_timeout = timeout_s
         client.max_inflight_messages_set(0)  # our own window is the smaller one
         if self._tls is not None:
@@ -242,8 +281,7 @@ class BrokerAccess:
             connection.await_answer(timeout_s)
         except (OSError, UnicodeError) as error:
             connection.drop()
-            problem = _plainly(error, timeout_s, tls=settings.tls)
-            raise BrokerError(f"the broker {self.name}: {problem}") from error
+            raise self._unreachable(error, timeout_s) from error
         except BrokerError:
             connection.drop()
             raise
@@ -422,6 +460,15 @@ class Connection:
         self._arrivals.messages.append(
             Received(topic, bytes(message.payload), bool(message.retain))
         )
+
+
+class _Client(Client):
+    """paho's, over a connection of ours: it would begin with the same address each time."""
+
+    reach: Callable[[], socket.socket]
+
+    def _create_socket_connection(self) -> socket.socket:
+        return self.reach()
 
 
 class _TidySocket(ssl.SSLSocket):

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -38,12 +39,12 @@ Answer = Callable[[int], bytes | None]
 
 
 @pytest.fixture
-def answer_with() -> Iterator[Callable[[Answer], MqttSettings]]:
-    """Starts a broker of a few bytes, and tells where it is."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def serve() -> Iterator[Callable[[Answer, str, int], int]]:
+    """Starts a broker of a few bytes at an address and port, and returns the port."""
+    listeners: list[socket.socket] = []
     wires: list[socket.socket] = []
 
-    def serve(answer: Answer) -> None:
+    def accept(listener: socket.socket, answer: Answer) -> None:
         while True:
             try:
                 wire, _ = listener.accept()
@@ -56,15 +57,50 @@ def answer_with() -> Iterator[Callable[[Answer], MqttSettings]]:
                     wire.sendall(said)
                     wire.shutdown(socket.SHUT_WR)
 
-    def start(answer: Answer) -> MqttSettings:
-        threading.Thread(target=serve, args=(answer,), daemon=True).start()
-        return MqttSettings(host="127.0.0.1", port=listener.getsockname()[1])
+    def start(answer: Answer, address: str, port: int) -> int:
+        listener = socket.create_server((address, port))
+        listeners.append(listener)
+        threading.Thread(target=accept, args=(listener, answer), daemon=True).start()
+        found: int = listener.getsockname()[1]
+        return found
 
     yield start
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
     for wire in wires:
         wire.close()
+
+
+@pytest.fixture
+def answer_with(
+    serve: Callable[[Answer, str, int], int],
+) -> Callable[[Answer], MqttSettings]:
+    """Starts such a broker, and tells where it is."""
+    return lambda answer: MqttSettings(host="127.0.0.1", port=serve(answer, "127.0.0.1", 0))
+
+
+@pytest.fixture
+def cluster_with(
+    serve: Callable[[Answer, str, int], int], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., MqttSettings]:
+    """Starts one for each answer, at addresses that have a name in common."""
+    resolve = socket.getaddrinfo
+
+    def start(*answers: Answer) -> MqttSettings:
+        addresses = [f"127.0.0.{number}" for number, _ in enumerate(answers, 1)]
+        port = 0
+        for address, answer in zip(addresses, answers, strict=True):
+            port = serve(answer, address, port)
+
+        def getaddrinfo(host: str, *rest: Any, **options: Any) -> list[Any]:
+            hosts = addresses if host == "cluster.example" else [host]
+            return [answer for each in hosts for answer in resolve(each, *rest, **options)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        return MqttSettings(host="cluster.example", port=port)
+
+    return start
 
 
 @pytest.mark.parametrize(
@@ -104,6 +140,28 @@ def test_a_broker_that_has_answered_is_not_doubted_for_one_silence(
         access.connect("door-1")
     access.connect("door-1").drop()
     assert levels == [5, 5, 5]
+
+
+def test_a_node_that_accepts_connections_and_says_nothing_is_left_for_the_next(
+    cluster_with: Callable[..., MqttSettings],
+) -> None:
+    asked = []
+
+    def node(number: int, said: bytes | None) -> Answer:
+        def answer(level: int) -> bytes | None:
+            asked.append((number, level))
+            return said
+
+        return answer
+
+    access = BrokerAccess(cluster_with(node(1, None), node(2, CONNACK_V5), node(3, b"")))
+    with pytest.raises(BrokerError, match="no answer"):
+        access.connect("door-1", timeout_s=0.3)
+    access.connect("door-1").drop()
+    with pytest.raises(BrokerError, match="hung up"):
+        access.connect("door-1")
+    # Both versions are tried on one node: it is the node that is silent, not MQTT 5.
+    assert asked == [(1, 5), (1, 4), (2, 5), (3, 5)]
 
 
 def test_a_takeover_is_named(answer_with: Callable[[Answer], MqttSettings]) -> None:
