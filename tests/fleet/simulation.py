@@ -11,54 +11,28 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import heapq
-import json
 import logging
 import multiprocessing
 import os
-import random
 import resource
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-
 from edge.config import MqttSettings
-from edge.decide.compliance import ComplianceCounter
 from edge.host.health import nearest_rank
-from edge.publish.messages import (
-    COMPLIANCE,
-    VIOLATION,
-    Origin,
-    compliance_message,
-    encode,
-    topic,
-    violation_message,
-)
-from edge.publish.outbox.outbox import Outbox
-from edge.publish.publisher import MqttPublisher
-from edge.records import ViolationState
 from tests.broker.conftest import Mosquitto, find_mosquitto
-from tests.broker.samples import ORIGIN, a_violation
+from tests.fleet.load import Device, Fleet, Receiver, Subscriber
 
-STATES_EVERY_S = 10.0
-"""`compliance` comes so often, and `health` a third as often."""
 QUIET_PER_H = 2.0
 RUSH_PER_H = 40.0
 """Violations of one device; each is two documents."""
-LASTED_S = 4.0
 QUIET_S, RUSH_S, OUTAGE_S = 30.0, 60.0, 60.0
 OUTAGE_STANDS_FOR_S = 3600.0
 SETTLED_S = 300.0
@@ -77,134 +51,27 @@ class Control:
     runs: Synchronized[bool]
 
 
-@dataclass(slots=True)
-class Device:
-    name: str
-    outbox: Outbox
-    publisher: MqttPublisher
-    origin: Origin
-    number: int = 0
-    epoch: int = 0
-    """The last in which it was seen connected."""
-
-    def report(self, state: ViolationState, number: int) -> None:
-        now = datetime.now(UTC)
-        violation = replace(
-            a_violation(number, state),
-            started_at=now - timedelta(seconds=1),
-            confirmed_at=now,
-            ended_at=now if state is ViolationState.ENDED else None,
-        )
-        self.outbox.append(
-            topic("tensormask", self.name, VIOLATION),
-            lambda sequence: encode(violation_message(self.origin, violation, sequence, True)),
-        )
-        self.publisher.wake()
-
-    def tell(self) -> None:
-        counts = ComplianceCounter(0.0).totals(0.0)
-        message = compliance_message(self.origin, counts, datetime.now(UTC), True)
-        self.publisher.publish_state(COMPLIANCE, encode(message))
-
-
 def work(numbers: range, port: int, folder: str, control: Control, results: Any) -> None:
     """Be these devices until it is over; then say how many documents were accepted."""
     logging.disable()
-    devices = [_device(number, port, Path(folder)) for number in numbers]
-    draw = random.Random(numbers.start)
-    due: list[tuple[float, int, str]] = []
-    for place in range(len(devices)):
-        heapq.heappush(due, (time.monotonic() + draw.uniform(0, STATES_EVERY_S), place, "tell"))
-        heapq.heappush(due, (time.monotonic() + draw.uniform(0, 1), place, "draw"))
-    for device in devices:
-        device.publisher.start()
-    accepted = 0
+    fleet = Fleet(numbers, lambda _: MqttSettings(host="127.0.0.1", port=port), Path(folder))
+    fleet.start()
+    seen = 0
+    """The last epoch in which they were seen connected."""
+    missing: list[Device] = []
     while control.runs.value:
-        now_s = time.monotonic()
-        while due and due[0][0] <= now_s:
-            at_s, place, kind = heapq.heappop(due)
-            device = devices[place]
-            if kind == "tell":
-                device.tell()
-                heapq.heappush(due, (at_s + STATES_EVERY_S, place, "tell"))
-            elif kind == "draw":
-                # A draw each second: a Poisson process, whose rate may change.
-                if draw.random() < control.per_h.value / 3600:
-                    device.number += 1
-                    device.report(ViolationState.CONFIRMED, device.number)
-                    accepted += 1
-                    heapq.heappush(due, (at_s + LASTED_S, place, f"end {device.number}"))
-                heapq.heappush(due, (at_s + 1, place, "draw"))
-            else:
-                device.report(ViolationState.ENDED, int(kind.split()[1]))
-                accepted += 1
-        epoch = control.epoch.value
-        for device in devices:
-            if device.epoch < epoch and device.publisher.connected:
-                device.epoch = epoch
-                results.put(("connected", epoch, time.monotonic() - control.begun_s.value))
+        fleet.step(control.per_h.value)
+        if seen < (epoch := control.epoch.value):
+            seen, missing = epoch, fleet.devices
+        still = [device for device in missing if not device.publisher.connected]
+        for _ in range(len(missing) - len(still)):
+            results.put(("connected", epoch, time.monotonic() - control.begun_s.value))
+        missing = still
         time.sleep(0.02)
     # What has begun is ended, and what waits is delivered, before the figures are final.
-    for _, place, kind in sorted(due):
-        if kind.startswith("end"):
-            devices[place].report(ViolationState.ENDED, int(kind.split()[1]))
-            accepted += 1
-    until_s = time.monotonic() + SETTLED_S
-    while time.monotonic() < until_s and any(each.outbox.state().rows for each in devices):
-        time.sleep(0.1)
-    waiting = sum(each.outbox.state().rows for each in devices)
-    for device in devices:
-        device.publisher.close(0.2)
-        device.outbox.close()
-    results.put(("accepted", accepted, waiting))
-
-
-def _device(number: int, port: int, folder: Path) -> Device:
-    name = f"box-{number:05}"
-    origin = Origin(name, "Museum", "north entrance", ORIGIN.model)
-    outbox = Outbox(folder / name / "outbox.sqlite")
-    publisher = MqttPublisher(MqttSettings(host="127.0.0.1", port=port), origin, outbox)
-    return Device(name, outbox, publisher, origin)
-
-
-@dataclass(slots=True)
-class Receiver:
-    """A subscriber whose session the broker keeps."""
-
-    messages: int = 0
-    latencies_s: list[tuple[float, float]] = field(default_factory=list)
-    """When a violation was accepted (UTC), and how much later it was here."""
-    sequences: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-    repeats: int = 0
-
-    def note(self, client: Any, userdata: Any, message: Any) -> None:
-        self.messages += 1
-        if not message.topic.endswith(VIOLATION):
-            return
-        now_s = time.time()
-        content = json.loads(message.payload)
-        told = content["ended_at"] or content["confirmed_at"]
-        accepted_s = datetime.fromisoformat(told).timestamp()
-        seen = self.sequences[content["device_id"]]
-        if content["sequence"] in seen:
-            self.repeats += 1
-            return
-        seen.add(content["sequence"])
-        self.latencies_s.append((accepted_s, now_s - accepted_s))
-
-
-def subscribe(port: int, receiver: Receiver) -> paho.Client:
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2, "receiver", protocol=MQTTProtocolVersion.MQTTv5
-    )
-    kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    kept.SessionExpiryInterval = 3600
-    client.on_message = receiver.note
-    client.on_connect = lambda client, *_: client.subscribe("tensormask/#", qos=1)
-    client.reconnect_delay_set(1, 1)
-    client.connect("127.0.0.1", port, clean_start=False, properties=kept)
-    client.loop_start()
-    return client
+    waiting = fleet.settle(SETTLED_S)
+    fleet.close()
+    results.put(("accepted", fleet.accepted, waiting))
 
 
 class Phase:
@@ -268,7 +135,7 @@ def simulate(devices: int, workers: int, folder: Path, say: Callable[[str], None
         f"persistence_location {folder}/\nmax_queued_messages 0\nlog_type error",
     )
     receiver = Receiver()
-    client = subscribe(broker.port, receiver)
+    subscriber = Subscriber(receiver, broker.port)
     context = multiprocessing.get_context("spawn")
     control = Control(
         context.Value(ctypes.c_double, QUIET_PER_H),
@@ -315,17 +182,17 @@ def simulate(devices: int, workers: int, folder: Path, say: Callable[[str], None
         if kind == "accepted":
             wanted, waiting, ended = wanted + accepted, waiting + left, ended + 1
     until_s = time.monotonic() + 60
-    while sum(map(len, receiver.sequences.values())) < wanted and time.monotonic() < until_s:
+    while receiver.documents < wanted and time.monotonic() < until_s:
         time.sleep(0.2)
     say(phase.line())
-    came = sum(map(len, receiver.sequences.values()))
+    came = receiver.documents
     for process in processes:
         process.join()
     say(
         f"{wanted} documents of violations accepted, {came} came, {wanted - came} lost, "
         f"{receiver.repeats} came again, {waiting} still wait"
     )
-    client.loop_stop()
+    subscriber.close()
     broker.kill()
     return came == wanted
 
