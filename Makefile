@@ -8,6 +8,7 @@ DEV := .venv-dev
 CONVERT := $(DEV)/bin/python -m convert
 ANSIBLE := deploy/ansible
 CONTROLLER := .venv-ansible
+CLUSTERS := .venv-clusters
 PICAMERA2 := tests/edge/capture/requirements.txt
 RECEIVER := deploy/receiver/requirements.txt
 WEIGHTS := imagenet
@@ -26,7 +27,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas demo test check check-shell check-ansible format train bench street wear herd camera-test soak memory systemd-test controller pack fleet fleet-test install clean
+.PHONY: help venv dev lock schemas demo test check check-shell check-ansible format train bench street wear herd camera-test soak memory systemd-test controller pack fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +43,7 @@ dev: ## .venv-dev: the same, with tests, checks and TensorFlow
 	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) requirements-dev.txt $(PICAMERA2) $(RECEIVER)
 	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
 
-LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(RECEIVER) $(ANSIBLE)/requirements.txt
+LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(RECEIVER) $(ANSIBLE)/requirements.txt tests/fleet/requirements.txt
 schemas: dev ## the JSON Schemas, after edge/publish/messages.py has changed
 	$(DEV)/bin/python -m edge.publish.schemas
 
@@ -135,8 +136,12 @@ fleet: dev ## DEVICES=1000 of our own publishers against a real broker: a day, a
 fleet-test: dev controller ## the playbooks against three machines with a real systemd and sshd (root)
 	$(DEV)/bin/python -m pytest -s tests/fleet/playbooks.py
 
+clusters: dev ## RabbitMQ and NATS, three nodes each, lose one under load (root); CLUSTER=nats or rabbitmq
+	@PYTHON=$(PYTHON) deploy/venv.sh $(CLUSTERS) tests/fleet/requirements.txt
+	$(DEV)/bin/python -m tests.fleet.clusters $(if $(value CLUSTER),$(call quoted,CLUSTER))
+
 install: ## install on this machine: sudo make install, BROKER=host
 	deploy/install.sh $(if $(value BROKER),--broker $(call quoted,BROKER))
 
 clean: ## remove what the other targets made
-	rm -rf --one-file-system $(VENV) $(VENV).* $(DEV) $(DEV).* $(CONTROLLER) $(CONTROLLER).* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf --one-file-system $(VENV) $(VENV).* $(DEV) $(DEV).* $(CONTROLLER) $(CONTROLLER).* $(CLUSTERS) $(CLUSTERS).* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

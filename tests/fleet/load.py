@@ -222,10 +222,17 @@ class Subscriber:
         """Where it is, or tries to be."""
         return self._nodes[0]
 
-    def close(self) -> None:
+    def leave(self) -> None:
+        """Disconnect; the session stays."""
         self._client.on_disconnect = None
         self._client.disconnect()
         self._client.loop_stop()
+
+    def come_back(self) -> None:
+        """Connect again, to the next node first."""
+        self._client.on_disconnect = lambda *_: self._go_on()
+        self._go_on()
+        self._client.loop_start()
 
     def _connect(self, connect: Callable[..., object]) -> None:
         if self._version is not MQTTProtocolVersion.MQTTv5:

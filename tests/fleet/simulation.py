@@ -192,7 +192,7 @@ def simulate(devices: int, workers: int, folder: Path, say: Callable[[str], None
         f"{wanted} documents of violations accepted, {came} came, {wanted - came} lost, "
         f"{receiver.repeats} came again, {waiting} still wait"
     )
-    subscriber.close()
+    subscriber.leave()
     broker.kill()
     return came == wanted
 
