@@ -7,6 +7,7 @@ import json
 import random
 import threading
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -54,6 +55,7 @@ class Device:
         now = datetime.now(UTC)
         violation = replace(
             a_violation(number, state),
+            event_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.name} {number}")),
             started_at=now - timedelta(seconds=1),
             confirmed_at=now,
             ended_at=now if state is ViolationState.ENDED else None,
