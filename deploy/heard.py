@@ -39,7 +39,9 @@ def wait(mqtt: MqttSettings, device_id: str, within_s: float) -> str:
     heard = "nothing"
     state = AvailabilityState.OFFLINE
     topics = [topic(mqtt.topic_prefix, device_id, kind) for kind in (AVAILABILITY, HEALTH)]
-    connection = BrokerAccess(mqtt).connect(f"tensormask-heard-{random.getrandbits(32):08x}")
+    # Brokers that bind a client id to its user go by how it begins.
+    user = mqtt.username or "tensormask"
+    connection = BrokerAccess(mqtt).connect(f"{user}-heard-{random.getrandbits(32):08x}")
     try:
         connection.subscribe(topics)
         while time.monotonic() < until_s:

@@ -163,6 +163,8 @@ make_links() {
 make_unit() {
     local unit=/usr/local/lib/systemd/system/$1
     install -d "$unit.d"
+    # The drop-in first: it makes a whole unit of whatever is there, and the file alone would be none.
+    link_to "$prefix/$2/systemd/$1" "$unit.d/00-release.conf"
     cat >"$unit.new" <<END
 # The rest is of the release in use: $1.d/00-release.conf
 [Unit]
@@ -172,8 +174,10 @@ $(grep '^Description=' "$source_root/systemd/$1")
 WantedBy=multi-user.target
 END
     chmod 644 "$unit.new"
+    # An empty file, as a power cut may leave one, is a unit that nothing may start.
+    sync "$unit.new"
     mv -T "$unit.new" "$unit"
-    link_to "$prefix/$2/systemd/$1" "$unit.d/00-release.conf"
+    sync "$(dirname "$unit")"
 }
 
 link_to() {
@@ -240,8 +244,9 @@ start() {
         say "on trial, and undone where it does worse; see: tensormask release, tensormask release wait"
         return
     fi
-    # What ran before the first release runs from files that are about to go.
-    if [ "$first" = yes ] || [ "$(sha256sum <"$settings")" != "$former_settings" ]; then
+    # What ran before the first release runs from files that are about to go; they tell, too, that an
+    # attempt before this was cut off.
+    if [ "$first" = yes ] || [ -e "$prefix/program" ] || [ -e "$prefix/venv" ] || [ "$(sha256sum <"$settings")" != "$former_settings" ]; then
         systemctl --no-block restart tensormask.service
     elif is_running; then
         say "running, and nothing has changed; see: tensormask release"

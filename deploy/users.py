@@ -4,8 +4,8 @@
     python3 deploy/users.py rabbitmq <passwords >definitions.json
     python3 deploy/users.py nats <passwords >users.conf
 
-`desk` reads everything, `operator` sends commands too; every other name is a device, which writes
-below its own topic, hears its own commands, and nothing else.
+`desk` and `controller` read everything, `operator` sends commands too; every other name is a
+device, which writes below its own topic, hears its own commands, and nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-READERS = ("desk", "operator")
+READERS = ("desk", "controller", "operator")
+_SILENT = ("desk", "controller")
 _VHOST = "/"
 _TOPICS = "amq.topic"
 
@@ -59,7 +60,7 @@ def _nats(passwords: dict[str, str]) -> dict[str, Any]:
 def _nats_rules(name: str) -> dict[str, Any]:
     # Behind a subscription with QoS 1 is one below $MQTT.sub; `#` is the level above it, too.
     everything = ["tensormask", "tensormask.>", "$MQTT.sub.>"]
-    if name == "desk":
+    if name in _SILENT:
         # An empty list would allow everything.
         return {"publish": {"deny": [">"]}, "subscribe": everything}
     if name == "operator":
@@ -102,7 +103,7 @@ def _rabbitmq_rules(name: str) -> dict[str, str]:
 
 def _rabbitmq_topics(name: str) -> dict[str, str]:
     """Between the levels of a topic there are dots in here."""
-    if name == "desk":
+    if name in _SILENT:
         return {"write": "^$", "read": r"^tensormask\."}
     if name == "operator":
         return {"write": r"^tensormask\.[^.]+\.command\.[^.]+$", "read": r"^tensormask\."}

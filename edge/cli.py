@@ -244,6 +244,7 @@ def _add_release(commands: Any) -> None:
         "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this is in use then"
     )
     _command(actions, "watch", _release_watch, "Look after the trial: what its unit runs.")
+    _command(actions, "count", _release_count, "Count a start of the machine: it runs that first.")
 
 
 def _add_bench(commands: Any) -> None:
@@ -516,6 +517,15 @@ def _release_watch(options: argparse.Namespace) -> int:
 
     configure_logging("info")
     watch(options.config)
+    return 0
+
+
+def _release_count(options: argparse.Namespace) -> int:
+    from edge.app.releases import count
+    from edge.host.systemd import configure_logging
+
+    configure_logging("info")
+    count(options.config)
     return 0
 
 

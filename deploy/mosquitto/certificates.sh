@@ -13,8 +13,6 @@ umask 077
 
 readonly authority_days=7300
 readonly certificate_days="${DAYS:-3650}"
-# What ends within so long is made anew, for the key that it is of.
-readonly renewed_s=$((30 * 24 * 3600))
 
 fail() {
     echo "certificates.sh: $*" >&2
@@ -46,9 +44,14 @@ make_authority() {
 # issue PATH NAME KIND: PATH.key and PATH.crt.
 issue() {
     [ -e "$1.key" ] || new_key "$1.key"
-    if [ -e "$1.crt" ] && openssl x509 -in "$1.crt" -noout -checkend $renewed_s >/dev/null; then
+    if [ -e "$1.crt" ] && openssl x509 -in "$1.crt" -noout -checkend $((renewed_days * 24 * 3600)) >/dev/null; then
         echo "$1.crt is there already; remove it to have another"
         return
+    fi
+    # It is good until its end, so it is kept for being revoked.
+    if [ -e "$1.crt" ]; then
+        mkdir -p "former/$2"
+        cp "$1.crt" "former/$2/$(openssl x509 -in "$1.crt" -noout -serial | cut -d= -f2).crt"
     fi
     openssl req -new -key "$1.key" -subj "/CN=$2" -config "$settings" -out "$1.csr"
     openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -days "$certificate_days" \
@@ -124,6 +127,8 @@ END
 
 [ $# -ge 3 ] || usage
 case $certificate_days in "" | *[!0-9]* | 0*) fail "DAYS=$certificate_days: a number of days" ;; esac
+# What ends within a month, or a third of its life, is made anew, for the key that it is of.
+renewed_days=$((certificate_days < 90 ? certificate_days / 3 : 30))
 folder=$1
 command=$2
 shift 2
@@ -148,6 +153,10 @@ client)
     write_settings
     make_authority
     for name in "$@"; do
+        [ ! -e "revoked-clients/$name.crt" ] ||
+            fail "$name was revoked; to let it in again, remove revoked-clients/$name.crt and .key"
+    done
+    for name in "$@"; do
         issue "clients/$name" "$name" client
     done
     ;;
@@ -156,6 +165,9 @@ revoke)
     write_settings
     openssl ca -config "$settings" -revoke "clients/$1.crt" 2>/dev/null ||
         fail "$1 could not be revoked; was it before?"
+    for former in "former/$1"/*.crt; do
+        [ ! -e "$former" ] || openssl ca -config "$settings" -revoke "$former" 2>/dev/null || :
+    done
     write_revoked
     mkdir -p revoked-clients
     mv "clients/$1.crt" "clients/$1.key" revoked-clients/

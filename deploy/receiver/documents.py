@@ -159,14 +159,15 @@ def read(message: Message, *, pictures: bool) -> Reading:
     try:
         document = decoder.decode(message.payload)
         text = message.payload.decode()
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if isinstance(document, Violation) and document.snapshot is not None and not pictures:
+            text = json.dumps({**json.loads(text), "snapshot": None})
+    # ValueError is what Python says to a number of thousands of digits, too.
+    except (DecodeError, ValueError, RecursionError) as error:
         return Unreadable(message.topic, str(error), message.payload)
     if document.device_id != message.device_id:
         return Unreadable(message.topic, f"it is of {document.device_id!r}", message.payload)
     if not isinstance(document, Violation):
         return Told(message.kind, document, text, _heard_at(document, message))
-    if document.snapshot is not None and not pictures:
-        text = json.dumps({**json.loads(text), "snapshot": None})
     return Happened(document, text)
 
 

@@ -21,6 +21,10 @@ VIOLATIONS = "tensormask/+/violation"
 ALL = "tensormask/+/+"
 MAX_BATCH = 200
 """The broker sends no more of what is to be acknowledged ahead of that."""
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+"""And takes no more from it at once: pictures are large."""
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+"""Twice what the example of a broker takes; what is larger never comes."""
 MAX_BATCH_S = 0.2
 QUIET_S = 0.01
 """The broker waits for us where nothing comes for so long: it may send fewer at once."""
@@ -77,7 +81,10 @@ class Session:
         if broker.username is not None:
             client.username_pw_set(broker.username, broker.password)
         kept = _properties(
-            PacketTypes.CONNECT, SessionExpiryInterval=KEPT_S, ReceiveMaximum=MAX_BATCH
+            PacketTypes.CONNECT,
+            SessionExpiryInterval=KEPT_S,
+            ReceiveMaximum=MAX_BATCH,
+            MaximumPacketSize=MAX_MESSAGE_BYTES,
         )
         try:
             client.connect(
@@ -107,13 +114,18 @@ class Session:
         while not self._arrived:
             self._turn(KEEPALIVE_S / 2)
         until_s = time.monotonic() + MAX_BATCH_S
-        while len(self._arrived) < MAX_BATCH and time.monotonic() < until_s:
+        while not self._is_full and time.monotonic() < until_s:
             before = len(self._arrived)
             self._turn(QUIET_S)
             if len(self._arrived) == before:
                 break
         arrived, self._arrived = self._arrived, []
         return arrived
+
+    @property
+    def _is_full(self) -> bool:
+        size = sum(len(each.payload) for each in self._arrived)
+        return len(self._arrived) >= MAX_BATCH or size >= MAX_BATCH_BYTES
 
     def acknowledge(self, batch: list[Message]) -> None:
         """Tell the broker that it may forget them."""

@@ -117,6 +117,15 @@ def _in_words(entry: Entry) -> str:
 
 def watch(config: Path) -> Outcome | None:
     """Look after the trial, if there is one: what the trial's unit runs."""
+    return _watcher(config).run()
+
+
+def count(config: Path) -> None:
+    """Count this start of the machine: what the trial's unit runs first."""
+    _watcher(config).count()
+
+
+def _watcher(config: Path) -> Watcher:
     mqtt, chosen = _settings(config)
     return Watcher(
         open_switch(config),
@@ -124,7 +133,7 @@ def watch(config: Path) -> Outcome | None:
         lambda: mqtt is None or _answers(mqtt),
         chosen.trial_s,
         BOOT_ID.read_text().strip(),
-    ).run()
+    )
 
 
 def window_s(config: Path) -> float:

@@ -223,7 +223,7 @@ class BrokerAccess:
             answers = socket.getaddrinfo(self._settings.host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise self._unreachable(error, timeout_s) from error
-        found = [str(place[0]) for *_, place in answers]
+        found = list(dict.fromkeys(_address(place) for *_, place in answers))
         behind = found.index(self._address) + 1 if self._address in found else 0
         return found[behind:] + found[:behind]
 
@@ -460,6 +460,12 @@ class Connection:
         self._arrivals.messages.append(
             Received(topic, bytes(message.payload), bool(message.retain))
         )
+
+
+def _address(place: tuple[Any, ...]) -> str:
+    """Return the address of a socket's place; a link-local one with the number of its link."""
+    host, *_, scope = (*place, 0) if len(place) == 2 else place
+    return f"{host.partition('%')[0]}%{scope}" if len(place) == 4 and scope else str(host)
 
 
 class _Client(Client):

@@ -108,13 +108,17 @@ class Ledger(msgspec.Struct, frozen=True):
         return self._last(slot).get(name)
 
     def former(self, slot: Slot, present: str, installed: Collection[str]) -> str | None:
-        """Return which of these ran before `present` and was not given up; None: none of them."""
+        """Return which of these ran before `present` and was not given up; None: none of them.
+
+        The model that comes with the release is always there.
+        """
+        there = {*installed} if slot is Slot.RELEASE else {*installed, ""}
         good = [
             name
             for name, entry in self._last(slot).items()
             if entry.outcome in (Outcome.KEPT, Outcome.ACTIVATED)
             and name != present
-            and name in installed
+            and name in there
         ]
         return good[-1] if good else None
 

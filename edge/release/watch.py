@@ -49,15 +49,35 @@ class Watcher:
         self.switch.close(trial, outcome, trial.reason)
         return outcome
 
+    def count(self) -> None:
+        """Count this start of the machine, and leave what may have brought it down too often.
+
+        It comes before the service: what hangs the machine as it starts is looked after by nobody.
+        """
+        trial = self.switch.ledger.trial
+        if trial is None or trial.stage not in (Stage.SWITCHING, Stage.RUNNING):
+            return
+        trial = self._counted(trial)
+        if trial.boots > MOST_BOOTS and self.switch.store.current(trial.slot) == trial.name:
+            self._leave(trial)
+
+    def _counted(self, trial: Trial) -> Trial:
+        if trial.boot == self.boot:
+            return trial
+        counted = replace(trial, boot=self.boot, boots=trial.boots + 1)
+        self.switch.note(counted)
+        return counted
+
+    def _leave(self, trial: Trial) -> Trial:
+        reason = f"the machine began anew {trial.boots - 1} times while it was on trial"
+        return self.switch.undo(trial, Fault.REBOOTS, reason)
+
     def _try(self, trial: Trial) -> Trial | None:
         """Watch it; return it with the reason to keep it, or undone. None: somebody ended it."""
         _log.info("the %s %s is on trial for %g s", trial.slot, trial.name, self.window_s)
-        if trial.boot != self.boot:
-            trial = replace(trial, boot=self.boot, boots=trial.boots + 1)
-            self.switch.note(trial)
+        trial = self._counted(trial)
         if trial.boots > MOST_BOOTS:
-            reason = f"the machine began anew {trial.boots - 1} times while it was on trial"
-            return self.switch.undo(trial, Fault.REBOOTS, reason)
+            return self._leave(trial)
         judge = Judge(
             self.window_s,
             trial.baseline,

@@ -50,8 +50,12 @@ def start(mosquitto_program: str, authority: Path, tmp_path: Path) -> Iterator[S
         folder = tmp_path / name
         folder.mkdir()
         settings = configuration(authority).replace(str(EXAMPLE / "acl"), str(tmp_path / "acl"))
-        kept = f"{settings}\n{more}".replace("/var/lib/mosquitto/", f"{folder}/")
-        started.append(Mosquitto(mosquitto_program, folder, kept))
+        (folder / "conf.d").mkdir()
+        (folder / "conf.d" / "more.conf").write_text(more)
+        # What Debian's own mosquitto.conf says. What it includes has no part in a listener of its.
+        debian = f"persistence true\npersistence_location {folder}/\n"
+        main = f"{settings}\n{debian}include_dir {folder}/conf.d\n"
+        started.append(Mosquitto(mosquitto_program, folder, main))
         return started[-1]
 
     yield begin
@@ -61,7 +65,7 @@ def start(mosquitto_program: str, authority: Path, tmp_path: Path) -> Iterator[S
 
 @pytest.fixture
 def middle(start: Start) -> Mosquitto:
-    return start("middle", "persistence true\npersistence_location /var/lib/mosquitto/\n")
+    return start("middle", "")
 
 
 @pytest.fixture

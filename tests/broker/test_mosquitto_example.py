@@ -313,6 +313,24 @@ def test_a_certificate_is_made_anew_before_its_end(
     assert renewed[".key"] == made[".key"]
     assert renewed[".crt"] != made[".crt"]
     assert "is there already" in certificates(folder, "client", "door-1")
+    # Both are of the same key, and good until their end: both are revoked.
+    (folder / "first.crt").write_bytes(made[".crt"])
+    certificates(folder, "revoke", "door-1")
+    for path in ("first.crt", "revoked-clients/door-1.crt"):
+        checked = subprocess.run(
+            ["openssl", "verify", "-crl_check", "-CAfile", "ca.crt", "-CRLfile", "ca.crl", path],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        assert "certificate revoked" in checked.stdout + checked.stderr
+    again = subprocess.run(
+        ["sh", str(EXAMPLE / "certificates.sh"), str(folder), "client", "door-1"],
+        capture_output=True,
+        text=True,
+    )
+    assert "door-1 was revoked" in again.stderr
+    assert not (folder / "clients" / "door-1.crt").exists()
 
 
 @pytest.mark.parametrize("days", ["", "0", "ten", "1.5"])

@@ -11,13 +11,18 @@ import pytest
 
 from deploy.users import main
 
-PASSWORDS = ["desk d", "operator o", "door-1 two words", ""]
+PASSWORDS = ["desk d", "controller c", "operator o", "door-1 two words", ""]
 
 
 def test_rabbitmq_knows_a_password_by_its_salted_digest() -> None:
     users = json.loads(main("rabbitmq", PASSWORDS))["users"]
-    assert [user["name"] for user in users] == ["desk", "operator", "door-1"]
-    salted = base64.b64decode(users[2]["password_hash"])
+    assert [user["name"] for user in users] == [
+        "desk",
+        "controller",
+        "operator",
+        "door-1",
+    ]
+    salted = base64.b64decode(users[3]["password_hash"])
     assert salted[4:] == hashlib.sha256(salted[:4] + b"two words").digest()
 
 
@@ -30,6 +35,7 @@ def test_rabbitmq_knows_a_password_by_its_salted_digest() -> None:
         ("door-1", "tensormask.#", False, False),
         ("desk", "tensormask.door-1.violation", False, True),
         ("desk", "tensormask.#", False, True),
+        ("controller", "tensormask.door-1.violation", False, True),
         ("operator", "tensormask.door-1.command.pause", True, True),
         ("operator", "tensormask.door-1.violation", False, True),
     ],
@@ -39,6 +45,14 @@ def test_rabbitmq_allows_a_topic(name: str, topic: str, writes: bool, reads: boo
     (rule,) = (rule for rule in rules if rule["user"] == name)
     write, read = (rule[way].replace("{username}", name) for way in ("write", "read"))
     assert (bool(re.search(write, topic)), bool(re.search(read, topic))) == (writes, reads)
+
+
+def test_rabbitmq_allows_the_queue_of_whoever_waits_for_a_box() -> None:
+    permissions = json.loads(main("rabbitmq", PASSWORDS))["permissions"]
+    (rule,) = (rule for rule in permissions if rule["user"] == "controller")
+    # deploy/heard.py connects under such a client id.
+    queue = "mqtt-subscription-controller-heard-0123abcdqos1"
+    assert all(re.search(rule[way], queue) for way in ("configure", "write", "read"))
 
 
 def test_nats_is_told_whom_to_let_in_and_what_for() -> None:

@@ -24,6 +24,7 @@ from edge.publish.broker import (
     Connection,
     MqttVersion,
     Received,
+    _address,
 )
 from edge.publish.publisher import probe_broker
 
@@ -328,3 +329,18 @@ def test_a_reset_starts_small_again_and_a_refusal_waits_long() -> None:
 
 def _backoffs(count: int) -> list[Backoff]:
     return [Backoff(random.Random(seed)) for seed in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("place", "address"),
+    [
+        (("192.0.2.7", 0), "192.0.2.7"),
+        (("2001:db8::7", 0, 0, 0), "2001:db8::7"),
+        (("fe80::1", 0, 0, 3), "fe80::1%3"),
+        (("fe80::1%eth0", 0, 0, 3), "fe80::1%3"),
+    ],
+)
+def test_an_address_on_a_link_is_told_with_the_link(
+    place: tuple[object, ...], address: str
+) -> None:
+    assert _address(place) == address

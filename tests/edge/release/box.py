@@ -180,13 +180,20 @@ class Box:
         return self.switch.activate(Slot.RELEASE, name, baseline, again=again)
 
     def watch(self) -> Outcome | None:
+        return self._watcher().run()
+
+    def count(self) -> None:
+        """What comes before the service at each start of the machine."""
+        self._watcher().count()
+
+    def _watcher(self) -> Watcher:
         return Watcher(
             self.switch,
             self.service.report,
             lambda: self.network(self.clock.now_s),
             WINDOW_S,
             f"boot {self.boots}",
-        ).run()
+        )
 
     @property
     def current(self) -> str:

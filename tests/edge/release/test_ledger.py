@@ -75,6 +75,13 @@ def test_the_former_is_what_ran_and_was_not_given_up() -> None:
     assert ledger.former(Slot.DETECTOR, "e", "ab") is None
 
 
+def test_a_model_goes_back_to_the_one_that_comes_with_the_release_where_that_ran_before() -> None:
+    ledger = Ledger(
+        entries=tuple(Entry(Slot.BUNDLE, name, Outcome.KEPT, "", START) for name in ("a", "", "b"))
+    )
+    assert ledger.former(Slot.BUNDLE, "b", ["a", "b"]) == ""
+
+
 def test_it_does_not_grow_without_a_bound() -> None:
     ledger = Ledger()
     for number in range(MOST_ENTRIES + 5):

@@ -276,6 +276,18 @@ def test_a_release_under_which_the_machine_begins_anew_again_and_again_is_left(
     assert box.watch() is Outcome.KEPT
 
 
+def test_a_release_that_brings_the_machine_down_before_it_is_up_is_left(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.activate()
+    for _ in range(MOST_BOOTS + 1):
+        assert box.current == NEW
+        # Nobody looks after it any more, but this comes before the service.
+        box.count()
+        box.reboot()
+    assert box.current == FORMER
+    assert box.watch() is Outcome.UNDONE
+
+
 def test_a_switch_that_was_cut_off_without_a_reboot_goes_on_when_it_is_asked_for_again(
     tmp_path: Path,
 ) -> None:
