@@ -26,7 +26,7 @@ def _analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 def unit(tmp_path: Path) -> Path:
     """The unit with a program that exists here: verify wants to find it."""
     lines = UNIT.read_text().splitlines()
-    start = next(line for line in lines if line.startswith("ExecStart="))
+    start = next(line for line in lines if line.startswith("ExecStart=/"))
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text().replace(start, "ExecStart=/bin/true"))
     return copy
