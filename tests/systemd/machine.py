@@ -1,4 +1,4 @@
-"""A machine with a real systemd as PID 1: an overlay of this machine's own root, booted by nspawn.
+"""A machine with a real systemd as PID 1: an overlay of a root, usually our own, booted by nspawn.
 
 Nothing that happens inside reaches the host: writes go to a tmpfs, the network is a private
 loopback, and every mount belongs to a mount namespace that ends with the machine. Needs root and
@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ set -e
 mount --make-rprivate /
 mount -t tmpfs -o size=3g,mode=755 tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work$3" "$1/root"
 echo laid
 exec sleep infinity
 """
@@ -91,7 +91,13 @@ class Machine:
     """Laid out on entering the context; booted by `boot`; gone, with its traces, on leaving."""
 
     def __init__(
-        self, folder: Path, name: str, limits: bool = False, network: str | None = None
+        self,
+        folder: Path,
+        name: str,
+        limits: bool = False,
+        network: str | None = None,
+        lower: Path = Path("/"),
+        within: Sequence[str] = (),
     ) -> None:
         """`folder` must be empty; `name` is its host name and names its control groups.
 
@@ -99,9 +105,14 @@ class Machine:
 
         With `limits` its systemd gets the host's memory and pids controllers too, if they are of
         cgroup v1, and enforces MemoryMax= and TasksMax=.
+
+        `lower` is the root that it is an overlay of. `within` are the words before a command that
+        run it in a user namespace of our own; the machine is then made there.
         """
         self._folder = folder
         self._name = name
+        self._lower = lower
+        self._within = within
         self._network = (
             "--private-network"
             if network is None
@@ -117,8 +128,11 @@ class Machine:
         # Dies with us whatever happens, and takes the mounts along.
         self._holder = subprocess.Popen(
             [
+                *self._within,
                 *_at_our_death("KILL"),
-                *("unshare", "--mount", "sh", "-c", _LAY_ROOT, "sh", str(self._folder)),
+                *("unshare", "--mount", "sh", "-c", _LAY_ROOT, "sh"),
+                # In a user namespace only root outside of it may write the usual attributes.
+                *(str(self._folder), str(self._lower), ",userxattr" if self._within else ""),
             ],
             stdout=subprocess.PIPE,
             text=True,
@@ -270,7 +284,8 @@ class Machine:
 
     def _in_mount_namespace(self) -> list[str]:
         assert self._holder is not None
-        return ["nsenter", "-t", str(self._holder.pid), "--mount", "--"]
+        namespaces = ["--mount", "--user"] if self._within else ["--mount"]
+        return ["nsenter", "-t", str(self._holder.pid), *namespaces, "--"]
 
     def _outside(self, *command: str, stdin: str = "") -> None:
         subprocess.run(
