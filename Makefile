@@ -27,7 +27,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas demo test check check-shell check-ansible format train bench street wear herd camera-test soak memory systemd-test controller pack fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas demo test check check-shell check-ansible format train bench street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +114,13 @@ herd: dev ## a hundred devices and a broker that restarts, with jitter and witho
 
 camera-test: ## the real picamera2 and libcamera with a virtual camera (root, minutes)
 	tests/camera/run.sh
+
+arm64: dev ## installed, started and judged on an emulated arm64, both Debian releases; RELEASE=bookworm: one (root)
+	RELEASE=$(call quoted,RELEASE) $(DEV)/bin/python -m pytest -s tests/arm64/release.py
+
+arm64-counts: dev ## what a scan, a look and a second take there, in instructions; NETWORK=file.tflite (root)
+	RELEASE=$(if $(value RELEASE),$(call quoted,RELEASE),bookworm) NETWORK=$(call quoted,NETWORK) \
+	  $(DEV)/bin/python -m pytest -s tests/arm64/instructions.py
 
 soak: dev ## the daemon under faults at random, with a real broker; MINUTES=10, SEED=number
 	nice $(DEV)/bin/python -m tests.soak --minutes $(MINUTES) $(call option,--seed,SEED)
