@@ -57,7 +57,7 @@ ProtectKernelTunables=no
 ProtectProc=default
 """
 LESS_SANDBOX = {
-    "bookworm": "PrivateIPC=no\n",
+    "bookworm": "PrivateIPC=no\nPrivateUsers=no\n",
     "trixie": f"PrivateIPC=no\nPrivateUsers=no\nProtectHostname=no\n{_NO_MOUNTS}",
 }
 """What an emulated systemd cannot do; `make systemd-test` has the unit whole."""
