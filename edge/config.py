@@ -14,6 +14,7 @@ import re
 import socket
 import stat
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -41,6 +42,9 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=64)]
 """One level of a topic: no slash, wildcard or space."""
 Point = tuple[Share, Share]
+Polygon = Annotated[tuple[Point, ...], msgspec.Meta(min_length=3, max_length=100)]
+"""In fractions of the frame, (0, 0) its top left corner."""
+Polygons = Annotated[tuple[Polygon, ...], msgspec.Meta(max_length=20)]
 LINGER_S = 2.0
 """Somebody found so lately is still in sight, even if the last scan missed the face."""
 SEARCH_PACE = 2
@@ -138,6 +142,10 @@ class DetectorSettings(Section, frozen=True):
     region: tuple[Point, ...] = ()
     """A polygon in fractions of the frame, (0, 0) its top left corner: only faces whose centre lies
     in it count. Empty: the whole frame."""
+    regions: Polygons = ()
+    """More of these: a face counts in any of them."""
+    excluded: Polygons = ()
+    """In these no face counts: posters, screens, mirrors."""
     every_s: NotNegative = 0.12
     """Where something moves, frames are scanned for faces this often, half as often while nobody is
     in sight; 0: all of them."""
@@ -162,6 +170,11 @@ class DetectorSettings(Section, frozen=True):
             raise ValueError(
                 "sure_confidence is at least confidence: of what is found, some is surely a face"
             )
+
+    @property
+    def watched(self) -> Polygons:
+        """All regions."""
+        return ((self.region,) if self.region else ()) + self.regions
 
     def gap_s(self, frame_s: float) -> float:
         """Return how long somebody in sight who moves may wait for the next scan, with a frame
@@ -326,6 +339,43 @@ class SnapshotSettings(Section, frozen=True):
             )
 
 
+class PageSettings(Section, frozen=True):
+    """The page for a browser: what the camera sees, with heads covered."""
+
+    enabled: bool = False
+    address: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    """Where it listens: on this machine only, unless told otherwise; `::`: everywhere."""
+    port: Annotated[int, msgspec.Meta(ge=1024, le=65535)] = 8080
+    password_file: str = ""
+    """A file that only the service's user and root can read, or `credential:NAME`: the password on
+    its first line. Needed where others than this machine can connect."""
+    certificate_file: str = ""
+    """For TLS, with its key."""
+    key_file: str = ""
+    fps: Annotated[float, msgspec.Meta(gt=0, le=15)] = 4.0
+    """Pictures a second while somebody looks."""
+    heads: Literal["pixelated", "faces"] = "pixelated"
+    may_show_faces: bool = False
+    """`faces` needs this too."""
+
+    def __post_init__(self) -> None:
+        try:
+            where = ip_address(self.address)
+        except ValueError:
+            raise ValueError(f"address: {self.address!r} is no address of this machine") from None
+        if bool(self.certificate_file) != bool(self.key_file):
+            raise ValueError("certificate_file and key_file come together")
+        if self.enabled and not where.is_loopback and not self.password_file:
+            raise ValueError(
+                f"address = {self.address!r} lets others see the page: it needs a password_file"
+            )
+        if self.heads == "faces" and not self.may_show_faces:
+            raise ValueError(
+                'heads = "faces" shows recognizable people to whoever has the password; if you may '
+                "do that, say so with may_show_faces = true"
+            )
+
+
 class HealthSettings(Section, frozen=True):
     interval_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 30.0
 
@@ -356,6 +406,7 @@ class Settings(Section, frozen=True):
     outbox: OutboxSettings = msgspec.field(default_factory=OutboxSettings)
     commands: CommandSettings = msgspec.field(default_factory=CommandSettings)
     snapshots: SnapshotSettings = msgspec.field(default_factory=SnapshotSettings)
+    page: PageSettings = msgspec.field(default_factory=PageSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)

@@ -12,7 +12,8 @@ from edge.classify.card import Bundle
 from edge.classify.classifier import MaskClassifier
 from edge.clock import Timed, untimed
 from edge.config import Settings
-from edge.decide.policy import Decision, ViolationPolicy
+from edge.decide.policy import Decision, Standing, ViolationPolicy
+from edge.detect.area import Area
 from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
@@ -32,6 +33,8 @@ class Outcome:
 
     sightings: tuple[Sighting, ...]
     decision: Decision
+    standings: tuple[Standing, ...] = ()
+    """Of everybody in `sightings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,11 @@ class Pipeline:
             sightings = self.attention.look(frame, tracks.faces, tracks.ended)
         with self.timed("decide"):
             decision = self.policy.update(sightings, tracks.ended)
-        return Outcome(sightings, decision)
+        return Outcome(sightings, decision, self.policy.standings(sightings))
+
+    def limit_to(self, area: Area) -> None:
+        """Have only faces in `area` count from now on."""
+        self.detection.limit_to(area)
 
     def finish(self) -> Decision:
         """End every visit: the source is over, a pause begins, or the service stops."""

@@ -145,6 +145,8 @@ class BrokerState:
     """Connections after the first."""
     protocol: str
     """What is spoken: `MQTT 5` or `MQTT 3.1.1`; `none` before the first time."""
+    trouble: str = ""
+    """Why it is not connected, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ class Publisher(Protocol):
     def reconnects(self) -> int: ...
     @property
     def protocol(self) -> str: ...
+    @property
+    def trouble(self) -> str: ...
     def start(self) -> None: ...
     def wake(self) -> None: ...
     def publish_state(self, name: str, payload: bytes) -> None: ...
@@ -267,7 +269,9 @@ class Device:
             dropped_frames=lookout.dropped_frames,
             camera=lookout.camera,
             outbox=self._outbox.state(),
-            broker=BrokerState(publisher.connected, publisher.reconnects, publisher.protocol),
+            broker=BrokerState(
+                publisher.connected, publisher.reconnects, publisher.protocol, publisher.trouble
+            ),
             vitals=self._vitals,
             rss_bytes=rss_bytes(),
             pace=self._load.pace,

@@ -7,12 +7,13 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.app.observers import Observers
 from edge.capture.camera import Camera
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
+from edge.detect.area import Area
 from edge.host.health import FrameMeter, Stopwatch
+from edge.observers import Observers
 from edge.pipeline import Outcome
 from edge.records import Compliance, Frame
 from edge.telemetry import CameraState, CameraStatus, Latency
@@ -26,6 +27,7 @@ class Judge(Protocol):
     """The pure middle of the road: `Pipeline`."""
 
     def process(self, frame: Frame) -> Outcome: ...
+    def limit_to(self, area: Area) -> None: ...
     def finish(self) -> Decision: ...
 
 
@@ -36,6 +38,8 @@ class Glance:
     frame: Frame | None = None
     """The newest; in a pause it was not judged. None: none came."""
     decision: Decision = _NOTHING
+    watched_s: float = 0.0
+    """So long somebody could have been seen since the glance before."""
 
 
 class Lookout:
@@ -97,21 +101,24 @@ class Lookout:
         Raises what `Camera.read` raises.
         """
         frame = self._camera.read(timeout_s)
+        decision = _NOTHING
         if is_paused or (frame is None and self._camera.state is CameraState.LOST):
             # In a pause frames are still taken, or the camera would count as lost.
-            glance = Glance(frame, self._judge.finish())
+            decision = self._judge.finish()
         elif frame is not None:
-            glance = Glance(frame, self._judged(frame))
-        else:
-            glance = Glance()
-        self._count(glance.decision, watches=self._camera.sees and not is_paused)
-        return glance
+            decision = self._judged(frame)
+        return Glance(
+            frame, decision, self._count(decision, watches=self._camera.sees and not is_paused)
+        )
+
+    def limit_to(self, area: Area) -> None:
+        """Have only faces in `area` count from now on."""
+        self._judge.limit_to(area)
 
     def end_visits(self) -> Glance:
         """Nobody is in sight any more: the service stops."""
-        glance = Glance(None, self._judge.finish())
-        self._count(glance.decision, watches=False)
-        return glance
+        decision = self._judge.finish()
+        return Glance(None, decision, self._count(decision, watches=False))
 
     def close(self, timeout_s: float = 0.0) -> None:
         """Have the camera given back, and wait for that; a capture call that hangs goes on."""
@@ -125,7 +132,8 @@ class Lookout:
         self.observers.show(frame, outcome)
         return outcome.decision
 
-    def _count(self, decision: Decision, *, watches: bool) -> None:
+    def _count(self, decision: Decision, *, watches: bool) -> float:
+        """Count who has left; return how long this turn has watched."""
         now_s = self._clock.monotonic_s()
         turn_s, self._looked_s = now_s - self._looked_s, now_s
         if watches:
@@ -134,3 +142,4 @@ class Lookout:
             self._compliance.add(visit, now_s)
             stayed_s = (visit.ended_at - visit.started_at).total_seconds()
             _log.debug("person %d left after %.1f s: %s", visit.track_id, stayed_s, visit.verdict)
+        return turn_s if watches else 0.0

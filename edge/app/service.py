@@ -10,7 +10,8 @@ import cv2
 
 from edge.app.device import Device
 from edge.app.former import FILE, FormerIdentities, Identity
-from edge.app.lookout import Lookout
+from edge.app.lookout import Glance, Lookout
+from edge.app.page import open_page
 from edge.app.software import SoftwareNotice
 from edge.capture.camera import Camera, frames_of, patience_with
 from edge.classify.card import load_bundle
@@ -25,6 +26,8 @@ from edge.host.health import Stopwatch
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
 from edge.installed import running_release
+from edge.page.drawn import AreaBook
+from edge.page.process import Page
 from edge.pipeline import STEPS, open_pipeline
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
@@ -40,9 +43,17 @@ CLOSING_S = 0.5
 class Service:
     """Watches until it is told to stop, or until a clip is over."""
 
-    def __init__(self, lookout: Lookout, device: Device) -> None:
+    def __init__(
+        self,
+        lookout: Lookout,
+        device: Device,
+        page: Page | None = None,
+        book: AreaBook | None = None,
+    ) -> None:
         self.lookout = lookout
         self.device = device
+        self.page = page
+        self._book = book
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -53,26 +64,37 @@ class Service:
         """Run until `stop`, or until the source is over. Whatever fails, all is closed in order."""
         with ExitStack() as ending:
             ending.callback(self.lookout.close, CLOSING_S)
+            if self.page is not None:
+                ending.callback(self.page.close)
             ending.callback(self.device.close)
             ending.callback(self._end_visits)
             ending.callback(self.lookout.close)  # begins early, so that it need not be waited for
             ending.callback(self.device.stopping)
             self.device.start()
+            if self.page is not None:
+                self.page.start()
             while not self._is_over():
                 self.run_once()
 
     def run_once(self) -> None:
         """Take one frame along the road, if there is one; then look after everything else."""
+        if self._book is not None and (area := self._book.take()) is not None:
+            self.lookout.limit_to(area)
         self.lookout.wait(self.device.interval_s)
         glance = self.lookout.look(POLL_S, is_paused=self.device.is_paused)
-        self.device.take(glance)
+        self._take(glance)
         self.device.tend(glance, self.lookout)
 
     def _is_over(self) -> bool:
         return self._stop.is_set() or self.lookout.ended or self.device.restart_wanted
 
+    def _take(self, glance: Glance) -> None:
+        self.device.take(glance)
+        if self.page is not None:
+            self.page.window.history.note(glance.decision, glance.watched_s)
+
     def _end_visits(self) -> None:
-        self.device.take(self.lookout.end_visits())
+        self._take(self.lookout.end_visits())
         self.device.report_compliance(self.lookout)
 
 
@@ -114,7 +136,10 @@ def open_service(settings: Settings) -> Service:
         SoftwareNotice.of_this_program(),
         _detector(settings.detector),
     )
-    return Service(Lookout(camera, judge, stopwatch), device)
+    lookout = Lookout(camera, judge, stopwatch)
+    folder = settings.outbox.file.parent
+    book = AreaBook(settings.detector, folder)
+    return Service(lookout, device, open_page(settings, lookout, device, book, folder), book)
 
 
 def _versions() -> Versions:

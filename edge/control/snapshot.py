@@ -49,36 +49,52 @@ FindFaces = Callable[[Frame], Sequence[Box]]
 class Photographer:
     """Makes the picture that may leave the device."""
 
-    def __init__(self, settings: SnapshotSettings, find_faces: FindFaces) -> None:
+    def __init__(self, settings: SnapshotSettings, find_faces: FindFaces | None) -> None:
+        """Without `find_faces` nothing is covered."""
         self._settings = settings
         self._find_faces = find_faces
 
-    def take(self, frame: Frame) -> bytes | None:
+    def take(self, frame: Frame, also: Sequence[Box] = ()) -> bytes | None:
         """Return `frame` as a JPEG of at most `max_bytes`, without metadata, faces covered.
 
-        None, and a line in the log, where OpenCV cannot do it: a violation goes without it then.
+        So is what lies in the boxes `also`, in pixels of the frame. None, and a line in the log,
+        where OpenCV cannot do it: a violation goes without it then.
         """
         ratio = min(1.0, self._settings.longest_side_px / max(frame.width, frame.height))
         try:
             picture = _scaled(frame.pixels, ratio).copy()
-            for box in self._find_faces(frame):
+            for box in self._found(frame, also):
                 pixelate(picture, box.scaled(ratio, ratio))
             return encode_jpeg(picture, self._settings.max_bytes)
         except cv2.error as error:
             _log.error("no picture: OpenCV fails at it: %s", error.err)
             return None
 
+    def _found(self, frame: Frame, also: Sequence[Box]) -> Sequence[Box]:
+        return () if self._find_faces is None else (*also, *self._find_faces(frame))
+
 
 class FaceSearch:
     """Finds whatever may be a face, and whoever is in sight without being found."""
 
-    def __init__(self, detector: FaceDetector, expected: Callable[[float], Sequence[Box]]) -> None:
-        """`expected` returns where the people in sight are at a monotonic time."""
+    def __init__(
+        self,
+        detector: FaceDetector,
+        expected: Callable[[float], Sequence[Box]] = lambda now_s: (),
+        *,
+        quarters: bool = True,
+    ) -> None:
+        """`expected` returns where the people in sight are at a monotonic time. Without `quarters`
+        the scene is searched as a whole only, in a fifth of the time."""
         self._detector = detector
         self._expected = expected
+        self._quarters = quarters
 
     def __call__(self, frame: Frame) -> Sequence[Box]:
         near = WINDOW_PX / max(frame.width, frame.height)
+        if not self._quarters:
+            scene = _scaled(frame.pixels, near)
+            return [*self._expected(frame.monotonic_s), *self._found(scene, near)]
         far = near * (2 - OVERLAP)
         scene, large = _scaled(frame.pixels, near), _scaled(frame.pixels, far)
         height, width = scene.shape[:2]
@@ -135,10 +151,10 @@ def open_photographer(settings: Settings, tracker: Tracker) -> Photographer | No
             return None
         case "faces":
             _log.warning('recognizable people leave this device: [snapshots] pictures = "faces"')
-            return Photographer(settings.snapshots, lambda frame: ())
+            return Photographer(settings.snapshots, None)
         case "pixelated":
             try:
-                detector = _open_covering(settings.detector)
+                detector = open_covering(settings.detector)
             except ModelError as error:
                 raise ModelError(
                     '[snapshots] pictures = "pixelated" needs a detector that misses few small '
@@ -147,7 +163,7 @@ def open_photographer(settings: Settings, tracker: Tracker) -> Photographer | No
             return Photographer(settings.snapshots, FaceSearch(detector, tracker.expected))
 
 
-def _open_covering(settings: DetectorSettings) -> FaceDetector:
+def open_covering(settings: DetectorSettings) -> FaceDetector:
     """Open the detector that may cover faces: the road's, where it is one, else the first here."""
     covering = [known for known in DETECTORS.values() if known.covers]
     known = next(

@@ -60,6 +60,26 @@ class Decision:
     """The people who have left."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of somebody in sight, and what a violation would take."""
+
+    track_id: int
+    state: MaskState | None
+    """What the evidence says; None: nothing yet."""
+    probability: float
+    """The evidence for that, 0 to 1."""
+    wrong_for_s: float
+    """So long it has said what may become a violation."""
+    confirm_s: float
+    """So long it must; 0: nothing is awaited."""
+    looks: int
+    """Judged in that time."""
+    sure_finds: int
+    is_told: bool
+    """A violation of this visit has been confirmed."""
+
+
 @dataclass(slots=True)
 class Evidence:
     """What the looks at one face say together."""
@@ -190,6 +210,39 @@ class ViolationPolicy:
             elif person.worn.since is not None:
                 person.worn.until = sighting
         return Decision(tuple(violations), tuple(visits))
+
+    def standings(self, sightings: Sequence[Sighting]) -> tuple[Standing, ...]:
+        """Return what is known of those in `sightings`, after `update` with them."""
+        return tuple(self._standing(self._people[each.track_id], each) for each in sightings)
+
+    def _standing(self, person: _Person, now: Sighting) -> Standing:
+        evidence = person.evidence
+        spell, confirm_s = _Spell(), 0.0
+        if person.bare.since is not None:
+            state, probability = MaskState.BARE, evidence.bare_probability
+            spell, confirm_s = person.bare, self._settings.confirm_s
+        elif person.worn.since is not None and self._settings.worn_wrongly != "ignore":
+            state, probability = (
+                MaskState.WORN_WRONGLY,
+                evidence.probability(MaskState.WORN_WRONGLY),
+            )
+            if self._settings.worn_wrongly == "violation":
+                spell, confirm_s = person.worn, self._settings.worn_wrongly_s
+        elif person.masked_from is not None:
+            state, probability = MaskState.MASKED, 1 - self._unmasked(evidence)
+        else:
+            state, probability = None, 0.0
+        wrong_for_s = 0.0 if spell.since is None else now.monotonic_s - spell.since.monotonic_s
+        return Standing(
+            now.track_id,
+            state,
+            probability,
+            wrong_for_s,
+            confirm_s,
+            spell.looks,
+            person.sure_finds,
+            person.violation is not None,
+        )
 
     def _take_in(
         self, person: _Person, sighting: Sighting, probabilities: Mapping[MaskState, float]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge.clock import Timed, untimed
 from edge.config import LINGER_S, SEARCH_PACE, SLACK_S, DetectorSettings
+from edge.detect.area import Area
 from edge.detect.closeup import CloseUps
 from edge.detect.detection import FaceDetection
 from edge.pixels import scaled_size
@@ -60,6 +61,10 @@ class PacedDetection:
     def scans(self) -> int:
         return self.full_scans + self.quick_scans + self.close_ups
 
+    def limit_to(self, area: Area) -> None:
+        """Have only faces in `area` count from now on."""
+        self._detection.area = area
+
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""
         now_s = frame.monotonic_s
@@ -78,13 +83,12 @@ class PacedDetection:
         return self._scan(frame, in_sight)
 
     def _watched(self, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Keep what lies around the region: what moves elsewhere is nothing."""
-        if not self._settings.region:
+        """Keep what lies around the regions: what moves elsewhere is nothing."""
+        bounds = self._detection.area.bounds
+        if bounds is None:
             return changed
         rows, columns = changed.shape
-        (left, right), (top, bottom) = (
-            (min(along), max(along)) for along in zip(*self._settings.region, strict=True)
-        )
+        left, top, right, bottom = bounds
         inside = (
             slice(min(int(top * rows), rows - 1), math.ceil(bottom * rows)),
             slice(min(int(left * columns), columns - 1), math.ceil(right * columns)),

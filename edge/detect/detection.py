@@ -2,15 +2,13 @@
 
 A back end (`yunet`, `res10`) finds faces in a picture as it is. The step around it chooses that:
 the small stream where there is one, scaled to what the settings ask for. It keeps the faces that
-matter: sure enough, large enough, inside the region of interest.
+matter: sure enough, large enough, inside the area that is watched.
 """
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
-
 from edge.config import DetectorSettings
+from edge.detect.area import Area
 from edge.detect.detector import FaceDetector
 from edge.pixels import resize, scaled_size
 from edge.records import Box, Face, Frame, Pixels
@@ -25,7 +23,7 @@ class FaceDetection:
     def __init__(self, detector: FaceDetector, settings: DetectorSettings) -> None:
         self._detector = detector
         self._settings = settings
-        self._region = np.array(settings.region, np.float32) if settings.region else None
+        self.area = Area(settings.watched, settings.excluded)
 
     @property
     def name(self) -> str:
@@ -78,11 +76,8 @@ class FaceDetection:
     def _matters(self, face: Face, frame: Frame) -> bool:
         if face.box.size_px < self._settings.min_face_px:
             return False
-        if self._region is None:
-            return True
         x, y = face.box.centre
-        point = (x / frame.width, y / frame.height)
-        return cv2.pointPolygonTest(self._region, point, False) >= 0
+        return self.area.holds(x / frame.width, y / frame.height)
 
 
 def _slices(part: Box) -> tuple[slice, slice]:

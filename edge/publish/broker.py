@@ -7,20 +7,16 @@ is sent again, and when, is decided by whoever owns the messages.
 
 from __future__ import annotations
 
-import os
 import random
-import re
 import select
 import socket
 import ssl
-import stat
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
@@ -30,8 +26,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.config import CREDENTIAL, MqttSettings
+from edge.config import MqttSettings
 from edge.errors import BrokerError, ConfigError
+from edge.secret import located, read_password, refuse_open
 
 ANSWER_TIMEOUT_S = 5.0
 """How long the network may take to connect, and then the broker to answer."""
@@ -184,7 +181,11 @@ class BrokerAccess:
     def __init__(self, settings: MqttSettings) -> None:
         """Raises ConfigError where a file is missing, unusable, or readable by everybody."""
         self._settings = settings
-        self._password = _read_password(settings)
+        self._password = (
+            read_password(settings.password_file, "[mqtt] password_file")
+            if settings.password_file
+            else None
+        )
         self._tls = _tls_context(settings) if settings.tls else None
         self._versions = _VERSIONS[settings.protocol]
         self._answered = False
@@ -494,48 +495,18 @@ def _connect_properties() -> Properties:
     return properties
 
 
-def _located(value: str, key: str) -> Path:
-    """Return the file that a setting names: a path, or `credential:NAME`, which systemd gives."""
-    if not value.startswith(CREDENTIAL):
-        return Path(value)
-    name = value.removeprefix(CREDENTIAL)
-    if not re.fullmatch(r"\w[\w.\-]*", name):
-        raise ConfigError(f"[mqtt] {key}: {value}: a credential has a name, not a path")
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not folder or not Path(folder, name).exists():
-        raise ConfigError(
-            f"[mqtt] {key}: systemd gives no credential {name}; add LoadCredential={name}:FILE to "
-            "the unit: sudo systemctl edit tensormask"
-        )
-    return Path(folder, name)
-
-
-def _read_password(settings: MqttSettings) -> str | None:
-    if not settings.password_file:
-        return None
-    path = _located(settings.password_file, "password_file")
-    _refuse_open_secret(path, "password_file")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"[mqtt] password_file: {path}: {_strerror(error)}") from error
-    if not lines or not lines[0]:
-        raise ConfigError(f"[mqtt] password_file: {path} is empty; write the password in it")
-    return lines[0]
-
-
 def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
     """Return a context that checks the broker's certificate and that it is for `settings.host`."""
-    authority = _located(settings.ca_file, "ca_file") if settings.ca_file else None
+    authority = located(settings.ca_file, "[mqtt] ca_file") if settings.ca_file else None
     try:
         context = ssl.create_default_context(cafile=authority)
     except OSError as error:  # ssl.SSLError is one too
         raise ConfigError(f"[mqtt] ca_file: {settings.ca_file}: {_strerror(error)}") from error
     context.sslsocket_class = _TidySocket
     if settings.certificate_file:
-        certificate = _located(settings.certificate_file, "certificate_file")
-        key = _located(settings.key_file, "key_file")
-        _refuse_open_secret(key, "key_file")
+        certificate = located(settings.certificate_file, "[mqtt] certificate_file")
+        key = located(settings.key_file, "[mqtt] key_file")
+        refuse_open(key, "[mqtt] key_file")
         try:
             # An encrypted key would ask for its password on a terminal that nobody sits at.
             context.load_cert_chain(certificate, key, password="-")
@@ -545,17 +516,6 @@ def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
                 f"{settings.key_file}: {_strerror(error)}"
             ) from error
     return context
-
-
-def _refuse_open_secret(path: Path, key: str) -> None:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise ConfigError(f"[mqtt] {key}: {path}: {_strerror(error)}") from error
-    if not stat.S_ISREG(mode):
-        raise ConfigError(f"[mqtt] {key}: {path} is no file")
-    if mode & stat.S_IRWXO:
-        raise ConfigError(f"[mqtt] {key}: everybody can read {path}; chmod o= {path}")
 
 
 def _strerror(error: Exception) -> str:

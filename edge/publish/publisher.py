@@ -146,6 +146,11 @@ class MqttPublisher:
         """What is or was last spoken: `MQTT 5` or `MQTT 3.1.1`; `none` before the first time."""
         return self._standing.protocol
 
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection; empty where there is one."""
+        return self._standing.trouble
+
     def start(self) -> None:
         """Begin to connect, and return at once."""
         self._thread.start()

@@ -41,6 +41,8 @@ class Standing:
         self.is_silent = False
         """Whether the last connection that was worth anything ended in silence."""
         self.protocol = "none"
+        self.trouble = ""
+        """Why there is no connection; empty while there is one, and before the first attempt."""
 
     @property
     def reconnects(self) -> int:
@@ -68,6 +70,7 @@ class Standing:
         self._is_proven, self.is_silent, self._short_lived = True, False, 0
         self._connections += 1
         self.protocol = protocol
+        self.trouble = ""
         self._told.clear()
         if self._connections == 1:
             _log.info("connected to the broker %s with %s", self._broker, protocol)
@@ -81,6 +84,7 @@ class Standing:
         """
         self._judge(problem)
         self._begun_s = None
+        self.trouble = str(problem)
         if not quietly:
             self.tell(f"{problem}; trying again, at least every {MAX_BACKOFF_S:.0f} s")
         refused = isinstance(problem, BrokerRefusalError)

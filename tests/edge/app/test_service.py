@@ -31,6 +31,7 @@ from edge.config import (
 from edge.control.snapshot import Photographer
 from edge.decide.identity import EventIds
 from edge.decide.policy import Decision, ViolationPolicy
+from edge.detect.area import Area
 from edge.errors import CameraError, ConfigError, MissingPackageError, PictureError
 from edge.host.health import Stopwatch, read_vitals
 from edge.host.load import CALM_S
@@ -71,6 +72,9 @@ class ScriptedJudge:
         decision, self._at_the_end = self._at_the_end, NOTHING
         return decision
 
+    def limit_to(self, area: Area) -> None:
+        self.area = area
+
 
 @dataclass
 class NotingPublisher:
@@ -79,6 +83,7 @@ class NotingPublisher:
     connected: bool = True
     reconnects: int = 0
     protocol: str = "MQTT 5"
+    trouble: str = ""
     calls: list[str] = field(default_factory=list)
     states: list[tuple[str, bytes]] = field(default_factory=list)
     commands: list[Received] = field(default_factory=list)
@@ -518,6 +523,9 @@ class BareFace:
     def process(self, frame: Frame) -> Outcome:
         sighting = Sighting(1, reading_at(9, 9, bare=0.99), frame.captured_at, frame.monotonic_s)
         return Outcome((sighting,), self._policy.update([sighting], []))
+
+    def limit_to(self, area: Area) -> None:
+        raise NotImplementedError
 
     def finish(self) -> Decision:
         return self._policy.update([], [1])

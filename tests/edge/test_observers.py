@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import threading
 
-from edge.app.observers import Judged, Observers
 from edge.decide.policy import Decision
+from edge.observers import Judged, Observers
 from edge.pipeline import Outcome
 from tests.fakes import frame_at
 

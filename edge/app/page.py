@@ -1,0 +1,43 @@
+"""The page, built of the service's parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.app.device import Device
+from edge.app.lookout import Lookout
+from edge.config import Settings, SnapshotSettings
+from edge.control.snapshot import FaceSearch, Photographer, open_covering
+from edge.page.drawn import AreaBook
+from edge.page.history import FILE, History
+from edge.page.process import Page
+from edge.page.window import About, Window
+from edge.version import version
+
+PICTURES = SnapshotSettings(pictures="pixelated", longest_side_px=640)
+"""Larger ones would take a browser's line and the device's processor, and show faces from afar."""
+
+
+def open_page(
+    settings: Settings, lookout: Lookout, device: Device, book: AreaBook, folder: Path
+) -> Page | None:
+    """Return the page; None where it is not enabled.
+
+    Raises ConfigError for a password or key that is no use, ModelError where heads are to be
+    covered, and no detector for that is here.
+    """
+    if not settings.page.enabled:
+        return None
+    covers = settings.page.heads == "pixelated"
+    search = FaceSearch(open_covering(settings.detector), quarters=False) if covers else None
+    window = Window(
+        About(settings.device.id, settings.device.site, settings.device.zone, version()),
+        lookout.observers,
+        Photographer(PICTURES, search).take,
+        settings.classifier,
+        lambda: device.telemetry,
+        History(folder / FILE),
+        book,
+        settings.page.fps,
+    )
+    return Page(settings.page, window)

@@ -1,0 +1,46 @@
+"""Where faces count: in regions, and not where posters and screens hang."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from edge.config import Polygon
+
+GRID = 64
+"""Points along each side in which an area is looked for: a part that they miss is no door."""
+
+
+class Area:
+    """The part of the picture that is watched; points are fractions of it."""
+
+    def __init__(self, within: Sequence[Polygon] = (), without: Sequence[Polygon] = ()) -> None:
+        """A point counts in any of `within`, or anywhere without one, but in none of `without`."""
+        self._within = [np.array(each, np.float32) for each in within]
+        self._without = [np.array(each, np.float32) for each in without]
+
+    def holds(self, x: float, y: float) -> bool:
+        """Tell whether a face with its centre there counts."""
+        inside = not self._within or any(_is_in(each, x, y) for each in self._within)
+        return inside and not any(_is_in(each, x, y) for each in self._without)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no face counts anywhere, as far as a grid of points can show."""
+        steps = [(each + 0.5) / GRID for each in range(GRID)]
+        return not any(self.holds(x, y) for x in steps for y in steps)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float] | None:
+        """Return left, top, right and bottom around all regions; None: the whole picture."""
+        if not self._within:
+            return None
+        points = np.concatenate(self._within)
+        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)
+
+
+def _is_in(polygon: np.ndarray[tuple[int, ...], np.dtype[np.float32]], x: float, y: float) -> bool:
+    return cv2.pointPolygonTest(polygon, (x, y), False) >= 0

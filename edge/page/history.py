@@ -1,0 +1,152 @@
+"""What happened: visits by hour, and the last violations. No picture, and no more than a month."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from edge.clock import SYSTEM_CLOCK, Clock
+from edge.decide.policy import Decision
+from edge.durable import replace_file
+from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
+
+_log = logging.getLogger(__name__)
+
+FILE = "history.json"
+HOURS = 31 * 24
+TOLD = 100
+SAVED_EVERY_S = 3600.0
+"""Not oftener: a card wears out. A power cut takes what came since."""
+MAX_BYTES = 1_000_000
+
+
+class Hour(msgspec.Struct):
+    """The visits that ended in one hour, and how long the scene was watched in it."""
+
+    began: int
+    """Hours since 1970, UTC."""
+    watched_s: float = 0.0
+    masked: int = 0
+    bare: int = 0
+    worn_wrongly: int = 0
+    unknown: int = 0
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A violation."""
+
+    event_id: str
+    kind: ViolationKind
+    started_at: datetime
+    duration_s: float
+    probability: float
+    is_over: bool
+
+
+class Past(msgspec.Struct, frozen=True):
+    """All that is remembered, the newest last."""
+
+    hours: Sequence[Hour] = ()
+    told: Sequence[Told] = ()
+
+
+class History:
+    """Kept by the loop, read by the page's thread."""
+
+    def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Go on from what the file has; one that is damaged is said, and begun anew."""
+        self._path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        past = self._read()
+        self._hours: deque[Hour] = deque(past.hours, HOURS)
+        self._told: deque[Told] = deque(past.told, TOLD)
+        self._saved_s = clock.monotonic_s()
+        self._has_failed = False
+
+    def note(self, decision: Decision, watched_s: float) -> None:
+        """Take in what a turn of the loop decided, and how long it watched."""
+        with self._lock:
+            hour = self._hour()
+            hour.watched_s += watched_s
+            for visit in decision.visits:
+                _count(hour, visit)
+            for violation in decision.violations:
+                self._tell(violation)
+        if self._clock.monotonic_s() - self._saved_s >= SAVED_EVERY_S:
+            self.save()
+
+    def past(self) -> Past:
+        with self._lock:
+            return Past(tuple(map(_copied, self._hours)), tuple(self._told))
+
+    def save(self) -> None:
+        """Write it down. Whatever hinders it is said once: it stays in memory."""
+        self._saved_s = self._clock.monotonic_s()
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._path, msgspec.json.encode(self.past()))
+        except OSError as error:
+            if not self._has_failed:
+                _log.warning(
+                    "%s: %s; the page's history is in memory only", self._path, error.strerror
+                )
+            self._has_failed = True
+
+    def _read(self) -> Past:
+        try:
+            with self._path.open("rb") as file:
+                return msgspec.json.decode(file.read(MAX_BYTES), type=Past)
+        except FileNotFoundError:
+            return Past()
+        except (OSError, msgspec.DecodeError) as error:
+            _log.warning("%s: %s; the page's history begins anew", self._path, error)
+            return Past()
+
+    def _hour(self) -> Hour:
+        now = int(self._clock.utc().timestamp()) // 3600
+        # A clock that was set back finds its hour again, as long as that is one of the last.
+        for hour in reversed(self._hours):
+            if hour.began == now:
+                return hour
+            if hour.began < now:
+                break
+        self._hours.append(Hour(now))
+        return self._hours[-1]
+
+    def _tell(self, violation: Violation) -> None:
+        told = Told(
+            violation.event_id,
+            violation.kind,
+            violation.started_at,
+            round(violation.duration_s, 1),
+            round(violation.probability, 3),
+            violation.state is ViolationState.ENDED,
+        )
+        for place, before in enumerate(self._told):
+            if before.event_id == told.event_id:
+                self._told[place] = told
+                return
+        self._told.append(told)
+
+
+def _count(hour: Hour, visit: Visit) -> None:
+    match visit.verdict:
+        case Verdict.MASKED:
+            hour.masked += 1
+        case Verdict.BARE:
+            hour.bare += 1
+        case Verdict.WORN_WRONGLY:
+            hour.worn_wrongly += 1
+        case Verdict.UNKNOWN:
+            hour.unknown += 1
+
+
+def _copied(hour: Hour) -> Hour:
+    return msgspec.structs.replace(hour)

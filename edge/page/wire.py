@@ -1,0 +1,95 @@
+"""What the page's process asks of the daemon, and the answers, over a socket that both begin with.
+
+A request is one of the structs below. An answer is a JSON document, which the page hands on as it
+is, and some bytes, of a picture or none. Each is preceded by its length.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+import msgspec
+
+from edge.config import Polygons
+
+MAX_REQUEST_BYTES = 64_000
+MAX_ANSWER_BYTES = 4_000_000
+_REQUEST = struct.Struct(">I")
+_ANSWER = struct.Struct(">II")
+
+
+class Request(msgspec.Struct, frozen=True, tag=True):
+    """What may be asked."""
+
+
+class NextScene(Request, frozen=True):
+    """The first scene whose number is above `after`; an empty one if none comes for a second."""
+
+    after: int
+
+
+class Report(Request, frozen=True):
+    """Health, counts, what happened, and the area that is watched."""
+
+
+class Draw(Request, frozen=True):
+    """Watch this area from now on."""
+
+    regions: Polygons
+    excluded: Polygons
+
+
+class Undo(Request, frozen=True):
+    """Watch again the area before the last that was drawn."""
+
+
+Requests = NextScene | Report | Draw | Undo
+_decode = msgspec.msgpack.Decoder(Requests).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def framed_request(request: Requests) -> bytes:
+    content = _encode(request)
+    return _REQUEST.pack(len(content)) + content
+
+
+def framed_answer(document: bytes, picture: bytes = b"") -> bytes:
+    return _ANSWER.pack(len(document), len(picture)) + document + picture
+
+
+def read_request(ours: socket.socket) -> Requests | None:
+    """Return the next request; None: the other side has gone, or speaks another language."""
+    head = _exactly(ours, _REQUEST.size)
+    if head is None or (size := _REQUEST.unpack(head)[0]) > MAX_REQUEST_BYTES:
+        return None
+    content = _exactly(ours, size)
+    try:
+        return None if content is None else _decode(content)
+    except msgspec.DecodeError:
+        return None
+
+
+def answer_sizes(head: bytes) -> tuple[int, int]:
+    """Return the sizes of document and picture. Raises ValueError when they cannot be right."""
+    document, picture = _ANSWER.unpack(head)
+    if document + picture > MAX_ANSWER_BYTES:
+        raise ValueError(f"an answer of {document + picture} bytes")
+    return document, picture
+
+
+ANSWER_HEAD_BYTES = _ANSWER.size
+
+
+def _exactly(ours: socket.socket, size: int) -> bytes | None:
+    parts = []
+    while size:
+        try:
+            part = ours.recv(size)
+        except OSError:
+            return None
+        if not part:
+            return None
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,59 @@
+"""Passwords and keys: files that are named in the settings, and that nobody else may read."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from edge.config import CREDENTIAL
+from edge.errors import ConfigError
+
+
+def located(value: str, key: str) -> Path:
+    """Return the file that a setting names: a path, or `credential:NAME`, which systemd gives.
+
+    `key` names the setting in what is raised, ConfigError.
+    """
+    if not value.startswith(CREDENTIAL):
+        return Path(value)
+    name = value.removeprefix(CREDENTIAL)
+    if not re.fullmatch(r"\w[\w.\-]*", name):
+        raise ConfigError(f"{key}: {value}: a credential has a name, not a path")
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder or not Path(folder, name).exists():
+        raise ConfigError(
+            f"{key}: systemd gives no credential {name}; add LoadCredential={name}:FILE to "
+            "the unit: sudo systemctl edit tensormask"
+        )
+    return Path(folder, name)
+
+
+def read_password(value: str, key: str) -> str:
+    """Return the first line of the file that a setting names. Raises ConfigError."""
+    path = located(value, key)
+    refuse_open(path, key)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{key}: {path}: {_strerror(error)}") from error
+    if not lines or not lines[0]:
+        raise ConfigError(f"{key}: {path} is empty; write the password in it")
+    return lines[0]
+
+
+def refuse_open(path: Path, key: str) -> None:
+    """Raise ConfigError where everybody can read the file, or it is none."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ConfigError(f"{key}: {path}: {_strerror(error)}") from error
+    if not stat.S_ISREG(mode):
+        raise ConfigError(f"{key}: {path} is no file")
+    if mode & stat.S_IRWXO:
+        raise ConfigError(f"{key}: everybody can read {path}; chmod o= {path}")
+
+
+def _strerror(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from edge.decide.policy import Decision
+from edge.page.history import HOURS, SAVED_EVERY_S, TOLD, History
+from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
+from tests.fakes import START, TurnedClock
+
+
+def visit(verdict: Verdict) -> Visit:
+    return Visit(1, verdict, START, START)
+
+
+def violation(number: int, state: ViolationState = ViolationState.CONFIRMED) -> Violation:
+    return Violation(
+        event_id=f"event {number}",
+        state=state,
+        track_id=number,
+        started_at=START,
+        confirmed_at=START + timedelta(seconds=1),
+        ended_at=None,
+        duration_s=1.04,
+        bare_probability=0.9,
+        face_px=40,
+        probability=0.9,
+        kind=ViolationKind.BARE,
+    )
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    return TurnedClock()
+
+
+@pytest.fixture
+def history(tmp_path: Path, clock: TurnedClock) -> History:
+    return History(tmp_path / "history.json", clock)
+
+
+def test_visits_are_counted_by_the_hour(history: History, clock: TurnedClock) -> None:
+    for verdict in Verdict:
+        history.note(Decision((), (visit(verdict),)), 1.5)
+    clock.sleep(3600)
+    history.note(Decision((), (visit(Verdict.MASKED), visit(Verdict.MASKED))), 0.5)
+    first, second = history.past().hours
+    assert (first.masked, first.bare, first.worn_wrongly, first.unknown) == (1, 1, 1, 1)
+    assert first.watched_s == 6
+    assert (second.began - first.began, second.masked, second.watched_s) == (1, 2, 0.5)
+
+
+def test_a_violation_is_told_once_and_over_when_it_is(history: History) -> None:
+    first = violation(1)
+    history.note(Decision((first, violation(2))), 0)
+    history.note(Decision((replace(first, state=ViolationState.ENDED, duration_s=7.26),)), 0)
+    told = history.past().told
+    assert [(each.event_id, each.duration_s, each.is_over) for each in told] == [
+        ("event 1", 7.3, True),
+        ("event 2", 1.0, False),
+    ]
+
+
+def test_it_is_there_again_after_a_restart(
+    tmp_path: Path, history: History, clock: TurnedClock
+) -> None:
+    history.note(Decision((violation(1),), (visit(Verdict.BARE),)), 2)
+    history.save()
+    again = History(tmp_path / "history.json", clock)
+    assert again.past() == history.past()
+    again.note(Decision((), (visit(Verdict.BARE),)), 0)
+    assert again.past().hours[-1].bare == 2
+
+
+def test_it_is_written_down_once_an_hour(
+    tmp_path: Path, history: History, clock: TurnedClock
+) -> None:
+    file = tmp_path / "history.json"
+    history.note(Decision((), (visit(Verdict.BARE),)), 0)
+    assert not file.exists()
+    clock.sleep(SAVED_EVERY_S)
+    history.note(Decision(), 0)
+    assert file.exists()
+
+
+def test_a_clock_that_is_set_back_finds_its_hour_again(
+    history: History, clock: TurnedClock
+) -> None:
+    for at_s in (0, 3600, 0):
+        clock.now_s = at_s
+        history.note(Decision((), (visit(Verdict.MASKED),)), 0)
+    assert [hour.masked for hour in history.past().hours] == [2, 1]
+
+
+def test_it_does_not_grow_without_a_bound(history: History, clock: TurnedClock) -> None:
+    for number in range(HOURS + 10):
+        clock.sleep(3600)
+        history.note(Decision((violation(number),)), 0)
+    past = history.past()
+    assert (len(past.hours), len(past.told)) == (HOURS, TOLD)
+    assert past.told[-1].event_id == f"event {HOURS + 9}"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"hours": 3}', b"\xff"])
+def test_a_damaged_file_is_said_and_begun_anew(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "history.json").write_bytes(content)
+    assert History(tmp_path / "history.json", TurnedClock()).past().hours == ()
+    assert "begins anew" in caplog.text
+
+
+def test_a_disk_that_takes_nothing_is_said_once(
+    tmp_path: Path, clock: TurnedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    history = History(tmp_path / "file" / "history.json", clock)
+    history.note(Decision((violation(1),)), 0)
+    history.save()
+    history.save()
+    assert caplog.text.count("in memory only") == 1
+    assert len(history.past().told) == 1

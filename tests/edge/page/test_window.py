@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.config import ClassifierSettings, DetectorSettings
+from edge.decide.policy import Decision, Standing
+from edge.observers import Observers
+from edge.page.drawn import AreaBook
+from edge.page.history import History
+from edge.page.window import LINGER_S, QUIET_S, About, Window
+from edge.page.wire import Draw, NextScene, Report, Undo
+from edge.pipeline import Outcome
+from edge.records import Box, Frame, MaskState, Sighting
+from edge.telemetry import BrokerState, Telemetry
+from tests.edge.samples import TELEMETRY
+from tests.fakes import TurnedClock, frame_at, reading_at
+
+LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+
+
+def seen(frame: Frame, left: float = 64, size: float = 64) -> Outcome:
+    sighting = Sighting(3, reading_at(left, 36, size), frame.captured_at, frame.monotonic_s)
+    standing = Standing(3, MaskState.BARE, 0.97, 0.6, 1.0, 3, 3, is_told=False)
+    return Outcome((sighting,), Decision(), (standing,))
+
+
+NOBODY = Outcome((), Decision())
+
+
+@dataclass
+class Stage:
+    """A window, and the road that it looks at."""
+
+    folder: Path
+    clock: TurnedClock = field(default_factory=TurnedClock)
+    observers: Observers = field(default_factory=Observers)
+    covered: list[Sequence[Box]] = field(default_factory=list)
+    now: Telemetry = TELEMETRY
+
+    def __post_init__(self) -> None:
+        self.book = AreaBook(DetectorSettings(), self.folder)
+        self.window = Window(
+            About("door-1", "Museum", "north", "0.3.0"),
+            self.observers,
+            self.take_picture,
+            ClassifierSettings(),
+            lambda: self.now,
+            History(self.folder / "history.json", self.clock),
+            self.book,
+            4.0,
+            self.clock,
+        )
+
+    def take_picture(self, frame: Frame, boxes: Sequence[Box]) -> bytes:
+        self.covered.append(boxes)
+        return b"a picture"
+
+    def ask(self, request: Any) -> dict[str, Any]:
+        document, _ = self.window.answer(request)
+        content: dict[str, Any] = json.loads(document)
+        return content
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_nothing_is_looked_at_until_somebody_asks_and_when_nobody_does_any_more(
+    stage: Stage,
+) -> None:
+    stage.window.tick()
+    assert not stage.window.is_looking
+    stage.window._observer = stage.observers.join(1)
+    stage.observers.show(frame_at(0), NOBODY)
+    _, picture = stage.window.answer(NextScene(0))
+    assert picture == b"a picture"
+    stage.clock.sleep(QUIET_S - 1)
+    stage.window.tick()
+    assert stage.window.is_looking
+    stage.clock.sleep(2)
+    stage.window.tick()
+    assert not stage.window.is_looking
+
+
+def test_a_scene_says_who_is_there_in_fractions_of_the_picture(stage: Stage) -> None:
+    stage.window._observer = stage.observers.join(1)
+    frame = frame_at(0)
+    stage.observers.show(frame, seen(frame))
+    scene = stage.ask(NextScene(41))
+    assert (scene["number"], scene["width_px"], scene["height_px"]) == (42, 640, 360)
+    (person,) = scene["people"]
+    assert (person["left"], person["top"], person["width"]) == (0.1, 0.1, 0.1)
+    assert person["text"] == "no mask 97%, 64 px: for 0.6 of 1.0 s"
+    assert [list(boxes) for boxes in stage.covered] == [[Box(64, 36, 128, 100)]]
+
+
+def test_between_two_scans_people_are_shown_and_covered_where_they_were(stage: Stage) -> None:
+    stage.window._observer = stage.observers.join(8)
+    frame = frame_at(0)
+    stage.observers.show(frame, seen(frame))
+    stage.ask(NextScene(0))
+    for late_s, people in ((LINGER_S / 2, 1), (LINGER_S + 0.1, 0)):
+        stage.clock.sleep(1)
+        stage.observers.show(frame_at(late_s), NOBODY)
+        assert len(stage.ask(NextScene(0))["people"]) == people
+    assert [len(boxes) for boxes in stage.covered] == [1, 1, 0]
+
+
+def test_no_more_pictures_are_made_than_the_settings_say(stage: Stage) -> None:
+    stage.window._observer = stage.observers.join(8)
+    for number in range(4):
+        stage.observers.show(frame_at(number / 15), NOBODY)
+    stage.ask(NextScene(0))
+    assert stage.window._observer.take(0) is not None
+    assert len(stage.covered) == 1
+
+
+def test_a_report_says_what_is_wrong_and_since_when(stage: Stage) -> None:
+    refused = BrokerState(False, 0, "none", "the broker refuses the password")
+    stage.now = replace(TELEMETRY, broker=refused)
+    stage.window.tick()
+    stage.clock.sleep(600)
+    stage.window.tick()
+    report = stage.ask(Report())
+    assert (report["device"], report["zone"]) == ("door-1", "north")
+    (trouble,) = report["troubles"]
+    assert trouble["text"].startswith("the broker refuses the password")
+    assert trouble["weight"] == "fault"
+    assert trouble["since"] < report["now"]
+    stage.now = TELEMETRY
+    stage.window.tick()
+    assert stage.ask(Report())["troubles"] == []
+
+
+def test_an_area_is_drawn_refused_and_taken_back(stage: Stage) -> None:
+    assert stage.ask(Report())["area_origin"] == "whole"
+    assert stage.ask(Draw((LEFT,), ())) == {"error": ""}
+    report = stage.ask(Report())
+    assert (report["area_origin"], report["can_undo"]) == ("drawn", True)
+    assert len(report["area"]["regions"]) == 1
+    assert "nothing would be watched" in stage.ask(Draw((LEFT,), (LEFT,)))["error"]
+    assert stage.ask(Undo()) == {"error": ""}
+    assert stage.ask(Report())["area_origin"] == "whole"

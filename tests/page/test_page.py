@@ -1,0 +1,279 @@
+"""The page in a real browser, before the real daemon."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.broker.conftest import until
+from tests.page.conftest import Daemon, Start
+
+SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+"""To be looked at."""
+
+
+def _open(context: BrowserContext, daemon: Daemon) -> tuple[Page, list[str]]:
+    """Return the page, and what goes wrong in it."""
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    page.goto(daemon.url)
+    return page, wrong
+
+
+def _shoot(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserContext) -> None:
+    page, wrong = _open(context, start())
+    expect(page.locator("#device")).to_have_text("door-1")
+    expect(page.locator(".box")).to_have_count(1)
+    expect(page.locator("#people li")).to_contain_text("no mask")
+    expect(page.locator("#people li")).to_contain_text("told")
+    expect(page.locator("#verdict")).to_contain_text("it refuses the connection")
+    expect(page.locator("#told li")).to_contain_text("no mask")
+    expect(page.locator("#leave")).to_be_hidden()
+    shown = page.locator("#picture").get_attribute("src")
+    expect(page.locator("#picture")).not_to_have_attribute("src", shown or "")
+    _shoot(page, "wide")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (1920, "dark")])
+def test_it_fits_every_screen_and_everybody_can_use_it(
+    start: Start, browser: Browser, width: int, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        bypass_csp=True,  # or the check itself could not be loaded
+    )
+    page, wrong = _open(context, start())
+    expect(page.locator(".box")).to_have_count(1)
+    expect(page.locator("#verdict")).not_to_have_text("connecting")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    _shoot(page, f"{width}-{scheme}")
+    assert wrong == []
+    context.close()
+
+
+def test_a_region_is_drawn_with_the_pointer_and_left_out_with_the_keys(
+    start: Start, context: BrowserContext
+) -> None:
+    daemon = start()
+    page, wrong = _open(context, daemon)
+    expect(page.locator(".box")).to_have_count(1)
+    # To the right of the man: nobody is there.
+    page.get_by_role("button", name="Draw a region").click()
+    _click(page, ((0.8, 0.1), (0.98, 0.1), (0.98, 0.9), (0.8, 0.9), (0.8, 0.1)))
+    expect(page.locator("#area-text")).to_contain_text("one region (not saved yet)")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#hint")).to_contain_text("saved")
+    expect(page.locator(".box")).to_have_count(0)
+    drawn = json.loads((daemon.folder / "state" / "area.json").read_text())
+    assert [len(each) for each in drawn["regions"]] == [4]
+    page.get_by_role("button", name="Go back to the area before").click()
+    expect(page.locator(".box")).to_have_count(1)
+    # The keyboard: a triangle around the middle of the picture.
+    page.get_by_role("button", name="Leave a part out").click()
+    for keys in (["ArrowUp"] * 20, ["ArrowLeft"] * 25 + ["ArrowDown"] * 40, ["ArrowRight"] * 45):
+        for key in keys:
+            page.keyboard.press(key)
+        page.keyboard.press("Enter")
+    page.keyboard.press("c")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#hint")).to_contain_text("saved")
+    expect(page.locator("#area-text")).to_contain_text("one part is left out")
+    expect(page.locator(".box")).to_have_count(0)
+    _shoot(page, "drawn")
+    assert wrong == []
+
+
+def test_an_area_in_which_nothing_is_left_is_refused(start: Start, context: BrowserContext) -> None:
+    page, _ = _open(context, start())
+    expect(page.locator(".box")).to_have_count(1)
+    for button, corners in (
+        ("Draw a region", ((0.8, 0.2), (0.9, 0.2), (0.85, 0.5))),
+        ("Leave a part out", ((0.7, 0.1), (0.95, 0.1), (0.95, 0.9), (0.7, 0.9))),
+    ):
+        page.get_by_role("button", name=button).click()
+        _click(page, corners)
+        page.keyboard.press("c")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#hint")).to_contain_text("nothing would be watched")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#area-text")).to_contain_text("the whole picture")
+    expect(page.locator(".box")).to_have_count(1)
+
+
+def _click(page: Page, corners: Sequence[tuple[float, float]]) -> None:
+    """Click on the picture, at fractions of it."""
+    box = page.locator("#overlay").bounding_box()
+    assert box is not None
+    for x, y in corners:
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+def test_it_waits_for_a_daemon_that_starts_anew(start: Start, context: BrowserContext) -> None:
+    daemon = start()
+    page, _ = _open(context, daemon)
+    expect(page.locator(".box")).to_have_count(1)
+    daemon.stop()
+    expect(page.locator("#verdict")).to_contain_text("connection lost")
+    daemon.log.write_text("")
+    daemon.start()
+    expect(page.locator("#verdict")).not_to_contain_text("connection lost")
+    expect(page.locator(".box")).to_have_count(1)
+
+
+def test_only_the_password_opens_it_and_guessing_is_slow(
+    start: Start, context: BrowserContext, tmp_path: Path
+) -> None:
+    secret = tmp_path / "password"
+    secret.touch(0o600)
+    secret.write_text("open sesame\n")
+    daemon = start(f'password_file = "{secret}"')
+    for path in ("/scene", "/report", "/page.js"):
+        assert _ask(daemon, "GET", path)[0] == 401
+    page, _ = _open(context, daemon)
+    expect(page).to_have_url(re.compile("/login$"))
+    for _ in range(4):
+        page.get_by_label("Password").fill("sesame")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.locator("#error")).to_have_text("this is not the password")
+        page.get_by_label("Password").fill("")
+        page.locator("#error").evaluate("element => { element.textContent = '' }")
+    page.get_by_role("button", name="Log in")
+    page.get_by_label("Password").fill("open sesame")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#error")).to_contain_text("too many attempts; wait")
+    _shoot(page, "login")
+    time.sleep(2.1)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator(".box")).to_have_count(1)
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(re.compile("/login$"))
+    assert context.request.get(f"{daemon.url}/report").status == 401
+
+
+def test_no_other_site_is_obeyed_or_shown_anything(start: Start) -> None:
+    daemon = start()
+    here = f"127.0.0.1:{daemon.port}"
+    assert _ask(daemon, "GET", "/report")[0] == 200
+    assert _ask(daemon, "GET", "/report", Host=f"evil.example:{daemon.port}")[0] == 421
+    undo = ("POST", "/area/undo")
+    assert _ask(daemon, *undo)[0] == 403
+    assert _ask(daemon, *undo, Origin="http://evil.example")[0] == 403
+    assert _ask(daemon, *undo, Origin=f"http://{here}")[0] == 200
+    status, headers, _ = _ask(daemon, "GET", "/")
+    assert status == 200
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "server" not in headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/area", b"", 400),
+        ("/area", b"[" * 50_000, 400),
+        ("/area", b"x" * 200_000, 400),
+        ("/area", b'{"type": "Draw", "regions": [[[0, 0], [2, 2], [1, 0]]], "excluded": []}', 400),
+        ("/scene/../../etc/passwd", b"", 404),
+        ("/page.js", b"", 405),
+    ],
+)
+def test_what_is_no_wish_is_refused(start: Start, path: str, body: bytes, status: int) -> None:
+    daemon = start()
+    origin = f"http://127.0.0.1:{daemon.port}"
+    assert _ask(daemon, "POST", path, body, Origin=origin)[0] == status
+    assert _ask(daemon, "GET", "/report")[0] == 200
+
+
+def test_a_viewer_who_vanishes_ends_the_looking_and_one_who_is_slow_holds_up_nobody(
+    start: Start, context: BrowserContext
+) -> None:
+    daemon = start()
+    slow = socket.create_connection(("127.0.0.1", daemon.port))
+    for number in range(50):
+        slow.sendall(f"GET /scene?after={number} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    page, _ = _open(context, daemon)
+    expect(page.locator(".box")).to_have_count(1)
+    fps = [float(json.loads(_ask(daemon, "GET", "/report")[2])["fps"]) for _ in range(1)]
+    assert fps[0] > 10
+    page.close()
+    slow.close()
+    cpu_s = _cpu_s(daemon.pages()[0])
+    time.sleep(5)
+    before_s = _cpu_s(daemon.pages()[0])
+    time.sleep(3)
+    assert _cpu_s(daemon.pages()[0]) - before_s < 0.2, (cpu_s, before_s)
+
+
+def test_a_page_that_is_killed_is_started_again_and_judging_goes_on(start: Start) -> None:
+    daemon = start()
+    (first,) = daemon.pages()
+    os.kill(first, 9)
+    until(lambda: "the page has ended" in daemon.log.read_text(), "its end is said")
+    until(lambda: daemon.log.read_text().count("the page is at") == 2, "another page", 20)
+    assert daemon.process.poll() is None
+    until(lambda: _ask(daemon, "GET", "/report")[0] == 200, "it answers")
+
+
+def test_a_port_that_is_taken_is_said_and_stops_nothing(start: Start, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "other").mkdir()
+        daemon = Daemon(tmp_path / "other")
+        daemon.stop()
+        text = daemon.settings.read_text().replace(f"port = {daemon.port}", f"port = {port}")
+        daemon.settings.write_text(text)
+        daemon.start()
+        until(lambda: "Address already in use" in daemon.log.read_text(), "it is said")
+        assert daemon.process.poll() is None
+        daemon.kill()
+
+
+def test_it_speaks_tls(
+    start: Start, tmp_path: Path, certificate: Callable[[Path], tuple[Path, Path]]
+) -> None:
+    own, key = certificate(tmp_path)
+    daemon = start(f'certificate_file = "{own}"\nkey_file = "{key}"')
+    trusting = ssl.create_default_context(cafile=str(own))
+    connection = http.client.HTTPSConnection("localhost", daemon.port, context=trusting)
+    connection.request("GET", "/report")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def _ask(
+    daemon: Daemon, method: str, path: str, body: bytes = b"", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=20)
+    connection.request(method, path, body or None, headers)
+    answer = connection.getresponse()
+    told = {name.lower(): value for name, value in answer.getheaders()}
+    content = answer.read()
+    connection.close()
+    return answer.status, told, content
+
+
+def _cpu_s(pid: int) -> float:
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
