@@ -39,6 +39,12 @@ class OutputError(TensorMaskError):
     """Make room: standard output took no more."""
 
 
+class NotRunningError(TensorMaskError):
+    """Start the service. Exit 3, as systemctl(1) has it."""
+
+    exit_status = 3
+
+
 class ReaderGoneError(OutputError):
     """Nothing: whoever read our output has had enough, as `| head` does."""
 
@@ -107,6 +113,8 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         _add_run,
         _add_check,
+        _add_doctor,
+        _add_status,
         _add_replay,
         _add_watch,
         _add_outbox,
@@ -315,6 +323,20 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", metavar="FOLDER", help="the mask classifier's bundle")
 
 
+def _add_doctor(commands: Any) -> None:
+    text = "Find what keeps this box from working well, each with what mends it; exit 1: a fault."
+    doctor = _command(commands, "doctor", _doctor, text)
+    _add_config(doctor)
+    doctor.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _add_status(commands: Any) -> None:
+    text = "Ask the running service whether it is well; exit 1: it is not, 3: it does not run."
+    status = _command(commands, "status", _status, text)
+    _add_config(status)
+    status.add_argument("--json", action="store_true", help="print one JSON document")
+
+
 def _run(options: argparse.Namespace) -> int:
     from edge.app.service import open_service
     from edge.host.systemd import configure_logging
@@ -338,6 +360,41 @@ def _check(options: argparse.Namespace) -> int:
     if unit is not None:
         return check_as_service(unit, options.config, chosen, _say)
     return check(options.config, chosen, print)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from edge.doctor.doctor import columns, examine
+    from edge.doctor.finding import exit_status, lines
+
+    findings = []
+    for finding in examine(options.config):
+        findings.append(finding)
+        if not options.json:
+            for line in lines([finding], columns()):
+                _say(line)
+    if options.json:
+        print(msgspec.json.format(msgspec.json.encode(findings)).decode())
+    return exit_status(findings)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from edge.app.status import lines, status_of
+    from edge.host.status_file import read_telemetry
+
+    telemetry = read_telemetry()
+    if telemetry is None:
+        raise NotRunningError("the service does not run here, or stands still; tensormask doctor")
+    status = status_of(telemetry)
+    if options.json:
+        print(msgspec.json.format(msgspec.json.encode(status)).decode())
+        return 0 if status.is_well else 1
+    try:
+        device = load_settings(options.config).device
+    except ConfigError:
+        device = None
+    for line in lines(status, device):
+        print(line)
+    return 0 if status.is_well else 1
 
 
 def _say(line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,3 +42,18 @@ class StatusFile:
             if not self._has_failed:
                 logging.getLogger(__name__).warning("%s: %s", self._path, error.strerror)
             self._has_failed = True
+
+
+FRESH_S = 10.0
+MAX_BYTES = 64 * 1024
+
+
+def read_telemetry(path: Path = DIRECTORY / NAME) -> Telemetry | None:
+    """Return what the running service says of itself; None: it does not run, or stands still."""
+    try:
+        with path.open("rb") as file:
+            if time.time() - os.fstat(file.fileno()).st_mtime > FRESH_S:
+                return None
+            return msgspec.json.decode(file.read(MAX_BYTES), type=Telemetry)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,115 @@
+"""`tensormask doctor`: all that keeps this box from working well, each with what mends it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge.app.check import check_detector, check_model
+from edge.config import Settings, load_settings
+from edge.detect.detectors import refuse_unknown
+from edge.doctor import eyes, machine, service, voice
+from edge.doctor.finding import Finding, Level
+from edge.doctor.host import Host
+from edge.errors import MissingPackageError, ModelError, TensorMaskError
+from edge.host.health import read_vitals
+from edge.host.status_file import read_telemetry
+from edge.installed import installation
+from edge.telemetry import Telemetry
+
+LIST = "requirements-pi.txt"
+STATE = Path("/var/lib/tensormask")
+
+
+def examine(config: Path, host: Host | None = None) -> Iterator[Finding]:
+    """Look at everything, one part after the other; what one part lacks does not hide the rest."""
+    host = host or Host()
+    telemetry = read_telemetry()
+    settings = yield from _configuration(config)
+    yield from packages()
+    if settings is not None:
+        yield from _models(settings)
+    yield from service.unit(host)
+    yield from service.files(host, config, STATE)
+    yield from service.releases()
+    yield from service.leftovers(host)
+    if settings is not None:
+        yield from _camera(settings, telemetry)
+        yield from voice.broker(host, settings, telemetry)
+    vitals = read_vitals(host.root)
+    yield from machine.clock(datetime.now(UTC))
+    yield from machine.disk(STATE if settings is None else settings.outbox.file.parent)
+    yield from machine.memory(host, vitals)
+    yield from machine.heat(vitals)
+    yield from machine.power(host)
+
+
+def _configuration(config: Path) -> Generator[Finding, None, Settings | None]:
+    """Return, beside what is found, the settings, or None."""
+    try:
+        settings = load_settings(config)
+        refuse_unknown(settings.detector.name)
+    except TensorMaskError as error:
+        readable = "Permission denied" not in str(error)
+        cure = f"sudoedit {config}; tensormask check --only configuration"
+        if not config.exists() and readable:
+            cure = "sudo deploy/install.sh writes one; another is named by --config FILE"
+        yield Finding(
+            "configuration", Level.FAULT, str(error), cure if readable else "sudo tensormask doctor"
+        )
+        return None
+    yield Finding("configuration", Level.OK, str(config))
+    return settings
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    for part, look in (("model", check_model), ("detector", check_detector)):
+        try:
+            yield Finding(part, Level.OK, look(settings))
+        except MissingPackageError as error:
+            yield Finding(part, Level.FAULT, str(error), "sudo deploy/install.sh")
+        except ModelError as error:
+            kind = "bundle" if part == "model" else "detector"
+            cure = f"sudo tensormask models rollback {kind}, or sudo deploy/install.sh"
+            yield Finding(part, Level.FAULT, str(error), cure)
+        except TensorMaskError as error:
+            yield Finding(part, Level.FAULT, str(error), "correct that in the settings")
+
+
+def _camera(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]:
+    if telemetry is not None:
+        yield from eyes.told(telemetry, settings)
+    else:
+        yield from eyes.looked_at(settings)
+
+
+def packages(folder: Path | None = None) -> Iterator[Finding]:
+    """Compare what is installed with the list that the release came with."""
+    file = (folder or Path(__file__).resolve().parents[2]) / LIST
+    if not file.exists():
+        return
+    wanted: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([\w.\-]+)==([^\s;\\]+)", file.read_text(), re.MULTILINE):
+        wanted.setdefault(name, set()).add(version)
+    wrong = []
+    for name, versions in wanted.items():
+        try:
+            there = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            there = "missing"
+        if there not in versions:
+            wrong.append(f"{name} is {there}, wanted {' or '.join(sorted(versions))}")
+    cure = "sudo deploy/install.sh" if installation() else "make venv"
+    if wrong:
+        yield Finding("packages", Level.FAULT, "; ".join(wrong), cure)
+    else:
+        yield Finding("packages", Level.OK, f"{len(wanted)} as the release wants them")
+
+
+def columns() -> int:
+    """Return how wide the terminal is."""
+    return shutil.get_terminal_size((100, 24)).columns

@@ -1,0 +1,153 @@
+"""The way to the broker, step by step: name, connection, TLS and its dates, credentials, rules."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from edge.config import CREDENTIAL, Settings
+from edge.doctor.finding import Finding, Level
+from edge.doctor.host import Host
+from edge.errors import BrokerError, ConfigError
+from edge.publish.broker import BrokerAccess, BrokerRefusalError, Connection
+from edge.publish.messages import RESPONSE, topic
+from edge.telemetry import Telemetry
+
+TIMEOUT_S = 5.0
+ENDS_SOON = timedelta(days=30)
+
+
+def broker(host: Host, settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]:
+    """Return what keeps documents from the broker.
+
+    While the service is connected it is not disturbed: many brokers keep one connection of a name.
+    """
+    mqtt = settings.mqtt
+    where = f"{mqtt.host}:{mqtt.broker_port}"
+    yield from certificate(host, mqtt.certificate_file)
+    if telemetry is not None and telemetry.broker.connected:
+        text = f"the service is connected to {where} ({telemetry.broker.protocol})"
+        yield Finding("broker", Level.OK, text)
+        yield from waiting(telemetry)
+        return
+    if telemetry is not None:
+        yield from waiting(telemetry)
+    if mqtt.needs_credentials and "CREDENTIALS_DIRECTORY" not in os.environ:
+        text = "systemd gives its credentials to the service only"
+        yield Finding("broker", Level.UNKNOWN, text, "sudo tensormask check --only broker")
+        return
+    if (wrong := _unreachable(mqtt.host, mqtt.broker_port)) is not None:
+        yield wrong
+        return
+    try:
+        access = BrokerAccess(mqtt)
+        name = f"tensormask-doctor-{random.getrandbits(32):08x}"
+        connection = access.connect(name, None, TIMEOUT_S)
+    except ConfigError as error:
+        yield Finding("broker", Level.FAULT, str(error), "sudo tensormask check --only broker")
+        return
+    except BrokerRefusalError as error:
+        cure = "the user and password at the broker; [mqtt] username, password_file"
+        yield Finding("broker", Level.FAULT, str(error), cure)
+        return
+    except BrokerError as error:
+        yield Finding("broker", Level.FAULT, str(error), _cure(error, mqtt.host, mqtt.broker_port))
+        return
+    try:
+        yield Finding("broker", Level.OK, f"{where} lets us in ({connection.version})")
+        if wrong := _refused(connection, topic(mqtt.topic_prefix, settings.device.id, RESPONSE)):
+            yield wrong
+    finally:
+        connection.leave(timeout_s=1.0)
+        connection.drop()
+
+
+def waiting(telemetry: Telemetry) -> Iterator[Finding]:
+    """Return what has become of documents."""
+    outbox = telemetry.outbox
+    if outbox.refused:
+        yield Finding(
+            "broker",
+            Level.HINT,
+            f"it has refused {outbox.refused} documents",
+            "sudo tensormask outbox list; the broker's access rules for this device",
+        )
+    if outbox.dropped.total:
+        text = f"{outbox.dropped.total} documents were given up: too many, or too old"
+        yield Finding("broker", Level.HINT, text, "mend the connection; [outbox] max_rows")
+    if outbox.is_refused:
+        text = "the disk takes nothing: what waits is in memory only"
+        yield Finding("disk", Level.FAULT, text, "df -h; dmesg | tail")
+
+
+def certificate(host: Host, name: str) -> Iterator[Finding]:
+    """Return when our own certificate ends."""
+    if not name or name.startswith(CREDENTIAL):
+        return
+    ends = ends_at(host, Path(name))
+    if ends is None:
+        yield Finding(
+            "certificate", Level.UNKNOWN, f"{name} cannot be read", "sudo tensormask doctor"
+        )
+        return
+    left = ends - datetime.now(UTC)
+    renew = "make another: deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"
+    if left < timedelta(0):
+        yield Finding("certificate", Level.FAULT, f"it ended on {ends:%Y-%m-%d}", renew)
+    elif left < ENDS_SOON:
+        yield Finding("certificate", Level.HINT, f"it ends on {ends:%Y-%m-%d}", renew)
+    else:
+        yield Finding("certificate", Level.OK, f"until {ends:%Y-%m-%d}")
+
+
+def ends_at(host: Host, path: Path) -> datetime | None:
+    """Return when a certificate ends; None: it is none, or cannot be read."""
+    said = host.say("openssl", "x509", "-noout", "-enddate", "-in", str(path))
+    _, is_told, ends = said.partition("notAfter=")
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if is_told else None
+
+
+def _unreachable(host: str, port: int) -> Finding | None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        text = f"the name {host} is not found ({error.strerror})"
+        return Finding("broker", Level.FAULT, text, f"getent hosts {host}; resolvectl status")
+    try:
+        socket.create_connection((host, port), TIMEOUT_S).close()
+    except OSError as error:
+        addresses = ", ".join(sorted({str(place[0]) for *_, place in found}))
+        text = f"{host}:{port} ({addresses}) cannot be reached: {error.strerror or error}"
+        cure = f"ping {host}; is the broker running, and port {port} open in every firewall?"
+        return Finding("broker", Level.FAULT, text, cure)
+    return None
+
+
+def _cure(error: BrokerError, host: str, port: int) -> str:
+    text = str(error)
+    if "certificate" in text or "TLS" in text:
+        return f"openssl s_client -connect {host}:{port} </dev/null; [mqtt] tls, ca_file; the clock"
+    return "the broker's log says more"
+
+
+def _refused(connection: Connection, name: str) -> Finding | None:
+    """Publish nothing under a topic of ours, and see whether the broker takes it."""
+    connection.publish(name, b"")
+    until_s = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < until_s:
+        for answer in connection.turn(0.2).acknowledgements:
+            if answer.refusal is None:
+                return None
+            return Finding(
+                "broker",
+                Level.FAULT,
+                f"it does not let us publish {name}: {answer.refusal}",
+                "the broker's access rules: this user may write below its own topic",
+            )
+    return Finding("broker", Level.HINT, "it takes a message, and does not acknowledge it")
