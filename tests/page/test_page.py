@@ -215,8 +215,7 @@ def test_a_viewer_who_vanishes_ends_the_looking_and_one_who_is_slow_holds_up_nob
         slow.sendall(f"GET /scene?after={number} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
     page, _ = _open(context, daemon)
     expect(page.locator(".box")).to_have_count(1)
-    fps = [float(json.loads(_ask(daemon, "GET", "/report")[2])["fps"]) for _ in range(1)]
-    assert fps[0] > 10
+    until(lambda: json.loads(_ask(daemon, "GET", "/report")[2])["fps"] > 10, "it judges on")
     page.close()
     slow.close()
     cpu_s = _cpu_s(daemon.pages()[0])
