@@ -85,7 +85,8 @@ def _state(machine: Machine) -> dict[str, Any]:
 
 def _over(machine: Machine) -> dict[str, Any]:
     """Wait for the end of the trial; return what became of it."""
-    wait_until(lambda: _state(machine)["trial"] is None, 120, "the trial is over")
+    # After a bad one the former is looked at, for three minutes at most.
+    wait_until(lambda: _state(machine)["trial"] is None, 300, "the trial is over")
     last: dict[str, Any] = _state(machine)["entries"][-1]
     return last
 
