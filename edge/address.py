@@ -48,7 +48,7 @@ class StreamSource:
     @property
     def name(self) -> str:
         """The address without user, password and path: cheap cameras take the password there."""
-        return f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
+        return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _stream_in(address: str) -> StreamSource:
             f"[camera] source: the host of the {scheme}:// address: {error}"
         ) from None
     port = f":{place[3]}" if place[3] else ""
-    spelt = f"{scheme}://{secrets}{at}{_bracketed(host)}{port}{''.join(path)}"
+    spelt = f"{scheme}://{secrets}{at}{bracketed(host)}{port}{''.join(path)}"
     return StreamSource(scheme, host, int(place[3] or SCHEMES[scheme]), spelt)
 
 
@@ -149,5 +149,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """Return a host as an address has it before a port: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host

@@ -19,6 +19,7 @@ from edge.control.snapshot import open_photographer
 from edge.detect.detectors import open_detector, refuse_unknown
 from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
 from edge.publish.publisher import probe_broker
+from edge.records import Frame
 from edge.release.unit import UNIT
 from edge.telemetry import CameraState
 from edge.track import Tracker
@@ -54,22 +55,27 @@ def check_detector(settings: Settings) -> str:
 
 def check_camera(settings: Settings) -> str:
     try:
-        return _first_frame(settings)
+        frame = picture_of(settings)
     except PictureError as error:
         raise ConfigError(f"[camera] source: {error}") from error
+    return f"frames of {frame.width} x {frame.height}"
 
 
-def _first_frame(settings: Settings) -> str:
+def picture_of(settings: Settings, number: int = 1) -> Frame:
+    """Return so many frames' last, or as far as the camera comes. Raises CameraError: none came."""
     frames = frames_of(settings.camera)
     # The source says itself, in time, what is wrong; only one that hangs does not.
     limit_s = settings.camera.open_timeout_s + GRACE_S
+    last = None
     try:
         deadline_s = time.monotonic() + limit_s
-        while time.monotonic() < deadline_s and not frames.ended:
+        while number and time.monotonic() < deadline_s and not frames.ended:
             if frame := frames.read(0.5):
-                return f"frames of {frame.width} x {frame.height}"
+                last, number = frame, number - 1
     finally:
         frames.close()
+    if last is not None:
+        return last
     raise CameraError(
         f"no frame within {limit_s:g} s; is it connected, and does no other program use it?"
     )

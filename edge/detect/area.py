@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.config import Polygon
 
@@ -20,6 +21,8 @@ class Area:
         """A point counts in any of `within`, or anywhere without one, but in none of `without`."""
         self._within = [np.array(each, np.float32) for each in within]
         self._without = [np.array(each, np.float32) for each in without]
+        self.bounds = _around(self._within)
+        """Left, top, right and bottom around all regions; None: the whole picture."""
 
     def holds(self, x: float, y: float) -> bool:
         """Tell whether a face with its centre there counts."""
@@ -32,15 +35,14 @@ class Area:
         steps = [(each + 0.5) / GRID for each in range(GRID)]
         return not any(self.holds(x, y) for x in steps for y in steps)
 
-    @property
-    def bounds(self) -> tuple[float, float, float, float] | None:
-        """Return left, top, right and bottom around all regions; None: the whole picture."""
-        if not self._within:
-            return None
-        points = np.concatenate(self._within)
-        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
-        return float(left), float(top), float(right), float(bottom)
+
+def _around(regions: Sequence[NDArray[np.float32]]) -> tuple[float, float, float, float] | None:
+    if not regions:
+        return None
+    points = np.concatenate(regions)
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
 
 
-def _is_in(polygon: np.ndarray[tuple[int, ...], np.dtype[np.float32]], x: float, y: float) -> bool:
+def _is_in(polygon: NDArray[np.float32], x: float, y: float) -> bool:
     return cv2.pointPolygonTest(polygon, (x, y), False) >= 0

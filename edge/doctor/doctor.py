@@ -45,7 +45,7 @@ def examine(config: Path, host: Host | None = None) -> Iterator[Finding]:
     yield from machine.disk(STATE if settings is None else settings.outbox.file.parent)
     yield from machine.memory(host, vitals)
     yield from machine.heat(vitals)
-    yield from machine.power(host)
+    yield from machine.power(vitals)
 
 
 def _configuration(config: Path) -> Generator[Finding, None, Settings | None]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
-from edge.address import DeviceSource, PiSource, Sensor, StreamSource, source_in
-from edge.capture.camera import GRACE_S, frames_of
+from edge.address import DeviceSource, PiSource, StreamSource, source_in
+from edge.app.check import picture_of
 from edge.capture.view import view_of
 from edge.config import Settings
 from edge.detect.detectors import open_detector
 from edge.doctor.finding import Finding, Level
 from edge.errors import TensorMaskError
 from edge.page.scene import judge_picture
-from edge.records import Frame, Pixels
+from edge.records import Pixels
 from edge.telemetry import CameraState, CameraView, Telemetry
 
 BLURRED = 0.3
@@ -62,7 +61,7 @@ def told(telemetry: Telemetry, settings: Settings) -> Iterator[Finding]:
 def looked_at(settings: Settings) -> Iterator[Finding]:
     """Open the camera, and judge a picture of it."""
     try:
-        frame = _frame(settings)
+        frame = picture_of(settings, FRAMES)
     except TensorMaskError as error:
         yield Finding("camera", Level.FAULT, str(error), cure_of(settings))
         return
@@ -124,24 +123,3 @@ def cure_of(settings: Settings) -> str:
             return f"ping {host}; the camera's own page for address, user and password"
         case _:
             return "check [camera] source"
-
-
-def is_sensor(settings: Settings) -> bool:
-    """Tell whether only one program can have it."""
-    return isinstance(source_in(settings.camera.source), Sensor)
-
-
-def _frame(settings: Settings) -> Frame:
-    frames = frames_of(settings.camera)
-    last: Frame | None = None
-    try:
-        until_s = time.monotonic() + settings.camera.open_timeout_s + GRACE_S
-        seen = 0
-        while time.monotonic() < until_s and not frames.ended and seen < FRAMES:
-            if (frame := frames.read(0.5)) is not None:
-                last, seen = frame, seen + 1
-    finally:
-        frames.close()
-    if last is None:
-        raise TensorMaskError(f"no picture within {settings.camera.open_timeout_s:g} s")
-    return last

@@ -6,7 +6,6 @@ import grp
 import os
 import pwd
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +68,3 @@ def groups_of(name: str) -> set[str]:
 def shown(text: str) -> dict[str, str]:
     """Read `systemctl show`."""
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-
-
-Command = Sequence[str]

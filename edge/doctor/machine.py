@@ -10,7 +10,6 @@ from pathlib import Path
 from edge.clock import clock_synchronised
 from edge.doctor.finding import Finding, Level
 from edge.doctor.host import Host
-from edge.host.health import read_vitals
 from edge.telemetry import ThrottlingFlag, Vitals
 
 HOT_C, WARM_C = 80.0, 70.0
@@ -25,8 +24,7 @@ _NOW = {
 }
 
 
-def power(host: Host) -> Iterator[Finding]:
-    vitals = read_vitals(host.root)
+def power(vitals: Vitals) -> Iterator[Finding]:
     if vitals.throttling is None:
         yield Finding("power", Level.UNKNOWN, "this machine does not tell")
         return

@@ -15,20 +15,10 @@ import uvicorn
 from edge.page.guard import Guard
 from edge.page.hub import Hub
 from edge.page.server import application
-from edge.page.wire import ANSWER_HEAD_BYTES, answer_sizes
+from edge.page.wire import ANSWER_HEAD_BYTES, Front, answer_sizes
 
 BUSY = 98
 """Exit status: the address is in use, or not this machine's."""
-
-
-class Front(msgspec.Struct, frozen=True):
-    """What the daemon tells its page when it starts it."""
-
-    address: str
-    port: int
-    password: str
-    certificate_file: str
-    key_file: str
 
 
 async def serve(ours: socket.socket) -> int:

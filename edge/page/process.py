@@ -17,9 +17,10 @@ from pathlib import Path
 
 import msgspec
 
+from edge.address import bracketed
 from edge.config import PageSettings
 from edge.page.window import Window
-from edge.page.wire import framed_answer, read_request
+from edge.page.wire import Front, framed_answer, read_request
 from edge.secret import located, read_password, refuse_open
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ class Page:
         """Raises ConfigError where the password, or the certificate's key, is no use."""
         self.window = window
         self._front = _front(settings)
-        self._name = f"{'https' if settings.certificate_file else 'http'}://{_host(settings)}"
+        scheme = "https" if settings.certificate_file else "http"
+        self._name = f"{scheme}://{bracketed(settings.address)}:{settings.port}"
         self._stop = threading.Event()
         self._ours: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
@@ -133,17 +135,4 @@ def _front(settings: PageSettings) -> bytes:
         if settings.password_file
         else ""
     )
-    return msgspec.json.encode(
-        {
-            "address": settings.address,
-            "port": settings.port,
-            "password": password,
-            "certificate_file": files[0],
-            "key_file": files[1],
-        }
-    )
-
-
-def _host(settings: PageSettings) -> str:
-    host = f"[{settings.address}]" if ":" in settings.address else settings.address
-    return f"{host}:{settings.port}"
+    return msgspec.json.encode(Front(settings.address, settings.port, password, *files))

@@ -19,6 +19,16 @@ _REQUEST = struct.Struct(">I")
 _ANSWER = struct.Struct(">II")
 
 
+class Front(msgspec.Struct, frozen=True):
+    """What the daemon tells its page when it starts it."""
+
+    address: str
+    port: int
+    password: str
+    certificate_file: str
+    key_file: str
+
+
 class Request(msgspec.Struct, frozen=True, tag=True):
     """What may be asked."""
 

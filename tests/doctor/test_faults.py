@@ -260,7 +260,7 @@ def _pi(root: Path, word: str = "0", degrees: int = 45) -> Host:
     ],
 )
 def test_a_weak_power_supply_is_told(tmp_path: Path, word: str, level: Level, said: str) -> None:
-    (found,) = machine.power(_pi(tmp_path, word))
+    (found,) = machine.power(read_vitals(_pi(tmp_path, word).root))
     assert (found.level, said in found.text) == (level, True)
 
 
