@@ -27,7 +27,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas demo test check check-shell check-ansible format train bench street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture demo test check check-shell check-ansible format train bench street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ schemas: dev ## the JSON Schemas, after edge/publish/messages.py has changed
 
 lock: dev ## after a pin has been changed: the digests of the lists' files anew, as the registry tells them
 	$(DEV)/bin/python -m deploy.lock $(LISTS)
+
+picture: dev ## docs/page.png: the page, before drawn people
+	$(DEV)/bin/python -m tests.page.picture
 
 demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
 	@$(VENV)/bin/python -m deploy.demo $(call option,--source,SOURCE) $(call option,--broker,BROKER)

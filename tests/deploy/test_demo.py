@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -18,6 +23,40 @@ def test_it_shows_a_violation_and_how_many_messages_came() -> None:
     assert (answer.returncode, answer.stderr) == (0, "")
     assert "NO MASK" in answer.stdout
     assert answer.stdout.splitlines()[-1].endswith("1 violation(s) among them")
+
+
+def test_before_a_screen_the_page_is_opened_and_it_goes_on_until_it_is_stopped(
+    tmp_path: Path,
+) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >{opened}.new; mv {opened}.new {opened}\n')
+    browser.chmod(0o755)
+    ours, theirs = pty.openpty()
+    before_a_screen = os.environ | {"DISPLAY": ":9", "BROWSER": f"{browser} %s"}
+    with subprocess.Popen(
+        DEMO, cwd=ROOT, stdout=theirs, stderr=theirs, env=before_a_screen
+    ) as demo:
+        os.close(theirs)
+        until_s = time.monotonic() + 60
+        while not opened.exists():
+            assert demo.poll() is None
+            assert time.monotonic() < until_s, "no page was opened"
+            time.sleep(0.1)
+        with urllib.request.urlopen(opened.read_text().strip(), timeout=10) as page:
+            assert b"What it sees" in page.read()
+        # The clip takes four seconds.
+        time.sleep(6)
+        assert demo.poll() is None
+        demo.send_signal(signal.SIGINT)
+        said = b""
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while part := os.read(ours, 65536):
+                said += part
+        assert demo.wait(20) == 0, said
+    os.close(ours)
+    assert b"NO MASK" in said
+    assert b"messages received" in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

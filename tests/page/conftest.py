@@ -20,7 +20,7 @@ from tests.needs import lacking
 SETTINGS = """
 [mqtt]
 host = "127.0.0.1"
-port = {nobody}
+port = {broker}
 [camera]
 source = "{source}"
 loop = true
@@ -37,11 +37,13 @@ port = {port}
 
 @dataclass
 class Daemon:
-    """`tensormask run` on a clip, with a page, and a broker that is not there."""
+    """`tensormask run` on a clip, with a page."""
 
     folder: Path
     page: str = ""
     source: Path = field(default_factory=carphone)
+    broker_port: int = field(default_factory=free_port)
+    """By default nobody is there."""
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -50,7 +52,9 @@ class Daemon:
         self.settings = self.folder / "tensormask.toml"
         self.settings.touch(0o600)
         self.settings.write_text(
-            SETTINGS.format(nobody=free_port(), source=self.source, port=self.port, page=self.page)
+            SETTINGS.format(
+                broker=self.broker_port, source=self.source, port=self.port, page=self.page
+            )
         )
         self.start()
 
@@ -92,8 +96,8 @@ Start = Callable[..., Daemon]
 def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Daemon] = []
 
-    def begin(page: str = "", **more: Path) -> Daemon:
-        started.append(Daemon(tmp_path, page, **more))
+    def begin(page: str = "", source: Path | None = None) -> Daemon:
+        started.append(Daemon(tmp_path, page, source or carphone()))
         return started[-1]
 
     yield begin

@@ -19,7 +19,9 @@ const shape = (name, attributes) => {
 };
 const clock = (at, options) => new Date(at).toLocaleTimeString([], options ?? { hour: "2-digit", minute: "2-digit" });
 const day = (at) => new Date(at).toLocaleDateString([], { weekday: "short", day: "numeric", month: "short" });
+const percent = (share) => `${Math.round(100 * share)} %`;
 const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
+const many = (count, one, more) => (count === 1 ? `one ${one}` : `${count} ${more}`);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let scene = null;
@@ -121,14 +123,18 @@ function tell() {
   $("program").textContent = `TensorMask ${account.program}`;
   const faults = account.troubles.filter((each) => each.weight === "fault");
   const [first] = account.troubles;
-  $("verdict").textContent = first ? first.text : "all is well";
+  // What to do about it stands under Health.
+  $("verdict").textContent = first ? first.text.split("; ")[0] : "all is well";
   $("verdict").className = faults.length ? "is-fault" : first ? "is-hint" : "is-well";
   const troubles = account.troubles.map((each) =>
     make("li", { className: each.weight }, `${each.text}, since ${sameDay(each.since, account.now) ? clock(each.since) : `${day(each.since)} ${clock(each.since)}`}`),
   );
   $("troubles").replaceChildren(...(troubles.length ? troubles : [make("li", { className: "well" }, "all is well")]));
   const heat = account.temperature_c === null ? "" : `, ${account.temperature_c.toFixed(0)} °C`;
-  $("vitals").textContent = `${account.fps.toFixed(1)} pictures a second judged; ${account.waiting} documents wait${heat}`;
+  $("vitals").textContent = `${account.fps.toFixed(1)} pictures a second judged; ${many(account.waiting, "document waits", "documents wait")}${heat}`;
+  const { masked, bare } = account.found;
+  const known = masked && bare ? ` Of faces of 16 px and more in pictures that it had never seen, it found ${percent(masked)} with a mask and ${percent(bare)} without;` : " It finds";
+  $("missed").textContent = `Whoever the detector does not find is counted nowhere.${known} fewer of those far away, turned aside or in the dark.`;
   tellRuler();
   tellArea();
   chart();
@@ -151,7 +157,6 @@ function tellArea() {
     excluded = structuredClone(account.area.excluded);
   }
   const isFixed = account.area_origin === "settings";
-  const many = (count, one, more) => (count === 1 ? `one ${one}` : `${count} ${more}`);
   const parts = [
     regions.length ? `faces count in ${many(regions.length, "region", "regions")}` : "faces count in the whole picture",
     excluded.length ? `${many(excluded.length, "part is", "parts are")} left out` : "",
@@ -368,7 +373,7 @@ function chart() {
   const judged = sum("masked") + sum("bare") + sum("worn");
   const all = judged + sum("unknown");
   const share = all ? `${Math.round((100 * sum("masked")) / Math.max(1, judged))} % of those judged with a mask; ${Math.round((100 * sum("unknown")) / all)} % could not be judged` : "nobody was counted";
-  $("chart-caption").textContent = `${all} visits in ${byDay ? "30 days" : "24 hours"}: ${share}`;
+  $("chart-caption").textContent = `${many(all, "visit", "visits")} in ${byDay ? "30 days" : "24 hours"}: ${share}`;
   $("rows").replaceChildren(
     ...slots.toReversed().filter(([, each]) => each.watched || each.masked || each.bare).map(([at, each]) => {
       const row = make("tr");

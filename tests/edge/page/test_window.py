@@ -46,7 +46,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.book = AreaBook(DetectorSettings(), self.folder)
         self.window = Window(
-            About("door-1", "Museum", "north", "0.3.0"),
+            About("door-1", "Museum", "north", "0.3.0", {"masked": 0.9}),
             self.observers,
             self.take_picture,
             ClassifierSettings(),
