@@ -19,6 +19,7 @@ from edge.errors import MissingPackageError, ModelError, TensorMaskError
 from edge.host.health import read_vitals
 from edge.host.status_file import read_telemetry
 from edge.installed import installation
+from edge.release.unit import UNIT
 from edge.telemetry import Telemetry
 
 LIST = "requirements-pi.txt"
@@ -33,8 +34,9 @@ def examine(config: Path, host: Host | None = None) -> Iterator[Finding]:
     yield from packages()
     if settings is not None:
         yield from _models(settings)
-    yield from service.unit(host)
+    # What mends these comes before what starts the service anew.
     yield from service.files(host, config, STATE)
+    yield from service.unit(host)
     yield from service.releases()
     yield from service.leftovers(host)
     if settings is not None:
@@ -77,7 +79,9 @@ def _models(settings: Settings) -> Iterator[Finding]:
             cure = f"sudo tensormask models rollback {kind}, or sudo deploy/install.sh"
             yield Finding(part, Level.FAULT, str(error), cure)
         except TensorMaskError as error:
-            yield Finding(part, Level.FAULT, str(error), "correct that in the settings")
+            yield Finding(
+                part, Level.FAULT, str(error), f"mend that, then: sudo systemctl restart {UNIT}"
+            )
 
 
 def _camera(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]:

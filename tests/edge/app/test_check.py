@@ -210,3 +210,14 @@ def test_a_camera_that_the_running_service_has_is_not_opened_again(
         *("configuration", "model", "detector", "broker")
     ]
     assert said in lines[-1]
+
+
+def test_an_area_that_was_drawn_and_is_damaged_is_found_before_the_service_stands_still(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "area.json").write_text('{"regions": [')
+    text = f'{BROKER}[outbox]\npath = "{tmp_path}/outbox.sqlite"\n'
+    status, said = checked(capsys, tmp_path, text, "--only", "detector")
+    assert status == 78
+    assert "area.json: damaged" in said
+    assert "draw the area again" in said

@@ -1,0 +1,98 @@
+"""`sudo tensormask doctor` under a real systemd: its own words mend what it finds."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.systemd.machine import Machine
+from tests.systemd.test_service import GOOD_SETTINGS, SETTINGS, UNIT
+
+INSTALLED_UNIT = f"/usr/local/lib/systemd/system/{UNIT}"
+OLD_UNIT = f"/etc/systemd/system/{UNIT}"
+AT_ONCE = {
+    f"cp {INSTALLED_UNIT} {OLD_UNIT}; systemctl daemon-reload": f"{OLD_UNIT} hides the installed",
+    "echo {} >/var/lib/tensormask/area.json": "/var/lib/tensormask/area.json does not belong to",
+    f"chown root: {SETTINGS}; chmod 600 {SETTINGS}": "the service's user cannot read",
+    "gpasswd -d tensormask video": "tensormask is not in the group video",
+    "mkdir /opt/tensormask/venv": "/opt/tensormask/venv is of an older version",
+}
+"""What goes wrong, and what is said of it."""
+
+
+def _examine(machine: Machine) -> list[dict[str, Any]]:
+    """Return what is wrong, and of which it is said how it is mended."""
+    answer = machine.run("/usr/local/bin/tensormask", "doctor", "--json", check=False)
+    found: list[dict[str, Any]] = json.loads(answer.stdout)
+    assert answer.returncode == any(each["level"] == "FAULT" for each in found), answer.stderr
+    # The machine has the clock of the one that it runs on, whoever sets that.
+    return [
+        each for each in found if each["level"] in ("FAULT", "hint") and each["part"] != "clock"
+    ]
+
+
+def _mend(machine: Machine, found: dict[str, Any]) -> None:
+    """Do what it says, word for word."""
+    machine.run("sh", "-ec", found["cure"].replace("sudo ", ""))
+
+
+def _one(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
+    (fitting,) = [each for each in found if text in each["text"]]
+    return fitting
+
+
+def _wait_until_well(machine: Machine) -> None:
+    """Give it time for the first frames and the broker."""
+    found: list[dict[str, Any]] = []
+    for _ in range(10):
+        found = _examine(machine)
+        if not found:
+            return
+        time.sleep(1)
+    pytest.fail(f"still wrong: {found}")
+
+
+def _start(machine: Machine) -> None:
+    machine.write(SETTINGS, GOOD_SETTINGS)
+    machine.run("systemctl", "restart", UNIT)
+    _wait_until_well(machine)
+
+
+def test_many_faults_are_told_at_once_and_mended_by_its_own_words(machine: Machine) -> None:
+    _start(machine)
+    for breaks in AT_ONCE:
+        machine.run("sh", "-ec", breaks)
+    found = _examine(machine)
+    for text in AT_ONCE.values():
+        _one(found, text)
+    assert len(found) == len(AT_ONCE), found
+    for each in found:
+        _mend(machine, each)
+    _wait_until_well(machine)
+
+
+def test_a_service_that_was_forbidden_to_start_runs_again(machine: Machine) -> None:
+    _start(machine)
+    machine.run("systemctl", "disable", UNIT)
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("systemctl", "mask", UNIT)
+    _mend(machine, _one(_examine(machine), "masked: nothing may start it"))
+    _wait_until_well(machine)
+    machine.run("systemctl", "stop", UNIT)
+    _mend(machine, _one(_examine(machine), "stopped"))
+    assert machine.output("systemctl", "is-active", UNIT) == "active"
+
+
+def test_settings_that_the_service_refused_are_named_beside_what_became_of_it(
+    machine: Machine,
+) -> None:
+    _start(machine)
+    machine.write(SETTINGS, GOOD_SETTINGS.replace("loop", "lopp"))
+    machine.run("systemctl", "restart", UNIT, check=False)
+    found = _examine(machine)
+    assert "it refuses the configuration" in _one(found, "exit status 78")["text"]
+    assert "did you mean loop?" in _one(found, "lopp")["text"]
+    _start(machine)
