@@ -23,7 +23,7 @@ from tests.broker.test_mosquitto_example import (
     settings_of,
 )
 
-MANY = 3000
+MANY = 1500
 """More than Mosquitto keeps of itself for who is away."""
 Start = Callable[[str, str], Mosquitto]
 
@@ -83,7 +83,8 @@ def site(start: Start, authority: Path, middle: Mosquitto) -> Mosquitto:
 
 
 def _device(site: Mosquitto, authority: Path, outbox: Outbox) -> MqttPublisher:
-    device = MqttPublisher(settings_of(site, authority, "door-1"), ORIGIN, outbox)
+    quick = msgspec.structs.replace(settings_of(site, authority, "door-1"), replay_per_s=5000.0)
+    device = MqttPublisher(quick, ORIGIN, outbox)
     device.start()
     return device
 
@@ -136,9 +137,9 @@ def test_what_waited_at_the_site_comes_when_the_line_is_back(
     site.start()
     middle.start()
     desk.open()
-    wanted = [str(number + 1).encode() for number in range(MANY)]
-    until(lambda: len(desk.heard(f"{BASE}/{VIOLATION}")) >= MANY, "all are in the middle", 60)
-    assert desk.heard(f"{BASE}/{VIOLATION}") == wanted
+    wanted = {str(number + 1).encode() for number in range(MANY)}
+    # In what order Mosquitto hands on what was on its way when it stopped, it does not promise.
+    until(lambda: {*desk.heard(f"{BASE}/{VIOLATION}")} == wanted, "all are in the middle", 60)
     device.close()
     outbox.close()
 
