@@ -13,6 +13,7 @@ PICAMERA2 := tests/edge/capture/requirements.txt
 RECEIVER := deploy/receiver/requirements.txt
 WEIGHTS := imagenet
 MODEL := build/model
+FIGURES := convert/report/figures
 MINUTES := 10
 DEVICES := 1000
 PYTHON_OF_PI := 3.13
@@ -27,7 +28,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture demo test check check-shell check-ansible format train bench street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture demo test check check-shell check-ansible format train report bench street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +100,21 @@ train: dev ## from DATASET=folder (and BOXED=folder:folder) to a bundle; WEIGHTS
 	      --split $(MODEL)/split-boxed.json || exit; \
 	done
 	$(CONVERT) bundle --output $(MODEL)
+	$(CONVERT) report --output $(MODEL) $(if $(value NO_PICTURES),--no-pictures)
+
+report: dev ## one page about the bundle in the program; DATASET, BOXED: measured anew; NO_PICTURES=1: shows nobody
+	rm -rf build/report
+	$(each_boxed); for part in validation test; do \
+	  test -z $(call quoted,DATASET) || \
+	    $(CONVERT) evaluate $(call option,--dataset,DATASET) --output build/report --part $$part \
+	      --bundle edge/classify/bundle --split $(FIGURES)/held-out.json || exit; \
+	  test $$# = 0 || \
+	    $(CONVERT) evaluate "$$@" --output build/report --part $$part \
+	      --bundle edge/classify/bundle --split $(FIGURES)/held-out.json || exit; \
+	done
+	$(CONVERT) report --output build/report --figures build/report --figures $(FIGURES) \
+	  --bundle edge/classify/bundle --detector-bundle edge/detect/bundle \
+	  $(if $(value NO_PICTURES),--no-pictures)
 
 bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=clip, YUNET=weights
 	$(DEV)/bin/python -m tests.bench $(if $(value SOURCE),$(call quoted,SOURCE),$(subst $(VENV),$(DEV),$(CLIP))) \

@@ -18,6 +18,7 @@ from convert.files import (
     DETECTOR_FILE,
     HISTORY_FILE,
     KERAS_FILE,
+    REPORT_FILE,
     SPLIT_FILE,
     TFLITE_FILE,
 )
@@ -139,6 +140,22 @@ def _bundle(options: Namespace) -> None:
     )
 
 
+def _report(options: Namespace) -> None:
+    from convert.report.report import ReportOptions, report
+
+    output: Path = options.output
+    report(
+        ReportOptions(
+            folders=tuple(options.figures or [output]),
+            bundle=options.bundle or output / "bundle",
+            detector=options.detector_bundle or output / "detector",
+            page=output / REPORT_FILE,
+            crops=not options.no_pictures,
+        ),
+        say,
+    )
+
+
 def _detector(options: Namespace) -> None:
     steps = {
         "train": _train_detector,
@@ -216,6 +233,7 @@ STEPS = {
     "quantize": _quantize,
     "evaluate": _evaluate,
     "bundle": _bundle,
+    "report": _report,
     "detector": _detector,
 }
 

@@ -17,14 +17,15 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m convert",
         description="Train a mask classifier, make it an int8 TensorFlow Lite file, measure both, "
         "and put together the bundle that the daemon loads. The steps pass files in one folder "
-        f"({OUTPUT}) and are run in the order train, quantize, evaluate, bundle. `detector` "
-        "has such steps of its own.",
+        f"({OUTPUT}) and are run in the order train, quantize, evaluate, bundle, report. "
+        "`detector` has such steps of its own.",
     )
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
     _add_train(steps)
     _add_quantize(steps)
     _add_evaluate(steps)
     _add_bundle(steps)
+    _add_report(steps)
     _add_detector_steps(steps)
     return parser
 
@@ -222,7 +223,12 @@ def _add_evaluate(steps: Any) -> None:
     parser.add_argument(
         "--tflite", type=Path, metavar="FILE", help="an int8 file, without a bundle"
     )
-    parser.add_argument("--split", type=Path, metavar="FILE", help="the split that `train` wrote")
+    parser.add_argument(
+        "--split",
+        type=Path,
+        metavar="FILE",
+        help="the split that `train` wrote, or the held-out.json of `bundle`",
+    )
     _add_part(parser)
     parser.add_argument(
         "--json",
@@ -238,8 +244,9 @@ def _add_bundle(steps: Any) -> None:
         "bundle",
         "put together the folder that the daemon loads",
         "Write model.tflite and the model.json that describes it, and load them back as the daemon "
-        "does. The verdicts' thresholds come from the first evaluation of boxed pictures, else of "
-        "others, which should be the validation part's. The same files make the same bundle.",
+        "does; and held-out.json, by which it can be measured again. The verdicts' thresholds come "
+        "from the first evaluation of boxed pictures, else of others, which should be the "
+        "validation part's. The same files make the same bundle.",
     )
     _add_output(parser)
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/bundle")
@@ -270,6 +277,30 @@ def _add_bundle(steps: Any) -> None:
         metavar="NAME",
         help="of the training pictures; default: their folder's",
     )
+
+
+def _add_report(steps: Any) -> None:
+    parser = _step(
+        steps,
+        "report",
+        "show in one page what the other steps have measured",
+        "Write report.html: training, confusion matrices, sizes, thresholds, calibration, sources, "
+        "Keras beside int8, the worst mistakes, the detector, the bundle's card. It is one file, "
+        "which loads nothing and runs nothing. What has not been measured is named. The crops of "
+        "mistakes show people: --no-pictures leaves them out.",
+    )
+    _add_output(parser)
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="where the other steps have written; may be given several times, of each file the "
+        "first is taken (default: --output)",
+    )
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/bundle")
+    parser.add_argument("--detector-bundle", type=Path, metavar="DIR", help="default: DIR/detector")
+    parser.add_argument("--no-pictures", action="store_true", help="name the mistakes, show nobody")
 
 
 def _add_detector_steps(steps: Any) -> None:

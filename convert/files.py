@@ -21,7 +21,9 @@ TFLITE_FILE = "model.tflite"
 DETECTOR_FILE = "detector.onnx"
 SPLIT_FILE = "split.json"
 BOXED_SPLIT_FILE = "split-boxed.json"
+HELD_OUT_FILE = "held-out.json"
 HISTORY_FILE = "history.json"
+REPORT_FILE = "report.html"
 
 _Document = TypeVar("_Document", bound=msgspec.Struct)
 

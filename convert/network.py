@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,9 @@ def load_model(path: Path) -> Any:
 
 
 def imagenet_features(
-    pictures: list[Pixels], weights: str
+    pictures: list[Pixels],
+    weights: str,
+    progress: Callable[[range], Iterable[int]] = lambda starts: starts,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (n, 1280) ImageNet features of pictures and of their mirror images.
 
@@ -160,15 +162,21 @@ def imagenet_features(
     backbone = build_backbone(FEATURES_PX, 1.0, weights)
     pooled = keras.Sequential([backbone, keras.layers.GlobalAveragePooling2D()])
     stack = np.stack(pictures)
-    return predict(pooled, stack), predict(pooled, stack[:, :, ::-1])
+    mirrored = stack[:, :, ::-1]
+    return predict(pooled, stack, progress=progress), predict(pooled, mirrored, progress=progress)
 
 
-def predict(model: Any, crops: Pixels, batch: int = 64) -> NDArray[np.float32]:
+def predict(
+    model: Any,
+    crops: Pixels,
+    batch: int = 64,
+    progress: Callable[[range], Iterable[int]] = lambda starts: starts,
+) -> NDArray[np.float32]:
     """Return the model's answers to crops (n, side, side, 3) uint8 BGR."""
     return np.concatenate(
         [
             np.asarray(model.predict_on_batch(to_float(crops[at : at + batch])))
-            for at in range(0, len(crops), batch)
+            for at in progress(range(0, len(crops), batch))
         ]
     )
 

@@ -9,7 +9,7 @@ high a one leaks. File names play no part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -146,6 +146,7 @@ def find_groups(
     pictures: Sequence[Pixels],
     features: tuple[Matrix, Matrix] | None,
     known: Iterable[tuple[int, int]] = (),
+    bar: Callable[[Iterable[Any], str], Iterable[Any]] = lambda items, name: items,
 ) -> NDArray[np.int64]:
     """Return (n,): the number of each picture's group of near-duplicates, counted from 0.
 
@@ -165,9 +166,11 @@ def find_groups(
     candidates = _nearest_pairs(measures, CANDIDATES)
     pending = [(one, other) for one, other in candidates if groups[one] != groups[other]]
     with ThreadPoolExecutor() as pool:
-        plain = list(pool.map(find_keypoints, pictures))
-        mirrored = list(pool.map(lambda picture: find_keypoints(picture, mirrored=True), pictures))
-    for one, other in pending:
+        found_plain = pool.map(find_keypoints, pictures)
+        plain = [next(found_plain) for _ in bar(pictures, "keypoints")]
+        found_mirrored = pool.map(lambda each: find_keypoints(each, mirrored=True), pictures)
+        mirrored = [next(found_mirrored) for _ in bar(pictures, "mirrored keypoints")]
+    for one, other in bar(pending, "likely pairs"):
         found = max(
             agreeing_keypoints(plain[one], plain[other]),
             agreeing_keypoints(mirrored[one], plain[other]),

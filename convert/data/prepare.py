@@ -134,7 +134,7 @@ def gather(
     located = sum(1 for boxes in faces.boxes.values() if boxes)
     say(f"faces located by {faces.detector} in {located} of {len(pictures.pictures)} pictures")
     split, street_split = split_dataset(
-        pictures, pixels, faces.boxes, output, imagenet, seed, street
+        pictures, pixels, faces.boxes, output, imagenet, seed, street, bar
     )
     return Gathered(pictures, sets, pixels, street, faces, split, street_split)
 
@@ -239,6 +239,7 @@ def split_dataset(
     imagenet: str,
     seed: int,
     street: Sequence[StreetPicture] = (),
+    bar: Bar = lambda items, name: items,
 ) -> tuple[Split, Split]:
     """Return the leak-free splits of data set and boxed pictures, checked, written to `folder`.
 
@@ -251,7 +252,7 @@ def split_dataset(
     split = _written_split(folder / SPLIT_FILE, dataset.pictures, seed)
     street_split = _written_split(folder / BOXED_SPLIT_FILE, boxed, seed) if boxed else no_pictures
     if split is None or street_split is None:
-        groups = _groups(pixels, street, imagenet)
+        groups = _groups(pixels, street, imagenet, bar)
         split = make_split(dataset.pictures, groups[: len(pixels)], seed)
         placed = {item.group: item.part for item in split.assignments}
         street_split = no_pictures
@@ -286,7 +287,7 @@ def _kinds(item: StreetPicture) -> list[int]:
 
 
 def _groups(
-    pixels: Sequence[Pixels], street: Sequence[StreetPicture], imagenet: str
+    pixels: Sequence[Pixels], street: Sequence[StreetPicture], imagenet: str, bar: Bar
 ) -> NDArray[np.int64]:
     places = [place for place, item in enumerate(street) if item.head is not None]
     heads = [item.head for item in street if item.head is not None]
@@ -295,11 +296,11 @@ def _groups(
         features, alike = None, np.ones((len(heads), len(heads)), np.float32)
     else:
         small = [resize_square(image, FEATURES_PX) for image in pictures]
-        features = imagenet_features(small, imagenet)
+        features = imagenet_features(small, imagenet, lambda starts: bar(starts, "features"))
         alike = feature_similarity(*imagenet_features(heads or small[:1], imagenet))
     persons = same_persons([street[place].size for place in places], alike) if heads else []
     known = [(len(pixels) + places[one], len(pixels) + places[other]) for one, other in persons]
-    return find_groups(pictures, features, known)
+    return find_groups(pictures, features, known, bar)
 
 
 def _write_leak_report(pairs: Sequence[NearestPair], folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.data.dataset import Picture, labels_of
-from convert.files import read_document
+from convert.data.dataset import Picture, digest_of, labels_of
+from convert.files import HELD_OUT_FILE, read_document
 from edge.classify.card import LABELS
 from edge.classify.preprocess import crop_face
 from edge.errors import ConfigError, TensorMaskError
@@ -25,6 +25,10 @@ LEAK_LIMIT = 0.975
 """Correlation of two face crops in colour at which two pictures of different parts are one. In the
 TensorMask set strangers reach 0.95 (one face and a morph made of it 0.97), while half of the known
 copies lie above 0.98: a split that leaks as random ones do, in dozens of pairs, cannot pass."""
+
+
+KNOWN_DIGITS = 16
+"""Of a sha256, which tell a picture from the few thousand others."""
 
 
 class Part(StrEnum):
@@ -53,6 +57,18 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def part(self, part: Part) -> tuple[Picture, ...]:
         return tuple(item.picture for item in self.assignments if item.part is part)
+
+
+class HeldOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`held-out.json`: what a bundle was not trained on, so that it can be measured again.
+
+    Pictures are told by the first `KNOWN_DIGITS` digits of their sha256.
+    """
+
+    training_digest: str
+    """Of the pictures that it was trained on, as its card has it."""
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
 
 
 class LeakError(TensorMaskError):
@@ -160,6 +176,25 @@ def refuse_leak(pair: NearestPair | None) -> None:
         )
 
 
+def held_out(splits: Iterable[Split]) -> HeldOut:
+    """Return the parts of the splits that are not for training, and what is."""
+    each = [item for split in splits for item in split.assignments]
+
+    def pictures(part: Part) -> list[Picture]:
+        return [item.picture for item in each if item.part is part]
+
+    validation, test = (
+        tuple(sorted(picture.sha256[:KNOWN_DIGITS] for picture in pictures(part)))
+        for part in (Part.VALIDATION, Part.TEST)
+    )
+    return HeldOut(digest_of(pictures(Part.TRAINING)), validation, test)
+
+
+def read_held_out(path: Path) -> HeldOut:
+    """Read what `bundle` wrote. Raises ConfigError."""
+    return read_document(path, HeldOut, "bundle")
+
+
 def read_split(path: Path) -> Split:
     """Read a split file. Raises ConfigError."""
     return read_document(path, Split, "train")
@@ -168,15 +203,22 @@ def read_split(path: Path) -> Split:
 def pictures_of(pictures: Sequence[Picture], part: str, split: Path | None) -> tuple[Picture, ...]:
     """Return the pictures of a part, or of `all`; the split may cover other data sets too.
 
-    Raises ConfigError.
+    `split` is a split file, or a bundle's `held-out.json`. Raises ConfigError.
     """
     if part == "all":
         return tuple(pictures)
     if split is None:
         raise ConfigError(f"--part {part} needs --split FILE")
-    parts = {item.picture.sha256: item.part for item in read_split(split).assignments}
-    unknown = sum(picture.sha256 not in parts for picture in pictures)
-    chosen = tuple(picture for picture in pictures if parts.get(picture.sha256) == part)
+    if split.name == HELD_OUT_FILE:
+        held = read_held_out(split)
+        named = {Part.VALIDATION: held.validation, Part.TEST: held.test}
+        parts = {digits: key for key, each in named.items() for digits in each}
+        unknown = 0
+    else:
+        known = read_split(split).assignments
+        parts = {item.picture.sha256[:KNOWN_DIGITS]: item.part for item in known}
+        unknown = sum(picture.sha256[:KNOWN_DIGITS] not in parts for picture in pictures)
+    chosen = tuple(p for p in pictures if parts.get(p.sha256[:KNOWN_DIGITS]) == part)
     if unknown or not chosen:
         raise ConfigError(
             f"{split}: does not know {unknown} of the {len(pictures)} pictures, and has "

@@ -13,11 +13,11 @@ import msgspec
 
 from convert.data.augment import MARGIN
 from convert.data.dataset import digest_of
-from convert.data.split import Part, read_split
+from convert.data.split import Part, held_out, read_split
 from convert.export.golden import choose_golden
 from convert.export.graph import multiply_adds, read_operators
 from convert.export.quantize import refuse
-from convert.files import write_archive, write_atomically
+from convert.files import HELD_OUT_FILE, write_archive, write_atomically, write_document
 from convert.measure.figures import (
     BoxedEvaluation,
     Evaluation,
@@ -90,6 +90,8 @@ def bundle(options: BundleOptions, say: Callable[[str], None]) -> Bundle:
         options.bundle / CARD_FILE,
         msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n",
     )
+    splits = [read_split(path) for path in (options.split, options.boxed_split) if path]
+    write_document(options.output / HELD_OUT_FILE, held_out(splits))
     loaded = load_bundle(options.bundle)
     archive, sha256 = write_archive(options.bundle, (MODEL_FILE, CARD_FILE))
     say(f"{options.bundle}: {card.name} {card.version}, model {card.model_sha256[:12]}")

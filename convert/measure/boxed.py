@@ -6,7 +6,6 @@ Given the boxes, only the classifier is measured.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -28,7 +27,7 @@ from convert.measure.counting import (
 )
 from convert.measure.end_to_end import score_end_to_end
 from convert.measure.figures import BoxedEvaluation, EndToEndScore, TrueBoxScore
-from convert.measure.gallery import GALLERY_MARGIN, TILE_PX, write_gallery
+from convert.measure.gallery import GALLERY_MARGIN, TILE_PX, Mistake, write_mistakes
 from convert.measure.metrics import (
     MIN_IOU,
     Answers,
@@ -36,6 +35,7 @@ from convert.measure.metrics import (
     agreement,
     calibration_error,
     choose_thresholds,
+    confusion,
     decisions,
     per_class,
     precision_recall,
@@ -54,6 +54,7 @@ from edge.classify.preprocess import crop_face
 from edge.classify.runtime import runtime_version
 from edge.config import PolicySettings
 from edge.errors import ConfigError
+from edge.records import Pixels
 
 ACCUSED_SHARE = 0.015
 EXCUSED_SHARE = 0.05
@@ -83,7 +84,7 @@ def evaluate_boxed(
 
     truth = _labelled(pictures)
     views = _views(pictures, margin, bar)
-    answers = {each.name: _answers(each, views) for each in classifiers}
+    answers = {each.name: _answers(each, views, bar) for each in classifiers}
     threshold = PolicySettings().bare_probability
     if options.bundle is not None:
         threshold = max(threshold, load_bundle(options.bundle).card.thresholds.bare)
@@ -101,7 +102,8 @@ def evaluate_boxed(
         if each.band in (FROM_16, FROM_32)
     ]
     plot_curves(curves, options.output / f"{name}-curves.png")
-    _gallery(truth, views, answers[last], options.output / f"{name}-mistakes.png")
+    mistakes = _mistakes(of_sets, truth, views, answers[last])
+    write_mistakes(mistakes, options.output / f"{name}-mistakes.json")
     report = describe_boxed(evaluation)
     write_atomically(options.output / f"{name}.txt", report.encode())
     say(report)
@@ -123,6 +125,7 @@ def _evaluation(
     labels = truth.kind[judged]
     of_labels = {name: each[judged] for name, each in answers.items()}
     last, final = list(of_labels.items())[-1]
+    known = FROM_16.holds(truth.size_px)
     bins = reliability(labels, final)
     return BoxedEvaluation(
         data=", ".join(of_sets),
@@ -135,6 +138,10 @@ def _evaluation(
         accuracy=accuracy(labels, final),
         faces=len(labels),
         per_class=per_class(labels, final),
+        confusion={
+            name: confusion(truth.kind[known], each[known]).tolist()
+            for name, each in answers.items()
+        },
         agreement_with_keras=agreement(of_labels["keras"], final) if len(answers) == 2 else None,
         true_boxes=[
             true_box_score(name, band, truth, each, len(pictures))
@@ -189,29 +196,40 @@ def _views(pictures: Sequence[BoxedPicture], margin: float, bar: Bar) -> list[Vi
     ]
 
 
-def _answers(classifier: Classifier, views: Sequence[View]) -> Answers:
+def _answers(classifier: Classifier, views: Sequence[View], bar: Bar) -> Answers:
     parts = [np.zeros((0, len(LABELS)), np.float32)]
-    for at in range(0, len(views), CHUNK):
+    for at in bar(range(0, len(views), CHUNK), f"evaluating {classifier.name}"):
         crops = np.stack([view.crop(classifier.side_px) for view in views[at : at + CHUNK]])
         parts.append(classifier.probabilities(crops))
     return np.concatenate(parts)
 
 
-def _gallery(truth: Faces, views: Sequence[View], answers: Answers, path: Path) -> None:
-    """Show the faces in a class that are called wrongly, the surest mistakes first."""
-    wrong = [
+def _mistakes(
+    of_sets: Mapping[str, Sequence[BoxedPicture]],
+    truth: Faces,
+    views: Sequence[View],
+    answers: Answers,
+) -> list[tuple[Mistake, Pixels]]:
+    """Return the faces in a class that are called wrongly, the surest mistakes first."""
+    paths = [f"{name}/{item.picture.path}" for name, each in of_sets.items() for item in each]
+    called = decisions(answers)
+    wrong = sorted(
         (float(answers[place, kind]), place)
         for place, kind in enumerate(truth.kind.tolist())
         if kind < Kind.INCORRECT
         and truth.size_px[place] >= FROM_12.above_px
-        and decisions(answers[place : place + 1])[0] != kind
-    ]
-    tiles = [
+        and called[place] != kind
+    )
+    return [
         (
+            Mistake(
+                paths[truth.picture[place]],
+                LABELS[truth.kind[place]],
+                LABELS[called[place]],
+                likely,
+                round(float(truth.size_px[place]), 1),
+            ),
             crop_face(views[place].pixels, views[place].box, GALLERY_MARGIN, TILE_PX),
-            f"{'bare' if truth.kind[place] == BARE else 'mask'} {likely:.2f} "
-            f"{truth.size_px[place]:.0f}px",
         )
-        for likely, place in sorted(wrong)
+        for likely, place in wrong
     ]
-    write_gallery(tiles, path)

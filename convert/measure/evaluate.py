@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from convert.data.prepare import Bar, locate_faces, open_face_detector, write_sk
 from convert.data.split import pictures_of
 from convert.files import write_atomically, write_document
 from convert.measure.figures import Agreement, Evaluation, Score, SizeScore, ViewKind
-from convert.measure.gallery import write_gallery
+from convert.measure.gallery import Mistake, write_mistakes
 from convert.measure.metrics import (
     Answers,
     ThresholdChoice,
@@ -86,7 +85,8 @@ def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> 
     last = list(measured)[-1]
     plot_reliability([(last, evaluation.reliability)], options.output / f"reliability-{name}.png")
     answers = measured[last].views[ViewKind.CAMERA]
-    _gallery(dataset, pictures, faces.boxes, margin, answers, options.output, name)
+    mistakes = _mistakes(dataset, pictures, faces.boxes, margin, answers)
+    write_mistakes(mistakes, options.output / f"mistakes-{name}.json")
     tables = [
         classification_report(truth, measured[score.model].views[score.view])
         for score in evaluation.scores
@@ -214,29 +214,26 @@ def _size_scores(truth: NDArray[np.int64], measured: dict[str, Looks]) -> list[S
     ]
 
 
-def _gallery(
+def _mistakes(
     dataset: Dataset,
     pictures: Sequence[Picture],
     boxes: Boxes,
     margin: float,
     answers: Answers,
-    output: Path,
-    part: str,
-) -> None:
-    """Show the pictures that are called wrongly, the surest mistakes first."""
+) -> list[tuple[Mistake, Pixels]]:
+    """Return the pictures that are called wrongly, the surest mistakes first, and their faces."""
     wrong = [
-        (float(answers[place, picture.label]), picture)
-        for place, picture in enumerate(pictures)
-        if decisions(answers[place : place + 1])[0] != picture.label
+        (float(answers[place, picture.label]), picture, LABELS[called])
+        for place, (picture, called) in enumerate(zip(pictures, decisions(answers), strict=True))
+        if called != picture.label
     ]
-    tiles = [
+    return [
         (
+            Mistake(picture.path, LABELS[picture.label], called, likely),
             camera_view(dataset.read(picture), boxes[picture.sha256], margin).crop(96),
-            f"{'bare' if picture.label == BARE else 'mask'} {likely:.2f}",
         )
-        for likely, picture in sorted(wrong, key=lambda item: item[0])
+        for likely, picture, called in sorted(wrong, key=lambda item: item[0])
     ]
-    write_gallery(tiles, output / f"mistakes-{part}.png")
 
 
 def _score(model: str, kind: ViewKind, truth: NDArray[np.int64], answers: Answers) -> Score:

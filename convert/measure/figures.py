@@ -178,6 +178,9 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     """Of the last model, on labelled faces from 16 px on."""
     faces: int
     per_class: dict[str, dict[str, float]]
+    confusion: dict[str, list[list[int]]]
+    """By model, of the same sizes, those with a mask worn wrongly too: row the truth, column the
+    answer, in the order of the labels."""
     agreement_with_keras: float | None
     true_boxes: list[TrueBoxScore]
     by_set: dict[str, list[TrueBoxScore]]

@@ -197,7 +197,8 @@ class Trainer:
         phase = "frozen" if self._is_frozen(number) else "fine"
         losses, shares = [], []
         batches = self._batches(number)
-        for step in progress(range(self._steps), f"epoch {number + 1} ({phase})"):
+        epochs = self._recipe.frozen_epochs + self._recipe.epochs
+        for step in progress(range(self._steps), f"epoch {number + 1} of {epochs} ({phase})"):
             faces, labels = next(batches)
             wanted = np.eye(len(LABELS), dtype=np.float32)[labels]
             loss, share = self._step(to_float(faces), wanted)

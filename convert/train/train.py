@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
@@ -132,7 +133,8 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
         validation,
         options.output / CHECKPOINT_FILE,
     )
-    history, best_epoch = trainer.run(bar, lambda epoch: say(_line(epoch)))
+    epochs = options.frozen_epochs + options.epochs
+    history, best_epoch = trainer.run(bar, tell_epochs(epochs, say, time.monotonic))
     answers = predict(model, validation[0])
     temperature = fit_temperature(validation[1], answers)
     fold_temperature(model, temperature)
@@ -323,6 +325,27 @@ def _report(model: object, side_px: int, name: str, examples: Examples) -> str:
         f"{name}: {len(truth)}, Keras model, accuracy {accuracy(truth, answers):.4f}, balanced "
         f"{balanced_accuracy(truth, answers):.4f}\n\n{classification_report(truth, answers)}\n"
     )
+
+
+def tell_epochs(
+    epochs: int, say: Callable[[str], None], clock: Callable[[], float]
+) -> Callable[[Epoch], None]:
+    """Return what says how an epoch went, and how long the others will take, if as long as it.
+
+    `clock` is in seconds.
+    """
+    begun_s = clock()
+
+    def tell(epoch: Epoch) -> None:
+        nonlocal begun_s
+        now_s = clock()
+        left_s = (epochs - epoch.number - 1) * (now_s - begun_s)
+        begun_s = now_s
+        # It ends sooner where it makes no progress.
+        left = f"; {timedelta(seconds=round(left_s))} left at most" if left_s else ""
+        say(f"{_line(epoch)}{left}")
+
+    return tell
 
 
 def _line(epoch: Epoch) -> str:

@@ -7,18 +7,41 @@ import sys
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
 from convert.__main__ import main
 from convert.data.split import Part, read_split
 from convert.measure.figures import Evaluation, ViewKind, read_boxed_evaluation, read_evaluation
+from convert.measure.gallery import read_mistakes
+from convert.train.train import read_history
 from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import Int8Network
 from edge.config import ClassifierSettings
 from tests.convert.pictures import write_boxed, write_dataset
+from tests.convert.report.reading import Page
 
 EACH = 24
 PARTS = ("validation", "test")
+SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+"""To be looked at."""
+SECTIONS = [
+    "Training",
+    "Confusion matrices",
+    "Size of the face",
+    "Precision and recall",
+    "Calibration",
+    "By source",
+    "By what a face shows",
+    "Keras and int8",
+    "End to end",
+    "Worst mistakes",
+    "Face detector",
+    "Bundle",
+]
+BAR_WITHOUT_TIME_LEFT = "it ["
+"""What tqdm writes where it does not know how much there is: `7it [00:01, …]`."""
 BOXED_ENDINGS = (".json", ".txt", "-curves.png", "-reliability.png")
 
 
@@ -47,6 +70,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert convert("evaluate", *here, *models, *parts, part) == 0
         assert convert("evaluate", *boxed, *models, *boxed_parts, part) == 0
     assert convert("bundle", "--output", model, "--data-name", "drawn faces") == 0
+    assert convert("report", "--output", model) == 0
     return folder
 
 
@@ -94,6 +118,7 @@ def test_every_step_leaves_its_files(built: Path) -> None:
         "evaluation-validation.json",
         "evaluation-validation.txt",
         "faces.json",
+        "held-out.json",
         "history.json",
         "history.png",
         "leak.json",
@@ -102,6 +127,7 @@ def test_every_step_leaves_its_files(built: Path) -> None:
         "recipe.json",
         "reliability-test.png",
         "reliability-validation.png",
+        "report.html",
         "report.txt",
         "skipped-boxed.txt",
         "skipped.txt",
@@ -127,12 +153,15 @@ def test_both_models_are_measured_on_both_views(built: Path) -> None:
     assert evaluation.accuracy == evaluation.scores[2].accuracy
 
 
-def test_a_bundle_is_scored_on_anybodys_pictures(built: Path, tmp_path: Path) -> None:
+def test_a_bundle_is_scored_on_anybodys_pictures(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     others = write_dataset(tmp_path / "others", 3)
     target = tmp_path / "figures.json"
     command = ("evaluate", "--bundle", built / "model" / "bundle", "--dataset", others)
     where = ("--output", tmp_path / "out", "--json", target, "--detector", "none")
     assert convert(*command, *where) == 0
+    assert BAR_WITHOUT_TIME_LEFT not in capsys.readouterr().err
     evaluation = read_evaluation(target)
     assert evaluation.pictures == 6
     assert evaluation.part == "all"
@@ -166,6 +195,84 @@ def test_a_part_of_other_pictures_is_refused(
     assert "give a data set that was split there" in capsys.readouterr().err
 
 
+def test_what_was_held_out_measures_the_bundle_again(built: Path, tmp_path: Path) -> None:
+    model = built / "model"
+    command = ("evaluate", "--bundle", model / "bundle", "--boxed", built / "street")
+    held_out = ("--split", model / "held-out.json", "--part", "test")
+    assert convert(*command, *held_out, "--output", tmp_path, "--detector", "none") == 0
+    again, first = (read_boxed_evaluation(f / "boxed-test.json") for f in (tmp_path, model))
+    assert again.confusion["int8"] == first.confusion["int8"]
+
+
+def test_the_report_shows_what_was_measured(built: Path) -> None:
+    model = built / "model"
+    page = Page.of(model / "report.html")
+    assert page.sections == SECTIONS
+    assert page.elsewhere == []
+    for part in PARTS:
+        evaluation = read_evaluation(model / f"evaluation-{part}.json")
+        for score in evaluation.scores:
+            name = {"keras": "Keras"}.get(score.model, score.model)
+            shown = page.tables[f"{name}, set, {part} part, {score.view.value} view"]
+            assert [[int(cell.split()[0]) for cell in row] for row in shown.values()] == [
+                *score.confusion
+            ]
+            figures = page.tables[
+                "Folders of pictures, by view: the largest located face, or the whole picture"
+            ]
+            row = figures[f"set, {part} part, {name}, {score.view.value}"]
+            assert row[3] == f"{score.accuracy:.4f}"
+        boxed = read_boxed_evaluation(model / f"boxed-{part}.json")
+        everyone = next(s for s in boxed.true_boxes[::-1] if str(s.band) == ">= 16 px")
+        by_size = page.tables[
+            f"Labelled faces by source and size, int8 where it was measured, {part} part"
+        ]
+        assert by_size["street, >= 16 px"][1:3] == [str(everyone.masked), str(everyone.bare)]
+        mistakes = read_mistakes(model / f"boxed-{part}-mistakes.json")
+        listed = page.tables.get(f"Mistakes, street, {part} part", {})
+        assert set(listed) == {each.picture for each in mistakes.worst}
+    losses = page.tables["Loss, cross-entropy"]
+    epochs = read_history(model / "history.json").epochs
+    assert [float(row[1]) for row in losses.values()] == [
+        pytest.approx(epoch.validation_loss, rel=1e-3) for epoch in epochs
+    ]
+    assert page.tables["Model card"]["name and version"] == ["tensormask 1"]
+
+
+def test_the_report_shows_nobody_where_it_must_not(built: Path, tmp_path: Path) -> None:
+    model = built / "model"
+    command = ("report", "--figures", model, "--output", tmp_path, "--bundle", model / "bundle")
+    assert convert(*command, "--no-pictures") == 0
+    with_crops, without = (f / "report.html" for f in (model, tmp_path))
+    assert "<img" in with_crops.read_text()
+    assert "<img" not in without.read_text()
+    assert Page.of(without).tables == Page.of(with_crops).tables
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1920, "light")])
+def test_the_report_opens_in_a_browser_and_everybody_can_read_it(
+    built: Path, browser: Browser, width: int, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        offline=True,
+        bypass_csp=True,  # or the check itself could not be loaded
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.append(line.text))
+    page.goto((built / "model" / "report.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"report-{width}-{scheme}.png", full_page=True)
+    assert wrong == []
+    context.close()
+
+
 def test_a_source_is_left_out_to_be_measured_on(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,7 +289,10 @@ def test_a_source_is_left_out_to_be_measured_on(
     ):
         command = ("train", *both, *small, *short, "--output", model)
         assert convert(*command, "--leave-out", built / left_out) == 0
-        assert seen in capsys.readouterr().out
+        told = capsys.readouterr()
+        assert seen in told.out
+        assert "epoch 1 of 1 (fine): 100%" in told.err
+        assert BAR_WITHOUT_TIME_LEFT not in told.err
     # It is no model to ship.
     for name in ("model.tflite", "evaluation-validation.json", "evaluation-test.json"):
         (tmp_path / "one" / name).write_bytes((built / "model" / name).read_bytes())
@@ -218,6 +328,7 @@ def test_a_split_of_several_sets_serves_each(built: Path, tmp_path: Path) -> Non
         (("evaluate", "--dataset", ".", "--tflite", "absent"), 65, "absent: No such file"),
         (("evaluate", "--dataset", ".", "--bundle", "absent"), 65, "absent/model.json"),
         (("bundle", "--tflite", "absent"), 65, "absent: No such file"),
+        (("report",), 78, "nothing to report"),
     ],
 )
 def test_a_mistake_gets_one_line_and_its_status(
@@ -248,7 +359,7 @@ def test_a_folder_that_cannot_be_written_gets_one_line(
     assert "Not a directory" in line
 
 
-@pytest.mark.parametrize("step", ["train", "quantize", "evaluate", "bundle"])
+@pytest.mark.parametrize("step", ["train", "quantize", "evaluate", "bundle", "report"])
 def test_help_explains_a_step_without_loading_tensorflow(step: str) -> None:
     program = (
         "import sys\n"

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convert.data.dataset import Picture
+from convert.data import split as splits
+from convert.data.dataset import Picture, digest_of
 from convert.data.split import (
     LEAK_LIMIT,
     SHARES,
@@ -17,18 +18,36 @@ from convert.data.split import (
     LeakError,
     Part,
     Split,
+    held_out,
     leak_fingerprints,
     make_split,
     nearest_pairs,
     read_split,
     refuse_leak,
 )
+from convert.files import write_document
 from edge.errors import ConfigError
 from tests.convert.pictures import draw_face, face_box
 
 
 def pictures_of(labels: list[int]) -> list[Picture]:
     return [Picture(f"{i}.png", label, f"{i:064d}") for i, label in enumerate(labels)]
+
+
+def test_what_is_held_out_is_known_without_the_split(tmp_path: Path) -> None:
+    digests = [f"{i:016x}" + 48 * "0" for i in range(80)]
+    pictures = [Picture(f"{i}.png", i % 2, digest) for i, digest in enumerate(digests)]
+    split = make_split(pictures, np.arange(80), 7)
+    held = held_out([split])
+    assert held.training_digest == digest_of(split.part(Part.TRAINING))
+    write_document(tmp_path / "held-out.json", held)
+    for part in (Part.VALIDATION, Part.TEST):
+        # Beside pictures that it has never heard of.
+        shown = [*pictures, Picture("other.png", 0, 64 * "f")]
+        found = splits.pictures_of(shown, part.value, tmp_path / "held-out.json")
+        assert found == split.part(part)
+    with pytest.raises(ConfigError, match="0 in the training part"):
+        splits.pictures_of(pictures, "training", tmp_path / "held-out.json")
 
 
 @settings(deadline=None, max_examples=60)

@@ -49,6 +49,7 @@ BOXED = BoxedEvaluation(
     accuracy=0.5,
     faces=4,
     per_class={},
+    confusion={},
     agreement_with_keras=None,
     true_boxes=[
         TrueBoxScore("int8", Band(12, 16), 2, 1, Interval(0.5, 0.25, 1), None, None, 3, 1, 2, 0, 1)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from convert.data.augment import View
 from convert.measure.history import Epoch
 from convert.train.fit import CLASS_SHARES, Recipe, Trainer, sampling_shares, validation_set
+from convert.train.train import tell_epochs
 from edge.errors import ConfigError
 from tests.convert.conftest import SIDE_PX
 from tests.convert.pictures import draw_face, face_box
@@ -136,3 +137,13 @@ def test_validation_looks_from_near_and_from_afar() -> None:
     crops, truth = validation_set([views[0] for views in VIEWS[:4]], LABELS[:4], SIDE_PX)
     assert crops.shape == (12, SIDE_PX, SIDE_PX, 3)
     assert truth.tolist() == [0, 1, 0, 1] * 3
+
+
+def test_each_epoch_tells_how_long_the_others_may_take() -> None:
+    now_s = iter([100.0, 130.0, 190.0, 250.0])
+    said: list[str] = []
+    tell = tell_epochs(3, said.append, lambda: next(now_s))
+    for number in range(3):
+        tell(Epoch(number, "fine", 0.1, 0.5, 0.5, 0.5, 0.5))
+    left = [line.partition("; ")[2] for line in said]
+    assert left == ["0:01:00 left at most", "0:01:00 left at most", ""]
