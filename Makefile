@@ -57,8 +57,9 @@ picture: dev ## docs/page.png: the page, before drawn people
 demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
 	@$(VENV)/bin/python -m deploy.demo $(call option,--source,SOURCE) $(call option,--broker,BROKER)
 
+# Two files at a time: much of a test is waiting for something that runs for real.
 test: dev ## all tests; ARGS='-k name' for some
-	$(DEV)/bin/python -m pytest $(ARGS)
+	$(DEV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: dev check-shell check-ansible ## format, lint, types, layers, shell scripts, playbooks, the unit
 	$(DEV)/bin/ruff format --check .

@@ -34,6 +34,14 @@ def test_a_source_reaches_the_demo_whatever_its_name(source: str, tmp_path: Path
     assert answer.stdout.splitlines() == ["-m", "deploy.demo", f"--source={source}", "--broker=h:1"]
 
 
+def test_help_names_every_target_that_people_call() -> None:
+    answer = make("help")
+    assert answer.stderr == ""
+    assert {"demo", "test", "check", "train"} <= {
+        line.split()[1] for line in answer.stdout.splitlines()
+    }
+
+
 @pytest.fixture
 def without_shellcheck(tmp_path: Path) -> str:
     """A PATH in which there is make and a shell, and no shellcheck."""

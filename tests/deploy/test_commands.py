@@ -1,0 +1,237 @@
+"""The commands and links of the documents: each is tried by a test, or it is said here why not."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from convert.arguments import build_parser as build_convert_parser
+from edge.cli import build_parser
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "deploy").rglob("*.md"),
+    ]
+)
+RUN = {
+    "make demo": "tests/deploy/test_demo.py",
+    "make train": "tests/convert/test_end_to_end.py",
+    "make report": "tests/convert/report/test_report.py",
+    "make bench": "tests/bench/test_baseline.py",
+    "make help": "tests/deploy/test_makefile.py",
+    "make lock": "tests/deploy/test_lock.py",
+    "make schemas": "tests/edge/publish/test_messages.py",
+    "make venv": "tests/deploy/test_venv.py",
+    "make soak": "tests/soak/test_soak.py",
+    "make memory": "tests/soak/test_memory.py",
+    "python -m convert": "tests/convert/test_end_to_end.py",
+    "python -m convert detector": "tests/convert/detector/test_training.py",
+    "deploy/install.sh": "tests/systemd/test_upgrade.py",
+    "deploy/uninstall.sh": "tests/systemd/test_service.py",
+    "deploy/venv.sh": "tests/deploy/test_venv.py",
+    "deploy/mosquitto/certificates.sh": "tests/broker/test_mosquitto_example.py",
+    "python3 deploy/users.py": "tests/deploy/test_users.py",
+    "python -m deploy.receiver": "tests/deploy/test_receiver.py",
+    "tensormask bench": "tests/edge/test_cli.py",
+    "tensormask check": "tests/systemd/test_check.py",
+    "tensormask doctor": "tests/systemd/test_doctor.py",
+    "tensormask forget": "tests/broker/test_retained.py",
+    "tensormask models": "tests/systemd/test_releases.py",
+    "tensormask outbox": "tests/edge/app/test_outbox.py",
+    "tensormask release": "tests/systemd/test_releases.py",
+    "tensormask replay": "tests/edge/app/test_replay.py",
+    "tensormask completion": "tests/edge/app/test_manual.py",
+    "tensormask run": "tests/edge/test_process.py",
+    "tensormask status": "tests/doctor/test_faults.py",
+    "tensormask watch": "tests/broker/test_watch.py",
+    "systemctl": "tests/systemd/test_service.py",
+    "journalctl": "tests/systemd/test_service.py",
+    "mosquitto_sub": "tests/systemd/test_service.py",
+}
+"""By how a command begins: the test that runs it, or what it calls."""
+NOT_RUN = {
+    "make test": "runs the tests",
+    "make check": "CI runs it",
+    "make arm64": "a target of its own: an hour under emulation",
+    "make arm64-counts": "a target of its own, with a plugin of qemu",
+    "make camera-test": "a target of its own, with libcamera and its virtual cameras",
+    "make herd": "a target of its own, with a hundred devices",
+    "make wear": "a target of its own, with a disk of its own",
+    "make clusters": "a target of its own: half an hour, with six brokers",
+    "make fleet": "a target of its own, with a thousand devices",
+    "make fleet-test": "a target of its own, with three machines",
+    "make controller": "part of make check",
+    "make pack": "part of make fleet-test",
+    "make street": "a target of its own, with pictures that are not here",
+    "ansible-playbook": "make fleet-test runs each playbook",
+    "git": "fetches what is tested",
+    "cd": "leads to what is tested",
+    "apt-get": "the distribution's, with packages that .ci/run and install.sh install",
+    "install": "puts a file of the example into place; the test takes it where it is",
+    "cp": "as above",
+    "rm": "as above",
+    "sed": "as above",
+    "chown": "as above",
+    "sh": "reads a password from a keyboard",
+    "for": "makes passwords by chance",
+    "createdb": "the test makes its own",
+    "psql": "the test lays the same schema by the driver",
+    "rabbitmq-plugins": "make clusters has its own way to begin a node",
+    "nats-server": "make clusters runs it",
+    "rpicam-hello": "needs a Pi",
+    "ffprobe": "needs a camera",
+}
+"""By how a command begins: why no test of the suite runs it."""
+WHAT_MAKE_TAKES = re.compile(r"\b[A-Z][A-Z_]+(?==)")
+
+
+_INLINE = re.compile(
+    r"`(?:sudo )?((?:tensormask|make|python -m convert|deploy/\w+\.sh) [a-z][^`]*)`"
+)
+"""One in a sentence."""
+
+
+def _blocks(document: Path) -> Iterator[str]:
+    """Return the lines of a document that are commands."""
+    is_fenced, language, paragraph_before = False, "", False
+    for line in document.read_text().splitlines():
+        if line.startswith("```"):
+            is_fenced, language = not is_fenced, line[3:]
+        elif is_fenced and not language and line.startswith("$ "):
+            yield line[2:]
+        elif not is_fenced and line.startswith("    ") and not paragraph_before:
+            yield line[4:]
+            continue
+        paragraph_before = bool(line) and not is_fenced and not line.startswith("```")
+
+
+def _commands(lines: Iterable[str]) -> Iterator[str]:
+    """Return each single one, without sudo, variables and comments."""
+    for line in "\n".join(lines).replace("\\\n", " ").splitlines():
+        bare = re.sub(r"(^|\s)#.*", "", line).strip()
+        for part in bare.split(" && "):
+            command = re.sub(
+                r"^(\(umask 077; )?(sudo (-u \w+ )?)?([A-Z_]+=\S+ )*(\S*/?\.venv[\w-]*/bin/)?",
+                "",
+                part.strip(),
+            )
+            if command:
+                yield command
+
+
+WRITTEN = sorted({(each, command) for each in DOCUMENTS for command in _commands(_blocks(each))})
+"""To be typed as they are."""
+MENTIONED = sorted(
+    {
+        (each, command)
+        for each in DOCUMENTS
+        for command in _commands(_INLINE.findall(" ".join(each.read_text().split("\n"))))
+    }
+)
+"""In a sentence: what they work on may be left out."""
+
+
+ALL = WRITTEN + MENTIONED
+
+
+def _named(command: str) -> str | None:
+    """Return the longest beginning of it that is known here."""
+    known = [each for each in (*RUN, *NOT_RUN) if f"{command} ".startswith(f"{each} ")]
+    return max(known, key=len, default=None)
+
+
+def test_every_command_is_run_by_a_test_or_it_is_said_why_not() -> None:
+    unknown = [
+        f"{each.relative_to(ROOT)}: {command}" for each, command in ALL if not _named(command)
+    ]
+    assert unknown == []
+    known = {_named(command) for _, command in ALL}
+    assert [each for each in (*RUN, *NOT_RUN) if each not in known] == [], "in no document any more"
+
+
+@pytest.mark.parametrize("beginning", RUN)
+def test_the_test_is_there_and_names_what_it_runs(beginning: str) -> None:
+    text = (ROOT / RUN[beginning]).read_text()
+    target = beginning.rpartition(" ")[2].rpartition("/")[2]
+    assert re.search(re.escape(target.removeprefix("-")), text), f"nothing of {target} there"
+
+
+def _alternatives(command: str) -> Iterator[str]:
+    """`a|b [--c]` is `a`, `b`, `a --c` and `b --c`."""
+    for one in {re.sub(r" ?\[[^]]*\]", "", command), re.sub(r"[\[\]]", "", command)}:
+        words = one.split()
+        choices = max((word.count("|") for word in words), default=0) + 1
+        for choice in range(choices):
+            yield " ".join(word.split("|")[min(choice, word.count("|"))] for word in words)
+
+
+def _ours(found: Iterable[tuple[Path, str]]) -> list[str]:
+    commands = {command for _, command in found}
+    return sorted(
+        each for each in commands if each.startswith(("tensormask ", "python -m convert"))
+    )
+
+
+def _parse(command: str) -> None:
+    is_convert = command.startswith("python")
+    parser = build_convert_parser() if is_convert else build_parser()
+    for each in _alternatives(command.split(" >")[0].split(" <")[0]):
+        words = shlex.split(each)[3 if is_convert else 1 :]
+        if "--help" not in words:
+            parser.parse_args(words)
+
+
+@pytest.mark.parametrize("command", _ours(WRITTEN))
+def test_our_own_commands_are_taken_as_they_are_written(command: str) -> None:
+    _parse(command)
+
+
+@pytest.mark.parametrize("command", _ours(MENTIONED))
+def test_commands_in_a_sentence_lack_at_most_what_they_work_on(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        _parse(command)
+    except SystemExit:
+        assert re.search(r"argument\S* .*required", capsys.readouterr().err)
+
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def test_make_knows_its_targets_and_variables() -> None:
+    for document, command in ALL:
+        if command.startswith("make "):
+            target = command.split()[1]
+            assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), (document, command)
+            for name in WHAT_MAKE_TAKES.findall(command):
+                assert re.search(rf"\b{name}\b", MAKEFILE), (document, command)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: str(each.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    lost = []
+    for link in re.findall(r"\]\(([^)\s]+)\)|<(https?://[^>]+)>", document.read_text()):
+        target = link[0] or link[1]
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = unquote(target).partition("#")
+        file = (document.parent / path).resolve() if path else document
+        if not file.exists() or (anchor and anchor not in _anchors(file)):
+            lost.append(target)
+    assert lost == []
+
+
+def _anchors(document: Path) -> set[str]:
+    """Return the names that GitHub gives to headings."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    plain = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", each) for each in headings]
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in plain}
