@@ -14,6 +14,7 @@ from edge.config import Settings
 from edge.detect.detectors import open_detector
 from edge.doctor.finding import Finding, Level
 from edge.errors import TensorMaskError
+from edge.host.words import VIEWS
 from edge.page.scene import judge_picture
 from edge.records import Pixels
 from edge.telemetry import CameraState, CameraView, Telemetry
@@ -24,12 +25,11 @@ BLURRED = 0.3
 QUARTERS = (0, 1, 3)
 FRAMES = 5
 """The first ones are dark while the exposure settles."""
-_VIEWS = {
-    CameraView.DARK: ("too dark to see anybody", "give it light; clean the lens; take the cap off"),
-    CameraView.BLINDED: ("blinded by light", "turn it away from the window or the lamp"),
+_CURES = {
+    CameraView.DARK: "give it light; clean the lens; take the cap off",
+    CameraView.BLINDED: "turn it away from the window or the lamp",
     CameraView.COVERED: (
-        "covered, or out of focus altogether",
-        "uncover and clean the lens; turn the lens until the page ([page]) calls it sharp",
+        "uncover and clean the lens; turn the lens until the page ([page]) calls it sharp"
     ),
 }
 
@@ -43,9 +43,8 @@ def told(telemetry: Telemetry, settings: Settings) -> Iterator[Finding]:
     elif camera.state is CameraState.STARTING:
         text = "the service waits for its first picture"
         yield Finding("camera", Level.HINT, text, cure_of(settings))
-    elif camera.view in _VIEWS:
-        text, cure = _VIEWS[camera.view]
-        yield Finding("camera", Level.FAULT, text, cure)
+    elif camera.view in VIEWS:
+        yield Finding("camera", Level.FAULT, VIEWS[camera.view], _CURES[camera.view])
     elif camera.slow:
         yield Finding(
             "camera",
@@ -68,9 +67,8 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
     text = f"{frame.width} x {frame.height}"
     view = view_of(frame.pixels)
     picture = judge_picture(frame.pixels)
-    if view in _VIEWS:
-        said, cure = _VIEWS[view]
-        yield Finding("camera", Level.FAULT, said, cure)
+    if view in VIEWS:
+        yield Finding("camera", Level.FAULT, VIEWS[view], _CURES[view])
         return
     yield Finding("camera", Level.OK, f"{text}, light {picture.light} %, {picture.light_text}")
     if picture.sharpness < BLURRED:

@@ -29,7 +29,7 @@ class Condition:
     weight: Weight
 
 
-_VIEWS = {
+VIEWS = {
     CameraView.DARK: "too dark: nobody can be seen",
     CameraView.BLINDED: "the camera is blinded: nobody can be seen",
     CameraView.COVERED: "the camera is covered, or out of focus altogether",
@@ -57,8 +57,8 @@ def _found(now: Telemetry) -> Iterator[Condition]:
         )
     elif camera.state is CameraState.STARTING:
         yield Condition("camera", "waiting for the camera's first picture", Weight.HINT)
-    elif camera.view in _VIEWS:
-        yield Condition(f"view {camera.view}", _VIEWS[camera.view], Weight.FAULT)
+    elif camera.view in VIEWS:
+        yield Condition(f"view {camera.view}", VIEWS[camera.view], Weight.FAULT)
     if camera.slow:
         rate = "" if camera.fps is None else f" ({camera.fps:.1f} a second)"
         text = f"the camera gives too few pictures to follow people{rate}"
