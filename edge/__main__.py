@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from edge.cli import main
+
+def main() -> int:
+    """Load the commands, which takes a while on a Pi, and run one; return its exit status."""
+    try:
+        from edge.cli import main as obey
+    except KeyboardInterrupt:
+        return 130
+    return obey()
+
 
 if __name__ == "__main__":
     sys.exit(main())
