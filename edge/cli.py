@@ -236,10 +236,17 @@ def _add_replay(commands: Any) -> None:
         _replay,
         text,
         "tensormask replay minute.mp4",
+        "tensormask replay minute.mp4 --show seen.mp4",
         "tensormask replay pictures --fps 5 --json",
     )
     replay.add_argument("source", metavar="CLIP|FOLDER")
     _add_json(replay, "the documents as they would be published, one a line, then a summary")
+    replay.add_argument(
+        "--show",
+        type=Path,
+        metavar="FILE.mp4",
+        help="write a clip with what was seen drawn in, heads pixelated as on the page",
+    )
     replay.add_argument(
         "--fps", type=_rate, help="the rate that a folder's pictures stand for, up to 120"
     )
@@ -546,6 +553,7 @@ def _replay(options: argparse.Namespace) -> int:
         lambda violation, payload: say(
             payload.decode() if options.json else violation_line(violation)
         ),
+        options.show,
     )
     if not options.json:
         for person in summary.people:

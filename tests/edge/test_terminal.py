@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -166,6 +167,21 @@ def test_the_service_loads_nothing_that_is_for_terminals() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_bar_shows_how_far_a_replay_is_and_leaves_the_lines(
+    on_terminal: type[Terminal], carphone: Path, tmp_path: Path
+) -> None:
+    line = words_of("replay CLIP --detector res10 --show SEEN", tmp_path, carphone)
+    line[-1] = str(tmp_path / "seen.mp4")
+    terminal = on_terminal(line, columns=40)
+    assert terminal.end() == 0
+    bars = [part for part in re.split(r"[\r\n]", terminal.shown) if "%|" in part]
+    assert bars
+    assert max(map(len, bars)) <= 40
+    shown = [part.strip() for part in re.split(r"[\r\n]", terminal.shown) if part.strip()]
+    assert any("person 1: no mask" in each and "%|" not in each for each in shown)
+    assert "\x1b[3" not in terminal.shown, "no colour"
 
 
 def test_a_bar_is_no_part_of_what_is_piped(
