@@ -108,7 +108,7 @@ here = Path(__file__).resolve().parent
 sys.path[0] = str(here)
 os.environ["TENSORMASK_PREFIX"] = str(here.parent.parent)
 try:
-    from edge.cli import main
+    from edge.__main__ import main
 
     status = main()
 except Exception:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import re
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO, cast
 
 import msgspec
@@ -28,11 +31,16 @@ from edge.config import (
 from edge.detect import detectors, weights
 from edge.errors import ConfigError, TensorMaskError
 from edge.host.systemd import complain
-from edge.installed import Slot, activated
+from edge.installed import Slot
 from edge.version import version
 
 # A command line speaks on standard output.
 # ruff: noqa: T201
+
+
+EXAMPLES = "examples:"
+INTERRUPTED = 130
+"""The exit status that shells give to what SIGINT has ended."""
 
 
 class OutputError(TensorMaskError):
@@ -64,9 +72,22 @@ class Output:
     def flush(self) -> None:
         with _told_apart():
             self._stream.flush()
+            if not _has_reader(self._stream):
+                raise BrokenPipeError
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _has_reader(stream: TextIO) -> bool:
+    """Tell whether a pipe has a reader, without writing; of anything else, that it has."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):  # none of the system's
+        return True
+    poll = select.poll()
+    poll.register(number, 0)
+    return not any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 @contextmanager
@@ -81,6 +102,9 @@ def _told_apart() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         with redirect_stdout(cast("TextIO", Output(sys.stdout or StringIO()))):
             return _obey(arguments)
@@ -91,7 +115,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout = None  # Python would try once more at exit, and complain
         return error.exit_status
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    finally:
+        if before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; or end at once, while modules are being loaded.
+
+    Nothing is open then, and an extension would print a traceback and raise ImportError instead.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            os._exit(INTERRUPTED)
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _obey(arguments: Sequence[str] | None) -> int:
@@ -107,7 +146,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tensormask",
         description="Watches a camera and says over MQTT when somebody wears no mask.",
+        epilog=_examples("tensormask status", "tensormask COMMAND --help"),
+        formatter_class=_Help,
     )
+    parser.set_defaults(json=False)
     parser.add_argument("--version", action="version", version=f"tensormask {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for add in (
@@ -128,17 +170,36 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Help(argparse.HelpFormatter):
+    """Wraps what is text, and leaves examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith(EXAMPLES):
+            return text
+        return super()._fill_text(text, width, indent)
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join([EXAMPLES, *(f"  {line}" for line in lines)])
+
+
 def _command(
-    commands: Any, name: str, does: Callable[[argparse.Namespace], int], text: str
+    commands: Any,
+    name: str,
+    does: Callable[[argparse.Namespace], int],
+    text: str,
+    *examples: str,
 ) -> argparse.ArgumentParser:
-    added: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, epilog=_examples(*examples), formatter_class=_Help
+    )
     added.set_defaults(command=does)
     return added
 
 
 def _add_run(commands: Any) -> None:
     text = "Watch and publish, until stopped: what the service runs."
-    _add_config(_command(commands, "run", _run, text))
+    _add_config(_command(commands, "run", _run, text, "tensormask run --config door.toml"))
 
 
 def _add_check(commands: Any) -> None:
@@ -149,8 +210,11 @@ def _add_check(commands: Any) -> None:
         "Check configuration, model, detector, camera and broker; exit 78 when the configuration "
         "is wrong, 65 when a model is, 72 when a package is missing, 1 when the camera or the "
         "broker is not there.",
+        "sudo tensormask check",
+        "tensormask check --config door.toml --only camera",
     )
     _add_config(check)
+    _add_json(check, "one JSON document a line, one for each part")
     check.add_argument(
         "--only",
         choices=["configuration", "model", "detector", "camera", "broker"],
@@ -166,12 +230,22 @@ def _add_check(commands: Any) -> None:
 
 def _add_replay(commands: Any) -> None:
     text = "Judge a clip or a folder of pictures without a broker."
-    replay = _command(commands, "replay", _replay, text)
+    replay = _command(
+        commands,
+        "replay",
+        _replay,
+        text,
+        "tensormask replay minute.mp4",
+        "tensormask replay minute.mp4 --show seen.mp4",
+        "tensormask replay pictures --fps 5 --json",
+    )
     replay.add_argument("source", metavar="CLIP|FOLDER")
+    _add_json(replay, "the documents as they would be published, one a line, then a summary")
     replay.add_argument(
-        "--json",
-        action="store_true",
-        help="print the documents as they would be published, one a line, then a summary",
+        "--show",
+        type=Path,
+        metavar="FILE.mp4",
+        help="write a clip with what was seen drawn in, heads pixelated as on the page",
     )
     replay.add_argument(
         "--fps", type=_rate, help="the rate that a folder's pictures stand for, up to 120"
@@ -180,22 +254,44 @@ def _add_replay(commands: Any) -> None:
 
 
 def _add_watch(commands: Any) -> None:
-    watch = _command(commands, "watch", _watch, "Subscribe and print alerts as they come.")
+    watch = _command(
+        commands,
+        "watch",
+        _watch,
+        "Subscribe and show devices and alerts as they come: live on a terminal, else as lines.",
+        "tensormask watch --broker broker.example",
+        "tensormask watch --device door-1",
+        "tensormask watch --json | jq .topic",
+    )
     _add_config(watch)
+    _add_json(watch, "one JSON document a line, for each message: its topic and what it says")
+    watch.add_argument(
+        "--device", type=_device, default="+", metavar="NAME", help="this one (default +: all)"
+    )
     watch.add_argument("--broker", metavar="HOST[:PORT]", help="instead of a configuration file")
 
 
 def _add_outbox(commands: Any) -> None:
     text = "List, export and drop what waits for the broker or was refused."
-    outbox = _command(commands, "outbox", _outbox_list, text)
+    outbox = _command(commands, "outbox", _outbox_list, text, "sudo tensormask outbox")
     _add_config(outbox)
+    _add_json(outbox, "one JSON document a line")
     actions = outbox.add_subparsers(title="actions", metavar="ACTION")
     text = "What waits, and what the broker has refused and why."
-    listing = _command(actions, "list", _outbox_list, text)
-    listing.add_argument("--json", action="store_true", help="one JSON document a line")
-    _command(actions, "export", _outbox_export, "The same with the documents, as JSON lines.")
+    example = "sudo tensormask outbox list --json"
+    listing = _command(actions, "list", _outbox_list, text, example)
+    _add_json(listing, "one JSON document a line")
+    text = "The same with the documents, as JSON lines."
+    _command(actions, "export", _outbox_export, text, "sudo tensormask outbox export >waiting")
     text = "Delete for ever, with the service stopped."
-    dropping = _command(actions, "drop", _outbox_drop, text)
+    dropping = _command(
+        actions,
+        "drop",
+        _outbox_drop,
+        text,
+        "sudo tensormask outbox drop --refused",
+        "sudo tensormask outbox drop 4711 4712 --yes",
+    )
     which = dropping.add_mutually_exclusive_group(required=True)
     which.add_argument("sequence", nargs="*", type=int, default=[], metavar="SEQUENCE")
     which.add_argument("--topic", help="all documents of this topic")
@@ -206,53 +302,69 @@ def _add_outbox(commands: Any) -> None:
 
 def _add_forget(commands: Any) -> None:
     text = "Clear what the broker retains of this device, which is taken down."
-    _add_config(_command(commands, "forget", _forget, text))
+    _add_config(_command(commands, "forget", _forget, text, "sudo tensormask forget"))
 
 
 def _add_models(commands: Any) -> None:
-    models = _command(commands, "models", _models_list, "List, fetch and show models.")
+    text = "List, fetch and show models."
+    models = _command(commands, "models", _models_list, text, "tensormask models")
+    _add_json(models)
     actions = models.add_subparsers(title="actions", metavar="ACTION")
-    _command(actions, "list", _models_list, "The detectors and the bundle that can be used.")
+    text = "The detectors and the bundle that can be used."
+    _add_json(_command(actions, "list", _models_list, text, "tensormask models list --json"))
     text = "Download a detector's weights, checked by sha256."
-    fetch = _command(actions, "fetch", _models_fetch, text)
+    fetch = _command(actions, "fetch", _models_fetch, text, "sudo tensormask models fetch yunet")
     fetch.add_argument("name", choices=sorted(detectors.DETECTORS))
     text = "Put a bundle or detector of an archive beside the others, once it has been tried."
-    installing = _command(actions, "install", _models_install, text)
+    installing = _command(
+        actions,
+        "install",
+        _models_install,
+        text,
+        "sudo tensormask models install https://models.example/tensormask-4.zip --sha256 DIGEST",
+    )
     installing.add_argument("source", metavar="FILE|URL")
     installing.add_argument("--sha256", required=True, help="of the archive", metavar="DIGEST")
     _add_config(installing)
     text = "Use an installed model. One that does worse than the former is undone by the device."
-    activating = _command(actions, "activate", _models_activate, text)
+    example = "sudo tensormask models activate tensormask-4"
+    activating = _command(actions, "activate", _models_activate, text, example)
     activating.add_argument("name", metavar="MODEL")
     _add_again(activating)
     _add_config(activating)
     text = "Go back at once to the model that was used before."
-    back = _command(actions, "rollback", _models_rollback, text)
+    example = "sudo tensormask models rollback bundle"
+    back = _command(actions, "rollback", _models_rollback, text, example)
     back.add_argument("kind", choices=["bundle", "detector"])
     _add_config(back)
-    show = _command(actions, "show", _models_show, "A bundle's description.")
+    text = "A bundle's description, a JSON document."
+    show = _command(actions, "show", _models_show, text, "tensormask models show")
     show.add_argument("bundle", nargs="?", default="", metavar="FOLDER")
 
 
 def _add_release(commands: Any) -> None:
     text = "What is installed and on trial; from one release to another, and back."
-    release = _command(commands, "release", _release_show, text)
+    release = _command(commands, "release", _release_show, text, "tensormask release --json")
     _add_config(release)
-    release.add_argument("--json", action="store_true", help="print one JSON document")
+    _add_json(release)
     actions = release.add_subparsers(title="actions", metavar="ACTION")
     text = "Use another release. One that does worse than the former is undone by the device."
-    activating = _command(actions, "activate", _release_activate, text)
+    example = "sudo tensormask release activate 0.3.0-1a2b3c4d"
+    activating = _command(actions, "activate", _release_activate, text, example)
     activating.add_argument("name", metavar="RELEASE")
     _add_again(activating)
     text = "Go back at once to the release that ran before."
-    _command(actions, "rollback", _release_rollback, text)
+    example = "sudo tensormask release rollback"
+    _command(actions, "rollback", _release_rollback, text, example)
     text = "Wait for the end of the trial; exit 1 where it was undone."
-    waiting = _command(actions, "wait", _release_wait, text)
+    waiting = _command(actions, "wait", _release_wait, text, "sudo tensormask release wait")
     waiting.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this is in use then"
     )
-    _command(actions, "watch", _release_watch, "Look after the trial: what its unit runs.")
-    _command(actions, "count", _release_count, "Count a start of the machine: it runs that first.")
+    text, example = "Look after the trial: what its unit runs.", "tensormask release watch"
+    _command(actions, "watch", _release_watch, text, example)
+    text = "Count a start of the machine: it runs that first."
+    _command(actions, "count", _release_count, text, "tensormask release count")
 
 
 def _add_bench(commands: Any) -> None:
@@ -262,6 +374,8 @@ def _add_bench(commands: Any) -> None:
         _bench,
         "Measure speed, processor time, memory and start. Lists are separated by commas, and every "
         "combination is measured; without --detector, each detector that is here.",
+        "tensormask bench minute.mp4",
+        "tensormask bench minute.mp4 --faces 0,1,4 --threads 1,2 --json",
     )
     bench.add_argument("source", metavar="CLIP|FOLDER")
     bench.add_argument(
@@ -289,20 +403,29 @@ def _add_bench(commands: Any) -> None:
     bench.add_argument(
         "--every-frame", action="store_true", help="scan every frame and judge every face in it"
     )
-    bench.add_argument("--json", action="store_true", help="print one JSON document")
+    _add_json(bench)
     _add_judging(bench)
 
 
 def _add_manual(commands: Any) -> None:
     text = "Print the script that completes the commands in this shell."
-    completing = _command(commands, "completion", _completion, text)
+    example = "tensormask completion bash >~/.tensormask-completion"
+    completing = _command(commands, "completion", _completion, text, example)
     completing.add_argument("shell", choices=["bash", "zsh"])
-    _command(commands, "man", _man, "Print the manual page, in the language of man(7).")
+    text = "Print the manual page, in the language of man(7)."
+    _command(commands, "man", _man, text, "tensormask man | man -l -")
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_PATH, help=f"default {DEFAULT_PATH}", metavar="FILE"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser, text: str = "one JSON document") -> None:
+    """Without a default here, or an action's would undo what was given before it."""
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help=f"print {text}"
     )
 
 
@@ -325,16 +448,16 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
 
 def _add_doctor(commands: Any) -> None:
     text = "Find what keeps this box from working well, each with what mends it; exit 1: a fault."
-    doctor = _command(commands, "doctor", _doctor, text)
+    doctor = _command(commands, "doctor", _doctor, text, "sudo tensormask doctor")
     _add_config(doctor)
-    doctor.add_argument("--json", action="store_true", help="print one JSON document")
+    _add_json(doctor)
 
 
 def _add_status(commands: Any) -> None:
     text = "Ask the running service whether it is well; exit 1: it is not, 3: it does not run."
-    status = _command(commands, "status", _status, text)
+    status = _command(commands, "status", _status, text, "tensormask status --json")
     _add_config(status)
-    status.add_argument("--json", action="store_true", help="print one JSON document")
+    _add_json(status)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -352,14 +475,21 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from edge.app.check import PARTS, check, check_as_service
+    from edge.app.check import PARTS, Checked, check, check_as_service, line
     from edge.app.sandbox import installed_unit
+    from edge.release.unit import UNIT
+
+    def say(checked: Checked) -> None:
+        _say(_json_line(checked) if options.json else line(checked))
 
     chosen = [part for part in PARTS if not options.only or part in options.only]
     unit = None if options.here else installed_unit()
     if unit is not None:
-        return check_as_service(unit, options.config, chosen, _say)
-    return check(options.config, chosen, print)
+        if options.json:
+            return check_as_service(unit, options.config, chosen, say, ["--json"])
+        _say(f"as {UNIT} sees it; --here: as you do")
+        return check_as_service(unit, options.config, chosen, say)
+    return check(options.config, chosen, say)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -373,7 +503,7 @@ def _doctor(options: argparse.Namespace) -> int:
             for line in lines([finding], columns()):
                 _say(line)
     if options.json:
-        print(msgspec.json.format(msgspec.json.encode(findings)).decode())
+        _print_document(findings)
     return exit_status(findings)
 
 
@@ -386,7 +516,7 @@ def _status(options: argparse.Namespace) -> int:
         raise NotRunningError("the service does not run here, or stands still; tensormask doctor")
     status = status_of(telemetry)
     if options.json:
-        print(msgspec.json.format(msgspec.json.encode(status)).decode())
+        _print_document(status)
         return 0 if status.is_well else 1
     try:
         device = load_settings(options.config).device
@@ -402,7 +532,17 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
+def _print_document(document: object) -> None:
+    """Print one that stands alone, over several lines."""
+    print(msgspec.json.format(msgspec.json.encode(document)).decode())
+
+
+def _json_line(document: object) -> str:
+    return msgspec.json.encode(document).decode()
+
+
 def _replay(options: argparse.Namespace) -> int:
+    from edge.app.progress import say
     from edge.app.replay import person_line, replay, summary_line, violation_line
 
     settings = _judging(options, options.source, options.fps)
@@ -410,9 +550,10 @@ def _replay(options: argparse.Namespace) -> int:
     summary = replay(
         settings,
         bundle,
-        lambda violation, payload: print(
-            payload.decode() if options.json else violation_line(violation), flush=True
+        lambda violation, payload: say(
+            payload.decode() if options.json else violation_line(violation)
         ),
+        options.show,
     )
     if not options.json:
         for person in summary.people:
@@ -425,10 +566,18 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from edge.app.watch import watch
+    from edge.app.watch import JsonLines, Lines, is_for_live_view, watch
 
     mqtt = broker_at(options.broker) if options.broker else load_settings(options.config).mqtt
-    watch(mqtt, sys.stdout)
+    if options.json or not is_for_live_view(sys.stdout):
+        lines = JsonLines(sys.stdout) if options.json else Lines(sys.stdout)
+        watch(mqtt, lines, device=options.device)
+        return 0
+    from edge.app.live import LiveScreen
+
+    signal.signal(signal.SIGTERM, _interrupt)  # the terminal is given back
+    with LiveScreen(sys.stdout) as screen:
+        watch(mqtt, screen, device=options.device)
     return 0
 
 
@@ -443,10 +592,9 @@ def _forget(options: argparse.Namespace) -> int:
 def _outbox_list(options: argparse.Namespace) -> int:
     from edge.app.outbox import entries, line
 
-    as_json = getattr(options, "json", False)
     now = SYSTEM_CLOCK.utc()
     for entry in entries(load_settings(options.config).outbox.file):
-        print(msgspec.json.encode(entry).decode() if as_json else line(entry, now))
+        print(_json_line(entry) if options.json else line(entry, now))
     return 0
 
 
@@ -454,7 +602,7 @@ def _outbox_export(options: argparse.Namespace) -> int:
     from edge.app.outbox import entries
 
     for entry in entries(load_settings(options.config).outbox.file, with_payload=True):
-        print(msgspec.json.encode(entry).decode())
+        print(_json_line(entry))
     return 0
 
 
@@ -484,18 +632,23 @@ def _answers_yes(question: str) -> bool:
 
 
 def _models_list(options: argparse.Namespace) -> int:
-    card = load_bundle().card
-    in_use = activated(Slot.BUNDLE)
-    origin = "comes with the program" if in_use is None else str(in_use.resolve())
-    print(f"bundle   {card.name} {card.version}, {origin}")
-    for known in detectors.in_use().values():
-        files = known.weights
-        print(f"{known.name:<8} {files.licence}, {files.origin}: {weights.state(files)}")
+    from edge.app.models import models_here
+
+    models = models_here()
+    if options.json:
+        _print_document(models)
+        return 0
+    bundle = models.bundle
+    print(f"bundle   {bundle.name} {bundle.version}, {bundle.folder or 'comes with the program'}")
+    for each in models.detectors:
+        print(f"{each.name:<8} {each.licence}, {each.origin}: {each.state}")
     return 0
 
 
 def _models_fetch(options: argparse.Namespace) -> int:
-    print(weights.fetch(detectors.DETECTORS[options.name].weights, print))
+    from edge.app.progress import progress
+
+    print(weights.fetch(detectors.DETECTORS[options.name].weights, print, progress))
     return 0
 
 
@@ -523,7 +676,7 @@ def _models_rollback(options: argparse.Namespace) -> int:
 
 def _models_show(options: argparse.Namespace) -> int:
     card = load_bundle(options.bundle).card
-    print(msgspec.json.format(msgspec.json.encode(card)).decode())
+    _print_document(card)
     return 0
 
 
@@ -532,7 +685,7 @@ def _release_show(options: argparse.Namespace) -> int:
 
     state = installed()
     if options.json:
-        print(msgspec.json.format(msgspec.json.encode(state)).decode())
+        _print_document(state)
         return 0
     for line in lines(state, window_s(options.config)):
         print(line)
@@ -605,7 +758,10 @@ def _bench(options: argparse.Namespace) -> int:
         options.faces,
     )
     report = bench(settings, configurations, options.frames)
-    print(msgspec.json.encode(report).decode() if options.json else report_lines(report))
+    if options.json:
+        _print_document(report)
+    else:
+        print(report_lines(report))
     return 0
 
 
@@ -648,6 +804,13 @@ def _sizes(text: str) -> list[tuple[int, int]]:
     """Read `640x480,1280x720`."""
     pairs = [size.partition("x") for size in text.split(",")]
     return [(_whole(width, 64, 4608), _whole(height, 64, 4608)) for width, _, height in pairs]
+
+
+def _device(text: str) -> str:
+    """Read a device's name, one level of a topic, or `+`."""
+    if not re.fullmatch(r"\+|[A-Za-z0-9_.\-]{1,64}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no device's name, nor + for all")
+    return text
 
 
 def _rate(text: str) -> float:

@@ -340,7 +340,10 @@ class SnapshotSettings(Section, frozen=True):
 
 
 class PageSettings(Section, frozen=True):
-    """The page for a browser: what the camera sees, with heads covered."""
+    """The page for a browser: what the camera sees, with heads covered.
+
+    `tensormask replay --show` covers heads as it does.
+    """
 
     enabled: bool = False
     address: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"

@@ -15,6 +15,7 @@ import pytest
 from tests import clips
 from tests.disk import SmallDisk
 from tests.needs import lacking
+from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -78,3 +79,18 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
         lacking(f"no file system can be mounted ({answer})", "sudo make test")
     yield disk
     subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def on_terminal() -> Iterator[type[Terminal]]:
+    """Starts processes on terminals, and ends them with the test."""
+    opened: list[Terminal] = []
+
+    class Opened(Terminal):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)  # type: ignore[arg-type]
+            opened.append(self)
+
+    yield Opened
+    for terminal in opened:
+        terminal.close()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge.app.progress import progress
 from edge.app.scene import MAX_PEOPLE, Size, clip_frames, cut_out_faces, scene_frames
 from edge.classify.card import Bundle
 from edge.config import DetectorSettings, Settings
@@ -202,7 +203,10 @@ def bench(settings: Settings, configurations: Iterator[Run], frames: int) -> Ben
     """Measure each configuration on so many frames; then the whole service, with `settings`."""
     rows = []
     for run in configurations:
-        run.meter.advance(frames)
+        chosen = run.settings.detector
+        text = f"{chosen.name}, {chosen.threads} threads"
+        for _ in progress(range(frames), text, frames, " frames"):
+            run.meter.advance(1)
         rows.append(run.row())
     return BenchReport(rows=rows, daemon=measure_daemon(settings))
 
@@ -236,23 +240,30 @@ def measure_daemon(settings: Settings) -> Daemon:
             stderr=subprocess.DEVNULL,
         )
         try:
-            while b"READY=1" not in notices.recv(4096):
-                pass
-            first_frame_s = time.perf_counter() - begun_s
-        except TimeoutError as error:
+            first_frame_s = _ready_s(notices) - begun_s
+            peak_mb = 0.0
+            notices.settimeout(POLL_S)
+            while process.poll() is None:
+                peak_mb = max(peak_mb, peak_rss_mb(process.pid))
+                with contextlib.suppress(TimeoutError):
+                    notices.recv(4096)
+        finally:
             process.kill()
             process.wait()
-            raise TensorMaskError(
-                f"the service judged no frame within {START_TIMEOUT_S:.0f} s; see what "
-                "`tensormask check` says"
-            ) from error
-        peak_mb = 0.0
-        notices.settimeout(POLL_S)
-        while process.poll() is None:
-            peak_mb = max(peak_mb, peak_rss_mb(process.pid))
-            with contextlib.suppress(TimeoutError):
-                notices.recv(4096)
     return Daemon(first_frame_s=round(first_frame_s, 2), peak_rss_mb=round(peak_mb, 1))
+
+
+def _ready_s(notices: socket.socket) -> float:
+    """Wait until the service is ready; return when that was."""
+    try:
+        while b"READY=1" not in notices.recv(4096):
+            pass
+    except TimeoutError as error:
+        raise TensorMaskError(
+            f"the service judged no frame within {START_TIMEOUT_S:.0f} s; see what "
+            "`tensormask check` says"
+        ) from error
+    return time.perf_counter()
 
 
 def peak_rss_mb(pid: int) -> float:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from edge.app.sandbox import STARTING
 from edge.capture.camera import GRACE_S, frames_of
@@ -21,11 +24,33 @@ from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
 from edge.page.drawn import AreaBook
 from edge.publish.publisher import probe_broker
 from edge.records import Frame
-from edge.release.unit import UNIT
 from edge.telemetry import CameraState
 from edge.track import Tracker
 
 BROKER_TIMEOUT_S = 5.0
+
+
+class State(StrEnum):
+    OK = "ok"
+    FAILED = "FAILED"
+    UNKNOWN = "unknown"
+    """It cannot be told here, and is no failure."""
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What became of one part."""
+
+    part: str
+    state: State
+    text: str
+
+
+def line(checked: Checked) -> str:
+    """Return it for eyes."""
+    return f"{checked.part:<13}  {checked.state:<7} {checked.text}"
+
+
+Say = Callable[[Checked], None]
 
 
 class Place(Protocol):
@@ -99,8 +124,8 @@ PARTS: dict[str, Callable[[Settings], str]] = {
 }
 
 
-def check(config: Path, parts: Collection[str], say: Callable[[str], None]) -> int:
-    """Check the configuration, then the named `parts`; say a line for each.
+def check(config: Path, parts: Collection[str], say: Say) -> int:
+    """Check the configuration, then the named `parts`; say of each what became of it.
 
     Returns the exit status: 0, or that of the gravest failure (78 before 1).
     """
@@ -108,32 +133,27 @@ def check(config: Path, parts: Collection[str], say: Callable[[str], None]) -> i
         settings = load_settings(config)
         refuse_unknown(settings.detector.name)
     except TensorMaskError as error:
-        say(f"configuration  FAILED  {error}")
+        say(Checked("configuration", State.FAILED, str(error)))
         return error.exit_status
-    say(f"configuration  ok      {config}")
+    say(Checked("configuration", State.OK, str(config)))
     status = 0
     for name in parts:
         try:
-            say(f"{name:<13}  ok      {PARTS[name](settings)}")
+            say(Checked(name, State.OK, PARTS[name](settings)))
         except TensorMaskError as error:
-            say(_line(name, error))
+            say(Checked(name, State.FAILED if error.exit_status else State.UNKNOWN, str(error)))
             status = max(status, error.exit_status)
     return status
 
 
-def _line(name: str, error: TensorMaskError) -> str:
-    word = "FAILED" if error.exit_status else "unknown"
-    return f"{name:<13}  {word:<7} {error}"
-
-
 def check_as_service(
-    service: Place, config: Path, parts: Collection[str], say: Callable[[str], None]
+    service: Place, config: Path, parts: Collection[str], say: Say, options: Sequence[str] = ()
 ) -> int:
     """Do the same as the service would see it: as its user, in its sandbox, with its credentials.
 
-    A camera that the running service has is not opened a second time.
+    `options` are for the command there, which says its part itself. A camera that the running
+    service has is not opened a second time.
     """
-    say(f"as {UNIT} sees it; --here: as you do")
     try:
         settings = load_settings(config)
         in_use = bool(service.status) and "camera" in parts and is_sensor(settings.camera)
@@ -141,10 +161,10 @@ def check_as_service(
         in_use = False  # said below
     asked = ["configuration", *(part for part in parts if part != "camera" or not in_use)]
     only = [word for part in asked for word in ("--only", part)]
-    status = service.run(["check", "--here", "--config", str(config.absolute()), *only])
+    status = service.run(["check", "--here", "--config", str(config.absolute()), *options, *only])
     if in_use:
         is_seen = not any(word in service.status for word in (CameraState.LOST, STARTING))
-        word = "ok" if is_seen else "FAILED"
-        say(f"{'camera':<13}  {word:<7} in use by the running service: {service.status}")
+        state = State.OK if is_seen else State.FAILED
+        say(Checked("camera", state, f"in use by the running service: {service.status}"))
         status = max(status, 0 if is_seen else 1)
     return status

@@ -38,6 +38,7 @@ def manual(parser: argparse.ArgumentParser, version: str) -> str:
             continue
         page += [f".SS {_plain(command.prog)} {_plain(_usage(command))}"]
         page += [_plain(command.description)] if command.description else []
+        page += _verbatim(command.epilog) if command.epilog else []
         for action in command._actions:
             if action.help and action.dest != "help" and action.nargs != argparse.PARSER:
                 page += [".TP", f"\\fB{_plain(_invocation(action))}\\fR", _plain(action.help)]
@@ -51,6 +52,11 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():
                 yield from _commands(command)
+
+
+def _verbatim(text: str) -> list[str]:
+    """Return lines that are not to be filled."""
+    return [".PP", ".nf", *(_plain(line) for line in text.splitlines()), ".fi"]
 
 
 def _usage(parser: argparse.ArgumentParser) -> str:

@@ -9,11 +9,54 @@ from __future__ import annotations
 import http.client
 from pathlib import Path
 
+import msgspec
+
+from edge.app.progress import progress
 from edge.app.releases import activate, open_switch, store
-from edge.detect import weights
+from edge.classify.card import load_bundle
+from edge.detect import detectors, weights
 from edge.errors import ModelError
-from edge.installed import Slot
+from edge.installed import Slot, activated
 from edge.release import models
+
+
+class BundleHere(msgspec.Struct, frozen=True):
+    name: str
+    version: str
+    folder: str | None
+    """None: it comes with the program."""
+
+
+class DetectorHere(msgspec.Struct, frozen=True):
+    name: str
+    licence: str
+    origin: str
+    state: str
+    """Where its files are, or what is wrong and what mends it."""
+
+
+class Models(msgspec.Struct, frozen=True):
+    """What `tensormask models list --json` says."""
+
+    bundle: BundleHere
+    detectors: tuple[DetectorHere, ...]
+
+
+def models_here() -> Models:
+    """Return the detectors and the bundle that can be used. Raises ModelError: it cannot."""
+    card, in_use = load_bundle().card, activated(Slot.BUNDLE)
+    return Models(
+        BundleHere(card.name, card.version, None if in_use is None else str(in_use.resolve())),
+        tuple(
+            DetectorHere(
+                known.name,
+                known.weights.licence,
+                known.weights.origin,
+                weights.state(known.weights),
+            )
+            for known in detectors.in_use().values()
+        ),
+    )
 
 
 def install_model(config: Path, source: str, sha256: str) -> tuple[Slot, str]:
@@ -22,7 +65,9 @@ def install_model(config: Path, source: str, sha256: str) -> tuple[Slot, str]:
     is_url = "://" in source
     try:
         content = (
-            weights.download(source, models.MAX_BYTES) if is_url else Path(source).read_bytes()
+            weights.download(source, models.MAX_BYTES, progress)
+            if is_url
+            else Path(source).read_bytes()
         )
     except (OSError, http.client.HTTPException) as error:
         raise ModelError(f"{source}: {error}") from error

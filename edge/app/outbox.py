@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from edge.errors import OutboxError
-from edge.publish.outbox.file import DamagedError, Document, Refused, drop, read_all
+from edge.publish.outbox.file import DamagedError, Refused, drop, read_all
 
 _LOG = "-wal"
 _ATTEMPTS = 10
@@ -58,7 +58,7 @@ def entries(path: Path, *, with_payload: bool = False) -> Iterator[Entry]:
                 document.topic,
                 len(document.payload),
                 reason,
-                _readable(document) if with_payload else None,
+                readable(document.payload) if with_payload else None,
             )
 
 
@@ -130,11 +130,12 @@ def _told(path: Path) -> Iterator[None]:
         raise OutboxError(f"{path}: {error}; once more, or stop the service first") from error
 
 
-def _readable(document: Document) -> Any:
+def readable(payload: bytes) -> Any:
+    """Return a payload as a document holds it: JSON as it is, anything else in base64."""
     try:
-        return msgspec.json.decode(document.payload)
+        return msgspec.json.decode(payload)
     except (msgspec.DecodeError, RecursionError):
-        return base64.b64encode(document.payload).decode()
+        return base64.b64encode(payload).decode()
 
 
 def _age(age_s: float) -> str:

@@ -7,9 +7,13 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
+from edge.app.annotate import annotating
+from edge.app.progress import progress
 from edge.capture.playback import Playback
 from edge.capture.sources import open_source
 from edge.classify.card import Bundle
@@ -107,12 +111,16 @@ class Summary:
 
 
 def replay(
-    settings: Settings, bundle: Bundle, report: Callable[[Violation, bytes], None]
+    settings: Settings,
+    bundle: Bundle,
+    report: Callable[[Violation, bytes], None],
+    annotated: Path | None = None,
 ) -> Summary:
     """Judge every frame of `settings.camera.source`, as fast as possible.
 
     `report` gets each document as it comes, with its payload. The same file gives the same
-    documents, event ids included, on every machine that judges alike.
+    documents, event ids included, on every machine that judges alike. What was seen is drawn into a
+    new clip at `annotated`, where that is given.
     """
     pipeline = open_pipeline(settings, bundle, EventIds(random.Random(0)))
     source = open_source(settings.camera, starts_at=EPOCH)
@@ -132,18 +140,18 @@ def replay(
             # A replay's clock is the clip's own, and nobody has set it.
             report(violation, encode(violation_message(who, violation, documents, False)))
 
+    length = source.length if isinstance(source, Playback) else None
     begun_s = time.perf_counter()
-    try:
-        while (frame := source.read()) is not None:
+    with closing(source), annotating(annotated, source, settings, pipeline) as show:
+        for frame in progress(iter(source.read, None), "replay", length, " frames"):
             outcome = pipeline.process(frame)
             frames += 1
             for sighting in outcome.sightings:
                 seen = faces.setdefault(sighting.track_id, _Faces())
                 seen.add(sighting.reading, pipeline.tracker.sure_confidence)
             take(outcome.decision)
+            show(frame, outcome)
         take(pipeline.finish())
-    finally:
-        source.close()
     fps = frames / (time.perf_counter() - begun_s)
     model = f"{bundle.card.name} {bundle.card.version}"
     detector = pipeline.detection.name
@@ -156,7 +164,7 @@ def replay(
         round(fps, 1),
         detector,
         model,
-        source.length if isinstance(source, Playback) else None,
+        length,
         round(min(judged_px), 1) if judged_px else None,
         tuple(people),
     )

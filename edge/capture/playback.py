@@ -55,6 +55,7 @@ class Playback:
         self.name = media.name
         self.live = settings.realtime
         self.length = media.length
+        self.interval_s = media.interval_s
         self._media = media
         self._loop = settings.loop
         self._rotation_deg = settings.rotation_deg

@@ -60,15 +60,19 @@ class Photographer:
         So is what lies in the boxes `also`, in pixels of the frame. None, and a line in the log,
         where OpenCV cannot do it: a violation goes without it then.
         """
-        ratio = min(1.0, self._settings.longest_side_px / max(frame.width, frame.height))
         try:
-            picture = _scaled(frame.pixels, ratio).copy()
-            for box in self._found(frame, also):
-                pixelate(picture, box.scaled(ratio, ratio))
-            return encode_jpeg(picture, self._settings.max_bytes)
+            return encode_jpeg(self.covered(frame, also), self._settings.max_bytes)
         except cv2.error as error:
             _log.error("no picture: OpenCV fails at it: %s", error.err)
             return None
+
+    def covered(self, frame: Frame, also: Sequence[Box] = ()) -> Pixels:
+        """Return a copy of `frame`, no larger than is allowed, with the same faces covered."""
+        ratio = min(1.0, self._settings.longest_side_px / max(frame.width, frame.height))
+        picture = _scaled(frame.pixels, ratio).copy()
+        for box in self._found(frame, also):
+            pixelate(picture, box.scaled(ratio, ratio))
+        return picture
 
     def _found(self, frame: Frame, also: Sequence[Box]) -> Sequence[Box]:
         return () if self._find_faces is None else (*also, *self._find_faces(frame))

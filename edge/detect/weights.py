@@ -10,17 +10,20 @@ from __future__ import annotations
 import hashlib
 import http.client
 import importlib.metadata
+import math
 import os
 import tempfile
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from edge.config import state_directory
 from edge.errors import ModelError
 
 FETCH_TIMEOUT_S = 30.0
+PART_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,26 @@ def is_that(weights: Weights, path: Path) -> bool:
         return False
 
 
-def fetch(weights: Weights, say: Callable[[str], None] = lambda line: None) -> Path:
+class Progress(Protocol):
+    """Shows how far a loop over `items` has come: `edge.app.progress`."""
+
+    def __call__(
+        self, items: Iterable[bytes], text: str, total: int | None, unit: str, scale: int
+    ) -> Iterable[bytes]: ...
+
+
+def unseen(
+    items: Iterable[bytes], text: str, total: int | None, unit: str, scale: int
+) -> Iterable[bytes]:
+    """Show nothing."""
+    return items
+
+
+def fetch(
+    weights: Weights,
+    say: Callable[[str], None] = lambda line: None,
+    progress: Progress = unseen,
+) -> Path:
     """Download the weights' only file, check it, and put it into the models directory.
 
     Returns its path. Raises ModelError when no address gives it.
@@ -155,7 +177,7 @@ def fetch(weights: Weights, say: Callable[[str], None] = lambda line: None) -> P
     for url in weights.urls:
         say(f"fetching {url}")
         try:
-            content = checked(download(url, file.size_bytes), file, url)
+            content = checked(download(url, file.size_bytes, progress), file, url)
         # urllib's own errors are OSErrors, an answer that is cut off or is no HTTP is not; a wrong
         # file is worth another address too.
         except (OSError, http.client.HTTPException, ModelError) as error:
@@ -170,7 +192,7 @@ def fetch(weights: Weights, say: Callable[[str], None] = lambda line: None) -> P
     )
 
 
-def download(url: str, size_bytes: int) -> bytes:
+def download(url: str, size_bytes: int, progress: Progress = unseen) -> bytes:
     """Return what is at that address, but no more than one byte beyond `size_bytes`.
 
     Raises ModelError for another scheme; OSError and HTTPException when it cannot be had.
@@ -178,8 +200,12 @@ def download(url: str, size_bytes: int) -> bytes:
     if not url.startswith(("https://", "http://")):
         raise ModelError(f"{url}: only http and https are fetched from")
     with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_S) as answer:
-        content: bytes = answer.read(size_bytes + 1)
-    return content
+        content = bytearray()
+        parts = iter(lambda: answer.read(min(PART_BYTES, size_bytes + 1 - len(content))), b"")
+        length = None if answer.length is None else math.ceil(answer.length / PART_BYTES)
+        for part in progress(parts, "download", length, "B", PART_BYTES):
+            content += part
+    return bytes(content)
 
 
 def _store(content: bytes, path: Path) -> Path:

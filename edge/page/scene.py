@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import msgspec
 import numpy as np
 
 from edge.config import ClassifierSettings
 from edge.decide.policy import Standing
-from edge.records import Frame, MaskState, Pixels, Sighting
+from edge.pipeline import Outcome
+from edge.records import Box, Frame, MaskState, Pixels, Sighting
 
 CENTRE_PX = 480
 """Side of the part in the middle whose sharpness is told: of the picture as it is, since a smaller
 one is sharp whatever the lens does."""
+LINGER_S = 1.5
+"""Between two scans people are shown where they were seen last."""
 STATES = {
     MaskState.MASKED: "mask",
     MaskState.BARE: "no mask",
@@ -58,6 +63,45 @@ class Scene(msgspec.Struct, frozen=True):
     people: tuple[Person, ...] = ()
     picture: Picture | None = None
     fps: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    person: Person
+    box: Box
+    at_s: float
+
+
+class InSight:
+    """Who was seen last, and where: most frames are not scanned."""
+
+    def __init__(self, settings: ClassifierSettings) -> None:
+        self._settings = settings
+        self._seen: dict[int, _Seen] = {}
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        return tuple(seen.person for seen in self._seen.values())
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """Of their faces, in pixels of the frame."""
+        return tuple(seen.box for seen in self._seen.values())
+
+    def note(self, frame: Frame, outcome: Outcome) -> None:
+        """Take in what a frame showed, and forget who was not seen for a while."""
+        for sighting, standing in zip(outcome.sightings, outcome.standings, strict=True):
+            person = person_of(sighting, standing, frame, self._settings)
+            box, at_s = sighting.reading.face.box, frame.monotonic_s
+            self._seen[sighting.track_id] = _Seen(person, box, at_s)
+        self._seen = {
+            track_id: seen
+            for track_id, seen in self._seen.items()
+            if frame.monotonic_s - seen.at_s < LINGER_S
+        }
+
+    def clear(self) -> None:
+        self._seen.clear()
 
 
 def person_of(

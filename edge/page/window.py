@@ -17,10 +17,10 @@ from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import ClassifierSettings
 from edge.errors import ConfigError
 from edge.host.words import Since, Weight, conditions
-from edge.observers import Judged, Observer, Observers
+from edge.observers import Observer, Observers
 from edge.page.drawn import AreaBook, DrawnArea, Origin
 from edge.page.history import History, Past
-from edge.page.scene import Person, Scene, judge_picture, person_of
+from edge.page.scene import InSight, Scene, judge_picture
 from edge.page.wire import Draw, NextScene, Report, Requests, Undo
 from edge.records import Box, Frame
 from edge.telemetry import Telemetry
@@ -31,8 +31,6 @@ WAIT_S = 1.0
 """So long a scene is waited for."""
 QUIET_S = 5.0
 """So long after the last question the looking ends, however the viewer has left."""
-LINGER_S = 1.5
-"""Between two scans people are shown where they were seen last."""
 
 
 TakePicture = Callable[[Frame, tuple[Box, ...]], bytes | None]
@@ -89,13 +87,6 @@ class About:
 
 
 @dataclass(slots=True)
-class _Seen:
-    person: Person
-    box: Box
-    at_s: float
-
-
-@dataclass(slots=True)
 class Window:
     """Answers what the page asks. All but `tick` and `answer` is for one thread only: theirs."""
 
@@ -111,9 +102,12 @@ class Window:
     _observer: Observer | None = None
     _asked_s: float = -math.inf
     _shown_s: float = -math.inf
-    _seen: dict[int, _Seen] = field(default_factory=dict)
+    _in_sight: InSight = field(init=False)
     _since: Since = field(default_factory=Since)
     _troubles: tuple[Trouble, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._in_sight = InSight(self.classifier)
 
     @property
     def is_looking(self) -> bool:
@@ -133,7 +127,7 @@ class Window:
         if self._observer is not None:
             self.observers.leave(self._observer)
         self._observer = None
-        self._seen.clear()
+        self._in_sight.clear()
 
     def answer(self, request: Requests) -> tuple[bytes, bytes]:
         """Return a JSON document, and a picture or nothing."""
@@ -166,32 +160,15 @@ class Window:
             judged = self._observer.take(left_s)
             if judged is None:
                 break
-            self._note(judged)
+            self._in_sight.note(judged.frame, judged.outcome)
             if self.clock.monotonic_s() < due_s:
                 continue
-            picture = self.take_picture(
-                judged.frame, tuple(each.box for each in self._seen.values())
-            )
+            picture = self.take_picture(judged.frame, self._in_sight.boxes)
             if picture is None:
                 break
             self._shown_s = self.clock.monotonic_s()
             return self._of(judged.frame, after), picture
         return Scene(0), b""
-
-    def _note(self, judged: Judged) -> None:
-        """Remember who was seen last, and where: most frames are not scanned."""
-        frame, outcome = judged.frame, judged.outcome
-        for sighting, standing in zip(outcome.sightings, outcome.standings, strict=True):
-            self._seen[sighting.track_id] = _Seen(
-                person_of(sighting, standing, frame, self.classifier),
-                sighting.reading.face.box,
-                frame.monotonic_s,
-            )
-        self._seen = {
-            track_id: seen
-            for track_id, seen in self._seen.items()
-            if frame.monotonic_s - seen.at_s < LINGER_S
-        }
 
     def _of(self, frame: Frame, after: int) -> Scene:
         telemetry = self.telemetry()
@@ -200,7 +177,7 @@ class Window:
             frame.captured_at.isoformat(timespec="milliseconds"),
             frame.width,
             frame.height,
-            tuple(seen.person for seen in self._seen.values()),
+            self._in_sight.people,
             judge_picture(frame.pixels),
             0.0 if telemetry is None else round(telemetry.fps, 1),
         )

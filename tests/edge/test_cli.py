@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import argparse
 import json
-import signal
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.classify.card import load_bundle
-from edge.cli import main
+from edge.cli import build_parser, main
 from edge.pipeline import STEPS
 from edge.version import version
 
@@ -22,14 +24,45 @@ def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == f"tensormask {version()}\n"
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "check", "replay", "watch", "models", "bench", "models fetch"]
-)
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the commands and their actions."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield command
+                yield from commands(command)
+
+
+COMMANDS = [command.prog.removeprefix("tensormask ") for command in commands(build_parser())]
+
+
+def examples_of(text: str) -> list[str]:
+    """Return the examples below a help, without what only the shell reads."""
+    _, title, lines = text.partition("\nexamples:\n")
+    assert title, "no examples"
+    return [re.split(" [|>]", line)[0].strip() for line in lines.splitlines()]
+
+
+@pytest.mark.parametrize("columns", ["40", "100"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_examples_that_are_right(
+    command: str,
+    columns: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])
     assert ended.value.code == 0
-    assert f"tensormask {command}" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert f"tensormask {command}" in " ".join(text.split())
+    wanted = {each.prog: each for each in commands(build_parser())}[f"tensormask {command}"]
+    for example in examples_of(text):
+        program, *words = shlex.split(example.removeprefix("sudo "))
+        assert program == "tensormask"
+        options = build_parser().parse_args(words)
+        assert options.command is wanted.get_default("command"), example
 
 
 def test_a_command_without_its_configuration_says_where_it_looked(
@@ -52,6 +85,12 @@ def test_models_are_listed_and_shown(
     assert f"{card.name} {card.version}" in bundle
     assert "not here; tensormask models fetch yunet" in yunet
     assert res10.endswith(".caffemodel")
+    for words in (["models", "--json"], ["models", "list", "--json"], ["models", "--json", "list"]):
+        assert main(words) == 0
+        models = json.loads(capsys.readouterr().out)
+        assert models["bundle"] == {"name": card.name, "version": card.version, "folder": None}
+        names = [each["name"] for each in models["detectors"]]
+        assert names == ["tensormask", "yunet", "res10"]
     assert main(["models", "show"]) == 0
     assert json.loads(capsys.readouterr().out)["model_sha256"] == card.model_sha256
 
@@ -137,43 +176,6 @@ def test_output_that_finds_no_room_is_one_line(words: str, tmp_path: Path) -> No
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr == "tensormask: standard output: No space left on device; make room\n"
-
-
-@pytest.mark.parametrize("command", ["replay", "watch"])
-def test_a_reader_that_goes_away_is_no_error(command: str, carphone: Path) -> None:
-    arguments = {
-        "replay": [str(carphone), "--detector", "res10"],
-        "watch": ["--broker", "127.0.0.1:1"],
-    }
-    line = [sys.executable, "-m", "edge", command, *arguments[command]]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.close()
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
-    assert process.returncode == 0
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Undo what a shell does to background jobs: it has them, and their children, ignore SIGINT."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
-def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
-    config = tmp_path / "tensormask.toml"
-    config.write_text('[mqtt]\nhost = "127.0.0.1"\nport = 1\n')
-    command = [sys.executable, "-m", "edge", "watch", "--config", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert b"trying again" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
-    assert process.returncode == 130
 
 
 @pytest.mark.parametrize("address", ["broker:0", "mqtt://broker", "a b"])

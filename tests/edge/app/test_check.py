@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.app.check import PARTS, check_as_service
+from edge.app.check import PARTS, Checked, check_as_service, line
 from edge.classify.card import CARD_FILE, DEFAULT_BUNDLE, MODEL_FILE
 from edge.cli import main
 
@@ -175,14 +176,29 @@ def test_a_clip_that_is_none_ends_with_78_as_in_the_service(
         assert (status, "[camera] source: text.mp4: no video" in said) == (78, True)
 
 
+def test_as_json_each_part_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, said = checked(
+        capsys, tmp_path, BROKER + "port = 1\n", "--json", "--only", "model", "--only", "broker"
+    )
+    assert status == 1
+    parts = [json.loads(each) for each in said.splitlines()]
+    assert [(each["part"], each["state"]) for each in parts] == [
+        ("configuration", "ok"),
+        ("model", "ok"),
+        ("broker", "FAILED"),
+    ]
+
+
 @dataclass
 class Elsewhere:
     """A service in whose place commands are only noted."""
 
     status: str
     asked: list[str] = field(default_factory=list)
+    as_json: bool = False
 
     def run(self, arguments: Sequence[str]) -> int:
+        self.as_json = "--json" in arguments
         self.asked = [word for word in arguments if word in {"configuration", *PARTS}]
         return 0
 
@@ -203,13 +219,21 @@ def test_a_camera_that_the_running_service_has_is_not_opened_again(
 ) -> None:
     config = tmp_path / "tensormask.toml"
     config.write_text(f'{BROKER}[camera]\nsource = "{source}"\n')
-    place, lines = Elsewhere(service), list[str]()
-    assert check_as_service(place, config, list(PARTS), lines.append) == status
+    place, results = Elsewhere(service), list[Checked]()
+    assert check_as_service(place, config, list(PARTS), results.append) == status
     assert ("camera" in place.asked) is asks
     assert [name for name in place.asked if name != "camera"] == [
         *("configuration", "model", "detector", "broker")
     ]
-    assert said in lines[-1]
+    assert said in "".join(line(each) for each in results)
+
+
+def test_the_service_s_own_part_is_as_json_too(tmp_path: Path) -> None:
+    config = tmp_path / "tensormask.toml"
+    config.write_text(BROKER)
+    place = Elsewhere("")
+    check_as_service(place, config, list(PARTS), lambda checked: None, ["--json"])
+    assert place.as_json
 
 
 def test_an_area_that_was_drawn_and_is_damaged_is_found_before_the_service_stands_still(

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import io
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,26 +22,22 @@ TAIL = (
 EVENT = "019aaf2c-4a83-7cc3-98c4-dc0c0c07398f"
 
 
-@pytest.fixture(autouse=True)
-def _berlin_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("_berlin_time")
 
 
-def violation(state: str = "confirmed", duration_s: float = 1.2, zone: str = "") -> Received:
+def violation(
+    state: str = "confirmed", duration_s: float = 1.2, zone: str = "", device: str = "door-1"
+) -> Received:
     head = HEAD % zone
     text = (
         f'{{"schema":"tensormask/violation/1",{head},{TAIL},"event_id":"{EVENT}",'
         f'"state":"{state}","duration_s":{duration_s}}}'
     )
-    return Received("tensormask/door-1/violation", text.encode())
+    return Received(f"tensormask/{device}/violation", text.encode())
 
 
-def availability(state: str, device: str = "door-1") -> Received:
-    text = f'{{"schema":"tensormask/availability/1",{HEAD % ""},"state":"{state}"}}'
+def availability(state: str, device: str = "door-1", zone: str = "") -> Received:
+    text = f'{{"schema":"tensormask/availability/1",{HEAD % zone},"state":"{state}"}}'
     return Received(f"tensormask/{device}/availability", text.encode())
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -169,3 +169,21 @@ def test_weights_that_the_program_carries_are_read_from_its_folder(tmp_path: Pat
     (tmp_path / "net.onnx").unlink()
     with pytest.raises(ModelError, match="an install of the program anew"):
         weights.read(carried)
+
+
+def test_a_download_shows_how_far_it_is(site: tuple[Path, str]) -> None:
+    folder, address = site
+    content = bytes(2 * weights.PART_BYTES + 1)
+    (folder / "net.onnx").write_bytes(content)
+    seen: list[tuple[int, int | None]] = []
+
+    def progress(
+        items: Iterable[bytes], text: str, total: int | None, unit: str, scale: int
+    ) -> Iterator[bytes]:
+        for part in items:
+            seen.append((len(part), total))
+            yield part
+
+    assert weights.download(f"{address}/net.onnx", len(content), progress) == content
+    assert seen == [(weights.PART_BYTES, 3), (weights.PART_BYTES, 3), (1, 3)]
+    assert len(weights.download(f"{address}/net.onnx", 100)) == 101, "no more than is asked for"

@@ -13,7 +13,8 @@ from edge.decide.policy import Decision, Standing
 from edge.observers import Observers
 from edge.page.drawn import AreaBook
 from edge.page.history import History
-from edge.page.window import LINGER_S, QUIET_S, About, Window
+from edge.page.scene import LINGER_S
+from edge.page.window import QUIET_S, About, Window
 from edge.page.wire import Draw, NextScene, Report, Undo
 from edge.pipeline import Outcome
 from edge.records import Box, Frame, MaskState, Sighting
