@@ -110,6 +110,12 @@ def make_card(
 ) -> ModelCard:
     """Describe `model`. Raises ConfigError when the evaluations do not allow it."""
     judged: list[Evaluation | BoxedEvaluation] = [*boxed, *evaluations]
+    for each in judged:
+        if each.model_sha256 != digest(model):
+            raise ConfigError(
+                f"the evaluation of {each.data}, {each.part} part, is of another model; evaluate "
+                "this one, or remove that evaluation"
+            )
     chosen_on = next(iter(judged), None)
     thresholds = None if chosen_on is None else chosen_on.thresholds
     if chosen_on is None or thresholds is None:

@@ -90,8 +90,10 @@ def evaluate_boxed(
         threshold = max(threshold, load_bundle(options.bundle).card.thresholds.bare)
     end_to_end = score_end_to_end(options, pictures, truth, threshold, bar)
     skipped = sum(len(each.skipped) for each in sets)
-    evaluation = _evaluation(options, of_sets, truth, answers, threshold, end_to_end, skipped)
-    last = classifiers[-1].name
+    last, model_sha256 = classifiers[-1].name, classifiers[-1].sha256
+    evaluation = _evaluation(
+        options, of_sets, truth, answers, threshold, end_to_end, skipped, model_sha256
+    )
     name = f"boxed-{options.part}"
     write_document(options.json or options.output / f"{name}.json", evaluation)
     plot_reliability([(last, evaluation.reliability)], options.output / f"{name}-reliability.png")
@@ -118,6 +120,7 @@ def _evaluation(
     threshold: float,
     end_to_end: list[EndToEndScore],
     skipped: int,
+    model_sha256: str,
 ) -> BoxedEvaluation:
     pictures = [item for each in of_sets.values() for item in each]
     # From about where the daemon judges: what is smaller says little, and would set the thresholds.
@@ -157,6 +160,7 @@ def _evaluation(
         thresholds=choose_thresholds(labels, final, ACCUSED_SHARE, EXCUSED_SHARE)
         if len(np.unique(labels)) == len(NEEDED)
         else None,
+        model_sha256=model_sha256,
     )
 
 

@@ -71,7 +71,10 @@ def evaluate(options: EvaluateOptions, bar: Bar, say: Callable[[str], None]) -> 
         classifier.name: _measure(classifier, dataset, pictures, faces.boxes, margin, bar)
         for classifier in classifiers
     }
-    evaluation = _evaluation(options, dataset, pictures, faces.detector, faces.boxes, measured)
+    evaluation = _evaluation(
+        *(options, dataset, pictures, faces.detector, faces.boxes, measured),
+        classifiers[-1].sha256,
+    )
     name = options.part
     target = options.json or options.output / f"evaluation-{name}.json"
     write_document(target, evaluation)
@@ -161,6 +164,7 @@ def _evaluation(
     detector: str,
     boxes: Boxes,
     measured: dict[str, Looks],
+    model_sha256: str,
 ) -> Evaluation:
     truth = labels_of(pictures)
     scores = [
@@ -197,6 +201,7 @@ def _evaluation(
         curve=precision_recall(
             truth == BARE, measured[last].views[ViewKind.CAMERA][:, BARE].astype(np.float64)
         ),
+        model_sha256=model_sha256,
     )
 
 

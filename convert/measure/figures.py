@@ -79,6 +79,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     reliability: list[ReliabilityBin]
     curve: list[CurvePoint]
     """Precision and recall of `without_mask`."""
+    model_sha256: str = ""
+    """Of the int8 network that was measured; empty: of the Keras model alone."""
 
 
 def read_evaluation(path: Path) -> Evaluation:
@@ -193,6 +195,8 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     curve: list[CurvePoint]
     """Precision and recall given the boxes, from 16 px on: what the thresholds were chosen by."""
     thresholds: ThresholdChoice | None
+    model_sha256: str = ""
+    """Of the int8 network that was measured; empty: of the Keras model alone."""
 
 
 def read_boxed_evaluation(path: Path) -> BoxedEvaluation:

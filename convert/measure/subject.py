@@ -12,7 +12,7 @@ import numpy as np
 from convert.data.augment import MARGIN
 from convert.measure.metrics import Answers
 from convert.network import load_model, predict
-from edge.classify.card import LABELS, load_bundle
+from edge.classify.card import LABELS, digest, load_bundle
 from edge.classify.runtime import Int8Network
 from edge.errors import ConfigError, ModelError
 from edge.records import Pixels
@@ -51,6 +51,8 @@ class Classifier:
     side_px: int
     probabilities: Callable[[Pixels], Answers]
     """(n, side, side, 3) uint8 BGR crops to (n, labels)."""
+    sha256: str = ""
+    """Of the int8 network."""
 
 
 def open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float]:
@@ -62,22 +64,25 @@ def open_classifiers(options: EvaluateOptions) -> tuple[list[Classifier], float]
         classifiers.append(Classifier("keras", int(model.input_shape[1]), partial(predict, model)))
     if options.bundle is not None:
         bundle = load_bundle(options.bundle)
-        network = Int8Network(bundle.model, threads=2)
         margin = bundle.card.crop_margin
-        classifiers.append(Classifier("int8", network.side_px, _of_labels(network)))
+        classifiers.append(_int8(bundle.model))
     elif options.tflite is not None:
         try:
-            network = Int8Network(options.tflite.read_bytes(), threads=2)
+            classifiers.append(_int8(options.tflite.read_bytes()))
         except OSError as error:
             raise ModelError(
                 f"{options.tflite}: {error.strerror}; `python -m convert quantize` writes it"
             ) from error
-        classifiers.append(Classifier("int8", network.side_px, _of_labels(network)))
     if not classifiers:
         raise ConfigError(
             "nothing to evaluate: give --bundle DIR, or --keras FILE and --tflite FILE"
         )
     return classifiers, margin
+
+
+def _int8(model: bytes) -> Classifier:
+    network = Int8Network(model, threads=2)
+    return Classifier("int8", network.side_px, _of_labels(network), digest(model))
 
 
 def _of_labels(network: Int8Network) -> Callable[[Pixels], Answers]:

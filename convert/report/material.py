@@ -96,8 +96,12 @@ def read_material(
     own = first(train.HISTORY_FILE, train.read_history)
     if card and own and own.finished_at != card.created_at:
         own = None
-    evaluations = of_parts("evaluation-{}.json", read_evaluation)
-    boxed = of_parts("boxed-{}.json", read_boxed_evaluation)
+
+    def is_of_it(item: Measured) -> bool:
+        return loaded is None or item.model_sha256 == loaded.card.model_sha256
+
+    evaluations = tuple(filter(is_of_it, of_parts("evaluation-{}.json", read_evaluation)))
+    boxed = tuple(filter(is_of_it, of_parts("boxed-{}.json", read_boxed_evaluation)))
     held = first(HELD_OUT_FILE, read_held_out)
     compared: list[Measured] = []
     for part in PARTS:
@@ -106,7 +110,9 @@ def read_material(
             each(f"boxed-{part}.json", read_boxed_evaluation),
         )
         for found in measured:
-            both = (item for item in found if item.agreement_with_keras is not None)
+            both = (
+                item for item in found if is_of_it(item) and item.agreement_with_keras is not None
+            )
             compared += [item for item in [next(both, None)] if item is not None]
     material = Material(
         bundle=loaded,

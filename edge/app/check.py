@@ -21,7 +21,7 @@ from edge.config import Settings, load_settings
 from edge.control.snapshot import open_photographer
 from edge.detect.detectors import open_detector, refuse_unknown
 from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
-from edge.page.drawn import AreaBook
+from edge.page.drawn import FILE, AreaBook
 from edge.publish.publisher import probe_broker
 from edge.records import Frame
 from edge.telemetry import CameraState
@@ -75,7 +75,7 @@ def check_model(settings: Settings) -> str:
 
 def check_detector(settings: Settings) -> str:
     chosen, folder = settings.detector, settings.outbox.file.parent
-    if os.access(folder, os.X_OK):  # the service's is closed to most
+    if os.access(folder / FILE, os.R_OK):  # the service's is closed to others
         AreaBook(chosen, folder)
     open_photographer(settings, Tracker(settings.tracker))
     return open_detector(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence).name

@@ -30,6 +30,8 @@ def open_page(
     covered, and no detector for that is here.
     """
     if not settings.page.enabled:
+        # Nobody asks for it any more.
+        (folder / FILE).unlink(missing_ok=True)
         return None
     covers = settings.page.heads == "pixelated"
     search = FaceSearch(open_covering(settings.detector), quarters=False) if covers else None

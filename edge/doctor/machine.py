@@ -75,7 +75,7 @@ def memory(host: Host, vitals: Vitals) -> Iterator[Finding]:
         yield Finding(
             "memory",
             Level.HINT,
-            "the kernel enforces no limit for the service (MemoryMax=)",
+            "the kernel neither limits the service (MemoryMax=) nor keeps it out of swap",
             "add cgroup_enable=memory to the line in /boot/firmware/cmdline.txt, and reboot",
         )
 

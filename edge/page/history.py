@@ -117,8 +117,16 @@ class History:
                 return hour
             if hour.began < now:
                 break
+        self._forget(now - HOURS)
         self._hours.append(Hour(now))
         return self._hours[-1]
+
+    def _forget(self, before: int) -> None:
+        """Drop what is of an earlier hour, as hours since 1970."""
+        while self._hours and self._hours[0].began <= before:
+            self._hours.popleft()
+        while self._told and self._told[0].started_at.timestamp() // 3600 <= before:
+            self._told.popleft()
 
     def _tell(self, violation: Violation) -> None:
         told = Told(

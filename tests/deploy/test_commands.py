@@ -1,4 +1,7 @@
-"""The commands and links of the documents: each is tried by a test, or it is said here why not."""
+"""The documents' links, and their commands: those that stand apart, and our own in sentences.
+
+Each is run by a test, or it is said here why not.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ RUN = {
     "tensormask replay": "tests/edge/app/test_replay.py",
     "tensormask completion": "tests/edge/app/test_manual.py",
     "tensormask run": "tests/edge/test_process.py",
-    "tensormask status": "tests/doctor/test_faults.py",
+    "tensormask status": "tests/systemd/test_doctor.py",
     "tensormask watch": "tests/broker/test_watch.py",
     "systemctl": "tests/systemd/test_service.py",
     "journalctl": "tests/systemd/test_service.py",
@@ -105,6 +108,8 @@ def _blocks(document: Path) -> Iterator[str]:
     for line in document.read_text().splitlines():
         if line.startswith("```"):
             is_fenced, language = not is_fenced, line[3:]
+        elif is_fenced and language == "sh":
+            yield line
         elif is_fenced and not language and line.startswith("$ "):
             yield line[2:]
         elif not is_fenced and line.startswith("    ") and not paragraph_before:
@@ -116,17 +121,18 @@ def _blocks(document: Path) -> Iterator[str]:
 def _commands(lines: Iterable[str]) -> Iterator[str]:
     """Return each single one, without sudo, variables and comments."""
     for line in "\n".join(lines).replace("\\\n", " ").splitlines():
-        bare = re.sub(r"(^|\s)#.*", "", line).strip()
+        bare = re.sub(r"(^|\s)#.*", "", line).strip().replace("$part", "test")
         for part in bare.split(" && "):
             command = re.sub(
                 r"^(\(umask 077; )?(sudo (-u \w+ )?)?([A-Z_]+=\S+ )*(\S*/?\.venv[\w-]*/bin/)?",
                 "",
                 part.strip(),
             )
-            if command:
+            if command not in ("", "done"):
                 yield command
 
 
+MAKEFILE = (ROOT / "Makefile").read_text()
 WRITTEN = sorted({(each, command) for each in DOCUMENTS for command in _commands(_blocks(each))})
 """To be typed as they are."""
 MENTIONED = sorted(
@@ -157,11 +163,33 @@ def test_every_command_is_run_by_a_test_or_it_is_said_why_not() -> None:
     assert [each for each in (*RUN, *NOT_RUN) if each not in known] == [], "in no document any more"
 
 
+def _evidence(beginning: str) -> Iterator[str]:
+    """Return patterns of which a test that runs it has one."""
+    first, *words = beginning.split()
+    if first == "make":
+        recipe = re.search(rf"^{words[0]}:.*\n((\t.*\n)*)", MAKEFILE, re.MULTILINE)
+        assert recipe is not None
+        yield f'"{words[0]}"'
+        for script in re.findall(r"[\w-]+\.sh", recipe[1]):
+            yield re.escape(script)
+        if "$(CONVERT)" in recipe[1]:
+            yield r"from convert\b"
+        for module in re.findall(r"-m ([\w.]+)", recipe[1]):
+            package, _, name = module.rpartition(".")
+            yield rf"\b{re.escape(module)}\b|from {re.escape(package)} import .*\b{name}\b"
+    elif first == "tensormask":
+        yield rf"[\"']{words[0]}[\"']|import .*\b{words[0]}\b"
+    elif first.startswith("python"):
+        yield rf"\b{re.escape(words[-1].removesuffix('.py').replace('/', '.'))}\b"
+    else:
+        yield re.escape(first.rpartition("/")[2])
+
+
 @pytest.mark.parametrize("beginning", RUN)
 def test_the_test_is_there_and_names_what_it_runs(beginning: str) -> None:
     text = (ROOT / RUN[beginning]).read_text()
-    target = beginning.rpartition(" ")[2].rpartition("/")[2]
-    assert re.search(re.escape(target.removeprefix("-")), text), f"nothing of {target} there"
+    evidence = list(_evidence(beginning))
+    assert any(re.search(each, text) for each in evidence), evidence
 
 
 def _alternatives(command: str) -> Iterator[str]:
@@ -183,7 +211,7 @@ def _ours(found: Iterable[tuple[Path, str]]) -> list[str]:
 def _parse(command: str) -> None:
     is_convert = command.startswith("python")
     parser = build_convert_parser() if is_convert else build_parser()
-    for each in _alternatives(command.split(" >")[0].split(" <")[0]):
+    for each in _alternatives(re.split(r" [<>|] ?\S", command)[0]):
         words = shlex.split(each)[3 if is_convert else 1 :]
         if "--help" not in words:
             parser.parse_args(words)
@@ -202,9 +230,6 @@ def test_commands_in_a_sentence_lack_at_most_what_they_work_on(
         _parse(command)
     except SystemExit:
         assert re.search(r"argument\S* .*required", capsys.readouterr().err)
-
-
-MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def test_make_knows_its_targets_and_variables() -> None:

@@ -47,6 +47,9 @@ def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserC
     expect(page.locator("#verdict")).to_contain_text("it refuses the connection")
     expect(page.locator("#told li")).to_contain_text("no mask")
     expect(page.locator("#leave")).to_be_hidden()
+    expect(page.locator("#missed")).to_contain_text(
+        re.compile(r"found 9\d % with a mask and 9\d %")
+    )
     shown = page.locator("#picture").get_attribute("src")
     expect(page.locator("#picture")).not_to_have_attribute("src", shown or "")
     _shoot(page, "wide")

@@ -63,6 +63,8 @@ def _start(machine: Machine) -> None:
 
 def test_many_faults_are_told_at_once_and_mended_by_its_own_words(machine: Machine) -> None:
     _start(machine)
+    status = machine.run("/usr/local/bin/tensormask", "status")
+    assert status.stdout.splitlines()[-1] == "all is well"
     for breaks in AT_ONCE:
         machine.run("sh", "-ec", breaks)
     found = _examine(machine)
@@ -82,6 +84,7 @@ def test_a_service_that_was_forbidden_to_start_runs_again(machine: Machine) -> N
     _mend(machine, _one(_examine(machine), "masked: nothing may start it"))
     _wait_until_well(machine)
     machine.run("systemctl", "stop", UNIT)
+    assert machine.run("/usr/local/bin/tensormask", "status", check=False).returncode == 1
     _mend(machine, _one(_examine(machine), "stopped"))
     assert machine.output("systemctl", "is-active", UNIT) == "active"
 

@@ -7,7 +7,14 @@ import msgspec
 import pytest
 
 from edge.detect import weights
-from edge.detect.card import CARD_FILE, FOLDER, NETWORK_FILE, read_card
+from edge.detect.card import (
+    CARD_FILE,
+    FOLDER,
+    NETWORK_FILE,
+    FoundFaces,
+    found_shares,
+    read_card,
+)
 from edge.detect.detectors import (
     DETECTORS,
     NAMES,
@@ -56,6 +63,23 @@ def test_its_files_are_those_that_the_table_names() -> None:
     assert (card.version, card.sha256) == (OWN.version, OWN.weights.files[0].sha256)
     assert identify() == ModelId("tensormask", card.version, card.sha256)
     assert (card.confidence, card.sure) == (OWN.confidence, OWN.sure)
+
+
+def test_what_it_finds_is_told_over_all_sizes_from_16_px_on() -> None:
+    def counted(kind: str, size_px: str, faces: int, found: int) -> FoundFaces:
+        return FoundFaces(data="", kind=kind, size_px=size_px, faces=faces, found=found)  # type: ignore[arg-type]
+
+    counts = [
+        counted("masked", "12-16", 50, 0),
+        counted("masked", "16-24", 50, 0),  # a part of the next one
+        counted("masked", "16-32", 10, 7),
+        counted("masked", ">= 32", 30, 29),
+        counted("worn_wrongly", ">= 32", 5, 1),
+    ]
+    card = msgspec.structs.replace(read_card(), found=counts)
+    assert found_shares(card) == {"masked": 36 / 40}
+    ours = found_shares(read_card())
+    assert all(0.9 < ours[kind] < 1 for kind in ("masked", "bare"))
 
 
 def test_an_opencv_that_runs_it_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,10 +98,22 @@ def test_a_clock_that_is_set_back_finds_its_hour_again(
 def test_it_does_not_grow_without_a_bound(history: History, clock: TurnedClock) -> None:
     for number in range(HOURS + 10):
         clock.sleep(3600)
-        history.note(Decision((violation(number),)), 0)
+        history.note(Decision((replace(violation(number), started_at=clock.utc()),)), 0)
     past = history.past()
     assert (len(past.hours), len(past.told)) == (HOURS, TOLD)
     assert past.told[-1].event_id == f"event {HOURS + 9}"
+
+
+def test_it_forgets_after_a_month_however_seldom_it_ran(
+    history: History, clock: TurnedClock
+) -> None:
+    for day in range(60):
+        clock.now_s = day * 86_400.0
+        at = clock.utc()
+        history.note(Decision((replace(violation(day), started_at=at),), (visit(Verdict.BARE),)), 1)
+    past = history.past()
+    assert len(past.hours) == len(past.told) == 31
+    assert past.told[-1].event_id == "event 59"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"hours": 3}', b"\xff"])
