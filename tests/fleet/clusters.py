@@ -125,21 +125,22 @@ def say(line: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="The fleet against clusters that lose nodes.")
-    parser.add_argument("clusters", nargs="*", choices=CLUSTERS, default=CLUSTERS)
+    parser.add_argument("cluster", nargs="?", choices=CLUSTERS, help="default: each")
     parser.add_argument("--devices", type=int, default=40)
     parser.add_argument("--per-s", type=float, default=20.0, help="violations, of all together")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--inside", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    clusters = [options.cluster] if options.cluster else CLUSTERS
     if options.inside is None:
-        return _go_inside(options.clusters)
+        return _go_inside(clusters)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever has started us ends us
     logging.disable()
     _lay_network(options.inside)
     head = row("cluster", "node", *HEAD)
     say(head)
     good, rows = True, []
-    for which in options.clusters:
+    for which in clusters:
         is_good, more = try_out(
             which, options.devices, options.per_s, options.rounds, options.inside
         )
