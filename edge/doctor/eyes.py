@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import cv2
@@ -10,7 +11,9 @@ import numpy as np
 from edge.address import DeviceSource, PiSource, StreamSource, source_in
 from edge.app.check import picture_of
 from edge.capture.view import view_of
+from edge.classify.preprocess import crop_face
 from edge.config import Settings
+from edge.detect.detector import FaceDetector
 from edge.detect.detectors import open_detector
 from edge.doctor.finding import Finding, Level
 from edge.errors import TensorMaskError
@@ -22,7 +25,9 @@ from edge.telemetry import CameraState, CameraView, Telemetry
 BLURRED = 0.3
 """Sharpness below this is out of focus, whatever the scene: of 68 street pictures none is below
 0.4, and blurred with a sigma of 4 px none above 0.2."""
-QUARTERS = (0, 1, 3)
+CLOSE_PX = 288
+CLOSE_MARGIN = 3.0
+"""A face is a third of its enlarged surroundings: 96 px, as large as the detector likes them."""
 FRAMES = 5
 """The first ones are dark while the exposure settles."""
 _CURES = {
@@ -82,29 +87,42 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
 
 
 def upright(pixels: Pixels, settings: Settings) -> Iterator[Finding]:
-    """Tell whether the picture lies on its side: by the faces in it, where there are any.
+    """Tell whether the picture lies on its side or its head: by the faces in it, if there are any.
 
-    The detector finds a face that stands on its head almost as surely as an upright one (85 of 155
-    in 120 street pictures), so that cannot be told by them.
+    The detector finds many faces however they are turned, so each find is enlarged and scored in
+    all four positions: the best one is upright. Of 113 street and press pictures in each position
+    that was right for 111, 105, 105 and 106, and wrong for 2, 3, 1 and 2.
     """
     chosen = settings.detector
     detector = open_detector(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence)
     ratio = min(1.0, chosen.longest_side_px / max(pixels.shape[:2]))
     small = np.asarray(cv2.resize(pixels, None, fx=ratio, fy=ratio), np.uint8)
-    found = {}
-    for turn in QUARTERS:
-        turned = np.ascontiguousarray(np.rot90(small, -turn))
-        faces = detector.find(turned)
-        found[90 * turn] = sum(face.confidence >= detector.sure for face in faces)
-    best = max(found, key=lambda degrees: found[degrees])
-    if found[best] > found[0]:
-        degrees = (settings.camera.rotation_deg + best) % 360
+    votes: Counter[int] = Counter()
+    for quarters in range(4):
+        turned = _turned(small, quarters)
+        for face in detector.find(turned):
+            if face.confidence >= detector.sure:
+                close = crop_face(turned, face.box, CLOSE_MARGIN, CLOSE_PX)
+                scores = [_best_score(detector, _turned(close, more)) for more in range(4)]
+                votes[(quarters + int(np.argmax(scores))) % 4] += 1
+    best, most = max(votes.items(), key=lambda each: each[1], default=(0, 0))
+    if most > votes[0]:
+        degrees = (settings.camera.rotation_deg + 90 * best) % 360
         yield Finding(
             "camera",
             Level.FAULT,
-            f"the picture is turned: faces are found when it is turned by {best} degrees",
+            f"the picture is turned: faces are upright when it is turned by {90 * best} degrees",
             f"set [camera] rotation_deg = {degrees}",
         )
+
+
+def _turned(pixels: Pixels, quarters: int) -> Pixels:
+    """Return it turned clockwise."""
+    return np.ascontiguousarray(np.rot90(pixels, -quarters))
+
+
+def _best_score(detector: FaceDetector, pixels: Pixels) -> float:
+    return max((face.confidence for face in detector.find(pixels)), default=0.0)
 
 
 def cure_of(settings: Settings) -> str:

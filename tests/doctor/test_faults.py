@@ -121,6 +121,7 @@ def _blurred(pixels: Pixels) -> Pixels:
         (lambda pixels: pixels // 64 + 250, "blinded", "turn it away"),
         (_blurred, "out of focus", "turn the lens"),
         (_turned, "when it is turned by 90 degrees", "rotation_deg = 90"),
+        (lambda pixels: _turned(_turned(pixels)), "by 180 degrees", "rotation_deg = 180"),
     ],
 )
 def test_a_picture_that_is_no_use_is_told_by_why(
