@@ -18,6 +18,7 @@ from typing import Any, TextIO, cast
 
 import msgspec
 
+from edge.address import did_you_mean
 from edge.classify.card import load_bundle
 from edge.clock import SYSTEM_CLOCK
 from edge.config import (
@@ -31,7 +32,7 @@ from edge.config import (
 from edge.detect import detectors, weights
 from edge.errors import ConfigError, TensorMaskError
 from edge.host.systemd import complain
-from edge.installed import Slot
+from edge.installed import Slot, installation
 from edge.version import version
 
 # A command line speaks on standard output.
@@ -135,11 +136,20 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _obey(arguments: Sequence[str] | None) -> int:
     try:
-        options = build_parser().parse_args(arguments)
+        options, unknown = build_parser().parse_known_args(arguments)
+        if unknown:
+            _refuse(options.parser, unknown)
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     finally:
         sys.stdout.flush()
+
+
+def _refuse(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> None:
+    """End with the usage of the command that does not know these words."""
+    options = [word for action in parser._actions for word in action.option_strings]
+    near = did_you_mean(unknown[0], options) if unknown[0].startswith("-") else ""
+    parser.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -193,7 +203,7 @@ def _command(
     added: argparse.ArgumentParser = commands.add_parser(
         name, help=text, description=text, epilog=_examples(*examples), formatter_class=_Help
     )
-    added.set_defaults(command=does)
+    added.set_defaults(command=does, parser=added)
     return added
 
 
@@ -239,7 +249,11 @@ def _add_replay(commands: Any) -> None:
         "tensormask replay minute.mp4 --show seen.mp4",
         "tensormask replay pictures --fps 5 --json",
     )
-    replay.add_argument("source", metavar="CLIP|FOLDER")
+    replay.add_argument(
+        "source",
+        metavar="CLIP|FOLDER",
+        help="a folder's pictures are taken for those of one camera, one after the other by name",
+    )
     _add_json(replay, "the documents as they would be published, one a line, then a summary")
     replay.add_argument(
         "--show",
@@ -277,7 +291,10 @@ def _add_outbox(commands: Any) -> None:
     _add_config(outbox)
     _add_json(outbox, "one JSON document a line")
     actions = outbox.add_subparsers(title="actions", metavar="ACTION")
-    text = "What waits, and what the broker has refused and why."
+    text = (
+        "What waits, and what the broker has refused and why. What it has acknowledged in the last "
+        "ten minutes may still be among what waits."
+    )
     example = "sudo tensormask outbox list --json"
     listing = _command(actions, "list", _outbox_list, text, example)
     _add_json(listing, "one JSON document a line")
@@ -298,6 +315,7 @@ def _add_outbox(commands: Any) -> None:
     which.add_argument("--refused", action="store_true", help="all that the broker has refused")
     which.add_argument("--all", action="store_true", help="all that wait or were refused")
     dropping.add_argument("--yes", action="store_true", help="do not ask")
+    _add_configs(actions)
 
 
 def _add_forget(commands: Any) -> None:
@@ -365,6 +383,7 @@ def _add_release(commands: Any) -> None:
     _command(actions, "watch", _release_watch, text, example)
     text = "Count a start of the machine: it runs that first."
     _command(actions, "count", _release_count, text, "tensormask release count")
+    _add_configs(actions)
 
 
 def _add_bench(commands: Any) -> None:
@@ -416,10 +435,17 @@ def _add_manual(commands: Any) -> None:
     _command(commands, "man", _man, text, "tensormask man | man -l -")
 
 
-def _add_config(parser: argparse.ArgumentParser) -> None:
+def _add_config(parser: argparse.ArgumentParser, default: Path | str = DEFAULT_PATH) -> None:
     parser.add_argument(
-        "--config", type=Path, default=DEFAULT_PATH, help=f"default {DEFAULT_PATH}", metavar="FILE"
+        "--config", type=Path, default=default, help=f"default {DEFAULT_PATH}", metavar="FILE"
     )
+
+
+def _add_configs(actions: Any) -> None:
+    """Take --config behind each action too, and not undo what was given before it."""
+    for action in {*actions.choices.values()}:
+        if "--config" not in action.format_usage():
+            _add_config(action, argparse.SUPPRESS)
 
 
 def _add_json(parser: argparse.ArgumentParser, text: str = "one JSON document") -> None:
@@ -513,7 +539,11 @@ def _status(options: argparse.Namespace) -> int:
 
     telemetry = read_telemetry()
     if telemetry is None:
-        raise NotRunningError("the service does not run here, or stands still; tensormask doctor")
+        raise NotRunningError(
+            "the service does not run here, or stands still; tensormask doctor"
+            if installation()
+            else "only the installed service can be asked, see deploy/install.sh"
+        )
     status = status_of(telemetry)
     if options.json:
         _print_document(status)
@@ -591,10 +621,19 @@ def _forget(options: argparse.Namespace) -> int:
 
 def _outbox_list(options: argparse.Namespace) -> int:
     from edge.app.outbox import entries, line
+    from edge.host.status_file import read_telemetry
 
     now = SYSTEM_CLOCK.utc()
+    there = 0
     for entry in entries(load_settings(options.config).outbox.file):
+        there += entry.refused is None
         print(_json_line(entry) if options.json else line(entry, now))
+    telemetry = read_telemetry() if options.config == DEFAULT_PATH and not options.json else None
+    if telemetry is not None and telemetry.outbox.rows < there:
+        print(
+            f"{telemetry.outbox.rows} of these wait, says the running service; the broker has "
+            "acknowledged the others, and they go within ten minutes"
+        )
     return 0
 
 

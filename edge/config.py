@@ -361,6 +361,12 @@ class PageSettings(Section, frozen=True):
     may_show_faces: bool = False
     """`faces` needs this too."""
 
+    @property
+    def needs_credentials(self) -> bool:
+        """Tell whether systemd gives it a file, to the service only."""
+        named = (self.password_file, self.certificate_file, self.key_file)
+        return any(each.startswith(CREDENTIAL) for each in named)
+
     def __post_init__(self) -> None:
         try:
             where = ip_address(self.address)
@@ -459,7 +465,9 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     # Beside its own errors tomllib lets through what Python says to numbers of thousands of digits,
     # and to brackets in brackets in brackets.
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+        twice = any(word in str(error) for word in ("twice", "overwrite"))
+        hint = "; each section and each key may stand there only once" if twice else ""
+        raise ConfigError(f"{path}: not a TOML file: {error}{hint}") from error
     mark = _MARK.match(text)
     settings = parse_settings(tables, str(path), int(mark[1]) if mark else SCHEMA)
     if is_open and holds_password(settings.camera.source):
@@ -553,6 +561,8 @@ def _by_section_and_key(message: str) -> str:
     """Turn msgspec's "Expected `int`, got `str` - at `$.mqtt.port`" round."""
     text, _, place = message.partition(" - at `$.")
     section, _, key = place.rstrip("`").partition(".")
+    if "matching regex" in text:
+        text = "it is made of letters, digits, _, - and . only"
     if text.startswith("Invalid enum value "):
         text += _choices(section, key.partition("[")[0], text.removeprefix("Invalid enum value "))
     if not section:

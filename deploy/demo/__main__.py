@@ -132,7 +132,8 @@ def watch_service(
     # An address without the camera's user and password.
     print(f"source   {Path(source).name if Path(source).is_file() else source.rpartition('@')[2]}")
     print(f"service  {Path(sys.executable).name} -m edge run")
-    print(f"page     http://127.0.0.1:{page_port}{'; ^C ends all' if has_desktop() else ''}\n")
+    until = "^C ends all" if has_desktop() else "until the clip ends"
+    print(f"page     http://127.0.0.1:{page_port}, {until}\n")
     alerts = Alerts(colour=takes_colour(sys.stdout))
     messages = confirmed = 0
     service = start_service(configuration)

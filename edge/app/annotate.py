@@ -28,10 +28,10 @@ HOLD_S = 0.5
 """So long a head stays covered where it was found: one look that misses it would show it."""
 MAX_FPS = 120.0
 COLOURS: dict[MaskState | None, tuple[int, int, int]] = {
-    MaskState.MASKED: (80, 200, 80),
-    MaskState.BARE: (60, 60, 240),
-    MaskState.WORN_WRONGLY: (40, 170, 250),
-    None: (190, 190, 190),
+    MaskState.MASKED: (255, 166, 88),
+    MaskState.BARE: (79, 90, 255),
+    MaskState.WORN_WRONGLY: (50, 182, 242),
+    None: (221, 221, 221),
 }
 """BGR."""
 _FONT, _TEXT, _HEIGHT_PX = cv2.FONT_HERSHEY_SIMPLEX, 0.45, 16

@@ -22,6 +22,7 @@ from edge.control.snapshot import open_photographer
 from edge.detect.detectors import open_detector, refuse_unknown
 from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
 from edge.page.drawn import FILE, AreaBook
+from edge.page.process import front_of
 from edge.publish.publisher import probe_broker
 from edge.records import Frame
 from edge.telemetry import CameraState
@@ -65,6 +66,16 @@ class NotHereError(TensorMaskError):
     """Check elsewhere: this cannot be told here, and is no failure."""
 
     exit_status = 0
+
+
+def check_configuration(config: Path) -> Settings:
+    """Return the settings, if they and the page's files are of use. Raises ConfigError."""
+    settings = load_settings(config)
+    refuse_unknown(settings.detector.name)
+    page = settings.page
+    if page.enabled and not (page.needs_credentials and "CREDENTIALS_DIRECTORY" not in os.environ):
+        front_of(page)
+    return settings
 
 
 def check_model(settings: Settings) -> str:
@@ -130,8 +141,7 @@ def check(config: Path, parts: Collection[str], say: Say) -> int:
     Returns the exit status: 0, or that of the gravest failure (78 before 1).
     """
     try:
-        settings = load_settings(config)
-        refuse_unknown(settings.detector.name)
+        settings = check_configuration(config)
     except TensorMaskError as error:
         say(Checked("configuration", State.FAILED, str(error)))
         return error.exit_status

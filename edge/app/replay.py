@@ -198,8 +198,11 @@ def summary_line(summary: Summary, *, as_json: bool) -> str:
         return json.dumps({"state": "summary", **asdict(summary)})
     smallest = summary.smallest_judged_px
     judged = "none judged" if smallest is None else f"judged from {smallest:.0f} px on"
+    brief = summary.tracks - len(summary.people)
+    briefly = f" ({brief} of them too briefly to say anything of)" if brief > 0 else ""
     return (
-        f"{summary.frames} frames, {summary.faces} faces ({judged}), {summary.tracks} people, "
+        f"{summary.frames} frames, {summary.faces} faces ({judged}), {summary.tracks} people"
+        f"{briefly}, "
         f"{summary.violations} violations; {summary.fps:.1f} frames per second "
         f"({summary.detector}, {summary.model})"
     )

@@ -9,12 +9,12 @@ from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.app.check import check_detector, check_model
-from edge.config import Settings, load_settings
-from edge.detect.detectors import refuse_unknown
+from edge.app.check import check_configuration, check_detector, check_model
+from edge.config import Settings
 from edge.doctor import eyes, machine, service, voice
 from edge.doctor.finding import Finding, Level
 from edge.doctor.host import Host
+from edge.doctor.page import page
 from edge.errors import MissingPackageError, ModelError, TensorMaskError
 from edge.host.health import read_vitals
 from edge.host.status_file import read_telemetry
@@ -42,6 +42,7 @@ def examine(config: Path, host: Host | None = None) -> Iterator[Finding]:
     if settings is not None:
         yield from _camera(settings, telemetry)
         yield from voice.broker(host, settings, telemetry)
+        yield from page(settings.page, is_running=telemetry is not None)
     vitals = read_vitals(host.root)
     yield from machine.clock(datetime.now(UTC))
     yield from machine.disk(STATE if settings is None else settings.outbox.file.parent)
@@ -53,8 +54,7 @@ def examine(config: Path, host: Host | None = None) -> Iterator[Finding]:
 def _configuration(config: Path) -> Generator[Finding, None, Settings | None]:
     """Return, beside what is found, the settings, or None."""
     try:
-        settings = load_settings(config)
-        refuse_unknown(settings.detector.name)
+        settings = check_configuration(config)
     except TensorMaskError as error:
         readable = "Permission denied" not in str(error)
         cure = f"sudoedit {config}; tensormask check --only configuration"

@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import msgspec
 
 from edge.address import bracketed
 from edge.config import PageSettings
+from edge.errors import ConfigError
 from edge.page.window import Window
 from edge.page.wire import Front, framed_answer, read_request
 from edge.secret import located, read_password, refuse_open
@@ -40,7 +42,7 @@ class Page:
     def __init__(self, settings: PageSettings, window: Window) -> None:
         """Raises ConfigError where the password, or the certificate's key, is no use."""
         self.window = window
-        self._front = _front(settings)
+        self._front = msgspec.json.encode(front_of(settings))
         scheme = "https" if settings.certificate_file else "http"
         self._name = f"{scheme}://{bracketed(settings.address)}:{settings.port}"
         self._stop = threading.Event()
@@ -120,7 +122,8 @@ def _started(theirs: socket.socket) -> subprocess.Popen[str]:
     )
 
 
-def _front(settings: PageSettings) -> bytes:
+def front_of(settings: PageSettings) -> Front:
+    """Return what the page's process is told. Raises ConfigError for a file that is no use."""
     files = [
         str(located(value, f"[page] {key}")) if value else ""
         for key, value in (
@@ -130,9 +133,16 @@ def _front(settings: PageSettings) -> bytes:
     ]
     if files[1]:
         refuse_open(Path(files[1]), "[page] key_file")
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*files)
+        except OSError as error:
+            raise ConfigError(
+                f"[page] certificate_file, key_file: {error.strerror or error}; are they a "
+                "certificate and its key, in PEM?"
+            ) from error
     password = (
         read_password(settings.password_file, "[page] password_file")
         if settings.password_file
         else ""
     )
-    return msgspec.json.encode(Front(settings.address, settings.port, password, *files))
+    return Front(settings.address, settings.port, password, *files)

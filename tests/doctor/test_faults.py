@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +15,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.config import MqttSettings, Settings, load_settings
+from edge.config import MqttSettings, PageSettings, Settings, load_settings
 from edge.doctor import eyes, machine, voice
 from edge.doctor.doctor import examine, packages
 from edge.doctor.finding import Finding, Level, exit_status, lines
 from edge.doctor.host import Host
+from edge.doctor.page import page
 from edge.host.health import read_vitals
 from edge.records import Pixels
 from tests.broker.conftest import Mosquitto, free_port
@@ -340,3 +343,28 @@ def test_a_disk_that_is_full_or_read_only_is_told(tmp_path: Path) -> None:
         assert "mount -o remount,rw" in read_only.cure
     finally:
         subprocess.run(["umount", disk.folder], check=True)
+
+
+# The page.
+
+
+def test_a_port_of_the_page_that_another_program_has_is_told() -> None:
+    port = free_port()
+    settings = PageSettings(enabled=True, port=port)
+    assert [each.level for each in page(settings, is_running=False)] == [Level.OK]
+    assert "does not answer" in faults(page(settings, is_running=True))[0].text
+    with socket.create_server(("127.0.0.1", port)) as other:
+        (fault,) = faults(page(settings, is_running=False))
+        assert fault.text == f"its port, {port}, is another program's"
+        assert f"sport = :{port}" in fault.cure
+        # It takes the connection, and says nothing of ours.
+        thread = threading.Thread(target=_hang_up, args=[other])
+        thread.start()
+        assert "does not answer" in faults(page(settings, is_running=True))[0].text
+        thread.join()
+
+
+def _hang_up(server: socket.socket) -> None:
+    server.settimeout(5)
+    connection, _ = server.accept()
+    connection.close()

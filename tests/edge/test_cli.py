@@ -186,3 +186,25 @@ def test_a_broker_that_is_none_is_one_line(
     error = capsys.readouterr().err
     assert "no broker; give HOST, HOST:PORT or [IPv6]:PORT" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["outbox list --config {}", "outbox --config {} list", "outbox drop --all --yes --config {}"],
+)
+def test_the_settings_are_named_before_or_behind_an_action(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    file = tmp_path / "none.toml"
+    assert main(line.format(file).split()) == 78
+    assert f"{file}: No such file" in capsys.readouterr().err
+
+
+def test_an_option_that_is_none_ends_with_the_usage_of_its_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["replay", "clip.mp4", "--shwo", "seen.mp4"])
+    said = capsys.readouterr().err
+    assert said.startswith("usage: tensormask replay")
+    assert said.rstrip().endswith("; did you mean --show?")

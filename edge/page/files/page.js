@@ -19,7 +19,7 @@ const shape = (name, attributes) => {
 };
 const clock = (at, options) => new Date(at).toLocaleTimeString([], options ?? { hour: "2-digit", minute: "2-digit" });
 const day = (at) => new Date(at).toLocaleDateString([], { weekday: "short", day: "numeric", month: "short" });
-const percent = (share) => `${Math.round(100 * share)} %`;
+const tenths = (share) => Math.ceil(10 * share) - 1;
 const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
 const many = (count, one, more) => (count === 1 ? `one ${one}` : `${count} ${more}`);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -99,6 +99,8 @@ function lost(error) {
   $("verdict").textContent = `connection lost (${error.message}); trying again`;
   $("verdict").className = "is-fault";
   $("nothing").textContent = "connection lost";
+  $("troubles").replaceChildren(make("li", { className: "fault" }, "not known: connection lost"));
+  $("vitals").textContent = "";
 }
 
 async function look() {
@@ -133,7 +135,7 @@ function tell() {
   const heat = account.temperature_c === null ? "" : `, ${account.temperature_c.toFixed(0)} °C`;
   $("vitals").textContent = `${account.fps.toFixed(1)} pictures a second judged; ${many(account.waiting, "document waits", "documents wait")}${heat}`;
   const { masked, bare } = account.found;
-  const known = masked && bare ? ` Of faces of 16 px and more in pictures that it had never seen, it found ${percent(masked)} with a mask and ${percent(bare)} without;` : " It finds";
+  const known = masked && bare ? ` Of faces of 16 px and more in pictures that it had never seen, it found more than ${tenths(masked)} of 10 with a mask and ${tenths(bare)} of 10 without;` : " It finds";
   $("missed").textContent = `Whoever the detector does not find is counted nowhere.${known} fewer of those far away, turned aside or in the dark.`;
   tellRuler();
   tellArea();
@@ -213,7 +215,8 @@ function addPoint(point) {
     }
   }
   if (sketch.points.length < MOST_POINTS) sketch.points.push(point.map((each) => Math.round(1000 * each) / 1000));
-  $("hint").textContent = `${sketch.points.length} corners`;
+  const closes = sketch.points.length > 2 ? "; tap the first again, or press C, to close" : "";
+  $("hint").textContent = many(sketch.points.length, "corner", "corners") + closes;
   drawOverlay();
 }
 

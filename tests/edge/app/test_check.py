@@ -245,3 +245,44 @@ def test_an_area_that_was_drawn_and_is_damaged_is_found_before_the_service_stand
     assert status == 78
     assert "area.json: damaged" in said
     assert "draw the area again" in said
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "said"),
+    [
+        (None, "", "No such file"),
+        (0o644, "secret\n", "everybody can read"),
+        (0o600, "", "is empty"),
+    ],
+)
+def test_a_password_of_the_page_that_is_no_use_is_a_fault_of_the_configuration(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    mode: int | None,
+    content: str,
+    said: str,
+) -> None:
+    password = tmp_path / "password"
+    if mode is not None:
+        password.touch(mode)
+        password.chmod(mode)
+        password.write_text(content)
+    text = f'{BROKER}[page]\nenabled = true\npassword_file = "{password}"\n'
+    status, printed = checked(capsys, tmp_path, text, "--only", "configuration")
+    assert status == 78
+    assert "[page] password_file" in printed
+    assert said in printed
+
+
+def test_a_certificate_of_the_page_that_is_none_is_a_fault_of_the_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("own.crt", "own.key"):
+        (tmp_path / name).touch(0o600)
+    text = (
+        f'{BROKER}[page]\nenabled = true\ncertificate_file = "{tmp_path}/own.crt"\n'
+        f'key_file = "{tmp_path}/own.key"\n'
+    )
+    status, printed = checked(capsys, tmp_path, text, "--only", "configuration")
+    assert status == 78
+    assert "are they a certificate and its key, in PEM?" in printed
