@@ -111,7 +111,11 @@ def test_a_model_that_is_not_what_its_card_says_is_refused(store: Store) -> None
         install(store, content, sha256, "file")
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b"x" * 100, packed({"x": b"y"})[0][:-9]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK", b"x" * 100, packed({"x": b"y"})[0][:-9]],
+    ids=["empty", "short", "other", "cut off"],
+)
 def test_what_is_no_archive_is_refused(store: Store, content: bytes) -> None:
     with pytest.raises(ModelError, match="no zip archive that can be read"):
         install(store, content, hashlib.sha256(content).hexdigest(), "file")
