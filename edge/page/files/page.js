@@ -285,7 +285,9 @@ function drawOverlay() {
     const { left: x, top: y, width, height } = each;
     shapes.push(shape("rect", { x, y, width, height, class: `box ${each.state ?? ""}` }));
     const label = make("span", { className: "label" }, `${each.id}: ${each.text}`);
-    label.style.left = `${100 * Math.max(0, Math.min(x, 0.7))}%`;
+    // On the right it ends with its box: it must not leave the picture.
+    if (x > 0.7) label.style.right = `${100 * Math.max(0, 1 - x - width)}%`;
+    else label.style.left = `${100 * Math.max(0, x)}%`;
     label.style.top = `${100 * Math.max(0.06, y)}%`;
     labels.push(label);
   }
