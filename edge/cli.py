@@ -6,11 +6,10 @@ import argparse
 import logging
 import os
 import re
-import select
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from types import FrameType
@@ -19,6 +18,7 @@ from typing import Any, TextIO, cast
 import msgspec
 
 from edge.address import did_you_mean
+from edge.app.output import Output, OutputError
 from edge.classify.card import load_bundle
 from edge.clock import SYSTEM_CLOCK
 from edge.config import (
@@ -44,61 +44,10 @@ INTERRUPTED = 130
 """The exit status that shells give to what SIGINT has ended."""
 
 
-class OutputError(TensorMaskError):
-    """Make room: standard output took no more."""
-
-
 class NotRunningError(TensorMaskError):
     """Start the service. Exit 3, as systemctl(1) has it."""
 
     exit_status = 3
-
-
-class ReaderGoneError(OutputError):
-    """Nothing: whoever read our output has had enough, as `| head` does."""
-
-    exit_status = 0
-
-
-class Output:
-    """A stream whose failures are told from those of all else that is written to."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with _told_apart():
-            return self._stream.write(text)
-
-    def flush(self) -> None:
-        with _told_apart():
-            self._stream.flush()
-            if not _has_reader(self._stream):
-                raise BrokenPipeError
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def _has_reader(stream: TextIO) -> bool:
-    """Tell whether a pipe has a reader, without writing; of anything else, that it has."""
-    try:
-        number = stream.fileno()
-    except (OSError, ValueError):  # none of the system's
-        return True
-    poll = select.poll()
-    poll.register(number, 0)
-    return not any(event & select.POLLERR for _, event in poll.poll(0))
-
-
-@contextmanager
-def _told_apart() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise ReaderGoneError from error
-    except OSError as error:
-        raise OutputError(f"standard output: {error.strerror}; make room") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
