@@ -12,7 +12,7 @@ from edge.detect.card import FOLDER, found_shares, read_card
 from edge.detect.detectors import identify
 from edge.installed import Slot, activated
 from edge.page.drawn import AreaBook
-from edge.page.history import FILE, History
+from edge.page.history import FILE, History, forget
 from edge.page.process import Page
 from edge.page.window import About, Window
 from edge.version import version
@@ -30,8 +30,7 @@ def open_page(
     covered, and no detector for that is here.
     """
     if not settings.page.enabled:
-        # Nobody asks for it any more.
-        (folder / FILE).unlink(missing_ok=True)
+        forget(folder / FILE)
         return None
     covers = settings.page.heads == "pixelated"
     search = FaceSearch(open_covering(settings.detector), quarters=False) if covers else None

@@ -56,13 +56,13 @@ def _configuration(config: Path) -> Generator[Finding, None, Settings | None]:
     try:
         settings = check_configuration(config)
     except TensorMaskError as error:
-        readable = "Permission denied" not in str(error)
-        cure = f"sudoedit {config}; tensormask check --only configuration"
-        if not config.exists() and readable:
+        if "Permission denied" in str(error):  # of the folder, too, which is closed to most
+            cure = "sudo tensormask doctor"
+        elif not config.exists():
             cure = "sudo deploy/install.sh writes one; another is named by --config FILE"
-        yield Finding(
-            "configuration", Level.FAULT, str(error), cure if readable else "sudo tensormask doctor"
-        )
+        else:
+            cure = f"sudoedit {config}; tensormask check --only configuration"
+        yield Finding("configuration", Level.FAULT, str(error), cure)
         return None
     yield Finding("configuration", Level.OK, str(config))
     return settings

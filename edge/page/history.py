@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -142,6 +143,12 @@ class History:
                 self._told[place] = told
                 return
         self._told.append(told)
+
+
+def forget(path: Path) -> None:
+    """Remove what was kept: nobody asks for it any more. A disk that does not let it go may."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _count(hour: Hour, visit: Visit) -> None:

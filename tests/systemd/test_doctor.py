@@ -99,3 +99,11 @@ def test_settings_that_the_service_refused_are_named_beside_what_became_of_it(
     assert "it refuses the configuration" in _one(found, "exit status 78")["text"]
     assert "did you mean loop?" in _one(found, "lopp")["text"]
     _start(machine)
+
+
+def test_whoever_may_not_read_the_settings_is_told_who_may(machine: Machine) -> None:
+    _start(machine)
+    nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+    answer = machine.run(*nobody, "/usr/local/bin/tensormask", "doctor", "--json", check=False)
+    assert (answer.returncode, answer.stderr) == (1, "")
+    assert _one(json.loads(answer.stdout), SETTINGS)["cure"] == "sudo tensormask doctor"

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge.decide.policy import Decision
-from edge.page.history import HOURS, SAVED_EVERY_S, TOLD, History
+from edge.page.history import HOURS, SAVED_EVERY_S, TOLD, History, forget
 from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
+from tests.disk import SmallDisk
 from tests.fakes import START, TurnedClock
 
 
@@ -135,3 +136,17 @@ def test_a_disk_that_takes_nothing_is_said_once(
     history.save()
     assert caplog.text.count("in memory only") == 1
     assert len(history.past().told) == 1
+
+
+def test_it_is_removed_when_nobody_asks_for_it_unless_the_disk_refuses(
+    small_disk: SmallDisk,
+) -> None:
+    file = small_disk.folder / "history.json"
+    file.write_text("{}")
+    small_disk.remount("ro")
+    forget(file)
+    assert file.exists()
+    small_disk.remount("rw")
+    for _ in range(2):
+        forget(file)
+        assert not file.exists()
