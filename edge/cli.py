@@ -392,9 +392,8 @@ def _add_config(parser: argparse.ArgumentParser, default: Path | str = DEFAULT_P
 
 def _add_configs(actions: Any) -> None:
     """Take --config behind each action too, and not undo what was given before it."""
-    for action in {*actions.choices.values()}:
-        if "--config" not in action.format_usage():
-            _add_config(action, argparse.SUPPRESS)
+    for action in actions.choices.values():
+        _add_config(action, argparse.SUPPRESS)
 
 
 def _add_json(parser: argparse.ArgumentParser, text: str = "one JSON document") -> None:

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import inspect
 
-from edge.address import Sensor, did_you_mean, holds_password, host_in, source_in
+from edge.address import Sensor, bracketed, did_you_mean, holds_password, host_in, source_in
 from edge.errors import ConfigError
 
 DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
@@ -282,10 +282,9 @@ class MqttSettings(Section, frozen=True):
             raise ValueError("password_file needs a username")
 
     @property
-    def needs_credentials(self) -> bool:
-        """Whether systemd must give a file, which it does to the service only."""
-        files = (self.password_file, self.ca_file, self.certificate_file, self.key_file)
-        return any(file.startswith(CREDENTIAL) for file in files)
+    def files(self) -> tuple[str, ...]:
+        """What is named, each a path or `credential:NAME`; empty: none."""
+        return (self.password_file, self.ca_file, self.certificate_file, self.key_file)
 
     @property
     def broker_port(self) -> int:
@@ -362,10 +361,14 @@ class PageSettings(Section, frozen=True):
     """`faces` needs this too."""
 
     @property
-    def needs_credentials(self) -> bool:
-        """Tell whether systemd gives it a file, to the service only."""
-        named = (self.password_file, self.certificate_file, self.key_file)
-        return any(each.startswith(CREDENTIAL) for each in named)
+    def files(self) -> tuple[str, ...]:
+        """What is named, each a path or `credential:NAME`; empty: none."""
+        return (self.password_file, self.certificate_file, self.key_file)
+
+    @property
+    def url(self) -> str:
+        scheme = "https" if self.certificate_file else "http"
+        return f"{scheme}://{bracketed(self.address)}:{self.port}"
 
     def __post_init__(self) -> None:
         try:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from edge.config import CREDENTIAL
 from edge.errors import ConfigError
+
+
+def are_withheld(named: Iterable[str]) -> bool:
+    """Tell whether systemd gives one of these files to the service only, and we are not it."""
+    is_service = "CREDENTIALS_DIRECTORY" in os.environ
+    return not is_service and any(each.startswith(CREDENTIAL) for each in named)
 
 
 def located(value: str, key: str) -> Path:

@@ -96,6 +96,11 @@ def has_desktop() -> bool:
     return sys.stdout.isatty() and (has_screen or sys.platform == "darwin")
 
 
+def plays_once(source: str) -> bool:
+    """Tell whether the demo ends by itself: with a folder, or a clip that nobody looks at."""
+    return Path(source).is_dir() or (Path(source).is_file() and not has_desktop())
+
+
 def open_browser(port: int) -> None:
     """Open the page as soon as it is there."""
     until_s = time.monotonic() + PAGE_PATIENCE_S
@@ -132,7 +137,7 @@ def watch_service(
     # An address without the camera's user and password.
     print(f"source   {Path(source).name if Path(source).is_file() else source.rpartition('@')[2]}")
     print(f"service  {Path(sys.executable).name} -m edge run")
-    until = "^C ends all" if has_desktop() else "until the clip ends"
+    until = "until the clip ends" if plays_once(source) else "^C ends all"
     print(f"page     http://127.0.0.1:{page_port}, {until}\n")
     alerts = Alerts(colour=takes_colour(sys.stdout))
     messages = confirmed = 0
@@ -163,7 +168,7 @@ def configure(source: str, broker: MqttSettings, device: str, page_port: int, fo
     """Write the settings of `tensormask run` into `folder`; return their path."""
     quoted = {name: msgspec.json.encode(text).decode() for name, text in
               (("host", broker.host), ("source", source), ("device", device))}  # fmt: skip
-    loops = has_desktop() and Path(source).is_file()
+    loops = Path(source).is_file() and not plays_once(source)
     configuration = folder / "tensormask.toml"
     configuration.touch(mode=0o600)
     configuration.write_text(

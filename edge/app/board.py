@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.app.watch import Alert, Alerts, Tone, clean, device_of, read
-from edge.host.words import duration
+from edge.host.words import MUCH_WAITS_S, duration
 from edge.publish.broker import Received
 from edge.publish.messages import (
     AVAILABILITY,
@@ -37,7 +37,6 @@ MAX_ALERTS = 200
 MAX_STATUS_LINES = 4
 NARROW = 64
 """Below so many columns a device takes two lines."""
-WAITS_LONG_S = 60.0
 STILL_OPEN = timedelta(minutes=10)
 """So long a violation is taken for one that is not over: its end may have been missed."""
 _VIEWS = {CameraView.DARK: "dark", CameraView.BLINDED: "blinded", CameraView.COVERED: "covered"}
@@ -157,7 +156,7 @@ def _troubles(health: HealthMessage) -> Iterator[tuple[str, Tone]]:
         yield "paused", Tone.WARNING
     for strain in health.pace.reasons:
         yield _STRAINS[strain], Tone.WARNING
-    if (outbox.oldest_age_s or 0) > WAITS_LONG_S:
+    if (outbox.oldest_age_s or 0) > MUCH_WAITS_S:
         yield f"{outbox.rows} wait", Tone.WARNING
     if outbox.refused:
         yield f"{outbox.refused} refused", Tone.WARNING

@@ -25,6 +25,7 @@ from edge.page.drawn import FILE, AreaBook
 from edge.page.process import front_of
 from edge.publish.publisher import probe_broker
 from edge.records import Frame
+from edge.secret import are_withheld
 from edge.telemetry import CameraState
 from edge.track import Tracker
 
@@ -72,9 +73,8 @@ def check_configuration(config: Path) -> Settings:
     """Return the settings, if they and the page's files are of use. Raises ConfigError."""
     settings = load_settings(config)
     refuse_unknown(settings.detector.name)
-    page = settings.page
-    if page.enabled and not (page.needs_credentials and "CREDENTIALS_DIRECTORY" not in os.environ):
-        front_of(page)
+    if settings.page.enabled and not are_withheld(settings.page.files):
+        front_of(settings.page)
     return settings
 
 
@@ -121,7 +121,7 @@ def picture_of(settings: Settings, number: int = 1) -> Frame:
 
 
 def check_broker(settings: Settings) -> str:
-    if settings.mqtt.needs_credentials and "CREDENTIALS_DIRECTORY" not in os.environ:
+    if are_withheld(settings.mqtt.files):
         raise NotHereError("systemd gives its credentials to the service only: check with sudo")
     version = probe_broker(settings.mqtt, BROKER_TIMEOUT_S)
     return f"{settings.mqtt.host}:{settings.mqtt.broker_port}, {version}"

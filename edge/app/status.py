@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from edge.config import DeviceSettings
-from edge.host.words import Condition, Weight, conditions, duration
+from edge.host.words import Condition, Weight, conditions, duration, waiting
 from edge.telemetry import Telemetry
 
 
@@ -33,7 +33,7 @@ def lines(status: Status, device: DeviceSettings | None) -> Iterator[str]:
     yield f"service  up for {duration(now.uptime_s)}, {now.frames} frames judged"
     yield f"camera   {now.camera.state}, {now.fps:.1f} judged a second"
     broker = "connected" if now.broker.connected else "away"
-    yield f"broker   {broker}, {now.outbox.rows} documents wait"
+    yield f"broker   {broker}, {waiting(now)}"
     if not status.troubles:
         yield "all is well"
     for each in status.troubles:

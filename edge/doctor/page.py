@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
-from edge.address import bracketed
 from edge.config import PageSettings
 from edge.doctor.finding import Finding, Level
 from edge.page import files
@@ -25,16 +24,14 @@ def page(settings: PageSettings, *, is_running: bool) -> Iterator[Finding]:
     """Return how the page does, where it is enabled; `is_running`: the service does."""
     if not settings.enabled:
         return
-    scheme = "https" if settings.certificate_file else "http"
-    name = f"{scheme}://{bracketed(settings.address)}:{settings.port}"
     cure = f"sudo ss -ltnp 'sport = :{settings.port}'; another [page] port; journalctl -u {UNIT}"
     if is_running and not _answers(settings):
-        yield Finding("page", Level.FAULT, f"it does not answer at {name}", cure)
+        yield Finding("page", Level.FAULT, f"it does not answer at {settings.url}", cure)
     elif not is_running and _is_taken(settings):
         text = f"its port, {settings.port}, is another program's"
         yield Finding("page", Level.FAULT, text, cure)
     else:
-        yield Finding("page", Level.OK, name)
+        yield Finding("page", Level.OK, settings.url)
 
 
 def _answers(settings: PageSettings) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import ssl
@@ -17,6 +16,7 @@ from edge.doctor.host import Host
 from edge.errors import BrokerError, ConfigError
 from edge.publish.broker import BrokerAccess, BrokerRefusalError, Connection
 from edge.publish.messages import RESPONSE, topic
+from edge.secret import are_withheld
 from edge.telemetry import Telemetry
 
 TIMEOUT_S = 5.0
@@ -38,7 +38,7 @@ def broker(host: Host, settings: Settings, telemetry: Telemetry | None) -> Itera
         return
     if telemetry is not None:
         yield from waiting(telemetry)
-    if mqtt.needs_credentials and "CREDENTIALS_DIRECTORY" not in os.environ:
+    if are_withheld(mqtt.files):
         text = "systemd gives its credentials to the service only"
         yield Finding("broker", Level.UNKNOWN, text, "sudo tensormask check --only broker")
         return

@@ -68,11 +68,11 @@ def _found(now: Telemetry) -> Iterator[Condition]:
         yield Condition("paused", text, Weight.HINT)
     if not now.broker.connected:
         why = now.broker.trouble or "not connected to the broker yet"
-        text = f"{why}; {_waiting(now)} here"
+        text = f"{why}; {waiting(now)} here"
         yield Condition("broker", text, Weight.FAULT if now.broker.trouble else Weight.HINT)
     elif (now.outbox.oldest_age_s or 0) > MUCH_WAITS_S:
         oldest = duration(now.outbox.oldest_age_s or 0)
-        text = f"{_waiting(now)}, the oldest for {oldest}"
+        text = f"{waiting(now)}, the oldest for {oldest}"
         yield Condition("backlog", text, Weight.HINT)
     if now.outbox.is_refused:
         yield Condition(
@@ -94,7 +94,8 @@ def _found(now: Telemetry) -> Iterator[Condition]:
         yield Condition("trial", text, Weight.HINT)
 
 
-def _waiting(now: Telemetry) -> str:
+def waiting(now: Telemetry) -> str:
+    """Return how many documents wait: `1 document waits`."""
     rows = now.outbox.rows
     return f"{_count(rows, 'document')} {'waits' if rows == 1 else 'wait'}"
 

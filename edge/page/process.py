@@ -18,7 +18,6 @@ from pathlib import Path
 
 import msgspec
 
-from edge.address import bracketed
 from edge.config import PageSettings
 from edge.errors import ConfigError
 from edge.page.window import Window
@@ -43,8 +42,7 @@ class Page:
         """Raises ConfigError where the password, or the certificate's key, is no use."""
         self.window = window
         self._front = msgspec.json.encode(front_of(settings))
-        scheme = "https" if settings.certificate_file else "http"
-        self._name = f"{scheme}://{bracketed(settings.address)}:{settings.port}"
+        self._name = settings.url
         self._stop = threading.Event()
         self._ours: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from convert.__main__ import main
@@ -21,11 +20,10 @@ from edge.classify.runtime import Int8Network
 from edge.config import ClassifierSettings
 from tests.convert.pictures import write_boxed, write_dataset
 from tests.convert.report.reading import Page
+from tests.screenshots import assert_good_for_everybody, shoot
 
 EACH = 24
 PARTS = ("validation", "test")
-SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
-"""To be looked at."""
 SECTIONS = [
     "Training",
     "Confusion matrices",
@@ -264,11 +262,8 @@ def test_the_report_opens_in_a_browser_and_everybody_can_read_it(
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda line: wrong.append(line.text))
     page.goto((built / "model" / "report.html").as_uri())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SHOTS / f"report-{width}-{scheme}.png", full_page=True)
+    assert_good_for_everybody(page, width)
+    shoot(page, f"report-{width}-{scheme}")
     assert wrong == []
     context.close()
 

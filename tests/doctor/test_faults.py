@@ -26,6 +26,7 @@ from edge.records import Pixels
 from tests.broker.conftest import Mosquitto, free_port
 from tests.clips import carphone
 from tests.disk import SmallDisk
+from tests.edge.capture.fakes import write_clip
 from tests.needs import lacking
 
 HOST = Host()
@@ -95,17 +96,9 @@ def test_a_damaged_model_is_named_with_the_way_back(tmp_path: Path) -> None:
 def _clip(path: Path, picture: Callable[[Pixels], Pixels]) -> Path:
     """Write a clip of the man in the car, changed."""
     reader = cv2.VideoCapture(str(carphone()))
-    writer = None
-    for _ in range(8):
-        _, pixels = reader.read()
-        shown = picture(np.asarray(cv2.resize(pixels, (640, 524)), np.uint8))
-        if writer is None:
-            size = (shown.shape[1], shown.shape[0])
-            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 15, size)
-        writer.write(shown)
-    assert writer is not None
-    writer.release()
-    return path
+    frames = [reader.read()[1] for _ in range(8)]
+    shown = [picture(np.asarray(cv2.resize(each, (640, 524)), np.uint8)) for each in frames]
+    return write_clip(path, shown, fps=15)
 
 
 def _turned(pixels: Pixels) -> Pixels:

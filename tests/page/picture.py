@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import cv2
 from playwright.sync_api import expect, sync_playwright
 
 from deploy.demo.__main__ import embedded_broker
+from tests.edge.capture.fakes import write_clip
 from tests.page.conftest import Daemon
-from tests.page.people import HEIGHT_PX, WIDTH_PX, frames
+from tests.page.people import frames
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "page.png"
 FPS = 10
@@ -20,20 +20,12 @@ LENGTH_S = 4
 VIEW = {"width": 1180, "height": 700}
 
 
-def write_clip(path: Path) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (WIDTH_PX, HEIGHT_PX))
-    for pixels in frames(LENGTH_S * FPS, FPS):
-        writer.write(pixels)
-    writer.release()
-
-
 def main() -> int:
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("no browser here; get: sudo apt-get install chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        clip = Path(folder) / "people.avi"
-        write_clip(clip)
+        clip = write_clip(Path(folder) / "people.avi", [*frames(LENGTH_S * FPS, FPS)], FPS)
         daemon = Daemon(Path(folder), source=clip, broker_port=embedded_broker().broker_port)
         try:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

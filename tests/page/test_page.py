@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from edge.config import PageSettings
@@ -21,9 +20,7 @@ from edge.doctor import page as doctor
 from edge.doctor.finding import Level
 from tests.broker.conftest import until
 from tests.page.conftest import Daemon, Start
-
-SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
-"""To be looked at."""
+from tests.screenshots import assert_good_for_everybody, shoot
 
 
 def _open(context: BrowserContext, daemon: Daemon) -> tuple[Page, list[str]]:
@@ -34,11 +31,6 @@ def _open(context: BrowserContext, daemon: Daemon) -> tuple[Page, list[str]]:
     page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
     page.goto(daemon.url)
     return page, wrong
-
-
-def _shoot(page: Page, name: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
 
 def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserContext) -> None:
@@ -56,7 +48,7 @@ def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserC
     )
     shown = page.locator("#picture").get_attribute("src")
     expect(page.locator("#picture")).not_to_have_attribute("src", shown or "")
-    _shoot(page, "wide")
+    shoot(page, "wide")
     assert wrong == []
     found = doctor.page(PageSettings(enabled=True, port=daemon.port), is_running=True)
     assert [each.level for each in found] == [Level.OK]
@@ -74,10 +66,8 @@ def test_it_fits_every_screen_and_everybody_can_use_it(
     page, wrong = _open(context, start())
     expect(page.locator(".box")).to_have_count(1)
     expect(page.locator("#verdict")).not_to_have_text("connecting")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    _shoot(page, f"{width}-{scheme}")
+    assert_good_for_everybody(page, width)
+    shoot(page, f"{width}-{scheme}")
     assert wrong == []
     context.close()
 
@@ -110,7 +100,7 @@ def test_a_region_is_drawn_with_the_pointer_and_left_out_with_the_keys(
     expect(page.locator("#hint")).to_contain_text("saved")
     expect(page.locator("#area-text")).to_contain_text("one part is left out")
     expect(page.locator(".box")).to_have_count(0)
-    _shoot(page, "drawn")
+    shoot(page, "drawn")
     assert wrong == []
 
 
@@ -172,7 +162,7 @@ def test_only_the_password_opens_it_and_guessing_is_slow(
     page.get_by_label("Password").fill("open sesame")
     page.get_by_role("button", name="Log in").click()
     expect(page.locator("#error")).to_contain_text("too many attempts; wait")
-    _shoot(page, "login")
+    shoot(page, "login")
     time.sleep(2.1)
     page.get_by_role("button", name="Log in").click()
     expect(page.locator(".box")).to_have_count(1)
