@@ -151,6 +151,7 @@ make_links() {
     put 755 "$source_root/deploy/tensormask" /usr/local/bin/tensormask
     make_unit tensormask.service current
     make_unit tensormask-trial.service watcher
+    make_unit tensormask-page.service current
     # Where 0.2.0 had it, and where it would be the one that counts.
     rm -f /etc/systemd/system/tensormask.service /etc/systemd/system/tensormask-trial.service
     if is_booted; then systemctl daemon-reload; fi

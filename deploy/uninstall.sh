@@ -25,7 +25,8 @@ units=/usr/local/lib/systemd/system
 booted=no
 [ ! -d /run/systemd/system ] || booted=yes
 
-for unit in tensormask-trial.service tensormask.service; do
+if [ "$booted" = yes ]; then systemctl stop tensormask-page.socket 2>/dev/null || true; fi
+for unit in tensormask-trial.service tensormask.service tensormask-page.service; do
     if systemctl cat "$unit" >/dev/null 2>&1 || [ -e "$units/$unit" ]; then
         [ "$booted" = no ] || systemctl stop "$unit"
         systemctl --quiet disable "$unit"
@@ -46,6 +47,7 @@ if [ "$purge" = yes ]; then
     rm -rf /etc/tensormask /etc/systemd/system/tensormask.service.d /var/lib/tensormask
     if getent passwd tensormask >/dev/null; then userdel tensormask; fi
     if getent group tensormask >/dev/null; then groupdel tensormask; fi
+    if getent group tensormask-page >/dev/null; then groupdel tensormask-page; fi
     echo "== TensorMask is removed, with its settings and what it had kept"
 else
     echo "== TensorMask is removed; /etc/tensormask and /var/lib/tensormask stay (--purge)"

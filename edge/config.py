@@ -14,9 +14,10 @@ import re
 import socket
 import stat
 import tomllib
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import inspect
@@ -347,13 +348,17 @@ class PageSettings(Section, frozen=True):
     enabled: bool = False
     address: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     """Where it listens: on this machine only, unless told otherwise; `::`: everywhere."""
-    port: Annotated[int, msgspec.Meta(ge=1024, le=65535)] = 8080
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8080
     password_file: str = ""
     """A file that only the service's user and root can read, or `credential:NAME`: the password on
     its first line. Needed where others than this machine can connect."""
     certificate_file: str = ""
     """For TLS, with its key."""
     key_file: str = ""
+    external_url: str = ""
+    """Behind a reverse proxy: the URL in the browser, `https://museum.example/door-1/`."""
+    proxies: tuple[str, ...] = ()
+    """Addresses or networks of reverse proxies, whose X-Forwarded headers are believed."""
     fps: Annotated[float, msgspec.Meta(gt=0, le=15)] = 4.0
     """Pictures a second while somebody looks."""
     heads: Literal["pixelated", "faces"] = "pixelated"
@@ -377,6 +382,16 @@ class PageSettings(Section, frozen=True):
             raise ValueError(f"address: {self.address!r} is no address of this machine") from None
         if bool(self.certificate_file) != bool(self.key_file):
             raise ValueError("certificate_file and key_file come together")
+        if self.external_url and not _is_web_address(self.external_url):
+            raise ValueError(
+                f"external_url: {self.external_url!r}: write it as in the browser, "
+                "https://museum.example/door-1/"
+            )
+        for proxy in self.proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"proxies: {error}; write 192.0.2.7 or 192.0.2.0/24") from None
         if self.enabled and not where.is_loopback and not self.password_file:
             raise ValueError(
                 f"address = {self.address!r} lets others see the page: it needs a password_file"
@@ -386,6 +401,19 @@ class PageSettings(Section, frozen=True):
                 'heads = "faces" shows recognizable people to whoever has the password; if you may '
                 "do that, say so with may_show_faces = true"
             )
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.port != 0
+            and not (parts.username or parts.query or parts.fragment)
+        )
+    except ValueError:
+        return False
 
 
 class HealthSettings(Section, frozen=True):

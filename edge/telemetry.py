@@ -150,6 +150,16 @@ class BrokerState:
 
 
 @dataclass(frozen=True, slots=True)
+class PageState:
+    """The page for a browser, where it is enabled."""
+
+    url: str
+    """Where it listens."""
+    trouble: str = ""
+    """Why it cannot be served, in a sentence; empty: nothing that the daemon knows of."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClockState:
     """The wall clock; durations do not depend on it."""
 
@@ -221,6 +231,7 @@ class Telemetry:
     paused_for_s: float | None
     """Until judging is resumed by itself; None: it is not paused."""
     trial: OnTrial | None = None
+    page: PageState | None = None
 
     @property
     def condition(self) -> tuple[object, ...]:

@@ -29,6 +29,7 @@ from edge.app.check import check_camera
 from edge.app.watch import Alerts, takes_colour
 from edge.config import MqttSettings, broker_at, load_settings
 from edge.errors import TensorMaskError
+from edge.page.listener import socket_path
 from edge.publish.broker import BrokerAccess
 from edge.publish.messages import AVAILABILITY, COMPLIANCE, VIOLATION, ViolationMessage, topic
 from edge.records import ViolationState
@@ -141,7 +142,7 @@ def watch_service(
     print(f"page     http://127.0.0.1:{page_port}, {until}\n")
     alerts = Alerts(colour=takes_colour(sys.stdout))
     messages = confirmed = 0
-    service = start_service(configuration)
+    service, page = start_service(configuration), start_page(configuration)
     heard_s = time.monotonic()
     try:
         while service.poll() is None or time.monotonic() - heard_s < QUIET_S:
@@ -155,7 +156,9 @@ def watch_service(
         print()
     finally:
         service.terminate()
+        page.terminate()
         status = service.wait(10)
+        page.wait(10)
         connection.leave(timeout_s=1.0)
         connection.drop()
     if status > 0:
@@ -188,6 +191,14 @@ def start_service(configuration: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "edge", "run", "--config", str(configuration)],
         env={**os.environ, "STATE_DIRECTORY": str(configuration.parent / "state")},
+    )
+
+
+def start_page(configuration: Path) -> subprocess.Popen[bytes]:
+    """Start the page of that service, which on a device systemd does."""
+    daemon = socket_path(configuration.parent / "state")
+    return subprocess.Popen(
+        [sys.executable, "-m", "edge.page", "--daemon", str(daemon)], stderr=subprocess.DEVNULL
     )
 
 

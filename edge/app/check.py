@@ -22,7 +22,7 @@ from edge.control.snapshot import open_photographer
 from edge.detect.detectors import open_detector, refuse_unknown
 from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
 from edge.page.drawn import FILE, AreaBook
-from edge.page.process import front_of
+from edge.page.front import front_of
 from edge.publish.publisher import probe_broker
 from edge.records import Frame
 from edge.secret import are_withheld
@@ -74,7 +74,7 @@ def check_configuration(config: Path) -> Settings:
     settings = load_settings(config)
     refuse_unknown(settings.detector.name)
     if settings.page.enabled and not are_withheld(settings.page.files):
-        front_of(settings.page)
+        front_of(settings.page, b"")
     return settings
 
 

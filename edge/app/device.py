@@ -41,6 +41,7 @@ from edge.telemetry import (
     CameraState,
     ClockState,
     OutboxState,
+    PageState,
     Software,
     Telemetry,
     Vitals,
@@ -106,6 +107,8 @@ class Device:
         """Without a `photographer` no picture leaves the device."""
         self.telemetry: Telemetry | None = None
         """The last that was taken, for any thread; None before the first turn."""
+        self.page: Callable[[], PageState | None] = lambda: None
+        """How the page does."""
         self._origin = origin
         self._versions = versions
         self._outbox = outbox
@@ -278,6 +281,7 @@ class Device:
             clock=ClockState(self._stepped.steps, self._stepped.last_step_s),
             paused_for_s=self._desk.paused_for_s,
             trial=None if self._software is None else self._software.software.trial,
+            page=self.page(),
         )
 
     def _report_health(self, telemetry: Telemetry) -> None:

@@ -13,7 +13,7 @@ from edge.detect.detectors import identify
 from edge.installed import Slot, activated
 from edge.page.drawn import AreaBook
 from edge.page.history import FILE, History, forget
-from edge.page.process import Page
+from edge.page.listener import PageListener, socket_path
 from edge.page.window import About, Window
 from edge.version import version
 
@@ -23,11 +23,10 @@ PICTURES = SnapshotSettings(pictures="pixelated", longest_side_px=640)
 
 def open_page(
     settings: Settings, lookout: Lookout, device: Device, book: AreaBook, folder: Path
-) -> Page | None:
+) -> PageListener | None:
     """Return the page; None where it is not enabled.
 
-    Raises ConfigError for a password or key that is no use, ModelError where heads are to be
-    covered, and no detector for that is here.
+    Raises ModelError where heads are to be covered, and no detector for that is here.
     """
     if not settings.page.enabled:
         forget(folder / FILE)
@@ -50,7 +49,7 @@ def open_page(
         book,
         settings.page.fps,
     )
-    return Page(settings.page, window)
+    return PageListener(settings.page, window, socket_path(folder), folder)
 
 
 def _found_shares(chosen: DetectorSettings) -> dict[str, float]:

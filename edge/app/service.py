@@ -27,7 +27,7 @@ from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
 from edge.installed import running_release
 from edge.page.drawn import AreaBook
-from edge.page.process import Page
+from edge.page.listener import PageListener
 from edge.pipeline import STEPS, open_pipeline
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
@@ -47,7 +47,7 @@ class Service:
         self,
         lookout: Lookout,
         device: Device,
-        page: Page | None = None,
+        page: PageListener | None = None,
         book: AreaBook | None = None,
     ) -> None:
         self.lookout = lookout
@@ -55,6 +55,8 @@ class Service:
         self.page = page
         self._book = book
         self._stop = threading.Event()
+        if page is not None:
+            device.page = lambda: page.telemetry
 
     def stop(self) -> None:
         """End soon, orderly. Safe in a signal handler and from any thread."""

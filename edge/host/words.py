@@ -89,6 +89,8 @@ def _found(now: Telemetry) -> Iterator[Condition]:
     if ThrottlingFlag.UNDER_VOLTAGE_OCCURRED in (now.vitals.throttling or ()):
         text = "the power supply was too weak since the last start; use the official one"
         yield Condition("power", text, Weight.HINT)
+    if now.page is not None and now.page.trouble:
+        yield Condition("page", f"no page: {now.page.trouble}", Weight.FAULT)
     if now.trial is not None:
         text = f"on trial: {now.trial.slot} {now.trial.name or 'that comes with the release'}"
         yield Condition("trial", text, Weight.HINT)

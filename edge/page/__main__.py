@@ -1,78 +1,134 @@
-# ruff: noqa: T201 - the daemon takes its last line for why it ended
-"""The page's process: a web server without a camera, a model or a disk. Started by the daemon."""
+"""The page's program: a web server without a camera, a model or a disk.
+
+On a device it is the unit tensormask-page.service, which systemd starts for the first browser and
+hands the listening socket. Elsewhere it listens where the daemon says.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
-import signal
+import logging
+import os
 import socket
+import ssl
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-import msgspec
 import uvicorn
+from starlette.applications import Starlette
 
+from edge.errors import ConfigError
+from edge.page.door import REQUEST_S, Door
 from edge.page.guard import Guard
 from edge.page.hub import Hub
-from edge.page.server import application
-from edge.page.wire import ANSWER_HEAD_BYTES, Front, answer_sizes
+from edge.page.origin import Site
+from edge.page.server import application, unavailable
+from edge.page.wire import PROGRAM, Front
 
+DAEMON = "/run/tensormask/page/daemon.sock"
+PATIENCE_S = 10.0
+"""So long a browser waits for a daemon that is starting, before it is told that there is none."""
+FIRST_FD = 3
 BUSY = 98
 """Exit status: the address is in use, or not this machine's."""
 
 
-async def serve(ours: socket.socket) -> int:
-    """Serve until the daemon has gone; return an exit status."""
-    reader, writer = await asyncio.open_connection(sock=ours)
-    size, _ = answer_sizes(await reader.readexactly(ANSWER_HEAD_BYTES))
-    front = msgspec.json.decode(await reader.readexactly(size), type=Front)
-    hub = Hub(reader, writer)
-    is_tls = bool(front.certificate_file)
-    family = socket.AF_INET6 if ":" in front.address else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((front.address, front.port))
-    except OSError as error:
-        print(f"{front.address} port {front.port}: {error.strerror}", file=sys.stderr)
-        return BUSY
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(hub, Guard(front.password), is_tls=is_tls),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=100,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=1,
-            ssl_certfile=front.certificate_file or None,
-            ssl_keyfile=front.key_file or None,
-        )
-    )
-    ending = asyncio.create_task(_end_with(hub, server))
-    await server.serve(sockets=[listener])
-    ending.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await ending
+async def serve(daemon: Path, listeners: Sequence[socket.socket]) -> int:
+    """Serve until the daemon wants it otherwise; return an exit status."""
+    hub = Hub(daemon)
+    until: asyncio.Future[Any] = asyncio.create_task(hub.keep_connected())
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S if listeners else None):
+            await asyncio.shield(hub.front)
+    if not hub.front.done():
+        door, until = Door(_config(unavailable())), hub.front
+    elif (front := hub.front.result()).program != PROGRAM:
+        return 0  # another release by now: started again, it is that one
+    else:
+        listeners = listeners or [_bound(front.address, front.port)]
+        door = _door(hub, front)
+    serving = asyncio.create_task(door.serve(listeners))
+    await asyncio.wait([until, serving], return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
     return 0
 
 
-async def _end_with(hub: Hub, server: uvicorn.Server) -> None:
-    """Stop when the daemon has gone: asked now and then, it answers."""
-    while not hub.has_ended.is_set():
-        with contextlib.suppress(ConnectionError):
-            await hub.report()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(hub.has_ended.wait(), 5)
-    server.should_exit = True
+def _door(hub: Hub, front: Front) -> Door:
+    site = Site(front.cookie_key.hex()[:8], bool(front.password), front.external_url)
+    app = application(hub, Guard(front.password, front.cookie_key), site)
+    tls = None
+    if front.certificate:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with _in_memory(front.certificate) as certificate, _in_memory(front.key) as key:
+            tls.load_cert_chain(certificate, key)
+    return Door(_config(app, front.proxies), tls)
+
+
+def _config(app: Starlette, proxies: Sequence[str] = ()) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        timeout_keep_alive=int(REQUEST_S),
+    )
+
+
+@contextlib.contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """Give a path at which OpenSSL reads `content`, which is on no disk."""
+    descriptor = os.memfd_create("pem")
+    try:
+        os.write(descriptor, content)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises ConfigError."""
+    try:
+        return socket.create_server(
+            (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"[page] {address} port {port}: {os.strerror(error.errno or 0)}"
+        ) from error
+
+
+def inherited() -> list[socket.socket]:
+    """Return the listening sockets that systemd has handed over, see sd_listen_fds(3)."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = int(os.environ.get("LISTEN_FDS", "0"))
+    return [socket.socket(fileno=FIRST_FD + each) for each in range(count)]
 
 
 def main() -> int:
-    # Whoever stops the daemon stops this by that.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with socket.socket(fileno=int(sys.argv[1])) as ours:
-        return asyncio.run(serve(ours))
+    parser = argparse.ArgumentParser(prog="python -m edge.page", description=__doc__)
+    parser.add_argument("--daemon", type=Path, default=Path(DAEMON), help="the daemon's socket")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # A line for each malformed request would fill the log of a device that is scanned.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    try:
+        return asyncio.run(serve(options.daemon, inherited()))
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the unit's log
+        return BUSY
+    except KeyboardInterrupt:
+        return 0
 
 
 if __name__ == "__main__":

@@ -1,13 +1,21 @@
-"""What all viewers share: one stream of scenes, which stops with the last of them."""
+"""What all viewers share: the connection to the daemon, and one stream of scenes.
+
+The stream ends with the last viewer, and no scene is shown that is not of this moment.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 import time
+from pathlib import Path
+
+import msgspec
 
 from edge.page.wire import (
     ANSWER_HEAD_BYTES,
+    Front,
     NextScene,
     Report,
     Requests,
@@ -19,21 +27,30 @@ PATIENCE_S = 3.0
 """So long after the last viewer has asked, scenes are still asked for."""
 LONGEST_S = 10.0
 """So long a viewer waits for a newer scene, and asks again then."""
+FRESH_S = 2.5
+"""A scene that is older is shown to nobody."""
+ANSWER_S = 15.0
+"""So long the daemon may take for an answer."""
+AGAIN_S = 1.0
 REPORT_EVERY_S = 1.0
 _LENGTH = struct.Struct(">I")
 
 
 class Hub:
-    """The connection to the daemon; one question at a time."""
+    """Asks the daemon, one question at a time, and connects again whenever it was away."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self.has_ended = asyncio.Event()
+    def __init__(self, daemon: Path) -> None:
+        """`daemon` is its socket."""
+        self._daemon = daemon
+        self.front: asyncio.Future[Front] = asyncio.get_running_loop().create_future()
+        """The first that the daemon gave."""
+        self._link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._has_ended = asyncio.Event()
         self._turn = asyncio.Lock()
         self._fresh = asyncio.Condition()
         self._number = 0
         self._scene = b""
+        self._scene_s = 0.0
         self._asked_s = 0.0
         self._stream: asyncio.Task[None] | None = None
         self._report = b""
@@ -43,36 +60,59 @@ class Hub:
     def is_streaming(self) -> bool:
         return self._stream is not None and not self._stream.done()
 
+    async def keep_connected(self) -> None:
+        """Return when the daemon wants the page served otherwise than it said at first."""
+        while True:
+            with contextlib.suppress(OSError, ValueError, EOFError, TimeoutError):
+                async with asyncio.timeout(ANSWER_S):
+                    link = await asyncio.open_unix_connection(self._daemon)
+                    document, _ = await _answer(link[0])
+                front = msgspec.json.decode(document, type=Front)
+                if not self.front.done():
+                    self.front.set_result(front)
+                elif front != self.front.result():
+                    return
+                self._has_ended.clear()
+                self._link = link
+                await self._has_ended.wait()
+            await asyncio.sleep(AGAIN_S)
+
     async def ask(self, request: Requests) -> tuple[bytes, bytes]:
-        """Return document and picture. Raises ConnectionError when the daemon has gone."""
+        """Return document and picture. Raises ConnectionError while the daemon is away."""
         # A viewer who leaves in the middle must not take the answer along.
         return await asyncio.shield(asyncio.ensure_future(self._exchange(request)))
 
     async def _exchange(self, request: Requests) -> tuple[bytes, bytes]:
         async with self._turn:
+            if self._link is None:
+                raise ConnectionError("the service is not running")
+            reader, writer = self._link
             try:
-                self._writer.write(framed_request(request))
-                await self._writer.drain()
-                sizes = answer_sizes(await self._reader.readexactly(ANSWER_HEAD_BYTES))
-                document, picture = [await self._reader.readexactly(size) for size in sizes]
-            except (asyncio.IncompleteReadError, OSError, ValueError) as error:
-                self.has_ended.set()
-                raise ConnectionError("the daemon has gone") from error
-            return document, picture
+                async with asyncio.timeout(ANSWER_S):
+                    writer.write(framed_request(request))
+                    await writer.drain()
+                    return await _answer(reader)
+            except (OSError, ValueError, EOFError, TimeoutError) as error:
+                writer.close()
+                self._link = None
+                self._has_ended.set()
+                raise ConnectionError("the service has ended, or does not respond") from error
 
     async def scene(self, after: int) -> bytes:
         """Return the newest scene, once it is another than `after`; empty: none came in time.
 
-        That is the length of a JSON document, four bytes, the document, and a JPEG.
+        That is the length of a JSON document, four bytes, the document, and a JPEG. Raises
+        ConnectionError while the daemon is away.
         """
+        if self._link is None:
+            raise ConnectionError("the service is not running")
         self._asked_s = time.monotonic()
         if not self.is_streaming:
             self._stream = asyncio.create_task(self._run())
         async with self._fresh:
             try:
-                await asyncio.wait_for(
-                    self._fresh.wait_for(lambda: self._number not in (0, after)), LONGEST_S
-                )
+                async with asyncio.timeout(LONGEST_S):
+                    await self._fresh.wait_for(lambda: self._is_new(after))
             except TimeoutError:
                 return b""
             return self._scene
@@ -80,24 +120,39 @@ class Hub:
     async def report(self) -> bytes:
         """Return how the device does, no older than a second."""
         now_s = time.monotonic()
-        if now_s - self._report_s >= REPORT_EVERY_S:
-            self._report_s = now_s
+        if now_s - self._report_s >= REPORT_EVERY_S or self._link is None:
             self._report, _ = await self.ask(Report())
+            self._report_s = time.monotonic()
         return self._report
 
     def renew(self) -> None:
         """Have the next report be a new one."""
         self._report_s = float("-inf")
 
+    def _is_new(self, after: int) -> bool:
+        is_fresh = time.monotonic() - self._scene_s < FRESH_S
+        return bool(self._scene) and is_fresh and self._number != after
+
     async def _run(self) -> None:
-        while time.monotonic() - self._asked_s < PATIENCE_S:
-            try:
-                document, picture = await self.ask(NextScene(self._number))
-            except ConnectionError:
-                return
-            if not picture:
-                continue
-            async with self._fresh:
-                self._number += 1
-                self._scene = _LENGTH.pack(len(document)) + document + picture
-                self._fresh.notify_all()
+        try:
+            while time.monotonic() - self._asked_s < PATIENCE_S:
+                try:
+                    document, picture = await self.ask(NextScene(self._number))
+                except ConnectionError:
+                    return
+                if not picture:
+                    continue
+                async with self._fresh:
+                    self._number += 1
+                    self._scene = _LENGTH.pack(len(document)) + document + picture
+                    self._scene_s = time.monotonic()
+                    self._fresh.notify_all()
+        finally:
+            self._scene = b""
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Return document and picture. Raises OSError, ValueError, EOFError."""
+    sizes = answer_sizes(await reader.readexactly(ANSWER_HEAD_BYTES))
+    document, picture = [await reader.readexactly(size) for size in sizes]
+    return document, picture

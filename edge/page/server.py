@@ -1,4 +1,4 @@
-"""The web server: pages, scenes and wishes, for whoever is let in."""
+"""The web server's routes: files, scenes and requests, for people who are let in."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from edge.page.guard import Guard
+from edge.page.door import CONNECTION
+from edge.page.guard import Guard, TooManyError, Visitor
 from edge.page.hub import Hub
+from edge.page.origin import Site
 from edge.page.wire import Draw, Undo
 
 FILES = Path(__file__).with_name("files")
@@ -25,8 +27,9 @@ TYPES = {
     ".html": "text/html",
     ".svg": "image/svg+xml",
 }
-COOKIE = "tensormask"
 MAX_BODY_BYTES = 64_000
+BROWSER_S = 180 * 86_400
+"""So long a browser is known after a login."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
@@ -39,45 +42,72 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
-LOCAL = ("localhost", "127.0.0.1", "[::1]")
-OPEN = ("/login", "/login.js", "/page.css", "/icon.svg")
-"""What whoever has no session sees."""
+STRICT_TRANSPORT = "max-age=15552000"
+OPEN = ("/login", "/login.js", "/page.css", "/icon.svg", "/health")
+"""What is shown without a session."""
+AWAY = (
+    b'<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
+    b'<meta name="viewport" content="width=device-width"><title>TensorMask</title>'
+    b"<h1>The service is not running</h1><p>This page opens when it does. On the device: "
+    b"<code>sudo systemctl status tensormask</code>"
+)
 
 Wanted = TypeVar("Wanted")
 
 
-def application(hub: Hub, guard: Guard, *, is_tls: bool) -> Starlette:
+def application(hub: Hub, guard: Guard, site: Site) -> Starlette:
     """Return the page as an ASGI application."""
+    session_cookie, browser_cookie = f"tensormask-{site.name}", f"tensormask-{site.name}-browser"
 
     async def index(request: Request) -> Response:
         return FileResponse(FILES / "index.html", media_type=TYPES[".html"])
 
     async def file(request: Request) -> Response:
-        path = FILES / request.url.path.removeprefix("/")
+        path = FILES / request.url.path.rpartition("/")[2]
         return FileResponse(path, media_type=TYPES[path.suffix])
 
     async def login(request: Request) -> Response:
         return FileResponse(FILES / "login.html", media_type=TYPES[".html"])
 
     async def enter(request: Request) -> Response:
-        address = "" if request.client is None else request.client.host
-        if (wait_s := guard.wait_s(address)) > 0:
-            return _refused(429, f"too many attempts; wait {math.ceil(wait_s)} s", wait_s)
         given = await _read(request, str)
         if given is None:
             return _refused(400, "no password was sent")
-        session = guard.let_in(address, given)
-        if session is None:
+        visitor = Visitor(
+            "" if request.client is None else request.client.host,
+            browser=request.cookies.get(browser_cookie, ""),
+        )
+        try:
+            admission = await guard.admit(visitor, given)
+        except TooManyError as error:
+            return _refused(429, str(error), error.wait_s)
+        if admission is None:
             return _refused(403, "this is not the password")
         answer = Response(status_code=204)
-        answer.set_cookie(COOKIE, session, httponly=True, secure=is_tls, samesite="strict")
+        for name, value, age_s in (
+            (session_cookie, admission.session, None),
+            (browser_cookie, admission.browser, BROWSER_S),
+        ):
+            answer.set_cookie(
+                name,
+                value,
+                max_age=age_s,
+                path=site.path,
+                httponly=True,
+                secure=request.url.scheme == "https",
+                samesite="strict",
+            )
         return answer
 
     async def leave(request: Request) -> Response:
-        guard.end(request.cookies.get(COOKIE, ""))
+        guard.end(request.cookies.get(session_cookie, ""))
         answer = Response(status_code=204)
-        answer.delete_cookie(COOKIE)
+        answer.delete_cookie(session_cookie, path=site.path)
         return answer
+
+    async def health(request: Request) -> Response:
+        await hub.report()
+        return Response(b'{"status":"ok"}', media_type="application/json")
 
     async def scene(request: Request) -> Response:
         after = request.query_params.get("after", "0")
@@ -94,28 +124,51 @@ def application(hub: Hub, guard: Guard, *, is_tls: bool) -> Starlette:
             return _refused(
                 400, "an area is made of polygons of at least three points each, 0 to 1"
             )
-        return await wish(drawn)
+        return await changed(drawn)
 
     async def undo(request: Request) -> Response:
-        return await wish(Undo())
+        return await changed(Undo())
 
-    async def wish(request: Draw | Undo) -> Response:
+    async def changed(request: Draw | Undo) -> Response:
         document, _ = await hub.ask(request)
         hub.renew()
         return Response(document, media_type="application/json")
 
     async def guarded(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        answer = await _checked(request, call_next, guard)
+        answer = await checked(request, call_next)
         answer.headers.update(HEADERS)
+        if request.url.scheme == "https":
+            answer.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
         return answer
 
+    async def checked(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        """Pass on what comes from our own page, by somebody who was let in."""
+        if (refusal := site.refusal(request.method, request.url.scheme, request.headers)) != "":
+            return _refused(421 if request.method in ("GET", "HEAD") else 403, refusal)
+        # Below a path, a proxy hands that on or takes it away.
+        if (path := request.scope["path"]).startswith(site.path):
+            path = request.scope["path"] = f"/{path.removeprefix(site.path)}"
+        is_in = guard.knows(request.cookies.get(session_cookie, ""))
+        if is_in:
+            request.scope[CONNECTION].is_stranger = False
+        elif path not in OPEN:
+            if path == "/":
+                return RedirectResponse("login", 303)
+            return _refused(401, "log in first")
+        try:
+            return await call_next(request)
+        except ConnectionError as error:
+            return _refused(503, str(error))
+
+    names = ("page.js", "page.css", "login.js", "icon.svg")
     return Starlette(
         routes=[
             Route("/", index),
             Route("/login", login),
             Route("/login", enter, methods=["POST"]),
             Route("/logout", leave, methods=["POST"]),
-            *(Route(f"/{name}", file) for name in ("page.js", "page.css", "login.js", "icon.svg")),
+            *(Route(f"/{name}", file) for name in names),
+            Route("/health", health),
             Route("/scene", scene),
             Route("/report", report),
             Route("/area", draw, methods=["POST"]),
@@ -125,24 +178,13 @@ def application(hub: Hub, guard: Guard, *, is_tls: bool) -> Starlette:
     )
 
 
-async def _checked(request: Request, call_next: RequestResponseEndpoint, guard: Guard) -> Response:
-    """Pass on what comes from our own page, by somebody who was let in."""
-    host = request.headers.get("host", "")
-    if not guard.password and host.rpartition(":")[0] not in LOCAL and host not in LOCAL:
-        # Another site whose name leads here (DNS rebinding): without a password nothing else helps.
-        return _refused(421, "open this page by http://localhost or http://127.0.0.1")
-    origin = request.headers.get("origin")
-    if request.method == "POST" and (origin is None or origin.partition("://")[2] != host):
-        return _refused(403, "this comes from another site")
-    path = request.url.path
-    if path not in OPEN and not guard.knows(request.cookies.get(COOKIE, "")):
-        if path == "/":
-            return RedirectResponse("/login", 303)
-        return _refused(401, "log in first")
-    try:
-        return await call_next(request)
-    except ConnectionError:
-        return _refused(503, "the device starts anew")
+def unavailable() -> Starlette:
+    """Return what is shown while nothing is known of the daemon, not even a password."""
+
+    async def away(request: Request) -> Response:
+        return Response(AWAY, 503, HEADERS, media_type="text/html")
+
+    return Starlette(routes=[Route("/{path:path}", away)])
 
 
 async def _read(request: Request, kind: type[Wanted]) -> Wanted | None:
@@ -154,7 +196,7 @@ async def _read(request: Request, kind: type[Wanted]) -> Wanted | None:
             return None
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no UTF-8, no JSON, another kind
         return None
 
 

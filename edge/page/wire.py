@@ -1,6 +1,7 @@
-"""What the page's process asks of the daemon, and the answers, over a socket that both begin with.
+"""What the page asks of the daemon, and the answers, over the daemon's Unix socket.
 
-A request is one of the structs below. An answer is a JSON document, which the page hands on as it
+On each connection the daemon speaks first: a `Front`, framed like an answer. Then the page sends
+requests, each one of the structs below. An answer is a JSON document, which the page hands on as it
 is, and some bytes, of a picture or none. Each is preceded by its length.
 """
 
@@ -8,11 +9,13 @@ from __future__ import annotations
 
 import socket
 import struct
+from pathlib import Path
 
 import msgspec
 
 from edge.config import Polygons
 
+PROGRAM = str(Path(__file__).resolve().parents[2])
 MAX_REQUEST_BYTES = 64_000
 MAX_ANSWER_BYTES = 4_000_000
 _REQUEST = struct.Struct(">I")
@@ -20,13 +23,24 @@ _ANSWER = struct.Struct(">II")
 
 
 class Front(msgspec.Struct, frozen=True):
-    """What the daemon tells its page when it starts it."""
+    """How the page is to be served. A page that was started for another one ends, and is started
+    again by systemd: with another address, password or certificate, or of another release."""
 
+    program: str
+    """The folder of the daemon's program: another one is another release."""
     address: str
     port: int
-    password: str
-    certificate_file: str
-    key_file: str
+    external_url: str = ""
+    """Where browsers find it behind a reverse proxy; empty: where it listens."""
+    proxies: tuple[str, ...] = ()
+    """Addresses and networks whose forwarding headers are believed."""
+    password: str = ""
+    """Its hash, see `edge.page.password`; empty: none is asked for."""
+    cookie_key: bytes = b""
+    """Signs the cookies of known browsers; stays the same as long as the device's state."""
+    certificate: bytes = b""
+    """Certificate chain and key, in PEM; empty: plain HTTP."""
+    key: bytes = b""
 
 
 class Request(msgspec.Struct, frozen=True, tag=True):

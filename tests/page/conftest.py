@@ -8,10 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
+from edge.config import load_settings
+from edge.host.web import trouble_with
+from edge.page.listener import SOCKET
 from tests.broker.conftest import free_port
 from tests.clips import carphone
 
@@ -35,15 +39,19 @@ port = {port}
 
 @dataclass
 class Daemon:
-    """`tensormask run` on a clip, with a page."""
+    """`tensormask run` on a clip, and its page."""
 
     folder: Path
     page: str = ""
     source: Path = field(default_factory=carphone)
     broker_port: int = field(default_factory=free_port)
     """By default nobody is there."""
+    waits: bool = True
+    """For the page to answer."""
 
     def __post_init__(self) -> None:
+        self.server: subprocess.Popen[bytes] | None = None
+        self.state = self.folder / "state"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = self.folder / "log"
@@ -57,34 +65,37 @@ class Daemon:
         self.start()
 
     def start(self) -> None:
+        """Start both; what runs already goes on."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "edge", "run", "--config", str(self.settings)],
-                env=os.environ | {"STATE_DIRECTORY": str(self.folder / "state")},
+                env=os.environ | {"STATE_DIRECTORY": str(self.state)},
                 stdout=log,
                 stderr=log,
             )
+            if self.server is None or self.server.poll() is not None:
+                self.server = self.serve(log)
+        url = load_settings(self.settings).page.url
         until_s = time.monotonic() + 30
-        while "the page is at" not in self.log.read_text():
-            assert time.monotonic() < until_s, self.log.read_text()
+        while self.waits and (trouble := trouble_with(url)):
+            assert time.monotonic() < until_s, trouble + self.log.read_text()
             time.sleep(0.05)
 
+    def serve(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start a page of this daemon, as systemd does on a device."""
+        command = [sys.executable, "-m", "edge.page", "--daemon", str(self.state / SOCKET)]
+        return subprocess.Popen(command, stdout=log, stderr=log)
+
     def stop(self) -> None:
+        """Stop the service in order; the page goes on."""
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(10) == 0, self.log.read_text()
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def pages(self) -> list[int]:
-        """Return the processes of its page."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        pids = [int(pid) for pid in children.read_text().split()]
-        # The thread that started it is its parent, too.
-        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            pids += [int(pid) for pid in (task / "children").read_text().split()]
-        return sorted(set(pids))
+        for process in (self.process, self.server):
+            if process is not None:
+                process.kill()
+                process.wait()
 
 
 Start = Callable[..., Daemon]

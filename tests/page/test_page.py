@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -15,9 +16,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from edge.config import PageSettings
+from edge.config import PageSettings, load_settings
 from edge.doctor import page as doctor
 from edge.doctor.finding import Level
+from edge.host.web import trouble_with
+from edge.page.__main__ import BUSY
+from edge.page.door import REQUEST_S
 from tests.broker.conftest import until
 from tests.page.conftest import Daemon, Start
 from tests.screenshots import assert_good_for_everybody, shoot
@@ -217,35 +221,109 @@ def test_a_viewer_who_vanishes_ends_the_looking_and_one_who_is_slow_holds_up_nob
     until(lambda: json.loads(_ask(daemon, "GET", "/report")[2])["fps"] > 10, "it judges on")
     page.close()
     slow.close()
-    cpu_s = _cpu_s(daemon.pages()[0])
+    cpu_s = _cpu_s(daemon)
     time.sleep(5)
-    before_s = _cpu_s(daemon.pages()[0])
+    before_s = _cpu_s(daemon)
     time.sleep(3)
-    assert _cpu_s(daemon.pages()[0]) - before_s < 0.2, (cpu_s, before_s)
+    assert _cpu_s(daemon) - before_s < 0.2, (cpu_s, before_s)
 
 
-def test_a_page_that_is_killed_is_started_again_and_judging_goes_on(start: Start) -> None:
+def test_a_page_that_is_killed_can_be_started_again_and_judging_goes_on(start: Start) -> None:
     daemon = start()
-    (first,) = daemon.pages()
-    os.kill(first, 9)
-    until(lambda: "the page has ended" in daemon.log.read_text(), "its end is said")
-    until(lambda: daemon.log.read_text().count("the page is at") == 2, "another page", 20)
+    assert daemon.server is not None
+    daemon.server.kill()
+    daemon.server.wait()
     assert daemon.process.poll() is None
-    until(lambda: _ask(daemon, "GET", "/report")[0] == 200, "it answers")
+    with daemon.log.open("ab") as log:
+        daemon.server = daemon.serve(log)
+    until(lambda: trouble_with(daemon.url) == "", "it answers", 20)
+    until(lambda: json.loads(_ask(daemon, "GET", "/report")[2])["fps"] > 0, "it judges")
 
 
-def test_a_port_that_is_taken_is_said_and_stops_nothing(start: Start, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        (tmp_path / "other").mkdir()
-        daemon = Daemon(tmp_path / "other")
-        daemon.stop()
-        text = daemon.settings.read_text().replace(f"port = {daemon.port}", f"port = {port}")
-        daemon.settings.write_text(text)
-        daemon.start()
-        until(lambda: "Address already in use" in daemon.log.read_text(), "it is said")
+def test_a_port_that_is_taken_is_said(start: Start) -> None:
+    daemon = start()
+    with daemon.log.open("ab") as log:
+        assert daemon.serve(log).wait(20) == BUSY
+    line = f"[page] 127.0.0.1 port {daemon.port}: Address already in use"
+    assert line in daemon.log.read_text().splitlines()
+
+
+def test_a_password_that_is_too_short_leaves_the_page_out_and_stops_nothing(
+    tmp_path: Path, context: BrowserContext
+) -> None:
+    secret = tmp_path / "password"
+    secret.touch(0o600)
+    secret.write_text("1234567\n")
+    daemon = Daemon(tmp_path, f'password_file = "{secret}"', waits=False)
+    try:
+        line = "no page: [page] password_file: the page's password has 7 characters, and needs 8"
+        until(lambda: line in daemon.log.read_text(), "it is said", 20)
         assert daemon.process.poll() is None
+    finally:
         daemon.kill()
+
+
+def test_connections_that_do_nothing_shut_nobody_out(start: Start, tmp_path: Path) -> None:
+    daemon = start(_secret(tmp_path))
+    idle = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(300)]
+    slow = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(100)]
+    for each in slow:
+        with contextlib.suppress(OSError):  # it made room for another
+            each.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1")
+    for _ in range(20):
+        begun_s = time.monotonic()
+        assert trouble_with(daemon.url) == ""
+        assert time.monotonic() - begun_s < 1
+    for each in (*idle, *slow):
+        each.close()
+
+
+def test_a_request_that_does_not_end_is_given_up(start: Start) -> None:
+    daemon = start()
+    with socket.create_connection(("127.0.0.1", daemon.port)) as slow:
+        slow.sendall(b"GET /report HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        slow.settimeout(REQUEST_S + 5)
+        assert slow.recv(1) == b""
+
+
+@pytest.mark.parametrize("body", [b'"\xff"', b"\xff" * 40, b"[" * 50_000, b'"x', b"", b"7"])
+def test_what_is_no_password_is_refused_and_stops_nothing(
+    start: Start, tmp_path: Path, body: bytes
+) -> None:
+    daemon = start(_secret(tmp_path))
+    origin = f"http://127.0.0.1:{daemon.port}"
+    for _ in range(30):
+        assert _ask(daemon, "POST", "/login", body, Origin=origin)[0] == 400
+    with socket.create_connection(("127.0.0.1", daemon.port)) as rude:
+        rude.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n" + body)
+    for junk in (b"\x16\x03\x01\x00", b"GET\r\n\r\n", b"\0" * 100, b"GET / HTTP/9.9\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", daemon.port)) as rude:
+            rude.sendall(junk)
+    assert trouble_with(daemon.url) == ""
+    assert "Traceback" not in daemon.log.read_text()
+
+
+def test_a_guesser_does_not_lock_out_a_browser_that_is_known(start: Start, tmp_path: Path) -> None:
+    daemon = start(_secret(tmp_path))
+    here = {"Origin": f"http://127.0.0.1:{daemon.port}"}
+    status, headers, _ = _ask(daemon, "POST", "/login", b'"open sesame"', **here)
+    assert status == 204
+    known = {"Cookie": re.findall(r"tensormask-\w+-browser=[^;]+", headers["set-cookie"])[0]}
+    tries = [_ask(daemon, "POST", "/login", b'"open sesam"', **here)[0] for _ in range(8)]
+    assert tries.count(403) == 4
+    assert tries[-1] == 429
+    assert _ask(daemon, "POST", "/login", b'"open sesame"', **here)[0] == 429
+    assert _ask(daemon, "POST", "/login", b'"open sesame"', **here, **known)[0] == 204
+    log = daemon.log.read_text()
+    assert "failed login from 127.0.0.1, attempt 1" in log
+    assert "sesam" not in log
+
+
+def _secret(folder: Path) -> str:
+    secret = folder / "password"
+    secret.touch(0o600)
+    secret.write_text("open sesame\n")
+    return f'password_file = "{secret}"'
 
 
 def test_it_speaks_tls(
@@ -256,8 +334,18 @@ def test_it_speaks_tls(
     trusting = ssl.create_default_context(cafile=str(own))
     connection = http.client.HTTPSConnection("localhost", daemon.port, context=trusting)
     connection.request("GET", "/report")
-    assert connection.getresponse().status == 200
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert "max-age" in (answer.getheader("Strict-Transport-Security") or "")
     connection.close()
+    # Handshakes that do not end, ten times as many as there may be.
+    idle = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(1000)]
+    begun_s = time.monotonic()
+    assert trouble_with(load_settings(daemon.settings).page.url) == ""
+    assert time.monotonic() - begun_s < 1
+    assert _rss_bytes(daemon) < 100e6
+    for each in idle:
+        each.close()
 
 
 def _ask(
@@ -266,12 +354,21 @@ def _ask(
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=20)
     connection.request(method, path, body or None, headers)
     answer = connection.getresponse()
-    told = {name.lower(): value for name, value in answer.getheaders()}
+    told: dict[str, str] = {}
+    for name, value in answer.getheaders():
+        told[name.lower()] = f"{told[name.lower()]}; {value}" if name.lower() in told else value
     content = answer.read()
     connection.close()
     return answer.status, told, content
 
 
-def _cpu_s(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def _rss_bytes(daemon: Daemon) -> int:
+    assert daemon.server is not None
+    pages = Path(f"/proc/{daemon.server.pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _cpu_s(daemon: Daemon) -> float:
+    assert daemon.server is not None
+    words = Path(f"/proc/{daemon.server.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")

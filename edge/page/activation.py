@@ -1,0 +1,99 @@
+"""The page's listening socket: systemd holds it, as [page] says, and starts the page for a browser.
+
+Root runs this before the service starts, outside its sandbox. The socket is a transient unit, since
+its address is in the settings: there is one place to change it, and no unit to edit. The service's
+user could not open it to the page's, which is another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import grp
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+from edge.address import bracketed
+from edge.config import DEFAULT_PATH, PageSettings, load_settings
+from edge.errors import ConfigError
+from edge.page.listener import FOLDER
+
+RUNTIME = Path("/run/tensormask")
+USER = "tensormask"
+GROUP = "tensormask-page"
+SOCKET = "tensormask-page.socket"
+SERVICE = "tensormask-page.service"
+BACKLOG = 64
+
+
+def activate(settings: PageSettings) -> None:
+    """Have systemd listen as `settings` say, or not at all. Raises OSError, ConfigError."""
+    wanted = f"{bracketed(settings.address)}:{settings.port}" if settings.enabled else ""
+    if wanted:
+        make_folder(RUNTIME / FOLDER)
+    if listened() == wanted:
+        return
+    _systemctl("stop", SOCKET, SERVICE)
+    if wanted:
+        done = subprocess.run(
+            [
+                *("systemd-run", "--quiet", "--collect", f"--unit={SERVICE}"),
+                f"--description=TensorMask: the page's address, {wanted}",
+                *(f"--socket-property=ListenStream={wanted}", "--socket-property=FreeBind=yes"),
+                f"--socket-property=Backlog={BACKLOG}",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            _systemctl("reset-failed", SOCKET)
+            raise ConfigError(
+                f"[page] {wanted}: systemd cannot listen there ({done.stderr.strip()}); does "
+                f"another program? sudo ss -ltnp 'sport = :{settings.port}'"
+            )
+
+
+def listened() -> str:
+    """Return where systemd listens for the page: `127.0.0.1:8080`; empty: nowhere."""
+    show = _systemctl("show", "--value", "--property=ActiveState", "--property=Listen", SOCKET)
+    lines = dict.fromkeys(show.split("\n"))
+    if not {"active"} & lines.keys():
+        return ""
+    return next((each.split()[0] for each in lines if each.endswith("(Stream)")), "")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder in which the service makes a socket, and the page's group finds it."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.chown(folder, pwd.getpwnam(USER).pw_uid, grp.getgrnam(GROUP).gr_gid)
+    # What is made in it belongs to the group, too.
+    folder.chmod(0o2750)
+
+
+def _systemctl(*words: str) -> str:
+    """Return what it prints; nothing where there is no systemd."""
+    try:
+        done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m edge.page.activation", description=__doc__)
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
+    try:
+        activate(load_settings(parser.parse_args().config).page)
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the service's log
+    except (OSError, KeyError) as error:
+        print(f"no page: {error}", file=sys.stderr)  # noqa: T201 - the service's log
+    # The page must not keep the service from starting; what the settings lack, that says itself.
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

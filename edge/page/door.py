@@ -1,0 +1,192 @@
+"""Which connections the page keeps: how many of one source, how many together, and for how long.
+
+A connection that sends no request, sends one slowly, or reads its answer slowly costs memory, and a
+hundred of them shut out everybody else. So each has a deadline for each step, and where there are
+too many, one that waits for a request makes room: of strangers first, of the source that has most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any
+
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from edge.page.guard import network_of
+
+_log = logging.getLogger(__name__)
+
+MOST = 128
+"""Connections together. Over TLS each takes some 300 kB, even before its handshake is over."""
+MOST_OF_ONE = 48
+"""Connections of strangers from one source."""
+HANDSHAKE_S = 5.0
+REQUEST_S = 10.0
+"""So long a request may take to arrive, or the next one to begin."""
+RESPONSE_S = 30.0
+"""So long an answer may take, the wait for a newer scene included."""
+SWEEP_S = 1.0
+FULL_S = 0.2
+"""After this the next connection is looked at, where the system has no file or memory left."""
+CONNECTION = "tensormask.connection"
+"""The key in an ASGI scope under which a request's `Connection` is."""
+
+
+class Phase(Enum):
+    HANDSHAKE = HANDSHAKE_S + 1
+    REQUEST = REQUEST_S
+    RESPONSE = RESPONSE_S
+
+
+class Connection:
+    """One connection, from before its TLS handshake."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.is_stranger = True
+        """Until a request of it is let in."""
+        self.begun_s = self.since_s = time.monotonic()
+        self.task: asyncio.Task[None] | None = None
+        self.protocol: H11Protocol | None = None
+        self._phase = Phase.HANDSHAKE
+
+    @property
+    def phase(self) -> Phase:
+        if self.protocol is None or self.protocol.transport is None:
+            return Phase.HANDSHAKE
+        cycle = self.protocol.cycle
+        is_sending = self.protocol.transport.get_write_buffer_size() > 0
+        if is_sending or not (cycle is None or cycle.response_complete or cycle.more_body):
+            return Phase.RESPONSE
+        return Phase.REQUEST
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.phase is not Phase.RESPONSE
+
+    def is_late(self, now_s: float) -> bool:
+        """Tell whether its deadline is over; to be asked now and then, to see the phases change."""
+        if self.phase is not self._phase:
+            self._phase, self.since_s = self.phase, now_s
+        return now_s - self.since_s > self._phase.value
+
+    def end(self) -> None:
+        if self.protocol is not None and self.protocol.transport is not None:
+            self.protocol.transport.abort()
+        elif self.task is not None:
+            self.task.cancel()
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's, with its connection in the scope of each request."""
+
+    def __init__(
+        self, connection: Connection, done: Callable[[Connection], None], *arguments: Any
+    ) -> None:
+        super().__init__(*arguments)
+        self._connection = connection
+        self._done = done
+        inner = self.app
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope[CONNECTION] = connection
+            await inner(scope, receive, send)
+
+        self.app = app
+        connection.protocol = self
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._done(self._connection)
+
+
+class Door:
+    """Accepts connections for an application."""
+
+    def __init__(self, config: Config, tls: ssl.SSLContext | None = None) -> None:
+        config.load()
+        self._config = config
+        self._tls = tls
+        self._state = ServerState()
+        self._connections: set[Connection] = set()
+
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept from the listening sockets until it is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sweep())
+            for listener in listeners:
+                listener.setblocking(False)
+                tasks.create_task(self._accept(listener))
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, peer = await loop.sock_accept(listener)
+            except OSError:  # it left before, or no file is left for it
+                await asyncio.sleep(FULL_S)
+                continue
+            connection = Connection(network_of(peer[0]) if isinstance(peer, tuple) else "local")
+            if not self._has_room(connection.source):
+                accepted.close()
+                continue
+            self._connections.add(connection)
+            connection.task = asyncio.create_task(self._open(connection, accepted))
+
+    async def _open(self, connection: Connection, accepted: socket.socket) -> None:
+        def protocol() -> _Protocol:
+            return _Protocol(connection, self._connections.discard, self._config, self._state, {})
+
+        timeouts = (
+            {}
+            if self._tls is None
+            else {
+                "ssl_handshake_timeout": HANDSHAKE_S,
+                "ssl_shutdown_timeout": 1.0,
+            }
+        )
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                protocol, accepted, ssl=self._tls, **timeouts
+            )
+        except (OSError, asyncio.CancelledError):  # no TLS, or it made room for another
+            self._connections.discard(connection)
+            accepted.close()
+
+    def _has_room(self, source: str) -> bool:
+        """Make room for one more of that source; return whether there is some."""
+        strangers = [each for each in self._connections if each.is_stranger]
+        if sum(each.source == source for each in strangers) >= MOST_OF_ONE:
+            return self._end_one([each for each in strangers if each.source == source])
+        if len(self._connections) < MOST:
+            return True
+        counts = Counter(each.source for each in strangers)
+        most = [each for each in strangers if each.source == counts.most_common(1)[0][0]]
+        return self._end_one(most) or self._end_one(list(self._connections))
+
+    def _end_one(self, candidates: Sequence[Connection]) -> bool:
+        """End the one that has waited longest for a request; return whether there was one."""
+        waiting = [each for each in candidates if each.is_waiting]
+        if not waiting:
+            return False
+        longest = min(waiting, key=lambda each: each.since_s)
+        self._connections.discard(longest)
+        longest.end()
+        return True
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now_s = time.monotonic()
+            for connection in [each for each in self._connections if each.is_late(now_s)]:
+                self._connections.discard(connection)
+                connection.end()

@@ -1,0 +1,142 @@
+"""The daemon's side of the page: a socket for it, and the thread that answers.
+
+The page itself is another program: on a device the unit tensormask-page.service, elsewhere
+`python -m edge.page`. It gets no picture in which a head is not covered.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from edge.config import PageSettings
+from edge.errors import ConfigError
+from edge.page.front import cookie_key, front_of
+from edge.page.window import Window
+from edge.page.wire import framed_answer, read_request
+from edge.telemetry import PageState
+
+_log = logging.getLogger(__name__)
+
+FOLDER = "page"
+"""Below the RuntimeDirectory; root makes it, for the group of the page's unit."""
+SOCKET = "daemon.sock"
+TICK_S = 1.0
+PATIENCE_S = 5.0
+"""So long a request may take to arrive, and an answer to be read."""
+MOST = 4
+"""Pages at once: one, and for a moment the next one."""
+
+
+def socket_path(state: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where the daemon answers its page: in memory under systemd, else beside its state."""
+    runtime = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    folder = Path(runtime, FOLDER) if runtime else state
+    return folder / SOCKET
+
+
+class PageListener:
+    """Answers the page in a thread of its own. Whatever comes, the daemon goes on."""
+
+    def __init__(self, settings: PageSettings, window: Window, path: Path, state: Path) -> None:
+        """`path` is the socket's; in `state` the device's own key is kept."""
+        self.window = window
+        self._settings = settings
+        self._path = path
+        self._state = state
+        self._trouble = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="page", daemon=True)
+
+    @property
+    def telemetry(self) -> PageState:
+        return PageState(self._settings.url, self._trouble)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop answering, and keep what happened."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        with suppress(OSError):
+            self._path.unlink()
+        self.window.history.save()
+
+    def _run(self) -> None:
+        try:
+            front = msgspec.json.encode(front_of(self._settings, cookie_key(self._state)))
+            listener = self._listening()
+        except ConfigError as error:
+            self._trouble = str(error)
+        except OSError as error:
+            self._trouble = f"{self._path}: {error.strerror}"
+        if self._trouble:
+            _log.error("no page: %s", self._trouble)
+            return
+        with listener, selectors.DefaultSelector() as selector:
+            selector.register(listener, selectors.EVENT_READ)
+            while not self._stop.is_set():
+                ready = selector.select(TICK_S)
+                self.window.tick()
+                for key, _ in ready:
+                    page = key.fileobj
+                    assert isinstance(page, socket.socket)
+                    if page is listener:
+                        self._welcome(listener, selector, framed_answer(front))
+                    elif not self._answer(page):
+                        selector.unregister(page)
+                        page.close()
+                if len(selector.get_map()) == 1:
+                    self.window.rest()
+            for key in list(selector.get_map().values()):
+                if key.fileobj is not listener:
+                    key.fileobj.close()  # type: ignore[union-attr]
+
+    def _listening(self) -> socket.socket:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(self._path))
+        # The folder says who comes here: the page's group, and elsewhere the user alone.
+        self._path.chmod(0o660)
+        listener.listen(MOST)
+        listener.settimeout(PATIENCE_S)
+        return listener
+
+    def _welcome(
+        self, listener: socket.socket, selector: selectors.BaseSelector, front: bytes
+    ) -> None:
+        try:
+            page, _ = listener.accept()
+            page.settimeout(PATIENCE_S)
+            page.sendall(front)
+        except OSError:
+            return  # it has gone again
+        if len(selector.get_map()) > MOST:
+            page.close()
+        else:
+            selector.register(page, selectors.EVENT_READ)
+
+    def _answer(self, page: socket.socket) -> bool:
+        """Answer one request; return whether more may come."""
+        try:
+            request = read_request(page)
+            if request is None:
+                return False
+            page.sendall(framed_answer(*self.window.answer(request)))
+        except OSError:
+            return False  # it has gone, or hangs
+        except Exception:  # noqa: BLE001 - a request that we cannot answer must not end the others
+            _log.exception("a request of the page could not be answered")
+            return False
+        return True
