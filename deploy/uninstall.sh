@@ -47,7 +47,7 @@ if [ "$purge" = yes ]; then
     rm -rf /etc/tensormask /etc/systemd/system/tensormask.service.d /var/lib/tensormask
     if getent passwd tensormask >/dev/null; then userdel tensormask; fi
     if getent group tensormask >/dev/null; then groupdel tensormask; fi
-    if getent group tensormask-page >/dev/null; then groupdel tensormask-page; fi
+    if getent group tensormask-web >/dev/null; then groupdel tensormask-web; fi
     echo "== TensorMask is removed, with its settings and what it had kept"
 else
     echo "== TensorMask is removed; /etc/tensormask and /var/lib/tensormask stay (--purge)"

@@ -13,16 +13,17 @@ import os
 import pwd
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from edge.address import bracketed
 from edge.config import DEFAULT_PATH, PageSettings, load_settings
 from edge.errors import ConfigError
-from edge.page.listener import FOLDER
+from edge.page.listener import FAILURE, FOLDER
 
 RUNTIME = Path("/run/tensormask")
 USER = "tensormask"
-GROUP = "tensormask-page"
+GROUP = "tensormask-web"
 SOCKET = "tensormask-page.socket"
 SERVICE = "tensormask-page.service"
 BACKLOG = 64
@@ -33,6 +34,7 @@ def activate(settings: PageSettings) -> None:
     wanted = f"{bracketed(settings.address)}:{settings.port}" if settings.enabled else ""
     if wanted:
         make_folder(RUNTIME / FOLDER)
+        (RUNTIME / FOLDER / FAILURE).unlink(missing_ok=True)
     if listened() == wanted:
         return
     _systemctl("stop", SOCKET, SERVICE)
@@ -51,8 +53,8 @@ def activate(settings: PageSettings) -> None:
         if done.returncode:
             _systemctl("reset-failed", SOCKET)
             raise ConfigError(
-                f"[page] {wanted}: systemd cannot listen there ({done.stderr.strip()}); does "
-                f"another program? sudo ss -ltnp 'sport = :{settings.port}'"
+                f"[page] systemd cannot listen at {wanted}; does another program? "
+                f"sudo ss -ltnp 'sport = :{settings.port}'"
             )
 
 
@@ -87,11 +89,13 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
     try:
         activate(load_settings(parser.parse_args().config).page)
-    except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the service's log
-    except (OSError, KeyError) as error:
-        print(f"no page: {error}", file=sys.stderr)  # noqa: T201 - the service's log
-    # The page must not keep the service from starting; what the settings lack, that says itself.
+    except (ConfigError, OSError, KeyError) as error:
+        # The service starts all the same. It reports what it finds here, and itself what is wrong
+        # with the settings.
+        with suppress(OSError):
+            failure = RUNTIME / FOLDER / FAILURE
+            failure.write_text(f"{error}\n", encoding="utf-8")
+            failure.chmod(0o644)
     return 0
 
 

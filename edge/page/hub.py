@@ -62,20 +62,30 @@ class Hub:
 
     async def keep_connected(self) -> None:
         """Return when the daemon wants the page served otherwise than it said at first."""
-        while True:
+        is_same = True
+        while is_same:
             with contextlib.suppress(OSError, ValueError, EOFError, TimeoutError):
-                async with asyncio.timeout(ANSWER_S):
-                    link = await asyncio.open_unix_connection(self._daemon)
-                    document, _ = await _answer(link[0])
-                front = msgspec.json.decode(document, type=Front)
-                if not self.front.done():
-                    self.front.set_result(front)
-                elif front != self.front.result():
-                    return
-                self._has_ended.clear()
-                self._link = link
-                await self._has_ended.wait()
-            await asyncio.sleep(AGAIN_S)
+                is_same = await self._connected_once()
+            await asyncio.sleep(AGAIN_S if is_same else 0)
+
+    async def _connected_once(self) -> bool:
+        """Be connected until the daemon goes; return False at once where it is to be otherwise."""
+        reader, writer = await asyncio.open_unix_connection(self._daemon)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                document, _ = await _answer(reader)
+            front = msgspec.json.decode(document, type=Front)
+            if not self.front.done():
+                self.front.set_result(front)
+            elif front != self.front.result():
+                return False
+            self._has_ended.clear()
+            self._link = reader, writer
+            await self._has_ended.wait()
+            return True
+        finally:
+            self._link = None
+            writer.close()
 
     async def ask(self, request: Requests) -> tuple[bytes, bytes]:
         """Return document and picture. Raises ConnectionError while the daemon is away."""
@@ -93,7 +103,6 @@ class Hub:
                     await writer.drain()
                     return await _answer(reader)
             except (OSError, ValueError, EOFError, TimeoutError) as error:
-                writer.close()
                 self._link = None
                 self._has_ended.set()
                 raise ConnectionError("the service has ended, or does not respond") from error

@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 FOLDER = "page"
 """Below the RuntimeDirectory; root makes it, for the group of the page's unit."""
 SOCKET = "daemon.sock"
+FAILURE = "failure"
+"""Why systemd does not listen for the page, where it does not, in a file beside the socket."""
+MAX_FAILURE = 500
 TICK_S = 1.0
 PATIENCE_S = 5.0
 """So long a request may take to arrive, and an answer to be read."""
@@ -53,6 +56,7 @@ class PageListener:
         self._path = path
         self._state = state
         self._trouble = ""
+        self._has_failed = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
 
@@ -83,11 +87,16 @@ class PageListener:
         if self._trouble:
             _log.error("no page: %s", self._trouble)
             return
+        if failure := self._failure():
+            self._trouble = failure
+            _log.error("no page: %s", failure)
+        else:
+            _log.info("the page is at %s", self._settings.url)
         with listener, selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
             while not self._stop.is_set():
                 ready = selector.select(TICK_S)
-                self.window.tick()
+                self._tick()
                 for key, _ in ready:
                     page = key.fileobj
                     assert isinstance(page, socket.socket)
@@ -101,6 +110,13 @@ class PageListener:
             for key in list(selector.get_map().values()):
                 if key.fileobj is not listener:
                     key.fileobj.close()  # type: ignore[union-attr]
+
+    def _failure(self) -> str:
+        try:
+            text = self._path.with_name(FAILURE).read_text("utf-8", "replace")
+        except OSError:
+            return ""
+        return text[:MAX_FAILURE].strip()
 
     def _listening(self) -> socket.socket:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,14 +134,26 @@ class PageListener:
     ) -> None:
         try:
             page, _ = listener.accept()
-            page.settimeout(PATIENCE_S)
-            page.sendall(front)
         except OSError:
             return  # it has gone again
+        page.settimeout(PATIENCE_S)
+        try:
+            page.sendall(front)
+        except OSError:
+            page.close()
+            return
         if len(selector.get_map()) > MOST:
             page.close()
         else:
             selector.register(page, selectors.EVENT_READ)
+
+    def _tick(self) -> None:
+        try:
+            self.window.tick()
+        except Exception:  # noqa: BLE001 - a fault of ours there must not end the page
+            if not self._has_failed:
+                _log.exception("the page does not know what is wrong with the device")
+            self._has_failed = True
 
     def _answer(self, page: socket.socket) -> bool:
         """Answer one request; return whether more may come."""
@@ -136,7 +164,7 @@ class PageListener:
             page.sendall(framed_answer(*self.window.answer(request)))
         except OSError:
             return False  # it has gone, or hangs
-        except Exception:  # noqa: BLE001 - a request that we cannot answer must not end the others
+        except Exception:  # noqa: BLE001 - a fault of ours in one must not end all others
             _log.exception("a request of the page could not be answered")
             return False
         return True

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.config import ClassifierSettings, DetectorSettings, PageSettings
+from edge.observers import Observers
+from edge.page.drawn import AreaBook
+from edge.page.history import History
+from edge.page.hub import Hub
+from edge.page.listener import FAILURE, MOST, SOCKET, PageListener, socket_path
+from edge.page.window import About, Window
+from edge.page.wire import Front, NextScene, Report
+from tests.broker.conftest import until
+
+
+def listener_in(folder: Path, **settings: object) -> PageListener:
+    window = Window(
+        About("door-1", "", "", "0", {}),
+        Observers(),
+        lambda frame, boxes: b"jpeg",
+        ClassifierSettings(),
+        lambda: None,
+        History(folder / "history.json"),
+        AreaBook(DetectorSettings(), folder),
+        fps=4.0,
+    )
+    page = msgspec.convert({"enabled": True} | settings, PageSettings)
+    return PageListener(page, window, folder / SOCKET, folder)
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[PageListener]:
+    listener = listener_in(tmp_path)
+    listener.start()
+    until((tmp_path / SOCKET).exists, "it listens")
+    yield listener
+    listener.close()
+
+
+def connect(folder: Path) -> socket.socket:
+    page = socket.socket(socket.AF_UNIX)
+    page.connect(str(folder / SOCKET))
+    page.settimeout(10)
+    return page
+
+
+def read_to_the_end(page: socket.socket) -> None:
+    with suppress(ConnectionResetError):
+        while page.recv(4096):
+            pass
+
+
+@asynccontextmanager
+async def connected(folder: Path) -> AsyncIterator[Hub]:
+    hub = Hub(folder / SOCKET)
+    connecting = asyncio.create_task(hub.keep_connected())
+    await asyncio.wait_for(asyncio.shield(hub.front), 10)
+    yield hub
+    connecting.cancel()
+    await asyncio.wait([connecting])
+
+
+async def ask(folder: Path) -> Front:
+    async with connected(folder) as hub:
+        document, picture = await hub.ask(Report())
+        assert msgspec.json.decode(document)["device"] == "door-1"
+        assert picture == b""
+        return hub.front.result()
+
+
+def test_a_page_is_told_how_to_serve_and_answered(listener: PageListener, tmp_path: Path) -> None:
+    front = asyncio.run(ask(tmp_path))
+    assert (front.address, front.port, front.password) == ("127.0.0.1", 8080, "")
+    assert listener.telemetry.trouble == ""
+
+
+@pytest.mark.parametrize("junk", [b"", b"\0\0\0\3\xff\xff\xff", b"\xff" * 100, b"\0\0\xf0\0"])
+def test_what_is_no_request_ends_that_page_and_no_other(
+    listener: PageListener, tmp_path: Path, junk: bytes
+) -> None:
+    with connect(tmp_path) as rude:
+        rude.sendall(junk)
+        rude.shutdown(socket.SHUT_WR)
+        read_to_the_end(rude)
+    asyncio.run(ask(tmp_path))
+
+
+def test_a_request_that_cannot_be_answered_ends_that_page_and_no_other(
+    listener: PageListener, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a fault of our own")
+
+    listener.window.telemetry = broken
+
+    async def first() -> None:
+        async with connected(tmp_path) as hub:
+            with pytest.raises(ConnectionError):
+                await hub.ask(Report())
+
+    asyncio.run(first())
+    assert "a fault of our own" in caplog.text
+    listener.window.telemetry = lambda: None
+    asyncio.run(ask(tmp_path))
+
+
+def test_pages_beyond_a_few_are_sent_away(listener: PageListener, tmp_path: Path) -> None:
+    pages = [connect(tmp_path) for _ in range(MOST + 3)]
+    for page in pages[MOST:]:
+        read_to_the_end(page)
+    for page in pages:
+        page.close()
+    asyncio.run(ask(tmp_path))
+
+
+def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / SOCKET).touch()
+    listener = listener_in(tmp_path)
+    listener.start()
+    until((tmp_path / SOCKET).is_socket, "it listens")
+    asyncio.run(ask(tmp_path))
+    listener.close()
+    assert not (tmp_path / SOCKET).exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"password_file": "/nowhere"}, r"[page] password_file: /nowhere: No such file"),
+        ({}, "systemd cannot listen"),
+    ],
+)
+def test_what_keeps_the_page_from_being_served_is_in_the_telemetry(
+    tmp_path: Path, settings: dict[str, object], said: str
+) -> None:
+    (tmp_path / FAILURE).write_bytes(b"systemd cannot listen \xff\n")
+    listener = listener_in(tmp_path, **settings)
+    listener.start()
+    until(lambda: said in listener.telemetry.trouble, "it is said")
+    listener.close()
+
+
+def test_a_viewer_is_told_at_once_that_the_daemon_is_away(tmp_path: Path) -> None:
+    async def alone() -> None:
+        hub = Hub(tmp_path / SOCKET)
+        with pytest.raises(ConnectionError):
+            await hub.scene(0)
+        with pytest.raises(ConnectionError):
+            await hub.ask(NextScene(0))
+
+    asyncio.run(alone())
+
+
+def test_the_socket_is_in_memory_under_systemd(tmp_path: Path) -> None:
+    assert socket_path(tmp_path, {"RUNTIME_DIRECTORY": "/run/tensormask"}) == Path(
+        "/run/tensormask/page/daemon.sock"
+    )
+    assert socket_path(tmp_path, {}) == tmp_path / SOCKET
