@@ -371,6 +371,13 @@ class PageSettings(Section, frozen=True):
         return (self.password_file, self.certificate_file, self.key_file)
 
     @property
+    def is_in_clear(self) -> bool:
+        """Tell whether the password crosses a network without TLS, as far as the settings tell."""
+        is_encrypted = self.certificate_file or self.external_url.startswith("https:")
+        is_local = ip_address(self.address).is_loopback
+        return bool(self.password_file and not is_encrypted and not is_local)
+
+    @property
     def url(self) -> str:
         scheme = "https" if self.certificate_file else "http"
         return f"{scheme}://{bracketed(self.address)}:{self.port}"

@@ -29,6 +29,10 @@ def page(settings: PageSettings, *, is_running: bool) -> Iterator[Finding]:
         yield Finding("page", Level.FAULT, text, cure)
     else:
         yield Finding("page", Level.OK, settings.url)
+    if settings.is_in_clear:
+        text = "the password crosses the network without TLS"
+        cure = "[page] certificate_file and key_file, or a reverse proxy: man tensormask"
+        yield Finding("page", Level.HINT, text, cure)
 
 
 def _is_taken(settings: PageSettings) -> bool:

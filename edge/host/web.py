@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 TIMEOUT_S = 5.0
-PATH = "/health"
+PATH = "health"
 
 
 def trouble_with(url: str, timeout_s: float = TIMEOUT_S) -> str:
@@ -17,7 +17,7 @@ def trouble_with(url: str, timeout_s: float = TIMEOUT_S) -> str:
     Whose certificate it is does not matter: nothing secret is asked or told.
     """
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port
+    host, port, path = parts.hostname or "", parts.port, parts.path.removesuffix("/")
     where = ip_address(host)
     if where.is_unspecified:
         host = "127.0.0.1" if where.version == 4 else "::1"
@@ -30,7 +30,7 @@ def trouble_with(url: str, timeout_s: float = TIMEOUT_S) -> str:
         connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         # A page without a password answers to this name only.
-        connection.request("GET", PATH, headers={"Host": "localhost"})
+        connection.request("GET", f"{path}/{PATH}", headers={"Host": "localhost"})
         answer = connection.getresponse()
         if answer.status == http.client.OK and b'"ok"' in answer.read(100):
             return ""

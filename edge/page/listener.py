@@ -92,6 +92,11 @@ class PageListener:
             _log.error("no page: %s", failure)
         else:
             _log.info("the page is at %s", self._settings.url)
+        if self._settings.is_in_clear:
+            _log.warning(
+                "[page] the password crosses the network without TLS; set certificate_file and "
+                "key_file, or put a reverse proxy with TLS before it"
+            )
         with listener, selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
             while not self._stop.is_set():

@@ -73,12 +73,14 @@ class Daemon:
                 stdout=log,
                 stderr=log,
             )
-            if self.server is None or self.server.poll() is not None:
-                self.server = self.serve(log)
         url = load_settings(self.settings).page.url
         until_s = time.monotonic() + 30
         while self.waits and (trouble := trouble_with(url)):
             assert time.monotonic() < until_s, trouble + self.log.read_text()
+            # It ends where it is to be served otherwise than before.
+            if self.server is None or self.server.poll() is not None:
+                with self.log.open("ab") as log:
+                    self.server = self.serve(log)
             time.sleep(0.05)
 
     def serve(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
