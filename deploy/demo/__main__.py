@@ -29,7 +29,7 @@ from edge.app.check import check_camera
 from edge.app.watch import Alerts, takes_colour
 from edge.config import MqttSettings, broker_at, load_settings
 from edge.errors import TensorMaskError
-from edge.page.listener import socket_path
+from edge.page.wire import socket_path
 from edge.publish.broker import BrokerAccess
 from edge.publish.messages import AVAILABILITY, COMPLIANCE, VIOLATION, ViolationMessage, topic
 from edge.records import ViolationState

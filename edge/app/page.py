@@ -13,8 +13,9 @@ from edge.detect.detectors import identify
 from edge.installed import Slot, activated
 from edge.page.drawn import AreaBook
 from edge.page.history import FILE, History, forget
-from edge.page.listener import PageListener, socket_path
+from edge.page.listener import PageListener
 from edge.page.window import About, Window
+from edge.page.wire import socket_path
 from edge.version import version
 
 PICTURES = SnapshotSettings(pictures="pixelated", longest_side_px=640)

@@ -27,9 +27,9 @@ from edge.page.guard import Guard
 from edge.page.hub import Hub
 from edge.page.origin import Site
 from edge.page.server import application, unavailable
-from edge.page.wire import PROGRAM, Front
+from edge.page.wire import FOLDER, PROGRAM, RUNTIME, SOCKET, Front
 
-DAEMON = "/run/tensormask/page/daemon.sock"
+DAEMON = RUNTIME / FOLDER / SOCKET
 PATIENCE_S = 10.0
 """So long a browser waits for a daemon that is starting, before it is told that there is none."""
 FIRST_FD = 3
@@ -117,7 +117,7 @@ def inherited() -> list[socket.socket]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m edge.page", description=__doc__)
-    parser.add_argument("--daemon", type=Path, default=Path(DAEMON), help="the daemon's socket")
+    parser.add_argument("--daemon", type=Path, default=DAEMON, help="the daemon's socket")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # A line for each malformed request would fill the log of a device that is scanned.

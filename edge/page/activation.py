@@ -19,9 +19,8 @@ from pathlib import Path
 from edge.address import bracketed
 from edge.config import DEFAULT_PATH, PageSettings, load_settings
 from edge.errors import ConfigError
-from edge.page.listener import FAILURE, FOLDER
+from edge.page.wire import FAILURE, FOLDER, RUNTIME
 
-RUNTIME = Path("/run/tensormask")
 USER = "tensormask"
 GROUP = "tensormask-web"
 SOCKET = "tensormask-page.socket"

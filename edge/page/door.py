@@ -42,9 +42,16 @@ CONNECTION = "tensormask.connection"
 
 
 class Phase(Enum):
-    HANDSHAKE = HANDSHAKE_S + 1
-    REQUEST = REQUEST_S
-    RESPONSE = RESPONSE_S
+    HANDSHAKE = "handshake"
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+DEADLINES_S = {
+    Phase.HANDSHAKE: HANDSHAKE_S + SWEEP_S,  # asyncio ends it first
+    Phase.REQUEST: REQUEST_S,
+    Phase.RESPONSE: RESPONSE_S,
+}
 
 
 class Connection:
@@ -54,7 +61,7 @@ class Connection:
         self.source = source
         self.is_stranger = True
         """Until a request of it is let in."""
-        self.begun_s = self.since_s = time.monotonic()
+        self.since_s = time.monotonic()
         self.task: asyncio.Task[None] | None = None
         self.protocol: H11Protocol | None = None
         self._phase = Phase.HANDSHAKE
@@ -77,7 +84,7 @@ class Connection:
         """Tell whether its deadline is over; to be asked now and then, to see the phases change."""
         if self.phase is not self._phase:
             self._phase, self.since_s = self.phase, now_s
-        return now_s - self.since_s > self._phase.value
+        return now_s - self.since_s > DEADLINES_S[self._phase]
 
     def end(self) -> None:
         if self.protocol is not None and self.protocol.transport is not None:

@@ -7,11 +7,9 @@ The page itself is another program: on a device the unit tensormask-page.service
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import socket
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,29 +19,17 @@ from edge.config import PageSettings
 from edge.errors import ConfigError
 from edge.page.front import cookie_key, front_of
 from edge.page.window import Window
-from edge.page.wire import framed_answer, read_request
+from edge.page.wire import FAILURE, framed_answer, read_request
 from edge.telemetry import PageState
 
 _log = logging.getLogger(__name__)
 
-FOLDER = "page"
-"""Below the RuntimeDirectory; root makes it, for the group of the page's unit."""
-SOCKET = "daemon.sock"
-FAILURE = "failure"
-"""Why systemd does not listen for the page, where it does not, in a file beside the socket."""
 MAX_FAILURE = 500
 TICK_S = 1.0
 PATIENCE_S = 5.0
 """So long a request may take to arrive, and an answer to be read."""
 MOST = 4
 """Pages at once: one, and for a moment the next one."""
-
-
-def socket_path(state: Path, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where the daemon answers its page: in memory under systemd, else beside its state."""
-    runtime = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    folder = Path(runtime, FOLDER) if runtime else state
-    return folder / SOCKET
 
 
 class PageListener:
@@ -102,7 +88,8 @@ class PageListener:
             while not self._stop.is_set():
                 ready = selector.select(TICK_S)
                 self._tick()
-                for key, _ in ready:
+                # Those that have gone first: they make room for the next.
+                for key, _ in sorted(ready, key=lambda each: each[0].fileobj is listener):
                     page = key.fileobj
                     assert isinstance(page, socket.socket)
                     if page is listener:

@@ -7,8 +7,10 @@ is, and some bytes, of a picture or none. Each is preceded by its length.
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,10 +18,24 @@ import msgspec
 from edge.config import Polygons
 
 PROGRAM = str(Path(__file__).resolve().parents[2])
+RUNTIME = Path("/run/tensormask")
+"""The service's RuntimeDirectory."""
+FOLDER = "page"
+"""Below it; root makes it, for the group of the page's unit."""
+SOCKET = "daemon.sock"
+FAILURE = "failure"
+"""Why systemd does not listen for the page, where it does not, in a file beside the socket."""
 MAX_REQUEST_BYTES = 64_000
 MAX_ANSWER_BYTES = 4_000_000
 _REQUEST = struct.Struct(">I")
 _ANSWER = struct.Struct(">II")
+
+
+def socket_path(state: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where the daemon answers its page: in memory under systemd, else beside its state."""
+    runtime = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    folder = Path(runtime, FOLDER) if runtime else state
+    return folder / SOCKET
 
 
 class Front(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from edge.config import load_settings
 from edge.host.web import trouble_with
-from edge.page.listener import SOCKET
+from edge.page.wire import SOCKET
 from tests.broker.conftest import free_port
 from tests.clips import carphone
 

@@ -14,9 +14,9 @@ from edge.observers import Observers
 from edge.page.drawn import AreaBook
 from edge.page.history import History
 from edge.page.hub import Hub
-from edge.page.listener import FAILURE, MOST, SOCKET, PageListener, socket_path
+from edge.page.listener import MOST, PageListener
 from edge.page.window import About, Window
-from edge.page.wire import Front, NextScene, Report
+from edge.page.wire import FAILURE, SOCKET, Front, NextScene, Report, socket_path
 from tests.broker.conftest import until
 
 
