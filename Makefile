@@ -28,7 +28,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture demo test check check-shell check-ansible format train report bench street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture demo test check check-shell check-ansible format train report bench viewers street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -120,6 +120,9 @@ report: dev ## one page about the bundle in the program; DATASET, BOXED: measure
 bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=clip, YUNET=weights
 	$(DEV)/bin/python -m tests.bench $(if $(value SOURCE),$(call quoted,SOURCE),$(subst $(VENV),$(DEV),$(CLIP))) \
 	  $(call option,--yunet,YUNET)
+
+viewers: dev ## what viewers of the page cost: processor, memory, judged frames
+	$(DEV)/bin/python -m tests.page.viewers
 
 street: dev ## who is told of in moving scenes of BOXED=folder's pictures; SPLIT=file: the unseen ones; YUNET=weights
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
