@@ -14,11 +14,31 @@ import pytest
 
 from tests import clips
 from tests.disk import SmallDisk
+from tests.limits import RUN_S, Limits
 from tests.needs import lacking
+from tests.processes import Guardian, restore_signals
 from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    restore_signals()
+    limits = Limits(config)
+    if config.getoption("numprocesses", None):
+        limits.end_after(RUN_S)  # the tests run in other processes
+    else:
+        config.pluginmanager.register(limits)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_outlives_us() -> Iterator[None]:
+    guardian = Guardian()
+    yield
+    left = guardian.left_behind()
+    guardian.end()
+    assert left == [], "these still run after the last test"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

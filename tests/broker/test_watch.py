@@ -33,6 +33,7 @@ from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
 from tests.broker.conftest import Mosquitto, until
 from tests.broker.samples import NOW, ORIGIN, a_violation
+from tests.processes import Running
 from tests.terminal import Terminal
 
 WATCH = [sys.executable, "-m", "edge", "watch"]
@@ -130,7 +131,7 @@ def test_as_json_each_message_is_a_line_of_ascii(mosquitto: Mosquitto) -> None:
     said(mosquitto.port, "door-2", "health", hostile)
     said(mosquitto.port, "door-2", "release", b"[" * 100_000)
     command = [*WATCH, "--json", "--broker", f"127.0.0.1:{mosquitto.port}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with Running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         lines = [process.stdout.readline() for _ in range(3)]

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import Running
+
 ROOT = Path(__file__).resolve().parents[2]
 CLIP_S = 4.0
 DEMO = (sys.executable, "-m", "deploy.demo")
@@ -35,9 +37,7 @@ def test_before_a_screen_the_page_is_opened_and_it_goes_on_until_it_is_stopped(
     browser.chmod(0o755)
     ours, theirs = pty.openpty()
     before_a_screen = os.environ | {"DISPLAY": ":9", "BROWSER": f"{browser} %s"}
-    with subprocess.Popen(
-        DEMO, cwd=ROOT, stdout=theirs, stderr=theirs, env=before_a_screen
-    ) as demo:
+    with Running(DEMO, cwd=ROOT, stdout=theirs, stderr=theirs, env=before_a_screen) as demo:
         os.close(theirs)
         until_s = time.monotonic() + 60
         while not opened.exists():
@@ -86,9 +86,7 @@ def test_a_broker_that_is_none_is_told() -> None:
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
-    with subprocess.Popen(
-        DEMO, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with Running(DEMO, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith(b"broker")
         process.stdout.close()

@@ -16,15 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import Running
 from tests.terminal import DEADLINE_S, Terminal
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Undo what a shell does to background jobs: it has them, and their children, ignore SIGINT."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -70,7 +63,7 @@ def words_of(text: str, folder: Path, clip: Path, port: int = 1) -> list[str]:
 )
 def test_a_reader_that_goes_away_is_no_error(command: str, carphone: Path, tmp_path: Path) -> None:
     line = words_of(command, tmp_path, carphone)
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with Running(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
@@ -80,7 +73,7 @@ def test_a_reader_that_goes_away_is_no_error(command: str, carphone: Path, tmp_p
 
 def test_a_reader_that_goes_away_while_nothing_comes_is_noticed() -> None:
     line = [sys.executable, "-m", "edge", "watch", "--broker", "127.0.0.1:1"]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with Running(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
         process.stdout.close()  # as `| head -1` does; the next line would come with another fault
@@ -89,7 +82,6 @@ def test_a_reader_that_goes_away_while_nothing_comes_is_noticed() -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("command", "says"),
     [
@@ -108,7 +100,7 @@ def test_an_interrupt_ends_every_command_quietly(
 ) -> None:
     """No traceback, and 130, as shells have it."""
     line = words_of(command, tmp_path, carphone, silent)
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with Running(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         if says:
@@ -138,7 +130,6 @@ def links_of(pid: int) -> Iterator[str]:
             yield str(each.readlink())
 
 
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("module", "status"), [("edge.cli", -signal.SIGINT), ("edge.app.models", 130)]
 )

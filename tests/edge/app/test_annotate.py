@@ -25,6 +25,7 @@ from edge.records import Box, Frame, MaskState, Pixels
 from tests.disk import SmallDisk
 from tests.edge.capture.fakes import ScriptedSource, scene
 from tests.fakes import blank, frame_at
+from tests.processes import Running
 
 BARE = Person(3, 0.25, 0.25, 0.2, 0.3, MaskState.BARE, 0.97, 64.0, True, "")
 
@@ -115,11 +116,9 @@ def test_a_full_disk_leaves_no_half_clip(
 
 
 def test_an_interrupt_leaves_no_half_clip(carphone: Path, tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     line = [sys.executable, "-m", "edge", "replay", str(carphone)]
     line += ["--show", str(tmp_path / "seen.mp4")]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        signal.signal(signal.SIGINT, before)
+    with Running(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert b"no mask" in process.stdout.readline()
         process.send_signal(signal.SIGINT)

@@ -1,0 +1,151 @@
+"""What holds for every run of the tests: signals, time limits, and nothing that is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.broker.conftest import until
+from tests.processes import ROOT, Running
+
+StartRun = Callable[..., list[str]]
+FOR_EVER = f"1000000.{os.getpid()}"
+"""Another number of seconds than in another run of these tests."""
+LEAVE = ["setsid", "--fork", "sleep", FOR_EVER]
+"""Starts what is in a session of its own, and nobody's child."""
+
+
+@pytest.fixture
+def run_of(tmp_path: Path) -> StartRun:
+    """The command that runs a test of such a text as ours are run; `start` are words before it."""
+
+    def command(text: str, *options: str, start: tuple[str, ...] = ()) -> list[str]:
+        file = tmp_path / "test_it.py"
+        file.write_text(
+            "import os, signal, subprocess, sys, threading, time\nimport pytest\n" + text
+        )
+        words = (sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"))
+        ours = ("-p", "tests.conftest", "-p", "no:cacheprovider", f"--rootdir={tmp_path}")
+        return [*start, *words, *ours, *options, str(file)]
+
+    return command
+
+
+def _done(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_what_a_run_in_the_background_ignores_its_children_do_not(
+    run_of: StartRun, processes: str
+) -> None:
+    text = """
+def test_it():
+    child = "import signal; print(*(number for number in range(1, 65)" \\
+        " if signal.getsignal(number) is signal.SIG_IGN), sep=',')"
+    said = subprocess.check_output([sys.executable, "-c", child], text=True)
+    # Python's own: a pipe without a reader, a file that is too large.
+    assert said == f"{signal.SIGPIPE:d},{signal.SIGXFSZ:d}\\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    in_background = ("sh", "-c", "trap '' INT QUIT HUP TERM; exec \"$@\"", "sh")
+    done = _done(run_of(text, f"-n{processes}", start=in_background))
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_run_survives_its_terminal_under_nohup(run_of: StartRun) -> None:
+    text = "def test_it(): os.kill(os.getpid(), signal.SIGHUP)"
+    assert _done(run_of(text, start=("nohup",))).returncode == 0
+
+
+HANGS = {
+    "in leaving a block": """
+def test_it():
+    with subprocess.Popen(["sh", "-c", "trap '' INT; sleep 1000"]):
+        time.sleep(1000)
+""",
+    "without Python": """
+def test_it():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    time.sleep(1000)
+""",
+    "in a teardown": """
+@pytest.fixture
+def hanging():
+    yield
+    time.sleep(1000)
+def test_it(hanging):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    raise AssertionError
+""",
+    "in a thread that Python waits for": """
+def test_it():
+    threading.Thread(target=time.sleep, args=(1000,)).start()
+""",
+}
+
+
+@pytest.mark.parametrize("hang", HANGS)
+def test_a_test_that_hangs_ends_with_its_run_and_the_stacks_are_shown(
+    run_of: StartRun, hang: str
+) -> None:
+    done = _done(run_of(HANGS[hang], "--timeout=2"))
+    assert done.returncode != 0
+    assert "Timeout (0:00:0" in done.stderr
+    assert "most recent call first" in done.stderr
+
+
+def test_of_two_processes_the_run_goes_on_in_another(run_of: StartRun) -> None:
+    text = f"{HANGS['in leaving a block']}\ndef test_another(): pass"
+    done = _done(run_of(text, "--timeout=2", "-n1"))
+    assert "1 failed, 1 passed" in done.stdout
+    assert "crashed while running" in done.stdout
+
+
+def test_a_block_that_is_left_by_an_error_ends_its_process() -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        Running(["sh", "-c", "trap '' TERM; exec sleep 1000"]) as process,
+    ):
+        raise ZeroDivisionError
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_what_a_run_leaves_behind_is_an_error_and_is_ended(run_of: StartRun) -> None:
+    done = _done(run_of(f"def test_it(): subprocess.run({LEAVE}, check=True)"))
+    assert "1 passed, 1 error" in done.stdout
+    assert f"['sleep {FOR_EVER}']" in done.stdout
+    assert not _is_left()
+
+
+def test_what_a_killed_run_has_started_is_ended(run_of: StartRun) -> None:
+    text = f"""
+def test_it():
+    subprocess.run({LEAVE}, check=True)
+    print("begun", file=sys.stderr, flush=True)
+    time.sleep(1000)
+"""
+    with Running(run_of(text, "-s"), cwd=ROOT, stderr=subprocess.PIPE) as run:
+        assert run.stderr is not None
+        assert run.stderr.readline() == b"begun\n"
+        until(_is_left, "what it has started")
+        run.kill()
+    until(lambda: not _is_left(), "the end of what it has started")
+
+
+def _is_left() -> bool:
+    words = f"sleep\0{FOR_EVER}\0".encode()
+    return words in [_command(folder) for folder in Path("/proc").iterdir()]
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:  # no process, or one that has ended
+        return b""
