@@ -442,8 +442,9 @@ def _run(options: argparse.Namespace) -> int:
     configure_logging(settings.log.level)
     logging.getLogger(__name__).info("tensormask %s, %s", version(), options.config)
     service = open_service(settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: service.stop())
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # ignored: a job in the background
+        signal.signal(signal.SIGINT, lambda *_: service.stop())
+    signal.signal(signal.SIGTERM, lambda *_: service.stop())
     service.run()
     return 0
 

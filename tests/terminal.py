@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from fcntl import ioctl
 
-DEADLINE_S = 20.0
+from tests.waiting import DEADLINE_S
 
 
 class Terminal:

@@ -33,7 +33,8 @@ def main() -> None:
     parser = _parser()
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         broker = _broker(options)
     except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -30,23 +31,29 @@ from edge.config import MqttSettings
 from edge.publish.broker import Backoff
 from tests.broker.device import QUICK, Device
 from tests.needs import lacking
+from tests.waiting import DEADLINE_S
+from tests.waiting import until as until
 
-DEADLINE_S = 15.0
-
-
-def until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Wait until `condition` is true; fail where it does not come true."""
-    end_s = time.monotonic() + deadline_s
-    while not condition():
-        if time.monotonic() > end_s:
-            pytest.fail(f"waited {deadline_s:g} s in vain: {what}")
-        time.sleep(0.01)
+_PORTS = range(20_000, 32_000)
+"""Below those that a kernel gives to whoever asks for any."""
+_held: list[socket.socket] = []
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port where nobody listens, and that no other run of the tests gets while we run.
+
+    One that the kernel has chosen is given to the next who asks, as soon as it is closed.
+    """
+    while True:
+        port = random.choice(_PORTS)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0tensormask-tests-{port}")  # a name without a file: it ends with us
+            with socket.create_server(("127.0.0.1", port)):
+                _held.append(claim)
+                return port
+        except OSError:
+            claim.close()
 
 
 class Mosquitto:

@@ -27,8 +27,9 @@ from edge.publish.broker import Backoff, Received
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
 from edge.publish.schemas import path_of
-from tests.broker.conftest import DEADLINE_S, Mosquitto, Subscriber, until
+from tests.broker.conftest import Mosquitto, Subscriber, until
 from tests.broker.samples import ORIGIN
+from tests.waiting import DEADLINE_S
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "mqtt.md"
 BASE = "tensormask/door-1/command"

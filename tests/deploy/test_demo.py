@@ -8,13 +8,13 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.processes import Running
+from tests.waiting import DEADLINE_S, Stopwatch, until
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP_S = 4.0
@@ -22,7 +22,7 @@ DEMO = (sys.executable, "-m", "deploy.demo")
 
 
 def test_it_shows_a_violation_and_how_many_messages_came() -> None:
-    answer = subprocess.run(DEMO, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    answer = subprocess.run(DEMO, cwd=ROOT, capture_output=True, text=True)
     assert (answer.returncode, answer.stderr) == (0, "")
     assert "NO MASK" in answer.stdout
     assert answer.stdout.splitlines()[-1].endswith("1 violation(s) among them")
@@ -39,12 +39,8 @@ def test_before_a_screen_the_page_is_opened_and_it_goes_on_until_it_is_stopped(
     before_a_screen = os.environ | {"DISPLAY": ":9", "BROWSER": f"{browser} %s"}
     with Running(DEMO, cwd=ROOT, stdout=theirs, stderr=theirs, env=before_a_screen) as demo:
         os.close(theirs)
-        until_s = time.monotonic() + 60
-        while not opened.exists():
-            assert demo.poll() is None
-            assert time.monotonic() < until_s, "no page was opened"
-            time.sleep(0.1)
-        with urllib.request.urlopen(opened.read_text().strip(), timeout=10) as page:
+        until(lambda: opened.exists() or demo.poll() is not None, "a page that is opened")
+        with urllib.request.urlopen(opened.read_text().strip(), timeout=DEADLINE_S) as page:
             assert b"What it sees" in page.read()
         said = b""
         while b"NO MASK" not in said:
@@ -55,7 +51,7 @@ def test_before_a_screen_the_page_is_opened_and_it_goes_on_until_it_is_stopped(
         with contextlib.suppress(OSError):  # how a terminal ends
             while part := os.read(ours, 65536):
                 said += part
-        assert demo.wait(20) == 0, said
+        assert demo.wait(DEADLINE_S) == 0, said
     os.close(ours)
     assert b"messages received" in said.splitlines()[-1]
 
@@ -69,14 +65,12 @@ def test_before_a_screen_the_page_is_opened_and_it_goes_on_until_it_is_stopped(
     ],
 )
 def test_a_source_without_pictures_ends_it_with_the_reason(source: str, reason: str) -> None:
-    began_s = time.monotonic()
-    answer = subprocess.run(
-        [*DEMO, f"--source={source}"], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    stopwatch = Stopwatch()
+    answer = subprocess.run([*DEMO, f"--source={source}"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode != 0
     assert reason in answer.stderr
     assert answer.stderr.count("\n") == 1
-    assert time.monotonic() - began_s < 30, "well before the service would give a camera up"
+    assert stopwatch.elapsed_s < 30, "well before the service would give a camera up"
 
 
 def test_a_broker_that_is_none_is_told() -> None:

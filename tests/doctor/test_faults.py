@@ -28,6 +28,7 @@ from tests.clips import carphone
 from tests.disk import SmallDisk
 from tests.edge.capture.fakes import write_clip
 from tests.needs import lacking
+from tests.waiting import DEADLINE_S
 
 HOST = Host()
 
@@ -358,6 +359,6 @@ def test_a_port_of_the_page_that_another_program_has_is_told() -> None:
 
 
 def _hang_up(server: socket.socket) -> None:
-    server.settimeout(5)
+    server.settimeout(DEADLINE_S)
     connection, _ = server.accept()
     connection.close()

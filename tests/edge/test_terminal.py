@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes import Running
-from tests.terminal import DEADLINE_S, Terminal
+from tests.terminal import Terminal
+from tests.waiting import DEADLINE_S
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from typing import Any
 
 import cv2
 
+from tests.waiting import DEADLINE_S, Stopwatch
+
 _PACKET_BYTES = 1400
 _CLOCK_HZ = 90_000
 
@@ -74,8 +76,8 @@ class _Connection(socketserver.StreamRequestHandler):
                 self.wfile.write(b"$\0" + struct.pack(">H", len(packet)) + packet)
             time.sleep(self.server.every_s)  # a camera does not send its whole life at once
         if self.server.falls_silent:
-            self.server.silent_since_s = time.monotonic()
-            self.server.over.wait(60)
+            self.server.silent_since = Stopwatch()
+            self.server.over.wait(DEADLINE_S)
 
 
 _SDP = "\r\n".join(
@@ -99,7 +101,7 @@ class RtspServer(socketserver.ThreadingTCPServer):
         self.frames = frames
         self.falls_silent = falls_silent
         self.every_s = every_s
-        self.silent_since_s: float | None = None
+        self.silent_since: Stopwatch | None = None
         self.authorization = f"Basic {base64.b64encode(user.encode()).decode()}" if user else None
         self.over = threading.Event()
         super().__init__(("127.0.0.1", 0), _Connection)

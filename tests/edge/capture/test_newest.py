@@ -10,9 +10,7 @@ from edge.errors import CameraError
 from edge.records import Frame
 from tests.edge.capture.fakes import ScriptedSource, TurnedClock
 from tests.fakes import frame_at
-
-DEADLINE_S = 10.0
-"""Long enough for the slowest machine; nothing here takes it unless it fails."""
+from tests.waiting import DEADLINE_S
 
 
 def frame(number: int) -> Frame:

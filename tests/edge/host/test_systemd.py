@@ -21,12 +21,13 @@ from edge.host.systemd import (
     watchdog_interval_s,
 )
 from tests.needs import lacking
+from tests.waiting import DEADLINE_S
 
 
 @pytest.fixture
 def socket_address(tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(5)
+        manager.settimeout(DEADLINE_S)
         manager.bind(str(tmp_path / "notify"))
         yield manager, str(tmp_path / "notify")
 
@@ -57,7 +58,7 @@ def test_systemd_is_told_of_start_life_and_stop(
 def test_an_abstract_socket_is_reached() -> None:
     name = f"tensormask-test-{uuid.uuid4()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(5)
+        manager.settimeout(DEADLINE_S)
         manager.bind("\0" + name)
         Notifier("@" + name).alive("ok")
         assert manager.recv(4096) == b"WATCHDOG=1\nSTATUS=ok"
