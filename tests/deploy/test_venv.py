@@ -23,6 +23,16 @@ trap 'commands=$((commands + 1)); [ $commands -lt $KILL_AT ] || kill -KILL $$' D
 """Read by bash before a script: ends it before its command number KILL_AT."""
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_synced(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync waits for all that anybody writes to this disk; here no power fails."""
+    programs = tmp_path_factory.mktemp("programs")
+    (programs / "sync").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+
 def _venv(
     *arguments: str | Path, python: str = sys.executable, **environment: str
 ) -> subprocess.CompletedProcess[str]:
