@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker.conftest import until
+from tests.broker.conftest import free_port
 from tests.processes import ROOT, Running
+from tests.waiting import until
 
 StartRun = Callable[..., list[str]]
 FOR_EVER = f"1000000.{os.getpid()}"
@@ -149,3 +150,7 @@ def _command(process: Path) -> bytes:
         return (process / "cmdline").read_bytes()
     except OSError:  # no process, or one that has ended
         return b""
+
+
+def test_no_port_is_given_twice() -> None:
+    assert len({free_port() for _ in range(300)}) == 300

@@ -36,7 +36,6 @@ from tests.waiting import until as until
 
 _PORTS = range(20_000, 32_000)
 """Below those that a kernel gives to whoever asks for any."""
-_held: list[socket.socket] = []
 
 
 def free_port() -> int:
@@ -50,7 +49,7 @@ def free_port() -> int:
         try:
             claim.bind(f"\0tensormask-tests-{port}")  # a name without a file: it ends with us
             with socket.create_server(("127.0.0.1", port)):
-                _held.append(claim)
+                claim.detach()  # open until this process ends
                 return port
         except OSError:
             claim.close()

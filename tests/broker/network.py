@@ -6,8 +6,12 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
+
+from tests.processes import Running
+from tests.waiting import until
 
 PUBACK = 4
 
@@ -76,32 +80,40 @@ class Relay:
 
 
 class Island:
-    """A network namespace of our own, and a cable to it that can be pulled."""
+    """A network of our own, and a cable to it that can be pulled. It is gone when its holder is."""
 
     def __init__(self, number: int) -> None:
         """Raises CalledProcessError where that is not allowed. `number`: 0 to 16383."""
-        self._name = f"tensormask-{number}"
-        self._cable = f"tm{number}"
+        _ip("link", "show")  # or there is no program, and nothing to hold
+        self._holder = Running(["unshare", "--net", "sleep", "infinity"])
+        theirs = Path(f"/proc/{self._holder.pid}/ns/net")
+        ours = Path("/proc/self/ns/net").readlink()
+        until(lambda: self._holder.poll() or theirs.readlink() != ours, "a network of our own")
+        self.within = ("nsenter", f"--net={theirs}", "--")
         network = f"10.213.{number >> 6 & 255}.{(number & 63) * 4}"
         base, _, last = network.rpartition(".")
         self.address = f"{base}.{int(last) + 2}"
-        self.within = ("ip", "netns", "exec", self._name)
-        _ip("netns", "add", self._name)
-        _ip("link", "add", self._cable, "type", "veth", "peer", "eth0", "netns", self._name)
-        _ip("address", "add", f"{base}.{int(last) + 1}/30", "dev", self._cable)
-        _ip("link", "set", self._cable, "up")
-        _ip("-n", self._name, "address", "add", f"{self.address}/30", "dev", "eth0")
-        self.plug_in()
+        cable = f"tm{number}"
+        try:
+            _ip(*f"link add {cable} type veth peer eth0 netns {self._holder.pid}".split())
+            _ip("address", "add", f"{base}.{int(last) + 1}/30", "dev", cable)
+            _ip("link", "set", cable, "up")
+            _ip("address", "add", f"{self.address}/30", "dev", "eth0", within=self.within)
+            self.plug_in()
+        except subprocess.CalledProcessError:
+            self.close()
+            raise
 
     def plug_in(self) -> None:
-        _ip("-n", self._name, "link", "set", "eth0", "up")
+        _ip("link", "set", "eth0", "up", within=self.within)
 
     def pull(self) -> None:
-        _ip("-n", self._name, "link", "set", "eth0", "down")
+        _ip("link", "set", "eth0", "down", within=self.within)
 
     def close(self) -> None:
-        _ip("netns", "delete", self._name)
+        self._holder.kill()
+        self._holder.wait()
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+def _ip(*arguments: str, within: Sequence[str] = ()) -> None:
+    subprocess.run([*within, "ip", *arguments], check=True, capture_output=True)

@@ -89,8 +89,10 @@ class Client:
         self.refusals: list[str | None] = []
 
     def subscribe(self, *topics: str) -> None:
+        """Subscribe, and wait until the broker has done it: it answers in order."""
         self._connection.subscribe(topics)
-        self.turn()
+        self.publish("what/nobody/may/publish")
+        assert self.refusals.pop() == "not authorized"
 
     def publish(self, topic: str) -> None:
         """Publish, and wait for the broker's answer, yes or no."""

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from edge.publish.outbox.outbox import MEMORY_ROWS
-from tests.broker.conftest import Mosquitto, StartDevice, Subscriber, until
+from tests.broker.conftest import Mosquitto, StartDevice, Subscriber
 from tests.broker.herd import CLIENTS, connections, most_within
 from tests.broker.network import Island, Relay
 from tests.disk import SmallDisk
 from tests.needs import lacking
+from tests.waiting import Stopwatch, until
 
 
 @pytest.fixture
@@ -123,12 +124,14 @@ def test_a_cut_network_is_noticed_by_the_keep_alive_and_costs_nothing(
         until(lambda: device.waiting() == 0, "a first document")
         island.pull()
         cut_s = time.monotonic()
-        until(lambda: not device.publisher.connected, "the loss", deadline_s=2 * 5 + 3)
+        stopwatch = Stopwatch()
+        until(lambda: not device.publisher.connected, "the loss")
+        assert stopwatch.elapsed_s < 2 * 5 + 3
         assert time.monotonic() - cut_s > 1
         device.report(40)
         assert device.waiting() == 40
         island.plug_in()
-        until(lambda: device.waiting() == 0, "an empty outbox", deadline_s=30)
+        until(lambda: device.waiting() == 0, "an empty outbox")
         received = [line for line in broker.log.splitlines() if "door-1/violation'" in line]
         assert sum("Received PUBLISH" in line for line in received) == 41
         assert caplog.text.count("the connection was lost") == 1, "said once"
@@ -151,23 +154,24 @@ def test_a_backlog_is_sent_at_its_pace(
     remembering.kill()
     device = start_device(port=remembering.port, replay_per_s=100.0)
     sent = device.report(250)
-    back_s = time.monotonic()
+    back_s, stopwatch = time.monotonic(), Stopwatch()
     remembering.start()
     until(lambda: witness.sequences == sent, "all documents, once and in order")
+    took_s = stopwatch.elapsed_s
     arrivals_s = [m.timestamp - back_s for m in witness.messages if m.topic.endswith("violation")]
     # A tenth of a second's worth may go at once.
     assert all(count <= 100 * at_s + 10 + 1 for count, at_s in enumerate(arrivals_s, start=1))
-    assert arrivals_s[-1] < 8, "nor much slower"
+    assert took_s < 8, "nor much slower"
 
 
 def test_what_is_new_is_not_held_back(
     mosquitto: Mosquitto, subscribe: Callable[..., Subscriber], start_device: StartDevice
 ) -> None:
     subscriber = subscribe(mosquitto.port)
-    device = start_device(port=mosquitto.port, replay_per_s=0.2)
+    device = start_device(port=mosquitto.port, replay_per_s=0.001)
     until(lambda: device.publisher.connected, "the connection")
     device.report(1)
-    until(lambda: subscriber.sequences == [1], "the document", deadline_s=3)
+    until(lambda: subscriber.sequences == [1], "the document, long before its turn in a backlog")
 
 
 def test_on_a_full_disk_documents_go_out_live_in_order_and_to_the_disk_when_there_is_room(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import uuid
 from functools import partial
 from pathlib import Path
 
@@ -14,28 +15,36 @@ from edge.app.former import FILE, FormerIdentities, Identity
 from edge.cli import main
 from edge.config import DeviceSettings, MqttSettings, Settings
 from edge.errors import BrokerError
+from edge.publish.broker import BrokerAccess
 from edge.publish.mailbox import Retained, Route
 from edge.publish.messages import Origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
-from tests.broker.conftest import Mosquitto, until
+from tests.broker.conftest import Mosquitto
 from tests.broker.samples import ORIGIN
 from tests.needs import lacking
+from tests.waiting import until
 
 DISCOVERY = "homeassistant/device/door-1/config"
+LAST = "last/of/all"
 
 
 def retained(mosquitto: Mosquitto) -> list[str]:
     """Return the topics that the broker keeps something of."""
-    if shutil.which("mosquitto_sub") is None:
-        lacking("no mosquitto_sub", "sudo apt-get install mosquitto-clients")
-    answer = subprocess.run(
-        ["mosquitto_sub", "-p", str(mosquitto.port), "-t", "#", "-F", "%t", "-W", "1"],
-        capture_output=True,
-        text=True,
-        check=False,
+    reader = BrokerAccess(MqttSettings(host="127.0.0.1", port=mosquitto.port)).connect(
+        f"reader-{uuid.uuid4()}"
     )
-    return sorted(answer.stdout.split())
+    reader.subscribe(["#"])
+    reader.publish(LAST, b"")  # comes after all that was there at the subscription
+    topics: list[str] = []
+
+    def has_all() -> bool:
+        topics.extend(message.topic for message in reader.turn(0.05).messages)
+        return LAST in topics
+
+    until(has_all, "what the broker keeps")
+    reader.drop()
+    return sorted({*topics} - {LAST})
 
 
 def _keeps_health(mosquitto: Mosquitto, device_id: str) -> bool:

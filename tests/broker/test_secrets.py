@@ -16,9 +16,11 @@ from edge.capture.sources import open_source
 from edge.config import CameraSettings, MqttSettings, load_settings
 from edge.errors import ConfigError, TensorMaskError
 from edge.publish.broker import BrokerAccess
-from tests.broker.conftest import Mosquitto, Subscriber, until
+from tests.broker.conftest import Mosquitto, Subscriber
 from tests.edge.capture.fakes import scene, write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
+from tests.processes import Running
+from tests.waiting import DEADLINE_S, until
 
 SECRET = "Xyzzy-plugh-42"
 """Occurs in nothing but passwords."""
@@ -58,9 +60,9 @@ def written(folder: Path, port: int, source: str, username: str = "door-1") -> P
     return config
 
 
-def command(folder: Path, credentials: Path, *words: str) -> subprocess.Popen[str]:
+def command(folder: Path, credentials: Path, *words: str) -> Running:
     """Start `tensormask` as systemd would."""
-    return subprocess.Popen(
+    return Running(
         [sys.executable, "-m", "edge", *words],
         env=os.environ
         | {
@@ -70,7 +72,6 @@ def command(folder: Path, credentials: Path, *words: str) -> subprocess.Popen[st
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
     )
 
 
@@ -97,7 +98,7 @@ def test_the_service_says_no_password(
             shown = Path(f"/proc/{service.pid}/cmdline").read_bytes()
         finally:
             service.send_signal(signal.SIGABRT)  # as a watchdog does: stacks of all threads
-            said, _ = service.communicate(timeout=10)
+            said = service.communicate(timeout=DEADLINE_S)[0].decode()
     assert "camera lost" in said
     assert "Fatal Python error: Aborted" in said
     assert SECRET not in said
@@ -115,7 +116,7 @@ def test_checks_say_no_password(
     source = f"rtsp://viewer:{SECRET}@127.0.0.1:{broker.port}/{SECRET}"
     config = written(tmp_path, broker.port, source, user)
     with command(tmp_path, credentials, *words, "--config", str(config)) as checking:
-        said, _ = checking.communicate(timeout=60)
+        said = checking.communicate(timeout=DEADLINE_S)[0].decode()
     assert "camera         FAILED" in said
     assert ("broker         ok" in said) == (user == "door-1")
     assert SECRET not in said

@@ -489,7 +489,7 @@ def test_the_readme_is_right(start_receiver: StartReceiver, say: Say, database: 
     say("violation", b"{")
     say("health", b"")
     # The last message takes a row away again: it has come when all counts are right.
-    counts = dict(violation=1, state=3, compliance=1, ignored=1, unreadable=1)
+    counts = {"violation": 1, "state": 3, "compliance": 1, "ignored": 1, "unreadable": 1}
     until(
         lambda: counts == {each: database.one(f"SELECT count(*) FROM {each}") for each in counts},
         f"rows: {counts}",

@@ -23,22 +23,41 @@ trap 'commands=$((commands + 1)); [ $commands -lt $KILL_AT ] || kill -KILL $$' D
 """Read by bash before a script: ends it before its command number KILL_AT."""
 
 
+COPIES = """#!/bin/sh
+if [ "$1 $2" = "-m venv" ]; then
+    for environment; do :; done
+    exec cp -al "{made}" "$environment"
+fi
+exec "{python}" "$@"
+"""
+"""A Python that has made an environment before, and makes another one by links to its files."""
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is slow, and not what is tested here, made quick."""
+    folder = tmp_path_factory.mktemp("programs")
+    # It waits for all that anybody writes to this disk; here no power fails.
+    (folder / "sync").symlink_to("/bin/true")
+    made = folder / "made"
+    subprocess.run([sys.executable, "-m", "venv", made], check=True)
+    # Once, so that its modules are compiled.
+    subprocess.run([made / "bin/python", "-m", "pip", "list"], check=True, capture_output=True)
+    (folder / "python").write_text(COPIES.format(made=made, python=sys.executable))
+    (folder / "python").chmod(0o755)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _nothing_is_synced(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A sync waits for all that anybody writes to this disk; here no power fails."""
-    programs = tmp_path_factory.mktemp("programs")
-    (programs / "sync").symlink_to("/bin/true")
+def _are_used(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHON", str(programs / "python"))
 
 
-def _venv(
-    *arguments: str | Path, python: str = sys.executable, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def _venv(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SCRIPT, *arguments],
-        env=os.environ | {"PYTHON": python} | environment,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -67,10 +86,10 @@ def _installed(venv: Path) -> str:
 
 def test_it_installs_once_and_again_only_after_a_change(tmp_path: Path, requirements: Path) -> None:
     venv = tmp_path / "venv"
-    first = _venv(venv, requirements)
+    first = _venv(venv, requirements, PYTHON=sys.executable)
     assert (first.returncode, _installed(venv)) == (0, "1.0"), first.stderr
     requirements.write_text(f"# Only a comment.\n{requirements.read_text()}")
-    again = _venv(venv, requirements)
+    again = _venv(venv, requirements, PYTHON=sys.executable)
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     _list(tmp_path, write_wheel(tmp_path, "tmx", "2.0"))
     assert _venv(venv, requirements).returncode == 0
@@ -167,7 +186,7 @@ def test_system_packages_are_seen_only_when_asked_for(tmp_path: Path, requiremen
     settings = tmp_path / "venv" / "pyvenv.cfg"
     _venv(tmp_path / "venv", requirements)
     assert "include-system-site-packages = false" in settings.read_text()
-    _venv(tmp_path / "venv", "--system-site-packages", requirements)
+    _venv(tmp_path / "venv", "--system-site-packages", requirements, PYTHON=sys.executable)
     assert "include-system-site-packages = true" in settings.read_text()
 
 
@@ -183,7 +202,7 @@ def test_an_old_python_is_refused(tmp_path: Path) -> None:
     old = tmp_path / "python"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
-    answer = _venv(tmp_path / "venv", "requirements.txt", python=str(old))
+    answer = _venv(tmp_path / "venv", "requirements.txt", PYTHON=str(old))
     assert (answer.returncode, answer.stderr) == (
         1,
         f"deploy/venv.sh: {old} is older than 3.11; set PYTHON to a newer one\n",

@@ -242,10 +242,11 @@ def test_a_port_that_resets_a_tls_handshake_is_asked_about() -> None:
 
 
 def test_nobody_at_the_port_is_said_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(BrokerError, match="it refuses the connection; is a broker running there"):
-        probe_broker(MqttSettings(host="127.0.0.1", port=port))
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # nobody listens, and nobody else gets it
+        settings = MqttSettings(host="127.0.0.1", port=bound.getsockname()[1])
+        with pytest.raises(BrokerError, match="it refuses the connection; is a broker running"):
+            probe_broker(settings)
 
 
 def test_a_name_that_nobody_has_is_said_so() -> None:
