@@ -15,6 +15,7 @@ WEIGHTS := imagenet
 MODEL := build/model
 FIGURES := convert/report/figures
 MINUTES := 10
+TIMES := 10
 DEVICES := 1000
 PYTHON_OF_PI := 3.13
 DETECTOR = $(if $(value DETECTOR_MODEL),--detector yunet $(call option,--detector-model,DETECTOR_MODEL))
@@ -28,10 +29,10 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture demo test check check-shell check-ansible format train report bench viewers street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture demo test test-repeatedly check check-shell check-ansible format train report bench viewers street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The command `tensormask` of a virtual environment: this checkout itself.
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --no-deps --editable .
@@ -60,6 +61,10 @@ demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BRO
 # Two files at a time: much of a test is waiting for something that runs for real.
 test: dev ## all tests; ARGS='-k name' for some
 	$(DEV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-repeatedly: MINUTES := 120
+test-repeatedly: dev ## which tests fail by chance beside a load? TIMES=10, MINUTES=120, ARGS=tests/broker
+	nice $(DEV)/bin/python -m tests.repeatedly --times $(TIMES) --minutes $(MINUTES) -- $(ARGS)
 
 check: dev check-shell check-ansible ## format, lint, types, layers, shell scripts, playbooks, the unit
 	$(DEV)/bin/ruff format --check .
