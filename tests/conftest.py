@@ -18,6 +18,7 @@ from tests.limits import RUN_S, Limits
 from tests.needs import lacking
 from tests.processes import Guardian, restore_signals
 from tests.terminal import Terminal
+from tests.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -76,11 +77,12 @@ def yunet_weights(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     chromium = shutil.which("chromium")
     if chromium is None:
         lacking("no browser", "sudo apt-get install chromium")
+    expect.set_options(timeout=1000 * DEADLINE_S)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]

@@ -18,6 +18,7 @@ from edge.host.web import trouble_with
 from edge.page.wire import SOCKET
 from tests.broker.conftest import free_port
 from tests.clips import carphone
+from tests.waiting import DEADLINE_S
 
 SETTINGS = """
 [mqtt]
@@ -74,7 +75,7 @@ class Daemon:
                 stderr=log,
             )
         url = load_settings(self.settings).page.url
-        until_s = time.monotonic() + 30
+        until_s = time.monotonic() + DEADLINE_S
         while self.waits and (trouble := trouble_with(url)):
             assert time.monotonic() < until_s, trouble + self.log.read_text()
             # It ends where it is to be served otherwise than before.
@@ -91,7 +92,7 @@ class Daemon:
     def stop(self) -> None:
         """Stop the service in order; the page goes on."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(10) == 0, self.log.read_text()
+        assert self.process.wait(DEADLINE_S) == 0, self.log.read_text()
 
     def kill(self) -> None:
         for process in (self.process, self.server):
@@ -119,7 +120,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(1000 * DEADLINE_S)
     yield opened
     opened.close()
 

@@ -35,7 +35,7 @@ loop = true
 """
 _PATIENCE = """
 [Service]
-WatchdogSec=3s
+WatchdogSec=6s
 RestartSec=200ms
 """
 """Shortened, so that the tests need not wait; everything else is the unit that is installed."""

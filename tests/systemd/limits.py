@@ -12,6 +12,7 @@ import pytest
 
 from tests.systemd.conftest import installed
 from tests.systemd.machine import Machine, wait_until
+from tests.waiting import DEADLINE_S
 
 UNIT = "tensormask.service"
 DROP_IN = f"/etc/systemd/system/{UNIT}.d/broken.conf"
@@ -91,6 +92,6 @@ def test_the_daemon_lives_within_its_limits(strict: Machine) -> None:
         '[mqtt]\nhost = "localhost"\n[camera]\nsource = "/srv/clip.avi"\nloop = true\n',
     )
     strict.run("systemctl", "restart", UNIT)
-    wait_until(lambda: "camera running" in show(strict, "StatusText"), 30, "frames")
+    wait_until(lambda: "camera running" in show(strict, "StatusText"), DEADLINE_S, "frames")
     assert 50e6 < int(show(strict, "MemoryCurrent")) < 300e6
     assert 1 < int(show(strict, "TasksCurrent")) < 64

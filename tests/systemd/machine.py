@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-BOOT_TIMEOUT_S = 60.0
+BOOT_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 30.0
 _REBOOT = 133
 """With this status nspawn asks whoever has started it to start it again."""
@@ -211,7 +211,7 @@ class Machine:
         return time.monotonic() - begun
 
     def run(
-        self, *command: str, check: bool = True, timeout_s: float = 60
+        self, *command: str, check: bool = True, timeout_s: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside the booted machine, as root."""
         assert self._leader is not None
@@ -335,7 +335,7 @@ def _child(parent: int, name: str) -> int | None:
 def _remove_cgroup(group: Path) -> None:
     for folder in sorted(group.glob("**/"), key=lambda path: len(path.parts), reverse=True):
         # The last processes may still be leaving.
-        wait_until(partial(_removed, folder), 10, f"{folder} is empty")
+        wait_until(partial(_removed, folder), STOP_TIMEOUT_S, f"{folder} is empty")
 
 
 def _removed(folder: Path) -> bool:

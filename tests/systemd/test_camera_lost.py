@@ -9,6 +9,7 @@ import pytest
 
 from tests.systemd.conftest import ROOT
 from tests.systemd.machine import Machine, wait_until
+from tests.waiting import DEADLINE_S
 
 UNIT = "tensormask.service"
 SETTINGS = "/etc/tensormask/tensormask.toml"
@@ -54,14 +55,14 @@ def _journal(machine: Machine) -> str:
 
 def test_without_leave_it_is_started_anew_again_and_again(lost: Machine) -> None:
     lost.run("systemctl", "start", UNIT)
-    wait_until(lambda: _restarts(lost) >= 2, 30, "it is started anew")
+    wait_until(lambda: _restarts(lost) >= 2, DEADLINE_S, "it is started anew")
     assert "status=71" in _journal(lost)
 
 
 def test_a_machine_that_was_booted_lately_is_not_rebooted(lost: Machine) -> None:
     _allow_reboots(lost, from_s=10**9)
     lost.run("systemctl", "start", UNIT)
-    wait_until(lambda: _restarts(lost) >= 2, 30, "it is started anew")
+    wait_until(lambda: _restarts(lost) >= 2, DEADLINE_S, "it is started anew")
     assert "rebooting" not in _journal(lost)
 
 
@@ -70,14 +71,16 @@ def test_neither_a_wrong_configuration_nor_a_broker_nor_a_crash_reboots(lost: Ma
     lost.write(SETTINGS, LOST.replace("source", "sauce"))
     lost.run("systemctl", "start", UNIT, check=False)
     wait_until(
-        lambda: "status=78" in lost.run("systemctl", "status", UNIT, check=False).stdout, 20, "78"
+        lambda: "status=78" in lost.run("systemctl", "status", UNIT, check=False).stdout,
+        DEADLINE_S,
+        "78",
     )
     lost.write(SETTINGS, LOST.replace("/dev/video9", "/srv/clip.avi") + "loop = true\n")
     lost.run("systemctl", "stop", "mosquitto.service")
     lost.run("systemctl", "restart", UNIT)
     before = _restarts(lost)
     lost.run("systemctl", "kill", "--signal=SEGV", UNIT)
-    wait_until(lambda: _restarts(lost) == before + 1, 20, "it is started anew")
+    wait_until(lambda: _restarts(lost) == before + 1, DEADLINE_S, "it is started anew")
     lost.run("systemctl", "restart", UNIT)
     assert "rebooting" not in _journal(lost)
 

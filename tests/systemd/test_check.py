@@ -6,6 +6,7 @@ import pytest
 
 from tests.systemd.machine import Machine, wait_until
 from tests.systemd.test_service import GOOD_SETTINGS, PASSWORD, SETTINGS, UNIT
+from tests.waiting import DEADLINE_S
 
 
 def check(machine: Machine, *options: str) -> tuple[int, str]:
@@ -82,6 +83,6 @@ def test_the_running_service_keeps_its_files(machine: Machine) -> None:
             "camera running"
             in machine.output("systemctl", "show", "--value", "--property=StatusText", UNIT)
         ),
-        20,
+        DEADLINE_S,
         "it goes on",
     )

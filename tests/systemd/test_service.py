@@ -11,6 +11,7 @@ import pytest
 
 from tests.systemd.conftest import SOURCES
 from tests.systemd.machine import Machine, wait_until
+from tests.waiting import DEADLINE_S, Stopwatch
 
 UNIT = "tensormask.service"
 SETTINGS = "/etc/tensormask/tensormask.toml"
@@ -55,7 +56,7 @@ def test_start_returns_when_it_watches_and_status_tells_how(running: Machine) ->
     assert _show(running, "ActiveState") == "active"
     wait_until(
         lambda: re.search(r"camera running, [1-9].* fps", _show(running, "StatusText")) is not None,
-        20,
+        DEADLINE_S,
         "the status line tells of frames",
     )
     status = running.output("systemctl", "status", "--no-pager", UNIT)
@@ -75,7 +76,9 @@ def test_the_journal_knows_level_and_source_line(running: Machine) -> None:
         lines = running.output("journalctl", "--output=json", "_COMM=tensormask").splitlines()
         return [json.loads(line) for line in lines]
 
-    wait_until(lambda: any("CODE_FUNC" in entry for entry in entries()), 10, "a native entry")
+    wait_until(
+        lambda: any("CODE_FUNC" in entry for entry in entries()), DEADLINE_S, "a native entry"
+    )
     entry = next(entry for entry in entries() if "CODE_FUNC" in entry)
     assert entry["SYSLOG_IDENTIFIER"] == "tensormask"
     assert entry["PRIORITY"] in set("34567")
@@ -83,7 +86,7 @@ def test_the_journal_knows_level_and_source_line(running: Machine) -> None:
 
 
 def test_subscribers_see_it_online(running: Machine) -> None:
-    wait_until(lambda: _availability(running) == "online", 10, "online")
+    wait_until(lambda: _availability(running) == "online", DEADLINE_S, "online")
 
 
 def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_stacks(running: Machine) -> None:
@@ -95,7 +98,7 @@ def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_stacks(running: Machine)
             int(_show(running, "NRestarts")) == restarts + 1
             and _show(running, "ActiveState") == "active"
         ),
-        20,
+        DEADLINE_S,
         "it is restarted",
     )
     assert _show(running, "MainPID") != hung
@@ -109,12 +112,12 @@ def test_an_outage_of_the_camera_is_no_hang(machine: Machine) -> None:
     machine.write(SETTINGS, GOOD_SETTINGS.replace("/srv/clip.avi", "/dev/video9"))
     machine.run("systemctl", "stop", UNIT)
     machine.run("systemctl", "start", UNIT)
-    wait_until(lambda: "camera lost" in _show(machine, "StatusText"), 20, "camera lost")
+    wait_until(lambda: "camera lost" in _show(machine, "StatusText"), DEADLINE_S, "camera lost")
     begun_us = int(_show(machine, "ExecMainStartTimestampMonotonic"))
     # Longer than the watchdog waits, and still fed by the same process.
     wait_until(
-        lambda: int(_show(machine, "WatchdogTimestampMonotonic")) > begun_us + 6_000_000,
-        20,
+        lambda: int(_show(machine, "WatchdogTimestampMonotonic")) > begun_us + 12_000_000,
+        DEADLINE_S,
         "the watchdog is fed",
     )
     assert int(_show(machine, "ExecMainStartTimestampMonotonic")) == begun_us
@@ -128,7 +131,7 @@ def test_a_killed_daemon_is_restarted(running: Machine) -> None:
             int(_show(running, "NRestarts")) == restarts + 1
             and _show(running, "ActiveState") == "active"
         ),
-        20,
+        DEADLINE_S,
         "it is restarted",
     )
 
@@ -139,7 +142,9 @@ def test_a_restart_by_command_is_a_new_start(machine: Machine) -> None:
     restarts = int(_show(machine, "NRestarts"))
     begun_us = int(_show(machine, "ExecMainStartTimestampMonotonic"))
     # It is refused right after a start.
-    wait_until(lambda: time.monotonic() * 1e6 > begun_us + 12e6, 20, "the time for a restart")
+    wait_until(
+        lambda: time.monotonic() * 1e6 > begun_us + 12e6, DEADLINE_S, "the time for a restart"
+    )
     publish = "mosquitto_pub -h localhost -t tensormask/box/command/restart -m"
     machine.run(*publish.split(), '{"request_id":"a"}')
     wait_until(
@@ -147,17 +152,17 @@ def test_a_restart_by_command_is_a_new_start(machine: Machine) -> None:
             int(_show(machine, "NRestarts")) == restarts + 1
             and _show(machine, "ActiveState") == "active"
         ),
-        20,
+        DEADLINE_S,
         "it is restarted",
     )
     assert _availability(machine) == "online"
 
 
 def test_stop_takes_less_than_five_seconds_and_is_announced(running: Machine) -> None:
-    wait_until(lambda: _availability(running) == "online", 10, "online")
-    begun = time.monotonic()
+    wait_until(lambda: _availability(running) == "online", DEADLINE_S, "online")
+    stopwatch = Stopwatch()
     running.run("systemctl", "stop", UNIT)
-    assert time.monotonic() - begun < 5
+    assert stopwatch.elapsed_s < 5
     assert (_show(running, "ActiveState"), _show(running, "Result")) == ("inactive", "success")
     assert _availability(running) == "stopped"
 
@@ -167,7 +172,7 @@ def test_a_wrong_configuration_is_not_tried_again(running: Machine) -> None:
     running.write(SETTINGS, GOOD_SETTINGS.replace("loop", "lopp"))
     running.run("systemctl", "start", UNIT, check=False)
     # Were it to be restarted, the state would be "activating".
-    wait_until(lambda: _show(running, "ActiveState") == "failed", 20, "it has failed")
+    wait_until(lambda: _show(running, "ActiveState") == "failed", DEADLINE_S, "it has failed")
     assert _show(running, "ExecMainStatus") == "78"
     assert _show(running, "NRestarts") == "0"
     errors = running.output("journalctl", "--no-pager", "--priority=err", "--unit", UNIT)
@@ -188,9 +193,11 @@ def test_the_broker_may_come_later(machine: Machine) -> None:
     machine.write(SETTINGS, GOOD_SETTINGS)
     machine.run("systemctl", "stop", UNIT, "mosquitto.service")
     machine.run("systemctl", "start", UNIT)
-    wait_until(lambda: "broker away" in _show(machine, "StatusText"), 20, "broker away")
+    wait_until(lambda: "broker away" in _show(machine, "StatusText"), DEADLINE_S, "broker away")
     machine.run("systemctl", "start", "mosquitto.service")
-    wait_until(lambda: "broker connected" in _show(machine, "StatusText"), 70, "connected")
+    wait_until(
+        lambda: "broker connected" in _show(machine, "StatusText"), 2 * DEADLINE_S, "connected"
+    )
 
 
 @pytest.fixture
@@ -231,12 +238,12 @@ def test_a_password_that_only_systemd_can_read_lets_us_in(
         ),
     )
     running.run("systemctl", "start", UNIT, check=False)
-    wait_until(lambda: _show(running, "ActiveState") == "failed", 20, "it has failed")
+    wait_until(lambda: _show(running, "ActiveState") == "failed", DEADLINE_S, "it has failed")
     assert _show(running, "ExecMainStatus") == "78"
     assert "systemd gives no credential mqtt-password; add LoadCredential=" in _journal(running)
     drop_in("LoadCredential=mqtt-password:/etc/credstore/mqtt-password")
     running.run("systemctl", "start", UNIT)
-    wait_until(lambda: "broker connected" in _show(running, "StatusText"), 20, "connected")
+    wait_until(lambda: "broker connected" in _show(running, "StatusText"), DEADLINE_S, "connected")
     # Nobody else can read it, and it is told nowhere.
     credential = f"/run/credentials/{UNIT}/mqtt-password"
     stat = running.output("stat", "--format=%a %U", credential)
@@ -262,7 +269,7 @@ def test_a_daemon_that_dies_at_once_is_started_at_a_steady_pace_for_ever(
     begun_s = time.monotonic()
     running.run("systemctl", "start", UNIT, check=False)
     # systemd's own limit, five starts in ten seconds, would have ended it.
-    wait_until(lambda: int(_show(running, "NRestarts")) >= 8, 30, "eight restarts")
+    wait_until(lambda: int(_show(running, "NRestarts")) >= 8, DEADLINE_S, "eight restarts")
     assert time.monotonic() - begun_s > 8 * 0.5, "a pause before each of them"
     assert _show(running, "ActiveState") in {"activating", "active", "deactivating"}
 

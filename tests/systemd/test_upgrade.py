@@ -127,6 +127,7 @@ def test_what_root_has_written_into_the_state_is_the_services(upgraded: Machine)
     upgraded.run("sh", "-ec", f"chown root:root {outbox}*; chmod 600 {outbox}*")
     upgraded.run("systemctl", "start", UNIT)
     assert upgraded.output("stat", "--format=%U", outbox) == "tensormask"
+    this_start = upgraded.output("systemctl", "show", "-P", "InvocationID", UNIT)
     assert "outbox" not in upgraded.output(
-        "journalctl", "--output=cat", "-p", "warning", "--since=-3s", "-u", UNIT
+        "journalctl", "--output=cat", "-p", "warning", f"_SYSTEMD_INVOCATION_ID={this_start}"
     )
