@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import clips
 from tests.disk import SmallDisk
@@ -22,6 +23,13 @@ from tests.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+
+# The machine may be busy: how long an example takes says nothing.
+settings.register_profile(
+    "busy", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+)
+settings.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:

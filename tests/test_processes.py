@@ -96,7 +96,7 @@ def test_it():
 def test_a_test_that_hangs_ends_with_its_run_and_the_stacks_are_shown(
     run_of: StartRun, hang: str
 ) -> None:
-    done = _done(run_of(HANGS[hang], "--timeout=2"))
+    done = _done(run_of(HANGS[hang], "--timeout=4"))
     assert done.returncode != 0
     assert "Timeout (0:00:0" in done.stderr
     assert "most recent call first" in done.stderr
@@ -104,7 +104,7 @@ def test_a_test_that_hangs_ends_with_its_run_and_the_stacks_are_shown(
 
 def test_of_two_processes_the_run_goes_on_in_another(run_of: StartRun) -> None:
     text = f"{HANGS['in leaving a block']}\ndef test_another(): pass"
-    done = _done(run_of(text, "--timeout=2", "-n1"))
+    done = _done(run_of(text, "--timeout=4", "-n1"))
     assert "1 failed, 1 passed" in done.stdout
     assert "crashed while running" in done.stdout
 

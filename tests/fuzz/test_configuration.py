@@ -95,7 +95,7 @@ def _accepted(read: Callable[[], Settings]) -> Settings | None:
     return None
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=300)
 @given(_sections())
 def test_any_tables_are_settings_or_one_line(tables: dict[str, Any]) -> None:
     accepted = _accepted(lambda: parse_settings(tables, "file.toml"))
@@ -123,7 +123,7 @@ def test_no_key_takes_what_no_key_may_take(section: str) -> None:
             assert accepted is None, f"[{section}] {key} = {value!r:.20}"
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=200)
 @given(_texts, _texts, _texts)
 def test_what_names_a_file_is_a_file_or_one_line(source: str, secret: str, user: str) -> None:
     assume(secret)
@@ -143,7 +143,7 @@ def test_what_names_a_file_is_a_file_or_one_line(source: str, secret: str, user:
     assert _is_one_line(str(no_source.value))
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=300)
 @given(st.data())
 def test_a_damaged_file_is_settings_or_one_line(data: st.DataObject) -> None:
     text = _EXAMPLE.read_text().replace("\n#", "\n").replace('host = ""', 'host = "broker"')

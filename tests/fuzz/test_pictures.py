@@ -113,7 +113,7 @@ def _damaged(draw: st.DrawFn) -> bytes:
     return bytes(content)
 
 
-@settings(derandomize=True, max_examples=400, deadline=None)
+@settings(derandomize=True, max_examples=400)
 @given(_damaged())
 def test_damage_anywhere_gives_a_picture_or_one_line(content: bytes) -> None:
     _read(content)

@@ -82,7 +82,7 @@ def test_a_single_picture_is_a_group() -> None:
     assert find_groups([draw_face(0, 1)], None).tolist() == [0]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=14),
 )

@@ -50,7 +50,7 @@ def test_what_is_held_out_is_known_without_the_split(tmp_path: Path) -> None:
         splits.pictures_of(pictures, "training", tmp_path / "held-out.json")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     members=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 40)), min_size=8, max_size=200),
     seed=st.integers(0, 1000),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convert.measure.metrics import (
@@ -142,7 +142,6 @@ def test_precision_and_recall_computed_by_hand() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(
     faces=st.lists(st.tuples(st.booleans(), st.integers(0, 256)), max_size=40),
     missed=st.integers(0, 3),

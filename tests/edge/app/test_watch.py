@@ -4,7 +4,7 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.app.watch import Alerts, takes_colour
@@ -160,7 +160,6 @@ def test_control_characters_never_reach_the_terminal() -> None:
     ]
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(
     st.binary(max_size=200)
     | st.just(b"[" * 100_000)

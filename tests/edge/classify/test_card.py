@@ -163,7 +163,7 @@ JSON = st.recursive(
 KEYS = sorted(described())
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(changes=st.dictionaries(st.sampled_from([*KEYS, "other"]), JSON, min_size=1, max_size=3))
 def test_any_values_are_loaded_or_refused(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]
@@ -171,7 +171,7 @@ def test_any_values_are_loaded_or_refused(
     is_loaded_or_refused(tmp_path_factory, json.dumps(described(**changes)).encode())
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(
     place=st.integers(0, len(json.dumps(described())) - 1),
     length=st.integers(0, 40),

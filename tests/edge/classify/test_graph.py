@@ -138,7 +138,7 @@ TABLES = st.integers(0, 4000) | st.integers(len(MODEL) - 60_000, len(MODEL) - 1)
 """Places outside of most weights: the file keeps them in the middle."""
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(st.dictionaries(TABLES, st.integers(0, 255), min_size=1, max_size=12))
 def test_bytes_that_flipped_end_in_nothing_worse_than_a_refusal(flips: dict[int, int]) -> None:
     damaged = bytearray(MODEL)

@@ -98,7 +98,7 @@ def test_a_flood_is_refused_once_and_then_passed_over_until_there_is_room() -> N
     assert later[2] is None
 
 
-@settings(deadline=None, max_examples=300)  # the machine may be busy
+@settings(max_examples=300)
 @given(
     st.sampled_from([*CommandName, "", "command", "x" * 70_000, "p\0use"]),
     st.binary(max_size=600)

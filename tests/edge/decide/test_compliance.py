@@ -4,7 +4,7 @@ import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.decide.compliance import ComplianceCounter
@@ -69,7 +69,6 @@ def test_an_outage_is_not_watched_and_leaves_the_window_in_time() -> None:
     assert watched(counter, 3700.0) == [0.0, 0.0, 20.0]
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.tuples(st.floats(0, 5000), st.sampled_from(Verdict)), max_size=60))
 def test_a_window_is_right_to_within_one_bucket(arrivals: list[tuple[float, Verdict]]) -> None:
     counter = ComplianceCounter(0.0)

@@ -4,7 +4,7 @@ import random
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.decide.identity import EventIds
@@ -12,7 +12,6 @@ from edge.decide.identity import EventIds
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.timedeltas(timedelta(0), timedelta(days=365 * 5000)))
 def test_an_id_is_a_version_7_uuid_with_its_time(age: timedelta) -> None:
     at = datetime(1970, 1, 1, tzinfo=UTC) + age
@@ -44,7 +43,6 @@ def test_ids_of_later_milliseconds_sort_later() -> None:
     assert made == sorted(made)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(-10_000, 10_000), min_size=2, max_size=50))
 def test_ids_stay_unique_however_the_clock_is_set(steps_ms: list[int]) -> None:
     new_id = EventIds()
