@@ -29,6 +29,7 @@ RUN = {
     "make train": "tests/convert/test_end_to_end.py",
     "make report": "tests/convert/report/test_report.py",
     "make bench": "tests/bench/test_baseline.py",
+    "make test-repeatedly": "tests/test_repeatedly.py",
     "make help": "tests/deploy/test_makefile.py",
     "make lock": "tests/deploy/test_lock.py",
     "make schemas": "tests/edge/publish/test_messages.py",
