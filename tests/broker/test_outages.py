@@ -54,7 +54,7 @@ def test_a_broker_that_acknowledges_nothing_is_left_and_said_once(
     relay.swallows = False
     until(lambda: device.waiting() == 0, "an empty outbox")
     assert caplog.text.count("has acknowledged none for 1 s") == 1
-    assert list(dict.fromkeys(subscriber.sequences)) == sent
+    until(lambda: list(dict.fromkeys(subscriber.sequences)) == sent, "all, the first time in order")
     assert len(set(subscriber.payloads("violation"))) == len(sent), "repeats are the same"
 
 
@@ -97,8 +97,9 @@ def test_what_a_killed_broker_has_not_acknowledged_comes_again(
 def test_a_broker_that_acknowledges_slowly_is_not_left(
     relay: Relay, start_device: StartDevice, caplog: pytest.LogCaptureFixture
 ) -> None:
-    relay.delay_s = 0.6
-    device = start_device(port=relay.port, ack_timeout_s=1.0)
+    # A busy machine adds to each of them; together they take longer than one may.
+    relay.delay_s = 1.0
+    device = start_device(port=relay.port, ack_timeout_s=4.0)
     device.report(5)
     until(lambda: device.waiting() == 0, "an empty outbox")
     assert relay.connections == 1

@@ -99,8 +99,9 @@ class TestWithMosquitto:
         remembering.start()
         until(lambda: witness.sequences == sent, "all documents, once and in order")
         until(lambda: device.waiting() == 0, "an empty outbox")
-        assert witness.payloads("health") == [b'{"before": true}', b'{"before": false}']
-        assert witness.states == ["online", "online"]
+        states = [b'{"before": true}', b'{"before": false}']
+        until(lambda: witness.payloads("health") == states, "both states")
+        until(lambda: witness.states == ["online", "online"], "both connections")
         assert device.publisher.reconnects == 1
 
     def test_accepted_documents_survive_a_killed_process(
