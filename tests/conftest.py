@@ -36,7 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     restore_signals()
     limits = Limits(config)
     if config.getoption("numprocesses", None):
-        limits.end_after(RUN_S)  # the tests run in other processes
+        # The tests run in other processes.
+        limits.end_after(RUN_S)
+        config.add_cleanup(Guardian().end)
     else:
         config.pluginmanager.register(limits)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
+
+from tests.processes import MARK
 
 
 class SmallDisk:
@@ -13,7 +16,7 @@ class SmallDisk:
         """Make `folder` and mount it there. Raises CalledProcessError where nobody may."""
         folder.mkdir()
         subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tensormask-test", folder],
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", os.environ.get(MARK, "tmpfs"), folder],
             check=True,
             capture_output=True,
         )

@@ -7,9 +7,11 @@ standard input is closed, which a kill of the run does too, and kills what carri
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,7 +21,11 @@ from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[1]
 MARK = "TENSORMASK_TEST_RUN"
-"""In the environment of all that a run starts, however far down, with a value of that run."""
+"""In the environment of all that a run starts, however far down, with a value of that run.
+
+What is mounted for a run has that value as its source, and a folder outside of pytest's begins with
+it: the guardian takes them away, too.
+"""
 GRACE_S = 10.0
 """So long a process that was told to end may take to be gone."""
 _TURN_S = 0.02
@@ -63,7 +69,7 @@ class Guardian:
         environment = {name: value for name, value in os.environ.items() if name != MARK}
         self._mark = f"{MARK}={uuid.uuid4()}"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, self._mark],
+            [sys.executable, "-m", "tests.processes", self._mark],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -107,6 +113,20 @@ def _kill_marked(mark: str) -> None:
         time.sleep(_TURN_S)
 
 
-if __name__ == "__main__":
+def _clear(value: str) -> None:
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        source, place, *_ = line.split()
+        if source == value:
+            subprocess.run(["umount", "--lazy", place], check=False)
+    for folder in Path(tempfile.gettempdir()).glob(f"{value}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(mark: str) -> None:
     sys.stdin.buffer.read()
-    _kill_marked(sys.argv[1])
+    _kill_marked(mark)
+    _clear(mark.partition("=")[2])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.broker.conftest import free_port
+from tests.needs import lacking
 from tests.processes import ROOT, Running
 from tests.waiting import until
 
@@ -125,19 +126,41 @@ def test_what_a_run_leaves_behind_is_an_error_and_is_ended(run_of: StartRun) -> 
     assert not _is_left()
 
 
-def test_what_a_killed_run_has_started_is_ended(run_of: StartRun) -> None:
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_what_a_killed_run_has_started_is_ended_and_taken_away(
+    run_of: StartRun, tmp_path: Path, processes: str
+) -> None:
+    begun = tmp_path / "begun"
     text = f"""
+import tempfile
+from pathlib import Path
+from tests.processes import MARK
 def test_it():
     subprocess.run({LEAVE}, check=True)
-    print("begun", file=sys.stderr, flush=True)
+    kept = tempfile.mkdtemp(prefix=os.environ[MARK] + "-")
+    Path("{begun}.new").write_text(kept)
+    Path("{begun}.new").rename("{begun}")
     time.sleep(1000)
 """
-    with Running(run_of(text, "-s"), cwd=ROOT, stderr=subprocess.PIPE) as run:
-        assert run.stderr is not None
-        assert run.stderr.readline() == b"begun\n"
-        until(_is_left, "what it has started")
+    with Running(run_of(text, f"-n{processes}"), cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+        until(lambda: begun.exists() and _is_left(), "what it has started")
         run.kill()
     until(lambda: not _is_left(), "the end of what it has started")
+    until(lambda: not Path(begun.read_text()).exists(), "the end of its folder")
+
+
+def test_what_a_killed_run_has_mounted_is_taken_away(run_of: StartRun, tmp_path: Path) -> None:
+    text = f"""
+from pathlib import Path
+from tests.disk import SmallDisk
+def test_it():
+    SmallDisk(Path("{tmp_path}/disk"), "1m")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    if _done(run_of("def test_it(small_disk): pass", "-rs")).stdout.count("skipped"):
+        lacking("no file system can be mounted", "sudo make test")
+    assert _done(run_of(text)).returncode == -signal.SIGKILL
+    until(lambda: not (tmp_path / "disk").is_mount(), "the end of the mount")
 
 
 def _is_left() -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 
 from tests.needs import lacking
+from tests.processes import MARK
 
 SCHEMA = Path(__file__).resolve().parents[2] / "deploy" / "receiver" / "schema.sql"
 _TRUSTED = "postgres"
@@ -25,7 +26,9 @@ class Postgres:
             lacking("no PostgreSQL", "sudo apt-get install postgresql")
         self._programs = programs[-1].parent
         # Not in pytest's folder, which nobody else may enter.
-        self.folder = Path(tempfile.mkdtemp(prefix="tensormask-postgres-"))
+        self.folder = Path(
+            tempfile.mkdtemp(prefix=f"{os.environ.get(MARK, 'tensormask')}-postgres-")
+        )
         if os.geteuid() == 0:
             shutil.chown(self.folder, _UNPRIVILEGED)
         self._run("initdb", "--no-sync", "--auth=trust", f"--username={_TRUSTED}")
