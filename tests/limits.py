@@ -25,8 +25,9 @@ class Limits:
 
     def __init__(self, config: pytest.Config) -> None:
         self._stderr = os.dup(2)  # before pytest keeps it
-        limit_s = config.getoption("timeout") or config.getini("timeout") or 0.0
-        self._usual_s = self._limit_s = _PATIENCE * float(limit_s)
+        chosen_s = config.getoption("timeout")
+        limit_s = config.getini("timeout") if chosen_s is None else chosen_s
+        self._usual_s = self._limit_s = _PATIENCE * float(limit_s or 0)
 
     def pytest_sessionstart(self) -> None:
         self.end_after(self._usual_s)  # loads the modules of the tests
