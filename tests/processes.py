@@ -26,11 +26,11 @@ MARK = "TENSORMASK_TEST_RUN"
 What is mounted for a run has that value as its source, and a folder outside of pytest's begins with
 it: the guardian takes them away, too.
 """
-GRACE_S = 10.0
-"""So long a process that was told to end may take to be gone."""
+GRACE_S = 30.0
+"""So long a process that was told to end may take: an ssh that has lost its peer needs 20 s."""
 _TURN_S = 0.02
-_IGNORED_IN_BACKGROUND = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM)
-"""What a shell, nohup or a supervisor has a job ignore, and all that the job starts."""
+_MAY_BE_IGNORED = (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM)
+"""A shell, nohup or a supervisor has a job ignore them, and so all that the job starts."""
 
 
 class Running(subprocess.Popen[bytes]):
@@ -56,7 +56,7 @@ def restore_signals() -> None:
     SIGINT raises KeyboardInterrupt, as on a terminal. What else is ignored does nothing here still,
     so that `nohup` keeps its promise.
     """
-    for number in _IGNORED_IN_BACKGROUND:
+    for number in _MAY_BE_IGNORED:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
