@@ -93,6 +93,7 @@ class Boxes:
         """Run a playbook; return its exit status and what it said."""
         self._write_inventory()
         folder = self.project / "deploy" / "ansible"
+        book = f"playbooks/{book}"
         command = [
             *("ip", "netns", "exec", LAB),
             *(str(self._ansible / "ansible-playbook"), "-i", str(self._folder / "hosts.yml")),
