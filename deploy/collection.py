@@ -1,5 +1,4 @@
-# ruff: noqa: T201 - a command line module
-"""Builds deploy/ansible as a collection that carries the release which it brings: `make collection`.
+"""Builds deploy/ansible as a collection that carries the release it brings: `make collection`.
 
     python -m deploy.collection FOLDER
 

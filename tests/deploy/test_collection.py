@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def output(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with nothing but the collection, as `ansible-galaxy` installs it."""
     if not (ANSIBLE / "ansible-galaxy").exists():
         lacking("no Ansible", "make controller")
@@ -38,12 +37,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (archive,) = built.glob("tensormask-fleet-*.tar.gz")
     install = (ANSIBLE / "ansible-galaxy", "collection", "install", archive, "-p", folder)
     output(*install, "--offline", cwd=folder)
-    yield folder
+    return folder
 
 
 def test_its_version_is_that_of_the_program() -> None:
     text = (ROOT / "deploy" / "ansible" / "galaxy.yml").read_text()
     assert re.findall(r"^version: (.*)$", text, re.MULTILINE) == [RELEASE.replace(".dev", "-dev")]
+
+
+def test_the_example_is_an_inventory_of_fifty_boxes_for_the_checkout() -> None:
+    if not (ANSIBLE / "ansible-playbook").exists():
+        lacking("no Ansible", "make controller")
+    folder = ROOT / "deploy" / "ansible"
+    play = (ANSIBLE / "ansible-playbook", "-i", "example", "playbooks/site.yml", "--list-hosts")
+    assert "hosts (50):" in output(*play, cwd=folder)
 
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
