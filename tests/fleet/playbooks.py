@@ -23,6 +23,9 @@ from tests.systemd.conftest import write_clip
 from tests.systemd.machine import Machine, wait_until
 
 OF_DEBIAN = ("python3-venv", "python3-systemd")
+# Each installs on three machines, or waits for their trials.
+pytestmark = pytest.mark.timeout(1800)
+
 ONE_BY_ONE = '{"tensormask_waves": [1]}'
 UNCHANGED = {"changed": 0, "failed": 0, "unreachable": 0}
 
@@ -134,13 +137,23 @@ def test_a_second_run_changes_nothing(boxes: Boxes) -> None:
 
 def test_a_change_reaches_only_the_box_that_it_is_of(boxes: Boxes) -> None:
     before = {name: _main_pid(boxes, name) for name in boxes.names}
-    boxes.say("box-2", tensormask_zone="cellar")
+    page = "{ enabled: true, address: 0.0.0.0, password_file: /etc/tensormask/page-password }"
+    boxes.say(
+        "box-2",
+        tensormask_zone="cellar",
+        tensormask_box_settings=f"{{ page: {page} }}",
+        tensormask_page_password="correct horse battery",
+    )
     foreseen = recap(_play(boxes, "site.yml", "--check", "--diff"))
     rows = recap(_play(boxes, "site.yml"))
-    assert [rows[name]["changed"] for name in boxes.names] == [0, 2, 0]
-    assert foreseen["box-2"]["changed"] >= 1
+    assert [rows[name]["changed"] for name in boxes.names] == [0, 3, 0]
+    assert foreseen["box-2"]["changed"] >= 2
     after = {name: _main_pid(boxes, name) for name in boxes.names}
     assert [name for name in boxes.names if before[name] != after[name]] == ["box-2"]
+    # The page needs nothing else.
+    asking = ("curl", "--silent", "--fail", "--max-time", "5", "http://127.0.0.1:8080/health")
+    machine = boxes.machines["box-2"]
+    wait_until(lambda: machine.run(*asking, check=False).returncode == 0, 60, "the page answers")
 
 
 def test_a_certificate_is_renewed_before_its_end(boxes: Boxes) -> None:
