@@ -1,7 +1,7 @@
 """Three machines with a real systemd and sshd on a network of their own, and their controller.
 
 Nothing listens outside the namespaces that are made here. Needs root, systemd-container,
-openssh-server, iproute2 and mosquitto.
+openssh-server, iproute2, mosquitto, and mmdebstrap for a fresh Debian.
 """
 
 from __future__ import annotations
