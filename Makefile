@@ -29,7 +29,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture demo test test-repeatedly check check-shell check-ansible format train report bench viewers street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture demo test test-repeatedly check check-shell check-ansible format train report bench viewers street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack collection fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -164,6 +164,9 @@ controller: venv ## .venv-ansible: what a controller of a fleet needs, see docs/
 
 pack: controller ## an archive for Pis without internet; PYTHON_OF_PI=3.11 or 3.13
 	$(CONTROLLER)/bin/python -m deploy.pack build/packs --python $(PYTHON_OF_PI)
+
+collection: controller ## build/tensormask-fleet-*.tar.gz: the playbooks with the release, for a controller without a checkout
+	$(CONTROLLER)/bin/python -m deploy.collection build
 
 fleet: dev ## DEVICES=1000 of our own publishers against a real broker: a day, an outage, figures
 	$(DEV)/bin/python -m tests.fleet.simulation --devices $(DEVICES)

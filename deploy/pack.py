@@ -39,7 +39,7 @@ def pack(output: Path, target: Target) -> dict[str, str]:
     """
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tensormask"
-        _copy(tree)
+        copy_release(tree)
         tag = f"cpython-{target.python.replace('.', '')}"
         name = _output(tree / "deploy" / "release_name.sh", tree, tag)
         path = output / f"tensormask-{name}-{tag}-{target.machine}.tar.gz"
@@ -53,7 +53,8 @@ def pack(output: Path, target: Target) -> dict[str, str]:
     return {"release": name, "file": str(path.resolve()), "sha256": sha256}
 
 
-def _copy(tree: Path) -> None:
+def copy_release(tree: Path) -> None:
+    """Make the folder `tree` with what a release is made of."""
     tree.mkdir()
     for part in PARTS:
         source = ROOT / part

@@ -6,8 +6,9 @@
 #   deploy/mosquitto/certificates.sh FOLDER revoke NAME       a stolen device
 #
 # Run it where only you are, and leave FOLDER there: who has ca.key can let anybody in. What is there
-# already is kept until a month before its end, so it may be run again at any time. DAYS=365 in the
-# environment has new certificates last so long, not ten years. Needs openssl.
+# already is kept until a month before its end, so it may be run again at any time: whenever this is killed,
+# the next run completes what that has left. DAYS=365 in the environment has new certificates last so
+# long, not ten years. Needs openssl.
 set -eu
 umask 077
 
@@ -36,9 +37,12 @@ make_authority() {
             -config "$settings" -extensions authority -out ca.crt.part
         mv ca.crt.part ca.crt
     fi
+    chmod 644 ca.crt
+    # openssl replaces its index in two steps; one that was killed between them has left the former.
+    if [ ! -e revoked ] && [ -e revoked.old ]; then cp revoked.old revoked.part && mv revoked.part revoked; fi
     [ -e revoked ] || : >revoked
-    [ -e ca.crl ] || write_revoked
-    chmod 644 ca.crt ca.crl
+    revoke_all
+    list_revoked
 }
 
 # issue PATH NAME KIND: PATH.key and PATH.crt.
@@ -63,10 +67,37 @@ issue() {
     echo "made $1.crt and $1.key"
 }
 
-write_revoked() {
+# What lies in revoked-clients, and what was issued to the same name before, is in the index; all of it
+# gets there in one step.
+revoke_all() {
+    cp revoked revoked.part
+    for certificate in revoked-clients/*.crt; do
+        name=$(basename "$certificate" .crt)
+        for each in "$certificate" "former/$name"/*.crt; do
+            if [ -e "$each" ] && ! serials revoked.part | grep -qx "$(openssl x509 -in "$each" -noout -serial | cut -d= -f2)"; then
+                openssl ca -config "$settings" -revoke "$each" 2>/dev/null || fail "$each could not be revoked"
+            fi
+        done
+    done
+    cmp -s revoked revoked.part || mv revoked.part revoked
+    rm -f revoked.part*
+}
+
+# serials INDEX: those of the certificates that it has as revoked.
+serials() {
+    awk -F '\t' '$1 == "R" { print $4 }' "$1" | sort
+}
+
+# The list for the broker has what the index has.
+list_revoked() {
+    if [ -e ca.crl ] && [ "$(openssl crl -in ca.crl -noout -text | sed -n 's/^ *Serial Number: //p' | sort)" = "$(serials revoked)" ]; then
+        return
+    fi
+    cp revoked revoked.part
     openssl ca -config "$settings" -gencrl -out ca.crl.part 2>/dev/null
     chmod 644 ca.crl.part
     mv ca.crl.part ca.crl
+    rm -f revoked.part*
 }
 
 is_name() {
@@ -116,7 +147,7 @@ authorityKeyIdentifier = keyid
 [ca]
 default_ca = revocation
 [revocation]
-database = revoked
+database = revoked.part
 certificate = ca.crt
 private_key = ca.key
 default_md = sha256
@@ -161,16 +192,14 @@ client)
     done
     ;;
 revoke)
-    [ -e "clients/$1.crt" ] || fail "$folder/clients/$1.crt is not there"
+    [ -e "clients/$1.crt" ] || [ -e "revoked-clients/$1.crt" ] || fail "$folder/clients/$1.crt is not there"
     write_settings
-    openssl ca -config "$settings" -revoke "clients/$1.crt" 2>/dev/null ||
-        fail "$1 could not be revoked; was it before?"
-    for former in "former/$1"/*.crt; do
-        [ ! -e "$former" ] || openssl ca -config "$settings" -revoke "$former" 2>/dev/null || :
-    done
-    write_revoked
+    # From the first of these steps on it is revoked: every run completes the rest.
     mkdir -p revoked-clients
-    mv "clients/$1.crt" "clients/$1.key" revoked-clients/
+    for file in "$1.crt" "$1.key"; do
+        [ ! -e "clients/$file" ] || mv "clients/$file" revoked-clients/
+    done
+    make_authority
     echo "give the broker the new $folder/ca.crl, and restart it"
     ;;
 *) usage ;;

@@ -42,6 +42,8 @@ RUN = {
     "deploy/uninstall.sh": "tests/systemd/test_service.py",
     "deploy/venv.sh": "tests/deploy/test_venv.py",
     "deploy/mosquitto/certificates.sh": "tests/broker/test_mosquitto_example.py",
+    "make collection": "tests/deploy/test_collection.py",
+    "ansible-galaxy": "tests/deploy/test_collection.py",
     "python3 deploy/users.py": "tests/deploy/test_users.py",
     "python -m deploy.receiver": "tests/deploy/test_receiver.py",
     "tensormask bench": "tests/edge/test_cli.py",

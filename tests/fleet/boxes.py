@@ -1,7 +1,7 @@
 """Three machines with a real systemd and sshd on a network of their own, and their controller.
 
 Nothing listens outside the namespaces that are made here. Needs root, systemd-container,
-openssh-server, iproute2 and mosquitto.
+openssh-server, iproute2, mosquitto, and mmdebstrap for a fresh Debian.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import re
 import shutil
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,7 @@ BROKEN = f"/etc/systemd/system/{UNIT}.d/broken.conf"
 LAB = f"tmlab{os.getpid()}"
 CONTROLLER = "10.77.0.1"
 IGNORED = (".git", ".venv*", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
+PLAY_S = 1800
 FLEET = """---
 tensormask:
   vars:
@@ -33,8 +35,6 @@ tensormask:
     tensormask_camera: ""
     tensormask_controller_config: {folder}/controller.toml
     tensormask_authority: {folder}/authority
-    tensormask_controller_python: {python}
-    tensormask_packs: {folder}/packs
     tensormask_site: Laboratory
     tensormask_fleet_settings:
       mqtt:
@@ -46,7 +46,9 @@ tensormask:
       camera: {{ source: /srv/clip.avi, loop: true }}
       health: {{ interval_s: 5 }}
       release: {{ trial_s: 10 }}
-  hosts:
+"""
+OF_CHECKOUT = """    tensormask_controller_python: {python}
+    tensormask_packs: {folder}/packs
 """
 
 
@@ -89,17 +91,69 @@ class Boxes:
     ) -> None:
         self._ending.close()
 
-    def play(self, book: str, *options: str, within_s: float = 900) -> tuple[int, str]:
-        """Run a playbook; return its exit status and what it said."""
-        self._write_inventory()
+    def play(self, book: str, *options: str) -> tuple[int, str]:
+        """Run a playbook of the checkout; return its exit status and what it said."""
         folder = self.project / "deploy" / "ansible"
+        environment = {"ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
+        return self._play(folder, OF_CHECKOUT, environment, f"playbooks/{book}", *options)
+
+    def play_collection(self, book: str, *options: str) -> tuple[int, str]:
+        """Run a playbook of the collection, in an empty folder, while there is no checkout."""
+        elsewhere = self._folder / "empty"
+        elsewhere.mkdir(exist_ok=True)
+        environment = {
+            "ANSIBLE_COLLECTIONS_PATH": str(self._folder / "collections"),
+            "XDG_CACHE_HOME": str(self._folder / "cache"),
+        }
+        away = self.project.rename(self.project.with_name("away"))
+        try:
+            return self._play(elsewhere, "", environment, f"tensormask.fleet.{book}", *options)
+        finally:
+            away.rename(self.project)
+
+    def install_collection(self) -> None:
+        """Build the collection of the present release and install it; fetch what it would fetch."""
+        built = self._folder / "built"
+        build = (self._ansible / "python", "-m", "deploy.collection", built)
+        subprocess.run(build, cwd=self.project, check=True, capture_output=True)
+        (archive,) = built.glob("*.tar.gz")
+        folder = self._folder / "collections"
+        install = (self._ansible / "ansible-galaxy", "collection", "install", archive)
+        subprocess.run(
+            [*install, "-p", folder, "--offline", "--force"], check=True, capture_output=True
+        )
+        # The registry cannot be reached from within.
+        release = folder / "ansible_collections" / "tensormask" / "fleet" / "release"
+        cache = self._folder / "cache" / "tensormask"
+        self._pack(release, cache / "packs")
+        subprocess.run(
+            [release / "deploy" / "venv.sh", cache / "python", release / "requirements-pi.txt"],
+            env=os.environ | {"PYTHON": str(self._ansible / "python")},
+            check=True,
+            capture_output=True,
+        )
+
+    @contextmanager
+    def another(self, name: str, lower: Path, **variables: str) -> Iterator[Machine]:
+        """Have one more box in the inventory, of another root."""
+        number = len(self._variables) + 1
+        with ExitStack() as ending:
+            self._connect(number, name, ending)
+            machine = self._booted(number, name, lower, ending)
+            self._variables[name] = variables
+            ending.callback(self._variables.pop, name)
+            yield machine
+
+    def _play(
+        self, folder: Path, more: str, variables: dict[str, str], *words: str
+    ) -> tuple[int, str]:
+        inventory = self._write_inventory(more)
         command = [
             *("ip", "netns", "exec", LAB),
-            *(str(self._ansible / "ansible-playbook"), "-i", str(self._folder / "hosts.yml")),
-            *(book, *options),
+            *(str(self._ansible / "ansible-playbook"), "-i", str(inventory)),
+            *words,
         ]
-        environment = os.environ | {
-            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+        environment = {
             "ANSIBLE_HOST_KEY_CHECKING": "False",
             "ANSIBLE_PRIVATE_KEY_FILE": str(self._key),
             "ANSIBLE_NOCOLOR": "1",
@@ -111,10 +165,10 @@ class Boxes:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=environment,
+            env=os.environ | environment | variables,
             capture_output=True,
             text=True,
-            timeout=within_s,
+            timeout=PLAY_S,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr
@@ -168,45 +222,49 @@ class Boxes:
         ip("-n", LAB, "addr", "add", f"{CONTROLLER}/24", "dev", "br0")
         ip("-n", LAB, "link", "set", "br0", "up")
         for number, name in enumerate(self.names, 1):
-            space = f"{LAB}{number}"
-            ip("netns", "add", space)
-            self._ending.callback(ip, "netns", "del", space, check=False)
-            ip("-n", LAB, "link", "add", f"v{name}", "type", "veth", "peer", "name", "host0")
-            ip("-n", LAB, "link", "set", "host0", "netns", space)
-            ip("-n", LAB, "link", "set", f"v{name}", "master", "br0", "up")
-            ip("-n", space, "addr", "add", f"10.77.0.{10 + number}/24", "dev", "host0")
-            ip("-n", space, "link", "set", "lo", "up")
-            ip("-n", space, "link", "set", "host0", "up")
+            self._connect(number, name, self._ending)
+
+    def _connect(self, number: int, name: str, ending: ExitStack) -> None:
+        space = f"{LAB}{number}"
+        ip("netns", "add", space)
+        ending.callback(ip, "netns", "del", space, check=False)
+        ip("-n", LAB, "link", "add", f"v{name}", "type", "veth", "peer", "name", "host0")
+        ip("-n", LAB, "link", "set", "host0", "netns", space)
+        ip("-n", LAB, "link", "set", f"v{name}", "master", "br0", "up")
+        ip("-n", space, "addr", "add", f"10.77.0.{10 + number}/24", "dev", "host0")
+        ip("-n", space, "link", "set", "lo", "up")
+        ip("-n", space, "link", "set", "host0", "up")
 
     def _begin(self) -> None:
         shutil.copytree(ROOT, self.project, ignore=shutil.ignore_patterns(*IGNORED))
         self.new_release("0000001")
         # The packages come from the registry, which cannot be reached from within.
-        packing = ("-m", "deploy.pack", self._folder / "packs", "--python=3.11")
-        machine_type = f"--machine={platform.machine()}"
-        subprocess.run(
-            [self._ansible / "python", *packing, machine_type],
-            cwd=self.project,
-            check=True,
-            capture_output=True,
-        )
+        self._pack(self.project, self._folder / "packs")
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._key)], check=True
         )
         self._start_broker()
         for number, name in enumerate(self.names, 1):
-            folder = self._folder / name
-            folder.mkdir()
-            machine = self._ending.enter_context(
-                Machine(folder, f"{name}-{os.getpid()}", network=f"{LAB}{number}")
-            )
-            machine.write("/root/.ssh/authorized_keys", self._key.with_suffix(".pub").read_text())
-            machine.write("/etc/hostname", f"{name}\n")
-            machine.copy(self._clip, "/srv/clip.avi")
-            machine.boot()
-            self.machines[name] = machine
-        for number in range(1, len(self.names) + 1):
-            wait_until(lambda number=number: self._answers(number), 30, "sshd answers")  # type: ignore[misc]
+            self.machines[name] = self._booted(number, name, Path("/"), self._ending)
+
+    def _booted(self, number: int, name: str, lower: Path, ending: ExitStack) -> Machine:
+        folder = self._folder / name
+        folder.mkdir()
+        machine = ending.enter_context(
+            Machine(folder, f"{name}-{os.getpid()}", network=f"{LAB}{number}", lower=lower)
+        )
+        machine.write("/root/.ssh/authorized_keys", self._key.with_suffix(".pub").read_text())
+        machine.write("/etc/hostname", f"{name}\n")
+        machine.copy(self._clip, "/srv/clip.avi")
+        machine.boot()
+        wait_until(lambda: self._answers(number), 30, "sshd answers")
+        return machine
+
+    def _pack(self, source: Path, packs: Path) -> None:
+        packing = ("-Bm", "deploy.pack", packs, "--python=3.11", f"--machine={platform.machine()}")
+        subprocess.run(
+            [self._ansible / "python", *packing], cwd=source, check=True, capture_output=True
+        )
 
     def certify(self, *words: str, days: int = 3650) -> None:
         """Have the authority do something, see deploy/mosquitto/certificates.sh."""
@@ -251,13 +309,16 @@ class Boxes:
         time.sleep(0.2)
         return bool(subprocess.run(command, capture_output=True, check=False).stdout)
 
-    def _write_inventory(self) -> None:
-        text = FLEET.format(broker=CONTROLLER, python=self._python, folder=self._folder)
-        for number, name in enumerate(self.names, 1):
+    def _write_inventory(self, more: str) -> Path:
+        text = FLEET + more + "  hosts:\n"
+        text = text.format(broker=CONTROLLER, python=self._python, folder=self._folder)
+        for number, (name, variables) in enumerate(self._variables.items(), 1):
             text += f"    {name}:\n      ansible_host: 10.77.0.{10 + number}\n"
-            for key, value in self._variables[name].items():
+            for key, value in variables.items():
                 text += f"      {key}: {value}\n"
-        (self._folder / "hosts.yml").write_text(text)
+        inventory = self._folder / "hosts.yml"
+        inventory.write_text(text)
+        return inventory
 
 
 def recap(said: str) -> dict[str, dict[str, int]]:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 import zipfile
@@ -18,7 +20,11 @@ import pytest
 from tests.fleet.boxes import ROOT, UNIT, Boxes, recap
 from tests.needs import lacking
 from tests.systemd.conftest import write_clip
-from tests.systemd.machine import wait_until
+from tests.systemd.machine import Machine, wait_until
+
+OF_DEBIAN = ("python3-venv", "python3-systemd")
+# Each installs on three machines, or waits for their trials.
+pytestmark = pytest.mark.timeout(1800)
 
 ONE_BY_ONE = '{"tensormask_waves": [1]}'
 UNCHANGED = {"changed": 0, "failed": 0, "unreachable": 0}
@@ -73,6 +79,56 @@ def test_fresh_boxes_without_internet_are_installed_and_say_that_they_are_well(
         assert f'id = "{name}"' in machine.output("cat", "/etc/tensormask/tensormask.toml")
 
 
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a Debian with next to nothing: no venv, no apt for Python, no lists of apt."""
+    if shutil.which("mmdebstrap") is None:
+        lacking("no mmdebstrap", "sudo apt-get install mmdebstrap")
+    root = ROOT / "build" / "fleet" / "bookworm"
+    if not root.exists():
+        fresh = tmp_path_factory.mktemp("debian") / "root"
+        packages = "systemd,systemd-sysv,dbus,openssh-server,python3"
+        command = ("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}")
+        subprocess.run([*command, "bookworm", fresh], check=True)
+        root.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(fresh, root)
+    return root
+
+
+def test_what_a_fresh_debian_would_get_can_be_looked_at_first(boxes: Boxes, debian: Path) -> None:
+    dropins = '{ nice: "[Service]\\nNice=5\\n" }'
+    options = {"tensormask_os_packages": "true", "tensormask_dropins": dropins}
+    with boxes.another("fresh", debian, **options) as machine:
+        before = _files(machine)
+        said = _play(boxes, "site.yml", "--check", "--diff", "--limit", "fresh")
+        for would in (
+            "would install python3-venv, python3-systemd",
+            "would make ",
+            "would write /etc/tensormask/ca.crt",
+            "would write /etc/tensormask/tensormask.toml:",
+            'id = "fresh"',
+            "would write /etc/systemd/system/tensormask.service.d/nice.conf:",
+            "would switch to ",
+        ):
+            assert would in said, would
+        assert recap(said)["fresh"]["changed"] > 0
+        assert _files(machine) == before
+        # What is foreseen then comes true. Its apt is given the network that a box has.
+        for words in (("update",), ("install", "-y", "--no-install-recommends", *OF_DEBIAN)):
+            machine.install("apt-get", "-q", *words)
+        _play(boxes, "site.yml", "--limit", "fresh")
+        assert machine.output("systemctl", "is-active", UNIT) == "active"
+        machine.run("mv", "/usr/bin/python3", "/usr/bin/python3.away")
+        said = _play(boxes, "site.yml", "--check", "--diff", "--limit", "fresh")
+        assert "would install python3, then TensorMask" in said
+
+
+def _files(machine: Machine) -> str:
+    return machine.output(
+        "find", "/etc", "/opt", "/usr/local", "/var/lib", "-newer", "/run/systemd"
+    )
+
+
 def test_a_second_run_changes_nothing(boxes: Boxes) -> None:
     rows = recap(_play(boxes, "site.yml"))
     for name in boxes.names:
@@ -81,13 +137,23 @@ def test_a_second_run_changes_nothing(boxes: Boxes) -> None:
 
 def test_a_change_reaches_only_the_box_that_it_is_of(boxes: Boxes) -> None:
     before = {name: _main_pid(boxes, name) for name in boxes.names}
-    boxes.say("box-2", tensormask_zone="cellar")
+    page = "{ enabled: true, address: 0.0.0.0, password_file: /etc/tensormask/page-password }"
+    boxes.say(
+        "box-2",
+        tensormask_zone="cellar",
+        tensormask_box_settings=f"{{ page: {page} }}",
+        tensormask_page_password="correct horse battery",
+    )
     foreseen = recap(_play(boxes, "site.yml", "--check", "--diff"))
     rows = recap(_play(boxes, "site.yml"))
-    assert [rows[name]["changed"] for name in boxes.names] == [0, 2, 0]
-    assert foreseen["box-2"]["changed"] >= 1
+    assert [rows[name]["changed"] for name in boxes.names] == [0, 3, 0]
+    assert foreseen["box-2"]["changed"] >= 2
     after = {name: _main_pid(boxes, name) for name in boxes.names}
     assert [name for name in boxes.names if before[name] != after[name]] == ["box-2"]
+    # The page needs nothing else.
+    asking = ("curl", "--silent", "--fail", "--max-time", "5", "http://127.0.0.1:8080/health")
+    machine = boxes.machines["box-2"]
+    wait_until(lambda: machine.run(*asking, check=False).returncode == 0, 60, "the page answers")
 
 
 def test_a_certificate_is_renewed_before_its_end(boxes: Boxes) -> None:
@@ -210,8 +276,63 @@ def test_a_power_cut_in_the_middle_is_caught_up(boxes: Boxes) -> None:
     assert boxes.current("box-1") != before
 
 
+@pytest.mark.parametrize(("commit", "may_vanish"), [("0000007", 0), ("0000008", 1)])
+def test_a_box_that_vanishes_after_the_switch_counts_against_its_wave(
+    boxes: Boxes, commit: str, may_vanish: int
+) -> None:
+    boxes.new_release(commit)
+    before = {name: boxes.current(name) for name in boxes.names}
+    words = ("-e", f"tensormask_may_vanish={may_vanish} tensormask_back_within_s=15")
+    waves = ("-e", '{"tensormask_waves": [2, 1]}')
+    with ThreadPoolExecutor(1) as pool:
+        playing = pool.submit(boxes.play, "update.yml", *waves, *words)
+        wait_until(
+            lambda: boxes.current("box-2") != before["box-2"] or playing.done(), 600, "the switch"
+        )
+        boxes.cut_off("box-2")
+        status, said = playing.result()
+    boxes.reconnect("box-2")
+    assert "no answer from box-2" in said
+    assert boxes.current("box-2") != before["box-2"]
+    if may_vanish:
+        assert status == 0
+        assert "not reached, run this again later: box-2" in said
+        assert boxes.current("box-1") == boxes.current("box-3") == boxes.current("box-2")
+    else:
+        assert status != 0
+        assert "vanished after the switch: box-2" in said
+        assert boxes.current("box-1") == before["box-1"]
+        assert boxes.current("box-3") == before["box-3"]
+
+
+def test_an_update_says_which_wave_and_how_long(boxes: Boxes) -> None:
+    boxes.new_release("0000009")
+    said = _play(boxes, "update.yml")
+    assert "3 of 3 boxes answer, in 3 waves of 1, 1, 1" in said
+    assert "each wave takes 0.2 min for its trial" in said
+    assert "a wave of 1, to box 2 of 3: box-2" in said
+    assert "on trial: 1, for 1 min more" in said
+    assert "through their trial: 1 of 1" in said
+
+
+def test_the_collection_alone_updates_the_boxes(boxes: Boxes) -> None:
+    boxes.new_release("000000a")
+    before = boxes.current("box-1")
+    boxes.install_collection()
+    status, said = boxes.play_collection("update", "-e", '{"tensormask_waves": ["100%"]}')
+    assert status == 0, said[-6000:]
+    assert len({boxes.current(name) for name in boxes.names}) == 1
+    assert boxes.current("box-1") != before
+    status, said = boxes.play_collection("status")
+    assert status == 0, said[-6000:]
+    assert boxes.current("box-1") in said
+
+
 def test_all_can_be_seen_rolled_back_and_taken_off(boxes: Boxes) -> None:
-    said = _play(boxes, "status.yml")
+    listed = boxes.project.with_name("fleet.json")
+    said = _play(boxes, "status.yml", "-e", f"tensormask_json={listed}")
+    told = json.loads(listed.read_text())
+    assert [(box["box"], box["state"]) for box in told] == [(name, "well") for name in boxes.names]
     for name in boxes.names:
         assert boxes.current(name) in said
         assert f"{name} " in said
