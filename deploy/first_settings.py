@@ -123,7 +123,7 @@ def _file_at(text: str) -> str:
     path = Path(text).absolute()
     if holds_password(text) or not path.exists():
         shown = "this" if holds_password(text) else text
-        near = did_you_mean(text, ["picamera2", "/dev/video0"])
+        near = did_you_mean(text, ["picamera2", "/dev/video0"]) if text.isalnum() else ""
         raise ConfigError(
             f"{shown} is no file or folder here; give a camera's number or device such as "
             f"/dev/video0, rtsp://user:password@host/path, picamera2, or a clip{near}"

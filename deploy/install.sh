@@ -28,7 +28,7 @@ readonly settings=/etc/tensormask/tensormask.toml
 readonly state=/var/lib/tensormask
 readonly share=/usr/local/share
 readonly system_python=/usr/bin/python3
-readonly packages_mb=600
+readonly packages_mb=500
 # shellcheck source=deploy/steps.sh
 . "$source_root/deploy/steps.sh"
 
@@ -36,7 +36,7 @@ refuse_other_systems() {
     local architecture
     command -v apt-get >/dev/null || fail "this is neither Raspberry Pi OS nor Debian: there is no apt-get"
     command -v systemd-sysusers >/dev/null || fail "there is no systemd here: sudo apt-get install systemd"
-    architecture=$(dpkg --print-architecture)
+    architecture=$(dpkg --print-architecture 2>/dev/null)
     case $architecture in
     amd64 | arm64) ;;
     armhf | armel | i386)

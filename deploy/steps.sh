@@ -32,29 +32,31 @@ is_booted() {
 # quietly WHAT COMMAND...: what the command says is shown only where it fails, unless the reason is
 # known and takes one line.
 quietly() {
-    local what=$1 log reason
-    log=$(mktemp)
+    local what=$1 log said reason
     shift
+    # In memory where it may: the disk may be what is full.
+    log=$(mktemp --tmpdir=/run 2>/dev/null || mktemp)
     if "$@" >"$log" 2>&1 9>&-; then
-        rm -f "$log"
+        rm "$log"
         return
     fi
-    reason=$(reason_in "$log")
-    [ -n "$reason" ] || tail -n 20 "$log" >&2
-    rm -f "$log"
+    said=$(cat "$log")
+    rm "$log"
+    reason=$(reason_in "$said")
+    [ -n "$reason" ] || tail -n 20 <<<"$said" >&2
     fail "$what failed${reason:+: $reason}; then run this again"
 }
 
 reason_in() {
-    local line
-    if line=$(grep -m 1 -oiE 'certificate (is not yet valid|has expired)|is not valid yet|is expired' "$1"); then
-        echo "$line; the clock of this machine says $(date -u '+%Y-%m-%d %H:%M') UTC: if that is wrong, set it" \
-            "(sudo timedatectl set-time '2026-12-31 23:59:00')"
-    elif grep -qiE 'no space left|enough free space' "$1"; then
-        echo "the disk is full: see df -h, make room"
-    elif line=$(grep -m 1 -oiE 'could not get lock.*' "$1"); then
-        echo "$line; wait until that has ended"
-    elif grep -qiE "temporary failure (in name resolution|resolving)|name or service not known|could not resolve|network is unreachable|failed to establish a new connection|could not connect|no route to host" "$1"; then
-        echo "the network or its name server is away: see ping deb.debian.org and pypi.org, connect it"
+    local found
+    if found=$(grep -m 1 -oiE 'certificate (is not yet valid|has expired)|(file for .* is )?not valid yet|file for .* is expired' <<<"$1"); then
+        echo "$found. The clock of this machine says $(date -u '+%Y-%m-%d %H:%M') UTC: if that is wrong, set it" \
+            "(sudo timedatectl set-ntp true, or sudo date -s '2026-12-31 23:59')"
+    elif grep -qiE 'no space left|enough free space' <<<"$1"; then
+        echo "the disk is full; make room (df -h; sudo apt-get clean)"
+    elif found=$(grep -m 1 -oiE 'could not get lock.*' <<<"$1"); then
+        echo "$found; wait until that has ended"
+    elif grep -qiE "temporary failure (in name resolution|resolving)|name or service not known|could not resolve|network is unreachable|failed to establish a new connection|could not connect|no route to host" <<<"$1"; then
+        echo "there is no way to the internet, or no name server answers (try: ping deb.debian.org)"
     fi
 }

@@ -70,6 +70,8 @@ make_environment() {
     say "installing the packages of ${requirements[*]##*/}: this takes minutes"
     rm -rf "$environment"
     refuse_a_full_disk
+    # A disk that was too small is not to stay full.
+    trap 'rm -rf "$environment"' EXIT
     quietly "python3 -m venv" "$python" -m venv "${options[@]}" "$environment"
     # What the system has too is installed all the same: two boxes are to be the same box.
     quietly "installing the Python packages" "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
@@ -77,6 +79,7 @@ make_environment() {
         "${requirements[@]/#/--requirement=}"
     sync -f "$environment"
     echo "$stamp" >"$environment/stamp"
+    trap - EXIT
 }
 
 set_link() {
