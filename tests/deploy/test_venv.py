@@ -201,7 +201,7 @@ def _index(folder: Path, begins: str, ends: str) -> Iterator[dict[str, str]]:
         yield {
             "PIP_INDEX_URL": f"https://localhost:{server.server_port}/simple",
             "PIP_CERT": str(folder / "both.pem"),
-            "PIP_RETRIES": "0",
+            "PIP_RETRIES": "1",
             "PIP_CONFIG_FILE": os.devnull,
         }
         server.shutdown()
