@@ -187,20 +187,24 @@ def _index(folder: Path, begins: str, ends: str) -> Iterator[dict[str, str]]:
     """Serve a package index whose certificate is valid from `begins` to `ends` (YYYYMMDD)."""
     (folder / "ca.cnf").write_text(CERTIFICATES)
     (folder / "index.txt").touch()
+    new_key = "-newkey rsa:2048 -nodes -keyout"
     for command in (
-        "req -new -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost",
-        "ca -batch -selfsign -config ca.cnf -keyfile key.pem -in request.pem -out both.pem "
+        f"req -x509 {new_key} ca.key -out ca.pem -subj /CN=authority",
+        f"req -new {new_key} key.pem -out request.pem -subj /CN=localhost",
+        "ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in request.pem -out server.pem "
         f"-rand_serial -startdate {begins}000000Z -enddate {ends}000000Z -notext",
     ):
         subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "both.pem", folder / "key.pem")
+    context.load_cert_chain(folder / "server.pem", folder / "key.pem")
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield {
             "PIP_INDEX_URL": f"https://localhost:{server.server_port}/simple",
-            "PIP_CERT": str(folder / "both.pem"),
+            # pip prefers what the other variable says, where somebody has set it.
+            "PIP_CERT": str(folder / "ca.pem"),
+            "REQUESTS_CA_BUNDLE": str(folder / "ca.pem"),
             "PIP_RETRIES": "1",
             "PIP_CONFIG_FILE": os.devnull,
         }
