@@ -156,9 +156,14 @@ class Present:
 
 def present(path: Path) -> Present:
     """Read the settings; none yet are empty ones. Raises ConfigError where they are damaged."""
+    content = b""
     try:
-        text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
+        content = path.read_bytes() if path.exists() else b""
+        text = content.decode("utf-8-sig")
         tables = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}, line {line}: not in UTF-8; correct it first") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}; correct it first") from error
     sections = {name: each for name, each in tables.items() if isinstance(each, dict)}
@@ -202,13 +207,13 @@ def written(text: str, wanted: Given) -> str:
 
 def _with(text: str, section: str, key: str, value: str | int) -> str:
     line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
-    header = re.search(rf"^\[{section}\][ \t]*(#.*)?$", text, re.MULTILINE)
+    header = re.search(rf"^\[{section}\][ \t\r]*(#.*)?$", text, re.MULTILINE)
     if header is None:
         return f"{text.rstrip()}\n\n[{section}]\n{line}\n".lstrip("\n")
     end = re.search(r"^\[", text[header.end() :], re.MULTILINE)
     body = text[header.end() :][: end.start() if end else None]
     rest = text[header.end() + len(body) :]
-    for there in (rf'^[ \t]*{key}[ \t]*=[ \t]*""[ \t]*$', rf"^#{key}[ \t]*=.*$"):
+    for there in (rf'^[ \t]*{key}[ \t]*=[ \t]*""[ \t\r]*$', rf"^#{key}[ \t]*=.*$"):
         if re.search(there, body, re.MULTILINE):
             body = re.sub(there, lambda _: line, body, count=1, flags=re.MULTILINE)
             break
@@ -251,15 +256,15 @@ def lacking(path: Path) -> list[str]:
     ]
 
 
-def is_pi() -> bool:
+def is_pi(root: Path = Path("/")) -> bool:
     with contextlib.suppress(OSError):
-        return b"Raspberry Pi" in Path("/proc/device-tree/model").read_bytes()
+        return b"Raspberry Pi" in (root / "proc/device-tree/model").read_bytes()
     return False
 
 
-def has_pi_camera() -> bool:
+def has_pi_camera(root: Path = Path("/")) -> bool:
     """Tell whether a Pi sees a camera on its ribbon; True also where nothing can tell."""
-    if not is_pi():
+    if not is_pi(root):
         return False
     for program in ("rpicam-hello", "libcamera-hello"):
         if found := shutil.which(program):
@@ -327,9 +332,12 @@ def main(what: str, path: Path) -> None:
     elif what == "write":
         write(path, wanted)
     else:
-        now = present(path)
-        refuse_another(now, wanted)
-        answered = ask(now, wanted) if what == "ask" else wanted
+        answered = wanted
+        # Damaged settings are no reason not to prepare a release.
+        if what == "ask" or wanted != Given():
+            now = present(path)
+            refuse_another(now, wanted)
+            answered = ask(now, wanted) if what == "ask" else wanted
         port = f":{answered.port}" if answered.port else ""
         host = answered.host or ""
         print(f"[{host}]{port}" if ":" in host else f"{host}{port}")

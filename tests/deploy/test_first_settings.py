@@ -15,6 +15,7 @@ from deploy.first_settings import (
     ask,
     broker_at,
     cameras,
+    has_pi_camera,
     present,
     refuse_another,
     source_at,
@@ -73,6 +74,7 @@ def test_a_source_is_named_as_it_is_and_nothing_else_is_changed(
         '[mqtt]\nport = 8883\nhost = ""\n[log]\nlevel = "debug"',
         "[camera] # of the hall\nfps = 5.0\n\n[mqtt]\n#host = 'x'\n",
         "# [mqtt]\n",
+        '[mqtt]\r\nhost = ""\r\n[camera]\r\n#source = "x"\r\n',
     ],
 )
 def test_settings_of_somebodys_own_form_take_them_too(settings: str) -> None:
@@ -171,6 +173,11 @@ def test_damaged_settings_are_named(tmp_path: Path) -> None:
     path.write_text("[mqtt\n")
     with pytest.raises(ConfigError, match=r"tensormask\.toml cannot be read: .*line 1"):
         present(path)
+    path.write_bytes("[mqtt]\n[device]\nzone = 'Eingang Süd'\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"tensormask\.toml, line 3: not in UTF-8; correct it"):
+        present(path)
+    # Where nothing is to be written they may be as they are.
+    assert _alone("check", path) == "\n\n"
 
 
 def test_what_the_settings_must_name_and_do_not(tmp_path: Path) -> None:
@@ -213,6 +220,30 @@ def test_cameras_are_listed_by_name_without_the_parts_of_a_pis_own_video(tmp_pat
         (tmp_path / f"dev/video{number}").touch()
     (tmp_path / "dev/video30").touch()
     assert cameras(tmp_path) == {Path("/dev/video0"): "HD Webcam C270: HD Webcam"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "is_there"),
+    [
+        (
+            "Available cameras\n-----\n0 : ov5647 [2592x1944 10-bit GBRG] (/base/soc/i2c0mux)\n",
+            True,
+        ),
+        ("No cameras available!\n", False),
+    ],
+)
+def test_a_pis_own_camera_is_known_from_its_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, is_there: bool
+) -> None:
+    assert not has_pi_camera(tmp_path)
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/model").write_bytes(b"Raspberry Pi 5 Model B Rev 1.0\0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert has_pi_camera(tmp_path)  # nothing there that could tell
+    program = tmp_path / "rpicam-hello"
+    program.write_text(f"#!/bin/sh\necho '{listed}' >&2\n")
+    program.chmod(0o755)
+    assert has_pi_camera(tmp_path) is is_there
 
 
 def test_only_what_is_not_known_is_asked(
