@@ -39,9 +39,7 @@ refuse_other_systems() {
     architecture=$(dpkg --print-architecture 2>/dev/null)
     case $architecture in
     amd64 | arm64) ;;
-    armhf | armel | i386)
-        fail "this system is a 32-bit one ($architecture): install the 64-bit Raspberry Pi OS or Debian"
-        ;;
+    armhf | armel | i386) fail "this system is a 32-bit one ($architecture): install a 64-bit one" ;;
     *) fail "there are no packages for $architecture; TensorMask runs on arm64 and amd64" ;;
     esac
 }
@@ -72,12 +70,9 @@ know() {
 
 install_packages() {
     local wanted=(python3 python3-venv python3-systemd) missing=() package
-    if grep -qs "Raspberry Pi" /proc/device-tree/model; then
-        wanted+=(python3-picamera2)
-    fi
+    ! grep -qs "Raspberry Pi" /proc/device-tree/model || wanted+=(python3-picamera2)
     for package in "${wanted[@]}"; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "ok installed" ||
-            missing+=("$package")
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     say "installing ${missing[*]}"
@@ -349,8 +344,7 @@ digest_of_settings() {
     [ ! -e "$settings" ] || sha256sum <"$settings"
 }
 
-first=no
-wheels=""
+first=no wheels=""
 declare -A given=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -363,10 +357,7 @@ while [ $# -gt 0 ]; do
         given[$1]=$2
         shift 2
         ;;
-    --without-packages | --prepare)
-        given[$1]=yes
-        shift
-        ;;
+    --without-packages | --prepare) given[$1]=yes && shift ;;
     --help | -h)
         sed -n '2,/^set/{/^set/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
         exit 0
