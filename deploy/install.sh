@@ -1,16 +1,25 @@
 #!/usr/bin/env bash
 # Installs TensorMask on this machine (Raspberry Pi OS or Debian, 12 or later), or upgrades it:
 #
-#   sudo deploy/install.sh [--broker HOST[:PORT]] [--wheels FOLDER] [--without-packages] [--prepare]
+#   sudo deploy/install.sh [--broker HOST[:PORT]] [--source CAMERA]
+#                          [--wheels FOLDER] [--without-packages] [--prepare]
 #
+# CAMERA is a number or device (0, /dev/video0), an address (rtsp://user:password@host/path), or a clip.
+# On a terminal it asks for broker and camera where neither an option nor the settings name them.
 # --wheels takes the Python packages from FOLDER and from nowhere else, --without-packages leaves apt
 # alone: together nothing is fetched. --prepare makes the release, and changes nothing else.
 #
 # May be run again at any time: what is there already is not made again. Settings in /etc/tensormask
 # that somebody has edited are kept. A release is made beside the one that runs, and is on trial after
 # the switch: where it does worse, the device goes back by itself. Whenever this is killed, one of them
-# runs. It ends with 0 only where the service runs, is to start at boot, or waits for a broker's name.
+# runs. Exit status 0: the service runs, starts at boot, or waits for the broker or camera to be named.
 set -euo pipefail
+
+# Whatever the caller's environment says: programs of root's, messages that can be read by a program,
+# and nothing that leads Python, pip, git or tar elsewhere.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+unset CDPATH TAR_OPTIONS "${!PYTHON@}" "${!GIT_@}"
+umask 022
 
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly source_root
@@ -19,34 +28,67 @@ readonly settings=/etc/tensormask/tensormask.toml
 readonly state=/var/lib/tensormask
 readonly share=/usr/local/share
 readonly system_python=/usr/bin/python3
+readonly packages_mb=500
+# shellcheck source=deploy/steps.sh
+. "$source_root/deploy/steps.sh"
 
-fail() {
-    echo "deploy/install.sh: $*" >&2
-    exit 1
+refuse_other_systems() {
+    local architecture
+    command -v apt-get >/dev/null || fail "this is neither Raspberry Pi OS nor Debian: there is no apt-get"
+    command -v systemd-sysusers >/dev/null || fail "there is no systemd here: sudo apt-get install systemd"
+    architecture=$(dpkg --print-architecture 2>/dev/null)
+    case $architecture in
+    amd64 | arm64) ;;
+    armhf | armel | i386) fail "this system is a 32-bit one ($architecture): install a 64-bit one" ;;
+    *) fail "there are no packages for $architecture; TensorMask runs on arm64 and amd64" ;;
+    esac
 }
 
-say() {
-    echo "== $*"
+refuse_old_python() {
+    [ ! -x $system_python ] || $system_python -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "$($system_python --version) of $(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release) is too old:" \
+            "3.11 is needed, which Raspberry Pi OS and Debian have from Bookworm (12) on"
+}
+
+# With the password of a camera in its environment, where no other user sees it.
+first_settings() {
+    BROKER=${given[--broker]:-} SOURCE=${given[--source]:-} PYTHONPATH=$source_root \
+        $system_python -BP -m deploy.first_settings "$1" "${2:-$settings}"
+}
+
+is_for_somebody() {
+    [ -t 0 ] && [ -t 1 ] && [ -z "${CI:-}" ] && [ "${DEBIAN_FRONTEND:-}" != noninteractive ]
+}
+
+# know ask|check: what is given, made exact, with what is answered.
+know() {
+    local answers
+    answers=$(first_settings "$1") || exit $?
+    given[--broker]=$(sed -n 1p <<<"$answers")
+    given[--source]=$(sed -n 2p <<<"$answers")
 }
 
 install_packages() {
     local wanted=(python3 python3-venv python3-systemd) missing=() package
-    if grep -qs "Raspberry Pi" /proc/device-tree/model; then
-        wanted+=(python3-picamera2)
-    fi
+    ! grep -qs "Raspberry Pi" /proc/device-tree/model || wanted+=(python3-picamera2)
     for package in "${wanted[@]}"; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "ok installed" ||
-            missing+=("$package")
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     say "installing ${missing[*]}"
-    apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+    quietly "apt-get" fetch_packages "${missing[@]}"
+}
+
+fetch_packages() {
+    # A list that cannot be fetched may be another's. On a new Pi the first update has the lock.
+    apt-get update -q || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 "$@"
 }
 
 make_user() {
     install -D -m 644 "$source_root/systemd/tensormask.sysusers" /etc/sysusers.d/tensormask.conf
-    systemd-sysusers /etc/sysusers.d/tensormask.conf
+    quietly systemd-sysusers systemd-sysusers /etc/sysusers.d/tensormask.conf
 }
 
 # A file is there as it was or as it is to be, whenever this is killed.
@@ -55,17 +97,26 @@ put() {
     mv -T "$3.new" "$3"
 }
 
+remove_unfinished() {
+    rm -rf "$prefix"/releases/.new.*
+}
+
 # A folder in $prefix/releases, named by version and content. It is there as a whole or not at all, and
 # never changed.
 make_release() {
     local partial commit link former
     install -d -m 755 "$prefix/releases"
-    rm -rf "$prefix"/releases/.new.*
+    remove_unfinished
     partial=$(mktemp -d "$prefix/releases/.new.XXXXXXXX")
+    trap remove_unfinished EXIT
     chmod 755 "$partial"
     # Copied, not built: a build would fetch what builds it. The documents' links to each other hold.
+    # A clock that is behind the files' times is no reason for a warning about each of them.
     tar -C "$source_root" --exclude=__pycache__ --mode=u=rwX,go=rX --owner=root --group=root \
-        -c edge deploy docs systemd LICENSE requirements-pi.txt | tar -C "$partial" -x
+        -c edge deploy docs systemd LICENSE requirements-pi.txt | tar -C "$partial" --warning=no-timestamp -x
+    # A stick of Windows' file system knows no programs, or takes everything for one.
+    find "$partial" -type f -exec chmod 644 {} +
+    find "$partial/deploy" \( -name '*.sh' -o -name tensormask -type f \) -exec chmod 755 {} +
     # Which commit it is; an archive has that already, wherever it was unpacked.
     if [ -e "$source_root/.git" ] && commit=$(git -C "$source_root" -c safe.directory='*' describe --always --dirty --exclude='*' \
         2>/dev/null); then
@@ -75,7 +126,7 @@ make_release() {
         "$($system_python -c 'import sys; print(sys.implementation.cache_tag)')")
     program=$prefix/releases/$release
     if [ -e "$program" ]; then
-        rm -rf "$partial"
+        remove_unfinished
         return
     fi
     say "making the release $release in $prefix"
@@ -83,9 +134,17 @@ make_release() {
     for former in "$prefix"/current/packages.*; do
         if [ -d "$former" ]; then cp -al "$former" "$partial/"; fi
     done
-    # The system's own Python, with its packages: picamera2, libcamera and systemd come from apt.
-    PYTHON=$system_python "$partial/deploy/venv.sh" "$partial/packages" --system-site-packages \
-        "$partial/requirements-pi.txt"
+    mkdir "$partial/.fetched"
+    if [ -n "${given[--wheels]:-}" ]; then
+        # pip would take a blank in the path for the end of it.
+        ln -s "$wheels" "$partial/.wheels"
+        export PIP_NO_INDEX=1 PIP_FIND_LINKS=$partial/.wheels
+    fi
+    # The system's own Python, with its packages: picamera2, libcamera and systemd come from apt. What
+    # is fetched lies beside the release: /tmp may be small, and root's cache is nobody's to clean.
+    PYTHON=$system_python TMPDIR=$partial/.fetched PIP_NO_CACHE_DIR=1 "$partial/deploy/venv.sh" \
+        "$partial/packages" --system-site-packages --needs-mb=$packages_mb "$partial/requirements-pi.txt"
+    rm -rf "$partial/.fetched" "$partial/.wheels"
     write_launcher "$partial"
     link=$partial/packages/bin/python
     "$link" -m compileall -q -s "$partial" -p "$program" "$partial/edge"
@@ -135,27 +194,45 @@ write_settings() {
         # an attempt before this has kept is older, and right.
         former=${former##* }
         kept=$settings.${former//[^A-Za-z0-9.+_-]/}
-        [ "tensormask $former" = "$("$program/tensormask" --version)" ] || [ -e "$kept" ] ||
-            put 640 "$settings" "$kept" -o root -g tensormask
+        if [ "tensormask $former" != "$("$program/tensormask" --version)" ]; then
+            [ -e "$kept" ] || put 640 "$settings" "$kept" -o root -g tensormask
+            say_if_older "$former"
+        fi
     fi
-    [ -n "$broker" ] || return 0
-    (cd "$program" && packages/bin/python -B -m deploy.broker "$settings" "$broker")
+    first_settings write
+}
+
+# Of two commits of one version nobody can say which is older.
+say_if_older() {
+    local former=${1%%+*} version=${release%-*} older
+    version=${version%%+*}
+    older=$(printf '%s\n' "$former" "$version" | sed 's/[.]dev/~dev/' | sort -V | sed 's/~dev/.dev/; q')
+    if [ "$former" != "$version" ] && [ "$older" = "$version" ]; then
+        say "$version is older than $former, which is installed: settings and outbox stay, and what it" \
+            "does not know of them it ignores"
+    fi
 }
 
 # Everything outside $prefix leads by way of the link current, so that one step switches all of it.
 make_links() {
+    local unit link enabled=()
     install -d "$share/doc" "$share/man/man1" "$share/bash-completion/completions"
     ln -sfn "$prefix/current/docs" "$share/doc/tensormask"
     ln -sfn "$prefix/current/tensormask.1" "$share/man/man1/tensormask.1"
     ln -sfn "$prefix/current/completion.bash" "$share/bash-completion/completions/tensormask"
     put 755 "$source_root/deploy/tensormask" /usr/local/bin/tensormask
-    make_unit tensormask.service current
-    make_unit tensormask-trial.service watcher
-    make_unit tensormask-page.service current
-    # Where 0.2.0 had it, and where it would be the one that counts.
-    rm -f /etc/systemd/system/tensormask.service /etc/systemd/system/tensormask-trial.service
+    for unit in "$source_root"/systemd/*.service; do
+        unit=${unit##*/}
+        link=current
+        # What looks after a trial is never of the release on trial.
+        [ "$unit" != tensormask-trial.service ] || link=watcher
+        make_unit "$unit" "$link"
+        ! grep -q '^\[Install\]' "$source_root/systemd/$unit" || enabled+=("$unit")
+        # Where 0.2.0 had it, and where it would be the one that counts.
+        rm -f "/etc/systemd/system/$unit"
+    done
     if is_booted; then systemctl daemon-reload; fi
-    systemctl --quiet --force enable tensormask.service tensormask-trial.service
+    systemctl --quiet --force enable "${enabled[@]}"
 }
 
 # make_unit NAME LINK: a file that can be enabled, and as its first drop-in, by way of LINK, what the
@@ -166,14 +243,12 @@ make_unit() {
     install -d "$unit.d"
     # The drop-in first: it makes a whole unit of whatever is there, and the file alone would be none.
     link_to "$prefix/$2/systemd/$1" "$unit.d/00-release.conf"
-    cat >"$unit.new" <<END
-# The rest is of the release in use: $1.d/00-release.conf
-[Unit]
-$(grep '^Description=' "$source_root/systemd/$1")
-
-[Install]
-WantedBy=multi-user.target
-END
+    {
+        echo "# The rest is of the release in use: $1.d/00-release.conf"
+        echo "[Unit]"
+        grep '^Description=' "$source_root/systemd/$1"
+        sed -n '/^\[Install\]/,$p' "$source_root/systemd/$1"
+    } >"$unit.new"
     chmod 644 "$unit.new"
     # An empty file, as a power cut may leave one, is a unit that nothing may start.
     sync "$unit.new"
@@ -194,17 +269,13 @@ switch() {
         link_to "releases/$release" "$prefix/watcher"
     fi
     make_links
-    "$program/tensormask" release activate "$release"
+    "$program/tensormask" release activate "$release" >/dev/null
 }
 
 # What versions before the releases have left.
 remove_former() {
     rm -rf "$prefix"/program "$prefix"/program.* "$prefix"/packages "$prefix"/packages.* "$prefix/venv" \
         "$prefix/operating.md"
-}
-
-is_booted() {
-    [ -d /run/systemd/system ]
 }
 
 # Or about to: between two of its attempts, too.
@@ -219,35 +290,42 @@ has_not_restarted() {
     [ "$(systemctl show --value --property NRestarts tensormask.service)" = 0 ]
 }
 
+# Somebody who has named neither broker nor camera has asked for no more than the installation.
+end_without_start() {
+    local options=${lacking/broker/--broker HOST}
+    options=${options/camera/--source CAMERA}
+    switch
+    remove_former
+    say "installed, not started: no ${lacking/ / and no } named yet; next:" \
+        "sudo $source_root/deploy/install.sh $options"
+    exit 0
+}
+
 check() {
     local status=0
     runuser -u tensormask -- env STATE_DIRECTORY="$state" "$program/tensormask" check || status=$?
     # Whatever else the check found lacking (camera, broker), the service waits for.
     [ "$status" -ne 0 ] && [ "$status" -ne 1 ] || return 0
     if is_running; then
-        fail "nothing is changed, and the former release runs on; mend what the check says, and" \
+        fail "nothing is changed, and the former release runs on; correct what the check says, and" \
             "install again"
     fi
     switch
-    if grep -qxF 'host = ""' "$settings"; then
-        say "not started: no broker yet; name it in $settings, then: sudo systemctl restart tensormask"
-        exit 0
-    fi
-    fail "not started; mend what the check says, then: sudo systemctl restart tensormask"
+    fail "installed, not started; correct what the check says, then: sudo systemctl restart tensormask"
 }
 
 start() {
     if ! is_booted; then
-        say "installed; it starts when this system boots"
+        say "installed; systemd does not run here, so it starts when this system boots"
         return
     fi
     if "$program/tensormask" release | grep -q '^on trial'; then
-        say "on trial, and undone where it does worse; see: tensormask release, tensormask release wait"
+        say "$release is on trial, and undone where it does worse; see: tensormask release, sudo tensormask release wait"
         return
     fi
     # What ran before the first release runs from files that are about to go; they tell, too, that an
     # attempt before this was cut off.
-    if [ "$first" = yes ] || [ -e "$prefix/program" ] || [ -e "$prefix/venv" ] || [ "$(sha256sum <"$settings")" != "$former_settings" ]; then
+    if [ "$first" = yes ] || [ -e "$prefix/program" ] || [ -e "$prefix/venv" ] || [ "$(digest_of_settings)" != "$former_settings" ]; then
         systemctl --no-block restart tensormask.service
     elif is_running; then
         say "running, and nothing has changed; see: tensormask release"
@@ -259,51 +337,63 @@ start() {
     if ! { sleep 3 && is_running && has_not_restarted; }; then
         fail "installed, but the service does not come up; see: journalctl -u tensormask -n 30"
     fi
-    say "running; see: tensormask release, systemctl status tensormask, journalctl -u tensormask -f"
+    say "running; see: tensormask status, sudo tensormask doctor, journalctl -u tensormask -f"
 }
 
-broker=""
-packages=yes
-prepare=no
-first=no
+digest_of_settings() {
+    [ ! -e "$settings" ] || sha256sum <"$settings"
+}
+
+first=no wheels=""
+declare -A given=()
 while [ $# -gt 0 ]; do
     case $1 in
-    --broker)
-        broker=${2:-}
-        [[ $broker =~ ^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$ ]] ||
-            fail "--broker takes HOST, HOST:PORT or [IPv6]:PORT"
+    --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
+    esac
+    case $1 in
+    --broker | --source | --wheels)
+        case ${2:-} in "" | --*) fail "$1 takes a value; see: deploy/install.sh --help" ;; esac
+        [ -z "${given[$1]:-}" ] || fail "$1 is given twice"
+        given[$1]=$2
         shift 2
         ;;
-    --wheels)
-        [ -d "${2:-}" ] || fail "--wheels takes a folder"
-        export PIP_NO_INDEX=1 PIP_FIND_LINKS=$2
-        shift 2
+    --without-packages | --prepare) given[$1]=yes && shift ;;
+    --help | -h)
+        sed -n '2,/^set/{/^set/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
+        exit 0
         ;;
-    --without-packages)
-        packages=no
-        shift
+    *)
+        fail "unknown option $1$(nearest "$1" --broker --source --wheels --without-packages --prepare --help);" \
+            "see: deploy/install.sh --help"
         ;;
-    --prepare)
-        prepare=yes
-        shift
-        ;;
-    *) fail "unknown option $1; usage: sudo deploy/install.sh [--broker HOST[:PORT]]" ;;
     esac
 done
+if [ -n "${given[--wheels]:-}" ]; then
+    wheels=$(cd "${given[--wheels]}" 2>/dev/null && pwd) || fail "--wheels takes a folder"
+fi
+refuse_other_systems
+refuse_old_python
+# What is mistyped is said before anything is done, where the machine has a Python already.
+[ ! -x $system_python ] || first_settings check /dev/null >/dev/null
 [ "$(id -u)" -eq 0 ] || fail "run it as root: sudo deploy/install.sh"
-command -v apt-get >/dev/null || fail "this is no Debian or Raspberry Pi OS"
 
-umask 022
-if [ "$packages" = yes ]; then install_packages; fi
+take_lock
+if [ -z "${given[--without-packages]:-}" ]; then install_packages; fi
+refuse_old_python
+if [ -z "${given[--prepare]:-}" ] && is_for_somebody; then know ask; else know check; fi
+# A folder of the caller's may be closed to others, whom some of this runs as.
+cd /
 make_user
 make_release
 make_directories
-if [ "$prepare" = yes ]; then
+if [ -n "${given[--prepare]:-}" ]; then
     echo "$release"
     exit 0
 fi
-former_settings=$(sha256sum <"$settings" 2>/dev/null || true)
+former_settings=$(digest_of_settings)
 write_settings
+lacking=$(first_settings lacking)
+if [ -n "$lacking" ] && ! is_running; then end_without_start; fi
 check
 switch
 start

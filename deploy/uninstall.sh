@@ -1,54 +1,104 @@
 #!/usr/bin/env bash
-# Removes what deploy/install.sh has made:
+# Removes what deploy/install.sh has made, also where it was cut off:
 #
 #   sudo deploy/uninstall.sh [--purge]
 #
 # Settings and the outbox stay for a later installation, unless --purge removes them and the user
-# too. Packages from apt stay.
+# too. Packages from apt stay. Killed at any moment, it may be run again.
 set -euo pipefail
 
-purge=no
-case "${1:-}" in
-"") ;;
---purge) purge=yes ;;
-*)
-    echo "usage: sudo deploy/uninstall.sh [--purge]" >&2
-    exit 1
-    ;;
-esac
-if [ "$(id -u)" -ne 0 ]; then
-    echo "deploy/uninstall.sh: run it as root: sudo deploy/uninstall.sh" >&2
-    exit 1
-fi
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+unset CDPATH "${!PYTHON@}"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly here
+readonly units=/usr/local/lib/systemd/system
+readonly share=/usr/local/share
+readonly state=/var/lib/tensormask
+# shellcheck source=deploy/steps.sh
+. "$here/steps.sh"
 
-units=/usr/local/lib/systemd/system
-booted=no
-[ ! -d /run/systemd/system ] || booted=yes
+# Each has its first drop-in from install.sh; the page's socket is made by the service itself.
+ours() {
+    local unit
+    printf '%s\n' tensormask-trial.service tensormask-page.socket tensormask-page.service tensormask.service
+    for unit in "$units"/tensormask*.service.d/00-release.conf; do
+        unit=${unit%.d/*}
+        echo "${unit##*/}"
+    done
+}
 
-if [ "$booted" = yes ]; then systemctl stop tensormask-page.socket 2>/dev/null || true; fi
-for unit in tensormask-trial.service tensormask.service tensormask-page.service; do
-    if systemctl cat "$unit" >/dev/null 2>&1 || [ -e "$units/$unit" ]; then
-        [ "$booted" = no ] || systemctl stop "$unit"
-        systemctl --quiet disable "$unit"
-    fi
-    rm -rf "${units:?}/$unit" "$units/$unit.d" "/etc/systemd/system/$unit"
-done
-[ "$booted" = no ] || systemctl daemon-reload
+# All at once: a socket would start its service again.
+stop() {
+    local unit
+    # What is not there cannot be stopped, and need not be.
+    systemctl stop "$@" 2>/dev/null || true
+    for unit in "$@"; do
+        ! systemctl is-active --quiet "$unit" || fail "$unit cannot be stopped; see: systemctl status $unit"
+    done
+}
+
+# Masked, enabled, half written or overridden: whatever leads to the unit. Drop-ins of an
+# administrator are settings.
+remove_unit() {
+    local unit=$1
+    rm -rf "${units:?}/$unit" "$units/$unit.new" "$units/$unit.d"
+    rm -f "/etc/systemd/system/$unit" "/run/systemd/system/$unit" \
+        /etc/systemd/system/*.wants/"$unit" /etc/systemd/system/*.requires/"$unit"
+}
+
 # What the broker keeps for subscribers that come later would tell of this device for ever.
-if [ -x /usr/local/bin/tensormask ]; then
-    timeout 30 runuser -u tensormask -- /usr/local/bin/tensormask forget ||
-        echo "== the broker could not be told to forget this device: its retained states stay there"
-fi
-share=/usr/local/share
-rm -rf /opt/tensormask /var/lib/tensormask-releases /usr/local/bin/tensormask /etc/sysusers.d/tensormask.conf "$share/doc/tensormask" \
-    "$share/man/man1/tensormask.1" "$share/bash-completion/completions/tensormask"
+forget() {
+    if [ -x /usr/local/bin/tensormask ] && [ -e "$state/outbox.sqlite" ]; then
+        timeout 30 runuser -u tensormask -- /usr/local/bin/tensormask forget ||
+            say "the broker could not be told to forget this device: its retained states stay there"
+    fi
+}
 
+remove_user() {
+    if getent passwd tensormask >/dev/null; then
+        userdel tensormask 2>/dev/null ||
+            fail "a process of the user tensormask still runs (ps -u tensormask); end it, and run this again"
+    fi
+    for group in tensormask tensormask-web; do
+        if getent group "$group" >/dev/null; then groupdel "$group"; fi
+    done
+}
+
+purge=no
+for argument in "$@"; do
+    case $argument in
+    --purge) purge=yes ;;
+    --help | -h)
+        sed -n '2,/^set/{/^set/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+    *) fail "unknown option $argument$(nearest "$argument" --purge --help); usage: sudo deploy/uninstall.sh [--purge]" ;;
+    esac
+done
+[ "$(id -u)" -eq 0 ] || fail "run it as root: sudo deploy/uninstall.sh"
+take_lock
+cd /
+
+mapfile -t names < <(ours | awk '!seen[$0]++')
+if is_booted; then stop "${names[@]}"; fi
+for unit in "${names[@]}"; do remove_unit "$unit"; done
+if is_booted; then
+    systemctl daemon-reload
+    systemctl reset-failed "${names[@]}" 2>/dev/null || true
+fi
+forget
+rm -rf /var/lib/tensormask-releases /run/tensormask "$share/doc/tensormask" /etc/tensormask/*.new
+rm -f /usr/local/bin/tensormask /usr/local/bin/tensormask.new /etc/sysusers.d/tensormask.conf \
+    "$share/man/man1/tensormask.1" "$share/bash-completion/completions/tensormask"
 if [ "$purge" = yes ]; then
-    rm -rf /etc/tensormask /etc/systemd/system/tensormask.service.d /var/lib/tensormask
-    if getent passwd tensormask >/dev/null; then userdel tensormask; fi
-    if getent group tensormask >/dev/null; then groupdel tensormask; fi
-    if getent group tensormask-web >/dev/null; then groupdel tensormask-web; fi
-    echo "== TensorMask is removed, with its settings and what it had kept"
+    for unit in "${names[@]}"; do rm -rf "/etc/systemd/system/$unit.d"; done
+    rm -rf /etc/tensormask "$state"
+    remove_user
+fi
+# At last: where only the release itself has this script, it can still be run again.
+rm -rf /opt/tensormask
+if [ "$purge" = yes ]; then
+    say "TensorMask is removed, with its settings and what it had kept"
 else
-    echo "== TensorMask is removed; /etc/tensormask and /var/lib/tensormask stay (--purge)"
+    say "TensorMask is removed; /etc/tensormask and $state stay (--purge removes them)"
 fi

@@ -1,20 +1,18 @@
 #!/usr/bin/env bash
 # Makes a virtual environment of pinned packages, unless it is there already:
 #
-#   deploy/venv.sh DIR [--system-site-packages] [--keep] REQUIREMENTS...
+#   deploy/venv.sh DIR [--system-site-packages] [--keep] [--needs-mb=N] REQUIREMENTS...
 #
 # PYTHON names the interpreter (python3). The requirements files are complete lists with the digest of
 # every file (make lock), so they are installed without resolving, and nothing is built.
 #
 # DIR is a link to DIR.<digest of interpreter, options and lists>. An environment is never changed:
 # another one is made beside it, the link is set when that is complete, and the former ones are then
-# removed (--keep: not yet). Whenever this is killed, DIR is the old environment or the new one.
+# removed (--keep: not yet). --needs-mb: nothing is begun with less room on the disk. Whenever this is killed, DIR is the old environment or the new one.
 set -euo pipefail
 
-fail() {
-    echo "deploy/venv.sh: $*" >&2
-    exit 1
-}
+# shellcheck source=deploy/steps.sh
+. "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
 # Debian and Raspberry Pi OS ship python3 without ensurepip.
 install_python3_venv() {
@@ -31,6 +29,30 @@ install_python3_venv() {
         apt-get install -q -y --no-install-recommends python3-venv
 }
 
+# Of what the caller's shell says to Python and pip counts only where packages come from, and how.
+leave_callers_environment() {
+    local name
+    for name in "${!PIP_@}"; do
+        case ${name#PIP_} in
+        INDEX_URL | EXTRA_INDEX_URL | FIND_LINKS | NO_INDEX | CONFIG_FILE | PROXY | CERT | CLIENT_CERT | \
+            TRUSTED_HOST | KEYRING_PROVIDER | TIMEOUT | DEFAULT_TIMEOUT | RETRIES | CACHE_DIR | NO_CACHE_DIR) ;;
+        *) unset "$name" ;;
+        esac
+    done
+    unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE VIRTUAL_ENV
+    # Which a file of pip's may say too.
+    export PIP_USER=0
+}
+
+refuse_a_full_disk() {
+    local there free_mb
+    there=$(dirname "$directory")
+    free_mb=$(df --output=avail -BM "$there" | tr -dc '0-9\n' | tail -n 1)
+    [ "$free_mb" -ge "$needs_mb" ] ||
+        fail "the packages need $needs_mb MB in $(df --output=target "$there" | tail -n 1), where $free_mb MB" \
+            "are free; make room (sudo apt-get clean; df -h), and run this again"
+}
+
 # What the lists and those that they include (-r) name, without comments.
 packages_of() {
     local file included
@@ -45,15 +67,19 @@ packages_of() {
 
 make_environment() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null || install_python3_venv
-    echo "installing into $environment: ${requirements[*]}"
+    say "installing the packages of ${requirements[*]##*/}: this takes minutes"
     rm -rf "$environment"
-    "$python" -m venv "${options[@]}" "$environment"
+    refuse_a_full_disk
+    # A disk that was too small is not to stay full.
+    trap 'rm -rf "$environment"' EXIT
+    quietly "python3 -m venv" "$python" -m venv "${options[@]}" "$environment"
     # What the system has too is installed all the same: two boxes are to be the same box.
-    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+    quietly "installing the Python packages" "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
         --no-deps --require-hashes --only-binary=:all: --ignore-installed \
         "${requirements[@]/#/--requirement=}"
     sync -f "$environment"
     echo "$stamp" >"$environment/stamp"
+    trap - EXIT
 }
 
 set_link() {
@@ -73,19 +99,22 @@ remove_former() {
 python=${PYTHON:-python3}
 directory=""
 keep=no
+needs_mb=0
 options=()
 requirements=()
 for argument in "$@"; do
     case $argument in
     --system-site-packages) options+=("$argument") ;;
     --keep) keep=yes ;;
+    --needs-mb=*) needs_mb=${argument#*=} ;;
     -*) fail "unknown option $argument" ;;
     *) if [ -z "$directory" ]; then directory=${argument%/}; else requirements+=("$argument"); fi ;;
     esac
 done
 [ ${#requirements[@]} -gt 0 ] ||
-    fail "usage: deploy/venv.sh DIR [--system-site-packages] [--keep] REQUIREMENTS..."
+    fail "usage: deploy/venv.sh DIR [--system-site-packages] [--keep] [--needs-mb=N] REQUIREMENTS..."
 
+leave_callers_environment
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$python is older than 3.11; set PYTHON to a newer one"
 

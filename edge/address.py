@@ -89,21 +89,33 @@ def _stream_in(address: str) -> StreamSource:
     # The last @ of all, not urlsplit's: a password with a slash in it must not become a path.
     secrets, at, public = rest.rpartition("@")
     written, *path = re.split(r"(?=[/?#])", public, maxsplit=1)
-    place = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?", written)
-    if place is None or not 0 < int(place[3] or 1) < 65536:
+    place = host_and_port(written)
+    if place is None:
         raise ConfigError(
             f"[camera] source: no host and port in the {scheme}:// address; write "
             f"{scheme}://user:password@host:port/path"
         )
+    named, port = place
     try:
-        host = host_in(place[1] or place[2])
+        host = host_in(named)
     except ValueError as error:
         raise ConfigError(
             f"[camera] source: the host of the {scheme}:// address: {error}"
         ) from None
-    port = f":{place[3]}" if place[3] else ""
-    spelt = f"{scheme}://{secrets}{at}{bracketed(host)}{port}{''.join(path)}"
-    return StreamSource(scheme, host, int(place[3] or SCHEMES[scheme]), spelt)
+    spelt_port = f":{port}" if port else ""
+    spelt = f"{scheme}://{secrets}{at}{bracketed(host)}{spelt_port}{''.join(path)}"
+    return StreamSource(scheme, host, port or SCHEMES[scheme], spelt)
+
+
+def host_and_port(text: str) -> tuple[str, int | None] | None:
+    """Return the parts of HOST, HOST:PORT or [IPv6]:PORT, the port None where there is none.
+
+    Returns None where it is none of these. Whether the host can be one, says `host_in`.
+    """
+    match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?", text)
+    if match is None or not 0 < int(match[3] or 1) < 65536:
+        return None
+    return match[1] or match[2], int(match[3]) if match[3] else None
 
 
 def host_in(text: str) -> str:

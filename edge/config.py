@@ -22,7 +22,15 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import inspect
 
-from edge.address import Sensor, bracketed, did_you_mean, holds_password, host_in, source_in
+from edge.address import (
+    Sensor,
+    bracketed,
+    did_you_mean,
+    holds_password,
+    host_and_port,
+    host_in,
+    source_in,
+)
 from edge.errors import ConfigError
 
 DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
@@ -535,12 +543,12 @@ def broker_at(address: str) -> MqttSettings:
 
     Raises ConfigError.
     """
-    match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?", address)
+    place = host_and_port(address)
     wanted = f"{_on_one_line(address)}: no broker; give HOST, HOST:PORT or [IPv6]:PORT"
-    if match is None or not 0 < int(match[3] or 1883) < 65536:
+    if place is None:
         raise ConfigError(wanted)
     try:
-        return MqttSettings(host=match[1] or match[2], port=int(match[3]) if match[3] else None)
+        return MqttSettings(host=place[0], port=place[1])
     except ValueError as error:
         raise ConfigError(f"{wanted} ({error})") from None
 

@@ -16,8 +16,11 @@ import pytest
 def deploy() -> Iterator[Path]:
     """A copy that nobody may read: the checkout may lie below a folder of root's alone."""
     with TemporaryDirectory() as folder:
-        source = Path(__file__).resolve().parents[2] / "deploy"
-        copy = Path(shutil.copytree(source, Path(folder) / "deploy"))
+        root = Path(__file__).resolve().parents[2]
+        copy = Path(shutil.copytree(root / "deploy", Path(folder) / "deploy"))
+        (Path(folder) / "edge").mkdir()
+        for source in (root / "edge").glob("*.py"):
+            shutil.copy(source, Path(folder) / "edge")
         subprocess.run(["chmod", "--recursive", "a+rX", folder], check=True)
         yield copy
 
@@ -39,23 +42,64 @@ def test_only_root_may(deploy: Path, script: str) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [["--brokre", "x"], ["x"]])
-def test_an_unknown_option_is_answered_with_the_usage(deploy: Path, arguments: list[str]) -> None:
-    status, error = _run(deploy / "install.sh", *arguments)
-    assert (status, error) == (
-        1,
-        f"deploy/install.sh: unknown option {arguments[0]}; "
-        "usage: sudo deploy/install.sh [--broker HOST[:PORT]]\n",
-    )
-    assert _run(deploy / "uninstall.sh", *arguments)[0] == 1
-
-
 @pytest.mark.parametrize(
-    "host", ["", "a b", 'x"\n[device]', "mqtt://broker", "box:mqtt", "fe80::1"]
+    ("arguments", "refused"),
+    [
+        (["--brokre", "x"], "unknown option --brokre; did you mean --broker?; see: "),
+        (["--sources=0"], "unknown option --sources; did you mean --source?; see: "),
+        (["broker.example"], "unknown option broker.example; see: "),
+        (["--broker"], "--broker takes a value; see: "),
+        (["--broker", "--prepare"], "--broker takes a value; see: "),
+        (["--broker="], "--broker takes a value; see: "),
+        (["--broker", "a", "--broker=b"], "--broker is given twice"),
+        (["--wheels", "/nowhere"], "--wheels takes a folder"),
+        (
+            ["--broker", "mqtt://broker"],
+            "--broker: give HOST, HOST:PORT or [IPv6]:PORT, without mqtt",
+        ),
+        (["--broker", "a b"], "--broker: give HOST, HOST:PORT or [IPv6]:PORT: a name has letters"),
+        (["--source", "rtsp:/camera"], "--source: rtsp:/camera is no file or folder here; give "),
+    ],
 )
-def test_a_broker_is_a_host(deploy: Path, host: str) -> None:
-    status, error = _run(deploy / "install.sh", "--broker", host)
+def test_what_is_mistyped_is_refused_before_anything_is_done(
+    deploy: Path, arguments: list[str], refused: str
+) -> None:
+    status, error = _run(deploy / "install.sh", *arguments)
+    assert (status, error.splitlines()) == (1, [error.rstrip("\n")])
+    assert error.startswith(f"deploy/install.sh: {refused}")
+
+
+@pytest.mark.parametrize("argument", ["--purgee", "--prug", "x"])
+def test_nothing_is_removed_for_a_mistyped_option(deploy: Path, argument: str) -> None:
+    status, error = _run(deploy / "uninstall.sh", argument)
+    hint = "; did you mean --purge?" if argument != "x" else ""
     assert (status, error) == (
         1,
-        "deploy/install.sh: --broker takes HOST, HOST:PORT or [IPv6]:PORT\n",
+        f"deploy/uninstall.sh: unknown option {argument}{hint}; "
+        "usage: sudo deploy/uninstall.sh [--purge]\n",
     )
+
+
+@pytest.mark.parametrize("script", ["install.sh", "uninstall.sh"])
+def test_help_is_the_scripts_own_head(deploy: Path, script: str) -> None:
+    said = subprocess.run(
+        ["bash", deploy / script, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert f"sudo deploy/{script} [--" in said
+    assert "#" not in said
+    assert "set -euo" not in said
+
+
+def test_a_path_before_the_folders_name_leads_nowhere_else(deploy: Path) -> None:
+    """`cd deploy/..` would follow CDPATH, and print where it went."""
+    elsewhere = deploy.parent / "elsewhere"
+    (elsewhere / "deploy").mkdir(parents=True)
+    answer = subprocess.run(
+        ["bash", "deploy/install.sh", "--broker", "a", "--broker", "b"],
+        cwd=deploy.parent,
+        env={"CDPATH": str(elsewhere), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.stderr == "deploy/install.sh: --broker is given twice\n"

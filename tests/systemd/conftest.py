@@ -15,7 +15,7 @@ from tests.systemd.machine import Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = "/usr/src/tensormask"
-_INSTALLED_FROM = (
+INSTALLED_FROM = (
     "LICENSE",
     "README.md",
     "deploy",
@@ -58,7 +58,7 @@ def installed(folders: pytest.TempPathFactory, limits: bool = False) -> Iterator
     clip = folder.with_suffix(".avi")
     write_clip(clip)
     with Machine(folder, f"tensormask-{os.getpid()}-{folder.name}", limits) as machine:
-        for part in _INSTALLED_FROM:
+        for part in INSTALLED_FROM:
             machine.copy(ROOT / part, f"{SOURCES}/{part}")
         machine.copy(clip, "/srv/clip.avi")
         machine.write("/etc/tensormask/tensormask.toml", _WITHOUT_BROKER)

@@ -104,7 +104,7 @@ def test_it_ends_with_an_error_where_the_service_cannot_run(upgraded: Machine) -
     upgraded.write(SETTINGS, GOOD_SETTINGS.replace("loop", "lopp"))
     answer = upgraded.run(INSTALL, check=False)
     assert answer.returncode == 1
-    assert "not started; mend what the check says" in answer.stderr
+    assert "not started; correct what the check says" in answer.stderr
 
 
 def test_without_a_broker_it_is_installed_and_says_that_it_waits_for_its_name(
@@ -113,7 +113,7 @@ def test_without_a_broker_it_is_installed_and_says_that_it_waits_for_its_name(
     upgraded.run("systemctl", "stop", UNIT)
     upgraded.write(SETTINGS, GOOD_SETTINGS.replace("localhost", ""))
     answer = upgraded.run(INSTALL)
-    assert "not started: no broker yet" in answer.stdout
+    assert "not started: no broker named yet" in answer.stdout
     assert _active_or_not(upgraded) == "inactive"
 
 

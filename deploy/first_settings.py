@@ -1,0 +1,353 @@
+"""Broker and camera for the settings: as install.sh is given them, or as somebody answers it.
+
+python -m deploy.first_settings check|ask|write|lacking SETTINGS
+
+What is given is in the environment, BROKER and SOURCE, since an argument is seen by every user of
+the machine; empty: not given. `check` and `ask` print it, a line each, in its exact form. Needs
+nothing but Python: it runs before there is any package.
+"""
+
+# ruff: noqa: T201 - a command line module
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge.address import (
+    DeviceSource,
+    FileSource,
+    did_you_mean,
+    holds_password,
+    host_and_port,
+    host_in,
+    source_in,
+)
+from edge.durable import sync_folder
+from edge.errors import ConfigError
+
+UNSEEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
+"""Folders that the service's sandbox hides."""
+_PARTS_OF_THE_PI = re.compile(r"(bcm2835|rpi|rp1|pispbe|unicam)")
+_OPTIONS = {"host": "--broker", "source": "--source"}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the settings are to say; None: nothing about it."""
+
+    host: str | None = None
+    port: int | None = None
+    source: str | None = None
+    loop: bool | None = None
+    """Over and over: a clip, which a service would come to the end of."""
+
+    @property
+    def keys(self) -> dict[tuple[str, str], str | int]:
+        """Return section and key of each, with its value."""
+        every = {
+            ("mqtt", "host"): self.host,
+            ("mqtt", "port"): self.port,
+            ("camera", "source"): self.source,
+            ("camera", "loop"): self.loop,
+        }
+        return {key: value for key, value in every.items() if value is not None}
+
+
+def given(environment: dict[str, str]) -> Given:
+    """Return what is given. Raises ConfigError, which never repeats a password."""
+    broker, source = environment.get("BROKER", ""), environment.get("SOURCE", "")
+    option = "--broker"
+    try:
+        found = broker_at(broker) if broker else Given()
+        option = "--source"
+        camera = source_at(source) if source else Given()
+        return replace(found, source=camera.source, loop=camera.loop)
+    except ConfigError as error:
+        raise ConfigError(f"{option}: {error}") from None
+
+
+def broker_at(text: str) -> Given:
+    """Read HOST, HOST:PORT or [IPv6]:PORT. Raises ConfigError."""
+    wanted = "give HOST, HOST:PORT or [IPv6]:PORT"
+    if "@" in text:
+        raise ConfigError(
+            f"{wanted}, without user and password: these go into the settings, "
+            "[mqtt] username and password_file"
+        )
+    if "://" in text:
+        raise ConfigError(f"{wanted}, without mqtt:// before it and without a path")
+    place = host_and_port(text.strip())
+    if place is None:
+        raise ConfigError(wanted)
+    try:
+        return Given(host_in(place[0]), place[1])
+    except ValueError as error:
+        raise ConfigError(f"{wanted}: {error}") from None
+
+
+def source_at(text: str) -> Given:
+    """Read a number, a device, an address, a clip or a folder. Raises ConfigError."""
+    text = text.strip()
+    if not text.isprintable():
+        raise ConfigError("a character in it cannot be printed")
+    try:
+        meant = source_in(text)
+    except ConfigError as error:
+        raise ConfigError(str(error).removeprefix("[camera] source: ")) from None
+    match meant:
+        case DeviceSource(path):
+            devices = [str(each) for each in Path("/dev").glob("video*")]
+            if not path.exists() and not re.fullmatch(r"/dev/(video\d+|v4l/.+)", str(path)):
+                raise ConfigError(
+                    f"there is no {path}; the cameras of this machine: "
+                    f"{', '.join(sorted(devices)) or 'none'}{did_you_mean(str(path), devices)}"
+                )
+            return Given(source=str(path))
+        case FileSource(file):
+            return Given(source=_file_at(file), loop=True)
+        case _:
+            return Given(source=text)
+
+
+def _file_at(text: str) -> str:
+    path = Path(text).absolute()
+    if holds_password(text) or not path.exists():
+        shown = "this" if holds_password(text) else text
+        near = did_you_mean(text, ["picamera2", "/dev/video0"]) if text.isalnum() else ""
+        raise ConfigError(
+            f"{shown} is no file or folder here; give a camera's number or device such as "
+            f"/dev/video0, rtsp://user:password@host/path, picamera2, or a clip{near}"
+        )
+    path = path.resolve()
+    hidden = next((each for each in UNSEEN if path.is_relative_to(each)), None)
+    if hidden:
+        raise ConfigError(
+            f"the service does not see {hidden}: sudo mv {text} /srv/, and give /srv/{path.name}"
+        )
+    return str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What the settings say already."""
+
+    path: Path
+    text: str
+    tables: dict[str, dict[str, object]]
+
+    @property
+    def broker(self) -> str:
+        return str(self.tables.get("mqtt", {}).get("host", ""))
+
+    @property
+    def source(self) -> str:
+        return str(self.tables.get("camera", {}).get("source", ""))
+
+
+def present(path: Path) -> Present:
+    """Read the settings; none yet are empty ones. Raises ConfigError where they are damaged."""
+    content = b""
+    try:
+        content = path.read_bytes() if path.exists() else b""
+        text = content.decode("utf-8-sig")
+        tables = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}, line {line}: not in UTF-8; correct it first") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}; correct it first") from error
+    sections = {name: each for name, each in tables.items() if isinstance(each, dict)}
+    return Present(path, text, sections)
+
+
+def refuse_another(now: Present, wanted: Given) -> None:
+    """Raise ConfigError where somebody has written another broker or camera into the settings."""
+    for option, there, given in (
+        ("--broker", now.broker, wanted.host),
+        ("--source", now.source, wanted.source),
+    ):
+        if given and there not in ("", given):
+            shown = "another one" if holds_password(there) else there
+            raise ConfigError(
+                f"{option}: nothing is changed: {now.path} names {shown} already; change it there "
+                f"(sudoedit {now.path}), and leave {option} out"
+            )
+
+
+def written(text: str, wanted: Given) -> str:
+    """Return the settings with what is wanted, each in the line where the example has its key.
+
+    Raises ConfigError where that would change anything else.
+    """
+    expected = tomllib.loads(text)
+    changed = text
+    try:
+        for (section, key), value in wanted.keys.items():
+            table = expected.setdefault(section, {})
+            if table.get(key) != value:
+                table[key] = value
+                changed = _with(changed, section, key, value)
+        if tomllib.loads(changed) == expected:
+            return changed
+    except (AttributeError, TypeError, ValueError):
+        pass
+    named = " and ".join(f"[{section}] {key}" for section, key in wanted.keys)
+    raise ConfigError(f"{named} could not be written into the settings; write it there yourself")
+
+
+def _with(text: str, section: str, key: str, value: str | int) -> str:
+    line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    header = re.search(rf"^\[{section}\][ \t\r]*(#.*)?$", text, re.MULTILINE)
+    if header is None:
+        return f"{text.rstrip()}\n\n[{section}]\n{line}\n".lstrip("\n")
+    end = re.search(r"^\[", text[header.end() :], re.MULTILINE)
+    body = text[header.end() :][: end.start() if end else None]
+    rest = text[header.end() + len(body) :]
+    for there in (rf'^[ \t]*{key}[ \t]*=[ \t]*""[ \t\r]*$', rf"^#{key}[ \t]*=.*$"):
+        if re.search(there, body, re.MULTILINE):
+            body = re.sub(there, lambda _: line, body, count=1, flags=re.MULTILINE)
+            break
+    else:
+        body = f"\n{line}{body}"
+    return text[: header.end()] + body + rest
+
+
+def write(path: Path, wanted: Given) -> None:
+    """Write what is wanted into the settings, whose owner and mode stay. Raises ConfigError."""
+    path = path.resolve()
+    text = present(path).text
+    changed = written(text, wanted)
+    if changed == text:
+        return
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    # It may hold a password, and is nobody's to read before it has the owner of the other.
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(changed)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chown(fresh, path.stat().st_uid, path.stat().st_gid)
+    shutil.copymode(path, fresh)
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def lacking(path: Path) -> list[str]:
+    """Return which of "broker" and "camera" the settings must name and do not.
+
+    A Pi needs no name: its own camera is the default.
+    """
+    now = present(path)
+    needs_camera = not now.source and not is_pi() and importlib.util.find_spec("picamera2") is None
+    return [
+        name
+        for name, is_lacking in (("broker", not now.broker), ("camera", needs_camera))
+        if is_lacking
+    ]
+
+
+def is_pi(root: Path = Path("/")) -> bool:
+    with contextlib.suppress(OSError):
+        return b"Raspberry Pi" in (root / "proc/device-tree/model").read_bytes()
+    return False
+
+
+def has_pi_camera(root: Path = Path("/")) -> bool:
+    """Tell whether a Pi sees a camera on its ribbon; True also where nothing can tell."""
+    if not is_pi(root):
+        return False
+    for program in ("rpicam-hello", "libcamera-hello"):
+        if found := shutil.which(program):
+            answer = subprocess.run(
+                [found, "--list-cameras"], capture_output=True, text=True, check=False
+            )
+            return re.search(r"^\d+ : ", answer.stdout + answer.stderr, re.MULTILINE) is not None
+    return True
+
+
+def cameras(root: Path = Path("/")) -> dict[Path, str]:
+    """Return each V4L2 camera's device and name, without the parts of a Pi's own video."""
+    found = {}
+    for device in sorted((root / "dev").glob("video[0-9]*")):
+        about = root / "sys/class/video4linux" / device.name
+        try:
+            name = (about / "name").read_text().strip()
+            is_first = (about / "index").read_text().strip() == "0"
+        except OSError:
+            continue
+        # The others of a USB camera carry its metadata.
+        if is_first and not _PARTS_OF_THE_PI.match(name):
+            found[Path("/") / device.relative_to(root)] = name
+    return found
+
+
+def ask(now: Present, wanted: Given) -> Given:
+    """Ask for what is neither given nor in the settings; an empty answer leaves it for later."""
+    if wanted.source is None and not now.source and not has_pi_camera():
+        found = cameras()
+        _say("Which camera?" if found else "Which camera? None is connected to this machine.")
+        for device, name in found.items():
+            _say(f"  {device.name.removeprefix('video')}  {name} ({device})")
+        later = "the Pi's own, once it is connected" if is_pi() else "later"
+        prompt = f"number, rtsp://user:password@host/path, or clip (Enter: {later}): "
+        camera = _answer(prompt, source_at)
+        wanted = replace(wanted, source=camera.source, loop=camera.loop)
+    if wanted.host is None and not now.broker:
+        prompt = "Which MQTT broker? name or address (Enter: later): "
+        broker = _answer(prompt, broker_at)
+        wanted = replace(wanted, host=broker.host, port=broker.port)
+    return wanted
+
+
+def _answer(prompt: str, read: Callable[[str], Given]) -> Given:
+    while True:
+        print(prompt, end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line.strip():
+            return Given()
+        try:
+            return read(line)
+        except ConfigError as error:
+            _say(f"{error}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def main(what: str, path: Path) -> None:
+    wanted = given(dict(os.environ))
+    if what == "lacking":
+        print(*lacking(path))
+    elif what == "write":
+        write(path, wanted)
+    else:
+        answered = wanted
+        # Damaged settings are no reason not to prepare a release.
+        if what == "ask" or wanted != Given():
+            now = present(path)
+            refuse_another(now, wanted)
+            answered = ask(now, wanted) if what == "ask" else wanted
+        port = f":{answered.port}" if answered.port else ""
+        host = answered.host or ""
+        print(f"[{host}]{port}" if ":" in host else f"{host}{port}")
+        print(answered.source or "")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1], Path(sys.argv[2]))
+    except ConfigError as error:
+        sys.exit(f"deploy/install.sh: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

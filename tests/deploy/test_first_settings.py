@@ -1,0 +1,268 @@
+"""deploy/first_settings.py: broker and camera in the settings, given or answered."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from deploy import first_settings
+from deploy.first_settings import (
+    Given,
+    ask,
+    broker_at,
+    cameras,
+    has_pi_camera,
+    present,
+    refuse_another,
+    source_at,
+    write,
+    written,
+)
+from edge.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = (ROOT / "deploy" / "tensormask.toml").read_text()
+PASSWORD = "Xyzzy-plugh-42"
+
+
+@pytest.mark.parametrize(
+    ("address", "mqtt"),
+    [
+        ("broker.example", {"host": "broker.example"}),
+        ("localhost:1884", {"host": "localhost", "port": 1884}),
+        ("[2001:db8::1]:8883", {"host": "2001:db8::1", "port": 8883}),
+    ],
+)
+def test_host_and_port_are_named_and_nothing_else_is_changed(
+    address: str, mqtt: dict[str, object]
+) -> None:
+    tables = tomllib.loads(EXAMPLE)
+    assert tomllib.loads(written(EXAMPLE, broker_at(address))) == tables | {"mqtt": mqtt}
+
+
+@pytest.mark.parametrize(
+    ("given", "camera"),
+    [
+        ("0", {"source": "/dev/video0"}),
+        ("/dev/video3", {"source": "/dev/video3"}),
+        ("picamera2:1", {"source": "picamera2:1"}),
+        (r'rtsp://a:ü"\@h/s?x=1#y', {"source": r'rtsp://a:ü"\@h/s?x=1#y'}),
+        (str(ROOT / "docs"), {"source": str(ROOT / "docs"), "loop": True}),
+    ],
+)
+def test_a_source_is_named_as_it_is_and_nothing_else_is_changed(
+    given: str, camera: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_settings, "UNSEEN", ())
+    tables = tomllib.loads(EXAMPLE)
+    named = written(EXAMPLE, source_at(given))
+    assert tomllib.loads(named) == tables | {"camera": camera}
+    # In the line where the example has it, so that its comment stays with it.
+    assert len(named.splitlines()) == len(EXAMPLE.splitlines())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",
+        "[device]\nid = 'box'\n",
+        "[mqtt]\n",
+        '[mqtt]\nport = 8883\nhost = ""\n[log]\nlevel = "debug"',
+        "[camera] # of the hall\nfps = 5.0\n\n[mqtt]\n#host = 'x'\n",
+        "# [mqtt]\n",
+        '[mqtt]\r\nhost = ""\r\n[camera]\r\n#source = "x"\r\n',
+    ],
+)
+def test_settings_of_somebodys_own_form_take_them_too(settings: str) -> None:
+    named = tomllib.loads(written(settings, Given("broker", source="/dev/video0")))
+    before = tomllib.loads(settings)
+    assert named["mqtt"] == before.get("mqtt", {}) | {"host": "broker"}
+    assert named["camera"] == before.get("camera", {}) | {"source": "/dev/video0"}
+    assert {**named, "mqtt": 0, "camera": 0} == {**before, "mqtt": 0, "camera": 0}
+
+
+def test_what_cannot_be_written_safely_is_refused() -> None:
+    with pytest.raises(ConfigError, match="write it there yourself"):
+        written('mqtt = {host = ""}\n', Given("broker"))
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("a b", "letters, digits, hyphens and dots only"),
+        ('x"\n[device]', "give HOST"),
+        ("mqtt://broker", "without mqtt:// before it"),
+        (f"me:{PASSWORD}@broker", "password_file"),
+        ("box:mqtt", "give HOST, HOST:PORT or [IPv6]:PORT"),
+        ("fe80::1", "give HOST"),
+        ("broker:0", "give HOST"),
+        ("256.1.1.1", "four numbers from 0 to 255"),
+    ],
+)
+def test_a_broker_is_a_host(address: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        broker_at(address)
+    assert reason in str(refused.value)
+    assert PASSWORD not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("/dev/vidoe0", "there is no /dev/vidoe0; the cameras of this machine: "),
+        ("vidoe0", "did you mean /dev/video0?"),
+        (f"rtps://me:{PASSWORD}@camera/1", "did you mean rtsp"),
+        (f"rtsp:/me:{PASSWORD}@camera/1", "this is no file or folder here"),
+        (f"me:{PASSWORD}@camera/1", "this is no file or folder here"),
+        ("192.0.2.20", "rtsp://user:password@host/path"),
+        ("clip\x1b[2J.avi", "cannot be printed"),
+        ("/root", "the service does not see /root"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused_without_its_password(source: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        source_at(source)
+    assert reason in str(refused.value)
+    assert PASSWORD not in str(refused.value)
+
+
+def test_settings_keep_owner_mode_and_a_link_that_leads_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere.toml"
+    path.write_text('[mqtt]\nhost = ""\n')
+    path.chmod(0o640)
+    link = tmp_path / "tensormask.toml"
+    link.symlink_to(path)
+    write(link, Given("first", source=f"rtsp://me:{PASSWORD}@camera/1"))
+    assert link.is_symlink()
+    assert tomllib.loads(path.read_text())["mqtt"] == {"host": "first"}
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, link.name}
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        (Given("other"), "names broker already"),
+        (Given(source="/dev/video1"), "names another one already"),
+    ],
+)
+def test_what_somebody_has_written_is_not_overwritten(
+    tmp_path: Path, given: Given, refused: str
+) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(
+        f'[mqtt]\nhost = "broker"\n[camera]\nsource = "rtsp://me:{PASSWORD}@camera/1"\n'
+    )
+    with pytest.raises(ConfigError) as error:
+        refuse_another(present(path), given)
+    assert refused in str(error.value)
+    assert PASSWORD not in str(error.value)
+    same = Given("broker", source=f"rtsp://me:{PASSWORD}@camera/1")
+    refuse_another(present(path), same)
+    before = path.read_text()
+    write(path, same)
+    assert path.read_text() == before
+
+
+def test_damaged_settings_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text("[mqtt\n")
+    with pytest.raises(ConfigError, match=r"tensormask\.toml cannot be read: .*line 1"):
+        present(path)
+    path.write_bytes("[mqtt]\n[device]\nzone = 'Eingang Süd'\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"tensormask\.toml, line 3: not in UTF-8; correct it"):
+        present(path)
+    # Where nothing is to be written they may be as they are.
+    assert _alone("check", path) == "\n\n"
+
+
+def test_what_the_settings_must_name_and_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(EXAMPLE)
+    assert _alone("lacking", path) == "broker camera\n"
+    write(path, Given("broker"))
+    assert _alone("lacking", path) == "camera\n"
+    write(path, Given(source="/dev/video0"))
+    assert _alone("lacking", path) == "\n"
+
+
+def _alone(what: str, path: Path, folder: Path = Path("/"), **given: str) -> str:
+    """Return what the module prints with nothing but the system's Python, as install.sh runs it."""
+    answer = subprocess.run(
+        ["/usr/bin/python3", "-BPS", "-m", "deploy.first_settings", what, path],
+        env={"PYTHONPATH": str(ROOT)} | given,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.stderr == ""
+    return answer.stdout
+
+
+def test_cameras_are_listed_by_name_without_the_parts_of_a_pis_own_video(tmp_path: Path) -> None:
+    for number, name, index in (
+        (0, "HD Webcam C270: HD Webcam", 0),
+        (1, "HD Webcam C270: HD Webcam", 1),
+        (10, "bcm2835-codec-decode", 0),
+        (19, "rpi-hevc-dec", 0),
+        (20, "unicam-image", 0),
+    ):
+        about = tmp_path / f"sys/class/video4linux/video{number}"
+        about.mkdir(parents=True)
+        (about / "name").write_text(f"{name}\n")
+        (about / "index").write_text(f"{index}\n")
+        (tmp_path / "dev").mkdir(exist_ok=True)
+        (tmp_path / f"dev/video{number}").touch()
+    (tmp_path / "dev/video30").touch()
+    assert cameras(tmp_path) == {Path("/dev/video0"): "HD Webcam C270: HD Webcam"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "is_there"),
+    [
+        (
+            "Available cameras\n-----\n0 : ov5647 [2592x1944 10-bit GBRG] (/base/soc/i2c0mux)\n",
+            True,
+        ),
+        ("No cameras available!\n", False),
+    ],
+)
+def test_a_pis_own_camera_is_known_from_its_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, is_there: bool
+) -> None:
+    assert not has_pi_camera(tmp_path)
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/model").write_bytes(b"Raspberry Pi 5 Model B Rev 1.0\0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert has_pi_camera(tmp_path)  # nothing there that could tell
+    program = tmp_path / "rpicam-hello"
+    program.write_text(f"#!/bin/sh\necho '{listed}' >&2\n")
+    program.chmod(0o755)
+    assert has_pi_camera(tmp_path) is is_there
+
+
+def test_only_what_is_not_known_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text('[mqtt]\nhost = "broker"\n')
+    with (tmp_path / "typed").open("w+") as typed:
+        typed.write("mqtt://x\n0\n")
+        typed.seek(0)
+        monkeypatch.setattr(sys, "stdin", typed)
+        assert ask(present(path), Given()) == Given(source="/dev/video0")
+    assert "Which MQTT broker" not in capsys.readouterr().err
+    # Where both are known, standard input may be anything.
+    monkeypatch.setattr(sys, "stdin", None)
+    assert ask(present(path), Given(source="/dev/video1")) == Given(source="/dev/video1")
+
+
+def test_it_needs_no_package_and_no_folder_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong one')")
+    said = _alone("check", Path("/dev/null"), tmp_path, SOURCE="0", BROKER="[::1]:1884")
+    assert said == "[::1]:1884\n/dev/video0\n"
