@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -30,9 +31,9 @@ from edge.config import (
     load_settings,
 )
 from edge.detect import detectors, weights
-from edge.errors import ConfigError, TensorMaskError
+from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.host.systemd import complain
-from edge.installed import Slot, installation
+from edge.installed import Slot
 from edge.version import version
 
 # A command line speaks on standard output.
@@ -44,12 +45,6 @@ INTERRUPTED = 130
 """The exit status that shells give to what SIGINT has ended."""
 
 
-class NotRunningError(TensorMaskError):
-    """Start the service. Exit 3, as systemctl(1) has it."""
-
-    exit_status = 3
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     before = signal.getsignal(signal.SIGINT)
@@ -59,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with redirect_stdout(cast("TextIO", Output(sys.stdout or StringIO()))):
             return _obey(arguments)
     except TensorMaskError as error:
-        if str(error):
+        if isinstance(error, NotAllowedError):
+            complain(f"{error}; {_with_sudo(arguments)}")
+        elif str(error):
             complain(str(error))
         if isinstance(error, OutputError):
             sys.stdout = None  # Python would try once more at exit, and complain
@@ -69,6 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if before is signal.default_int_handler:
             signal.signal(signal.SIGINT, before)
+
+
+def _with_sudo(arguments: Sequence[str] | None) -> str:
+    """Return the same command as somebody may give it who is allowed to."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["run"]:
+        return "the service is started by: sudo systemctl start tensormask"
+    hint = "give the broker: --broker HOST; or " if words[:1] == ["watch"] else ""
+    return f"{hint}run: {shlex.join(['sudo', 'tensormask', *words])}"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -436,12 +442,14 @@ def _add_status(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from edge.app.service import open_service
+    from edge.host.in_use import in_use, written_at
     from edge.host.systemd import configure_logging
 
+    written_ns = written_at(options.config)
     settings = load_settings(options.config)
     configure_logging(settings.log.level)
     logging.getLogger(__name__).info("tensormask %s, %s", version(), options.config)
-    service = open_service(settings)
+    service = open_service(settings, in_use(settings, options.config, written_ns))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())
     service.run()
@@ -451,6 +459,7 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from edge.app.check import PARTS, Checked, check, check_as_service, line
     from edge.app.sandbox import installed_unit
+    from edge.host.status_file import read_telemetry
     from edge.release.unit import UNIT
 
     def say(checked: Checked) -> None:
@@ -459,10 +468,10 @@ def _check(options: argparse.Namespace) -> int:
     chosen = [part for part in PARTS if not options.only or part in options.only]
     unit = None if options.here else installed_unit()
     if unit is not None:
-        if options.json:
-            return check_as_service(unit, options.config, chosen, say, ["--json"])
-        _say(f"as {UNIT} sees it; --here: as you do")
-        return check_as_service(unit, options.config, chosen, say)
+        if not options.json:
+            _say(f"as {UNIT} sees it; --here: as you do")
+        json = ["--json"] if options.json else []
+        return check_as_service(unit, options.config, chosen, say, json, read_telemetry())
     return check(options.config, chosen, say)
 
 
@@ -482,25 +491,14 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from edge.app.status import lines, status_of
-    from edge.host.status_file import read_telemetry
+    from edge.app.status import ask_service, lines, status_of
 
-    telemetry = read_telemetry()
-    if telemetry is None:
-        raise NotRunningError(
-            "the service does not run here, or stands still; tensormask doctor"
-            if installation()
-            else "only the installed service can be asked, see deploy/install.sh"
-        )
-    status = status_of(telemetry)
+    telemetry = ask_service()
+    status = status_of(telemetry, options.config)
     if options.json:
         _print_document(status)
         return 0 if status.is_well else 1
-    try:
-        device = load_settings(options.config).device
-    except ConfigError:
-        device = None
-    for line in lines(status, device):
+    for line in lines(status):
         print(line)
     return 0 if status.is_well else 1
 

@@ -10,6 +10,8 @@ import msgspec
 
 NARROW = 30
 LABEL = 7
+AS_ROOT = "sudo tensormask doctor"
+"""What mends that somebody may not look."""
 
 
 class Level(StrEnum):
