@@ -19,7 +19,14 @@ from typing import Any, TextIO, cast
 import msgspec
 
 from edge.address import did_you_mean
-from edge.app.output import Output, OutputError
+from edge.app.output import (
+    Output,
+    OutputError,
+    json_text,
+    wrapped,
+    write_everything,
+    written_anywhere,
+)
 from edge.classify.card import load_bundle
 from edge.clock import SYSTEM_CLOCK
 from edge.config import (
@@ -41,6 +48,8 @@ from edge.version import version
 
 
 EXAMPLES = "examples:"
+NARROW, NARROW_INDENT = 60, 6
+"""Columns."""
 INTERRUPTED = 130
 """The exit status that shells give to what SIGINT has ended."""
 
@@ -50,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        write_everything(stream)
     try:
         with redirect_stdout(cast("TextIO", Output(sys.stdout or StringIO()))):
             return _obey(arguments)
@@ -136,12 +147,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 class _Help(argparse.HelpFormatter):
-    """Wraps what is text, and leaves examples as they are."""
+    """Wraps what is text between its words, and leaves examples as they are."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        # On a narrow terminal the column of the options would leave no room for words.
+        if self._width < NARROW:
+            self._max_help_position = NARROW_INDENT
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.startswith(EXAMPLES):
             return text
-        return super()._fill_text(text, width, indent)
+        return "\n".join(indent + line for line in self._split_lines(text, width))
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrapped(" ".join(text.split()), width)
 
 
 def _examples(*lines: str) -> str:
@@ -463,7 +483,7 @@ def _check(options: argparse.Namespace) -> int:
     from edge.release.unit import UNIT
 
     def say(checked: Checked) -> None:
-        _say(_json_line(checked) if options.json else line(checked))
+        _say(json_text(checked) if options.json else line(checked))
 
     chosen = [part for part in PARTS if not options.only or part in options.only]
     unit = None if options.here else installed_unit()
@@ -510,11 +530,7 @@ def _say(line: str) -> None:
 
 def _print_document(document: object) -> None:
     """Print one that stands alone, over several lines."""
-    print(msgspec.json.format(msgspec.json.encode(document)).decode())
-
-
-def _json_line(document: object) -> str:
-    return msgspec.json.encode(document).decode()
+    print(json_text(document, spread=True))
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -527,7 +543,7 @@ def _replay(options: argparse.Namespace) -> int:
         settings,
         bundle,
         lambda violation, payload: say(
-            payload.decode() if options.json else violation_line(violation)
+            written_anywhere(payload.decode()) if options.json else violation_line(violation)
         ),
         options.show,
     )
@@ -573,7 +589,7 @@ def _outbox_list(options: argparse.Namespace) -> int:
     there = 0
     for entry in entries(load_settings(options.config).outbox.file):
         there += entry.refused is None
-        print(_json_line(entry) if options.json else line(entry, now))
+        print(json_text(entry) if options.json else line(entry, now))
     telemetry = read_telemetry() if options.config == DEFAULT_PATH and not options.json else None
     if telemetry is not None and telemetry.outbox.rows < there:
         print(
@@ -587,7 +603,7 @@ def _outbox_export(options: argparse.Namespace) -> int:
     from edge.app.outbox import entries
 
     for entry in entries(load_settings(options.config).outbox.file, with_payload=True):
-        print(_json_line(entry))
+        print(json_text(entry))
     return 0
 
 

@@ -1,11 +1,21 @@
-"""Standard output: its failures are told from those of all else, and a reader may leave."""
+"""Standard output: its failures are told from those of all else, a reader may leave, and whatever
+is written can be written, in every encoding of a terminal."""
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
+import re
 import select
+import sys
+import textwrap
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
+
+import msgspec
 
 from edge.errors import TensorMaskError
 
@@ -59,3 +69,78 @@ def _told_apart() -> Iterator[None]:
         raise ReaderGoneError from error
     except OSError as error:
         raise OutputError(f"standard output: {error.strerror}; make room") from error
+
+
+_PLAIN = "tensormask-plain"
+_SIGNS = {"…": "...", "–": "-", "—": "-", "→": "->", "×": "x", "°": " degrees ", "·": "-"} | {
+    quote: plain for quotes, plain in (("‘’‚", "'"), ("“”„", '"')) for quote in quotes
+}
+_LINES = {"─": "-", "━": "-", "═": "-", "│": "|", "┃": "|", "║": "|"}
+
+
+def write_everything(stream: TextIO | None) -> None:
+    """Have a stream write what its encoding lacks by what comes closest in ASCII."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors=_PLAIN)
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_in_ascii, error.object[error.start : error.end])), error.end
+
+
+def _in_ascii(sign: str) -> str:
+    """Return `e` for an accented e, `-` for a line, and `?` where nothing comes close."""
+    if "\u2500" <= sign <= "\u257f":
+        return _LINES.get(sign, "+")
+    if "\u2580" <= sign <= "\u259f":
+        return "#"
+    letters = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+    return _SIGNS.get(sign) or letters or "?"
+
+
+codecs.register_error(_PLAIN, _plainly)
+
+
+def wrapped(text: str, width: int, label: str = "") -> list[str]:
+    """Return lines that are no wider, the first behind a label and the others below its text.
+
+    What is longer than a line, a path or a command, is left whole, so that it can be copied.
+    """
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def json_text(document: object, *, spread: bool = False) -> str:
+    """Return a document as JSON, on one line or spread over several.
+
+    It is the same document on every terminal: what cannot be written is escaped. A file's name that
+    is no text has its odd bytes as lone surrogates, as Python has them.
+    """
+    try:
+        encoded = msgspec.json.encode(document)
+        text = (msgspec.json.format(encoded) if spread else encoded).decode()
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(document), indent=2 if spread else None)
+    return written_anywhere(text)
+
+
+def written_anywhere(text: str) -> str:
+    """Return JSON as standard output takes it: where that is not UTF-8, in ASCII."""
+    if _is_utf_8(sys.stdout):
+        return text
+    return re.sub(r"[^\x00-\x7f]", lambda sign: json.dumps(sign[0])[1:-1], text)
+
+
+def _is_utf_8(stream: TextIO) -> bool:
+    try:
+        return codecs.lookup(stream.encoding or "").name == "utf-8"
+    except LookupError:
+        return False

@@ -22,7 +22,7 @@ def in_use(settings: Settings, file: Path, written_ns: int) -> InUse:
         zone=settings.device.zone,
         source=public_source(settings.camera.source),
         broker=broker_name(settings),
-        settings=str(file.absolute()),
+        settings=_name(file),
         settings_written_ns=written_ns,
     )
 
@@ -52,6 +52,11 @@ def written_at(file: Path) -> int:
         return 0
 
 
+def _name(file: Path) -> str:
+    # A name that is no text could not be written as JSON.
+    return str(file.absolute()).encode(errors="replace").decode()
+
+
 def has_changed(used: InUse | None, file: Path) -> bool:
     """Tell whether `file` is what the service was started with, and was written since.
 
@@ -60,7 +65,7 @@ def has_changed(used: InUse | None, file: Path) -> bool:
     now_ns = written_at(file)
     return (
         used is not None
-        and used.settings == str(file.absolute())
+        and used.settings == _name(file)
         and 0 not in (now_ns, used.settings_written_ns)
         and now_ns != used.settings_written_ns
     )

@@ -321,7 +321,7 @@ def test_forty_columns_are_enough() -> None:
     assert told == [
         "FAULT   broker: it does not let us in",
         "        at all, ever",
-        "  mend: ask it why",
+        "   fix: ask it why",
     ]
     assert max(map(len, told)) < 40
 
