@@ -22,7 +22,10 @@ from edge.address import did_you_mean
 from edge.app.output import (
     Output,
     OutputError,
+    colored,
+    fitted,
     json_text,
+    takes_color,
     wrapped,
     write_everything,
     written_anywhere,
@@ -477,13 +480,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from edge.app.check import PARTS, Checked, check, check_as_service, line
+    from edge.app.check import LABEL, PARTS, Checked, check, check_as_service, line
     from edge.app.sandbox import installed_unit
     from edge.host.status_file import read_telemetry
     from edge.release.unit import UNIT
 
     def say(checked: Checked) -> None:
-        _say(json_text(checked) if options.json else line(checked))
+        _say(json_text(checked) if options.json else fitted(line(checked), LABEL))
 
     chosen = [part for part in PARTS if not options.only or part in options.only]
     unit = None if options.here else installed_unit()
@@ -504,14 +507,14 @@ def _doctor(options: argparse.Namespace) -> int:
         findings.append(finding)
         if not options.json:
             for line in lines([finding], columns()):
-                _say(line)
+                _say(colored(line) if takes_color(sys.stdout) else line)
     if options.json:
         _print_document(findings)
     return exit_status(findings)
 
 
 def _status(options: argparse.Namespace) -> int:
-    from edge.app.status import ask_service, lines, status_of
+    from edge.app.status import LABEL, ask_service, lines, status_of
 
     telemetry = ask_service()
     status = status_of(telemetry, options.config)
@@ -519,7 +522,7 @@ def _status(options: argparse.Namespace) -> int:
         _print_document(status)
         return 0 if status.is_well else 1
     for line in lines(status):
-        print(line)
+        print(fitted(line, LABEL))
     return 0 if status.is_well else 1
 
 

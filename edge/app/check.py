@@ -31,6 +31,8 @@ from edge.telemetry import CameraState, Telemetry
 from edge.track import Tracker
 
 BROKER_TIMEOUT_S = 5.0
+LABEL = 23
+"""Columns before the text of a line."""
 
 
 class State(StrEnum):

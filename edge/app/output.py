@@ -6,8 +6,10 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import os
 import re
 import select
+import shutil
 import sys
 import textwrap
 import unicodedata
@@ -71,6 +73,14 @@ def _told_apart() -> Iterator[None]:
         raise OutputError(f"standard output: {error.strerror}; make room") from error
 
 
+NARROWEST = 30
+"""Columns."""
+_COLORS = dict.fromkeys(("FAULT", "FAILED", "fault"), "\x1b[1;31m") | {
+    "hint": "\x1b[33m",
+    "ok": "\x1b[32m",
+}
+_RESET = "\x1b[0m"
+_SEVERITY = re.compile(rf"((?:\w+ +)?)({'|'.join(_COLORS)})(?= )")
 _PLAIN = "tensormask-plain"
 _SIGNS = {"…": "...", "–": "-", "—": "-", "→": "->", "×": "x", "°": " degrees ", "·": "-"} | {
     quote: plain for quotes, plain in (("‘’‚", "'"), ("“”„", '"')) for quote in quotes
@@ -108,14 +118,38 @@ def wrapped(text: str, width: int, label: str = "") -> list[str]:
 
     What is longer than a line, a path or a command, is left whole, so that it can be copied.
     """
+    indent = len(label) if 3 * len(label) <= width else 4
     return textwrap.wrap(
         text,
         width,
         initial_indent=label,
-        subsequent_indent=" " * len(label),
+        subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def fitted(line: str, label: int) -> str:
+    """Return a line as the terminal shows it best, whose first columns are a label: wrapped, and
+    the severity in color, beside its word. Elsewhere than on a terminal it is left as it is."""
+    if not sys.stdout.isatty():
+        return line
+    width = max(NARROWEST, shutil.get_terminal_size().columns - 1)
+    text = "\n".join(wrapped(line[label:], width, line[:label]))
+    return colored(text) if takes_color(sys.stdout) else text
+
+
+def takes_color(output: TextIO) -> bool:
+    """Tell whether to color: on a terminal, unless its user sets NO_COLOR (no-color.org)."""
+    return output.isatty() and not os.environ.get("NO_COLOR")
+
+
+def colored(line: str) -> str:
+    """Return a line with the word of its severity in color: the first or the second."""
+    found = _SEVERITY.match(line)
+    if found is None:
+        return line
+    return f"{found[1]}{_COLORS[found[2]]}{found[2]}{_RESET}{line[found.end() :]}"
 
 
 def json_text(document: object, *, spread: bool = False) -> str:

@@ -16,6 +16,8 @@ from edge.installed import installation
 from edge.release.unit import UNIT, SystemdError, Unit, is_booted
 from edge.telemetry import Telemetry
 
+LABEL = 9
+"""Columns before the text of a line."""
 _STATES = {
     "activating": "is starting; ask again in some seconds",
     "active": f"runs, but has not reported yet; ask again, or: journalctl -u {UNIT} -n 30",
@@ -93,4 +95,4 @@ def lines(status: Status) -> Iterator[str]:
     if not status.troubles:
         yield "all is well"
     for each in status.troubles:
-        yield f"{each.weight:<8} {each.text}"
+        yield f"{each.weight:<{LABEL - 1}} {each.text}"

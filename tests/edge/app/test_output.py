@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from edge.app.manual import commands_of
 from edge.cli import build_parser
+from tests.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[3]
 ENCODINGS = ("ascii", "iso-8859-1", "cp437", "utf-8")
@@ -83,3 +85,24 @@ def test_no_word_of_a_help_is_broken(
     whole = parser.format_help().split()
     monkeypatch.setenv("COLUMNS", str(columns))
     assert parser.format_help().split() == whole
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("is_colored", [False, True])
+def test_on_a_terminal_severity_is_a_word_and_a_color_and_no_word_is_broken(
+    columns: int, is_colored: bool, tmp_path: Path
+) -> None:
+    config = tmp_path / "tensormask.toml"
+    config.write_text('[mqtt]\nhost = "127.0.0.1"\nport = 1\n')
+    words = ["check", "--config", str(config), "--only", "broker"]
+    environment = {"PYTHONPATH": str(ROOT), "NO_COLOR": "" if is_colored else "1"}
+    command = [sys.executable, "-m", "edge", *words]
+    terminal = Terminal(command, columns=columns, environment=environment)
+    assert terminal.end() == 1
+    said = terminal.shown
+    assert ("\x1b[1;31mFAILED\x1b[0m" in said) is is_colored
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    assert "FAILED" in plain
+    assert str(config) in plain, "a path is left whole"
+    short = [each for each in plain.splitlines() if str(config) not in each]
+    assert max(map(len, short)) < columns
