@@ -252,7 +252,7 @@ def _add_watch(commands: Any) -> None:
         _watch,
         "Subscribe and show devices and alerts as they come: live on a terminal, else as lines.",
         "tensormask watch --broker broker.example",
-        "tensormask watch --device door-1",
+        "sudo tensormask watch --device door-1",
         "tensormask watch --json | jq .topic",
     )
     _add_config(watch)
@@ -357,10 +357,10 @@ def _add_release(commands: Any) -> None:
     waiting.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this is in use then"
     )
-    text, example = "Look after the trial: what its unit runs.", "tensormask release watch"
+    text, example = "Look after the trial: what its unit runs.", "sudo tensormask release watch"
     _command(actions, "watch", _release_watch, text, example)
     text = "Count a start of the machine: it runs that first."
-    _command(actions, "count", _release_count, text, "tensormask release count")
+    _command(actions, "count", _release_count, text, "sudo tensormask release count")
     _add_configs(actions)
 
 
@@ -660,7 +660,7 @@ def _models_install(options: argparse.Namespace) -> int:
     from edge.app.models import install_model
 
     slot, name = install_model(options.config, options.source, options.sha256)
-    print(f"{slot} {name} is installed; use it: tensormask models activate {name}")
+    print(f"{slot} {name} is installed; use it: sudo tensormask models activate {name}")
     return 0
 
 

@@ -77,7 +77,7 @@ def _configuration(
         elif not config.exists():
             cure = "sudo deploy/install.sh writes one; another is named by --config FILE"
         else:
-            cure = f"sudoedit {config}; tensormask check --only configuration"
+            cure = f"sudoedit {config}; sudo tensormask check --only configuration"
         yield Finding("configuration", Level.FAULT, str(error), cure)
         return None
     if telemetry is not None and has_changed(telemetry.in_use, config):
