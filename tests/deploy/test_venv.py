@@ -138,7 +138,7 @@ def test_the_scripts_work_in_a_checkout_that_was_moved(
 ) -> None:
     requirements = _list(tmp_path, write_wheel(tmp_path, "tmx", "1.0"))
     (tmp_path / "a checkout").mkdir()
-    arguments = ("--scripts", *options, requirements)
+    arguments: tuple[str | Path, ...] = ("--scripts", *options, requirements)
     assert _venv(tmp_path / "a checkout/venv", *arguments).returncode == 0
     bring(tmp_path / "a checkout", tmp_path / "moved")
     again = _venv(tmp_path / "moved/venv", *arguments)
