@@ -8,14 +8,12 @@ from pathlib import Path
 import msgspec
 
 from edge.durable import replace_file
-from edge.files import DamagedFileError, read_json
 from edge.publish.mailbox import Mailbox, Retained
 from edge.publish.messages import retained_topics
 
 _log = logging.getLogger(__name__)
 
 FILE = "identity.json"
-MAX_BYTES = 64 * 1024
 MOST_FORMER = 5
 
 
@@ -63,8 +61,8 @@ class FormerIdentities:
 
     def _read(self) -> _Known | None:
         try:
-            return read_json(self._path, _Known, MAX_BYTES)
-        except (OSError, DamagedFileError):  # the first start; or damaged: nothing is known
+            return msgspec.json.decode(self._path.read_bytes(), type=_Known)
+        except (OSError, msgspec.DecodeError):  # the first start; or damaged: nothing is known
             return None
 
     def _write(self) -> None:

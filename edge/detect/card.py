@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ModelError
-from edge.files import DamagedFileError, read_json
 from edge.patterns import draw
 
 FOLDER = Path(__file__).parent / "bundle"
 NETWORK_FILE = "detector.onnx"
 CARD_FILE = "detector.json"
-MAX_CARD_BYTES = 1024 * 1024
 TOLERANCE = 0.05
 """How far an answer may be off, as a share of the largest. OpenCV 4.11 and 4.14 are off by less
 than 0.0001 from each other; a network with swapped colours or another training by 0.2 and more."""
@@ -102,10 +100,10 @@ def read_card(folder: Path = FOLDER) -> DetectorCard:
     """Read the description. Raises ModelError."""
     path = folder / CARD_FILE
     try:
-        return read_json(path, DetectorCard, MAX_CARD_BYTES)
+        return msgspec.json.decode(path.read_bytes(), type=DetectorCard)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}; install the program anew") from error
-    except DamagedFileError as error:
+    except msgspec.DecodeError as error:
         raise ModelError(f"{path}: {error}; install the program anew") from error
 
 

@@ -13,7 +13,6 @@ from edge.config import DetectorSettings, Polygons
 from edge.detect.area import Area
 from edge.durable import replace_file
 from edge.errors import ConfigError
-from edge.files import DamagedFileError, read_json
 
 _log = logging.getLogger(__name__)
 
@@ -121,12 +120,13 @@ class AreaBook:
 
 def _read(path: Path) -> DrawnArea | None:
     try:
-        return read_json(path, DrawnArea, MAX_BYTES)
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(MAX_BYTES), type=DrawnArea)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except DamagedFileError as error:
+    except msgspec.DecodeError as error:
         raise ConfigError(
             f"{path}: damaged ({error}); remove it, and draw the area again"
         ) from error

@@ -15,7 +15,6 @@ import msgspec
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.decide.policy import Decision
 from edge.durable import replace_file
-from edge.files import DamagedFileError, read_json
 from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
 
 _log = logging.getLogger(__name__)
@@ -103,10 +102,11 @@ class History:
 
     def _read(self) -> Past:
         try:
-            return read_json(self._path, Past, MAX_BYTES)
+            with self._path.open("rb") as file:
+                return msgspec.json.decode(file.read(MAX_BYTES), type=Past)
         except FileNotFoundError:
             return Past()
-        except (OSError, DamagedFileError) as error:
+        except (OSError, msgspec.DecodeError) as error:
             _log.warning("%s: %s; the page's history begins anew", self._path, error)
             return Past()
 
