@@ -53,6 +53,10 @@ def examine(config: Path, host: Host | None = None) -> Iterator[Finding]:
     yield from voice.broker(host, settings, telemetry)
     if settings is not None:
         yield from page(settings.page, is_running=telemetry is not None)
+    elif telemetry is not None and telemetry.page is not None:
+        trouble = telemetry.page.trouble
+        level = Level.FAULT if trouble else Level.OK
+        yield Finding("page", level, trouble or telemetry.page.url, AS_ROOT if trouble else "")
     vitals = read_vitals(host.root)
     yield from machine.clock(datetime.now(UTC))
     yield from machine.disk(_state_of(settings))
