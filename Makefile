@@ -38,11 +38,11 @@ help: ## this list
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --no-deps --editable .
 
 venv: ## .venv: what the daemon and the demo need
-	@PYTHON=$(PYTHON) deploy/venv.sh $(VENV) requirements-demo.txt
+	@PYTHON=$(PYTHON) deploy/venv.sh $(VENV) --scripts requirements-demo.txt
 	@test -x $(VENV)/bin/tensormask || $(VENV)/bin/python $(INSTALL)
 
 dev: ## .venv-dev: the same, with tests, checks and TensorFlow
-	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) requirements-dev.txt $(PICAMERA2) $(RECEIVER)
+	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) --scripts requirements-dev.txt $(PICAMERA2) $(RECEIVER)
 	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
 
 LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(RECEIVER) $(ANSIBLE)/requirements.txt tests/fleet/requirements.txt
@@ -160,7 +160,7 @@ systemd-test: dev ## the real unit under a real systemd, and its limits (root)
 	ALL_TRIALS=1 $(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
 
 controller: venv ## .venv-ansible: what a controller of a fleet needs, see docs/fleet.md
-	@PYTHON=$(PYTHON) deploy/venv.sh $(CONTROLLER) $(ANSIBLE)/requirements.txt
+	@PYTHON=$(PYTHON) deploy/venv.sh $(CONTROLLER) --scripts $(ANSIBLE)/requirements.txt
 
 pack: controller ## an archive for Pis without internet; PYTHON_OF_PI=3.11 or 3.13
 	$(CONTROLLER)/bin/python -m deploy.pack build/packs --python $(PYTHON_OF_PI)
@@ -175,7 +175,7 @@ fleet-test: dev controller ## the playbooks against three machines with a real s
 	$(DEV)/bin/python -m pytest -s tests/fleet/playbooks.py
 
 clusters: dev ## RabbitMQ and NATS, three nodes each, lose one under load (root); CLUSTER=nats or rabbitmq
-	@PYTHON=$(PYTHON) deploy/venv.sh $(CLUSTERS) tests/fleet/requirements.txt
+	@PYTHON=$(PYTHON) deploy/venv.sh $(CLUSTERS) --scripts tests/fleet/requirements.txt
 	$(DEV)/bin/python -m tests.fleet.clusters $(if $(value CLUSTER),$(call quoted,CLUSTER))
 
 install: ## install on this machine: sudo make install, BROKER=host

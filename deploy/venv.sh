@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Makes a virtual environment of pinned packages, unless it is there already:
 #
-#   deploy/venv.sh DIR [--system-site-packages] [--keep] [--needs-mb=N] REQUIREMENTS...
+#   deploy/venv.sh DIR [--system-site-packages] [--keep] [--scripts] [--needs-mb=N] REQUIREMENTS...
+#
+# --scripts: its commands are used, and not its Python alone. They name their place, so an environment
+# that was made elsewhere, in a checkout that was moved or copied since, is made again.
 #
 # PYTHON names the interpreter (python3). The requirements files are complete lists with the digest of
 # every file (make lock), so they are installed without resolving, and nothing is built.
@@ -96,10 +99,19 @@ remove_former() {
     done
 }
 
+# pyvenv.cfg ends its line "command" with the place. A release is made in one place and moved to another.
+is_in_place() {
+    local made_at
+    [ "$scripts" = yes ] || return 0
+    made_at=$(sed -n 's/^command = .* -m venv \(--[a-z-]* \)*//p' "$environment/pyvenv.cfg")
+    [ "$made_at" -ef "$environment" ]
+}
+
 python=${PYTHON:-python3}
 directory=""
 keep=no
 needs_mb=0
+scripts=no
 options=()
 requirements=()
 for argument in "$@"; do
@@ -107,12 +119,13 @@ for argument in "$@"; do
     --system-site-packages) options+=("$argument") ;;
     --keep) keep=yes ;;
     --needs-mb=*) needs_mb=${argument#*=} ;;
+    --scripts) scripts=yes ;;
     -*) fail "unknown option $argument" ;;
     *) if [ -z "$directory" ]; then directory=${argument%/}; else requirements+=("$argument"); fi ;;
     esac
 done
 [ ${#requirements[@]} -gt 0 ] ||
-    fail "usage: deploy/venv.sh DIR [--system-site-packages] [--keep] [--needs-mb=N] REQUIREMENTS..."
+    fail "usage: deploy/venv.sh DIR [--system-site-packages] [--keep] [--scripts] [--needs-mb=N] REQUIREMENTS..."
 
 leave_callers_environment
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
@@ -125,6 +138,6 @@ stamp=$(
 )
 environment=$directory.$(sha256sum <<<"$stamp" | cut -c -12)
 
-[ "$(cat "$environment/stamp" 2>/dev/null)" = "$stamp" ] || make_environment
+{ [ "$(cat "$environment/stamp" 2>/dev/null)" = "$stamp" ] && is_in_place; } || make_environment
 [ "$(readlink "$directory")" = "$(basename "$environment")" ] || set_link
 [ "$keep" = yes ] || remove_former

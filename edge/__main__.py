@@ -5,19 +5,32 @@ from __future__ import annotations
 import signal
 import sys
 
+from edge.errors import MissingPackageError
+from edge.host.systemd import complain
+from edge.packages import as_missing, refuse_damaged
+
 
 def main() -> int:
     """Load the commands, which takes a while on a Pi, and run one; return its exit status.
 
-    An interrupt until then ends the process at once, without a traceback.
+    An interrupt until then ends the process at once, without a traceback. A package that cannot be
+    loaded, then or later, is one line and 72.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from edge.cli import main as obey
+    try:
+        refuse_damaged()
+        from edge.cli import main as obey
 
-    signal.signal(signal.SIGINT, before)
-    return obey()
+        signal.signal(signal.SIGINT, before)
+        return obey()
+    except Exception as error:
+        missing = error if isinstance(error, MissingPackageError) else as_missing(error)
+        if missing is None:
+            raise
+        complain(str(missing))
+        return missing.exit_status
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +19,17 @@ from typing import Any, TextIO, cast
 import msgspec
 
 from edge.address import did_you_mean
-from edge.app.output import Output, OutputError
+from edge.app.output import (
+    Output,
+    OutputError,
+    colored,
+    fitted,
+    json_text,
+    takes_color,
+    wrapped,
+    write_everything,
+    written_anywhere,
+)
 from edge.classify.card import load_bundle
 from edge.clock import SYSTEM_CLOCK
 from edge.config import (
@@ -30,9 +41,9 @@ from edge.config import (
     load_settings,
 )
 from edge.detect import detectors, weights
-from edge.errors import ConfigError, TensorMaskError
+from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.host.systemd import complain
-from edge.installed import Slot, installation
+from edge.installed import Slot
 from edge.version import version
 
 # A command line speaks on standard output.
@@ -40,14 +51,10 @@ from edge.version import version
 
 
 EXAMPLES = "examples:"
+NARROW, NARROW_INDENT = 60, 6
+"""Columns."""
 INTERRUPTED = 130
 """The exit status that shells give to what SIGINT has ended."""
-
-
-class NotRunningError(TensorMaskError):
-    """Start the service. Exit 3, as systemctl(1) has it."""
-
-    exit_status = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,11 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        write_everything(stream)
     try:
         with redirect_stdout(cast("TextIO", Output(sys.stdout or StringIO()))):
             return _obey(arguments)
     except TensorMaskError as error:
-        if str(error):
+        if isinstance(error, NotAllowedError):
+            complain(f"{error}; {_with_sudo(arguments)}")
+        elif str(error):
             complain(str(error))
         if isinstance(error, OutputError):
             sys.stdout = None  # Python would try once more at exit, and complain
@@ -69,6 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if before is signal.default_int_handler:
             signal.signal(signal.SIGINT, before)
+
+
+def _with_sudo(arguments: Sequence[str] | None) -> str:
+    """Return the same command as somebody may give it who is allowed to."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["run"]:
+        return "the service is started by: sudo systemctl start tensormask"
+    hint = "give the broker: --broker HOST; or " if words[:1] == ["watch"] else ""
+    return f"{hint}run: {shlex.join(['sudo', 'tensormask', *words])}"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -130,12 +150,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 class _Help(argparse.HelpFormatter):
-    """Wraps what is text, and leaves examples as they are."""
+    """Wraps what is text between its words, and leaves examples as they are."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        # On a narrow terminal the column of the options would leave no room for words.
+        if self._width < NARROW:
+            self._max_help_position = NARROW_INDENT
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.startswith(EXAMPLES):
             return text
-        return super()._fill_text(text, width, indent)
+        return "\n".join(indent + line for line in self._split_lines(text, width))
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrapped(" ".join(text.split()), width)
 
 
 def _examples(*lines: str) -> str:
@@ -223,7 +252,7 @@ def _add_watch(commands: Any) -> None:
         _watch,
         "Subscribe and show devices and alerts as they come: live on a terminal, else as lines.",
         "tensormask watch --broker broker.example",
-        "tensormask watch --device door-1",
+        "sudo tensormask watch --device door-1",
         "tensormask watch --json | jq .topic",
     )
     _add_config(watch)
@@ -328,10 +357,10 @@ def _add_release(commands: Any) -> None:
     waiting.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this is in use then"
     )
-    text, example = "Look after the trial: what its unit runs.", "tensormask release watch"
+    text, example = "Look after the trial: what its unit runs.", "sudo tensormask release watch"
     _command(actions, "watch", _release_watch, text, example)
     text = "Count a start of the machine: it runs that first."
-    _command(actions, "count", _release_count, text, "tensormask release count")
+    _command(actions, "count", _release_count, text, "sudo tensormask release count")
     _add_configs(actions)
 
 
@@ -436,12 +465,14 @@ def _add_status(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from edge.app.service import open_service
+    from edge.host.in_use import in_use, written_at
     from edge.host.systemd import configure_logging
 
+    written_ns = written_at(options.config)
     settings = load_settings(options.config)
     configure_logging(settings.log.level)
     logging.getLogger(__name__).info("tensormask %s, %s", version(), options.config)
-    service = open_service(settings)
+    service = open_service(settings, in_use(settings, options.config, written_ns))
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # ignored: a job in the background
         signal.signal(signal.SIGINT, lambda *_: service.stop())
     signal.signal(signal.SIGTERM, lambda *_: service.stop())
@@ -450,20 +481,21 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from edge.app.check import PARTS, Checked, check, check_as_service, line
+    from edge.app.check import LABEL, PARTS, Checked, check, check_as_service, line
     from edge.app.sandbox import installed_unit
+    from edge.host.status_file import read_telemetry
     from edge.release.unit import UNIT
 
     def say(checked: Checked) -> None:
-        _say(_json_line(checked) if options.json else line(checked))
+        _say(json_text(checked) if options.json else fitted(line(checked), LABEL))
 
     chosen = [part for part in PARTS if not options.only or part in options.only]
     unit = None if options.here else installed_unit()
     if unit is not None:
-        if options.json:
-            return check_as_service(unit, options.config, chosen, say, ["--json"])
-        _say(f"as {UNIT} sees it; --here: as you do")
-        return check_as_service(unit, options.config, chosen, say)
+        if not options.json:
+            _say(f"as {UNIT} sees it; --here: as you do")
+        json = ["--json"] if options.json else []
+        return check_as_service(unit, options.config, chosen, say, json, read_telemetry())
     return check(options.config, chosen, say)
 
 
@@ -476,33 +508,22 @@ def _doctor(options: argparse.Namespace) -> int:
         findings.append(finding)
         if not options.json:
             for line in lines([finding], columns()):
-                _say(line)
+                _say(colored(line) if takes_color(sys.stdout) else line)
     if options.json:
         _print_document(findings)
     return exit_status(findings)
 
 
 def _status(options: argparse.Namespace) -> int:
-    from edge.app.status import lines, status_of
-    from edge.host.status_file import read_telemetry
+    from edge.app.status import LABEL, ask_service, lines, status_of
 
-    telemetry = read_telemetry()
-    if telemetry is None:
-        raise NotRunningError(
-            "the service does not run here, or stands still; tensormask doctor"
-            if installation()
-            else "only the installed service can be asked, see deploy/install.sh"
-        )
-    status = status_of(telemetry)
+    telemetry = ask_service()
+    status = status_of(telemetry, options.config)
     if options.json:
         _print_document(status)
         return 0 if status.is_well else 1
-    try:
-        device = load_settings(options.config).device
-    except ConfigError:
-        device = None
-    for line in lines(status, device):
-        print(line)
+    for line in lines(status):
+        print(fitted(line, LABEL))
     return 0 if status.is_well else 1
 
 
@@ -513,11 +534,7 @@ def _say(line: str) -> None:
 
 def _print_document(document: object) -> None:
     """Print one that stands alone, over several lines."""
-    print(msgspec.json.format(msgspec.json.encode(document)).decode())
-
-
-def _json_line(document: object) -> str:
-    return msgspec.json.encode(document).decode()
+    print(json_text(document, spread=True))
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -530,7 +547,7 @@ def _replay(options: argparse.Namespace) -> int:
         settings,
         bundle,
         lambda violation, payload: say(
-            payload.decode() if options.json else violation_line(violation)
+            written_anywhere(payload.decode()) if options.json else violation_line(violation)
         ),
         options.show,
     )
@@ -576,7 +593,7 @@ def _outbox_list(options: argparse.Namespace) -> int:
     there = 0
     for entry in entries(load_settings(options.config).outbox.file):
         there += entry.refused is None
-        print(_json_line(entry) if options.json else line(entry, now))
+        print(json_text(entry) if options.json else line(entry, now))
     telemetry = read_telemetry() if options.config == DEFAULT_PATH and not options.json else None
     if telemetry is not None and telemetry.outbox.rows < there:
         print(
@@ -590,7 +607,7 @@ def _outbox_export(options: argparse.Namespace) -> int:
     from edge.app.outbox import entries
 
     for entry in entries(load_settings(options.config).outbox.file, with_payload=True):
-        print(_json_line(entry))
+        print(json_text(entry))
     return 0
 
 
@@ -644,7 +661,7 @@ def _models_install(options: argparse.Namespace) -> int:
     from edge.app.models import install_model
 
     slot, name = install_model(options.config, options.source, options.sha256)
-    print(f"{slot} {name} is installed; use it: tensormask models activate {name}")
+    print(f"{slot} {name} is installed; use it: sudo tensormask models activate {name}")
     return 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import pwd
 import re
 import socket
 import stat
@@ -31,9 +32,12 @@ from edge.address import (
     host_in,
     source_in,
 )
-from edge.errors import ConfigError
+from edge.errors import ConfigError, NotAllowedError
+from edge.files import DamagedFileError, in_words, text_in
 
 DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
+SERVICE_USER = "tensormask"
+"""Whom the installed service runs as."""
 CREDENTIAL = "credential:"
 """Begins the name of a file that systemd gives to the service, see systemd.exec(5)."""
 
@@ -68,11 +72,21 @@ def _host_name() -> str:
 
 
 def state_directory() -> Path:
-    """Return where the service may write: systemd's StateDirectory, else the user's own."""
+    """Return where the service may write: systemd's StateDirectory, else the user's own.
+
+    Raises ConfigError for a user who has none.
+    """
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Path(base) / "tensormask"
+    if given := os.environ.get("XDG_STATE_HOME"):
+        return Path(given) / "tensormask"
+    try:
+        return Path.home() / ".local/state/tensormask"
+    except RuntimeError as error:  # neither HOME nor an entry in /etc/passwd
+        raise ConfigError(
+            f"no folder for the state: user {os.geteuid()} has no home directory; set HOME or "
+            "STATE_DIRECTORY, or [outbox] path"
+        ) from error
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -496,8 +510,11 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
             content = file.read(MAX_BYTES + 1)
             is_open = bool(os.fstat(file.fileno()).st_mode & stat.S_IRWXO)
     except PermissionError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror}; run it with sudo, or as the service's user"
+        if _is_service_user():
+            cure = f"sudo chgrp {SERVICE_USER} {path}; sudo chmod 640 {path}"
+            raise ConfigError(f"{path}: {error.strerror} for the service's user; {cure}") from error
+        raise NotAllowedError(
+            f"{path}: {error.strerror}: only root and the service may read the settings"
         ) from error
     except OSError as error:
         raise ConfigError(
@@ -506,8 +523,10 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES // 1000} kB: no file of settings")
     try:
-        text = content.decode("utf-8-sig")
+        text = text_in(content)
         tables = tomllib.loads(text)
+    except DamagedFileError as error:
+        raise ConfigError(f"{path}: {error}") from error
     # Beside its own errors tomllib lets through what Python says to numbers of thousands of digits,
     # and to brackets in brackets in brackets.
     except (ValueError, RecursionError) as error:
@@ -595,6 +614,13 @@ def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
                 )
 
 
+def _is_service_user() -> bool:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name == SERVICE_USER
+    except KeyError:
+        return False
+
+
 def _on_one_line(word: str) -> str:
     return (word if word.isprintable() else ascii(word))[:MAX_TEXT]
 
@@ -604,9 +630,12 @@ def _nearest(word: str, known: Any) -> str:
 
 
 def _by_section_and_key(message: str) -> str:
-    """Turn msgspec's "Expected `int`, got `str` - at `$.mqtt.port`" round."""
+    """Turn msgspec's "Expected `int`, got `str` - at `$.mqtt.port`" round, and into words."""
     text, _, place = message.partition(" - at `$.")
     section, _, key = place.rstrip("`").partition(".")
+    text = in_words(text)
+    if (section, key) == ("mqtt", "host") and "empty" in text:
+        text += "; name the broker"
     if "matching regex" in text:
         text = "it is made of letters, digits, _, - and . only"
     if text.startswith("Invalid enum value "):

@@ -17,6 +17,10 @@ class ConfigError(TensorMaskError):
     exit_status = 78
 
 
+class NotAllowedError(ConfigError):
+    """Run the same command with sudo, which the command line adds to the text."""
+
+
 class ModelError(TensorMaskError):
     """Redeploy the model: its files are missing, damaged or not what this program runs.
 

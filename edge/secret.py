@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from edge.config import CREDENTIAL
 from edge.errors import ConfigError
+from edge.files import DamagedFileError, text_in
 
 
 def are_withheld(named: Iterable[str]) -> bool:
@@ -19,10 +22,21 @@ def are_withheld(named: Iterable[str]) -> bool:
 
 
 def located(value: str, key: str) -> Path:
-    """Return the file that a setting names: a path, or `credential:NAME`, which systemd gives.
+    """Return the certificate or key that a setting names: a path, or `credential:NAME`.
 
     `key` names the setting in what is raised, ConfigError.
     """
+    path = _path(value, key)
+    with suppress(OSError), path.open("rb") as file:  # who opens it in earnest says what is wrong
+        if file.read(len(BOM_UTF8)) == BOM_UTF8:
+            raise ConfigError(
+                f"{key}: {path} begins with a byte order mark, which OpenSSL does not take; "
+                "save it as UTF-8 without one"
+            )
+    return path
+
+
+def _path(value: str, key: str) -> Path:
     if not value.startswith(CREDENTIAL):
         return Path(value)
     name = value.removeprefix(CREDENTIAL)
@@ -39,12 +53,14 @@ def located(value: str, key: str) -> Path:
 
 def read_password(value: str, key: str) -> str:
     """Return the first line of the file that a setting names. Raises ConfigError."""
-    path = located(value, key)
+    path = _path(value, key)
     refuse_open(path, key)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{key}: {path}: {_strerror(error)}") from error
+        lines = text_in(path.read_bytes()).splitlines()
+    except OSError as error:
+        raise ConfigError(f"{key}: {path}: {error.strerror}") from error
+    except DamagedFileError as error:
+        raise ConfigError(f"{key}: {path}: {error}") from None
     if not lines or not lines[0]:
         raise ConfigError(f"{key}: {path} is empty; write the password in it")
     return lines[0]
@@ -55,12 +71,8 @@ def refuse_open(path: Path, key: str) -> None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise ConfigError(f"{key}: {path}: {_strerror(error)}") from error
+        raise ConfigError(f"{key}: {path}: {error.strerror}") from error
     if not stat.S_ISREG(mode):
         raise ConfigError(f"{key}: {path} is no file")
     if mode & stat.S_IRWXO:
         raise ConfigError(f"{key}: everybody can read {path}; chmod o= {path}")
-
-
-def _strerror(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

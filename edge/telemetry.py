@@ -206,6 +206,23 @@ class Software:
 
 
 @dataclass(frozen=True, slots=True)
+class InUse:
+    """What the program was started with, as far as everybody may know it: no secret is in it."""
+
+    device_id: str
+    site: str
+    zone: str
+    source: str
+    """The camera's, without user, password and path of a stream."""
+    broker: str
+    """Its host and port."""
+    settings: str
+    """The file's path."""
+    settings_written_ns: int
+    """When that was written, in ns since 1970: one that was written since is not in use yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Telemetry:
     """All that the device tells of itself, as it was at one moment.
 
@@ -232,6 +249,8 @@ class Telemetry:
     """Until judging is resumed by itself; None: it is not paused."""
     trial: OnTrial | None = None
     page: PageState | None = None
+    in_use: InUse | None = None
+    """None: of an older version, which does not say."""
 
     @property
     def condition(self) -> tuple[object, ...]:

@@ -26,7 +26,8 @@ import msgspec
 from amqtt.broker import Broker
 
 from edge.app.check import check_camera
-from edge.app.watch import Alerts, takes_colour
+from edge.app.output import takes_color
+from edge.app.watch import Alerts
 from edge.config import MqttSettings, broker_at, load_settings
 from edge.errors import TensorMaskError
 from edge.page.wire import socket_path
@@ -140,7 +141,7 @@ def watch_service(
     print(f"service  {Path(sys.executable).name} -m edge run")
     until = "until the clip ends" if plays_once(source) else "^C ends all"
     print(f"page     http://127.0.0.1:{page_port}, {until}\n")
-    alerts = Alerts(colour=takes_colour(sys.stdout))
+    alerts = Alerts(colour=takes_color(sys.stdout))
     messages = confirmed = 0
     service, page = start_service(configuration), start_page(configuration)
     heard_s = time.monotonic()

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from edge.app.page import PICTURES
+from edge.capture.ffmpeg import name_of
 from edge.capture.playback import Playback
 from edge.capture.source import FrameSource
 from edge.config import Settings
@@ -52,8 +53,9 @@ def annotating(
     """Give what takes each judged frame; at the end all are a clip at `path`, if one is given.
 
     Until then they are in a hidden file beside it, which is removed where the run breaks off.
-    Raises ConfigError for a name or source that will not do, AnnotationError where the clip cannot
-    be written, ModelError where heads are to be covered and no detector for that is here.
+    Raises ConfigError and PictureError for a name or source that will not do, AnnotationError where
+    the clip cannot be written, ModelError where heads are to be covered and no detector for that is
+    here.
     """
     if path is None:
         yield lambda frame, outcome: None
@@ -149,7 +151,7 @@ class _Clip:
     """A file of pictures, all in the size of the first."""
 
     def __init__(self, path: Path, fps: float) -> None:
-        self._path, self._fps = path, fps
+        self._name, self._fps = name_of(path), fps
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._count = 0
@@ -158,7 +160,7 @@ class _Clip:
         if self._writer is None:
             self._size = (picture.shape[1], picture.shape[0])
             codec = cv2.VideoWriter.fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(self._path), codec, self._fps, self._size)
+            self._writer = cv2.VideoWriter(self._name, codec, self._fps, self._size)
         self._writer.write(_fitted(picture, self._size))
         self._count += 1
 
@@ -169,7 +171,7 @@ class _Clip:
     @property
     def is_whole(self) -> bool:
         """Tell whether all can be read again: of a full disk the writer says nothing."""
-        reader = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
+        reader = cv2.VideoCapture(self._name, cv2.CAP_FFMPEG)
         try:
             return int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) == self._count > 0
         finally:

@@ -231,6 +231,8 @@ def measure_daemon(settings: Settings) -> Daemon:
             **os.environ,
             "NOTIFY_SOCKET": f"{folder}/notify",
             "WATCHDOG_USEC": "60000000",
+            # An installed program is not among its Python's packages.
+            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         }
         environment.pop("WATCHDOG_PID", None)
         begun_s = time.perf_counter()

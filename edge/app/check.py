@@ -20,21 +20,26 @@ from edge.classify.runtime import runtime_version
 from edge.config import Settings, load_settings
 from edge.control.snapshot import open_photographer
 from edge.detect.detectors import open_detector, refuse_unknown
-from edge.errors import CameraError, ConfigError, PictureError, TensorMaskError
+from edge.errors import CameraError, ConfigError, NotAllowedError, PictureError, TensorMaskError
+from edge.host.in_use import CHANGED, has_changed, public_source
 from edge.page.drawn import FILE, AreaBook
 from edge.page.front import front_of
 from edge.publish.publisher import probe_broker
 from edge.records import Frame
 from edge.secret import are_withheld
-from edge.telemetry import CameraState
+from edge.telemetry import CameraState, Telemetry
 from edge.track import Tracker
 
 BROKER_TIMEOUT_S = 5.0
+LABEL = 23
+"""Columns before the text of a line."""
 
 
 class State(StrEnum):
     OK = "ok"
     FAILED = "FAILED"
+    HINT = "hint"
+    """It is no failure, but something is to be done."""
     UNKNOWN = "unknown"
     """It cannot be told here, and is no failure."""
 
@@ -138,10 +143,13 @@ PARTS: dict[str, Callable[[Settings], str]] = {
 def check(config: Path, parts: Collection[str], say: Say) -> int:
     """Check the configuration, then the named `parts`; say of each what became of it.
 
-    Returns the exit status: 0, or that of the gravest failure (78 before 1).
+    Returns the exit status: 0, or that of the gravest failure (78 before 1). Raises NotAllowedError
+    where nothing can be checked for want of the settings.
     """
     try:
         settings = check_configuration(config)
+    except NotAllowedError:
+        raise
     except TensorMaskError as error:
         say(Checked("configuration", State.FAILED, str(error)))
         return error.exit_status
@@ -157,24 +165,38 @@ def check(config: Path, parts: Collection[str], say: Say) -> int:
 
 
 def check_as_service(
-    service: Place, config: Path, parts: Collection[str], say: Say, options: Sequence[str] = ()
+    service: Place,
+    config: Path,
+    parts: Collection[str],
+    say: Say,
+    options: Sequence[str] = (),
+    telemetry: Telemetry | None = None,
 ) -> int:
     """Do the same as the service would see it: as its user, in its sandbox, with its credentials.
 
     `options` are for the command there, which says its part itself. A camera that the running
-    service has is not opened a second time.
+    service has, as it says in its `telemetry`, is not opened a second time: another one is.
     """
+    used = None if telemetry is None else telemetry.in_use
     try:
         settings = load_settings(config)
-        in_use = bool(service.status) and "camera" in parts and is_sensor(settings.camera)
+        has_camera = (
+            bool(service.status)
+            and "camera" in parts
+            and is_sensor(settings.camera)
+            # Of an older version, which does not say, it is taken for the same.
+            and (used is None or used.source == public_source(settings.camera.source))
+        )
     except TensorMaskError:
-        in_use = False  # said below
-    asked = ["configuration", *(part for part in parts if part != "camera" or not in_use)]
+        has_camera = False  # said below
+    asked = ["configuration", *(part for part in parts if part != "camera" or not has_camera)]
     only = [word for part in asked for word in ("--only", part)]
     status = service.run(["check", "--here", "--config", str(config.absolute()), *options, *only])
-    if in_use:
+    if has_camera:
         is_seen = not any(word in service.status for word in (CameraState.LOST, STARTING))
         state = State.OK if is_seen else State.FAILED
         say(Checked("camera", state, f"in use by the running service: {service.status}"))
         status = max(status, 0 if is_seen else 1)
+    if service.status and has_changed(used, config):
+        say(Checked("service", State.HINT, f"{config} {CHANGED}"))
     return status

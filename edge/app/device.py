@@ -40,6 +40,7 @@ from edge.telemetry import (
     BrokerState,
     CameraState,
     ClockState,
+    InUse,
     OutboxState,
     PageState,
     Software,
@@ -103,6 +104,7 @@ class Device:
         clock: Clock = SYSTEM_CLOCK,
         clock_is_right: Callable[[], bool] = clock_synchronised,
         vitals: Callable[[], Vitals] = read_vitals,
+        in_use: InUse | None = None,
     ) -> None:
         """Without a `photographer` no picture leaves the device."""
         self.telemetry: Telemetry | None = None
@@ -119,6 +121,7 @@ class Device:
         self._status_file = status_file
         self._software = software
         self._detector = detector
+        self._in_use = in_use
         self._clock = clock
         self._clock_is_right = clock_is_right
         self._read_vitals = vitals
@@ -282,6 +285,7 @@ class Device:
             paused_for_s=self._desk.paused_for_s,
             trial=None if self._software is None else self._software.software.trial,
             page=self.page(),
+            in_use=self._in_use,
         )
 
     def _report_health(self, telemetry: Telemetry) -> None:

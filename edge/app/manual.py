@@ -14,7 +14,7 @@ _PATHS = re.compile("FILE|FOLDER")
 
 def completion(parser: argparse.ArgumentParser, shell: str) -> str:
     """Return the script that completes commands and options in `shell`, bash or zsh."""
-    for command in _commands(parser):
+    for command in commands_of(parser):
         for action in command._actions:
             if isinstance(action.metavar, str) and _PATHS.search(action.metavar):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
@@ -33,7 +33,7 @@ def manual(parser: argparse.ArgumentParser, version: str) -> str:
         _plain(_usage(parser)),
         ".SH COMMANDS",
     ]
-    for command in _commands(parser):
+    for command in commands_of(parser):
         if command is parser:
             continue
         page += [f".SS {_plain(command.prog)} {_plain(_usage(command))}"]
@@ -45,13 +45,13 @@ def manual(parser: argparse.ArgumentParser, version: str) -> str:
     return "\n".join(page) + "\n"
 
 
-def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """Yield the parser and those of its commands, and of their actions."""
     yield parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():
-                yield from _commands(command)
+                yield from commands_of(command)
 
 
 def _verbatim(text: str) -> list[str]:

@@ -70,7 +70,8 @@ def install_model(config: Path, source: str, sha256: str) -> tuple[Slot, str]:
             else Path(source).read_bytes()
         )
     except (OSError, http.client.HTTPException) as error:
-        raise ModelError(f"{source}: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{source}: {reason}") from error
     if len(content) > models.MAX_BYTES:
         raise ModelError(f"{source}: larger than {models.MAX_BYTES // 2**20} MB: no model")
     slot, name = models.install(switch.store, content, sha256, source)

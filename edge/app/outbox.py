@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from edge.errors import OutboxError
+from edge.errors import NotAllowedError, OutboxError
 from edge.publish.outbox.file import DamagedError, Refused, drop, read_all
 
 _LOG = "-wal"
@@ -117,7 +117,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise OutboxError(f"{path}: {error.strerror}; run it with sudo") from error
+        raise NotAllowedError(f"{path}: {error.strerror}") from error
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
             raise OutboxError(f"{path}: {error}") from error
@@ -134,7 +134,7 @@ def readable(payload: bytes) -> Any:
     """Return a payload as a document holds it: JSON as it is, anything else in base64."""
     try:
         return msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return base64.b64encode(payload).decode()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from edge.config import MqttSettings, ReleaseSettings, Settings, load_settings
-from edge.errors import ConfigError, TensorMaskError
+from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.installed import Slot, installation
 from edge.release.judge import baseline_of
 from edge.release.ledger import Entry, Outcome, Trial, read_ledger
@@ -143,7 +143,7 @@ def window_s(config: Path) -> float:
 def open_switch(config: Path) -> Switch:
     """Return what changes the installation. Raises ConfigError for anybody but root."""
     if os.geteuid() != 0:
-        raise ConfigError("only root may change what the service runs; use sudo")
+        raise NotAllowedError("only root may change what the service runs")
     return Switch(store(), Unit(), keep=_settings(config)[1].keep)
 
 

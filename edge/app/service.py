@@ -32,6 +32,7 @@ from edge.pipeline import STEPS, open_pipeline
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
+from edge.telemetry import InUse
 from edge.version import version
 
 POLL_S = 0.5
@@ -100,8 +101,11 @@ class Service:
         self.device.report_compliance(self.lookout)
 
 
-def open_service(settings: Settings) -> Service:
-    """Build the service of real parts. Raises ConfigError, ModelError, OutboxError."""
+def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
+    """Build the service of real parts; `in_use` is what it says of its settings.
+
+    Raises ConfigError, ModelError, OutboxError.
+    """
     bundle = load_bundle(settings.classifier.bundle)
     stopwatch = Stopwatch(STEPS)
     judge = open_pipeline(settings, bundle, EventIds(), stopwatch)
@@ -137,6 +141,7 @@ def open_service(settings: Settings) -> Service:
         StatusFile.from_environment(),
         SoftwareNotice.of_this_program(),
         _detector(settings.detector),
+        in_use=in_use,
     )
     lookout = Lookout(camera, judge, stopwatch)
     folder = settings.outbox.file.parent

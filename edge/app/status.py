@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
-from edge.config import DeviceSettings
+from edge.errors import NotAllowedError, TensorMaskError
+from edge.files import DamagedFileError
+from edge.host.in_use import CHANGED, has_changed
+from edge.host.status_file import FILE, StaleError, fresh_telemetry
 from edge.host.words import Condition, Weight, conditions, duration, waiting
+from edge.installed import installation
+from edge.release.unit import UNIT, SystemdError, Unit, is_booted
 from edge.telemetry import Telemetry
+
+LABEL = 9
+"""Columns before the text of a line."""
+_STATES = {
+    "activating": "is starting; ask again in some seconds",
+    "active": f"runs, but has not reported yet; ask again, or: journalctl -u {UNIT} -n 30",
+    "deactivating": "is stopping",
+    "failed": "has failed; find out why: sudo tensormask doctor",
+}
+_STOPPED = f"does not run; start it: sudo systemctl start {UNIT.removesuffix('.service')}"
+
+
+class NotRunningError(TensorMaskError):
+    """Start the service. Exit 3, as systemctl(1) has it."""
+
+    exit_status = 3
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -19,17 +41,53 @@ class Status(msgspec.Struct, frozen=True):
     telemetry: Telemetry
 
 
-def status_of(telemetry: Telemetry) -> Status:
-    troubles = tuple(conditions(telemetry))
-    return Status(not any(each.weight is Weight.FAULT for each in troubles), troubles, telemetry)
+def ask_service(file: Path = FILE) -> Telemetry:
+    """Return what the service says. Raises NotRunningError, and NotAllowedError."""
+    try:
+        return fresh_telemetry(file)
+    except FileNotFoundError:
+        if not installation():
+            raise NotRunningError(
+                "only the installed service can be asked; install it: sudo deploy/install.sh"
+            ) from None
+        raise NotRunningError(f"the service {_STATES.get(_state(), _STOPPED)}") from None
+    except PermissionError as error:
+        raise NotAllowedError(f"{file}: {error.strerror}") from error
+    except StaleError as error:
+        raise NotRunningError(
+            f"the service has reported nothing for {duration(error.age_s)}; find out why: "
+            "sudo tensormask doctor"
+        ) from None
+    except (OSError, DamagedFileError) as error:
+        raise NotRunningError(
+            f"{file} cannot be read ({error}); start the service again: "
+            "sudo systemctl restart tensormask"
+        ) from error
 
 
-def lines(status: Status, device: DeviceSettings | None) -> Iterator[str]:
-    """Return it for eyes. Whose it is, is told where the settings can be read."""
+def _state() -> str:
+    """Return systemd's word for the service; empty where it has none."""
+    try:
+        return Unit().state().active if is_booted() else ""
+    except SystemdError:
+        return ""
+
+
+def status_of(telemetry: Telemetry, config: Path) -> Status:
+    """Judge it; `config` are the settings that it should run with."""
+    troubles = conditions(telemetry)
+    if has_changed(telemetry.in_use, config):
+        troubles.append(Condition("settings", f"{config} {CHANGED}", Weight.HINT))
+    is_well = not any(each.weight is Weight.FAULT for each in troubles)
+    return Status(is_well, tuple(troubles), telemetry)
+
+
+def lines(status: Status) -> Iterator[str]:
+    """Return it for eyes."""
     now = status.telemetry
-    if device is not None:
-        place = ", ".join(each for each in (device.site, device.zone) if each)
-        yield f"device   {device.id}{f' ({place})' if place else ''}"
+    if now.in_use is not None:
+        place = ", ".join(each for each in (now.in_use.site, now.in_use.zone) if each)
+        yield f"device   {now.in_use.device_id}{f' ({place})' if place else ''}"
     yield f"service  up for {duration(now.uptime_s)}, {now.frames} frames judged"
     yield f"camera   {now.camera.state}, {now.fps:.1f} judged a second"
     broker = "connected" if now.broker.connected else "away"
@@ -37,4 +95,4 @@ def lines(status: Status, device: DeviceSettings | None) -> Iterator[str]:
     if not status.troubles:
         yield "all is well"
     for each in status.troubles:
-        yield f"{each.weight:<8} {each.text}"
+        yield f"{each.weight:<{LABEL - 1}} {each.text}"

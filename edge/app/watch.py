@@ -19,6 +19,7 @@ from typing import Final, Protocol, TextIO
 import msgspec
 
 from edge.app.outbox import readable
+from edge.app.output import takes_color
 from edge.config import MqttSettings
 from edge.errors import BrokerError
 from edge.publish.broker import Backoff, BrokerAccess, BrokerRefusalError, Received
@@ -205,11 +206,6 @@ def _ago(passed: timedelta) -> str:
     return f"{passed.days} days ago"
 
 
-def takes_colour(output: TextIO) -> bool:
-    """Tell whether to colour: on a terminal, unless its user sets NO_COLOR (no-color.org)."""
-    return output.isatty() and not os.environ.get("NO_COLOR")
-
-
 def is_for_live_view(output: TextIO) -> bool:
     """Tell whether this is a terminal that can be painted."""
     return output.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
@@ -244,7 +240,7 @@ class Lines:
 
     def __init__(self, output: TextIO) -> None:
         self._output = output
-        self._alerts = Alerts(colour=takes_colour(output))
+        self._alerts = Alerts(colour=takes_color(output))
 
     def say(self, text: str) -> None:
         line = clean(text, _MAX_TOLD)

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.capture.ffmpeg import open_ffmpeg
+from edge.capture.ffmpeg import name_of, open_ffmpeg
 from edge.config import CameraSettings
 from edge.errors import PictureError
 from edge.records import Pixels
@@ -35,7 +35,7 @@ class Clip:
 
     def _open(self) -> cv2.VideoCapture:
         try:
-            capture = open_ffmpeg(str(self._path))
+            capture = open_ffmpeg(name_of(self._path))
         except PictureError as error:
             raise PictureError(f"{self.name}: {error}") from error
         if capture is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,6 +15,19 @@ from edge.errors import PictureError
 # OpenCV 4.9 to 4.11 have the first name, later ones the second; each one's types know its own only.
 _opencv: Any = cv2
 _set_log_level = getattr(_opencv, "setLogLevel", None) or _opencv.utils.logging.setLogLevel
+
+
+def name_of(path: Path) -> str:
+    """Return a file's path as FFmpeg takes it: what stands before a colon would be a protocol.
+
+    Raises PictureError for a name that is not UTF-8: OpenCV would crash.
+    """
+    name = str(path.absolute())
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise PictureError("its path is not UTF-8; rename it") from None
+    return name
 
 
 def open_ffmpeg(target: str, options: Mapping[int, int] | None = None) -> cv2.VideoCapture | None:

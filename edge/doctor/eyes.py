@@ -39,15 +39,15 @@ _CURES = {
 }
 
 
-def told(telemetry: Telemetry, settings: Settings) -> Iterator[Finding]:
-    """Return what the running service says of its camera: it cannot be opened a second time."""
+def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
+    """Return what the running service says of its camera, `source`: it cannot be opened twice."""
     camera = telemetry.camera
     if camera.state is CameraState.LOST:
         text = f"gives no picture; lost {camera.outages} times since the start"
-        yield Finding("camera", Level.FAULT, text, cure_of(settings))
+        yield Finding("camera", Level.FAULT, text, cure_of(source))
     elif camera.state is CameraState.STARTING:
         text = "the service waits for its first picture"
-        yield Finding("camera", Level.HINT, text, cure_of(settings))
+        yield Finding("camera", Level.HINT, text, cure_of(source))
     elif camera.view in VIEWS:
         yield Finding("camera", Level.FAULT, VIEWS[camera.view], _CURES[camera.view])
     elif camera.slow:
@@ -67,7 +67,7 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
     try:
         frame = picture_of(settings, FRAMES)
     except TensorMaskError as error:
-        yield Finding("camera", Level.FAULT, str(error), cure_of(settings))
+        yield Finding("camera", Level.FAULT, str(error), cure_of(settings.camera.source))
         return
     text = f"{frame.width} x {frame.height}"
     view = view_of(frame.pixels)
@@ -125,9 +125,9 @@ def _best_score(detector: FaceDetector, pixels: Pixels) -> float:
     return max((face.confidence for face in detector.find(pixels)), default=0.0)
 
 
-def cure_of(settings: Settings) -> str:
+def cure_of(source: str) -> str:
     """Return how to look for a camera of that kind."""
-    match source_in(settings.camera.source):
+    match source_in(source):
         case PiSource():
             return (
                 "both ends of the ribbon, contacts to the right side; rpicam-hello "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
 
+from edge.app.output import wrapped
+
 NARROW = 30
 LABEL = 7
+AS_ROOT = "sudo tensormask doctor"
+"""What mends that somebody may not look."""
 
 
 class Level(StrEnum):
@@ -36,21 +39,9 @@ def lines(findings: Sequence[Finding], columns: int) -> Iterator[str]:
     """Return the findings for a terminal that is so wide; 40 columns are enough."""
     width = max(NARROW, columns - 1)
     for each in findings:
-        yield from _wrapped(f"{each.level:<{LABEL}} ", f"{each.part}: {each.text}", width)
+        yield from wrapped(f"{each.part}: {each.text}", width, f"{each.level:<{LABEL}} ")
         if each.cure:
-            yield from _wrapped(f"{'mend:':>{LABEL}} ", each.cure, width)
-
-
-def _wrapped(label: str, text: str, width: int) -> list[str]:
-    # A command that is cut in two can still be put together: nothing is broken inside a word.
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=label,
-        subsequent_indent=" " * len(label),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+            yield from wrapped(each.cure, width, f"{'fix:':>{LABEL}} ")
 
 
 def exit_status(findings: Sequence[Finding]) -> int:

@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge.app.releases import installed
-from edge.doctor.finding import Finding, Level
+from edge.config import SERVICE_USER
+from edge.doctor.finding import AS_ROOT, Finding, Level
 from edge.doctor.host import Host, groups_of, shown, user_id
 from edge.errors import TensorMaskError
 from edge.installed import installation
@@ -17,7 +18,6 @@ from edge.release.ledger import Outcome
 from edge.release.store import called
 from edge.release.unit import UNIT
 
-USER = "tensormask"
 SHOWN = (
     "LoadState,ActiveState,SubState,Result,ExecMainStatus,NRestarts,UnitFileState,FragmentPath,"
     "DropInPaths,NeedDaemonReload"
@@ -87,30 +87,30 @@ def _life(state: dict[str, str]) -> Finding:
 
 def files(host: Host, config: Path, state: Path) -> Iterator[Finding]:
     """Return whether the service's user reads its settings, and owns its state."""
-    uid = user_id(USER)
+    uid = user_id(SERVICE_USER)
     if uid is None:
         if host.path("/opt/tensormask/current").is_symlink():
-            text = f"there is no user {USER}, whom the service runs as"
+            text = f"there is no user {SERVICE_USER}, whom the service runs as"
             yield Finding("user", Level.FAULT, text, "sudo deploy/install.sh")
         return
-    if "video" not in groups_of(USER):
+    if "video" not in groups_of(SERVICE_USER):
         yield Finding(
             "user",
             Level.HINT,
-            f"{USER} is not in the group video; the unit puts the service there",
-            f"sudo usermod -aG video {USER}",
+            f"{SERVICE_USER} is not in the group video; the unit puts the service there",
+            f"sudo usermod -aG video {SERVICE_USER}",
         )
     with suppress(OSError):  # not there, or not for whoever asks: told above
         found = config.stat()
         readable = found.st_mode & stat.S_IROTH or (
             found.st_uid == uid and found.st_mode & stat.S_IRUSR
         )
-        if not readable and not (found.st_mode & stat.S_IRGRP and config.group() == USER):
+        if not readable and not (found.st_mode & stat.S_IRGRP and config.group() == SERVICE_USER):
             yield Finding(
                 "configuration",
                 Level.FAULT,
                 f"the service's user cannot read {config}",
-                f"sudo chgrp {USER} {config}; sudo chmod 640 {config}",
+                f"sudo chgrp {SERVICE_USER} {config}; sudo chmod 640 {config}",
             )
     if state.is_dir():
         yield from _owned(state, uid)
@@ -121,16 +121,14 @@ def _owned(state: Path, uid: int) -> Iterator[Finding]:
         there = [state, *state.iterdir()]
         foreign = [each for each in there if each.lstat().st_uid != uid]
     except OSError as error:
-        yield Finding(
-            "state", Level.UNKNOWN, f"{state}: {error.strerror}", "sudo tensormask doctor"
-        )
+        yield Finding("state", Level.UNKNOWN, f"{state}: {error.strerror}", AS_ROOT)
         return
     if foreign:
         yield Finding(
             "state",
             Level.FAULT,
-            f"{foreign[0]} does not belong to {USER}: the service cannot write there",
-            f"sudo chown -R {USER}: {state}",
+            f"{foreign[0]} does not belong to {SERVICE_USER}: the service cannot write there",
+            f"sudo chown -R {SERVICE_USER}: {state}",
         )
     set_aside = [each.name for each in there if "damaged" in each.name]
     if set_aside:

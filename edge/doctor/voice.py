@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from edge.config import CREDENTIAL, Settings
-from edge.doctor.finding import Finding, Level
+from edge.doctor.finding import AS_ROOT, Finding, Level
 from edge.doctor.host import Host
 from edge.errors import BrokerError, ConfigError
+from edge.host.in_use import broker_name
 from edge.publish.broker import BrokerAccess, BrokerRefusalError, Connection
 from edge.publish.messages import RESPONSE, topic
 from edge.secret import are_withheld
@@ -23,21 +24,35 @@ TIMEOUT_S = 5.0
 ENDS_SOON = timedelta(days=30)
 
 
-def broker(host: Host, settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]:
+def broker(host: Host, settings: Settings | None, telemetry: Telemetry | None) -> Iterator[Finding]:
     """Return what keeps documents from the broker.
 
     While the service is connected it is not disturbed: many brokers keep one connection of a name.
     """
-    mqtt = settings.mqtt
-    where = f"{mqtt.host}:{mqtt.broker_port}"
-    yield from certificate(host, mqtt.certificate_file)
-    if telemetry is not None and telemetry.broker.connected:
-        text = f"the service is connected to {where} ({telemetry.broker.protocol})"
-        yield Finding("broker", Level.OK, text)
-        yield from waiting(telemetry)
-        return
+    used = None if telemetry is None else telemetry.in_use
+    where = None if settings is None else broker_name(settings)
+    if settings is not None:
+        yield from certificate(host, settings.mqtt.certificate_file)
     if telemetry is not None:
         yield from waiting(telemetry)
+        is_same = used is None or where in (None, used.broker)
+        if telemetry.broker.connected and is_same:
+            name = where or (used.broker if used else "its broker")
+            text = f"the service is connected to {name} ({telemetry.broker.protocol})"
+            yield Finding("broker", Level.OK, text)
+            return
+    if settings is not None:
+        yield from _tried(settings)
+    elif telemetry is not None and telemetry.broker.trouble:
+        yield Finding("broker", Level.FAULT, telemetry.broker.trouble, AS_ROOT)
+    else:
+        text = "not looked at: it takes the settings, or a service that is connected"
+        yield Finding("broker", Level.UNKNOWN, text, AS_ROOT)
+
+
+def _tried(settings: Settings) -> Iterator[Finding]:
+    """Go to the broker that the settings name."""
+    mqtt, where = settings.mqtt, broker_name(settings)
     if are_withheld(mqtt.files):
         text = "systemd gives its credentials to the service only"
         yield Finding("broker", Level.UNKNOWN, text, "sudo tensormask check --only broker")
@@ -92,9 +107,7 @@ def certificate(host: Host, name: str) -> Iterator[Finding]:
         return
     ends = ends_at(host, Path(name))
     if ends is None:
-        yield Finding(
-            "certificate", Level.UNKNOWN, f"{name} cannot be read", "sudo tensormask doctor"
-        )
+        yield Finding("certificate", Level.UNKNOWN, f"{name} cannot be read", AS_ROOT)
         return
     left = ends - datetime.now(UTC)
     renew = "make another: deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"

@@ -1,4 +1,4 @@
-"""The device's condition as a file, for other programs on the same machine."""
+"""The device's condition as a file, for other programs and every user of the same machine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from pathlib import Path
 
 import msgspec
 
+from edge.files import DamagedFileError, read_json
 from edge.telemetry import Telemetry
 
 NAME = "telemetry.json"
 DIRECTORY = Path("/run/tensormask")
 """The service's RuntimeDirectory, in memory: what is written there wears nothing out."""
+FILE = DIRECTORY / NAME
+MODE = 0o644
+"""No secret is in it, and `tensormask status` is for everybody."""
+FRESH_S = 10.0
+MAX_BYTES = 64 * 1024
 
 
 class StatusFile:
@@ -37,6 +43,7 @@ class StatusFile:
         fresh = self._path.with_name(f"{NAME}.new")
         try:
             fresh.write_bytes(msgspec.json.encode(telemetry))
+            fresh.chmod(MODE)  # the unit's UMask= closes what the service writes
             fresh.replace(self._path)
         except OSError as error:
             if not self._has_failed:
@@ -44,16 +51,28 @@ class StatusFile:
             self._has_failed = True
 
 
-FRESH_S = 10.0
-MAX_BYTES = 64 * 1024
+class StaleError(Exception):
+    """Nothing new has been written for longer than FRESH_S."""
+
+    def __init__(self, age_s: float) -> None:
+        super().__init__(f"nothing new for {age_s:.0f} s")
+        self.age_s = age_s
 
 
-def read_telemetry(path: Path = DIRECTORY / NAME) -> Telemetry | None:
-    """Return what the running service says of itself; None: it does not run, or stands still."""
+def fresh_telemetry(path: Path = FILE) -> Telemetry:
+    """Return what the running service says of itself.
+
+    Raises OSError, StaleError, and DamagedFileError.
+    """
+    age_s = time.time() - path.stat().st_mtime
+    if age_s > FRESH_S:
+        raise StaleError(age_s)
+    return read_json(path, Telemetry, MAX_BYTES)
+
+
+def read_telemetry(path: Path = FILE) -> Telemetry | None:
+    """Return the same; None: it does not run, hangs, or cannot be read, for whatever reason."""
     try:
-        with path.open("rb") as file:
-            if time.time() - os.fstat(file.fileno()).st_mtime > FRESH_S:
-                return None
-            return msgspec.json.decode(file.read(MAX_BYTES), type=Telemetry)
-    except (OSError, msgspec.DecodeError):
+        return fresh_telemetry(path)
+    except (OSError, StaleError, DamagedFileError):
         return None

@@ -80,7 +80,7 @@ def _found(now: Telemetry) -> Iterator[Condition]:
         )
     if now.outbox.refused:
         refused = _count(now.outbox.refused, "document")
-        text = f"the broker has refused {refused}; see: tensormask outbox list"
+        text = f"the broker has refused {refused}; see: sudo tensormask outbox list"
         yield Condition("refused", text, Weight.HINT)
     if now.pace.max_fps is not None:
         why = " and ".join(_STRAINS[each] for each in now.pace.reasons)

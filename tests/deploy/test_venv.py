@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -156,6 +156,44 @@ def test_whenever_it_is_killed_the_old_environment_works_or_the_new_one(
     assert sorted(found) == found
     assert set(found) == {"1.0", "2.0"}
     assert sorted(path.name for path in tmp_path.glob("venv*")) == ["venv", str(venv.readlink())]
+
+
+def _moved(checkout: Path, place: Path) -> None:
+    checkout.rename(place)
+
+
+def _copied(checkout: Path, place: Path) -> None:
+    subprocess.run(["cp", "-a", checkout, place], check=True)
+
+
+@pytest.mark.parametrize("bring", [_moved, _copied])
+@pytest.mark.parametrize("options", [(), ("--system-site-packages",)])
+def test_the_scripts_work_in_a_checkout_that_was_moved(
+    tmp_path: Path, bring: Callable[[Path, Path], None], options: tuple[str, ...]
+) -> None:
+    requirements = _list(tmp_path, write_wheel(tmp_path, "tmx", "1.0"))
+    (tmp_path / "a checkout").mkdir()
+    arguments: tuple[str | Path, ...] = ("--scripts", *options, requirements)
+    assert _venv(tmp_path / "a checkout/venv", *arguments).returncode == 0
+    bring(tmp_path / "a checkout", tmp_path / "moved")
+    again = _venv(tmp_path / "moved/venv", *arguments)
+    assert (again.returncode, again.stdout.startswith("installing into")) == (0, True), again.stderr
+    script = tmp_path / "moved/venv/bin/pip"
+    said = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert str(tmp_path / "moved") in said.stdout
+    assert _venv(tmp_path / "moved/venv", *arguments).stdout == ""
+    # By another way to the same place, too.
+    (tmp_path / "link").symlink_to(tmp_path / "moved")
+    assert _venv(tmp_path / "link/venv", *arguments).stdout == ""
+
+
+def test_a_release_is_made_in_one_place_and_used_in_another(
+    tmp_path: Path, requirements: Path
+) -> None:
+    (tmp_path / "new").mkdir()
+    _venv(tmp_path / "new/venv", requirements)
+    (tmp_path / "new").rename(tmp_path / "release")
+    assert _venv(tmp_path / "release/venv", requirements).stdout == ""
 
 
 def test_an_environment_of_former_days_gives_way(tmp_path: Path, requirements: Path) -> None:

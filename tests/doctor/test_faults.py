@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from edge.doctor.host import Host
 from edge.doctor.page import page
 from edge.host.health import read_vitals
 from edge.records import Pixels
+from edge.telemetry import BrokerState
 from tests.broker.conftest import Mosquitto, free_port
 from tests.clips import carphone
 from tests.disk import SmallDisk
 from tests.edge.capture.fakes import write_clip
+from tests.edge.samples import IN_USE, TELEMETRY
 from tests.needs import lacking
 from tests.waiting import DEADLINE_S
 
@@ -174,6 +177,24 @@ def test_a_broker_that_lets_us_in_and_takes_what_we_say_is_no_fault(mosquitto: M
     assert [each.level for each in found] == [Level.OK]
 
 
+def test_without_the_settings_it_is_said_what_the_service_says() -> None:
+    told = replace(TELEMETRY, in_use=IN_USE)
+    (well,) = voice.broker(HOST, None, told)
+    assert (well.level, "connected to broker.example:1883" in well.text) == (Level.OK, True)
+    away = BrokerState(False, 0, "MQTT 5", "it refuses the connection")
+    (fault,) = voice.broker(HOST, None, replace(told, broker=away))
+    assert (fault.level, fault.text) == (Level.FAULT, "it refuses the connection")
+    (unknown,) = voice.broker(HOST, None, None)
+    assert (unknown.level, unknown.cure) == (Level.UNKNOWN, "sudo tensormask doctor")
+
+
+def test_a_broker_that_the_service_does_not_use_yet_is_tried() -> None:
+    """The settings were edited, and the service was not restarted."""
+    settings = Settings(mqtt=MqttSettings(host="127.0.0.1", port=free_port()))
+    (fault,) = voice.broker(HOST, settings, replace(TELEMETRY, in_use=IN_USE))
+    assert "Connection refused" in fault.text
+
+
 def test_a_name_that_is_not_found_is_told_from_a_port_that_is_closed() -> None:
     (name,) = _broker(MqttSettings(host="no-such-broker.invalid"))
     assert "no-such-broker.invalid is not found" in name.text
@@ -301,7 +322,7 @@ def test_forty_columns_are_enough() -> None:
     assert told == [
         "FAULT   broker: it does not let us in",
         "        at all, ever",
-        "  mend: ask it why",
+        "   fix: ask it why",
     ]
     assert max(map(len, told)) < 40
 

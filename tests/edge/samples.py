@@ -8,6 +8,7 @@ from edge.telemetry import (
     CameraStatus,
     CameraView,
     ClockState,
+    InUse,
     Latency,
     OutboxState,
     Pace,
@@ -15,6 +16,15 @@ from edge.telemetry import (
     Vitals,
 )
 
+IN_USE = InUse(
+    device_id="door-1",
+    site="Museum",
+    zone="north entrance",
+    source="/dev/video0",
+    broker="broker.example:1883",
+    settings="/etc/tensormask/tensormask.toml",
+    settings_written_ns=1,
+)
 TELEMETRY = Telemetry(
     uptime_s=12.5,
     frames=180,

@@ -4,7 +4,7 @@ import json
 import shutil
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from edge.app.check import PARTS, Checked, check_as_service, line
 from edge.classify.card import CARD_FILE, DEFAULT_BUNDLE, MODEL_FILE
 from edge.cli import main
+from tests.edge.samples import IN_USE, TELEMETRY
 
 
 def checked(
@@ -35,7 +36,7 @@ def test_a_misspelt_key_and_a_wrong_type_end_with_78(
     assert "[camera] unknown key suorce; did you mean source?" in said
     status, said = checked(capsys, tmp_path, BROKER + '[camera]\nfps = "fast"\n')
     assert status == 78
-    assert "[camera] fps: Expected `float`, got `str`" in said
+    assert "[camera] fps: must be a number, not text in quotes" in said
 
 
 def test_the_configuration_alone_can_be_checked(
@@ -226,6 +227,24 @@ def test_a_camera_that_the_running_service_has_is_not_opened_again(
         *("configuration", "model", "detector", "broker")
     ]
     assert said in "".join(line(each) for each in results)
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"), [("/dev/video0", False), ("0", False), ("/dev/video7", True)]
+)
+def test_a_camera_that_the_running_service_does_not_have_is_opened(
+    tmp_path: Path, source: str, asks: bool
+) -> None:
+    """The settings were edited, and the service was not restarted."""
+    config = tmp_path / "tensormask.toml"
+    config.write_text(f'{BROKER}[camera]\nsource = "{source}"\n')
+    used = replace(IN_USE, source="/dev/video0", settings=str(config))
+    place, results = Elsewhere("camera running, 9 fps"), list[Checked]()
+    telemetry = replace(TELEMETRY, in_use=used)
+    check_as_service(place, config, list(PARTS), results.append, telemetry=telemetry)
+    assert ("camera" in place.asked) is asks
+    assert [each.part for each in results] == ([] if asks else ["camera"]) + ["service"]
+    assert (results[-1].state, "sudo systemctl restart" in results[-1].text) == ("hint", True)
 
 
 def test_the_service_s_own_part_is_as_json_too(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +136,23 @@ def test_a_clip_that_is_cut_is_judged_and_said_to_be_cut(
         r"tensormask: .*cut.avi: read \d+ of 100 frames: the file is damaged or cut\n", said.err
     )
     assert " frames, " in said.out
+
+
+@pytest.mark.parametrize("name", ["a:b.mp4", "file:x.mp4", "rtsp:clip.mp4", "pc%03d.mp4"])
+def test_a_name_with_a_colon_is_a_file(
+    name: str, tmp_path: Path, carphone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(carphone, name)
+    assert main(["replay", name, "--show", f"shown:{name}"]) == 0
+    assert main(["replay", f"shown:{name}"]) == 0
+
+
+def test_a_clip_is_not_written_to_a_name_that_is_no_text(
+    tmp_path: Path, carphone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OpenCV would crash."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    assert main(["replay", str(carphone), "--show", str(folder / "seen.mp4")]) == 1
+    assert "its path is not UTF-8; rename it" in capsys.readouterr().err

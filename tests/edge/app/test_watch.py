@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.app.watch import Alerts, takes_colour
+from edge.app.output import takes_color
+from edge.app.watch import Alerts
 from edge.publish.broker import Received
 
 NOW = datetime(2026, 11, 23, 14, 3, 22, tzinfo=UTC)
@@ -142,7 +143,7 @@ def test_a_terminal_is_coloured_unless_its_user_sets_no_color(
     monkeypatch.delenv("NO_COLOR", raising=False)
     if value is not None:
         monkeypatch.setenv("NO_COLOR", value)
-    assert (takes_colour(Terminal()), takes_colour(io.StringIO())) == (colour, False)
+    assert (takes_color(Terminal()), takes_color(io.StringIO())) == (colour, False)
 
 
 def test_colours_are_for_terminals() -> None:

@@ -1,0 +1,71 @@
+"""What the running service was started with, beside what the settings say now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.address import DeviceSource, PiSource, StreamSource, bracketed, holds_password, source_in
+from edge.config import Settings
+from edge.telemetry import InUse
+
+CHANGED = "was changed after the service had started; use it: sudo systemctl restart tensormask"
+
+
+def in_use(settings: Settings, file: Path, written_ns: int) -> InUse:
+    """Return what everybody may know of the settings that were read from `file`.
+
+    `written_ns` is `written_at(file)` from before they were read.
+    """
+    return InUse(
+        device_id=settings.device.id,
+        site=settings.device.site,
+        zone=settings.device.zone,
+        source=public_source(settings.camera.source),
+        broker=broker_name(settings),
+        settings=_name(file),
+        settings_written_ns=written_ns,
+    )
+
+
+def public_source(source: str) -> str:
+    """Return what `[camera] source` names, without user, password and path of a stream."""
+    match source_in(source):
+        case PiSource(number):
+            return f"picamera2:{number}"
+        case DeviceSource(path):
+            return str(path)
+        case StreamSource() as stream:
+            return stream.name
+        case _:
+            return "a file" if holds_password(source) else source
+
+
+def broker_name(settings: Settings) -> str:
+    return f"{bracketed(settings.mqtt.host)}:{settings.mqtt.broker_port}"
+
+
+def written_at(file: Path) -> int:
+    """Return when the file was written, in ns since 1970; 0 where that cannot be told."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _name(file: Path) -> str:
+    # A name that is no text could not be written as JSON.
+    return str(file.absolute()).encode(errors="replace").decode()
+
+
+def has_changed(used: InUse | None, file: Path) -> bool:
+    """Tell whether `file` is what the service was started with, and was written since.
+
+    False where that cannot be told: for an ordinary user, of an older version.
+    """
+    now_ns = written_at(file)
+    return (
+        used is not None
+        and used.settings == _name(file)
+        and 0 not in (now_ns, used.settings_written_ns)
+        and now_ns != used.settings_written_ns
+    )

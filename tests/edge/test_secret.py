@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.config import MqttSettings
+from edge.errors import ConfigError
+from edge.publish.broker import BrokerAccess
+from edge.secret import read_password
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "password"
+    path.touch(mode=0o600)
+    return path
+
+
+@pytest.mark.parametrize("mark", [b"", MARK])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\r\nsecond line\r\n"])
+def test_a_password_is_the_first_line_whatever_editor_wrote_it(
+    mark: bytes, end: bytes, file: Path
+) -> None:
+    file.write_bytes(mark + "gehéim 1".encode() + end)
+    assert read_password(str(file), "[mqtt] password_file") == "gehéim 1"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "is empty; write the password in it"),
+        (MARK, "is empty; write the password in it"),
+        (b"\nsecret\n", "is empty; write the password in it"),
+        ("gehéim".encode("latin-1"), "line 1, column 4 is not UTF-8"),
+        ("secret\r\n".encode("utf-16"), "saved as UTF-16 or UTF-32; save it as UTF-8"),
+    ],
+)
+def test_a_password_file_that_is_no_use_is_named_and_not_quoted(
+    content: bytes, complaint: str, file: Path
+) -> None:
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as raised:
+        read_password(str(file), "[mqtt] password_file")
+    assert str(raised.value).startswith(f"[mqtt] password_file: {file}")
+    assert complaint in str(raised.value)
+    assert "secret" not in str(raised.value)
+    assert "é" not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["ca_file", "certificate_file", "key_file"])
+def test_a_certificate_with_a_byte_order_mark_is_named(key: str, file: Path) -> None:
+    file.write_bytes(MARK + b"-----BEGIN CERTIFICATE-----\n")
+    with pytest.raises(ssl.SSLError):  # what OpenSSL says of it names nothing
+        ssl.create_default_context(cafile=file)
+    good = Path(ssl.get_default_verify_paths().openssl_cafile)
+    files = {"certificate_file": str(good), "key_file": str(good), key: str(file)}
+    settings = msgspec.convert({"host": "broker", "tls": True, **files}, MqttSettings)
+    with pytest.raises(ConfigError, match=rf"\[mqtt\] {key}: {file} begins with a byte order mark"):
+        BrokerAccess(settings)
