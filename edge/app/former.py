@@ -10,6 +10,7 @@ import msgspec
 from edge.durable import replace_file
 from edge.publish.mailbox import Mailbox, Retained
 from edge.publish.messages import retained_topics
+from edge.untrusted import decoded
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class FormerIdentities:
 
     def _read(self) -> _Known | None:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_Known)
+            return decoded(self._path.read_bytes(), _Known)
         except (OSError, msgspec.DecodeError):  # the first start; or damaged: nothing is known
             return None
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from edge.config import MqttSettings, ReleaseSettings, Settings, load_settings
+from edge.config import ReleaseSettings, load_settings
 from edge.errors import ConfigError, TensorMaskError
 from edge.installed import Slot, installation
 from edge.release.judge import baseline_of
 from edge.release.ledger import Entry, Outcome, Trial, read_ledger
 from edge.release.report import Reports
 from edge.release.store import Store, called
+from edge.release.surroundings import Surroundings
 from edge.release.switch import Switch
 from edge.release.unit import Unit
 from edge.release.watch import Watcher
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-REACH_S = 3.0
 WAIT_S = 2.0
 
 
@@ -81,7 +80,11 @@ def lines(state: Installed, window_s: float) -> Iterator[str]:
 
 def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
     """Have another one used; return whether it is on trial. Raises ConfigError, OSError."""
-    return open_switch(config).activate(slot, name, baseline_of(Reports().read()), again=again)
+    around = Surroundings(config)
+    baseline = baseline_of(
+        Reports().read(), page_answers=around.page_answers(), settings=around.settings()
+    )
+    return open_switch(config).activate(slot, name, baseline, again=again)
 
 
 def roll_back(config: Path, slot: Slot) -> str:
@@ -126,39 +129,29 @@ def count(config: Path) -> None:
 
 
 def _watcher(config: Path) -> Watcher:
-    mqtt, chosen = _settings(config)
     return Watcher(
         open_switch(config),
         Reports().read,
-        lambda: mqtt is None or _answers(mqtt),
-        chosen.trial_s,
+        Surroundings(config),
+        window_s(config),
         BOOT_ID.read_text().strip(),
     )
 
 
 def window_s(config: Path) -> float:
-    return _settings(config)[1].trial_s
+    return _settings(config).trial_s
 
 
 def open_switch(config: Path) -> Switch:
     """Return what changes the installation. Raises ConfigError for anybody but root."""
     if os.geteuid() != 0:
         raise ConfigError("only root may change what the service runs; use sudo")
-    return Switch(store(), Unit(), keep=_settings(config)[1].keep)
+    return Switch(store(), Unit(), keep=_settings(config).keep)
 
 
-def _settings(config: Path) -> tuple[MqttSettings | None, ReleaseSettings]:
+def _settings(config: Path) -> ReleaseSettings:
     """Return what the file says; a trial must not depend on a file that somebody is writing."""
     try:
-        settings: Settings = load_settings(config)
+        return load_settings(config).release
     except ConfigError:
-        return None, ReleaseSettings()
-    return settings.mqtt, settings.release
-
-
-def _answers(mqtt: MqttSettings) -> bool:
-    try:
-        with socket.create_connection((mqtt.host, mqtt.broker_port), REACH_S):
-            return True
-    except OSError:
-        return False
+        return ReleaseSettings()

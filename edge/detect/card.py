@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge.errors import ModelError
 from edge.patterns import draw
+from edge.untrusted import decoded
 
 FOLDER = Path(__file__).parent / "bundle"
 NETWORK_FILE = "detector.onnx"
@@ -100,7 +101,7 @@ def read_card(folder: Path = FOLDER) -> DetectorCard:
     """Read the description. Raises ModelError."""
     path = folder / CARD_FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=DetectorCard)
+        return decoded(path.read_bytes(), DetectorCard)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}; install the program anew") from error
     except msgspec.DecodeError as error:

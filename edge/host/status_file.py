@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from edge.telemetry import Telemetry
+from edge.untrusted import decoded, read_file
 
 NAME = "telemetry.json"
 DIRECTORY = Path("/run/tensormask")
@@ -51,9 +52,8 @@ MAX_BYTES = 64 * 1024
 def read_telemetry(path: Path = DIRECTORY / NAME) -> Telemetry | None:
     """Return what the running service says of itself; None: it does not run, or stands still."""
     try:
-        with path.open("rb") as file:
-            if time.time() - os.fstat(file.fileno()).st_mtime > FRESH_S:
-                return None
-            return msgspec.json.decode(file.read(MAX_BYTES), type=Telemetry)
+        if time.time() - path.lstat().st_mtime > FRESH_S:
+            return None
+        return decoded(read_file(path, MAX_BYTES), Telemetry)
     except (OSError, msgspec.DecodeError):
         return None

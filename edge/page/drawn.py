@@ -13,6 +13,7 @@ from edge.config import DetectorSettings, Polygons
 from edge.detect.area import Area
 from edge.durable import replace_file
 from edge.errors import ConfigError
+from edge.untrusted import decoded
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class AreaBook:
 def _read(path: Path) -> DrawnArea | None:
     try:
         with path.open("rb") as file:
-            return msgspec.json.decode(file.read(MAX_BYTES), type=DrawnArea)
+            return decoded(file.read(MAX_BYTES), DrawnArea)
     except FileNotFoundError:
         return None
     except OSError as error:

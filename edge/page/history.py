@@ -16,6 +16,7 @@ from edge.clock import SYSTEM_CLOCK, Clock
 from edge.decide.policy import Decision
 from edge.durable import replace_file
 from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
+from edge.untrusted import decoded
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class History:
     def _read(self) -> Past:
         try:
             with self._path.open("rb") as file:
-                return msgspec.json.decode(file.read(MAX_BYTES), type=Past)
+                return decoded(file.read(MAX_BYTES), Past)
         except FileNotFoundError:
             return Past()
         except (OSError, msgspec.DecodeError) as error:

@@ -13,6 +13,7 @@ import msgspec
 from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.installed import Slot
+from edge.untrusted import decoded, read_file
 
 FILE = Path("/var/lib/tensormask-releases/ledger.json")
 MAX_BYTES = 256 * 1024
@@ -29,7 +30,13 @@ class Baseline(msgspec.Struct, frozen=True):
     broker_connected: bool = False
     disk_takes: bool = False
     scan_ms: float | None = None
-    """What a scan took, see `edge.release.judge.Report`."""
+    """This and the next as in `edge.release.judge.Report`."""
+    frame_ms: float | None = None
+    fps: float | None = None
+    camera_fps: float | None = None
+    page_answers: bool = False
+    settings: str = ""
+    """The digest of the settings; empty: not known."""
 
 
 class Stage(StrEnum):
@@ -57,6 +64,9 @@ class Trial(msgspec.Struct, frozen=True):
     """So long it has run, well or not to be judged."""
     crashes: Count = 0
     hangs: Count = 0
+    restarts: Count = 0
+    trouble: str = ""
+    """What is being borne with now; empty: it does well."""
     boot: str = ""
     """The machine's present run, by the kernel's name for it."""
     boots: Count = 0
@@ -142,8 +152,7 @@ class Ledger(msgspec.Struct, frozen=True):
 def read_ledger(path: Path = FILE) -> Ledger:
     """Return what is remembered; nothing before the first time. Raises ConfigError when damaged."""
     try:
-        with path.open("rb") as file:
-            return msgspec.json.decode(file.read(MAX_BYTES), type=Ledger)
+        return decoded(read_file(path, MAX_BYTES), Ledger)
     except FileNotFoundError:
         return Ledger()
     except OSError as error:
