@@ -145,6 +145,10 @@ class Ledger(msgspec.Struct, frozen=True):
         """Return the ledger after the trial, or without one, with one entry more."""
         return Ledger(None, (*self.entries, entry)[-MOST_ENTRIES:])
 
+    def noting(self, entry: Entry) -> Ledger:
+        """Return it with one entry more; what is on trial stays so."""
+        return Ledger(self.trial, self.with_entry(entry).entries)
+
     def with_trial(self, trial: Trial) -> Ledger:
         return Ledger(trial, self.entries)
 

@@ -74,6 +74,9 @@ class Watcher:
         It comes before the service: what hangs the machine as it starts is looked after by nobody.
         """
         trial = self.switch.ledger.trial
+        if trial is not None and trial.stage is Stage.UNDOING:
+            # It was cut off on the way back: what is left must not be started once more.
+            self.switch.store.point(trial.slot, trial.former)
         if trial is None or trial.stage not in (Stage.SWITCHING, Stage.RUNNING):
             return
         trial = self._counted(trial)

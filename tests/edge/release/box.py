@@ -134,9 +134,13 @@ class CutStore(Store):
         super().__init__(prefix)
         self._box = box
 
-    def _set(self, link: Path, slot: Slot, name: str) -> None:
+    def point(self, slot: Slot, name: str) -> None:
         self._box.step()
-        super()._set(link, slot, name)
+        super().point(slot, name)
+
+    def point_to_watcher(self, release: str) -> None:
+        self._box.step()
+        super().point_to_watcher(release)
 
 
 @dataclass(slots=True)

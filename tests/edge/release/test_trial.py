@@ -464,3 +464,148 @@ def test_settings_that_only_the_new_one_refuses_are_its_fault(tmp_path: Path) ->
     box.settings_now = lambda now_s: GOOD if now_s < 61 else "edited"
     box.activate()
     assert box.watch() is Outcome.REFUSED
+
+
+def _to_another(box: Box) -> None:
+    box.activate()
+
+
+def _back_from_a_trial(box: Box) -> None:
+    box.switch.roll_back(Slot.RELEASE)
+
+
+def _back_to_the_former_by_name(box: Box) -> None:
+    box.activate(FORMER)
+
+
+def _on_trial(box: Box) -> None:
+    box.activate()
+
+
+def _kept(box: Box) -> None:
+    box.activate()
+    box.watch()
+
+
+def _stopped(box: Box) -> None:
+    box.service.is_stopped = True
+
+
+def _stopped_in_a_trial(box: Box) -> None:
+    box.activate()
+    box.service.is_stopped = True
+
+
+NEWER = "0.4.0-cccc"
+
+
+def _to_a_newer_one(box: Box) -> None:
+    box.activate(NEWER)
+
+
+WAYS: dict[str, tuple[Callable[[Box], None], Callable[[Box], None], str]] = {
+    "without a trial": (_stopped, _to_another, NEW),
+    "back from a trial": (_on_trial, _back_from_a_trial, FORMER),
+    "back from one that was kept": (_kept, _back_from_a_trial, FORMER),
+    "to the former by name": (_on_trial, _back_to_the_former_by_name, FORMER),
+    "to another than is on trial": (_on_trial, _to_a_newer_one, NEWER),
+    "to another after a trial": (_kept, _to_a_newer_one, NEWER),
+    "to another, stopped in a trial": (_stopped_in_a_trial, _to_a_newer_one, NEWER),
+    "back, stopped in a trial": (_stopped_in_a_trial, _back_from_a_trial, FORMER),
+}
+
+
+def _agrees(box: Box) -> bool:
+    """Whether the ledger says of what is linked that it is good, and nothing is left over."""
+    good = box.switch.ledger.former(Slot.RELEASE, "", box.store.installed(Slot.RELEASE))
+    return box.switch.ledger.trial is None and good == box.current
+
+
+@pytest.mark.parametrize("reboots", [True, False], ids=["power cut", "killed"])
+@pytest.mark.parametrize("way", WAYS)
+def test_ledger_and_link_agree_whatever_step_is_the_last_before_a(
+    tmp_path: Path, way: str, reboots: bool
+) -> None:
+    begins, does, aim = WAYS[way]
+    for cut in range(20):
+        # What is gone back from is bad: it must never be taken for good.
+        box = Box(tmp_path / str(cut), {NEW: well, NEWER: well})
+        begins(box)
+        before = box.current
+        box.cut_at = box.steps + cut
+        try:
+            does(box)
+        except PowerCutError:
+            pass
+        else:
+            break
+        if reboots:
+            box.service.is_stopped = False
+            box.count()
+            box.reboot()
+            box.watch()
+            assert box.service.runs_release == box.current
+            assert _agrees(box)
+            assert box.current in (before, aim)
+        # Asked for again, by somebody or by a script, it comes to its end.
+        if not (box.current == aim and _agrees(box)):
+            does(box)
+        if box.service.is_stopped:
+            box.service.is_stopped = False
+            box.reboot()
+        box.watch()
+        assert box.current == box.service.runs_release == aim
+        assert _agrees(box)
+    assert cut > 2
+
+
+def test_what_was_left_on_command_is_not_gone_back_to_after_a_power_cut(tmp_path: Path) -> None:
+    for cut in range(1, 4):
+        box = Box(tmp_path / str(cut), {NEW: well})
+        _kept(box)
+        box.cut_at = box.steps + cut
+        with pytest.raises(PowerCutError):
+            box.switch.roll_back(Slot.RELEASE)
+        box.count()
+        box.reboot()
+        assert box.service.runs_release == FORMER
+        box.watch()
+        with pytest.raises(ActivationError, match="no release to go back to"):
+            box.switch.roll_back(Slot.RELEASE)
+
+
+def test_of_two_activations_at_once_one_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: well})
+    said: list[str] = []
+
+    def meanwhile(slot: Slot, name: str) -> None:
+        box.switch.proof = lambda slot, name: None
+        for other in (lambda: box.activate(NEWER), lambda: box.switch.roll_back(Slot.RELEASE)):
+            with pytest.raises(ActivationError) as refusal:
+                other()
+            said.append(str(refusal.value))
+
+    box.switch.proof = meanwhile
+    assert box.activate()
+    assert box.current == NEW
+    assert len(said) == 2
+    assert all("another activation or rollback is under way" in text for text in said)
+    assert box.watch() is Outcome.KEPT
+
+
+def test_what_fails_the_proof_is_refused_before_anything_is_switched(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: well})
+    box.switch.proof = lambda slot, name: "it finds nobody"
+    with pytest.raises(ActivationError, match="nothing was switched: it finds nobody"):
+        box.activate()
+    assert (box.current, box.switch.ledger.trial) == (FORMER, None)
+    assert list(box.outcomes())[-1] == (NEW, Outcome.REFUSED)
+    with pytest.raises(ActivationError, match="was tried and undone"):
+        box.activate()
+    # Somebody who insists has it tried.
+    assert box.activate(again=True)
+    with pytest.raises(ActivationError, match="it finds nobody"):
+        box.activate(NEWER)
+    # What is on trial stays so.
+    assert box.watch() is Outcome.KEPT
+    assert box.current == NEW
