@@ -55,7 +55,8 @@ class YuNet:
         if rows is None:
             return ()
         faces = []
-        for row in rows:
+        # Of weights that are not ours, some make faces at infinity.
+        for row in rows[np.isfinite(rows).all(axis=1)]:
             # x, y, width, height, five landmarks, score.
             x, y, w, h, score = (float(row[i]) for i in (0, 1, 2, 3, 14))
             if w > 0 and h > 0 and (box := Box(x, y, x + w, y + h).clipped(width, height)):

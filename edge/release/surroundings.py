@@ -34,9 +34,9 @@ class Surroundings:
     """By process: the time, how long it had waited for a processor, and how long it had run."""
 
     def broker_answers(self) -> bool:
-        """Tell whether somebody listens at the broker's address; true where none is named."""
+        """Tell whether somebody listens at the broker's address; true where none can be read."""
         settings = self._settings()
-        if settings is None or settings.mqtt.host == "":
+        if settings is None:
             return True
         try:
             address = (settings.mqtt.host, settings.mqtt.broker_port)
