@@ -32,7 +32,7 @@ from edge.config import (
 from edge.detect import detectors, weights
 from edge.errors import ConfigError, TensorMaskError
 from edge.host.systemd import complain
-from edge.installed import Slot, installation
+from edge.installed import PREFIX, Slot, installation
 from edge.version import version
 
 # A command line speaks on standard output.
@@ -327,6 +327,11 @@ def _add_release(commands: Any) -> None:
     waiting = _command(actions, "wait", _release_wait, text, "sudo tensormask release wait")
     waiting.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this is in use then"
+    )
+    text = "Judge a clip of drawn people: what is asked of a release or model before it is used."
+    proving = _command(actions, "prove", _release_prove, text, "tensormask release prove")
+    proving.add_argument(
+        "--models", metavar="FOLDER", help="with links bundle and detector to those to be used"
     )
     text, example = "Look after the trial: what its unit runs.", "tensormask release watch"
     _command(actions, "watch", _release_watch, text, example)
@@ -705,6 +710,15 @@ def _release_wait(options: argparse.Namespace) -> int:
     from edge.app.releases import wait
 
     print(wait(options.name))
+    return 0
+
+
+def _release_prove(options: argparse.Namespace) -> int:
+    from edge.app.proof import prove
+
+    if options.models is not None:
+        os.environ[PREFIX] = options.models
+    print(prove())
     return 0
 
 

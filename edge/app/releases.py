@@ -14,6 +14,7 @@ from edge.errors import ConfigError, TensorMaskError
 from edge.installed import Slot, installation
 from edge.release.judge import baseline_of
 from edge.release.ledger import Entry, Outcome, Trial, read_ledger
+from edge.release.proof import Proof
 from edge.release.report import Reports
 from edge.release.store import Store, called
 from edge.release.surroundings import Surroundings
@@ -80,11 +81,15 @@ def lines(state: Installed, window_s: float) -> Iterator[str]:
 
 def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
     """Have another one used; return whether it is on trial. Raises ConfigError, OSError."""
-    around = Surroundings(config)
+    around, switch = Surroundings(config), open_switch(config)
+    if switch.service.runs():
+        # It would be started with settings that every release refuses.
+        load_settings(config)
     baseline = baseline_of(
         Reports().read(), page_answers=around.page_answers(), settings=around.settings()
     )
-    return open_switch(config).activate(slot, name, baseline, again=again)
+    switch.proof = Proof(switch.store)
+    return switch.activate(slot, name, baseline, again=again)
 
 
 def roll_back(config: Path, slot: Slot) -> str:
