@@ -323,7 +323,7 @@ def _add_release(commands: Any) -> None:
     text = "Go back at once to the release that ran before."
     example = "sudo tensormask release rollback"
     _command(actions, "rollback", _release_rollback, text, example)
-    text = "Wait for the end of the trial; exit 1 where it was undone."
+    text = "Wait for the end of the trial, and say how far it is; exit 1 where it was undone."
     waiting = _command(actions, "wait", _release_wait, text, "sudo tensormask release wait")
     waiting.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this is in use then"
@@ -707,9 +707,15 @@ def _release_rollback(options: argparse.Namespace) -> int:
 
 
 def _release_wait(options: argparse.Namespace) -> int:
-    from edge.app.releases import wait
+    from edge.app.releases import window_s
+    from edge.app.waiting import Progress, wait
 
-    print(wait(options.name))
+    progress = Progress(window_s(options.config))
+    try:
+        said = wait(options.name, progress.show)
+    finally:
+        progress.close()
+    print(said)
     return 0
 
 

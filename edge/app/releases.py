@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from edge.release.unit import Unit
 from edge.release.watch import Watcher
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-WAIT_S = 2.0
 
 
 class UndoneError(TensorMaskError):
@@ -70,13 +68,13 @@ def lines(state: Installed, window_s: float) -> Iterator[str]:
         beside = f"; beside it: {', '.join(others)}" if others else ""
         yield f"{slot:<9} {name}{beside}"
     if state.trial is not None:
-        trial = state.trial
+        trial, trouble = state.trial, state.trial.trouble
         yield (
             f"on trial  {trial.slot} {called(trial.name)}, {trial.stage}: "
-            f"well for {trial.watched_s:.0f} of {window_s:.0f} s"
+            f"well for {trial.watched_s:.0f} of {window_s:.0f} s{f'; {trouble}' if trouble else ''}"
         )
     for entry in state.entries[-5:]:
-        yield f"{entry.at:%Y-%m-%d %H:%M} {_in_words(entry)}"
+        yield f"{entry.at:%Y-%m-%d %H:%M} {in_words(entry)}"
 
 
 def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
@@ -97,29 +95,8 @@ def roll_back(config: Path, slot: Slot) -> str:
     return open_switch(config).roll_back(slot)
 
 
-def wait(name: str = "") -> str:
-    """Wait for the end of the trial; return what became of it.
-
-    Raises UndoneError where it was undone; with a `name` also where that is not what is in use,
-    whenever its trial has ended.
-    """
-    ledger = read_ledger()
-    was_on_trial = ledger.trial is not None
-    while ledger.trial is not None:
-        time.sleep(WAIT_S)
-        ledger = read_ledger()
-    if not was_on_trial and not name:
-        return "nothing is on trial"
-    about = [each for each in ledger.entries if name in ("", each.name)]
-    text = _in_words(about[-1]) if about else f"{name} was never on trial"
-    is_kept = bool(about) and about[-1].outcome is Outcome.KEPT
-    in_use = {store().current(slot) for slot in Slot}
-    if (name and name not in in_use) or (was_on_trial and not is_kept):
-        raise UndoneError(text)
-    return text
-
-
-def _in_words(entry: Entry) -> str:
+def in_words(entry: Entry) -> str:
+    """Return what became of one in a line."""
     return f"{entry.slot} {called(entry.name)}: {entry.outcome}, {entry.reason}"
 
 
