@@ -48,13 +48,13 @@ PEOPLE = (
 """Who is far away comes first, so that the near ones stand before them."""
 
 
-def frames(count: int, fps: float) -> Iterator[Pixels]:
+def frames(count: int, fps: float, people: Sequence[Figure] = PEOPLE) -> Iterator[Pixels]:
     """Return pictures in which they sway a little; the last joins on to the first after 4 s."""
     noise = np.random.default_rng(1)
     for number in range(count):
         picture = _hall()
-        for place, each in enumerate(PEOPLE):
-            sway = math.sin(2 * math.pi * (number / fps / 4 + place / len(PEOPLE)))
+        for place, each in enumerate(people):
+            sway = math.sin(2 * math.pi * (number / fps / 4 + place / len(people)))
             _draw(picture, each, each.x + 6 * sway, each.y + 2 * sway)
         soft = cv2.GaussianBlur(picture, (0, 0), 1.2).astype(np.float32)
         soft += noise.normal(0, 3, soft.shape)

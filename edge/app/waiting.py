@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +88,8 @@ class Progress:
     def show(self, trial: Trial) -> None:
         text = progress_of(trial, self._window_s)
         if self._stream.isatty():
-            self._write(f"\r\x1b[K{text}")
+            columns = shutil.get_terminal_size().columns
+            self._write(f"\r\x1b[K{text[: columns - 1]}")
             return
         now_s, about = self._clock.monotonic_s(), (trial.name, trial.stage, trial.trouble)
         if about != self._about or self._said_s is None or now_s >= self._said_s + SAID_EVERY_S:
