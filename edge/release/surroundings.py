@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import socket
-import ssl
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.config import PageSettings, Settings, load_settings
+from edge.config import Settings, load_settings
 from edge.errors import ConfigError
+from edge.host.web import trouble_with
 from edge.untrusted import read_file
 
 REACH_S = 3.0
@@ -21,7 +20,6 @@ STARVED = 0.3
 OWN_DOING = 0.5
 """Of all processors: what takes more of them starves by itself."""
 MAX_BYTES = 1024 * 1024
-EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 @dataclass(slots=True)
@@ -46,9 +44,11 @@ class Surroundings:
             return False
 
     def page_answers(self) -> bool:
-        """Tell whether the page is wanted, and something answers in HTTP at its port."""
+        """Tell whether the page is wanted, and answers."""
         settings = self._settings()
-        return settings is not None and settings.page.enabled and answers(settings.page)
+        if settings is None or not settings.page.enabled:
+            return False
+        return not trouble_with(settings.page.url, REACH_S)
 
     def settings(self) -> str:
         """Return the digest of the file; empty: it cannot be read."""
@@ -85,25 +85,3 @@ class Surroundings:
             return load_settings(self.config)
         except ConfigError:
             return None
-
-
-def answers(page: PageSettings) -> bool:
-    """Tell whether something answers in HTTP at the page's port, whatever it says."""
-    host = EVERYWHERE.get(page.address, page.address)
-    connection: http.client.HTTPConnection
-    if page.certificate_file:
-        # It is this machine that is asked, and not who it is, but whether it answers.
-        unchecked = ssl.create_default_context()
-        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(
-            host, page.port, timeout=REACH_S, context=unchecked
-        )
-    else:
-        connection = http.client.HTTPConnection(host, page.port, timeout=REACH_S)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status > 0
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

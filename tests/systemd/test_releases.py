@@ -30,7 +30,13 @@ SHORT_TRIAL = """
 trial_s = 10
 keep = 20
 """
+PAGE = """
+[page]
+enabled = true
+"""
 LONG_TRIAL = SHORT_TRIAL.replace("10", "300")
+ASKED = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health')"
+"""Does the page answer?"""
 FPS = 10
 PROOF_S = 300
 """The known clip takes seconds, but not on a machine that does ten other things."""
@@ -130,6 +136,7 @@ BAD = {
     "writes-a-wrong-byte": "it runs, but its status file is missing, stale or cannot be read",
     "writes-a-pipe": "it runs, but its status file is missing, stale or cannot be read",
     "crashes-at-random": "it crashed 3 times (signal, 6)",
+    "ends-its-page": "its page does not answer, and before it did",
 }
 """How the reason begins for which each is undone."""
 BLIND = {
@@ -166,6 +173,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         for name, change in (CHANGES | GOOD_CHANGES).items():
             _release(machine, name, launcher.replace("\ntry:\n", "\nimport changed\n\ntry:\n"))
             machine.write(f"{RELEASES}/{name}/changed.py", LATER + change)
+        _release(machine, "ends-its-page", launcher)
+        page = f"{RELEASES}/ends-its-page/edge/page/__main__.py"
+        machine.run("rm", page)
+        machine.write(page, "raise SystemExit(1)\n")
         yield machine
 
 
@@ -187,7 +198,7 @@ def _release(machine: Machine, name: str, program: str) -> None:
 
 
 def _set(machine: Machine, trial: str) -> None:
-    machine.write(SETTINGS, GOOD_SETTINGS.replace("clip.avi", "people.avi") + trial)
+    machine.write(SETTINGS, GOOD_SETTINGS.replace("clip.avi", "people.avi") + PAGE + trial)
 
 
 def _say(line: str) -> None:
@@ -217,14 +228,16 @@ def _invocation(machine: Machine) -> str:
 
 
 def _wait_until_it_is_known(machine: Machine) -> None:
-    """Return when the service runs with the present settings, and has judged for ten seconds."""
+    """Return when service and page run with the present settings, and have for ten seconds."""
     machine.run("systemctl", "restart", UNIT)
     _wait_until_it_runs(machine)
     path = "/run/tensormask/telemetry.json"
 
     def knows() -> bool:
         said = json.loads(machine.run("cat", path, check=False).stdout or "{}")
-        return bool(said.get("uptime_s", 0) > 10 and said["broker"]["connected"])
+        asked = machine.run("python3", "-c", ASKED, check=False)
+        is_known = said.get("uptime_s", 0) > 10 and said["broker"]["connected"]
+        return bool(is_known and asked.returncode == 0)
 
     wait_until(knows, 60, "the service has judged for ten seconds")
 
