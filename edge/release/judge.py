@@ -68,6 +68,9 @@ class Fault(StrEnum):
     """Somebody has decided so."""
 
 
+SPEED = (Fault.SLOW, Fault.SLOW_FRAMES, Fault.FEW_FRAMES, Fault.SLOW_CAMERA)
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceState:
     """What systemd says of the service, see systemctl(1), `show`."""

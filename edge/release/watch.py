@@ -13,6 +13,7 @@ from edge.release.judge import (
     MOST_BOOTS,
     PATIENCE_S,
     REFUSES_SETTINGS,
+    SPEED,
     Fault,
     Judge,
     Look,
@@ -141,17 +142,22 @@ class Watcher:
         if trial.fault == Fault.REBOOTS:
             # Nobody can tell it from a bad power supply or a hand on the plug.
             return Outcome.UNDONE
-        judge = Judge(VERIFIED_S, trial.baseline)
+        before = trial.baseline
+        asks_speed = trial.fault in SPEED
+        if not asks_speed:
+            # Nor does it matter then whether other programs take the processor.
+            before = replace(before, scan_ms=None, frame_ms=None, fps=None, camera_fps=None)
+        judge = Judge(VERIFIED_S, before)
         begun_s = self.switch.clock.monotonic_s()
         while self.switch.clock.monotonic_s() - begun_s < VERIFY_WITHIN_S:
-            look = self._look(trial.baseline)
+            look = self._look(before, asks_speed=asks_speed)
             verdict = None if look is None else judge.look(look)
             if verdict is not None:
                 return Outcome.REFUSED if verdict.keep else Outcome.UNDONE
             self.switch.clock.sleep(POLL_S)
         return Outcome.UNDONE
 
-    def _look(self, before: Baseline) -> Look | None:
+    def _look(self, before: Baseline, *, asks_speed: bool = True) -> Look | None:
         try:
             state = self.switch.service.state()
         except SystemdError as error:
@@ -167,7 +173,7 @@ class Watcher:
             report,
             broker_answers=not is_away or self.around.broker_answers(),
             page_answers=not has_page or self.around.page_answers(),
-            is_starved=report is not None and self.around.is_starved(state.pid),
+            is_starved=asks_speed and report is not None and self.around.is_starved(state.pid),
             settings_changed=before.settings not in ("", self.around.settings()),
             settings_refused=is_refused and self.around.settings_refused(),
         )

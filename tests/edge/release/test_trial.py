@@ -609,3 +609,15 @@ def test_what_fails_the_proof_is_refused_before_anything_is_switched(tmp_path: P
     # What is on trial stays so.
     assert box.watch() is Outcome.KEPT
     assert box.current == NEW
+
+
+@pytest.mark.parametrize(("is_slow", "outcome"), [(False, Outcome.REFUSED), (True, Outcome.UNDONE)])
+def test_on_a_busy_machine_the_former_can_show_all_but_speed(
+    tmp_path: Path, is_slow: bool, outcome: Outcome
+) -> None:
+    bad = {"frame_ms": 900.0} if is_slow else {"disk": False}
+    box = Box(tmp_path, {NEW: lambda for_s: up(for_s, **bad)})
+    box.starved = lambda now_s: box.current == FORMER
+    box.activate()
+    assert box.watch() is outcome
+    assert box.current == FORMER
