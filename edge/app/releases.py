@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,7 +87,15 @@ def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
     baseline = baseline_of(
         Reports().read(), page_answers=around.page_answers(), settings=around.settings()
     )
-    switch.proof = Proof(switch.store)
+    proof = Proof(switch.store)
+
+    def proven(slot: Slot, name: str) -> str | None:
+        sys.stderr.write(
+            f"{called(name)} judges a clip of drawn people first; that takes a while\n"
+        )
+        return proof(slot, name)
+
+    switch.proof = proven
     return switch.activate(slot, name, baseline, again=again)
 
 
