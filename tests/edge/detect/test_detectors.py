@@ -180,9 +180,9 @@ def test_weights_of_ones_own_are_used_once_another_process_has_tried_them(tmp_pa
 def test_faces_at_infinity_are_none(tmp_path: Path) -> None:
     class Infinite:
         def detect(self, pixels: Pixels) -> tuple[int, NDArray[np.float32]]:
-            rows = np.full((3, 15), 0.9, np.float32)
+            rows = np.full((5, 15), 0.9, np.float32)
             rows[:, :4] = (10, 20, 40, 50)
-            rows[0, 0], rows[1, 2] = -np.inf, np.nan
+            rows[0, 0], rows[1, 2], rows[2, 0], rows[3, 2] = -np.inf, np.nan, -1e30, 1e-30
             return 1, rows
 
     detector = open_detector("tensormask")
