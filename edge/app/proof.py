@@ -1,7 +1,7 @@
 """Does this release judge what is known as it should? What another one asks before it is used.
 
 A clip of drawn people goes the whole road, from the capture to the documents, with the networks in
-use and no settings of the device's: whoever changed those knows what came of it.
+use and no settings of the device's: what those are for, nobody else can know.
 """
 
 from __future__ import annotations

@@ -254,7 +254,7 @@ class Switch:
 
     @contextmanager
     def _alone(self, *, waits: bool = False) -> Iterator[None]:
-        """Exclude whoever else would switch. Raises ActivationError where it does not wait."""
+        """Exclude every other switch. Raises ActivationError where it does not wait for its end."""
         self.ledger_file.parent.mkdir(parents=True, exist_ok=True)
         with self.ledger_file.with_name("lock").open("wb") as lock:
             try:

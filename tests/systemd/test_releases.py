@@ -108,11 +108,12 @@ if sys.argv[1:2] == ["run"]:
 """,
     "loses-the-camera": "later(6, lambda: os._exit(69))",
     "writes-a-wrong-byte": """
-from edge.host import status_file
-encode = status_file.msgspec.json.encode
-class Wrong:
-    encode = staticmethod(lambda value: encode(value).replace(b'"running"', b'"run\\xffing"'))
-status_file.msgspec.json = Wrong
+from edge.host.status_file import StatusFile
+write = StatusFile.write
+def wrong(self, telemetry):
+    write(self, telemetry)
+    self._path.write_bytes(self._path.read_bytes().replace(b'"running"', b'"run\\xffing"'))
+StatusFile.write = wrong
 """,
     "writes-a-pipe": """
 from edge.host.status_file import StatusFile
