@@ -43,7 +43,7 @@ from edge.config import (
 from edge.detect import detectors, weights
 from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.host.systemd import complain
-from edge.installed import Slot
+from edge.installed import PREFIX, Slot
 from edge.version import version
 
 # A command line speaks on standard output.
@@ -352,10 +352,15 @@ def _add_release(commands: Any) -> None:
     text = "Go back at once to the release that ran before."
     example = "sudo tensormask release rollback"
     _command(actions, "rollback", _release_rollback, text, example)
-    text = "Wait for the end of the trial; exit 1 where it was undone."
+    text = "Wait for the end of the trial, and say how far it is; exit 1 where it was undone."
     waiting = _command(actions, "wait", _release_wait, text, "sudo tensormask release wait")
     waiting.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this is in use then"
+    )
+    text = "Judge a clip of drawn people: what is asked of a release or model before it is used."
+    proving = _command(actions, "prove", _release_prove, text, "tensormask release prove")
+    proving.add_argument(
+        "--models", metavar="FOLDER", help="with links bundle and detector to those to be used"
     )
     text, example = "Look after the trial: what its unit runs.", "sudo tensormask release watch"
     _command(actions, "watch", _release_watch, text, example)
@@ -720,9 +725,24 @@ def _release_rollback(options: argparse.Namespace) -> int:
 
 
 def _release_wait(options: argparse.Namespace) -> int:
-    from edge.app.releases import wait
+    from edge.app.releases import window_s
+    from edge.app.waiting import Progress, wait
 
-    print(wait(options.name))
+    progress = Progress(window_s(options.config))
+    try:
+        said = wait(options.name, progress.show)
+    finally:
+        progress.close()
+    print(said)
+    return 0
+
+
+def _release_prove(options: argparse.Namespace) -> int:
+    from edge.app.proof import prove
+
+    if options.models is not None:
+        os.environ[PREFIX] = options.models
+    print(prove())
     return 0
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import errno
+import os
 import re
+import stat
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,17 +21,34 @@ class DamagedFileError(ValueError):
     """The content is not what it should be; the text says what is wrong, and where, in one line."""
 
 
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Return what the file holds, but no more than `max_bytes`. Raises OSError.
+
+    A pipe that nobody writes to, a device, a folder and a link are refused at once.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "no regular file", str(path))
+        return file.read(max_bytes)
+
+
 def read_json(path: Path, kind: type[_Content], max_bytes: int) -> _Content:
     """Return the document in a file. Raises OSError, and DamagedFileError whatever is in it."""
-    with path.open("rb") as file:
-        content = file.read(max_bytes + 1)
+    content = read_file(path, max_bytes + 1)
     if len(content) > max_bytes:
         raise DamagedFileError(f"larger than {max_bytes} bytes")
+    return decoded(content, kind)
+
+
+def decoded(content: bytes, kind: type[_Content]) -> _Content:
+    """Return a JSON document as a value of that type. Raises DamagedFileError, nothing else.
+
+    msgspec itself lets through what invalid UTF-8, a huge number and deep nesting raise.
+    """
     try:
         return msgspec.json.decode(content, type=kind)
-    # msgspec's own errors, and those of text that is not UTF-8, are ValueErrors; lists in lists
-    # without end are a RecursionError.
-    except (ValueError, RecursionError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise DamagedFileError(in_words(str(error))) from error
 
 

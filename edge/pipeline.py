@@ -19,10 +19,10 @@ from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
 from edge.look import Attention
 from edge.records import Frame, Sighting
-from edge.telemetry import SCAN
+from edge.telemetry import SCAN, TOTAL
 from edge.track import Tracker
 
-STEPS = ("detect", SCAN, "track", "classify", "decide", "total")
+STEPS = ("detect", SCAN, "track", "classify", "decide", TOTAL)
 """What is timed. Most frames are not scanned: `scan` is what `detect` takes for those that are, in
 the size of the whole; `total` is one turn of all steps."""
 

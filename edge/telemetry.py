@@ -10,6 +10,8 @@ from enum import StrEnum
 SCAN = "scan"
 """The step under which the detector's scans in full size are timed: their picture always has the
 same size."""
+TOTAL = "total"
+"""All steps for one frame."""
 
 
 class CameraState(StrEnum):

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from edge.durable import replace_file
+from edge.files import DamagedFileError, decoded
 from edge.publish.mailbox import Mailbox, Retained
 from edge.publish.messages import retained_topics
 
@@ -61,8 +62,8 @@ class FormerIdentities:
 
     def _read(self) -> _Known | None:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_Known)
-        except (OSError, msgspec.DecodeError):  # the first start; or damaged: nothing is known
+            return decoded(self._path.read_bytes(), _Known)
+        except (OSError, DamagedFileError):  # the first start; or damaged: nothing is known
             return None
 
     def _write(self) -> None:

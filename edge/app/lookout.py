@@ -16,7 +16,7 @@ from edge.host.health import FrameMeter, Stopwatch
 from edge.observers import Observers
 from edge.pipeline import Outcome
 from edge.records import Compliance, Frame
-from edge.telemetry import CameraState, CameraStatus, Latency
+from edge.telemetry import TOTAL, CameraState, CameraStatus, Latency
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class Lookout:
 
     def _judged(self, frame: Frame) -> Decision:
         self._judged_s = self._clock.monotonic_s()
-        with self._stopwatch("total"):
+        with self._stopwatch(TOTAL):
             outcome = self._judge.process(frame)
         self._meter.add(self._clock.monotonic_s())
         self.observers.show(frame, outcome)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-import socket
-import time
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from edge.config import MqttSettings, ReleaseSettings, Settings, load_settings
+from edge.config import ReleaseSettings, load_settings
 from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.installed import Slot, installation
 from edge.release.judge import baseline_of
 from edge.release.ledger import Entry, Outcome, Trial, read_ledger
+from edge.release.proof import Proof
 from edge.release.report import Reports
 from edge.release.store import Store, called
+from edge.release.surroundings import Surroundings
 from edge.release.switch import Switch
 from edge.release.unit import Unit
 from edge.release.watch import Watcher
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-REACH_S = 3.0
-WAIT_S = 2.0
 
 
 class UndoneError(TensorMaskError):
@@ -70,18 +69,34 @@ def lines(state: Installed, window_s: float) -> Iterator[str]:
         beside = f"; beside it: {', '.join(others)}" if others else ""
         yield f"{slot:<9} {name}{beside}"
     if state.trial is not None:
-        trial = state.trial
+        trial, trouble = state.trial, state.trial.trouble
         yield (
             f"on trial  {trial.slot} {called(trial.name)}, {trial.stage}: "
-            f"well for {trial.watched_s:.0f} of {window_s:.0f} s"
+            f"well for {trial.watched_s:.0f} of {window_s:.0f} s{f'; {trouble}' if trouble else ''}"
         )
     for entry in state.entries[-5:]:
-        yield f"{entry.at:%Y-%m-%d %H:%M} {_in_words(entry)}"
+        yield f"{entry.at:%Y-%m-%d %H:%M} {in_words(entry)}"
 
 
 def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
     """Have another one used; return whether it is on trial. Raises ConfigError, OSError."""
-    return open_switch(config).activate(slot, name, baseline_of(Reports().read()), again=again)
+    around, switch = Surroundings(config), open_switch(config)
+    if switch.service.runs():
+        # It would be started with settings that every release refuses.
+        load_settings(config)
+    baseline = baseline_of(
+        Reports().read(), page_answers=around.page_answers(), settings=around.settings()
+    )
+    proof = Proof(switch.store)
+
+    def proven(slot: Slot, name: str) -> str | None:
+        sys.stderr.write(
+            f"{called(name)} judges a clip of drawn people first; that takes a while\n"
+        )
+        return proof(slot, name)
+
+    switch.proof = proven
+    return switch.activate(slot, name, baseline, again=again)
 
 
 def roll_back(config: Path, slot: Slot) -> str:
@@ -89,29 +104,8 @@ def roll_back(config: Path, slot: Slot) -> str:
     return open_switch(config).roll_back(slot)
 
 
-def wait(name: str = "") -> str:
-    """Wait for the end of the trial; return what became of it.
-
-    Raises UndoneError where it was undone; with a `name` also where that is not what is in use,
-    whenever its trial has ended.
-    """
-    ledger = read_ledger()
-    was_on_trial = ledger.trial is not None
-    while ledger.trial is not None:
-        time.sleep(WAIT_S)
-        ledger = read_ledger()
-    if not was_on_trial and not name:
-        return "nothing is on trial"
-    about = [each for each in ledger.entries if name in ("", each.name)]
-    text = _in_words(about[-1]) if about else f"{name} was never on trial"
-    is_kept = bool(about) and about[-1].outcome is Outcome.KEPT
-    in_use = {store().current(slot) for slot in Slot}
-    if (name and name not in in_use) or (was_on_trial and not is_kept):
-        raise UndoneError(text)
-    return text
-
-
-def _in_words(entry: Entry) -> str:
+def in_words(entry: Entry) -> str:
+    """Return what became of one in a line."""
     return f"{entry.slot} {called(entry.name)}: {entry.outcome}, {entry.reason}"
 
 
@@ -126,39 +120,29 @@ def count(config: Path) -> None:
 
 
 def _watcher(config: Path) -> Watcher:
-    mqtt, chosen = _settings(config)
     return Watcher(
         open_switch(config),
         Reports().read,
-        lambda: mqtt is None or _answers(mqtt),
-        chosen.trial_s,
+        Surroundings(config),
+        window_s(config),
         BOOT_ID.read_text().strip(),
     )
 
 
 def window_s(config: Path) -> float:
-    return _settings(config)[1].trial_s
+    return _settings(config).trial_s
 
 
 def open_switch(config: Path) -> Switch:
     """Return what changes the installation. Raises ConfigError for anybody but root."""
     if os.geteuid() != 0:
         raise NotAllowedError("only root may change what the service runs")
-    return Switch(store(), Unit(), keep=_settings(config)[1].keep)
+    return Switch(store(), Unit(), keep=_settings(config).keep)
 
 
-def _settings(config: Path) -> tuple[MqttSettings | None, ReleaseSettings]:
+def _settings(config: Path) -> ReleaseSettings:
     """Return what the file says; a trial must not depend on a file that somebody is writing."""
     try:
-        settings: Settings = load_settings(config)
+        return load_settings(config).release
     except ConfigError:
-        return None, ReleaseSettings()
-    return settings.mqtt, settings.release
-
-
-def _answers(mqtt: MqttSettings) -> bool:
-    try:
-        with socket.create_connection((mqtt.host, mqtt.broker_port), REACH_S):
-            return True
-    except OSError:
-        return False
+        return ReleaseSettings()

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.errors import ModelError
+from edge.files import DamagedFileError, decoded
 from edge.installed import Slot, activated
 from edge.records import MaskState, ModelId
 
@@ -176,9 +177,8 @@ def load_bundle(location: str | Path = "") -> Bundle:
     folder = Path(location or activated(Slot.BUNDLE) or DEFAULT_BUNDLE)
     card_bytes = _read(folder / CARD_FILE, MAX_CARD_BYTES)
     try:
-        card = msgspec.json.decode(card_bytes, type=ModelCard)
-    # Text that is no UTF-8, and lists in lists without end, have errors of their own.
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        card = decoded(card_bytes, ModelCard)
+    except DamagedFileError as error:
         raise ModelError(
             f"{folder / CARD_FILE}: {error}; make the bundle anew with `python -m convert bundle`"
         ) from error

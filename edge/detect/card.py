@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ModelError
+from edge.files import DamagedFileError, decoded
 from edge.patterns import draw
 
 FOLDER = Path(__file__).parent / "bundle"
@@ -100,10 +101,10 @@ def read_card(folder: Path = FOLDER) -> DetectorCard:
     """Read the description. Raises ModelError."""
     path = folder / CARD_FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=DetectorCard)
+        return decoded(path.read_bytes(), DetectorCard)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}; install the program anew") from error
-    except msgspec.DecodeError as error:
+    except DamagedFileError as error:
         raise ModelError(f"{path}: {error}; install the program anew") from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -41,6 +43,8 @@ class Res10:
         faces = []
         # Rows of picture, class, score, left, top, right, bottom; the sides as fractions.
         for _, _, score, left, top, right, bottom in self._network.forward()[0, 0].tolist():
+            if not math.isfinite(left + top + right + bottom + score):
+                continue
             if score < self._confidence or right <= left or bottom <= top:
                 continue
             box = Box(left * width, top * height, right * width, bottom * height)

@@ -14,6 +14,8 @@ CANDIDATES = 500
 SIZES = 2
 """How many sizes of picture are kept ready: with one network for both, OpenCV lays it out anew at
 each change of size, which makes a full and a quick scan together 1.3 times as dear."""
+FARTHEST = 1e6
+"""Pixels from the corner of the picture: what is farther away is no face."""
 SMALLEST = 64
 """Pixels of a side. With 32 or fewer, a single row or column in the network's coarsest map, OpenCV
 makes sure faces out of noise, some at infinity, and others at each call."""
@@ -55,10 +57,14 @@ class YuNet:
         if rows is None:
             return ()
         faces = []
-        for row in rows:
+        # Of weights that are not ours, some make faces at infinity, or near it.
+        for row in rows[(np.abs(rows) < FARTHEST).all(axis=1)]:
             # x, y, width, height, five landmarks, score.
             x, y, w, h, score = (float(row[i]) for i in (0, 1, 2, 3, 14))
-            if w > 0 and h > 0 and (box := Box(x, y, x + w, y + h).clipped(width, height)):
+            # Neither below 0 nor lost beside x.
+            if x + w <= x or y + h <= y:
+                continue
+            if box := Box(x, y, x + w, y + h).clipped(width, height):
                 faces.append(Face(box, min(score, 1.0)))
         return tuple(sorted(faces, key=lambda face: -face.confidence))
 

@@ -13,6 +13,7 @@ from edge.config import DetectorSettings, Polygons
 from edge.detect.area import Area
 from edge.durable import replace_file
 from edge.errors import ConfigError
+from edge.files import DamagedFileError, decoded
 
 _log = logging.getLogger(__name__)
 
@@ -121,12 +122,12 @@ class AreaBook:
 def _read(path: Path) -> DrawnArea | None:
     try:
         with path.open("rb") as file:
-            return msgspec.json.decode(file.read(MAX_BYTES), type=DrawnArea)
+            return decoded(file.read(MAX_BYTES), DrawnArea)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except DamagedFileError as error:
         raise ConfigError(
             f"{path}: damaged ({error}); remove it, and draw the area again"
         ) from error

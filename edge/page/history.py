@@ -15,6 +15,7 @@ import msgspec
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.decide.policy import Decision
 from edge.durable import replace_file
+from edge.files import DamagedFileError, decoded
 from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
 
 _log = logging.getLogger(__name__)
@@ -103,10 +104,10 @@ class History:
     def _read(self) -> Past:
         try:
             with self._path.open("rb") as file:
-                return msgspec.json.decode(file.read(MAX_BYTES), type=Past)
+                return decoded(file.read(MAX_BYTES), Past)
         except FileNotFoundError:
             return Past()
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, DamagedFileError) as error:
             _log.warning("%s: %s; the page's history begins anew", self._path, error)
             return Past()
 

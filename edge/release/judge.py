@@ -10,45 +10,65 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from edge.release.growth import Memory, Queue
 from edge.release.ledger import Baseline
 
 MOST_CRASHES = 3
 MOST_HANGS = 2
 """A start that takes 90 s, or 20 s without a frame: two say enough."""
+MOST_RESTARTS = 20
+"""By systemd, for whatever reason: on command, too."""
 MOST_BOOTS = 5
 """A trial takes so many runs of the machine; more, and it may have been brought down by it."""
 PATIENCE_S = 90.0
 """So long a fault that may pass is borne with: a camera may take 10 s to open, a broker 30 s."""
 START_PATIENCE_S = 360.0
 """So long it may take to come up at all."""
-SLOWER = 1.6
-"""A scan may take so much longer than before, and `SLOWER_MS` more."""
-SLOWER_MS = 20.0
+SLOWER, SLOWER_MS = 1.6, 20.0
+"""A scan may take so many times as long as before, and so much more."""
+FRAME_SLOWER, FRAME_SLOWER_MS = 2.0, 150.0
+"""The same of a whole frame, which goes by how many people pass too."""
+FEWER = 0.4
+"""Of the frames a second that there were before, there must be this share."""
 GIVEN_UP = 6
 """After so many windows what cannot be judged is not waited for any more, say a broker's return."""
 LONGEST_STEP_S = 10.0
 """More than this between two looks was not watched: the machine slept."""
 
+REFUSES_SETTINGS = 78
 ENDINGS = {
     65: "its model is damaged or not what it runs (exit status 65)",
     72: "a package is missing (exit status 72)",
-    78: "it refuses the configuration (exit status 78)",
+    REFUSES_SETTINGS: "it refuses the configuration (exit status 78)",
 }
-"""The statuses after which systemd does not start it anew."""
+"""The statuses after which systemd does not restart it."""
 CAMERA_LOST = (69, 71)
-"""Exit statuses that are the camera's."""
+"""Exit statuses that are the camera's; none of the release's where there was no picture before."""
 
 
 class Fault(StrEnum):
     ENDED = "ended"
     CRASHES = "crashes"
     HANGS = "hangs"
+    RESTARTS = "restarts"
     NOT_UP = "not_up"
+    MUTE = "mute"
     NO_FRAMES = "no_frames"
     NO_BROKER = "no_broker"
+    STUCK = "stuck"
+    PAGE = "page"
     SLOW = "slow"
+    SLOW_FRAMES = "slow_frames"
+    FEW_FRAMES = "few_frames"
+    SLOW_CAMERA = "slow_camera"
+    LEAKS = "leaks"
     DISK = "disk"
     REBOOTS = "reboots"
+    ON_COMMAND = "on_command"
+    """Somebody has decided so."""
+
+
+SPEED = (Fault.SLOW, Fault.SLOW_FRAMES, Fault.FEW_FRAMES, Fault.SLOW_CAMERA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +85,8 @@ class ServiceState:
     """By systemd itself, since it was last started by somebody."""
     invocation: str
     """Names this run of it."""
+    pid: int = 0
+    """Of its first process; 0: it has none."""
 
     @property
     def is_up(self) -> bool:
@@ -72,7 +94,7 @@ class ServiceState:
 
     @property
     def is_between(self) -> bool:
-        """It has ended, and systemd is about to start it anew."""
+        """It has ended, and systemd is about to restart it."""
         return self.sub.startswith("auto-restart")
 
     @property
@@ -93,7 +115,16 @@ class Report:
     is_held_back: bool
     """Paused, or judging fewer frames for heat, power or memory."""
     scan_ms: float | None
-    """The 95th percentile of `detect`: what a scan of a frame takes; None: not known yet."""
+    """The median of `scan`, what the detector takes for a picture of full size; None: not known."""
+    frame_ms: float | None = None
+    """The 95th percentile of `total`, all steps for a frame: most frames are not scanned."""
+    fps: float | None = None
+    """Frames judged a second, lately."""
+    camera_fps: float | None = None
+    """Frames a second that the camera gives; None: none."""
+    oldest_s: float | None = None
+    """The age of the oldest message that waits for the broker; None: none waits."""
+    rss_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +135,16 @@ class Look:
     """Monotonic."""
     service: ServiceState
     report: Report | None
-    """None: it says nothing now."""
+    """None: it says nothing now that can be read."""
     broker_answers: bool = True
     """Somebody listens at the broker's address. What cannot be reached by anybody is no fault."""
+    page_answers: bool = True
+    is_starved: bool = False
+    """Other programs leave it too little of the processor."""
+    settings_changed: bool = False
+    """Since before the switch: how fast it was then says nothing."""
+    settings_refused: bool = False
+    """By the former release too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +152,16 @@ class Verdict:
     keep: bool
     reason: str
     fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something that may be worse than before."""
+
+    fault: Fault
+    is_there: bool
+    text: str
+    patience_s: float = PATIENCE_S
 
 
 @dataclass(slots=True)
@@ -126,33 +174,47 @@ class Judge:
     ran_s: float = 0.0
     crashes: int = 0
     hangs: int = 0
+    restarts: int = 0
+    trouble: str = ""
+    """What is being borne with now, in words; empty: all is well."""
     _last_s: float | None = None
     _counted: tuple[str, int] | None = None
+    _excused: str | None = None
+    """The run that ended for wrong settings."""
+    _restarted: int | None = None
+    """`ServiceState.restarts` at the last look."""
     _frames: tuple[str, int] = ("", 0)
+    _queue: Queue = field(default_factory=Queue)
+    _memory: Memory = field(default_factory=Memory)
     _borne_s: dict[Fault, float] = field(default_factory=dict)
 
     def look(self, look: Look) -> Verdict | None:
         """Take one look into account; return the verdict, or None: not yet."""
         step_s = 0.0 if self._last_s is None else min(look.at_s - self._last_s, LONGEST_STEP_S)
         self._last_s = look.at_s
+        if self._is_excused(look):
+            self.trouble = "the settings are wrong for the former release too: tensormask check"
+            return None
         verdict = self._ended(look.service)
         if verdict is not None or look.service.is_stopped:
+            self.trouble = "" if verdict is not None else "the service is stopped"
             return verdict
-        is_mute = not look.service.is_up or look.report is None
-        if self._bears(Fault.NOT_UP, is_mute, step_s, START_PATIENCE_S):
-            return Verdict(False, "it does not come up", Fault.NOT_UP)
-        if look.report is None or not look.service.is_up:
+        report = look.report if look.service.is_up else None
+        self.trouble = ""
+        for sign in (*self._silence(look), *([] if report is None else self._signs(look, report))):
+            if sign.is_there:
+                self.trouble = self.trouble or sign.text
+            # A broker that nobody reaches is none of its faults, but nothing is known to be well.
+            if sign.fault is Fault.NO_BROKER and not look.broker_answers:
+                continue
+            if self._bears(sign, step_s):
+                return Verdict(False, sign.text, sign.fault)
+        if report is None:
             return None
         self.ran_s += step_s
-        is_well = True
-        for fault, is_there, text in self._faults(look, look.report):
-            is_well = is_well and not is_there
-            # A broker that nobody reaches is none of its faults, but nothing is known to be well.
-            if fault is Fault.NO_BROKER and not look.broker_answers:
-                continue
-            if self._bears(fault, is_there, step_s, PATIENCE_S):
-                return Verdict(False, text, fault)
-        if is_well:
+        if look.is_starved:
+            self.trouble = self.trouble or "other programs take the processor"
+        if not self.trouble:
             self.watched_s += step_s
         if self.watched_s >= self.window_s:
             return Verdict(True, f"well for {self.watched_s:.0f} s")
@@ -163,65 +225,141 @@ class Judge:
             )
         return None
 
+    def _is_excused(self, look: Look) -> bool:
+        """Tell whether it has ended for settings that were wrong then; they may be right by now."""
+        if look.settings_refused:
+            self._excused = look.service.invocation
+        return look.service.active == "failed" and look.service.invocation == self._excused
+
     def _ended(self, service: ServiceState) -> Verdict | None:
         if service.active == "failed":
             reason = ENDINGS.get(service.status, f"it failed ({service.result}, {service.status})")
             return Verdict(False, reason, Fault.ENDED)
+        before = service.restarts if self._restarted is None else self._restarted
+        self.restarts += max(0, service.restarts - before)
+        self._restarted = service.restarts
+        if self.restarts >= MOST_RESTARTS:
+            reason = f"systemd has restarted it {self.restarts} times"
+            return Verdict(False, reason, Fault.RESTARTS)
         this = (service.invocation, service.restarts)
         if not service.is_between or this == self._counted or service.result == "success":
             return None
         self._counted = this
+        how = f"{service.result}, {service.status}"
         if service.result in ("watchdog", "timeout"):
             self.hangs += 1
             if self.hangs >= MOST_HANGS:
                 return Verdict(False, f"it hung {self.hangs} times ({service.result})", Fault.HANGS)
-        elif not (service.result == "exit-code" and service.status in CAMERA_LOST):
+        elif service.result != "exit-code" or service.status not in CAMERA_LOST:
             self.crashes += 1
             if self.crashes >= MOST_CRASHES:
-                how = f"{service.result}, {service.status}"
                 return Verdict(False, f"it crashed {self.crashes} times ({how})", Fault.CRASHES)
+        elif self.baseline.camera_runs:
+            self.crashes += 1
+            if self.crashes >= MOST_CRASHES:
+                reason = f"it ended {self.crashes} times for want of the camera, which ran before"
+                return Verdict(False, f"{reason} ({how})", Fault.CRASHES)
         return None
 
-    def _faults(self, look: Look, report: Report) -> Iterator[tuple[Fault, bool, str]]:
+    def _silence(self, look: Look) -> Iterator[Sign]:
+        """Return whether it runs at all, and says how it does."""
+        is_up = look.service.is_up
+        yield Sign(Fault.NOT_UP, not is_up, "it does not come up", START_PATIENCE_S)
+        text = "it runs, but its status file is missing, stale or cannot be read"
+        yield Sign(Fault.MUTE, is_up and look.report is None, text)
+
+    def _signs(self, look: Look, report: Report) -> Iterator[Sign]:
         """Return what is worse than before, or not, and how that is said."""
         before = self.baseline
         run, frames = self._frames
         stands = run == look.service.invocation and report.frames <= frames
         self._frames = (look.service.invocation, report.frames)
-        yield (
+        yield Sign(
             Fault.NO_FRAMES,
             before.camera_runs and (not report.camera_runs or (stands and not report.is_held_back)),
             "no frames are judged, and before there were",
         )
-        yield (
+        yield Sign(
             Fault.NO_BROKER,
             before.broker_connected and not report.broker_connected,
             "it does not reach the broker, and before it was reached",
         )
-        yield (
+        yield Sign(
+            Fault.STUCK,
+            report.broker_connected and self._queue.is_stuck(look.at_s, report.oldest_s),
+            f"a message has waited for {report.oldest_s or 0:.0f} s, and the broker is connected",
+        )
+        yield Sign(
             Fault.DISK,
             before.disk_takes and not report.disk_takes,
             "its outbox takes nothing, and before it did",
         )
-        limit_ms = None if before.scan_ms is None else SLOWER * before.scan_ms + SLOWER_MS
-        is_slow = limit_ms is not None and report.scan_ms is not None and report.scan_ms > limit_ms
-        yield (
+        rate = self._memory.leak(look.service.invocation, look.at_s, report.rss_bytes)
+        yield Sign(Fault.LEAKS, rate > 0, f"its memory grows by {rate / 1e6:.1f} MB/s", 0.0)
+        if look.settings_changed:
+            return
+        text = "its page does not answer, and before it did"
+        yield Sign(Fault.PAGE, before.page_answers and not look.page_answers, text)
+        if not report.is_held_back and not look.is_starved:
+            yield from self._slowness(report)
+
+    def _slowness(self, report: Report) -> Iterator[Sign]:
+        before = self.baseline
+        scan, frame = (report.scan_ms, before.scan_ms), (report.frame_ms, before.frame_ms)
+        yield Sign(
             Fault.SLOW,
-            is_slow and not report.is_held_back,
-            f"a scan takes {report.scan_ms or 0:.0f} ms, and before {before.scan_ms or 0:.0f} ms",
+            _is_above(*scan, SLOWER, SLOWER_MS),
+            f"a scan takes {scan[0] or 0:.0f} ms, and before {scan[1] or 0:.0f} ms",
+        )
+        yield Sign(
+            Fault.SLOW_FRAMES,
+            _is_above(*frame, FRAME_SLOWER, FRAME_SLOWER_MS),
+            f"one frame in twenty takes {frame[0] or 0:.0f} ms or longer, and before "
+            f"{frame[1] or 0:.0f} ms",
+        )
+        judged, given = (report.fps, before.fps), (report.camera_fps, before.camera_fps)
+        yield Sign(
+            Fault.SLOW_CAMERA,
+            _is_below(*given, FEWER),
+            f"the camera gives {given[0] or 0:.1f} frames a second, and before {given[1] or 0:.1f}",
+        )
+        yield Sign(
+            Fault.FEW_FRAMES,
+            _is_below(*judged, FEWER),
+            f"{judged[0] or 0:.1f} frames a second are judged, and before {judged[1] or 0:.1f}",
         )
 
-    def _bears(self, fault: Fault, is_there: bool, step_s: float, patience_s: float) -> bool:
+    def _bears(self, sign: Sign, step_s: float) -> bool:
         """Count how long a fault lasts; tell whether that is too long."""
-        if not is_there:
-            self._borne_s.pop(fault, None)
+        if not sign.is_there:
+            self._borne_s.pop(sign.fault, None)
             return False
-        self._borne_s[fault] = self._borne_s.get(fault, 0.0) + step_s
-        return self._borne_s[fault] >= patience_s
+        self._borne_s[sign.fault] = self._borne_s.get(sign.fault, 0.0) + step_s
+        return self._borne_s[sign.fault] >= sign.patience_s
 
 
-def baseline_of(report: Report | None) -> Baseline:
+def _is_above(now: float | None, before: float | None, factor: float, more: float) -> bool:
+    return now is not None and before is not None and now > factor * before + more
+
+
+def _is_below(now: float | None, before: float | None, share: float) -> bool:
+    return now is not None and before is not None and now < share * before
+
+
+def baseline_of(
+    report: Report | None, *, page_answers: bool = False, settings: str = ""
+) -> Baseline:
     """Return how the device is now, before a switch; of one that says nothing, nothing is known."""
     if report is None:
-        return Baseline()
-    return Baseline(report.camera_runs, report.broker_connected, report.disk_takes, report.scan_ms)
+        return Baseline(page_answers=page_answers, settings=settings)
+    return Baseline(
+        report.camera_runs,
+        report.broker_connected,
+        report.disk_takes,
+        report.scan_ms,
+        report.frame_ms,
+        report.fps,
+        report.camera_fps,
+        page_answers,
+        settings,
+    )

@@ -12,6 +12,7 @@ import msgspec
 
 from edge.durable import replace_file
 from edge.errors import ConfigError
+from edge.files import DamagedFileError, decoded, read_file
 from edge.installed import Slot
 
 FILE = Path("/var/lib/tensormask-releases/ledger.json")
@@ -29,7 +30,13 @@ class Baseline(msgspec.Struct, frozen=True):
     broker_connected: bool = False
     disk_takes: bool = False
     scan_ms: float | None = None
-    """What a scan took, see `edge.release.judge.Report`."""
+    """This and the next as in `edge.release.judge.Report`."""
+    frame_ms: float | None = None
+    fps: float | None = None
+    camera_fps: float | None = None
+    page_answers: bool = False
+    settings: str = ""
+    """The digest of the settings; empty: not known."""
 
 
 class Stage(StrEnum):
@@ -57,6 +64,9 @@ class Trial(msgspec.Struct, frozen=True):
     """So long it has run, well or not to be judged."""
     crashes: Count = 0
     hangs: Count = 0
+    restarts: Count = 0
+    trouble: str = ""
+    """What is being borne with now; empty: it does well."""
     boot: str = ""
     """The machine's present run, by the kernel's name for it."""
     boots: Count = 0
@@ -135,6 +145,10 @@ class Ledger(msgspec.Struct, frozen=True):
         """Return the ledger after the trial, or without one, with one entry more."""
         return Ledger(None, (*self.entries, entry)[-MOST_ENTRIES:])
 
+    def noting(self, entry: Entry) -> Ledger:
+        """Return it with one entry more; what is on trial stays so."""
+        return Ledger(self.trial, self.with_entry(entry).entries)
+
     def with_trial(self, trial: Trial) -> Ledger:
         return Ledger(trial, self.entries)
 
@@ -142,13 +156,12 @@ class Ledger(msgspec.Struct, frozen=True):
 def read_ledger(path: Path = FILE) -> Ledger:
     """Return what is remembered; nothing before the first time. Raises ConfigError when damaged."""
     try:
-        with path.open("rb") as file:
-            return msgspec.json.decode(file.read(MAX_BYTES), type=Ledger)
+        return decoded(read_file(path, MAX_BYTES), Ledger)
     except FileNotFoundError:
         return Ledger()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except DamagedFileError as error:
         raise ConfigError(f"{path}: damaged ({error}); remove it: trials are forgotten") from error
 
 

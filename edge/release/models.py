@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -24,6 +25,7 @@ from edge.detect import card as detector_card
 from edge.durable import replace_file
 from edge.errors import ModelError
 from edge.installed import Slot
+from edge.isolated import attempt
 from edge.release.store import NAME, Store
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -97,18 +99,48 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 
 def _tried(slot: Slot, folder: Path) -> str:
-    """Return name and version of a model that answers as it should. Raises ModelError."""
+    """Return name and version of a model that answers as it should. Raises ModelError.
+
+    It answers in another process: what is damaged may bring down the one that uses it.
+    """
+    name = _named(slot, folder)
+    try:
+        attempt("edge.release.models", slot, str(folder))
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from error
+    return name
+
+
+def _named(slot: Slot, folder: Path) -> str:
+    """Return name and version of a model that is what its description says. Raises ModelError."""
     if slot is Slot.BUNDLE:
-        bundle = load_bundle(folder)
-        MaskClassifier(bundle, ClassifierSettings())
-        return f"{bundle.card.name}-{bundle.card.version}"
+        bundle = load_bundle(folder).card
+        return f"{bundle.name}-{bundle.version}"
     card = detector_card.read_card(folder)
     network = (folder / detector_card.NETWORK_FILE).read_bytes()
     if hashlib.sha256(network).hexdigest() != card.sha256:
         raise ModelError(f"{detector_card.NETWORK_FILE} is not the network that its card describes")
+    return f"{card.name}-{card.version}"
+
+
+def main(slot: str, folder: str) -> int:
+    """Have the model answer its self-test."""
     try:
-        detector_card.self_test(network, card.golden)
+        if slot == Slot.BUNDLE:
+            MaskClassifier(load_bundle(folder), ClassifierSettings())
+        else:
+            card = detector_card.read_card(Path(folder))
+            network = (Path(folder) / detector_card.NETWORK_FILE).read_bytes()
+            detector_card.self_test(network, card.golden)
+    except ModelError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_status
     except cv2.error as error:
         reason = f"OpenCV {cv2.__version__} cannot read the network ({error.err})"
-        raise ModelError(f"{detector_card.NETWORK_FILE}: {reason}") from error
-    return f"{card.name}-{card.version}"
+        sys.stderr.write(" ".join(reason.split()) + "\n")
+        return ModelError.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

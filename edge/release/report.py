@@ -6,17 +6,19 @@ from pathlib import Path
 
 import msgspec
 
+from edge.files import DamagedFileError, decoded, read_file
 from edge.host.status_file import DIRECTORY, NAME
 from edge.release.judge import Report
-from edge.telemetry import SCAN, CameraState
+from edge.telemetry import SCAN, TOTAL, CameraState
 
 MAX_BYTES = 64 * 1024
 STALE_AFTER = 5
-"""Readings: a service that stands still says the same over and over."""
+"""Readings: a service that hangs says the same over and over."""
 
 
 class _Camera(msgspec.Struct):
     state: str
+    fps: float | None = None
 
 
 class _Broker(msgspec.Struct):
@@ -25,6 +27,7 @@ class _Broker(msgspec.Struct):
 
 class _Outbox(msgspec.Struct):
     is_refused: bool
+    oldest_age_s: float | None = None
 
 
 class _Pace(msgspec.Struct):
@@ -33,6 +36,7 @@ class _Pace(msgspec.Struct):
 
 class _Latency(msgspec.Struct):
     p50: float
+    p95: float
 
 
 class _Telemetry(msgspec.Struct):
@@ -46,6 +50,8 @@ class _Telemetry(msgspec.Struct):
     pace: _Pace
     latencies: dict[str, _Latency] = {}
     paused_for_s: float | None = None
+    fps: float | None = None
+    rss_bytes: int = 0
 
 
 class Reports:
@@ -60,15 +66,14 @@ class Reports:
     def read(self) -> Report | None:
         """Return what it says; None: nothing, nothing that can be read, or nothing new."""
         try:
-            with self._path.open("rb") as file:
-                said = msgspec.json.decode(file.read(MAX_BYTES), type=_Telemetry)
-        except (OSError, msgspec.DecodeError):
+            said = decoded(read_file(self._path, MAX_BYTES), _Telemetry)
+        except (OSError, DamagedFileError):
             return None
         self._readings = self._readings + 1 if said.uptime_s == self._uptime_s else 0
         self._uptime_s = said.uptime_s
         if self._readings >= STALE_AFTER:
             return None
-        scan = said.latencies.get(SCAN)
+        scan, total = said.latencies.get(SCAN), said.latencies.get(TOTAL)
         return Report(
             camera_runs=said.camera.state == CameraState.RUNNING,
             broker_connected=said.broker.connected,
@@ -76,4 +81,9 @@ class Reports:
             frames=said.frames,
             is_held_back=said.pace.max_fps is not None or said.paused_for_s is not None,
             scan_ms=None if scan is None else scan.p50,
+            frame_ms=None if total is None else total.p95,
+            fps=said.fps,
+            camera_fps=said.camera.fps,
+            oldest_s=said.outbox.oldest_age_s,
+            rss_bytes=said.rss_bytes,
         )

@@ -28,7 +28,7 @@ class Unit:
         return is_booted() and self.state().active in RUNNING
 
     def state(self) -> ServiceState:
-        names = "ActiveState,SubState,Result,ExecMainStatus,NRestarts,InvocationID"
+        names = "ActiveState,SubState,Result,ExecMainStatus,NRestarts,InvocationID,MainPID"
         return state_of(_systemctl("show", f"--property={names}", UNIT))
 
     def begin(self) -> None:
@@ -64,6 +64,7 @@ def state_of(text: str) -> ServiceState:
         status=int(shown.get("ExecMainStatus") or 0),
         restarts=int(shown.get("NRestarts") or 0),
         invocation=shown.get("InvocationID", ""),
+        pid=int(shown.get("MainPID") or 0),
     )
 
 

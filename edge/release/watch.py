@@ -5,11 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec.structs import replace
 
-from edge.release.judge import MOST_BOOTS, PATIENCE_S, Fault, Judge, Look, Report
-from edge.release.ledger import Outcome, Stage, Trial
+from edge.release.judge import (
+    MOST_BOOTS,
+    PATIENCE_S,
+    REFUSES_SETTINGS,
+    SPEED,
+    Fault,
+    Judge,
+    Look,
+    Report,
+)
+from edge.release.ledger import Baseline, Outcome, Stage, Trial
 from edge.release.switch import Switch
 from edge.release.unit import SystemdError
 
@@ -23,11 +33,21 @@ VERIFIED_S = 30.0
 VERIFY_WITHIN_S = 2 * PATIENCE_S
 
 
+class Around(Protocol):
+    """What is around the service: `Surroundings`."""
+
+    def broker_answers(self) -> bool: ...
+    def page_answers(self) -> bool: ...
+    def settings(self) -> str: ...
+    def settings_refused(self) -> bool: ...
+    def is_starved(self, pid: int) -> bool: ...
+
+
 @dataclass(slots=True)
 class Watcher:
     switch: Switch
     report: Callable[[], Report | None]
-    broker_answers: Callable[[], bool]
+    around: Around
     window_s: float
     boot: str
     """Names the machine's present run."""
@@ -55,6 +75,9 @@ class Watcher:
         It comes before the service: what hangs the machine as it starts is looked after by nobody.
         """
         trial = self.switch.ledger.trial
+        if trial is not None and trial.stage is Stage.UNDOING:
+            # It was cut off on the way back: what is left must not be started once more.
+            self.switch.store.point(trial.slot, trial.former)
         if trial is None or trial.stage not in (Stage.SWITCHING, Stage.RUNNING):
             return
         trial = self._counted(trial)
@@ -85,16 +108,17 @@ class Watcher:
             trial.ran_s,
             trial.crashes,
             trial.hangs,
+            trial.restarts,
         )
         noted_s = self.switch.clock.monotonic_s()
         while True:
-            look = self._look(asks=trial.baseline.broker_connected)
+            look = self._look(trial.baseline)
             verdict = None if look is None else judge.look(look)
             if self.switch.ledger.trial != trial:
                 return None
-            counts = (judge.crashes, judge.hangs)
             now_s = self.switch.clock.monotonic_s()
-            if verdict or counts != (trial.crashes, trial.hangs) or now_s - noted_s > NOTED_EVERY_S:
+            is_news = (judge.crashes, judge.hangs) != (trial.crashes, trial.hangs)
+            if verdict or is_news or now_s - noted_s > NOTED_EVERY_S:
                 noted_s = now_s
                 trial = replace(
                     trial,
@@ -102,6 +126,8 @@ class Watcher:
                     ran_s=judge.ran_s,
                     crashes=judge.crashes,
                     hangs=judge.hangs,
+                    restarts=judge.restarts,
+                    trouble=judge.trouble,
                 )
                 if verdict is None:
                     self.switch.note(trial)
@@ -116,23 +142,38 @@ class Watcher:
         if trial.fault == Fault.REBOOTS:
             # Nobody can tell it from a bad power supply or a hand on the plug.
             return Outcome.UNDONE
-        judge = Judge(VERIFIED_S, trial.baseline)
+        before = trial.baseline
+        asks_speed = trial.fault in SPEED
+        if not asks_speed:
+            # Nor does it matter then whether other programs take the processor.
+            before = replace(before, scan_ms=None, frame_ms=None, fps=None, camera_fps=None)
+        judge = Judge(VERIFIED_S, before)
         begun_s = self.switch.clock.monotonic_s()
         while self.switch.clock.monotonic_s() - begun_s < VERIFY_WITHIN_S:
-            look = self._look(asks=trial.fault == Fault.NO_BROKER)
+            look = self._look(before, asks_speed=asks_speed)
             verdict = None if look is None else judge.look(look)
             if verdict is not None:
                 return Outcome.REFUSED if verdict.keep else Outcome.UNDONE
             self.switch.clock.sleep(POLL_S)
         return Outcome.UNDONE
 
-    def _look(self, *, asks: bool) -> Look | None:
+    def _look(self, before: Baseline, *, asks_speed: bool = True) -> Look | None:
         try:
             state = self.switch.service.state()
         except SystemdError as error:
             _log.warning("%s", error)
             return None
         report = self.report() if state.is_up else None
-        is_away = asks and report is not None and not report.broker_connected
-        answers = self.broker_answers() if is_away else True
-        return Look(self.switch.clock.monotonic_s(), state, report, answers)
+        is_away = before.broker_connected and report is not None and not report.broker_connected
+        has_page = before.page_answers and report is not None
+        is_refused = state.active == "failed" and state.status == REFUSES_SETTINGS
+        return Look(
+            self.switch.clock.monotonic_s(),
+            state,
+            report,
+            broker_answers=not is_away or self.around.broker_answers(),
+            page_answers=not has_page or self.around.page_answers(),
+            is_starved=asks_speed and report is not None and self.around.is_starved(state.pid),
+            settings_changed=before.settings not in ("", self.around.settings()),
+            settings_refused=is_refused and self.around.settings_refused(),
+        )

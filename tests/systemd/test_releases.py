@@ -1,6 +1,6 @@
 """A release on trial under a real systemd: kept, undone, and through power cuts.
 
-Five minutes: `make systemd-test` runs all of them, the tests as a whole one of each kind.
+Half an hour: `make systemd-test` runs all of them, the tests as a whole one of each kind.
 """
 
 from __future__ import annotations
@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
+from edge.people import PEOPLE, frames
 from tests.systemd.conftest import installed
 from tests.systemd.machine import Machine, wait_until
 from tests.systemd.test_upgrade import GOOD_SETTINGS, SETTINGS
@@ -26,6 +30,17 @@ SHORT_TRIAL = """
 trial_s = 10
 keep = 20
 """
+PAGE = """
+[page]
+enabled = true
+"""
+LONG_TRIAL = SHORT_TRIAL.replace("10", "300")
+ASKED = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health')"
+"""Does the page answer?"""
+FPS = 10
+PROOF_S = 300
+"""The known clip takes seconds, but not on a machine that does ten other things."""
+TRIAL_S = 900
 PATIENCE = """
 [Service]
 TimeoutStartSec=8s
@@ -41,19 +56,100 @@ READY_AND_THEN_NOTHING = (
     '.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"]); '
     "time.sleep(999)"
 )
-BAD = {
+PROGRAMS = {
     "refuses": "exit 78",
     "lacks": "exit 72",
     "crashes": "exit 70",
     "hangs": "exec sleep infinity",
     "freezes": f"exec /usr/bin/python3 -c '{READY_AND_THEN_NOTHING}'",
 }
-REASONS = {
+"""In place of its program: what that does when it is the service."""
+LATER = """
+import os, random, sys, threading, time
+def later(after_s, does):
+    def soon():
+        time.sleep(after_s)
+        does()
+    if sys.argv[1:2] == ["run"]:
+        threading.Thread(target=soon, daemon=True).start()
+"""
+CHANGES = {
+    "leaks": """
+held = []
+def leak():
+    while True:
+        held.append(b"x" * 3_000_000)
+        time.sleep(1)
+later(2, leak)
+""",
+    "sends-nothing": """
+from edge.publish.delivery import Delivery
+Delivery.send = lambda self, room, is_idle, post: 1.0
+""",
+    "masks-everybody": """
+from edge.classify.classifier import MaskClassifier
+from edge.records import MaskReading, MaskState
+MaskClassifier.classify = lambda self, frame, faces: tuple(
+    MaskReading(face, {MaskState.MASKED: 1.0, MaskState.BARE: 0.0}) for face in faces
+)
+""",
+    "finds-nobody": """
+from edge.detect.yunet import YuNet
+YuNet.find = lambda self, pixels: ()
+""",
+    "is-slow": """
+from edge.track import Tracker
+update = Tracker.update
+def slowly(self, frame, faces):
+    time.sleep(0.7)
+    return update(self, frame, faces)
+if sys.argv[1:2] == ["run"]:
+    Tracker.update = slowly
+""",
+    "loses-the-camera": "later(6, lambda: os._exit(69))",
+    "writes-a-wrong-byte": """
+from edge.host.status_file import StatusFile
+write = StatusFile.write
+def wrong(self, telemetry):
+    write(self, telemetry)
+    self._path.write_bytes(self._path.read_bytes().replace(b'"running"', b'"run\\xffing"'))
+StatusFile.write = wrong
+""",
+    "writes-a-pipe": """
+from edge.host.status_file import StatusFile
+def write(self, telemetry):
+    self._path.exists() or os.mkfifo(self._path)
+StatusFile.write = write
+""",
+    "crashes-at-random": "later(random.uniform(1, 12), lambda: os.abort())",
+}
+"""What is different in the program of a bad release, but for its name."""
+BAD = {
     "refuses": "it refuses the configuration (exit status 78)",
     "lacks": "a package is missing (exit status 72)",
     "crashes": "it crashed 3 times (exit-code, 70)",
     "hangs": "it hung 2 times (timeout)",
     "freezes": "it hung 2 times (watchdog)",
+    "leaks": "its memory grows by",
+    "sends-nothing": "a message has waited for",
+    "is-slow": "one frame in twenty takes",
+    "loses-the-camera": "it ended 3 times for want of the camera, which ran before (exit-code, 69)",
+    "writes-a-wrong-byte": "it runs, but its status file is missing, stale or cannot be read",
+    "writes-a-pipe": "it runs, but its status file is missing, stale or cannot be read",
+    "crashes-at-random": "it crashed 3 times (signal, 6)",
+    "ends-its-page": "its page does not answer, and before it did",
+}
+"""How the reason begins for which each is undone."""
+BLIND = {
+    "masks-everybody": "of 3 drawn people, 2 masked and 1 bare, it judges 3 as masked",
+    "finds-nobody": "of 3 drawn people it finds nobody",
+}
+"""How the reason begins for which each is refused before it is used."""
+GOOD_CHANGES = {
+    "good": "",
+    "better": "",
+    "takes-a-step": "held = []; later(5, lambda: held.append(b'x' * 60_000_000))",
+    "starts-slowly": "time.sleep(5 if sys.argv[1:2] == ['run'] else 0)",
 }
 
 
@@ -64,19 +160,51 @@ def _all_or_one(names: Iterable[str], one: str) -> list[str]:
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with installed(tmp_path_factory) as machine:
-        machine.write(SETTINGS, GOOD_SETTINGS + SHORT_TRIAL)
+        clip = tmp_path_factory.mktemp("clip") / "people.avi"
+        write_people(clip)
+        machine.copy(clip, "/srv/people.avi")
+        _set(machine, SHORT_TRIAL)
         # In place of what all of these tests have.
         machine.write("/etc/systemd/system/tensormask.service.d/patience.conf", PATIENCE)
         machine.run("systemctl", "daemon-reload")
         machine.run("systemctl", "restart", UNIT)
-        for name in ("good", "better"):
-            machine.run("cp", "-al", _current(machine), f"{RELEASES}/{name}")
-        for name, does in BAD.items():
-            machine.run("cp", "-al", _current(machine), f"{RELEASES}/{name}")
-            machine.run("rm", f"{RELEASES}/{name}/tensormask")
-            machine.write(f"{RELEASES}/{name}/tensormask", f"#!/bin/sh\n{OTHERWISE}{does}\n")
-            machine.run("chmod", "755", f"{RELEASES}/{name}/tensormask")
+        for name, does in PROGRAMS.items():
+            _release(machine, name, f"#!/bin/sh\n{OTHERWISE}{does}\n")
+        launcher = machine.output("cat", "/opt/tensormask/current/tensormask")
+        for name, change in (CHANGES | GOOD_CHANGES).items():
+            _release(machine, name, launcher.replace("\ntry:\n", "\nimport changed\n\ntry:\n"))
+            machine.write(f"{RELEASES}/{name}/changed.py", LATER + change)
+        _release(machine, "ends-its-page", launcher)
+        page = f"{RELEASES}/ends-its-page/edge/page/__main__.py"
+        machine.run("rm", page)
+        machine.write(page, "raise SystemExit(1)\n")
         yield machine
+
+
+def write_people(path: Path) -> None:
+    """A bare person for four seconds, and an empty hall for four: a visit, over and over."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (640, 360))
+    for people in (PEOPLE[-1:], ()):
+        for picture in frames(4 * FPS, FPS, people):
+            writer.write(cv2.resize(picture, (640, 360), interpolation=cv2.INTER_AREA))
+    writer.release()
+
+
+def _release(machine: Machine, name: str, program: str) -> None:
+    folder = f"{RELEASES}/{name}"
+    machine.run("cp", "-al", _current(machine), folder)
+    machine.run("rm", f"{folder}/tensormask")
+    machine.write(f"{folder}/tensormask", program + "\n")
+    machine.run("chmod", "755", f"{folder}/tensormask")
+
+
+def _set(machine: Machine, trial: str) -> None:
+    machine.write(SETTINGS, GOOD_SETTINGS.replace("clip.avi", "people.avi") + PAGE + trial)
+
+
+def _say(line: str) -> None:
+    """Shown with pytest -s: what came of each."""
+    sys.stdout.write(f"\n{line}\n")
 
 
 def _current(machine: Machine) -> str:
@@ -91,9 +219,28 @@ def _state(machine: Machine) -> dict[str, Any]:
 def _over(machine: Machine) -> dict[str, Any]:
     """Wait for the end of the trial; return what became of it."""
     # After a bad one the former is looked at, for three minutes at most.
-    wait_until(lambda: _state(machine)["trial"] is None, 300, "the trial is over")
+    wait_until(lambda: _state(machine)["trial"] is None, TRIAL_S, "the trial is over")
     last: dict[str, Any] = _state(machine)["entries"][-1]
     return last
+
+
+def _invocation(machine: Machine) -> str:
+    return machine.output("systemctl", "show", "--property=InvocationID", UNIT)
+
+
+def _wait_until_it_is_known(machine: Machine) -> None:
+    """Return when service and page run with the present settings, and have for ten seconds."""
+    machine.run("systemctl", "restart", UNIT)
+    _wait_until_it_runs(machine)
+    path = "/run/tensormask/telemetry.json"
+
+    def knows() -> bool:
+        said = json.loads(machine.run("cat", path, check=False).stdout or "{}")
+        asked = machine.run("python3", "-c", ASKED, check=False)
+        is_known = said.get("uptime_s", 0) > 10 and said["broker"]["connected"]
+        return bool(is_known and asked.returncode == 0)
+
+    wait_until(knows, 60, "the service has judged for ten seconds")
 
 
 def _wait_until_it_runs(machine: Machine) -> None:
@@ -107,10 +254,14 @@ def _wait_until_it_runs(machine: Machine) -> None:
 @pytest.mark.parametrize("name", _all_or_one(BAD, "hangs"))
 def test_a_bad_release_is_undone_by_the_device(machine: Machine, name: str) -> None:
     before = _current(machine)
-    machine.run("tensormask", "release", "activate", name)
+    _set(machine, LONG_TRIAL)
+    _wait_until_it_is_known(machine)
+    machine.run("tensormask", "release", "activate", name, timeout_s=PROOF_S)
     assert _current(machine) == f"{RELEASES}/{name}"
     last = _over(machine)
-    assert (last["name"], last["outcome"], last["reason"]) == (name, "refused", REASONS[name])
+    _say(f"{name}: {last['outcome']}: {last['reason']}")
+    assert (last["name"], last["outcome"]) == (name, "refused")
+    assert last["reason"].startswith(BAD[name])
     assert _current(machine) == before
     assert machine.output("systemctl", "is-active", UNIT) == "active"
     again = machine.run("tensormask", "release", "activate", name, check=False)
@@ -118,13 +269,117 @@ def test_a_bad_release_is_undone_by_the_device(machine: Machine, name: str) -> N
     assert "--again" in again.stderr
 
 
+@pytest.mark.parametrize("name", _all_or_one(BLIND, "finds-nobody"))
+def test_a_release_that_does_not_judge_rightly_is_refused_before_it_is_used(
+    machine: Machine, name: str
+) -> None:
+    before, runs = _current(machine), _invocation(machine)
+    refused = machine.run("tensormask", "release", "activate", name, check=False, timeout_s=PROOF_S)
+    _say(refused.stderr)
+    assert refused.returncode == 78
+    assert f"{name} is refused, and nothing was switched: {BLIND[name]}" in refused.stderr
+    assert (_current(machine), _invocation(machine)) == (before, runs)
+    last = _state(machine)["entries"][-1]
+    assert (last["name"], last["outcome"]) == (name, "refused")
+
+
 def test_a_good_release_is_kept_and_can_be_left(machine: Machine) -> None:
     before = _current(machine).rpartition("/")[2]
-    answer = machine.run("tensormask", "release", "activate", "good")
+    _set(machine, SHORT_TRIAL)
+    _wait_until_it_is_known(machine)
+    answer = machine.run("tensormask", "release", "activate", "good", timeout_s=PROOF_S)
     assert answer.stdout == "good is in use; on trial for 10 s\n"
     waited = machine.run("tensormask", "release", "wait", timeout_s=120)
-    assert waited.stdout.startswith("release good: kept, well for 1")
+    assert waited.stdout.startswith("release good: kept, ")
+    assert "release good on trial: well for 0 s of 10 s" in waited.stderr
     assert machine.output("tensormask", "release", "rollback") == f"{before} is in use"
+    _wait_until_it_runs(machine)
+
+
+def _commanded(machine: Machine) -> None:
+    for _ in range(4):
+        time.sleep(4)
+        machine.run("systemctl", "restart", UNIT)
+
+
+def _without_broker(machine: Machine) -> None:
+    machine.run("systemctl", "stop", "mosquitto.service")
+    time.sleep(100)
+    machine.run("systemctl", "start", "mosquitto.service")
+
+
+def _edited(machine: Machine) -> None:
+    _set(machine, "[detector]\nlongest_side_px = 320\n" + SHORT_TRIAL)
+    machine.run("systemctl", "restart", UNIT)
+
+
+def _with_a_typo(machine: Machine) -> None:
+    _set(machine, "[detector]\nlongest_site_px = 320\n" + SHORT_TRIAL)
+    machine.run("systemctl", "restart", UNIT, check=False)
+    text = "the settings are wrong for the former release too"
+    wait_until(lambda: text in machine.output("tensormask", "release"), 60, text)
+    _set(machine, SHORT_TRIAL)
+    time.sleep(5)
+    machine.run("systemctl", "restart", UNIT)
+
+
+def _stopped(machine: Machine) -> None:
+    machine.run("systemctl", "stop", UNIT)
+    time.sleep(20)
+    machine.run("systemctl", "start", UNIT)
+
+
+def _busy(machine: Machine) -> None:
+    loops = "for n in 1 2 3 4; do timeout 60 sh -c 'while :; do :; done' & done; wait"
+    machine.run("sh", "-c", loops, timeout_s=120)
+
+
+def _nothing(machine: Machine) -> None:
+    pass
+
+
+HAPPENS: dict[str, tuple[str, Callable[[Machine], None]]] = {
+    "its memory takes a step": ("takes-a-step", _nothing),
+    "it starts slowly": ("starts-slowly", _nothing),
+    "it is restarted on command": ("good", _commanded),
+    "the broker is away": ("better", _without_broker),
+    "the settings are edited": ("good", _edited),
+    "the settings are broken for a while": ("better", _with_a_typo),
+    "somebody stops it for a while": ("good", _stopped),
+    "the machine is busy with something else": ("better", _busy),
+}
+
+
+@pytest.mark.parametrize("what", _all_or_one(HAPPENS, "the settings are broken for a while"))
+def test_what_a_release_cannot_help_does_not_undo_it(machine: Machine, what: str) -> None:
+    name, happens = HAPPENS[what]
+    _set(machine, SHORT_TRIAL)
+    _wait_until_it_is_known(machine)
+    if _current(machine) == f"{RELEASES}/{name}":
+        machine.run("tensormask", "release", "rollback")
+        _wait_until_it_is_known(machine)
+    machine.run("tensormask", "release", "activate", name, timeout_s=PROOF_S)
+    happens(machine)
+    last = _over(machine)
+    _say(f"{what}: {last['outcome']}: {last['reason']}")
+    assert (last["name"], last["outcome"]) == (name, "kept")
+    assert _current(machine) == f"{RELEASES}/{name}"
+    _wait_until_it_runs(machine)
+
+
+def test_while_one_activation_is_under_way_nothing_else_is_switched(machine: Machine) -> None:
+    _set(machine, SHORT_TRIAL)
+    _wait_until_it_is_known(machine)
+    name = "good" if _current(machine) != f"{RELEASES}/good" else "better"
+    machine.run("systemd-run", "--collect", "tensormask", "release", "activate", name)
+    lock = ("flock", "--nonblock", "/var/lib/tensormask-releases/lock", "true")
+    wait_until(lambda: machine.run(*lock, check=False).returncode == 1, 60, "it is under way")
+    for command in (("activate", "refuses", "--again"), ("rollback",)):
+        refused = machine.run("tensormask", "release", *command, check=False)
+        assert refused.returncode == 78
+        assert "another activation or rollback is under way" in refused.stderr
+    wait_until(lambda: _current(machine) == f"{RELEASES}/{name}", PROOF_S, "it is in use")
+    assert _over(machine)["name"] == name
     _wait_until_it_runs(machine)
 
 
@@ -132,6 +387,8 @@ def test_a_good_release_is_kept_and_can_be_left(machine: Machine) -> None:
 def test_power_cuts_at_random_change_nothing_of_the_end(machine: Machine, name: str) -> None:
     before = _current(machine)
     moments = random.Random(7)
+    _set(machine, SHORT_TRIAL)
+    _wait_until_it_is_known(machine)
     machine.run("tensormask", "release", "activate", name, "--again")
     for _ in range(3):
         time.sleep(moments.uniform(0, 6))
@@ -153,7 +410,7 @@ def test_a_model_that_does_not_run_is_undone_too(machine: Machine) -> None:
     said = machine.output("tensormask", "models", "install", "/srv/model.zip", "--sha256", sha256)
     name = said.rpartition(" ")[2]
     machine.run("sh", "-ec", f"echo >>/opt/tensormask/bundles/{name}/model.tflite")
-    machine.run("tensormask", "models", "activate", name)
+    machine.run("tensormask", "models", "activate", name, "--again")
     last = _over(machine)
     assert (last["slot"], last["name"], last["outcome"]) == ("bundle", name, "refused")
     assert last["reason"] == "its model is damaged or not what it runs (exit status 65)"

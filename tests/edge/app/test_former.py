@@ -52,7 +52,16 @@ def test_a_name_that_is_taken_up_again_is_not_cleared(path: Path) -> None:
     assert topics(mailbox) == [f"tensormask/gate/{state}" for state in STATES]
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"present": 1}', b"\xff\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"present": {"prefix": "\xff", "device_id": "x"}}',
+        b"",
+        b"{}",
+        b'{"present": 1}',
+        b"\xff\x00",
+    ],
+)
 def test_a_damaged_file_is_written_anew(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     _, mailbox = started(path, DOOR)

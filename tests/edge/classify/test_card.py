@@ -86,7 +86,7 @@ def test_the_bundle_that_comes_with_the_program_is_sound() -> None:
         ({"golden": golden(answers=[[0, 0]])}, "patterns and answers come in pairs"),
         ({"golden": golden(answers=[[0]] * 4)}, "not one answer for each label"),
         ({"input_side_px": 4}, "input_side_px"),
-        ({"crop_margin": "wide"}, r"Expected `float`, got `str` - at `\$\.crop_margin`"),
+        ({"crop_margin": "wide"}, r"must be a number, not text in quotes - at `\$\.crop_margin`"),
         ({"thresholds": {"bare": 0.2, "masked": 0.3}}, r"thresholds\.masked is above"),
         ({"surprise": 1}, "unknown field `surprise`"),
         ({"schema": 2}, "schema"),
@@ -135,7 +135,7 @@ def test_the_curve_behind_the_thresholds_may_be_left_out(tmp_path: Path) -> None
 def test_a_bundle_without_a_self_test_is_refused(tmp_path: Path) -> None:
     card = described()
     del card["golden"]
-    with pytest.raises(ModelError, match=r"required field `golden`; make the bundle anew"):
+    with pytest.raises(ModelError, match=r"golden is missing; make the bundle anew"):
         load_bundle(written(tmp_path, card))
 
 

@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge.detect import weights
 from edge.detect.card import (
@@ -25,8 +27,10 @@ from edge.detect.detectors import (
     identify,
     open_detector,
 )
+from edge.detect.yunet import YuNet
 from edge.errors import ConfigError, ModelError
-from edge.records import ModelId
+from edge.records import Box, ModelId, Pixels
+from tests.fakes import blank
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +150,43 @@ def test_sure_finds_that_are_not_looked_at_are_refused(
 def test_a_detector_is_sure_from_its_own_score_on_unless_another_is_given() -> None:
     assert open_detector("res10").sure == RES10.sure
     assert open_detector("res10", "", 0.5, 0.9).sure == 0.9
+
+
+def spoiled(network: bytes) -> bytes:
+    """Return it with an input that no node makes: of OpenCV's reader that is the end."""
+    before, after = b"\n\x03290", b"\n\x0329\x9e"
+    assert before in network
+    return network.replace(before, after)
+
+
+@pytest.mark.parametrize("name", ["auto", "tensormask", "yunet"])
+def test_a_file_that_opencv_does_not_survive_is_a_model_that_is_damaged(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "own.onnx"
+    path.write_bytes(spoiled((FOLDER / "detector.onnx").read_bytes()))
+    with pytest.raises(ModelError, match=r"own\.onnx: it brings down the process .*SIGSEGV"):
+        open_detector(name, str(path))
+
+
+def test_weights_of_ones_own_are_used_once_another_process_has_tried_them(tmp_path: Path) -> None:
+    path = tmp_path / "own.onnx"
+    network = (FOLDER / "detector.onnx").read_bytes()
+    # Behind the last field of the graph, a text that nobody reads: another file, the same network.
+    path.write_bytes(network + bytes([0x32, 3]) + b"own")
+    assert open_detector("tensormask", str(path)).name == "tensormask"
+
+
+def test_faces_at_infinity_are_none(tmp_path: Path) -> None:
+    class Infinite:
+        def detect(self, pixels: Pixels) -> tuple[int, NDArray[np.float32]]:
+            rows = np.full((5, 15), 0.9, np.float32)
+            rows[:, :4] = (10, 20, 40, 50)
+            rows[0, 0], rows[1, 2], rows[2, 0], rows[3, 2] = -np.inf, np.nan, -1e30, 1e-30
+            return 1, rows
+
+    detector = open_detector("tensormask")
+    assert isinstance(detector, YuNet)
+    detector._detectors = {(320, 240): Infinite()}  # type: ignore[dict-item]
+    faces = detector.find(blank(320, 240))
+    assert [face.box for face in faces] == [Box(10, 20, 50, 70)]

@@ -117,7 +117,7 @@ def test_it_forgets_after_a_month_however_seldom_it_ran(
     assert past.told[-1].event_id == "event 59"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"hours": 3}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"hours": 3}', b"\xff", b'{"x":' + b"[" * 60_000])
 def test_a_damaged_file_is_said_and_begun_anew(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.installed import Slot
-from edge.release.judge import Report, ServiceState, baseline_of
+from edge.release.judge import REFUSES_SETTINGS, Report, ServiceState, baseline_of
 from edge.release.ledger import Ledger, Outcome
 from edge.release.store import Store
 from edge.release.switch import Switch
@@ -15,6 +15,7 @@ from edge.release.watch import Watcher
 from tests.fakes import TurnedClock
 
 WINDOW_S = 600.0
+GOOD, WRONG = "good", "wrong"
 FORMER, NEW = "0.2.0-aaaa", "0.3.0-bbbb"
 State = tuple[ServiceState, Report | None]
 
@@ -30,10 +31,21 @@ def up(
     disk: bool = True,
     scan_ms: float = 30.0,
     frames: int | None = None,
+    *,
+    frame_ms: float = 60.0,
+    fps: float = 15.0,
+    camera_fps: float = 15.0,
+    oldest_s: float | None = None,
+    rss_bytes: float = 140e6,
+    page: bool = True,
+    restarts: int = 0,
 ) -> State:
-    state = ServiceState("active", "running", "success", 0, 0, "1")
+    """It runs, and has done so for `for_s`; whether its page answers is `ServiceState.sub`'s."""
+    sub = "running" if page else "without a page"
+    state = ServiceState("active", sub, "success", 0, restarts, f"run {restarts}")
     judged = round(15 * for_s) if frames is None else frames
-    return state, Report(camera, broker, disk, judged, False, scan_ms)
+    figures = (frame_ms, fps, camera_fps, oldest_s, round(rss_bytes))
+    return state, Report(camera, broker, disk, judged, False, scan_ms, *figures)
 
 
 def starting(result: str = "success", status: int = 0, restarts: int = 0) -> State:
@@ -57,13 +69,14 @@ def refusing(status: int) -> Callable[[float], State]:
 
 
 def ending(result: str, status: int, lives_s: float) -> Callable[[float], State]:
-    """It lives so long, and is started anew after 5 s, again and again."""
+    """It lives so long, and is restarted after 5 s, again and again."""
 
     def state(for_s: float) -> State:
         lives, this_s = divmod(for_s, lives_s + 5)
         if this_s >= lives_s:
             return between(result, status, int(lives))
-        return up(this_s) if this_s >= 3 else starting(result, status, int(lives))
+        is_up = this_s >= 3
+        return up(this_s, restarts=int(lives)) if is_up else starting(result, status, int(lives))
 
     return state
 
@@ -99,16 +112,19 @@ class Service:
         return self._now()[1]
 
     def _now(self) -> State:
-        state, report = self._box.behaviour()(self._box.clock.now_s - self.begun_s)
+        now_s = self._box.clock.now_s
+        # Settings count from the start on.
+        if self._box.settings_now(self.begun_s) == WRONG:
+            return failed(REFUSES_SETTINGS)
+        state, report = self._box.behaviour()(now_s - self.begun_s)
         if report is not None:
-            there = self._box.camera(self._box.clock.now_s)
-            report = Report(
-                report.camera_runs and there,
-                report.broker_connected and self._box.network(self._box.clock.now_s),
-                report.disk_takes,
-                report.frames if there else 0,
-                report.is_held_back,
-                report.scan_ms,
+            there = self._box.camera(now_s)
+            is_connected = self._box.network(now_s)
+            report = replace(
+                report,
+                camera_runs=report.camera_runs and there,
+                broker_connected=report.broker_connected and is_connected,
+                frames=report.frames if there else 0,
             )
         return state, report
 
@@ -118,9 +134,13 @@ class CutStore(Store):
         super().__init__(prefix)
         self._box = box
 
-    def _set(self, link: Path, slot: Slot, name: str) -> None:
+    def point(self, slot: Slot, name: str) -> None:
         self._box.step()
-        super()._set(link, slot, name)
+        super().point(slot, name)
+
+    def point_to_watcher(self, release: str) -> None:
+        self._box.step()
+        super().point_to_watcher(release)
 
 
 @dataclass(slots=True)
@@ -141,6 +161,9 @@ class Box:
     releases: dict[str, Callable[[float], State]]
     camera: Callable[[float], bool] = lambda now_s: True
     network: Callable[[float], bool] = lambda now_s: True
+    starved: Callable[[float], bool] = lambda now_s: False
+    settings_now: Callable[[float], str] = lambda now_s: GOOD
+    """What is in the settings: they are refused by all releases when that is `WRONG`."""
     clock: TurnedClock = field(default_factory=TurnedClock)
     cut_at: int = -1
     """Before this step the power goes; below 0: never."""
@@ -176,11 +199,28 @@ class Box:
         self.switch = self._new_switch()
 
     def activate(self, name: str = NEW, *, again: bool = False) -> bool:
-        baseline = baseline_of(self.service.report())
+        baseline = baseline_of(
+            self.service.report(), page_answers=self.page_answers(), settings=self.settings()
+        )
         return self.switch.activate(Slot.RELEASE, name, baseline, again=again)
 
     def watch(self) -> Outcome | None:
         return self._watcher().run()
+
+    def broker_answers(self) -> bool:
+        return self.network(self.clock.now_s)
+
+    def page_answers(self) -> bool:
+        return self.service.state().sub == "running"
+
+    def settings(self) -> str:
+        return self.settings_now(self.clock.now_s)
+
+    def settings_refused(self) -> bool:
+        return self.settings() == WRONG
+
+    def is_starved(self, pid: int) -> bool:
+        return self.starved(self.clock.now_s)
 
     def count(self) -> None:
         """What comes before the service at each start of the machine."""
@@ -190,7 +230,7 @@ class Box:
         return Watcher(
             self.switch,
             self.service.report,
-            lambda: self.network(self.clock.now_s),
+            self,
             WINDOW_S,
             f"boot {self.boots}",
         )

@@ -40,7 +40,14 @@ def test_another_versions_keys_are_no_damage(tmp_path: Path) -> None:
     assert read_ledger(path).entries[0].name == "a"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"trial": {"slot": "x"}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b"[]", b"\xff", b'{"trial": {"slot": "x"}}', b'{"x":' + b"[" * 60_000),
+        b'{"entries": [{"slot": "release", "name": "\xff"}]}',
+    ],
+    ids=["empty", "a brace", "a list", "a byte", "another slot", "deep", "a wrong byte in a name"],
+)
 def test_a_damaged_file_is_named_with_its_remedy(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ledger.json"
     path.write_bytes(content)

@@ -17,6 +17,7 @@ from edge.errors import ModelError
 from edge.installed import Slot
 from edge.release.models import install, slot_of
 from edge.release.store import Store
+from tests.edge.detect.test_detectors import spoiled
 
 BUNDLE = ("model.tflite", "model.json")
 DETECTOR = ("detector.onnx", "detector.json")
@@ -109,6 +110,18 @@ def test_a_model_that_is_not_what_its_card_says_is_refused(store: Store) -> None
     content, sha256 = packed({"detector.onnx": b"garbage", "detector.json": changed})
     with pytest.raises(ModelError, match="cannot read the network"):
         install(store, content, sha256, "file")
+
+
+def test_a_network_that_brings_a_process_down_is_refused(store: Store) -> None:
+    network = spoiled((FOLDER / "detector.onnx").read_bytes())
+    card = (FOLDER / "detector.json").read_bytes()
+    card = card.replace(
+        OWN.weights.files[0].sha256.encode(), hashlib.sha256(network).hexdigest().encode()
+    )
+    content, sha256 = packed({"detector.onnx": network, "detector.json": card})
+    with pytest.raises(ModelError, match="brings down the process that uses it"):
+        install(store, content, sha256, "file")
+    assert store.installed(Slot.DETECTOR) == []
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,16 @@ from edge.release.switch import ActivationError
 from edge.release.watch import NOTED_EVERY_S
 from tests.edge.release.box import (
     FORMER,
+    GOOD,
     NEW,
     WINDOW_S,
+    WRONG,
     Box,
     PowerCutError,
     State,
     ending,
     refusing,
+    starting,
     up,
     well,
 )
@@ -39,7 +42,19 @@ BAD: dict[str, Behaviour] = {
     "it does not reach the broker": lambda for_s: up(for_s, broker=False),
     "its outbox takes nothing": lambda for_s: up(for_s, disk=False),
     "a scan takes 90 ms, and before 30 ms": lambda for_s: up(for_s, scan_ms=90),
-    "it does not come up": lambda for_s: (up(for_s)[0], None),
+    "it does not come up": lambda for_s: starting(),
+    # A wrong byte in its status file, or none.
+    "it runs, but its status file": lambda for_s: (up(for_s)[0], None),
+    "it ended 3 times for want of the camera": ending("exit-code", 69, 6),
+    "systemd has restarted it 20 times": ending("success", 0, 6),
+    "its memory grows by 3.0 MB/s": lambda for_s: up(for_s, rss_bytes=140e6 + 3e6 * for_s),
+    # It sends no document, and everything else is fine.
+    "a message has waited for 1": lambda for_s: up(for_s, oldest_s=max(0, for_s - 60)),
+    "its page does not answer": lambda for_s: up(for_s, page=for_s < 4),
+    # 0.7 s more a frame, outside the scan: of all steps, or of none that is timed.
+    "one frame in twenty takes 760 ms": lambda for_s: up(for_s, frame_ms=760, fps=1.4),
+    "1.4 frames a second are judged": lambda for_s: up(for_s, fps=1.4),
+    "the camera gives 5.0 frames": lambda for_s: up(for_s, fps=5, camera_fps=5, frame_ms=0.1),
 }
 
 
@@ -104,11 +119,22 @@ def test_a_camera_that_fails_under_both_is_not_the_new_ones_fault(tmp_path: Path
     assert box.watch() is Outcome.KEPT
 
 
-@pytest.mark.parametrize(("result", "status"), [("success", 0), ("exit-code", 69)])
+@pytest.mark.parametrize(
+    ("result", "status", "lives_s"), [("success", 0, 60), ("exit-code", 69, 400)]
+)
 def test_restarts_on_command_and_for_the_camera_are_no_crashes(
-    tmp_path: Path, result: str, status: int
+    tmp_path: Path, result: str, status: int, lives_s: float
 ) -> None:
-    box = Box(tmp_path, {NEW: ending(result, status, 60)})
+    box = Box(tmp_path, {NEW: ending(result, status, lives_s)})
+    box.activate()
+    assert box.watch() is Outcome.KEPT
+
+
+def test_endings_for_want_of_a_camera_that_was_not_there_before_are_no_fault(
+    tmp_path: Path,
+) -> None:
+    box = Box(tmp_path, {NEW: ending("exit-code", 71, 60)})
+    box.camera = lambda now_s: False
     box.activate()
     assert box.watch() is Outcome.KEPT
 
@@ -339,3 +365,259 @@ def test_a_release_that_is_being_undone_is_not_on_trial(tmp_path: Path) -> None:
     box.switch.undo(trial, Fault.SLOW, "it is slow")
     with pytest.raises(ActivationError, match="is being undone: it is slow"):
         box.activate()
+
+
+def _between(first_s: float, last_s: float) -> Callable[[float], bool]:
+    return lambda now_s: not first_s <= now_s < last_s
+
+
+def _busy(box: Box) -> None:
+    box.starved = lambda now_s: now_s < 700
+
+
+def _unplugged(box: Box) -> None:
+    box.camera = _between(200, 260)
+
+
+def _without_broker(box: Box) -> None:
+    box.network = _between(200, 900)
+
+
+def _edited(box: Box) -> None:
+    box.settings_now = lambda now_s: GOOD if now_s < 100 else "a larger picture, and no page"
+
+
+GOOD_ONES: dict[str, tuple[Behaviour, Callable[[Box], None]]] = {
+    "it is restarted on command": (ending("success", 0, 120), lambda box: None),
+    "the camera is unplugged for a minute": (well, _unplugged),
+    "the broker is away": (well, _without_broker),
+    "the settings are edited": (
+        lambda for_s: up(for_s, scan_ms=120, frame_ms=400, fps=5, page=False),
+        _edited,
+    ),
+    "it starts slowly": (
+        lambda for_s: starting() if for_s < 300 else up(for_s),
+        lambda box: None,
+    ),
+    "a model takes longer, within bounds": (
+        lambda for_s: up(for_s, scan_ms=60, frame_ms=200, fps=8),
+        lambda box: None,
+    ),
+    "the machine is busy with something else": (
+        lambda for_s: up(for_s, scan_ms=90, frame_ms=500, fps=3) if for_s < 600 else up(for_s),
+        _busy,
+    ),
+    "what an outage has left is delivered": (
+        lambda for_s: up(for_s, oldest_s=max(0.0, 7200 - 20 * for_s)),
+        lambda box: None,
+    ),
+    "somebody opens the page, and a first face comes": (
+        lambda for_s: up(for_s, rss_bytes=140e6 + 40e6 * (for_s > 90) + 30e6 * (for_s > 150)),
+        lambda box: None,
+    ),
+    "dusk: the camera exposes for longer": (
+        lambda for_s: up(for_s, fps=7.5, camera_fps=7.5),
+        lambda box: None,
+    ),
+    "it crashes twice": (
+        lambda for_s: ending("exit-code", 70, 50)(for_s) if for_s < 112 else up(for_s, restarts=2),
+        lambda box: None,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", GOOD_ONES)
+def test_what_a_release_cannot_help_does_not_undo_it(tmp_path: Path, what: str) -> None:
+    behaviour, happens = GOOD_ONES[what]
+    box = Box(tmp_path, {NEW: behaviour})
+    happens(box)
+    assert box.activate()
+    assert box.watch() is Outcome.KEPT
+    assert box.switch.ledger.entries[-1].reason.startswith("well for 60")
+
+
+def test_settings_that_the_former_refuses_too_pause_the_trial(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well})
+    box.activate()
+    begun_s = box.clock.now_s
+    seen: list[str] = []
+
+    def somebody_edits(duration_s: float) -> None:
+        """A restart after a minute, with a typo; that is put right, and later it is restarted."""
+        before_s, box.clock.now_s = box.clock.now_s, box.clock.now_s + duration_s
+        trial = box.switch.ledger.trial
+        seen.append("" if trial is None else trial.trouble)
+        for moment_s in (60, 7200):
+            if before_s < begun_s + moment_s <= box.clock.now_s:
+                box.service.begin()
+
+    box.settings_now = lambda now_s: WRONG if 60 <= now_s - begun_s < 7000 else GOOD
+    box.clock.sleep = somebody_edits  # type: ignore[method-assign]
+    assert box.watch() is Outcome.KEPT
+    assert box.current == NEW
+    assert box.clock.now_s - begun_s > 7200
+    assert "the settings are wrong for the former release too: tensormask check" in seen
+
+
+def test_settings_that_only_the_new_one_refuses_are_its_fault(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: refusing(78)})
+    box.settings_now = lambda now_s: GOOD if now_s < 61 else "edited"
+    box.activate()
+    assert box.watch() is Outcome.REFUSED
+
+
+def _to_another(box: Box) -> None:
+    box.activate()
+
+
+def _back_from_a_trial(box: Box) -> None:
+    box.switch.roll_back(Slot.RELEASE)
+
+
+def _back_to_the_former_by_name(box: Box) -> None:
+    box.activate(FORMER)
+
+
+def _on_trial(box: Box) -> None:
+    box.activate()
+
+
+def _kept(box: Box) -> None:
+    box.activate()
+    box.watch()
+
+
+def _stopped(box: Box) -> None:
+    box.service.is_stopped = True
+
+
+def _stopped_in_a_trial(box: Box) -> None:
+    box.activate()
+    box.service.is_stopped = True
+
+
+NEWER = "0.4.0-cccc"
+
+
+def _to_a_newer_one(box: Box) -> None:
+    box.activate(NEWER)
+
+
+WAYS: dict[str, tuple[Callable[[Box], None], Callable[[Box], None], str]] = {
+    "without a trial": (_stopped, _to_another, NEW),
+    "back from a trial": (_on_trial, _back_from_a_trial, FORMER),
+    "back from one that was kept": (_kept, _back_from_a_trial, FORMER),
+    "to the former by name": (_on_trial, _back_to_the_former_by_name, FORMER),
+    "to another than is on trial": (_on_trial, _to_a_newer_one, NEWER),
+    "to another after a trial": (_kept, _to_a_newer_one, NEWER),
+    "to another, stopped in a trial": (_stopped_in_a_trial, _to_a_newer_one, NEWER),
+    "back, stopped in a trial": (_stopped_in_a_trial, _back_from_a_trial, FORMER),
+}
+
+
+def _agrees(box: Box) -> bool:
+    """Whether the ledger says of what is linked that it is good, and nothing is left over."""
+    good = box.switch.ledger.former(Slot.RELEASE, "", box.store.installed(Slot.RELEASE))
+    return box.switch.ledger.trial is None and good == box.current
+
+
+@pytest.mark.parametrize("reboots", [True, False], ids=["power cut", "killed"])
+@pytest.mark.parametrize("way", WAYS)
+def test_ledger_and_link_agree_whatever_step_is_the_last_before_a(
+    tmp_path: Path, way: str, reboots: bool
+) -> None:
+    begins, does, aim = WAYS[way]
+    for cut in range(20):
+        # What is gone back from is bad: it must never be taken for good.
+        box = Box(tmp_path / str(cut), {NEW: well, NEWER: well})
+        begins(box)
+        before = box.current
+        box.cut_at = box.steps + cut
+        try:
+            does(box)
+        except PowerCutError:
+            pass
+        else:
+            break
+        if reboots:
+            box.service.is_stopped = False
+            box.count()
+            box.reboot()
+            box.watch()
+            assert box.service.runs_release == box.current
+            assert _agrees(box)
+            assert box.current in (before, aim)
+        # Asked for again, by somebody or by a script, it comes to its end.
+        if not (box.current == aim and _agrees(box)):
+            does(box)
+        if box.service.is_stopped:
+            box.service.is_stopped = False
+            box.reboot()
+        box.watch()
+        assert box.current == box.service.runs_release == aim
+        assert _agrees(box)
+    assert cut > 2
+
+
+def test_what_was_left_on_command_is_not_gone_back_to_after_a_power_cut(tmp_path: Path) -> None:
+    for cut in range(1, 4):
+        box = Box(tmp_path / str(cut), {NEW: well})
+        _kept(box)
+        box.cut_at = box.steps + cut
+        with pytest.raises(PowerCutError):
+            box.switch.roll_back(Slot.RELEASE)
+        box.count()
+        box.reboot()
+        assert box.service.runs_release == FORMER
+        box.watch()
+        with pytest.raises(ActivationError, match="no release to go back to"):
+            box.switch.roll_back(Slot.RELEASE)
+
+
+def test_of_two_activations_at_once_one_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: well})
+    said: list[str] = []
+
+    def meanwhile(slot: Slot, name: str) -> None:
+        box.switch.proof = lambda slot, name: None
+        for other in (lambda: box.activate(NEWER), lambda: box.switch.roll_back(Slot.RELEASE)):
+            with pytest.raises(ActivationError) as refusal:
+                other()
+            said.append(str(refusal.value))
+
+    box.switch.proof = meanwhile
+    assert box.activate()
+    assert box.current == NEW
+    assert len(said) == 2
+    assert all("another activation or rollback is under way" in text for text in said)
+    assert box.watch() is Outcome.KEPT
+
+
+def test_what_fails_the_proof_is_refused_before_anything_is_switched(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: well})
+    box.switch.proof = lambda slot, name: "it finds nobody"
+    with pytest.raises(ActivationError, match="nothing was switched: it finds nobody"):
+        box.activate()
+    assert (box.current, box.switch.ledger.trial) == (FORMER, None)
+    assert list(box.outcomes())[-1] == (NEW, Outcome.REFUSED)
+    with pytest.raises(ActivationError, match="was tried and undone"):
+        box.activate()
+    # Somebody who insists has it tried.
+    assert box.activate(again=True)
+    with pytest.raises(ActivationError, match="it finds nobody"):
+        box.activate(NEWER)
+    # What is on trial stays so.
+    assert box.watch() is Outcome.KEPT
+    assert box.current == NEW
+
+
+@pytest.mark.parametrize(("is_slow", "outcome"), [(False, Outcome.REFUSED), (True, Outcome.UNDONE)])
+def test_on_a_busy_machine_the_former_can_show_all_but_speed(
+    tmp_path: Path, is_slow: bool, outcome: Outcome
+) -> None:
+    bad = {"frame_ms": 900.0} if is_slow else {"disk": False}
+    box = Box(tmp_path, {NEW: lambda for_s: up(for_s, **bad)})
+    box.starved = lambda now_s: box.current == FORMER
+    box.activate()
+    assert box.watch() is outcome
+    assert box.current == FORMER

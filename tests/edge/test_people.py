@@ -1,4 +1,4 @@
-"""The drawn people of the README's picture are people to the detector and the classifier."""
+"""Drawn people are people to the detector and the classifier."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections import Counter
 from edge.classify.card import load_bundle
 from edge.config import MqttSettings, Settings
 from edge.decide.identity import EventIds
+from edge.people import PEOPLE, frames
 from edge.pipeline import open_pipeline
 from edge.records import MaskState
 from tests.fakes import frame_at
-from tests.page.people import PEOPLE, frames
 
 
 def test_each_is_found_and_judged_as_drawn() -> None:
