@@ -89,7 +89,6 @@ class Scene(msgspec.Struct, frozen=True):
     outside: tuple[Place, ...] = ()
     """Faces outside the area: nobody judges them."""
     picture: Picture | None = None
-    fps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,16 +49,20 @@ class Trouble(msgspec.Struct, frozen=True):
 
 def told(condition: Condition, since: datetime, telemetry: Telemetry) -> Trouble:
     """Return a condition as a sentence with its remedy."""
-    text, _, rest = condition.text.partition("; ")
+    text, *hints = condition.text.split("; ")
     if condition.key == CAMERA and telemetry.camera.trouble:
         text = f"The camera gives no picture: {telemetry.camera.trouble}"
     elif condition.key == "broker":
-        text = f"{text}; {rest}"
-    remedy = REMEDIES.get(condition.key, rest)
-    return Trouble(
-        condition.key,
-        text[:1].upper() + text[1:],
-        remedy[:1].upper() + remedy[1:],
-        since,
-        condition.weight,
-    )
+        hints.pop()  # how much waits: a figure of its own on the page
+    remedy = REMEDIES.get(condition.key, "")
+    if condition.key == "broker" or not remedy:
+        remedy = " ".join([*map(_sentence, hints), *([remedy] if remedy else [])])
+    return Trouble(condition.key, _upper(text), remedy, since, condition.weight)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _sentence(text: str) -> str:
+    return _upper(text) if text.endswith(("?", ".")) else f"{_upper(text)}."

@@ -221,7 +221,6 @@ class Window:
             self._in_sight.people,
             self._in_sight.outside,
             judge_picture(frame.pixels, None if telemetry is None else telemetry.camera.view),
-            0.0 if telemetry is None else round(telemetry.fps, 1),
         )
 
     def _account(self) -> Account:

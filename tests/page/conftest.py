@@ -44,7 +44,7 @@ class Daemon:
 
     folder: Path
     page: str = ""
-    source: Path = field(default_factory=carphone)
+    source: Path | str = field(default_factory=carphone)
     broker_port: int = field(default_factory=free_port)
     """By default nobody is there."""
     waits: bool = True
