@@ -10,8 +10,8 @@ from edge.host.words import Condition, Weight
 from edge.telemetry import CameraView, Telemetry
 
 REMEDIES = {
-    "camera": "Check its power and its cable. It is tried again by itself, and "
-    "“sudo tensormask doctor” on the device tells what it tried.",
+    "camera": "Check its power and its cable; it is tried again by itself. "
+    "“sudo tensormask doctor” on the device says more.",
     f"view {CameraView.DARK}": "Switch on a light, or have the camera look where there is some. "
     "This time does not count as watched.",
     f"view {CameraView.BLINDED}": "Turn the camera away from the light. This time does not count "
@@ -21,8 +21,7 @@ REMEDIES = {
     "slow": "Give it more light or a better network, or a smaller picture with [camera] in the "
     "settings.",
     "paused": "The command “resume” ends the pause at once.",
-    "broker": "Nothing is lost: alerts wait on the device. Check the network and [mqtt] in the "
-    "settings; “sudo tensormask doctor” on the device names the cause.",
+    "broker": "Nothing is lost: alerts wait on the device. “sudo tensormask doctor” says more.",
     "backlog": "Nothing is lost. A broker that is slow, or has been away, catches up by itself.",
     "disk": "Make room, or replace the card; “sudo tensormask doctor” on the device looks at it.",
     "refused": "“sudo tensormask outbox list” on the device shows them and why.",

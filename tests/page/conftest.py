@@ -108,7 +108,7 @@ Start = Callable[..., Daemon]
 def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Daemon] = []
 
-    def begin(page: str = "", source: Path | None = None) -> Daemon:
+    def begin(page: str = "", source: Path | str | None = None) -> Daemon:
         started.append(Daemon(tmp_path, page, source or carphone()))
         return started[-1]
 

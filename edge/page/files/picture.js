@@ -54,7 +54,7 @@ function noteSharpness() {
 function tellFigures() {
   const { scene, isStale } = state;
   const isUnclear = !isStale && scene.picture.view !== "clear";
-  say("count", isStale ? "–" : inView(scene));
+  say("count", isStale || isUnclear ? "–" : inView(scene));
   say("view", isStale ? "–" : isUnclear ? scene.picture.light_text : `clear, light ${scene.picture.light_text}`);
   say("light", isStale ? "–" : `${scene.picture.light} %, ${scene.picture.light_text}`);
   const best = Math.max(...sharpest.map(([, value]) => value), 0.1);
@@ -104,7 +104,7 @@ function drawParts(size, shapes, tags, isSettingUp) {
     if (isSettingUp && number !== state.edited) {
       shapes.push(...twice(points.map(([x, y]) => `M${x} ${y}h0`).join(""), `corners ${part.kind}`));
     }
-    const [x, y] = points.reduce((best, each) => (each[1] < best[1] ? each : best));
+    const [x, y] = points.reduce((best, each) => (each[0] + each[1] < best[0] + best[1] ? each : best));
     const text = part.name || (isSettingUp ? title(part, number) : "");
     if (text) tags.push({ x, y, width: 0, height: 0, text, className: `tag ${part.kind}`, inside: true });
   });
@@ -117,7 +117,7 @@ export function title(part, number) {
 
 function drawPeople([width, height], shapes, tags, isSettingUp) {
   const everybody = [
-    ...state.scene.outside.map((each) => ({ ...each, state: "outside", label: "Outside the area", note: "" })),
+    ...state.scene.outside.map((each) => ({ ...each, state: "outside", label: width < NARROW_PX ? "Outside" : "Outside the area", note: "" })),
     ...state.scene.people,
   ];
   for (const each of everybody) {
