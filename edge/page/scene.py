@@ -16,8 +16,8 @@ from edge.records import Box, Frame, MaskState, Pixels, Sighting
 from edge.telemetry import CameraView
 
 CENTRE_PX = 480
-"""Side of the part in the middle whose sharpness is told: of the picture as it is, since a smaller
-one is sharp whatever the lens does."""
+"""Side of the part in the middle whose sharpness is measured: of the picture as it is, since a
+smaller one is sharp whatever the lens does."""
 LINGER_S = 1.5
 """Between two scans people are shown where they were seen last."""
 OUTSIDE_S = 6.0

@@ -46,7 +46,7 @@ class Trouble(msgspec.Struct, frozen=True):
     weight: Weight
 
 
-def told(condition: Condition, since: datetime, telemetry: Telemetry) -> Trouble:
+def explained(condition: Condition, since: datetime, telemetry: Telemetry) -> Trouble:
     """Return a condition as a sentence with its remedy."""
     text, *hints = condition.text.split("; ")
     if condition.key == CAMERA and telemetry.camera.trouble:

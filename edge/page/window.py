@@ -21,7 +21,7 @@ from edge.observers import Observer, Observers
 from edge.page.drawn import AreaBook, DrawnArea, Origin
 from edge.page.history import Alert, History, Hour, Summary
 from edge.page.scene import InSight, Scene, judge_picture
-from edge.page.trouble import AREA, Trouble, told
+from edge.page.trouble import AREA, Trouble, explained
 from edge.page.wire import Draw, NextScene, Report, Requests, Undo
 from edge.records import Box, Frame
 from edge.telemetry import CameraState, CameraView, Telemetry
@@ -158,7 +158,7 @@ class Window:
             text = "the area that was drawn cannot be read: the whole picture is watched"
             found.insert(0, Condition(AREA, text, Weight.FAULT))
         self._troubles = tuple(
-            told(each, since, telemetry) for each, since in self._since.note(found, now)
+            explained(each, since, telemetry) for each, since in self._since.note(found, now)
         )
 
     def rest(self) -> None:

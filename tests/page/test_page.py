@@ -25,6 +25,7 @@ from edge.host.web import trouble_with
 from edge.page.__main__ import BUSY
 from edge.page.door import REQUEST_S
 from edge.page.drawn import crosses_itself
+from edge.page.server import FILES
 from tests.broker.conftest import until
 from tests.edge.capture.fakes import write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
@@ -277,6 +278,76 @@ def test_what_is_not_saved_is_asked_for_before_it_is_lost(
     expect(page.locator("nav [aria-current]")).to_have_text("Alerts")
     page.get_by_role("link", name="Set up").click()
     expect(page.locator("#parts li")).to_have_count(0)
+
+
+CAMERA = {
+    "key": "camera",
+    "text": "The camera gives no picture: no frame for 5 s",
+    "remedy": "Check its power.",
+    "since": "2026-11-28T08:38:00Z",
+    "weight": "fault",
+}
+POWER = CAMERA | {"key": "power", "text": "Weak power", "weight": "hint"}
+
+
+@pytest.mark.parametrize(
+    ("known", "level", "pill", "banner"),
+    [
+        ({"account": None}, "unknown", "Connecting", ""),
+        ({}, "well", "Watching", ""),
+        ({"troubles": [POWER]}, "hint", "Watching", "Weak power, since"),
+        ({"troubles": [POWER], "paused_for_s": 60}, "hint", "Paused", "Weak power, since"),
+        ({"troubles": [CAMERA | {"key": "disk"}, POWER]}, "fault", "1 problem", "since"),
+        (
+            {"troubles": [POWER, CAMERA], "camera": {"state": "lost"}, "isStale": True},
+            "fault",
+            "No picture",
+            "No picture since .*: no frame for 5 s. Check its power.",
+        ),
+        ({"isStale": True}, "fault", "No picture", "No picture since .* shows no picture"),
+        ({"isStale": True, "lastAt": None}, "well", "Watching", ""),
+        ({"isStale": True, "paused_for_s": 60}, "well", "Watching", ""),
+        (
+            {"lost": {"kind": "network"}, "isStale": True},
+            "fault",
+            "No connection",
+            "No picture since .*: this page cannot reach the device.*has power",
+        ),
+        (
+            {"lost": {"kind": "service"}, "account": None, "isStale": True},
+            "fault",
+            "No connection",
+            "the service does not answer.*systemctl status tensormask",
+        ),
+    ],
+)
+def test_the_verdict_has_its_cause_and_remedy(
+    context: BrowserContext, known: dict[str, object], level: str, pill: str, banner: str
+) -> None:
+    account: dict[str, object] = {
+        "troubles": [],
+        "camera": {"state": "running"},
+        "paused_for_s": None,
+    }
+    account |= {key: known[key] for key in account if key in known}
+    state: dict[str, object] = {
+        "account": account,
+        "lost": None,
+        "isStale": False,
+        "lastAt": "2026-11-28T08:38Z",
+    }
+    state |= {key: known[key] for key in state if key in known}
+    context.route("**/*", lambda route: route.fulfill(path=FILES / _file_of(route.request.url)))
+    page = context.new_page()
+    page.goto("http://localhost/login.html")
+    found = page.evaluate("async (known) => (await import('/verdict.js')).verdict(known)", state)
+    said = f"{found.get('headline', '')} {found.get('detail', '')}"
+    assert (found["level"], found["pill"]) == (level, pill)
+    assert re.search(banner, said) if banner else "headline" not in found
+
+
+def _file_of(url: str) -> str:
+    return url.rpartition("/")[2]
 
 
 def test_the_ruler_lies_over_nobodys_face_and_only_while_setting_up(

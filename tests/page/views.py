@@ -40,6 +40,7 @@ def main(chosen: list[str]) -> int:
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("no browser here; get: sudo apt-get install chromium")
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for state in chosen or STATES:
@@ -50,14 +51,20 @@ def main(chosen: list[str]) -> int:
 
 @contextmanager
 def daemon(
-    source: Path | str | None = None, page: str = "", *, has_past: bool = True
+    source: Path | str | None = None,
+    page: str = "",
+    *,
+    has_past: bool = True,
+    has_area: bool = False,
 ) -> Iterator[Daemon]:
-    """A daemon before drawn people, or `source`, with a month behind it and a drawn area."""
+    """A daemon before drawn people, or `source`, and what happened and was drawn before."""
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / "state"
         state.mkdir()
         if has_past:
             write_past(state)
+        if has_area:
+            write_area(state)
         clip = source or write_clip(Path(folder) / "people.avi", people(), FPS)
         running = Daemon(Path(folder), page, clip, embedded_broker().broker_port)
         try:
@@ -162,11 +169,7 @@ def known(page: Page) -> None:
 
 
 def setup(browser: Browser) -> None:
-    with daemon() as running:
-        running.stop()
-        write_area(running.folder / "state")
-        running.log.write_text("")
-        running.start()
+    with daemon(has_area=True) as running:
         each_look(browser, running.url, "area-live", live)
         each_look(browser, running.url, "setup", live, "setup")
 

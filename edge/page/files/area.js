@@ -29,14 +29,14 @@ export function take(area) {
 }
 
 // Rebuilt only where it has changed, or the focus would be lost.
-let told = "";
+let shown = "";
 
 export function tell() {
   const { account, parts, sketch, edited, isChanged } = state;
   const isBusy = sketch !== null || edited !== null;
   const now = JSON.stringify([parts, sketch?.points.length, sketch === null, edited, isChanged, account?.area_origin, account?.can_undo]);
-  if (now === told) return;
-  told = now;
+  if (now === shown) return;
+  shown = now;
   const regions = parts.filter((each) => each.kind === "in").length;
   const where = regions ? `Faces count in ${many(regions, "region", "regions")}` : "Faces count in the whole picture";
   const out = parts.length - regions;

@@ -42,8 +42,8 @@ function tellRate({ masked, bare, worn_wrongly: worn, unknown, rate, rate_low: l
   }
   $("bar").replaceChildren(...rects);
   const missed = Math.max(0, span - watched);
-  const few = watched < missed ? `Watched for only ${duration(watched)} of ${duration(span)}.` : `Not watched for ${duration(missed)} of ${duration(span)}.`;
-  say("watched", missed < 60 ? "Watched all the time." : few);
+  const most = watched < missed ? `Watched for only ${duration(watched)}.` : `Not watched for ${duration(missed)}.`;
+  say("watched", missed < 60 ? "Watched all the time." : most);
 }
 
 // The hours of the summary, or the days in which they lie; the first day may be cut.
