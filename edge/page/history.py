@@ -87,7 +87,8 @@ class History:
         self._lock = threading.Lock()
         past = self._read()
         self._hours: deque[Hour] = deque(past.hours, HOURS)
-        self._alerts: deque[Alert] = deque(past.alerts, ALERTS)
+        # Who was there when the program was killed is another visit now.
+        self._alerts: deque[Alert] = deque(map(_over, past.alerts), ALERTS)
         self._saved_s = clock.monotonic_s()
         self._has_failed = False
 
@@ -213,3 +214,7 @@ def _count(hour: Hour, visit: Visit) -> None:
 
 def _copied(hour: Hour) -> Hour:
     return msgspec.structs.replace(hour)
+
+
+def _over(alert: Alert) -> Alert:
+    return msgspec.structs.replace(alert, is_over=True)

@@ -11,7 +11,7 @@ from playwright.sync_api import expect, sync_playwright
 from tests.page.views import daemon
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "page.png"
-VIEW = {"width": 1280, "height": 860}
+VIEW = {"width": 1280, "height": 1030}
 
 
 def main() -> int:

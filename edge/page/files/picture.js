@@ -29,6 +29,7 @@ export async function show(picture) {
 // Whatever the reason: what is older is not live.
 export function judgeAge() {
   state.isStale = state.lost !== null || state.sceneAt === null || since(state.sceneAt) > STALE_MS;
+  document.body.classList.toggle("lost", state.lost !== null);
   const was = $("stage").classList.contains("stale");
   $("stage").classList.toggle("stale", state.isStale);
   if (state.isStale) {

@@ -88,7 +88,7 @@ function grouped(alerts) {
 }
 
 function entry(alert, when) {
-  const how = `${when} · ${alert.duration_s.toFixed(1)} s · ${Math.round(100 * alert.probability)} % certain`;
+  const how = `${when} · ${alert.duration_s.toFixed(1)} s · ${Math.round(100 * alert.probability)} % sure`;
   const badge = alert.is_over ? [] : [make("span", { className: "badge" }, "Still there")];
   return make("li", { className: `alert ${alert.kind}` }, make("span", { className: "dot", "aria-hidden": "true" }),
     make("div", {}, make("strong", {}, KINDS[alert.kind]), make("small", {}, how)), ...badge);

@@ -33,4 +33,4 @@ export function verdict({ account, lost, isStale, lastAt }) {
   return { level: first.weight, pill, headline: `${first.text}, since ${moment(first.since)}`, detail: first.remedy };
 }
 
-const both = (trouble) => (trouble ? `${trouble.text}. ${trouble.remedy}` : ON_DEVICE);
+const both = (trouble) => (trouble ? `${trouble.text}${trouble.text.endsWith("?") ? "" : "."} ${trouble.remedy}` : ON_DEVICE);
