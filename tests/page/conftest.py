@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext
 
 from edge.config import load_settings
 from edge.host.web import trouble_with
@@ -102,8 +102,6 @@ class Daemon:
 
 
 Start = Callable[..., Daemon]
-# A busy machine shows late what it shows.
-expect.set_options(timeout=30_000)
 
 
 @pytest.fixture

@@ -478,7 +478,7 @@ def test_it_is_served_below_a_path_by_a_proxy(start: Start, context: BrowserCont
     page.get_by_role("link", name="Live").click()
     expect(page.locator(".mark")).to_be_visible()
     assert elsewhere == []
-    page.close()
+    context.unroute_all(behavior="ignoreErrors")
 
 
 @pytest.mark.parametrize(
@@ -502,6 +502,7 @@ def test_a_password_that_others_could_read_is_warned_of(
     context.route(f"{host}/**", forward)
     page.goto(f"{host}/login")
     expect(page.locator("#insecure")).to_be_visible(visible=warns)
+    context.unroute_all(behavior="ignoreErrors")
 
 
 def test_only_the_password_opens_it_and_guessing_is_slow(

@@ -32,9 +32,9 @@ export function take(area) {
 let shown = "";
 
 export function tell() {
-  const { account, parts, sketch, edited, isChanged } = state;
-  const isBusy = sketch !== null || edited !== null;
-  const now = JSON.stringify([parts, sketch?.points.length, sketch === null, edited, isChanged, account?.area_origin, account?.can_undo]);
+  const { account, parts, sketch, edited, isChanged, isSaving } = state;
+  const isBusy = sketch !== null || edited !== null || isSaving;
+  const now = JSON.stringify([parts, sketch?.points.length, sketch === null, edited, isChanged, isSaving, account?.area_origin, account?.can_undo]);
   if (now === shown) return;
   shown = now;
   const regions = parts.filter((each) => each.kind === "in").length;
@@ -67,7 +67,10 @@ function tellTools() {
   $("done").hidden = !isEditing;
   $("name-field").hidden = !isEditing;
   $("cancel").hidden = !(isSketching || isEditing);
-  for (const id of ["save", "discard"]) $(id).hidden = isSketching || isEditing || !isChanged;
+  for (const id of ["save", "discard"]) {
+    $(id).hidden = isSketching || isEditing || !isChanged;
+    $(id).disabled = state.isSaving;
+  }
   if (isSketching) {
     const count = sketch.points.length;
     $("close").disabled = count < 3;
@@ -279,6 +282,9 @@ addEventListener("beforeunload", (event) => {
 
 export function connect(ask, renew) {
   const wish = async (path, content, done) => {
+    state.isSaving = true;
+    say("hint", "");
+    tell();
     try {
       const { error } = await (await ask(path, { method: "POST", body: content && JSON.stringify(content) })).json();
       if (!error) state.isChanged = false;
@@ -287,7 +293,10 @@ export function connect(ask, renew) {
     } catch (error) {
       say("hint", `Not saved: ${error.message}.`);
     }
+    state.isSaving = false;
     tell();
+    // The button that was pressed is gone.
+    if (document.activeElement === document.body) $("draw-in").focus({ preventScroll: true });
   };
   $("save").addEventListener("click", () => {
     const all = (kind, key) => state.parts.filter((each) => each.kind === kind).map((each) => each[key]);

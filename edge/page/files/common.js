@@ -16,6 +16,7 @@ export const state = {
   sketch: null, // what is being drawn: { kind, points, cursor }
   edited: null, // which part is being edited, by number
   isChanged: false,
+  isSaving: false,
 };
 
 export function make(name, attributes = {}, ...children) {
