@@ -54,7 +54,7 @@ def explained(condition: Condition, since: datetime, telemetry: Telemetry) -> Tr
     elif condition.key == "broker":
         hints.pop()  # how much waits: a figure of its own on the page
     remedy = REMEDIES.get(condition.key, "")
-    if condition.key == "broker" or not remedy:
+    if condition.key in ("broker", "paused") or not remedy:
         remedy = " ".join([*map(_sentence, hints), *([remedy] if remedy else [])])
     return Trouble(condition.key, _upper(text), remedy, since, condition.weight)
 

@@ -212,3 +212,12 @@ def test_each_remedy_is_of_a_condition_that_there_is(key: str) -> None:
     name, _, view = key.partition(" ")
     assert f'"{name}' in source or key == AREA
     assert not view or view in set(CameraView)
+
+
+def test_a_pause_says_when_it_ends_by_itself_and_what_ends_it_now(stage: Stage) -> None:
+    stage.now = replace(TELEMETRY, paused_for_s=600)
+    stage.window.tick()
+    report = stage.ask(Report())
+    (found,) = report["troubles"]
+    assert (found["text"], found["weight"], report["paused_for_s"]) == ("Paused", "hint", 600)
+    assert found["remedy"].startswith("It goes on by itself in 10 min. The command")
