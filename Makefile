@@ -29,7 +29,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture demo test test-repeatedly check check-shell check-ansible format train report bench viewers street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack collection fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-shell check-ansible format train report bench viewers street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack collection fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lock: dev ## after a pin has been changed: the digests of the lists' files anew,
 
 picture: dev ## docs/page.png: the page, before drawn people
 	$(DEV)/bin/python -m tests.page.picture
+
+views: dev ## build/screenshots/page-*.png: every view and state of the page at three widths, to be looked at
+	$(DEV)/bin/python -m tests.page.views
 
 demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
 	@$(VENV)/bin/python -m deploy.demo $(call option,--source,SOURCE) $(call option,--broker,BROKER)

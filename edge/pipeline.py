@@ -18,7 +18,7 @@ from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
 from edge.look import Attention
-from edge.records import Frame, Sighting
+from edge.records import Face, Frame, Sighting
 from edge.telemetry import SCAN, TOTAL
 from edge.track import Tracker
 
@@ -35,6 +35,8 @@ class Outcome:
     decision: Decision
     standings: tuple[Standing, ...] = ()
     """Of everybody in `sightings`."""
+    outside: tuple[Face, ...] | None = None
+    """Faces outside the area, which are not judged; None: the frame was not scanned as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Pipeline:
             sightings = self.attention.look(frame, tracks.faces, tracks.ended)
         with self.timed("decide"):
             decision = self.policy.update(sightings, tracks.ended)
-        return Outcome(sightings, decision, self.policy.standings(sightings))
+        standings = self.policy.standings(sightings)
+        return Outcome(sightings, decision, standings, self.detection.outside)
 
     def limit_to(self, area: Area) -> None:
         """Have only faces in `area` count from now on."""

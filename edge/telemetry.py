@@ -42,6 +42,8 @@ class CameraStatus:
     """Frames a second that it gives, whether or not they are judged; None while it gives none."""
     slow: bool
     """Too few of them to follow people."""
+    trouble: str = ""
+    """Why it is lost."""
 
 
 class ThrottlingFlag(StrEnum):

@@ -91,8 +91,9 @@ def check_model(settings: Settings) -> str:
 
 def check_detector(settings: Settings) -> str:
     chosen, folder = settings.detector, settings.outbox.file.parent
-    if os.access(folder / FILE, os.R_OK):  # the service's is closed to others
-        AreaBook(chosen, folder)
+    # The service's is closed to others.
+    if os.access(folder / FILE, os.R_OK) and (damage := AreaBook(chosen, folder).damage):
+        raise ConfigError(damage)
     open_photographer(settings, Tracker(settings.tracker))
     return open_detector(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence).name
 

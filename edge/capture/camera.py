@@ -138,6 +138,7 @@ class Camera:
         self._has_given = False
         """Whether this process has ever had a frame."""
         self._dropped_before = 0
+        self._trouble = ""
         self._lost_at_s = 0.0
         self._retry_at_s = 0.0
         self._close_by_s = 0.0
@@ -165,6 +166,7 @@ class Camera:
             view=self._watch.view if running else None,
             fps=self._rate.fps if running else None,
             slow=running and self._rate.is_slow,
+            trouble=self._trouble if self.state is CameraState.LOST else "",
         )
 
     def read(self, timeout_s: float) -> Frame | None:
@@ -244,7 +246,7 @@ class Camera:
             _log.warning("the camera is slow: %.1f frames per second", self._rate.fps)
 
     def _lose(self, error: CameraError) -> None:
-        now_s = self._clock.monotonic_s()
+        now_s, self._trouble = self._clock.monotonic_s(), str(error)
         if self.state is not CameraState.LOST:
             self.state = CameraState.LOST
             self.outages += 1

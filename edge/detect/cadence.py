@@ -52,6 +52,8 @@ class PacedDetection:
         self._seen_s = self._small_seen_s = self._tiny_seen_s = -math.inf
         self._was_full = False
         self._glimpse: NDArray[np.uint8] | None = None
+        self.outside: tuple[Face, ...] | None = None
+        """The last frame's faces outside the area; None: it was not scanned as a whole."""
 
     @property
     def name(self) -> str:
@@ -67,7 +69,7 @@ class PacedDetection:
 
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""
-        now_s = frame.monotonic_s
+        now_s, self.outside = frame.monotonic_s, None
         in_sight = now_s - self._seen_s < LINGER_S
         pace_s = self._settings.every_s * (1 if in_sight else SEARCH_PACE)
         patience_s = self._settings.full_every_s if in_sight else self._settings.idle_every_s
@@ -114,6 +116,8 @@ class PacedDetection:
             self._full_s = now_s
         with nullcontext() if quick else self._timed(SCAN):
             faces = self._detection.detect(frame, quick, part)
+        if self._was_full:
+            self.outside = self._detection.outside
         if faces:
             self._remember(frame, faces)
         return faces

@@ -24,6 +24,8 @@ class FaceDetection:
         self._detector = detector
         self._settings = settings
         self.area = Area(settings.watched, settings.excluded)
+        self.outside: tuple[Face, ...] = ()
+        """Large enough, but not in the area: of the last call, for whoever shows them."""
 
     @property
     def name(self) -> str:
@@ -50,9 +52,14 @@ class FaceDetection:
             Face(face.box.scaled(x, y).moved(part.left, part.top), face.confidence)
             for face in self._detector.find(picture)
         )
-        return tuple(
-            face for face in found if self._matters(face, frame) and _is_in(face, part, frame)
-        )
+        whole = [
+            face
+            for face in found
+            if face.box.size_px >= self._settings.min_face_px and _is_in(face, part, frame)
+        ]
+        inside = tuple(face for face in whole if self._counts(face, frame))
+        self.outside = tuple(face for face in whole if not self._counts(face, frame))
+        return inside
 
     def scale(self, frame: Frame) -> float:
         """Return how many of the detector's pixels one of the frame's is in a look at the whole."""
@@ -73,9 +80,7 @@ class FaceDetection:
             ratio = 1.0
         return scaled_size(pixels, ratio)
 
-    def _matters(self, face: Face, frame: Frame) -> bool:
-        if face.box.size_px < self._settings.min_face_px:
-            return False
+    def _counts(self, face: Face, frame: Frame) -> bool:
         x, y = face.box.centre
         return self.area.holds(x / frame.width, y / frame.height)
 

@@ -1,25 +1,34 @@
-"""The area that was drawn on the page: kept beside the outbox, where the settings name none."""
+"""The area that was drawn on the page: kept beside the outbox, where the settings name none.
+
+Names lie in a file of their own: an older release refuses an area with a field that it does not
+know, and after a rollback it must go on watching this one.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from edge.config import DetectorSettings, Polygons
+from edge.config import DetectorSettings, Polygon, Polygons
 from edge.detect.area import Area
 from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.files import DamagedFileError, decoded
+from edge.page.wire import Name
 
 _log = logging.getLogger(__name__)
 
 FILE = "area.json"
 BEFORE = "area.before.json"
-MAX_BYTES = 64_000
+NAMES = "area.names.json"
+MAX_BYTES = 256_000
+Content = TypeVar("Content")
 
 
 class DrawnArea(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,6 +40,23 @@ class DrawnArea(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def area(self) -> Area:
         return Area(self.regions, self.excluded)
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What somebody calls a polygon."""
+
+    points: Polygon
+    name: Name
+
+
+class Names(msgspec.Struct, frozen=True):
+    """The names in the area that is watched, and in the one before it.
+
+    By polygon: where another release has drawn since, what it drew has no name.
+    """
+
+    present: tuple[Named, ...] = ()
+    before: tuple[Named, ...] = ()
 
 
 class Origin(StrEnum):
@@ -47,18 +73,18 @@ class AreaBook:
     """Draws, remembers and takes back. The loop takes each new area when it is ready for it."""
 
     def __init__(self, settings: DetectorSettings, folder: Path) -> None:
-        """Raises ConfigError where the file is damaged: what would be watched is not known."""
+        """Take up what was drawn. Where that cannot be read, the whole picture is watched."""
         self._file, self._before = folder / FILE, folder / BEFORE
+        self._names_file = folder / NAMES
         self._lock = threading.Lock()
         self._wanted: DrawnArea | None = None
+        self.damage = ""
+        """Why what was drawn is not watched; empty: it is, or nothing was drawn."""
         self.is_fixed = bool(settings.watched or settings.excluded)
-        self.present = (
-            DrawnArea(settings.watched, settings.excluded)
-            if self.is_fixed
-            else _read(self._file) or DrawnArea()
-        )
-        if self.present != DrawnArea() and not self.is_fixed:
-            self._wanted = self.present
+        self.present = DrawnArea(settings.watched, settings.excluded)
+        if not self.is_fixed:
+            self._take_up()
+        self._names = self._read_names()
 
     @property
     def origin(self) -> Origin:
@@ -70,20 +96,26 @@ class AreaBook:
     def can_undo(self) -> bool:
         return not self.is_fixed and self._before.exists()
 
-    def draw(self, drawn: DrawnArea) -> None:
+    def names(self, polygons: Polygons) -> tuple[str, ...]:
+        """Return what each is called; empty: nothing."""
+        known = {each.points: each.name for each in self._names.present}
+        return tuple(known.get(each, "") for each in polygons)
+
+    def draw(self, drawn: DrawnArea, names: Mapping[Polygon, str] | None = None) -> None:
         """Have it watched from now on, over restarts too. Raises ConfigError: nothing changes."""
         with self._lock:
-            self._refuse(drawn)
-            self._change(drawn)
+            self._refuse(drawn, names or {})
+            named = tuple(Named(points, name) for points, name in (names or {}).items() if name)
+            self._change(drawn, Names(named, self._names.present))
 
     def undo(self) -> None:
         """Go back to what was watched before. Raises ConfigError: to nothing."""
         with self._lock:
             self._refuse_fixed()
-            before = _read(self._before)
+            before = _read(self._before, DrawnArea)
             if before is None:
-                raise ConfigError("there is nothing to go back to: no other area was drawn before")
-            self._change(before)
+                raise ConfigError("there is nothing to undo: no other area was drawn before")
+            self._change(before, Names(self._names.before, self._names.present))
 
     def take(self) -> Area | None:
         """Return what is to be watched from now on; None: what is watched already."""
@@ -93,10 +125,36 @@ class AreaBook:
             wanted, self._wanted = self._wanted, None
         return None if wanted is None else wanted.area
 
-    def _refuse(self, drawn: DrawnArea) -> None:
+    def _take_up(self) -> None:
+        try:
+            self.present = _read(self._file, DrawnArea) or DrawnArea()
+        except ConfigError as error:
+            # Watching too much is better than watching nothing until somebody looks here.
+            self.damage = str(error)
+            _log.error("%s; until then the whole picture is watched", error)
+        if self.present != DrawnArea():
+            self._wanted = self.present
+
+    def _read_names(self) -> Names:
+        try:
+            return _read(self._names_file, Names) or Names()
+        except ConfigError as error:
+            _log.warning("%s; until then the regions have no names", error)
+            return Names()
+
+    def _refuse(self, drawn: DrawnArea, names: Mapping[Polygon, str]) -> None:
         self._refuse_fixed()
+        for kind, polygons in (("region", drawn.regions), ("excluded area", drawn.excluded)):
+            for number, each in enumerate(polygons, 1):
+                if crosses_itself(each):
+                    called = names.get(each) or str(number)
+                    raise ConfigError(
+                        f"the outline of {kind} {called} crosses itself: move a corner"
+                    )
         if drawn.area.is_empty:
-            raise ConfigError("nothing would be watched: the regions are too small, or left out")
+            raise ConfigError(
+                "nothing would be watched: the regions are too small, or excluded altogether"
+            )
 
     def _refuse_fixed(self) -> None:
         if self.is_fixed:
@@ -105,24 +163,61 @@ class AreaBook:
                 "there, or take it out to draw it here"
             )
 
-    def _change(self, drawn: DrawnArea) -> None:
+    def _change(self, drawn: DrawnArea, names: Names) -> None:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
+            # Names first: those of an area that is not there do no harm.
+            replace_file(self._names_file, msgspec.json.encode(names))
             replace_file(self._before, msgspec.json.encode(self.present))
             replace_file(self._file, msgspec.json.encode(drawn))
         except OSError as error:
             raise ConfigError(f"{self._file}: {error.strerror}; nothing is changed") from error
         self.present = self._wanted = drawn
+        self._names, self.damage = names, ""
         _log.info(
-            "the area was drawn anew: %d regions, %d left out",
+            "another area was drawn: %d regions, %d excluded",
             *(len(drawn.regions), len(drawn.excluded)),
         )
 
 
-def _read(path: Path) -> DrawnArea | None:
+def crosses_itself(polygon: Sequence[tuple[float, float]]) -> bool:
+    """Tell whether two sides meet that are not next to each other."""
+    corners = [each for place, each in enumerate(polygon) if each != polygon[place - 1]]
+    sides = list(zip(corners, corners[1:] + corners[:1], strict=True))
+    return any(
+        _meet(*sides[first], *sides[second])
+        for first in range(len(sides))
+        for second in range(first + 2, len(sides))
+        if (second + 1) % len(sides) != first
+    )
+
+
+_Point = tuple[float, float]
+
+
+def _meet(a: _Point, b: _Point, c: _Point, d: _Point) -> bool:
+    """Tell whether the lines from `a` to `b` and from `c` to `d` have a point in common."""
+    sides = [_side(a, b, c), _side(a, b, d), _side(c, d, a), _side(c, d, b)]
+    if sides[0] * sides[1] < 0 and sides[2] * sides[3] < 0:
+        return True
+    ends = ((a, b, c), (a, b, d), (c, d, a), (c, d, b))
+    return any(side == 0 and _is_between(*each) for side, each in zip(sides, ends, strict=True))
+
+
+def _side(a: _Point, b: _Point, point: _Point) -> float:
+    return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
+
+
+def _is_between(a: _Point, b: _Point, point: _Point) -> bool:
+    """Tell whether `point`, on the line through `a` and `b`, lies between them."""
+    return all(min(a[axis], b[axis]) <= point[axis] <= max(a[axis], b[axis]) for axis in (0, 1))
+
+
+def _read(path: Path, kind: type[Content]) -> Content | None:
+    """Return what the file holds; None: there is none. Raises ConfigError where it is damaged."""
     try:
         with path.open("rb") as file:
-            return decoded(file.read(MAX_BYTES), DrawnArea)
+            return decoded(file.read(MAX_BYTES), kind)
     except FileNotFoundError:
         return None
     except OSError as error:

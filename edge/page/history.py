@@ -13,16 +13,17 @@ from pathlib import Path
 import msgspec
 
 from edge.clock import SYSTEM_CLOCK, Clock
+from edge.decide.compliance import rate_interval
 from edge.decide.policy import Decision
 from edge.durable import replace_file
 from edge.files import DamagedFileError, decoded
-from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
+from edge.records import Tally, Verdict, Violation, ViolationKind, ViolationState, Visit
 
 _log = logging.getLogger(__name__)
 
 FILE = "history.json"
 HOURS = 31 * 24
-TOLD = 100
+ALERTS = 100
 SAVED_EVERY_S = 3600.0
 """Not oftener: a card wears out. A power cut takes what came since."""
 MAX_BYTES = 1_000_000
@@ -40,8 +41,8 @@ class Hour(msgspec.Struct):
     unknown: int = 0
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A violation."""
+class Alert(msgspec.Struct, frozen=True):
+    """A violation that was reported."""
 
     event_id: str
     kind: ViolationKind
@@ -51,24 +52,44 @@ class Told(msgspec.Struct, frozen=True):
     is_over: bool
 
 
-class Past(msgspec.Struct, frozen=True):
-    """All that is remembered, the newest last."""
+class Past(msgspec.Struct, frozen=True, rename={"alerts": "told"}):
+    """All that is remembered, the newest last: what the file holds, under the names that it has
+    always had there."""
 
     hours: Sequence[Hour] = ()
-    told: Sequence[Told] = ()
+    alerts: Sequence[Alert] = ()
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What some hours come to: the one that runs, and those before it."""
+
+    hours: int
+    masked: int
+    bare: int
+    worn_wrongly: int
+    unknown: int
+    watched_s: float
+    span_s: float
+    """So much of them has passed: what was not watched is the rest."""
+    rate: float | None
+    """As in the MQTT documents, see `Tally.rate`."""
+    rate_low: float | None
+    rate_high: float | None
+    """Where the rate lies with 95 % certainty, as few or many as they were."""
 
 
 class History:
     """Kept by the loop, read by the page's thread."""
 
     def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Go on from what the file has; one that is damaged is said, and begun anew."""
+        """Go on from what the file has; one that is damaged is logged, and replaced."""
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
         past = self._read()
         self._hours: deque[Hour] = deque(past.hours, HOURS)
-        self._told: deque[Told] = deque(past.told, TOLD)
+        # Who was there when the program was killed is another visit now.
+        self._alerts: deque[Alert] = deque(map(_over, past.alerts), ALERTS)
         self._saved_s = clock.monotonic_s()
         self._has_failed = False
 
@@ -80,13 +101,40 @@ class History:
             for visit in decision.visits:
                 _count(hour, visit)
             for violation in decision.violations:
-                self._tell(violation)
+                self._report(violation)
         if self._clock.monotonic_s() - self._saved_s >= SAVED_EVERY_S:
             self.save()
 
     def past(self) -> Past:
         with self._lock:
-            return Past(tuple(map(_copied, self._hours)), tuple(self._told))
+            return Past(tuple(map(_copied, self._hours)), tuple(self._alerts))
+
+    def summary(self, hours: int) -> Summary:
+        """Return what the last `hours` come to, the one that runs among them."""
+        now_s = self._clock.utc().timestamp()
+        first = int(now_s) // 3600 - hours + 1
+        with self._lock:
+            counted = [hour for hour in self._hours if hour.began >= first]
+            tally = Tally(
+                masked=sum(hour.masked for hour in counted),
+                bare=sum(hour.bare for hour in counted),
+                unknown=sum(hour.unknown for hour in counted),
+                worn_wrongly=sum(hour.worn_wrongly for hour in counted),
+                watched_s=sum(hour.watched_s for hour in counted),
+            )
+        low, high = rate_interval(tally) or (None, None)
+        return Summary(
+            hours,
+            tally.masked,
+            tally.bare,
+            tally.worn_wrongly,
+            tally.unknown,
+            round(tally.watched_s, 1),
+            round(now_s - 3600 * first, 1),
+            tally.rate,
+            low,
+            high,
+        )
 
     def save(self) -> None:
         """Write it down. Whatever hinders it is said once: it stays in memory."""
@@ -108,7 +156,7 @@ class History:
         except FileNotFoundError:
             return Past()
         except (OSError, DamagedFileError) as error:
-            _log.warning("%s: %s; the page's history begins anew", self._path, error)
+            _log.warning("%s: damaged (%s); the page's history starts empty", self._path, error)
             return Past()
 
     def _hour(self) -> Hour:
@@ -127,11 +175,11 @@ class History:
         """Drop what is of an earlier hour, as hours since 1970."""
         while self._hours and self._hours[0].began <= before:
             self._hours.popleft()
-        while self._told and self._told[0].started_at.timestamp() // 3600 <= before:
-            self._told.popleft()
+        while self._alerts and self._alerts[0].started_at.timestamp() // 3600 <= before:
+            self._alerts.popleft()
 
-    def _tell(self, violation: Violation) -> None:
-        told = Told(
+    def _report(self, violation: Violation) -> None:
+        alert = Alert(
             violation.event_id,
             violation.kind,
             violation.started_at,
@@ -139,11 +187,11 @@ class History:
             round(violation.probability, 3),
             violation.state is ViolationState.ENDED,
         )
-        for place, before in enumerate(self._told):
-            if before.event_id == told.event_id:
-                self._told[place] = told
+        for place, before in enumerate(self._alerts):
+            if before.event_id == alert.event_id:
+                self._alerts[place] = alert
                 return
-        self._told.append(told)
+        self._alerts.append(alert)
 
 
 def forget(path: Path) -> None:
@@ -166,3 +214,7 @@ def _count(hour: Hour, visit: Visit) -> None:
 
 def _copied(hour: Hour) -> Hour:
     return msgspec.structs.replace(hour)
+
+
+def _over(alert: Alert) -> Alert:
+    return msgspec.structs.replace(alert, is_over=True)

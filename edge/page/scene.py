@@ -7,27 +7,49 @@ from dataclasses import dataclass
 import cv2
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.config import ClassifierSettings
 from edge.decide.policy import Standing
 from edge.pipeline import Outcome
 from edge.records import Box, Frame, MaskState, Pixels, Sighting
+from edge.telemetry import CameraView
 
 CENTRE_PX = 480
-"""Side of the part in the middle whose sharpness is told: of the picture as it is, since a smaller
-one is sharp whatever the lens does."""
+"""Side of the part in the middle whose sharpness is measured: of the picture as it is, since a
+smaller one is sharp whatever the lens does."""
 LINGER_S = 1.5
 """Between two scans people are shown where they were seen last."""
+OUTSIDE_S = 6.0
+"""As long as a scan of the whole may be waited for (`DetectorSettings.idle_every_s`)."""
+PATCH_PX = 16
+CHANGED_LEVELS = 20.0
+"""A patch whose pixels differ by more, on average, shows something else."""
 STATES = {
     MaskState.MASKED: "mask",
     MaskState.BARE: "no mask",
     MaskState.WORN_WRONGLY: "mask worn wrongly",
     None: "not known yet",
 }
+UNCLEAR = {
+    CameraView.DARK: "too dark",
+    CameraView.BLINDED: "blinded",
+    CameraView.COVERED: "covered",
+}
+"""What is said of a picture that shows nothing, whatever its figures are."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A rectangle, in fractions of the picture."""
+
+    left: float
+    top: float
+    width: float
+    height: float
 
 
 class Person(msgspec.Struct, frozen=True):
-    """Somebody in sight. Lengths are fractions of the picture."""
+    """Somebody in sight, in the area. Lengths are fractions of the picture."""
 
     id: int
     left: float
@@ -39,18 +61,21 @@ class Person(msgspec.Struct, frozen=True):
     size_px: float
     is_judged: bool
     """Large enough to be."""
-    text: str
-    """All that in words, and what the policy waits for."""
+    label: str
+    """What is known of them."""
+    note: str = ""
+    """What the policy waits for; empty: nothing."""
 
 
 class Picture(msgspec.Struct, frozen=True):
     """How good it is, as numbers and in words."""
 
     sharpness: float
-    """Of the middle; comparable only between pictures of the same scene."""
+    """Of the middle; comparable only between pictures of the same scene. 0: nothing is seen."""
     light: int
     """Mean brightness, 0 to 100."""
     light_text: str
+    view: CameraView | None
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -61,8 +86,9 @@ class Scene(msgspec.Struct, frozen=True):
     width_px: int = 0
     height_px: int = 0
     people: tuple[Person, ...] = ()
+    outside: tuple[Place, ...] = ()
+    """Faces outside the area: nobody judges them."""
     picture: Picture | None = None
-    fps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,96 +98,139 @@ class _Seen:
     at_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    place: Place
+    box: Box
+    at_s: float
+    patch: NDArray[np.float32]
+
+
 class InSight:
     """Who was seen last, and where: most frames are not scanned."""
 
     def __init__(self, settings: ClassifierSettings) -> None:
         self._settings = settings
         self._seen: dict[int, _Seen] = {}
+        self._outside: tuple[_Outside, ...] = ()
 
     @property
     def people(self) -> tuple[Person, ...]:
         return tuple(seen.person for seen in self._seen.values())
 
     @property
+    def outside(self) -> tuple[Place, ...]:
+        return tuple(each.place for each in self._outside)
+
+    @property
     def boxes(self) -> tuple[Box, ...]:
-        """Of their faces, in pixels of the frame."""
-        return tuple(seen.box for seen in self._seen.values())
+        """Of all their faces, in pixels of the frame."""
+        seen = tuple(seen.box for seen in self._seen.values())
+        return seen + tuple(each.box for each in self._outside)
 
     def note(self, frame: Frame, outcome: Outcome) -> None:
         """Take in what a frame showed, and forget who was not seen for a while."""
+        now_s = frame.monotonic_s
         for sighting, standing in zip(outcome.sightings, outcome.standings, strict=True):
             person = person_of(sighting, standing, frame, self._settings)
-            box, at_s = sighting.reading.face.box, frame.monotonic_s
-            self._seen[sighting.track_id] = _Seen(person, box, at_s)
+            self._seen[sighting.track_id] = _Seen(person, sighting.reading.face.box, now_s)
         self._seen = {
-            track_id: seen
-            for track_id, seen in self._seen.items()
-            if frame.monotonic_s - seen.at_s < LINGER_S
+            track_id: seen for track_id, seen in self._seen.items() if now_s - seen.at_s < LINGER_S
         }
+        if outcome.outside is None:
+            self._outside = tuple(each for each in self._outside if _is_there(each, frame))
+        else:
+            self._outside = tuple(
+                _Outside(_place(face.box, frame), face.box, now_s, _patch(face.box, frame))
+                for face in outcome.outside
+            )
 
     def clear(self) -> None:
         self._seen.clear()
+        self._outside = ()
+
+
+def _is_there(outside: _Outside, frame: Frame) -> bool:
+    """Tell whether the picture still shows the same where somebody was."""
+    if frame.monotonic_s - outside.at_s > OUTSIDE_S:
+        return False
+    differs = np.abs(_patch(outside.box, frame) - outside.patch)
+    return float(differs.mean()) < CHANGED_LEVELS
+
+
+def _patch(box: Box, frame: Frame) -> NDArray[np.float32]:
+    inside = box.clipped(frame.width, frame.height) or Box(0, 0, frame.width, frame.height)
+    rows = slice(int(inside.top), max(int(inside.top) + 1, int(inside.bottom)))
+    columns = slice(int(inside.left), max(int(inside.left) + 1, int(inside.right)))
+    small = cv2.resize(
+        frame.pixels[rows, columns], (PATCH_PX, PATCH_PX), interpolation=cv2.INTER_AREA
+    )
+    return np.asarray(small, np.float32)
+
+
+def _place(box: Box, frame: Frame) -> Place:
+    part = box.scaled(1 / frame.width, 1 / frame.height)
+    return Place(part.left, part.top, part.width, part.height)
 
 
 def person_of(
     sighting: Sighting, standing: Standing, frame: Frame, settings: ClassifierSettings
 ) -> Person:
     box = sighting.reading.face.box
-    is_judged = box.size_px >= settings.min_face_px
+    place = _place(box, frame)
+    label, note = words(standing, box.size_px, settings.min_face_px)
     return Person(
         sighting.track_id,
-        box.left / frame.width,
-        box.top / frame.height,
-        box.width / frame.width,
-        box.height / frame.height,
+        place.left,
+        place.top,
+        place.width,
+        place.height,
         standing.state,
         round(standing.probability, 3),
         round(box.size_px, 1),
-        is_judged,
-        words(standing, box.size_px, settings.min_face_px),
+        box.size_px >= settings.min_face_px,
+        label,
+        note,
     )
 
 
-def words(standing: Standing, size_px: float, least_px: float) -> str:
+def words(standing: Standing, size_px: float, least_px: float) -> tuple[str, str]:
     """Return what is known of somebody, and what a violation would still take."""
-    text = STATES[standing.state]
+    label = STATES[standing.state].capitalize()
     if standing.state is not None:
-        text += f" {standing.probability:.0%}"
-    text += f", {size_px:.0f} px"
+        label += f" {standing.probability:.0%}".replace("%", " %")
     if size_px < least_px:
-        return f"{text}: too small, judged from {least_px:g} px on"
+        return label, f"{size_px:.0f} px: too small, judged from {least_px:g} px"
     if standing.is_told:
-        return f"{text}: told"
+        return label, "reported"
     if standing.confirm_s and standing.wrong_for_s < standing.confirm_s:
-        return f"{text}: for {standing.wrong_for_s:.1f} of {standing.confirm_s:.1f} s"
+        return label, f"for {standing.wrong_for_s:.1f} of {standing.confirm_s:.1f} s"
     if standing.confirm_s:
-        return f"{text}: for {standing.wrong_for_s:.1f} s, not sure enough yet"
-    return text
+        return label, f"for {standing.wrong_for_s:.1f} s, not sure enough yet"
+    return label, ""
 
 
-def judge_picture(pixels: Pixels) -> Picture:
-    """Return how sharp and how bright a picture is.
+def judge_picture(pixels: Pixels, view: CameraView | None = CameraView.CLEAR) -> Picture:
+    """Return how sharp and how bright a picture is; `view` is what the camera makes of it.
 
     Sharpness is the variance of the Laplacian (Pech-Pacheco et al., 2000) over that of the
-    brightness, times 100, so that light and contrast hardly matter.
+    brightness, times 100, so that light and contrast hardly matter. A covered lens gives noise,
+    which that takes for sharp: of a picture that shows nothing there is none.
     """
+    mean = float(np.mean(pixels[::8, ::8]))
+    light = round(mean / 2.55)
+    if view in UNCLEAR:
+        return Picture(0.0, light, UNCLEAR[view], view)
     height, width = pixels.shape[:2]
     top, left = max(0, (height - CENTRE_PX) // 2), max(0, (width - CENTRE_PX) // 2)
     grey = cv2.cvtColor(pixels[top : top + CENTRE_PX, left : left + CENTRE_PX], cv2.COLOR_BGR2GRAY)
     contrast = float(grey.var())
     sharpness = 0.0 if contrast < 1 else float(cv2.Laplacian(grey, cv2.CV_32F).var()) / contrast
-    mean = float(np.mean(pixels[::8, ::8]))
-    return Picture(round(100 * sharpness, 1), round(mean / 2.55), _light_in_words(mean))
+    return Picture(round(100 * sharpness, 1), light, _light_in_words(mean), view)
 
 
 def _light_in_words(mean: float) -> str:
-    for below, text in (
-        (20, "dark"),
-        (50, "dim: faces in the shade may be missed"),
-        (200, "good"),
-        (235, "very bright"),
-    ):
+    for below, text in ((50, "dim"), (200, "good"), (235, "very bright")):
         if mean < below:
             return text
-    return "glaring: turn the camera away from the light"
+    return "glaring"

@@ -27,6 +27,7 @@ TYPES = {
     ".html": "text/html",
     ".svg": "image/svg+xml",
 }
+SERVED = (".js", ".css", ".svg")
 MAX_BODY_BYTES = 64_000
 BROWSER_S = 180 * 86_400
 """So long a browser is known after a login."""
@@ -160,14 +161,13 @@ def application(hub: Hub, guard: Guard, site: Site) -> Starlette:
         except ConnectionError as error:
             return _refused(503, str(error))
 
-    names = ("page.js", "page.css", "login.js", "icon.svg")
     return Starlette(
         routes=[
             Route("/", index),
             Route("/login", login),
             Route("/login", enter, methods=["POST"]),
             Route("/logout", leave, methods=["POST"]),
-            *(Route(f"/{name}", file) for name in names),
+            *(Route(f"/{each.name}", file) for each in FILES.iterdir() if each.suffix in SERVED),
             Route("/health", health),
             Route("/scene", scene),
             Route("/report", report),

@@ -7,23 +7,24 @@ scenes, nothing is searched, covered or encoded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
 
 from edge.clock import SYSTEM_CLOCK, Clock
-from edge.config import ClassifierSettings
+from edge.config import ClassifierSettings, Polygons
 from edge.errors import ConfigError
-from edge.host.words import Since, Weight, conditions
+from edge.host.words import Condition, Since, Weight, conditions
 from edge.observers import Observer, Observers
 from edge.page.drawn import AreaBook, DrawnArea, Origin
-from edge.page.history import History, Past
+from edge.page.history import Alert, History, Hour, Summary
 from edge.page.scene import InSight, Scene, judge_picture
+from edge.page.trouble import AREA, Trouble, explained
 from edge.page.wire import Draw, NextScene, Report, Requests, Undo
 from edge.records import Box, Frame
-from edge.telemetry import Telemetry
+from edge.telemetry import CameraState, CameraView, Telemetry
 
 ROOM = 4
 """So many frames may wait while a scene is made; each holds its pixels."""
@@ -31,18 +32,32 @@ WAIT_S = 1.0
 """So long a scene is waited for."""
 QUIET_S = 5.0
 """So long after the last question the looking ends, however the viewer has left."""
+STALE_S = 3.0
+"""An older frame is none: nobody takes for live what has waited."""
+DAY_HOURS, MONTH_HOURS = 24, 30 * 24
 
 
 TakePicture = Callable[[Frame, tuple[Box, ...]], bytes | None]
 """Returns the frame as a JPEG in which all heads are covered, those in the boxes for certain."""
 
 
-class Trouble(msgspec.Struct, frozen=True):
-    """Something that is wrong."""
+class Camera(msgspec.Struct, frozen=True):
+    """How the camera does; see `edge.telemetry.CameraStatus`."""
 
-    text: str
-    since: datetime
-    weight: Weight
+    state: CameraState
+    view: CameraView | None
+    fps: float | None
+    last_frame_at: datetime | None
+    """When it gave the last one that was judged; None: none since the program's start."""
+
+
+class Drawing(msgspec.Struct, frozen=True):
+    """The area that is watched, with the names of its parts."""
+
+    regions: Polygons
+    region_names: tuple[str, ...]
+    excluded: Polygons
+    excluded_names: tuple[str, ...]
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -54,15 +69,24 @@ class Account(msgspec.Struct, frozen=True):
     program: str
     now: datetime
     troubles: tuple[Trouble, ...]
+    """The gravest first."""
+    camera: Camera | None
+    """None: the program has just started."""
+    paused_for_s: float | None
     fps: float
-    camera_fps: float | None
+    is_connected: bool
+    """With the broker."""
     waiting: int
+    """Documents for it."""
     temperature_c: float | None
     judged_from_px: float
     found: Mapping[str, float]
     """What share the detector finds of faces by kind, where that is known."""
-    past: Past
-    area: DrawnArea
+    day: Summary
+    month: Summary
+    hours: Sequence[Hour]
+    alerts: Sequence[Alert]
+    area: Drawing
     area_origin: Origin
     can_undo: bool
 
@@ -105,6 +129,8 @@ class Window:
     _in_sight: InSight = field(init=False)
     _since: Since = field(default_factory=Since)
     _troubles: tuple[Trouble, ...] = ()
+    _frames: int = 0
+    _last_frame_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self._in_sight = InSight(self.classifier)
@@ -118,10 +144,22 @@ class Window:
         """Note what is wrong, so that it is known since when; and rest where nobody looks."""
         telemetry = self.telemetry()
         if telemetry is not None:
-            noted = self._since.note(conditions(telemetry), self.clock.utc())
-            self._troubles = tuple(Trouble(each.text, since, each.weight) for each, since in noted)
+            self._note(telemetry)
         if self._observer is not None and self.clock.monotonic_s() - self._asked_s > QUIET_S:
             self.rest()
+
+    def _note(self, telemetry: Telemetry) -> None:
+        now = self.clock.utc()
+        if telemetry.frames > self._frames:
+            self._last_frame_at = now
+        self._frames = telemetry.frames
+        found = conditions(telemetry)
+        if self.book.damage:
+            text = "the area that was drawn cannot be read: the whole picture is watched"
+            found.insert(0, Condition(AREA, text, Weight.FAULT))
+        self._troubles = tuple(
+            explained(each, since, telemetry) for each, since in self._since.note(found, now)
+        )
 
     def rest(self) -> None:
         if self._observer is not None:
@@ -137,9 +175,11 @@ class Window:
                 return msgspec.json.encode(scene), picture
             case Report():
                 return msgspec.json.encode(self._account()), b""
-            case Draw(regions, excluded):
+            case Draw(regions, excluded, region_names, excluded_names):
                 drawn = DrawnArea(regions, excluded)
-                return self._obeyed(lambda: self.book.draw(drawn)), b""
+                names = dict(zip(regions, region_names, strict=False))
+                names |= dict(zip(excluded, excluded_names, strict=False))
+                return self._obeyed(lambda: self.book.draw(drawn, names)), b""
             case Undo():
                 return self._obeyed(self.book.undo), b""
 
@@ -161,7 +201,8 @@ class Window:
             if judged is None:
                 break
             self._in_sight.note(judged.frame, judged.outcome)
-            if self.clock.monotonic_s() < due_s:
+            now_s = self.clock.monotonic_s()
+            if now_s < due_s or now_s - judged.frame.monotonic_s > STALE_S:
                 continue
             picture = self.take_picture(judged.frame, self._in_sight.boxes)
             if picture is None:
@@ -178,12 +219,12 @@ class Window:
             frame.width,
             frame.height,
             self._in_sight.people,
-            judge_picture(frame.pixels),
-            0.0 if telemetry is None else round(telemetry.fps, 1),
+            self._in_sight.outside,
+            judge_picture(frame.pixels, None if telemetry is None else telemetry.camera.view),
         )
 
     def _account(self) -> Account:
-        telemetry = self.telemetry()
+        telemetry, past = self.telemetry(), self.history.past()
         return Account(
             self.about.device,
             self.about.site,
@@ -191,14 +232,28 @@ class Window:
             self.about.program,
             self.clock.utc(),
             self._troubles,
+            None if telemetry is None else self._camera(telemetry),
+            None if telemetry is None else telemetry.paused_for_s,
             0.0 if telemetry is None else telemetry.fps,
-            None if telemetry is None else telemetry.camera.fps,
+            telemetry is not None and telemetry.broker.connected,
             0 if telemetry is None else telemetry.outbox.rows,
             None if telemetry is None else telemetry.vitals.temperature_c,
             self.classifier.min_face_px,
             self.about.found,
-            self.history.past(),
-            self.book.present,
+            self.history.summary(DAY_HOURS),
+            self.history.summary(MONTH_HOURS),
+            past.hours,
+            past.alerts,
+            self._drawing(),
             self.book.origin,
             self.book.can_undo,
         )
+
+    def _camera(self, telemetry: Telemetry) -> Camera:
+        camera = telemetry.camera
+        return Camera(camera.state, camera.view, camera.fps, self._last_frame_at)
+
+    def _drawing(self) -> Drawing:
+        area = self.book.present
+        regions, excluded = self.book.names(area.regions), self.book.names(area.excluded)
+        return Drawing(area.regions, regions, area.excluded, excluded)

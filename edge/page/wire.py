@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -27,6 +28,10 @@ FAILURE = "failure"
 """Why systemd does not listen for the page, where it does not, in a file beside the socket."""
 MAX_REQUEST_BYTES = 64_000
 MAX_ANSWER_BYTES = 4_000_000
+Name = Annotated[str, msgspec.Meta(max_length=40)]
+"""Of a region or an excluded area."""
+Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=20)]
+"""In the order of the polygons; empty: it has none."""
 _REQUEST = struct.Struct(">I")
 _ANSWER = struct.Struct(">II")
 
@@ -78,6 +83,8 @@ class Draw(Request, frozen=True):
 
     regions: Polygons
     excluded: Polygons
+    region_names: Names = ()
+    excluded_names: Names = ()
 
 
 class Undo(Request, frozen=True):

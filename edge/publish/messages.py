@@ -542,7 +542,13 @@ def health_message(
         },
         frames=telemetry.frames,
         dropped_frames=telemetry.dropped_frames,
-        camera=CameraHealth(**asdict(telemetry.camera)),
+        camera=CameraHealth(
+            state=telemetry.camera.state,
+            outages=telemetry.camera.outages,
+            view=telemetry.camera.view,
+            fps=telemetry.camera.fps,
+            slow=telemetry.camera.slow,
+        ),
         outbox=_outbox(telemetry.outbox),
         broker=BrokerHealth(
             reconnects=telemetry.broker.reconnects, protocol=telemetry.broker.protocol

@@ -44,7 +44,7 @@ class Daemon:
 
     folder: Path
     page: str = ""
-    source: Path = field(default_factory=carphone)
+    source: Path | str = field(default_factory=carphone)
     broker_port: int = field(default_factory=free_port)
     """By default nobody is there."""
     waits: bool = True
@@ -108,7 +108,7 @@ Start = Callable[..., Daemon]
 def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Daemon] = []
 
-    def begin(page: str = "", source: Path | None = None) -> Daemon:
+    def begin(page: str = "", source: Path | str | None = None) -> Daemon:
         started.append(Daemon(tmp_path, page, source or carphone()))
         return started[-1]
 

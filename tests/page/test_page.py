@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import socket
 import ssl
@@ -13,8 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from edge.config import PageSettings, load_settings
 from edge.doctor import page as doctor
@@ -22,7 +24,12 @@ from edge.doctor.finding import Level
 from edge.host.web import trouble_with
 from edge.page.__main__ import BUSY
 from edge.page.door import REQUEST_S
+from edge.page.drawn import crosses_itself
+from edge.page.server import FILES
+from edge.people import frames
 from tests.broker.conftest import until
+from tests.edge.capture.fakes import write_clip
+from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.page.conftest import Daemon, Start
 from tests.screenshots import assert_good_for_everybody, shoot
 
@@ -37,92 +44,333 @@ def _open(context: BrowserContext, daemon: Daemon) -> tuple[Page, list[str]]:
     return page, wrong
 
 
+def _is_live(page: Page, people: int = 1) -> None:
+    expect(page.locator(".tag.person:not(.outside)")).to_have_count(people)
+    expect(page.locator("#stage")).not_to_have_class("stale")
+
+
 def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserContext) -> None:
     daemon = start()
     page, wrong = _open(context, daemon)
     expect(page.locator("#device")).to_have_text("door-1")
-    expect(page.locator(".box")).to_have_count(1)
-    expect(page.locator("#people li")).to_contain_text("no mask")
-    expect(page.locator("#people li")).to_contain_text("told")
-    expect(page.locator("#verdict")).to_contain_text("it refuses the connection")
-    expect(page.locator("#told li")).to_contain_text("no mask")
+    _is_live(page)
+    expect(page.locator(".tag.person")).to_contain_text("No mask")
+    expect(page.locator(".tag.person")).to_contain_text("reported")
+    expect(page.locator("#verdict")).to_have_text("1 problem")
+    expect(page.locator("#banner")).to_contain_text("it refuses the connection, since")
+    expect(page.locator("#banner")).to_contain_text("Nothing is lost")
+    expect(page.locator("#recent li")).to_contain_text("No mask")
     expect(page.locator("#leave")).to_be_hidden()
-    expect(page.locator("#missed")).to_contain_text(
-        "found more than 9 of 10 with a mask and 9 of 10 without"
-    )
     shown = page.locator("#picture").get_attribute("src")
     expect(page.locator("#picture")).not_to_have_attribute("src", shown or "")
     shoot(page, "wide")
+    page.get_by_role("link", name="Device").click()
+    # What the list says in full, no banner repeats.
+    expect(page.locator("#banner")).to_be_hidden()
+    expect(page.locator("#problems li")).to_contain_text("it refuses the connection")
+    expect(page.locator("#missed")).to_contain_text(
+        "found more than 9 of 10 with a mask and 9 of 10 without"
+    )
     assert wrong == []
     found = doctor.page(PageSettings(enabled=True, port=daemon.port), is_running=True)
     assert [each.level for each in found] == [Level.OK]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (1920, "dark")])
-def test_it_fits_every_screen_and_everybody_can_use_it(
-    start: Start, browser: Browser, width: int, scheme: str
+@pytest.mark.parametrize("width", [360, 800, 1920])
+def test_every_view_fits_every_screen_and_everybody_can_use_it(
+    start: Start, browser: Browser, width: int
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme=scheme,  # type: ignore[arg-type]
-        bypass_csp=True,  # or the check itself could not be loaded
+    daemon = start()
+    for scheme in ("light", "dark"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme=scheme,
+            bypass_csp=True,  # or the check itself could not be loaded
+        )
+        page, wrong = _open(context, daemon)
+        _is_live(page)
+        for view in ("Live", "Alerts", "Set up", "Device"):
+            page.get_by_role("link", name=view, exact=True).click()
+            expect(page.locator("nav [aria-current]")).to_have_text(view)
+            expect(page.locator("#verdict")).not_to_have_text("Connecting")
+            assert_good_for_everybody(page, width)
+            shoot(page, f"{view.lower().replace(' ', '-')}-{width}-{scheme}")
+        assert wrong == []
+        context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_labels_stay_inside_the_picture_and_apart(
+    start: Start, browser: Browser, tmp_path: Path, width: int
+) -> None:
+    clip = write_clip(tmp_path / "people.avi", [*frames(40, 10)], 10)
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(start(source=clip).url)
+    expect(page.locator(".tag.person")).to_have_count(3, timeout=30_000)
+    inside, apart = page.evaluate(
+        """() => {
+          const stage = document.getElementById("stage").getBoundingClientRect();
+          const tags = [...document.querySelectorAll(".tag")].map((e) => e.getBoundingClientRect());
+          const inside = tags.every((e) => e.left >= stage.left && e.right <= stage.right + 0.5
+            && e.top >= stage.top && e.bottom <= stage.bottom + 0.5);
+          const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom
+            && b.top < a.bottom;
+          return [inside, tags.every((a, i) => tags.slice(i + 1).every((b) => !meets(a, b)))];
+        }"""
     )
-    page, wrong = _open(context, start())
-    expect(page.locator(".box")).to_have_count(1)
-    expect(page.locator("#verdict")).not_to_have_text("connecting")
-    assert_good_for_everybody(page, width)
-    shoot(page, f"{width}-{scheme}")
-    assert wrong == []
-    context.close()
+    assert (inside, apart) == (True, True)
+    page.close()
 
 
-def test_a_region_is_drawn_with_the_pointer_and_left_out_with_the_keys(
+def _set_up(page: Page) -> None:
+    page.get_by_role("link", name="Set up").click()
+    expect(page.get_by_role("button", name="Add a region")).to_be_enabled()
+
+
+def test_a_region_is_drawn_with_the_pointer_and_an_area_excluded_with_the_keys(
     start: Start, context: BrowserContext
 ) -> None:
     daemon = start()
     page, wrong = _open(context, daemon)
-    expect(page.locator(".box")).to_have_count(1)
+    _is_live(page)
+    _set_up(page)
     # To the right of the man: nobody is there.
-    page.get_by_role("button", name="Draw a region").click()
+    page.get_by_role("button", name="Add a region").click()
     _click(page, ((0.8, 0.1), (0.98, 0.1), (0.98, 0.9), (0.8, 0.9), (0.8, 0.1)))
-    expect(page.locator("#area-text")).to_contain_text("one region (not saved yet)")
+    expect(page.locator("#instruction")).to_contain_text("Not saved yet")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("#hint")).to_contain_text("saved")
-    expect(page.locator(".box")).to_have_count(0)
+    expect(page.locator("#hint")).to_contain_text("Saved")
+    expect(page.locator("#area-text")).to_have_text("Faces count in 1 region.")
     drawn = json.loads((daemon.folder / "state" / "area.json").read_text())
     assert [len(each) for each in drawn["regions"]] == [4]
-    page.get_by_role("button", name="Go back to the area before").click()
-    expect(page.locator(".box")).to_have_count(1)
+    # He is shown, but not judged.
+    _is_live(page, people=0)
+    expect(page.locator(".tag.outside")).to_have_text("Outside the area")
+    page.get_by_role("button", name="Undo").click()
+    _is_live(page)
+    expect(page.locator(".tag.outside")).to_have_count(0)
     # The keyboard: a triangle around the middle of the picture.
-    page.get_by_role("button", name="Leave a part out").click()
+    page.get_by_role("button", name="Exclude an area").click()
     for keys in (["ArrowUp"] * 20, ["ArrowLeft"] * 25 + ["ArrowDown"] * 40, ["ArrowRight"] * 45):
         for key in keys:
             page.keyboard.press(key)
         page.keyboard.press("Enter")
     page.keyboard.press("c")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("#hint")).to_contain_text("saved")
-    expect(page.locator("#area-text")).to_contain_text("one part is left out")
-    expect(page.locator(".box")).to_have_count(0)
-    shoot(page, "drawn")
+    expect(page.locator("#hint")).to_contain_text("Saved")
+    expect(page.locator("#area-text")).to_contain_text("but not in 1 excluded area")
+    _is_live(page, people=0)
+    assert wrong == []
+
+
+def test_an_area_is_named_moved_and_deleted(start: Start, context: BrowserContext) -> None:
+    daemon = start()
+    page, wrong = _open(context, daemon)
+    _is_live(page)
+    _set_up(page)
+    page.get_by_role("button", name="Add a region").click()
+    _click(page, ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9), (0.1, 0.1)))
+    page.get_by_role("button", name="Edit Region 1").click()
+    page.get_by_label("Name").fill("Main door")
+    corner = page.get_by_role("button", name="Corner 1 of 4")
+    corner.focus()
+    page.keyboard.press("ArrowRight")
+    box = page.locator("#overlay").bounding_box()
+    assert box is not None
+    page.get_by_role("button", name="Corner 3 of 4").hover()
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=4)
+    page.mouse.up()
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#hint")).to_contain_text("Saved")
+    expect(page.locator(".tag.in")).to_have_text("Main door")
+    state = daemon.folder / "state"
+    ((first, _, third, _),) = json.loads((state / "area.json").read_text())["regions"]
+    assert (first, third) == ([0.11, 0.1], pytest.approx([0.7, 0.8], abs=0.01))
+    (named,) = json.loads((state / "area.names.json").read_text())["present"]
+    assert named["name"] == "Main door"
+    page.get_by_role("button", name="Delete Main door").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#area-text")).to_contain_text("the whole picture")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".tag.in")).to_have_text("Main door")
     assert wrong == []
 
 
 def test_an_area_in_which_nothing_is_left_is_refused(start: Start, context: BrowserContext) -> None:
     page, _ = _open(context, start())
-    expect(page.locator(".box")).to_have_count(1)
+    _is_live(page)
+    _set_up(page)
     for button, corners in (
-        ("Draw a region", ((0.8, 0.2), (0.9, 0.2), (0.85, 0.5))),
-        ("Leave a part out", ((0.7, 0.1), (0.95, 0.1), (0.95, 0.9), (0.7, 0.9))),
+        ("Add a region", ((0.8, 0.2), (0.9, 0.2), (0.85, 0.5))),
+        ("Exclude an area", ((0.7, 0.1), (0.95, 0.1), (0.95, 0.9), (0.7, 0.9))),
     ):
         page.get_by_role("button", name=button).click()
         _click(page, corners)
         page.keyboard.press("c")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#hint")).to_contain_text("nothing would be watched")
-    page.get_by_role("button", name="Cancel").click()
+    page.locator("#discard").click()
+    page.locator("#question").get_by_role("button", name="Discard").click()
     expect(page.locator("#area-text")).to_contain_text("the whole picture")
-    expect(page.locator(".box")).to_have_count(1)
+    _is_live(page)
+
+
+def test_an_outline_that_crosses_itself_is_refused_here_and_by_the_daemon(
+    start: Start, context: BrowserContext
+) -> None:
+    daemon = start()
+    page, _ = _open(context, daemon)
+    _is_live(page)
+    _set_up(page)
+    page.get_by_role("button", name="Add a region").click()
+    _click(page, ((0.1, 0.1), (0.9, 0.9), (0.9, 0.1), (0.1, 0.9)))
+    page.get_by_role("button", name="Close the outline").click()
+    expect(page.locator("#hint")).to_contain_text("The outline crosses itself")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#parts li")).to_have_count(0)
+    bow = '{"type": "Draw", "regions": [[[0, 0], [1, 1], [1, 0], [0, 1]]], "excluded": []}'
+    _, _, answer = _ask(daemon, "POST", "/area", bow.encode(), Origin=daemon.url)
+    assert "region 1 crosses itself" in json.loads(answer)["error"]
+
+
+def test_browser_and_daemon_agree_on_what_crosses_itself(
+    start: Start, context: BrowserContext
+) -> None:
+    draw = random.Random(1)
+    polygons = [
+        [[draw.randint(0, 5) / 5, draw.randint(0, 5) / 5] for _ in range(draw.randint(3, 6))]
+        for _ in range(500)
+    ]
+    page, _ = _open(context, start())
+    judged = page.evaluate(
+        """async (polygons) => {
+          const { crossesItself } = await import("./outline.js");
+          return polygons.map(crossesItself);
+        }""",
+        polygons,
+    )
+    ours = [crosses_itself([(x, y) for x, y in each]) for each in polygons]
+    assert judged == ours
+    assert 100 < sum(ours) < 400
+
+
+def test_what_is_not_saved_is_asked_for_before_it_is_lost(
+    start: Start, context: BrowserContext
+) -> None:
+    page, _ = _open(context, start())
+    _is_live(page)
+    _set_up(page)
+    page.get_by_role("button", name="Add a region").click()
+    _click(page, ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9), (0.1, 0.1)))
+    question = page.locator("#question")
+    page.get_by_role("link", name="Alerts").click()
+    question.get_by_role("button", name="Keep editing").click()
+    expect(page.locator("nav [aria-current]")).to_have_text("Set up")
+    expect(page.locator("#parts li")).to_have_count(1)
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    page.get_by_role("link", name="Alerts").click()
+    question.get_by_role("button", name="Discard").click()
+    expect(page.locator("nav [aria-current]")).to_have_text("Alerts")
+    page.get_by_role("link", name="Set up").click()
+    expect(page.locator("#parts li")).to_have_count(0)
+
+
+CAMERA = {
+    "key": "camera",
+    "text": "The camera gives no picture: no frame for 5 s",
+    "remedy": "Check its power.",
+    "since": "2026-11-28T08:38:00Z",
+    "weight": "fault",
+}
+POWER = CAMERA | {"key": "power", "text": "Weak power", "weight": "hint"}
+
+
+@pytest.mark.parametrize(
+    ("known", "level", "pill", "banner"),
+    [
+        ({"account": None}, "unknown", "Connecting", ""),
+        ({}, "well", "Watching", ""),
+        ({"troubles": [POWER]}, "hint", "Watching", "Weak power, since"),
+        ({"troubles": [POWER], "paused_for_s": 60}, "hint", "Paused", "Weak power, since"),
+        ({"troubles": [CAMERA | {"key": "disk"}, POWER]}, "fault", "1 problem", "since"),
+        (
+            {"troubles": [POWER, CAMERA], "camera": {"state": "lost"}, "isStale": True},
+            "fault",
+            "No picture",
+            "No picture since .*: no frame for 5 s. Check its power.",
+        ),
+        ({"isStale": True}, "fault", "No picture", "No picture since .* shows no picture"),
+        ({"isStale": True, "lastAt": None}, "well", "Watching", ""),
+        ({"isStale": True, "paused_for_s": 60}, "well", "Watching", ""),
+        (
+            {"lost": {"kind": "network"}, "isStale": True},
+            "fault",
+            "No connection",
+            "No picture since .*: this page cannot reach the device.*has power",
+        ),
+        (
+            {"lost": {"kind": "service"}, "account": None, "isStale": True},
+            "fault",
+            "No connection",
+            "the service does not answer.*systemctl status tensormask",
+        ),
+    ],
+)
+def test_the_verdict_has_its_cause_and_remedy(
+    context: BrowserContext, known: dict[str, object], level: str, pill: str, banner: str
+) -> None:
+    account: dict[str, object] = {
+        "troubles": [],
+        "camera": {"state": "running"},
+        "paused_for_s": None,
+    }
+    account |= {key: known[key] for key in account if key in known}
+    state: dict[str, object] = {
+        "account": account,
+        "lost": None,
+        "isStale": False,
+        "lastAt": "2026-11-28T08:38Z",
+    }
+    state |= {key: known[key] for key in state if key in known}
+    context.route("**/*", lambda route: route.fulfill(path=FILES / _file_of(route.request.url)))
+    page = context.new_page()
+    page.goto("http://localhost/login.html")
+    found = page.evaluate("async (known) => (await import('/verdict.js')).verdict(known)", state)
+    said = f"{found.get('headline', '')} {found.get('detail', '')}"
+    assert (found["level"], found["pill"]) == (level, pill)
+    assert re.search(banner, said) if banner else "headline" not in found
+
+
+def _file_of(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def test_the_ruler_lies_over_nobodys_face_and_only_while_setting_up(
+    start: Start, context: BrowserContext
+) -> None:
+    page, _ = _open(context, start())
+    _is_live(page)
+    expect(page.locator(".tag.ruler")).to_have_count(0)
+    _set_up(page)
+    expect(page.locator(".tag.ruler")).to_have_text("A face of 24 px")
+    for px in (8, 40, 80):
+        page.locator("#ruler").fill(str(px))
+        expect(page.locator(".tag.ruler")).to_have_text(f"A face of {px} px")
+        is_clear = page.evaluate(
+            """() => {
+              const [ruler, ...faces] = ["ruler", "box"].flatMap((name) =>
+                [...document.querySelectorAll(`#overlay .casing.${name}`)].map((e) => e.getBBox()));
+              return faces.every((face) => ruler.x + ruler.width < face.x
+                || face.x + face.width < ruler.x || ruler.y + ruler.height < face.y
+                || face.y + face.height < ruler.y);
+            }"""
+        )
+        assert is_clear
 
 
 def _click(page: Page, corners: Sequence[tuple[float, float]]) -> None:
@@ -133,16 +381,128 @@ def _click(page: Page, corners: Sequence[tuple[float, float]]) -> None:
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
-def test_it_waits_for_a_daemon_that_starts_anew(start: Start, context: BrowserContext) -> None:
+def _is_gray(page: Page) -> None:
+    """Assert that nothing on the page looks live."""
+    expect(page.locator("#banner")).to_contain_text("No picture since")
+    expect(page.locator("#stage")).to_have_class("stale")
+    expect(page.locator(".tag.person")).to_have_count(0)
+    expect(page.locator("#overlay .box")).to_have_count(0)
+    expect(page.locator("#count")).to_have_text("–")
+    expect(page.locator("#health")).not_to_contain_text("frames/s")
+
+
+def test_without_the_daemon_no_picture_looks_live_until_it_is_back(
+    start: Start, context: BrowserContext
+) -> None:
     daemon = start()
     page, _ = _open(context, daemon)
-    expect(page.locator(".box")).to_have_count(1)
+    _is_live(page)
     daemon.stop()
-    expect(page.locator("#verdict")).to_contain_text("connection lost")
+    _is_gray(page)
+    expect(page.locator("#verdict")).to_have_text("No connection")
+    expect(page.locator("#caption")).to_contain_text("Last picture, ")
     daemon.log.write_text("")
     daemon.start()
-    expect(page.locator("#verdict")).not_to_contain_text("connection lost")
-    expect(page.locator(".box")).to_have_count(1)
+    expect(page.locator("#banner")).not_to_contain_text("No picture")
+    _is_live(page)
+
+
+def test_a_lost_camera_is_gray_for_this_viewer_and_the_next(
+    start: Start, context: BrowserContext, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "people.avi", [*frames(40, 10)], 10, codec="XVID")
+    with serving(encoded_frames(clip) * 2, falls_silent=True, every_s=0.1) as camera:
+        daemon = start(source=f"rtsp://127.0.0.1:{camera.port}/door")
+        page, _ = _open(context, daemon)
+        _is_live(page, people=3)
+        camera.shutdown()
+        camera.server_close()
+        camera.over.set()
+        for viewer in (page, _open(context, daemon)[0]):
+            _is_gray(viewer)
+            expect(viewer.locator("#verdict")).to_have_text("No picture")
+            expect(viewer.locator("#banner")).to_contain_text(f"rtsp://127.0.0.1:{camera.port}")
+            expect(viewer.locator("#banner")).to_contain_text("Check its power and its cable")
+
+
+def test_a_covered_camera_is_not_called_sharp(
+    start: Start, context: BrowserContext, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(1).integers(38, 44, (20, 360, 640, 3), np.uint8)
+    page, _ = _open(context, start(source=write_clip(tmp_path / "covered.avi", [*noise], 10)))
+    expect(page.locator("#banner")).to_contain_text("covered")
+    expect(page.locator("#view")).to_have_text("covered")
+    page.get_by_role("link", name="Set up").click()
+    expect(page.locator("#sharpness")).to_have_text("not known: covered")
+    expect(page.locator("#light")).to_contain_text("covered")
+
+
+def test_the_chart_says_its_days_and_shows_what_was_not_watched(
+    start: Start, context: BrowserContext, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    present = int(time.time()) // 3600
+    hour = {"began": present - 1, "watched_s": 3600, "masked": 8, "bare": 1, "worn_wrongly": 1}
+    (tmp_path / "state" / "history.json").write_text(json.dumps({"hours": [hour]}))
+    page, _ = _open(context, start())
+    # As over MQTT: 8 of 9, not of 10.
+    expect(page.locator("#rate")).to_have_text("89 %")
+    expect(page.locator("#interval")).to_contain_text("of 9 with or without a mask; 95 % interval")
+    # All hours but the one before this one were not watched, or not yet.
+    expect(page.locator("#chart .unwatched")).to_have_count(23)
+    labels = page.locator("#chart text").all_text_contents()
+    assert [each for each in labels if re.fullmatch(r"\d\d:00", each)]
+    assert [each for each in labels if re.fullmatch(r"\w{3} \d{1,2} \w{3,4}", each)]
+    page.get_by_role("button", name="30 days").click()
+    expect(page.locator("#visits-title")).to_have_text("Visits by day")
+    labels = page.locator("#chart text").all_text_contents()
+    assert [each for each in labels if re.fullmatch(r"\d{1,2} \w{3,4}", each)]
+    expect(page.locator("#rate")).to_have_text("89 %")
+
+
+def test_it_is_served_below_a_path_by_a_proxy(start: Start, context: BrowserContext) -> None:
+    daemon = start()
+    elsewhere: list[str] = []
+
+    def forward(route: Route) -> None:
+        path = route.request.url.partition("/door-1/")[2]
+        if f"{daemon.url}/door-1/" not in route.request.url:
+            elsewhere.append(route.request.url)
+        route.fulfill(response=route.fetch(url=f"{daemon.url}/{path}"))
+
+    context.route("**/*", forward)
+    page = context.new_page()
+    page.goto(f"{daemon.url}/door-1/#setup")
+    expect(page.locator("#device")).to_have_text("door-1")
+    _is_live(page)
+    page.get_by_role("link", name="Live").click()
+    expect(page.locator(".mark")).to_be_visible()
+    assert elsewhere == []
+    context.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize(
+    ("host", "warns"), [("http://door.example", True), ("https://door.example", False)]
+)
+def test_a_password_that_others_could_read_is_warned_of(
+    start: Start, context: BrowserContext, tmp_path: Path, host: str, warns: bool
+) -> None:
+    secret = tmp_path / "password"
+    secret.touch(0o600)
+    secret.write_text("open sesame\n")
+    daemon = start(f'password_file = "{secret}"')
+    page, _ = _open(context, daemon)
+    expect(page.get_by_label("Password")).to_be_visible()
+    expect(page.locator("#insecure")).to_be_hidden()
+
+    def forward(route: Route) -> None:
+        path = route.request.url.removeprefix(f"{host}/")
+        route.fulfill(response=route.fetch(url=f"{daemon.url}/{path}"))
+
+    context.route(f"{host}/**", forward)
+    page.goto(f"{host}/login")
+    expect(page.locator("#insecure")).to_be_visible(visible=warns)
+    context.unroute_all(behavior="ignoreErrors")
 
 
 def test_only_the_password_opens_it_and_guessing_is_slow(
@@ -169,7 +529,7 @@ def test_only_the_password_opens_it_and_guessing_is_slow(
     shoot(page, "login")
     time.sleep(2.1)
     page.get_by_role("button", name="Log in").click()
-    expect(page.locator(".box")).to_have_count(1)
+    _is_live(page)
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_url(re.compile("/login$"))
     assert context.request.get(f"{daemon.url}/report").status == 401
@@ -217,7 +577,7 @@ def test_a_viewer_who_vanishes_ends_the_looking_and_one_who_is_slow_holds_up_nob
     for number in range(50):
         slow.sendall(f"GET /scene?after={number} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
     page, _ = _open(context, daemon)
-    expect(page.locator(".box")).to_have_count(1)
+    _is_live(page)
     until(lambda: json.loads(_ask(daemon, "GET", "/report")[2])["fps"] > 10, "it judges on")
     page.close()
     slow.close()

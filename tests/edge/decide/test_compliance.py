@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.decide.compliance import ComplianceCounter
+from edge.decide.compliance import ComplianceCounter, rate_interval
 from edge.records import Tally, Verdict, Visit
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -94,3 +94,24 @@ def test_many_visits_take_no_more_room_than_one() -> None:
     tracemalloc.stop()
     assert after - before < 50_000
     assert counter.totals(200_000.0).last_day.seen == pytest.approx(8640, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("masked", "bare", "interval"),
+    [
+        # As in Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
+        (81, 263 - 81, (0.2553, 0.3662)),
+        (15, 148 - 15, (0.0624, 0.1605)),
+        (0, 20, (0.0, 0.1611)),
+        (29, 0, (0.8830, 1.0)),
+    ],
+)
+def test_the_rate_lies_in_an_interval(
+    masked: int, bare: int, interval: tuple[float, float]
+) -> None:
+    tally = Tally(masked=masked, bare=bare, unknown=3, worn_wrongly=5, watched_s=60)
+    assert rate_interval(tally) == pytest.approx(interval, abs=5e-5)
+
+
+def test_without_anybody_judged_there_is_no_interval() -> None:
+    assert rate_interval(Tally(masked=0, bare=0, unknown=3, worn_wrongly=5, watched_s=60)) is None

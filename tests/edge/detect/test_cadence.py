@@ -183,3 +183,13 @@ def test_a_face_of_16_px_that_comes_into_the_picture_is_movement() -> None:
 def test_another_size_of_picture_is_movement() -> None:
     assert has_moved(changes(glimpse_of(blank(640, 360)), glimpse_of(blank(640, 480))))
     assert has_moved(changes(None, glimpse_of(blank())))
+
+
+def test_who_is_outside_is_told_by_scans_of_the_whole_only() -> None:
+    detector = FixedDetector([face_at(500, 100, 80)])
+    settings = DetectorSettings(region=((0, 0), (0.5, 0), (0.5, 1), (0, 1)))
+    paced = PacedDetection(FaceDetection(detector, settings), settings)
+    assert paced.detect(frame_at(0)) == ()
+    assert paced.outside == (face_at(500, 100, 80),)
+    assert paced.detect(frame_at(0.05)) == ()
+    assert paced.outside is None

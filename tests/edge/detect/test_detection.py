@@ -136,3 +136,11 @@ def test_yunet_follows_a_change_of_the_frame_s_size(carphone: Path, yunet_weight
     for ratio in (2, 4, 1, 3):
         (face,) = detector.find(np.asarray(cv2.resize(picture, None, fx=ratio, fy=ratio)))
         assert face.box.scaled(1 / ratio, 1 / ratio).iou(IN_FIRST_FRAME) > 0.7
+
+
+def test_faces_outside_the_area_are_kept_apart() -> None:
+    inside, outside, small = face_at(100, 100), face_at(500, 100), face_at(500, 300, 4)
+    settings = DetectorSettings(region=((0, 0), (0.5, 0), (0.5, 1), (0, 1)))
+    detection = FaceDetection(FixedDetector([inside, outside, small]), settings)
+    assert detection.detect(frame_at(0)) == (inside,)
+    assert detection.outside == (outside,)

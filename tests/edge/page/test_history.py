@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
-from edge.page.history import HOURS, SAVED_EVERY_S, TOLD, History, forget
+from edge.page.history import ALERTS, HOURS, SAVED_EVERY_S, History, forget
+from edge.publish.messages import compliance_message
 from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
 from tests.disk import SmallDisk
+from tests.edge.publish.test_messages import ORIGIN
 from tests.fakes import START, TurnedClock
 
 
@@ -54,12 +58,12 @@ def test_visits_are_counted_by_the_hour(history: History, clock: TurnedClock) ->
     assert (second.began - first.began, second.masked, second.watched_s) == (1, 2, 0.5)
 
 
-def test_a_violation_is_told_once_and_over_when_it_is(history: History) -> None:
+def test_a_violation_is_listed_once_and_over_when_it_is(history: History) -> None:
     first = violation(1)
     history.note(Decision((first, violation(2))), 0)
     history.note(Decision((replace(first, state=ViolationState.ENDED, duration_s=7.26),)), 0)
-    told = history.past().told
-    assert [(each.event_id, each.duration_s, each.is_over) for each in told] == [
+    alerts = history.past().alerts
+    assert [(each.event_id, each.duration_s, each.is_over) for each in alerts] == [
         ("event 1", 7.3, True),
         ("event 2", 1.0, False),
     ]
@@ -71,7 +75,10 @@ def test_it_is_there_again_after_a_restart(
     history.note(Decision((violation(1),), (visit(Verdict.BARE),)), 2)
     history.save()
     again = History(tmp_path / "history.json", clock)
-    assert again.past() == history.past()
+    assert again.past().hours == history.past().hours
+    assert [each.event_id for each in again.past().alerts] == ["event 1"]
+    # It was killed: nobody is still there of whom it knew.
+    assert [each.is_over for each in again.past().alerts] == [True]
     again.note(Decision((), (visit(Verdict.BARE),)), 0)
     assert again.past().hours[-1].bare == 2
 
@@ -101,8 +108,8 @@ def test_it_does_not_grow_without_a_bound(history: History, clock: TurnedClock) 
         clock.sleep(3600)
         history.note(Decision((replace(violation(number), started_at=clock.utc()),)), 0)
     past = history.past()
-    assert (len(past.hours), len(past.told)) == (HOURS, TOLD)
-    assert past.told[-1].event_id == f"event {HOURS + 9}"
+    assert (len(past.hours), len(past.alerts)) == (HOURS, ALERTS)
+    assert past.alerts[-1].event_id == f"event {HOURS + 9}"
 
 
 def test_it_forgets_after_a_month_however_seldom_it_ran(
@@ -113,17 +120,27 @@ def test_it_forgets_after_a_month_however_seldom_it_ran(
         at = clock.utc()
         history.note(Decision((replace(violation(day), started_at=at),), (visit(Verdict.BARE),)), 1)
     past = history.past()
-    assert len(past.hours) == len(past.told) == 31
-    assert past.told[-1].event_id == "event 59"
+    assert len(past.hours) == len(past.alerts) == 31
+    assert past.alerts[-1].event_id == "event 59"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"hours": 3}', b"\xff", b'{"x":' + b"[" * 60_000])
-def test_a_damaged_file_is_said_and_begun_anew(
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b'{"hours": 3}',
+        b"\xff",
+        b'{"told": [{"event_id": "\xff"}]}',
+        b'{"x":' + b"[" * 60_000,
+    ],
+)
+def test_a_damaged_file_is_logged_and_replaced(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "history.json").write_bytes(content)
     assert History(tmp_path / "history.json", TurnedClock()).past().hours == ()
-    assert "begins anew" in caplog.text
+    assert "history.json: damaged" in caplog.text
 
 
 def test_a_disk_that_takes_nothing_is_said_once(
@@ -135,7 +152,7 @@ def test_a_disk_that_takes_nothing_is_said_once(
     history.save()
     history.save()
     assert caplog.text.count("in memory only") == 1
-    assert len(history.past().told) == 1
+    assert len(history.past().alerts) == 1
 
 
 def test_it_is_removed_when_nobody_asks_for_it_unless_the_disk_refuses(
@@ -150,3 +167,43 @@ def test_it_is_removed_when_nobody_asks_for_it_unless_the_disk_refuses(
     for _ in range(2):
         forget(file)
         assert not file.exists()
+
+
+def test_what_the_file_holds_keeps_its_names(history: History, tmp_path: Path) -> None:
+    history.note(Decision((violation(1),)), 0)
+    history.save()
+    assert json.loads((tmp_path / "history.json").read_text()).keys() == {"hours", "told"}
+
+
+def test_the_rate_of_an_hour_is_that_of_the_mqtt_document(
+    history: History, clock: TurnedClock
+) -> None:
+    counter = ComplianceCounter(clock.monotonic_s())
+    verdicts = [Verdict.MASKED] * 8 + [Verdict.BARE, Verdict.WORN_WRONGLY, Verdict.UNKNOWN]
+    for verdict in verdicts:
+        history.note(Decision((), (visit(verdict),)), 1)
+        counter.add(visit(verdict), clock.monotonic_s())
+    message = compliance_message(ORIGIN, counter.totals(clock.monotonic_s()), START, True)
+    summary = history.summary(1)
+    assert message.last_hour.rate == 0.8889
+    assert summary.rate == pytest.approx(message.last_hour.rate, abs=5e-5)
+    counts = (summary.masked, summary.bare, summary.worn_wrongly, summary.unknown)
+    assert counts == (8, 1, 1, 1)
+
+
+def test_a_summary_reaches_back_whole_hours_and_knows_what_was_not_watched(
+    history: History, clock: TurnedClock
+) -> None:
+    history.note(Decision((), (visit(Verdict.BARE),)), 1000)
+    clock.sleep(3600)
+    history.note(Decision((), (visit(Verdict.MASKED),)), 500)
+    one, two = history.summary(1), history.summary(2)
+    into_the_hour_s = START.minute * 60 + START.second
+    assert (one.rate, one.watched_s, one.span_s) == (1, 500, into_the_hour_s)
+    assert (two.rate, two.watched_s, two.span_s) == (0.5, 1500, 3600 + into_the_hour_s)
+
+
+def test_where_nobody_was_judged_there_is_no_rate(history: History) -> None:
+    history.note(Decision((), (visit(Verdict.UNKNOWN), visit(Verdict.WORN_WRONGLY))), 1)
+    summary = history.summary(24)
+    assert (summary.rate, summary.rate_low, summary.rate_high) == (None, None, None)

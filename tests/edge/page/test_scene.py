@@ -4,10 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.decide.policy import Standing
-from edge.page.scene import judge_picture, words
-from edge.records import MaskState
-from tests.fakes import blank
+from edge.config import ClassifierSettings
+from edge.decide.policy import Decision, Standing
+from edge.page.scene import OUTSIDE_S, InSight, Place, judge_picture, words
+from edge.pipeline import Outcome
+from edge.records import Face, MaskState
+from edge.telemetry import CameraView
+from tests.fakes import blank, face_at, frame_at
 
 KNOWN = Standing(1, MaskState.BARE, 0.97, 0.6, 1.0, 3, 3, is_told=False)
 
@@ -18,22 +21,25 @@ def standing(**changed: object) -> Standing:
 
 
 @pytest.mark.parametrize(
-    ("known", "size_px", "text"),
+    ("known", "size_px", "label", "note"),
     [
-        (KNOWN, 34.2, "no mask 97%, 34 px: for 0.6 of 1.0 s"),
-        (standing(wrong_for_s=1.4), 34, "no mask 97%, 34 px: for 1.4 s, not sure enough yet"),
-        (standing(is_told=True), 34, "no mask 97%, 34 px: told"),
-        (standing(state=MaskState.MASKED, confirm_s=0.0), 50, "mask 97%, 50 px"),
-        (standing(state=None, confirm_s=0.0), 50, "not known yet, 50 px"),
+        (KNOWN, 34.2, "No mask 97 %", "for 0.6 of 1.0 s"),
+        (standing(wrong_for_s=1.4), 34, "No mask 97 %", "for 1.4 s, not sure enough yet"),
+        (standing(is_told=True), 34, "No mask 97 %", "reported"),
+        (standing(state=MaskState.MASKED, confirm_s=0.0), 50, "Mask 97 %", ""),
+        (standing(state=None, confirm_s=0.0), 50, "Not known yet", ""),
         (
             standing(state=None, confirm_s=0.0),
             17,
-            "not known yet, 17 px: too small, judged from 20 px on",
+            "Not known yet",
+            "17 px: too small, judged from 20 px",
         ),
     ],
 )
-def test_a_person_is_told_in_words(known: Standing, size_px: float, text: str) -> None:
-    assert words(known, size_px, 20) == text
+def test_a_person_is_described_in_words(
+    known: Standing, size_px: float, label: str, note: str
+) -> None:
+    assert words(known, size_px, 20) == (label, note)
 
 
 def test_a_picture_that_is_out_of_focus_is_less_sharp_in_any_light() -> None:
@@ -47,11 +53,54 @@ def test_a_picture_that_is_out_of_focus_is_less_sharp_in_any_light() -> None:
 
 
 @pytest.mark.parametrize(
-    ("grey", "text"),
-    [(5, "dark"), (30, "dim"), (120, "good"), (220, "very bright"), (250, "glaring")],
+    ("grey", "text"), [(30, "dim"), (120, "good"), (220, "very bright"), (250, "glaring")]
 )
-def test_light_is_told_in_words(grey: int, text: str) -> None:
+def test_light_is_described_in_words(grey: int, text: str) -> None:
     picture = judge_picture(blank(grey=grey))
-    assert picture.light_text.startswith(text)
-    assert picture.light == round(grey / 2.55)
+    assert (picture.light_text, picture.light) == (text, round(grey / 2.55))
     assert picture.sharpness == 0
+
+
+@pytest.mark.parametrize(
+    ("view", "text"),
+    [
+        (CameraView.COVERED, "covered"),
+        (CameraView.DARK, "too dark"),
+        (CameraView.BLINDED, "blinded"),
+    ],
+)
+def test_a_picture_that_shows_nothing_is_neither_sharp_nor_well_lit(
+    view: CameraView, text: str
+) -> None:
+    noise = np.random.default_rng(1).integers(90, 110, (720, 1280, 3), np.uint8)
+    assert judge_picture(noise).sharpness > 100, "noise looks sharp"
+    picture = judge_picture(noise, view)
+    assert (picture.sharpness, picture.light_text, picture.view) == (0, text, view)
+
+
+def outcome(*outside: Face) -> Outcome:
+    return Outcome((), Decision(), (), outside)
+
+
+UNSCANNED = Outcome((), Decision())
+
+
+def test_who_is_outside_the_area_is_shown_until_a_scan_says_otherwise() -> None:
+    seen = InSight(ClassifierSettings())
+    seen.note(frame_at(0), outcome(face_at(64, 36, 64)))
+    seen.note(frame_at(3), UNSCANNED)
+    assert seen.outside == (Place(0.1, 0.1, 0.1, 64 / 360),)
+    assert seen.boxes == (face_at(64, 36, 64).box,)
+    seen.note(frame_at(4), outcome())
+    assert seen.outside == ()
+
+
+def test_who_has_gone_from_outside_the_area_is_not_shown_where_another_picture_is() -> None:
+    seen = InSight(ClassifierSettings())
+    seen.note(frame_at(0), outcome(face_at(64, 36, 64), face_at(400, 36, 64)))
+    moved = blank()
+    moved[:, :200] = 200
+    seen.note(frame_at(0.1, moved), UNSCANNED)
+    assert [round(each.left, 3) for each in seen.outside] == [400 / 640]
+    seen.note(frame_at(OUTSIDE_S + 0.1), UNSCANNED)
+    assert seen.outside == ()

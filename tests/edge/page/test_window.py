@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,18 @@ import pytest
 
 from edge.config import ClassifierSettings, DetectorSettings
 from edge.decide.policy import Decision, Standing
+from edge.host import words
 from edge.observers import Observers
+from edge.page import window
 from edge.page.drawn import AreaBook
 from edge.page.history import History
 from edge.page.scene import LINGER_S
-from edge.page.window import QUIET_S, About, Window
+from edge.page.trouble import AREA, REMEDIES
+from edge.page.window import QUIET_S, STALE_S, About, Window
 from edge.page.wire import Draw, NextScene, Report, Undo
 from edge.pipeline import Outcome
 from edge.records import Box, Frame, MaskState, Sighting
-from edge.telemetry import BrokerState, Telemetry
+from edge.telemetry import BrokerState, CameraState, CameraStatus, CameraView, Telemetry
 from tests.edge.samples import TELEMETRY
 from tests.fakes import TurnedClock, frame_at, reading_at
 
@@ -98,7 +103,8 @@ def test_a_scene_says_who_is_there_in_fractions_of_the_picture(stage: Stage) -> 
     assert (scene["number"], scene["width_px"], scene["height_px"]) == (42, 640, 360)
     (person,) = scene["people"]
     assert (person["left"], person["top"], person["width"]) == (0.1, 0.1, 0.1)
-    assert person["text"] == "no mask 97%, 64 px: for 0.6 of 1.0 s"
+    assert (person["label"], person["note"]) == ("No mask 97 %", "for 0.6 of 1.0 s")
+    assert (scene["outside"], scene["picture"]["view"]) == ([], "clear")
     assert [list(boxes) for boxes in stage.covered] == [[Box(64, 36, 128, 100)]]
 
 
@@ -132,8 +138,8 @@ def test_a_report_says_what_is_wrong_and_since_when(stage: Stage) -> None:
     report = stage.ask(Report())
     assert (report["device"], report["zone"]) == ("door-1", "north")
     (trouble,) = report["troubles"]
-    assert trouble["text"].startswith("the broker refuses the password")
-    assert trouble["weight"] == "fault"
+    assert (trouble["text"], trouble["weight"]) == ("The broker refuses the password", "fault")
+    assert "tensormask doctor" in trouble["remedy"]
     assert trouble["since"] < report["now"]
     stage.now = TELEMETRY
     stage.window.tick()
@@ -149,3 +155,69 @@ def test_an_area_is_drawn_refused_and_taken_back(stage: Stage) -> None:
     assert "nothing would be watched" in stage.ask(Draw((LEFT,), (LEFT,)))["error"]
     assert stage.ask(Undo()) == {"error": ""}
     assert stage.ask(Report())["area_origin"] == "whole"
+
+
+def test_names_are_drawn_with_their_polygons(stage: Stage) -> None:
+    assert stage.ask(Draw((LEFT,), (), ("Door",))) == {"error": ""}
+    area = stage.ask(Report())["area"]
+    assert (len(area["regions"]), area["region_names"], area["excluded_names"]) == (1, ["Door"], [])
+
+
+def test_a_frame_that_has_waited_is_not_shown_as_live(stage: Stage) -> None:
+    stage.window._observer = stage.observers.join(4)
+    stage.clock.sleep(100 + STALE_S + 1)  # a frame's clock begins at 100
+    stage.observers.show(frame_at(0), NOBODY)
+    stage.observers.show(frame_at(STALE_S), NOBODY)
+    scene = stage.ask(NextScene(0))
+    assert scene["at"] == frame_at(STALE_S).captured_at.isoformat(timespec="milliseconds")
+    stage.observers.show(frame_at(0), NOBODY)
+    stage.observers.leave(stage.window._observer)
+    assert stage.ask(NextScene(0))["number"] == 0
+
+
+def test_a_lost_camera_is_reported_with_its_cause_and_the_time_of_its_last_frame(
+    stage: Stage,
+) -> None:
+    stage.window.tick()
+    last_at = stage.clock.utc()
+    stage.clock.sleep(60)
+    trouble = "rtsp://127.0.0.1:554: connection refused"
+    gone = CameraStatus(CameraState.LOST, 1, None, None, False, trouble)
+    stage.now = replace(TELEMETRY, camera=gone)
+    stage.window.tick()
+    report = stage.ask(Report())
+    camera = report["camera"]
+    assert (camera["state"], camera["view"], camera["fps"]) == ("lost", None, None)
+    assert datetime.fromisoformat(camera["last_frame_at"]) == last_at
+    (found,) = report["troubles"]
+    assert found["key"] == "camera"
+    assert found["text"] == f"The camera gives no picture: {trouble}"
+    assert "cable" in found["remedy"]
+
+
+def test_an_area_that_cannot_be_read_is_reported_until_another_is_drawn(tmp_path: Path) -> None:
+    (tmp_path / "area.json").write_bytes(b"\xff")
+    stage = Stage(tmp_path)
+    stage.window.tick()
+    (found,) = stage.ask(Report())["troubles"]
+    assert (found["key"], found["weight"]) == ("area", "fault")
+    assert stage.ask(Draw((LEFT,), ())) == {"error": ""}
+    stage.window.tick()
+    assert stage.ask(Report())["troubles"] == []
+
+
+@pytest.mark.parametrize("key", sorted(REMEDIES))
+def test_each_remedy_is_of_a_condition_that_there_is(key: str) -> None:
+    source = inspect.getsource(words) + inspect.getsource(window)
+    name, _, view = key.partition(" ")
+    assert f'"{name}' in source or key == AREA
+    assert not view or view in set(CameraView)
+
+
+def test_a_pause_says_when_it_ends_by_itself_and_what_ends_it_now(stage: Stage) -> None:
+    stage.now = replace(TELEMETRY, paused_for_s=600)
+    stage.window.tick()
+    report = stage.ask(Report())
+    (found,) = report["troubles"]
+    assert (found["text"], found["weight"], report["paused_for_s"]) == ("Paused", "hint", 600)
+    assert found["remedy"].startswith("It goes on by itself in 10 min. The command")

@@ -1,0 +1,313 @@
+// Drawing the watched area: with a finger, a mouse or the keys; saved when it is asked for.
+
+import { $, icon, make, many, say, state } from "./common.js";
+import { crossesItself } from "./outline.js";
+import { draw, title } from "./picture.js";
+
+const MOST_POINTS = 100;
+const MOST_PARTS = 20;
+const STEP = 0.02;
+const NEAR_PX = 24;
+const CROSSES = "The outline crosses itself: move or remove a corner.";
+
+let before = null; // the part that is being edited, as it was
+
+const inside = (value) => Math.min(1, Math.max(0, Math.round(1000 * value) / 1000));
+const isFixed = () => state.account?.area_origin === "settings";
+export const hasUnsaved = () => state.isChanged || state.sketch !== null || state.edited !== null;
+
+// What the device watches, unless something else is drawn here.
+export function take(area) {
+  if (hasUnsaved()) return;
+  const named = (kind, polygons, names) => polygons.map((points, number) => ({ kind, points, name: names[number] ?? "" }));
+  const parts = [...named("in", area.regions, area.region_names), ...named("out", area.excluded, area.excluded_names)];
+  if (JSON.stringify(parts) !== JSON.stringify(state.parts)) {
+    state.parts = parts;
+    draw();
+  }
+  tell();
+}
+
+// Rebuilt only where it has changed, or the focus would be lost.
+let shown = "";
+
+export function tell() {
+  const { account, parts, sketch, edited, isChanged, isSaving } = state;
+  const isBusy = sketch !== null || edited !== null || isSaving;
+  const now = JSON.stringify([parts, sketch?.points.length, sketch === null, edited, isChanged, isSaving, account?.area_origin, account?.can_undo]);
+  if (now === shown) return;
+  shown = now;
+  const regions = parts.filter((each) => each.kind === "in").length;
+  const where = regions ? `Faces count in ${many(regions, "region", "regions")}` : "Faces count in the whole picture";
+  const out = parts.length - regions;
+  const but = out ? `, but not in ${many(out, "excluded area", "excluded areas")}` : "";
+  const fixed = isFixed() ? " The settings file says so: change it there, or take [detector] region, regions and excluded out of it to draw here." : "";
+  say("area-text", `${where}${but}.${fixed}`);
+  $("parts").replaceChildren(...parts.map((part, number) => row(part, number, isBusy || isFixed())));
+  const sameKind = (kind) => parts.filter((each) => each.kind === kind).length;
+  $("draw-in").disabled = isBusy || isFixed() || sameKind("in") >= MOST_PARTS;
+  $("draw-out").disabled = isBusy || isFixed() || sameKind("out") >= MOST_PARTS;
+  $("undo").disabled = isBusy || isFixed() || !account?.can_undo;
+  tellTools();
+}
+
+function row(part, number, isOff) {
+  const name = title(part, number);
+  const button = (text, act) => make("button", { type: "button", disabled: isOff, "aria-label": `${text} ${name}`, onclick: act }, text);
+  return make("li", { className: "part-row" }, icon(part.kind === "in" ? "region" : "excluded"), make("span", {}, name),
+    button("Edit", () => edit(number)), button("Delete", () => remove(number)));
+}
+
+function tellTools() {
+  const { sketch, edited, isChanged } = state;
+  const isEditing = edited !== null;
+  const isSketching = sketch !== null;
+  $("tools").hidden = !(isSketching || isEditing || isChanged);
+  for (const id of ["close", "back"]) $(id).hidden = !isSketching;
+  $("done").hidden = !isEditing;
+  $("name-field").hidden = !isEditing;
+  $("cancel").hidden = !(isSketching || isEditing);
+  for (const id of ["save", "discard"]) {
+    $(id).hidden = isSketching || isEditing || !isChanged;
+    $(id).disabled = state.isSaving;
+  }
+  if (isSketching) {
+    const count = sketch.points.length;
+    $("close").disabled = count < 3;
+    $("back").disabled = count === 0;
+    say("instruction", count ? `${many(count, "corner", "corners")}. ${count < 3 ? "Tap the next one." : "Tap the next one, or the first again to close the outline."}`
+      : "Tap the corners on the picture, one after the other. Keys: arrows move, Enter sets a corner, C closes, Backspace removes the last, Escape ends.");
+  } else if (isEditing) say("instruction", "Drag the corners. Keys: Tab goes to a corner, arrows move it, Delete removes it.");
+  else say("instruction", "Not saved yet: the device still watches the area as it was.");
+}
+
+function changed() {
+  tell();
+  draw();
+}
+
+// A new part.
+
+function begin(kind) {
+  state.sketch = { kind, points: [], cursor: [0.5, 0.5] };
+  say("hint", "");
+  const overlay = $("overlay");
+  overlay.classList.add("drawing");
+  overlay.tabIndex = 0;
+  changed();
+  $("stage").scrollIntoView({ block: "nearest" });
+  overlay.focus({ preventScroll: true });
+}
+
+function end() {
+  state.sketch = null;
+  $("overlay").classList.remove("drawing");
+  $("overlay").removeAttribute("tabindex");
+  changed();
+}
+
+function close() {
+  const { kind, points } = state.sketch;
+  if (points.length < 3) say("hint", "An outline has three corners at least.");
+  else if (crossesItself(points)) say("hint", CROSSES);
+  else {
+    const place = kind === "in" ? state.parts.filter((each) => each.kind === "in").length : state.parts.length;
+    state.parts = state.parts.toSpliced(place, 0, { kind, points, name: "" });
+    state.isChanged = true;
+    say("hint", "");
+    end();
+    $("save").focus();
+  }
+}
+
+function addPoint(point) {
+  const { points } = state.sketch;
+  const box = $("overlay").getBoundingClientRect();
+  const [first] = points;
+  if (points.length > 2 && Math.hypot((first[0] - point[0]) * box.width, (first[1] - point[1]) * box.height) < NEAR_PX) {
+    close();
+    return;
+  }
+  say("hint", "");
+  if (points.length < MOST_POINTS) points.push(point.map(inside));
+  changed();
+}
+
+function at(event) {
+  const box = $("overlay").getBoundingClientRect();
+  return [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
+}
+
+const MOVES = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
+const moved = (point, move) => point.map((each, axis) => inside(each + move[axis]));
+
+$("overlay").addEventListener("pointerdown", (event) => {
+  if (!state.sketch) return;
+  event.preventDefault();
+  state.sketch.cursor = at(event);
+  addPoint(state.sketch.cursor);
+});
+$("overlay").addEventListener("keydown", (event) => {
+  if (!state.sketch) return;
+  if (MOVES[event.key]) state.sketch.cursor = moved(state.sketch.cursor, MOVES[event.key]);
+  else if (event.key === "Enter" || event.key === " ") addPoint(state.sketch.cursor);
+  else if (event.key === "c" || event.key === "C") close();
+  else if (event.key === "Backspace") state.sketch.points.pop();
+  else if (event.key === "Escape") end();
+  else return;
+  event.preventDefault();
+  changed();
+});
+
+// A part that is there.
+
+function edit(number) {
+  state.edited = number;
+  before = structuredClone(state.parts[number]);
+  $("name").value = before.name;
+  say("hint", "");
+  changed();
+  handles();
+  $("stage").scrollIntoView({ block: "nearest" });
+  $("handles").firstElementChild.focus({ preventScroll: true });
+}
+
+function finish() {
+  state.edited = null;
+  $("handles").replaceChildren();
+  changed();
+}
+
+function remove(number) {
+  state.parts = state.parts.toSpliced(number, 1);
+  state.isChanged = true;
+  changed();
+  $("save").focus();
+}
+
+function handles() {
+  const { points } = state.parts[state.edited];
+  $("handles").replaceChildren(...points.map((point, number) => {
+    const handle = make("button", { type: "button", className: "handle", "aria-label": `Corner ${number + 1} of ${points.length}` });
+    const go = (to) => {
+      points[number] = to;
+      settle(handle, to);
+      say("hint", crossesItself(points) ? CROSSES : "");
+      draw();
+    };
+    settle(handle, point);
+    handle.addEventListener("pointerdown", (event) => handle.setPointerCapture(event.pointerId));
+    handle.addEventListener("pointermove", (event) => handle.hasPointerCapture(event.pointerId) && go(at(event)));
+    handle.addEventListener("keydown", (event) => {
+      if (MOVES[event.key]) go(moved(points[number], MOVES[event.key].map((each) => each / 2)));
+      else if ((event.key === "Delete" || event.key === "Backspace") && points.length > 3) {
+        points.splice(number, 1);
+        handles();
+        $("handles").children[number % points.length].focus();
+        draw();
+      } else if (event.key === "Escape") cancel();
+      else return;
+      event.preventDefault();
+    });
+    return handle;
+  }));
+}
+
+function settle(handle, [x, y]) {
+  handle.style.left = `${100 * x}%`;
+  handle.style.top = `${100 * y}%`;
+}
+
+function cancel() {
+  say("hint", "");
+  if (state.sketch) {
+    end();
+    return;
+  }
+  state.parts[state.edited] = before;
+  finish();
+}
+
+$("draw-in").addEventListener("click", () => begin("in"));
+$("draw-out").addEventListener("click", () => begin("out"));
+$("close").addEventListener("click", close);
+$("back").addEventListener("click", () => {
+  state.sketch.points.pop();
+  changed();
+});
+$("cancel").addEventListener("click", cancel);
+$("name").addEventListener("input", () => {
+  state.parts[state.edited].name = $("name").value.trim();
+  draw();
+});
+$("done").addEventListener("click", () => {
+  const part = state.parts[state.edited];
+  if (crossesItself(part.points)) {
+    say("hint", CROSSES);
+    return;
+  }
+  if (JSON.stringify(part) !== JSON.stringify(before)) state.isChanged = true;
+  finish();
+  if (state.isChanged) $("save").focus();
+});
+
+// What is not saved.
+
+export function discard() {
+  state.sketch = state.edited = null;
+  state.isChanged = false;
+  $("handles").replaceChildren();
+  end();
+  if (state.account) take(state.account.area);
+}
+
+// Asks before something is lost; resolves to whether to go on.
+export function mayDiscard() {
+  if (!hasUnsaved()) return Promise.resolve(true);
+  const question = $("question");
+  question.returnValue = "keep";
+  question.showModal();
+  return new Promise((resolve) => {
+    question.addEventListener("close", () => {
+      const goesOn = question.returnValue === "discard";
+      if (goesOn) discard();
+      resolve(goesOn);
+    }, { once: true });
+  });
+}
+
+addEventListener("beforeunload", (event) => {
+  if (hasUnsaved()) event.preventDefault();
+});
+
+export function connect(ask, renew) {
+  const wish = async (path, content, done) => {
+    state.isSaving = true;
+    say("hint", "");
+    tell();
+    try {
+      const { error } = await (await ask(path, { method: "POST", body: content && JSON.stringify(content) })).json();
+      if (!error) state.isChanged = false;
+      await renew();
+      say("hint", error ? `Not saved: ${error}.` : done);
+    } catch (error) {
+      say("hint", `Not saved: ${error.message}.`);
+    }
+    state.isSaving = false;
+    tell();
+    // The button that was pressed is gone.
+    if (document.activeElement === document.body) $("draw-in").focus({ preventScroll: true });
+  };
+  $("save").addEventListener("click", () => {
+    const all = (kind, key) => state.parts.filter((each) => each.kind === kind).map((each) => each[key]);
+    const content = {
+      type: "Draw", regions: all("in", "points"), excluded: all("out", "points"),
+      region_names: all("in", "name"), excluded_names: all("out", "name"),
+    };
+    wish("area", content, "Saved: watched from now on.");
+  });
+  $("discard").addEventListener("click", () => mayDiscard());
+  $("undo").addEventListener("click", async () => {
+    if (await mayDiscard()) wish("area/undo", null, "The area before is watched again.");
+  });
+}

@@ -1,0 +1,156 @@
+// What the last report says: the verdict, alerts, health, the device.
+
+import { $, day, icon, make, many, moment, pause, sameDay, say, since, state, time } from "./common.js";
+import { verdict } from "./verdict.js";
+
+const RECENT = 4;
+const BLIND_MS = 4000;
+const KINDS = { bare: "No mask", worn_wrongly: "Mask worn wrongly" };
+const VIEWS = { dark: "too dark", blinded: "blinded", covered: "covered" };
+
+// The banner and the pill, always; they are changed only where they say something else.
+let said = "";
+
+export function tellVerdict() {
+  const { account, lost, scene, lookingAt, sceneAt } = state;
+  const looked = lookingAt === null ? 0 : Math.min(since(lookingAt), sceneAt === null ? Infinity : since(sceneAt));
+  const trouble = account?.troubles.find((each) => each.key === "camera");
+  const lastAt = lost ? scene?.at ?? account?.camera?.last_frame_at ?? lost.at
+    : account?.camera?.last_frame_at ?? trouble?.since ?? null;
+  const found = verdict({ account, lost, isStale: account?.camera?.state === "lost" || looked > BLIND_MS, lastAt });
+  const key = JSON.stringify([found, account?.troubles.length]);
+  if (key === said) return;
+  said = key;
+  $("pill").className = found.level;
+  say("verdict", found.pill);
+  $("pill").replaceChildren(icon(found.level), $("verdict"));
+  const banner = $("banner");
+  banner.className = found.headline ? `banner ${found.level}${lost ? " lost" : ""}` : "";
+  if (!found.headline) {
+    banner.replaceChildren();
+    return;
+  }
+  const others = lost ? 0 : account.troubles.length - 1;
+  const text = make("p", {}, make("strong", {}, found.headline), ` ${found.detail}`);
+  const more = others > 0 ? [make("a", { href: "#device" }, `${others} more`)] : [];
+  banner.replaceChildren(icon(found.level), text, ...more);
+}
+
+export function tellReport() {
+  const { account } = state;
+  say("device", account.device);
+  say("place", [account.site, account.zone].filter(Boolean).join(" · "));
+  document.title = `${account.device}: TensorMask`;
+  say("program", `TensorMask ${account.program}`);
+  say("site", account.site || "–");
+  say("zone", account.zone || "–");
+  say("least", `${account.judged_from_px} px`);
+  tellAlerts(account);
+  tellProblems(account);
+  tellHealth(account);
+  tellMissed(account.found);
+}
+
+// Lists are rebuilt only where they change: what is read or selected stays.
+const lists = new Map();
+
+function fill(id, content, build) {
+  const key = JSON.stringify(content);
+  if (lists.get(id) === key) return;
+  lists.set(id, key);
+  $(id).replaceChildren(...build());
+}
+
+function tellAlerts({ alerts, now: today }) {
+  const newest = alerts.toReversed();
+  fill("recent", [newest.slice(0, RECENT), day(today)], () => {
+    if (!newest.length) return [make("li", { className: "none" }, "No alerts in the last 31 days.")];
+    return newest.slice(0, RECENT).map((each) => entry(each, moment(each.started_at, today)));
+  });
+  $("all-alerts").hidden = newest.length <= RECENT;
+  fill("alerts", [newest, day(today)], () => {
+    if (!newest.length) return [make("p", { className: "none" }, "No alerts. When somebody wears no mask, or wears it wrongly, it is listed here.")];
+    const days = Map.groupBy ? Map.groupBy(newest, (each) => day(each.started_at)) : grouped(newest);
+    return [...days].flatMap(([name, those]) => [
+      make("h3", {}, sameDay(those[0].started_at, today) ? `Today, ${name}` : name),
+      make("ul", { className: "plain" }, ...those.map((each) => entry(each, time(each.started_at)))),
+    ]);
+  });
+}
+
+function grouped(alerts) {
+  const days = new Map();
+  for (const each of alerts) {
+    const name = day(each.started_at);
+    days.set(name, [...(days.get(name) ?? []), each]);
+  }
+  return days;
+}
+
+function entry(alert, when) {
+  const how = `${when} · ${alert.duration_s.toFixed(1)} s · ${Math.round(100 * alert.probability)} % sure`;
+  const badge = alert.is_over ? [] : [make("span", { className: "badge" }, "Still there")];
+  return make("li", { className: `alert ${alert.kind}` }, make("span", { className: "dot", "aria-hidden": "true" }),
+    make("div", {}, make("strong", {}, KINDS[alert.kind]), make("small", {}, how)), ...badge);
+}
+
+function tellProblems({ troubles, now: today }) {
+  fill("problems", [troubles, day(today)], () => {
+    if (!troubles.length) return [make("li", { className: "row well" }, icon("well"), make("p", {}, make("strong", {}, "Everything works"), " There is nothing to do."))];
+    return troubles.map((each) => make("li", { className: `row ${each.weight}` }, icon(each.weight),
+      make("p", {}, make("strong", {}, each.text), make("small", {}, `since ${moment(each.since, today)}`), each.remedy)));
+  });
+}
+
+function tellHealth(account) {
+  const { camera, is_connected: isConnected, waiting, temperature_c: heat, fps, troubles } = account;
+  const wrong = (...keys) => troubles.find((each) => keys.some((key) => each.key.startsWith(key)))?.weight ?? "well";
+  const rate = camera?.fps ? `${camera.fps.toFixed(1)} frames/s` : "";
+  const sees = camera === null ? "starting" : camera.state !== "running" ? { lost: "no picture", starting: "starting" }[camera.state]
+    : VIEWS[camera.view] ?? rate;
+  const judging = account.paused_for_s !== null ? "paused" : camera?.state === "running" ? `${fps.toFixed(1)} frames/s` : "nothing";
+  const rows = [
+    ["Camera", sees, camera === null ? "unknown" : wrong("camera", "view", "slow")],
+    ["Judging", judging, wrong("paused", "pace", "camera")],
+    ["Broker", isConnected ? "connected" : "not connected", isConnected ? "well" : wrong("broker")],
+    ["Waiting", many(waiting, "message", "messages"), wrong("backlog", "disk", "refused")],
+    ...(heat === null ? [] : [["Processor", `${Math.round(heat)} °C`, wrong("power")]]),
+  ];
+  fill("health", rows, () => rows.map(([name, text, level]) => make("li", { className: `row ${level}`, "data-name": name }, icon(level), make("span", {}, name), make("strong", {}, text))));
+}
+
+function tellMissed({ masked, bare }) {
+  const tenths = (share) => Math.ceil(10 * share) - 1;
+  const known = masked && bare ? ` Of faces of 16 px and more in pictures that it had never seen, it found more than ${tenths(masked)} of 10 with a mask and ${tenths(bare)} of 10 without;` : " It finds";
+  say("missed", `Faces that the detector does not find are counted nowhere.${known} fewer of those far away, turned aside or in the dark.`);
+}
+
+// While the device does not answer, nothing of it is known.
+function forget() {
+  fill("health", "lost", () => [make("li", { className: "row unknown" }, icon("unknown"), make("span", {}, "Not known: no connection"))]);
+  fill("problems", "lost", () => [make("li", { className: "row fault" }, icon("fault"), make("p", {}, make("strong", {}, "No connection"), "What the device needs is not known."))]);
+}
+
+export async function renew(ask) {
+  const answer = await ask("report");
+  state.account = await answer.json();
+  state.lost = null;
+  $("leave").hidden = answer.headers.get("Session") !== "open";
+}
+
+export async function report(ask, tell) {
+  for (;;) {
+    try {
+      await renew(ask);
+      tell();
+    } catch (error) {
+      const kind = error.status ? "service" : "network";
+      if (state.lost?.kind !== kind) state.lost = { kind, at: state.lost?.at ?? new Date().toISOString() };
+      forget();
+    }
+    tellVerdict();
+    await pause(document.hidden ? 10_000 : state.lost ? 1000 : 2000);
+  }
+}
+
+setInterval(tellVerdict, 500);

@@ -1,0 +1,306 @@
+"""Pictures of every view and state of the page, to be looked at: build/screenshots/page-*.png.
+
+.venv-dev/bin/python -m tests.page.views [STATE...]
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from deploy.demo.__main__ import embedded_broker
+from edge.people import HEIGHT_PX, WIDTH_PX, frames
+from edge.records import Pixels
+from tests.edge.capture.fakes import write_clip
+from tests.edge.capture.rtsp_server import encoded_frames, serving
+from tests.page.conftest import Daemon
+from tests.screenshots import assert_good_for_everybody, shoot
+
+FPS = 10
+LOOKS = [
+    (width, height, scheme)
+    for width, height in ((360, 740), (800, 1000), (1920, 1080))
+    for scheme in ("light", "dark")
+]
+REGION = [[0.28, 0.2], [0.72, 0.16], [0.78, 0.97], [0.2, 0.97]]
+POSTER = [[0.05, 0.14], [0.21, 0.14], [0.21, 0.48], [0.05, 0.48]]
+
+
+def main(chosen: list[str]) -> int:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("no browser here; get: sudo apt-get install chromium")
+    expect.set_options(timeout=60_000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for state in chosen or STATES:
+            STATES[state](browser)
+        browser.close()
+    return 0
+
+
+@contextmanager
+def daemon(
+    source: Path | str | None = None,
+    page: str = "",
+    *,
+    has_past: bool = True,
+    has_area: bool = False,
+) -> Iterator[Daemon]:
+    """A daemon before drawn people, or `source`, and what happened and was drawn before."""
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder) / "state"
+        state.mkdir()
+        if has_past:
+            write_past(state)
+        if has_area:
+            write_area(state)
+        clip = source or write_clip(Path(folder) / "people.avi", people(), FPS)
+        running = Daemon(Path(folder), page, clip, embedded_broker().broker_port)
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def people(length_s: int = 4) -> list[Pixels]:
+    return [*frames(length_s * FPS, FPS)]
+
+
+def write_past(state: Path) -> None:
+    """Write down a month of visits, by day more than by night, with an afternoon unwatched."""
+    draw = random.Random(5)
+    now = datetime.now(UTC)
+    present = int(now.timestamp()) // 3600
+    hours = []
+    for began in range(present - 29 * 24, present):
+        at = datetime.fromtimestamp(3600 * began, UTC)
+        busy = max(0.0, 1 - abs(at.hour - 12) / 7) * (0.3 if at.weekday() > 4 else 1)
+        if present - 9 <= began < present - 6:
+            continue
+        bare = draw.randint(0, 6) * busy
+        hours.append(
+            {
+                "began": began,
+                "watched_s": 3600.0 if present - began != 10 else 1500.0,
+                "masked": round(busy * draw.randint(30, 60)),
+                "bare": round(bare),
+                "worn_wrongly": round(busy * draw.randint(0, 3)),
+                "unknown": round(busy * draw.randint(0, 5)),
+            }
+        )
+    told = [
+        {
+            "event_id": f"event {number}",
+            "kind": "worn_wrongly" if number % 4 == 1 else "bare",
+            "started_at": (now - timedelta(minutes=37 * number * number)).isoformat(),
+            "duration_s": round(draw.uniform(1, 40), 1),
+            "probability": round(draw.uniform(0.85, 0.99), 2),
+            "is_over": True,
+        }
+        for number in range(12, 0, -1)
+    ]
+    (state / "history.json").write_text(json.dumps({"hours": hours, "told": told}))
+
+
+def write_area(state: Path) -> None:
+    named = [{"points": REGION, "name": "Door"}, {"points": POSTER, "name": "Poster"}]
+    (state / "area.json").write_text(json.dumps({"regions": [REGION], "excluded": [POSTER]}))
+    (state / "area.names.json").write_text(json.dumps({"present": named, "before": []}))
+
+
+def each_look(
+    browser: Browser, url: str, name: str, act: Callable[[Page], None], view: str = "live"
+) -> None:
+    """Do `act` in every width and scheme, take a picture, and have it checked for everybody."""
+    for width, height, scheme in LOOKS:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            bypass_csp=True,  # or the check itself could not be loaded
+            has_touch=width < 600,
+        )
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.goto(f"{url}/#{view}")
+        act(page)
+        shoot(page, f"page-{name}-{width}-{scheme}")
+        assert_good_for_everybody(page, width)
+        context.close()
+
+
+def live(page: Page) -> None:
+    expect(page.locator(".tag.person").first).to_be_visible()
+    expect(page.locator("#verdict")).to_have_text("Watching")
+    expect(page.locator("#caption")).to_be_empty()
+
+
+def healthy(browser: Browser) -> None:
+    with daemon() as running:
+        each_look(browser, running.url, "live", live)
+        each_look(browser, running.url, "alerts", known, "alerts")
+        each_look(browser, running.url, "device", known, "device")
+
+        def table(page: Page) -> None:
+            live(page)
+            page.get_by_text("Show as a table").click()
+
+        each_look(browser, running.url, "table", table)
+
+        def by_day(page: Page) -> None:
+            live(page)
+            page.get_by_role("button", name="30 days").click()
+
+        each_look(browser, running.url, "month", by_day)
+
+
+def known(page: Page) -> None:
+    expect(page.locator("#device")).to_have_text("door-1")
+
+
+def setup(browser: Browser) -> None:
+    with daemon(has_area=True) as running:
+        each_look(browser, running.url, "area-live", live)
+        each_look(browser, running.url, "setup", live, "setup")
+
+        def drawing(page: Page) -> None:
+            live(page)
+            page.get_by_role("button", name="Exclude an area").click()
+            for x, y in ((0.75, 0.2), (0.95, 0.2), (0.9, 0.5)):
+                box = page.locator("#overlay").bounding_box()
+                assert box is not None
+                page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+        each_look(browser, running.url, "drawing", drawing, "setup")
+
+        def editing(page: Page) -> None:
+            live(page)
+            page.get_by_role("button", name="Edit Door").click()
+
+        each_look(browser, running.url, "editing", editing, "setup")
+
+        def asked(page: Page) -> None:
+            live(page)
+            page.get_by_role("button", name="Delete Poster").click()
+            page.get_by_role("link", name="Alerts").click()
+            expect(page.locator("#question")).to_be_visible()
+
+        each_look(browser, running.url, "question", asked, "setup")
+
+
+def troubled(browser: Browser) -> None:
+    """Many alerts, no broker."""
+    with daemon() as running:
+        running.stop()
+        text = running.settings.read_text().replace(f"port = {running.broker_port}", "port = 1")
+        running.settings.write_text(text)
+        running.log.write_text("")
+        running.start()
+
+        def wrong(page: Page) -> None:
+            expect(page.locator("#banner")).to_contain_text("refuses the connection")
+            expect(page.locator(".tag.person").first).to_be_visible()
+
+        each_look(browser, running.url, "no-broker", wrong)
+        each_look(browser, running.url, "no-broker-device", known, "device")
+
+
+def covered(browser: Browser) -> None:
+    noise = np.random.default_rng(1)
+    shape = (40, HEIGHT_PX, WIDTH_PX, 3)
+    grey = (40 + noise.normal(0, 2, shape)).clip(0, 255).astype(np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        clip = write_clip(Path(folder) / "covered.avi", [*grey], FPS)
+        with daemon(clip) as running:
+
+            def shown(page: Page) -> None:
+                expect(page.locator("#banner")).to_contain_text("covered")
+                expect(page.locator("#caption")).to_be_empty()
+
+            each_look(browser, running.url, "covered", shown)
+            each_look(browser, running.url, "covered-setup", shown, "setup")
+
+
+def lost(browser: Browser) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        clip = write_clip(Path(folder) / "people.avi", people(), FPS, codec="XVID")
+        with (
+            serving(encoded_frames(clip) * 5, falls_silent=True, every_s=1 / FPS) as camera,
+            daemon(f"rtsp://127.0.0.1:{camera.port}/door") as running,
+        ):
+            page = browser.new_page()
+            page.goto(running.url)
+            expect(page.locator(".tag.person").first).to_be_visible(timeout=30_000)
+            camera.shutdown()
+            camera.server_close()
+            camera.over.set()
+
+            def gone(page: Page) -> None:
+                expect(page.locator("#banner")).to_contain_text("No picture since")
+
+            gone(page)
+            shoot(page, "page-lost-viewer")
+            each_look(browser, running.url, "lost", gone)
+            each_look(browser, running.url, "lost-device", known, "device")
+
+
+def stopped(browser: Browser) -> None:
+    with daemon() as running:
+        for width, height, scheme in LOOKS:
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,  # type: ignore[arg-type]
+            )
+            page = context.new_page()
+            page.goto(running.url)
+            expect(page.locator(".tag.person").first).to_be_visible(timeout=30_000)
+            running.stop()
+            expect(page.locator("#banner")).to_contain_text("No picture since", timeout=20_000)
+            expect(page.locator("#stage")).to_have_class("stale")
+            shoot(page, f"page-stopped-{width}-{scheme}")
+            context.close()
+            running.log.write_text("")
+            running.start()
+
+
+def first(browser: Browser) -> None:
+    """Nothing has happened yet."""
+    with daemon(has_past=False) as running:
+        each_look(browser, running.url, "first", live)
+        each_look(browser, running.url, "first-alerts", known, "alerts")
+
+
+def login(browser: Browser) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        secret = Path(folder) / "password"
+        secret.touch(0o600)
+        secret.write_text("open sesame\n")
+        with daemon(page=f'password_file = "{secret}"') as running:
+
+            def asked(page: Page) -> None:
+                expect(page.get_by_label("Password")).to_be_visible()
+
+            def warned(page: Page) -> None:
+                asked(page)
+                page.evaluate("document.getElementById('insecure').hidden = false")
+
+            each_look(browser, running.url, "login", asked)
+            each_look(browser, running.url, "login-insecure", warned)
+
+
+STATES: dict[str, Callable[[Browser], None]] = {
+    each.__name__: each for each in (healthy, setup, troubled, covered, lost, stopped, first, login)
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
