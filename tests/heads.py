@@ -14,7 +14,8 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -46,6 +47,8 @@ BLUR_PX = 2.0
 """Of a picture out of focus: standard deviation, in pixels of the picture that is shown."""
 FPS = 4
 """Of the page."""
+ROLL_FRAMES = 9
+"""In which a camera that is being turned goes from upright to upside down."""
 TIMED = 25
 """Frames whose cost is measured."""
 
@@ -77,7 +80,8 @@ class Placed:
 class Count:
     faces: int = 0
     uncovered: int = 0
-    covered_shares: list[float] = field(default_factory=list)
+    half: int = 0
+    """Of which less than half is covered."""
     needless: list[float] = field(default_factory=list)
     """Of each picture, the share that is pixelated and belongs to no head."""
 
@@ -119,14 +123,19 @@ CONDITIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
 }
 
 
+@lru_cache
+def grained(width: int, height: int) -> Pixels:
+    """Return a picture in which no pixel is like its neighbors."""
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
 def measure(find: FindFaces, scene: Placed, frame: Frame, count: Count) -> None:
     """Cover the frame as the page does, and count."""
     boxes = find(frame)
-    noise = np.random.default_rng(0).integers(0, 256, scene.pixels.shape, np.uint8)
-    blank = Frame(0, noise, START, 0.0)
-    before = Photographer(PICTURES, None).covered(blank)
+    before = grained(frame.width, frame.height)
+    blank = replace(frame, pixels=before)
     after = Photographer(PICTURES, lambda _: boxes).covered(blank)
-    # By chance a pixel may keep its value in one channel, hardly in all three.
+    # A cell may have a pixel's value in one channel, hardly in all three.
     covered = (before != after).any(axis=2)
     heads = np.zeros(covered.shape, np.uint8)
     for corners in scene.faces:
@@ -140,9 +149,8 @@ def measure(find: FindFaces, scene: Placed, frame: Frame, count: Count) -> None:
         share = float(covered[face == 1].mean())
         count.faces += 1
         x, y = center.astype(int)
-        # A cell's color may be that of a pixel.
-        count.uncovered += not covered[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].any()
-        count.covered_shares.append(share)
+        count.uncovered += not covered[y, x]
+        count.half += share < 0.5
     count.needless.append(float((covered & (heads == 0)).mean()))
 
 
@@ -219,13 +227,24 @@ def main() -> None:
                 frame = Frame(0, alter(scene.pixels, noise), START, 0.0)
                 # A search of its own: nothing is known from the picture before.
                 measure(FaceSearch(detector, quarters=False), scene, frame, count)
-            half = sum(share < 0.5 for share in count.covered_shares)
-            print(
-                f"{f'{position} {condition}':34} {count.faces:6} {count.uncovered:10} "
-                f"{count.uncovered / max(1, count.faces):7.1%} {half:5} "
-                f"{statistics.mean(count.needless):9.1%}",
-                flush=True,
-            )
+            print(line(f"{position} {condition}", count), flush=True)
+    for name, holds in (("rolling over, nothing held", False), ("rolling over", True)):
+        count = Count()
+        for each in chosen:
+            search: FindFaces = FaceSearch(detector, quarters=False)
+            search = Held(search) if holds else search
+            for number, degrees in enumerate(np.linspace(0, 180, ROLL_FRAMES)):
+                scene = placed(*shown(each), degrees)
+                measure(search, scene, Frame(number, scene.pixels, START, number / FPS), count)
+        print(line(name, count), flush=True)
+
+
+def line(name: str, count: Count) -> str:
+    return (
+        f"{name:34} {count.faces:6} {count.uncovered:10} "
+        f"{count.uncovered / max(1, count.faces):7.2%} {count.half:5} "
+        f"{statistics.mean(count.needless):9.1%}"
+    )
 
 
 if __name__ == "__main__":
