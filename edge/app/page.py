@@ -33,9 +33,7 @@ def open_page(
         forget(folder / FILE)
         return None
     covers = settings.page.heads == "pixelated"
-    search = None
-    if covers:
-        search = Held(FaceSearch(open_covering(settings.detector), quarters=False))
+    search = Held(FaceSearch(open_covering(settings.detector), quarters=False)) if covers else None
     window = Window(
         About(
             settings.device.id,
