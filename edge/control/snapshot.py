@@ -40,8 +40,8 @@ CELLS = 6
 MIN_CELL_PX = 8
 """A cell is never smaller, so a head of less than 16 px is one flat patch."""
 TURNED_PX = 448
-"""Longest side of the scene when it is searched turned: it misses no more of the faces from 16 px
-on than at 640, in half the time."""
+"""Longest side of the scene when it is searched turned: with 480 no more faces from 16 px on were
+missed than with 640, and with this a picture takes less than three upright searches in all."""
 SCORES = ((64.0, 0.08), (90.0, 0.15), (180.0, 0.4))
 """Size of a box, in pixels of the whole scene as it is searched, and the score from which it may be
 a face in a turned scene; between two sizes it goes by the logarithm. Small tilted faces have scores
@@ -100,11 +100,15 @@ class Photographer:
 
 
 class FaceSearch:
-    """Finds all that may be a face, however the camera hangs, and the people in sight who are not.
+    """Finds what may be a face, however the camera hangs, and people in sight who are not found.
 
     The scene is searched as it is, and turned upside down and on both sides: somebody who aims a
     camera holds it in any way. The turned searches are left out only while nothing has changed
     since the last ones, which then still hold. For one thread at a time.
+
+    Of 281 street faces from 16 px on one is missed upright, upside down and on either side, and that
+    one is a wrong label; of 501 tilted by 40 degrees 6 (`make heads`). An upright search alone
+    missed 2, 67, 24 and 24.
     """
 
     def __init__(
