@@ -106,8 +106,8 @@ class FaceSearch:
     camera holds it in any way. The turned searches are left out only while nothing has changed
     since the last ones, which then still hold. For one thread at a time.
 
-    Of 281 street faces from 16 px on one is missed upright, upside down and on either side, and that
-    one is a wrong label; of 501 tilted by 40 degrees 6 (`make heads`). An upright search alone
+    Of 281 street faces from 16 px on one is missed upright, upside down and on either side, which
+    is a wrong label; of 501 tilted by 40 degrees 6 (`make heads`). An upright search alone
     missed 2, 67, 24 and 24.
     """
 
