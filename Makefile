@@ -29,7 +29,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-shell check-ansible format train report bench viewers street wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack collection fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-shell check-ansible format train report bench viewers street heads wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack collection fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -136,6 +136,11 @@ street: dev ## who is told of in moving scenes of BOXED=folder's pictures; SPLIT
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
 	$(DEV)/bin/python -m tests.street $(call quoted,BOXED) $(call option,--split,SPLIT) \
 	  $(call option,--detector-model,YUNET) $(call option,--columns,COLUMNS)
+
+heads: dev ## which heads the page leaves uncovered, turned, tilted, dark, of BOXED=folder:folder; SPLIT, YUNET, MOST=pictures
+	@test -n $(call quoted,BOXED) || { echo 'which pictures? make heads BOXED=folder' >&2; exit 2; }
+	$(each_boxed); $(DEV)/bin/python -m tests.heads "$$@" $(call option,--split,SPLIT) \
+	  $(call option,--yunet,YUNET) $(call option,--most,MOST)
 
 wear: dev ## what a day of violations writes to the card (root: with the file system's share)
 	$(DEV)/bin/python -m tests.wear

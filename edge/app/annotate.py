@@ -16,17 +16,15 @@ from edge.capture.ffmpeg import name_of
 from edge.capture.playback import Playback
 from edge.capture.source import FrameSource
 from edge.config import Settings
-from edge.control.snapshot import FaceSearch, FindFaces, Photographer, open_covering
+from edge.control.snapshot import FaceSearch, FindFaces, Held, Photographer, open_covering
 from edge.errors import ConfigError, TensorMaskError
 from edge.page.scene import STATES, InSight, Person
 from edge.pipeline import Outcome, Pipeline
 from edge.pixels import resize
-from edge.records import Box, Frame, MaskState, Pixels
+from edge.records import Frame, MaskState, Pixels
 
 SIDE_PX = PICTURES.longest_side_px
 """The longer side of the clip: a smaller picture is enlarged once its heads are covered."""
-HOLD_S = 0.5
-"""So long a head stays covered where it was found: one look that misses it would show it."""
 MAX_FPS = 120.0
 COLOURS: dict[MaskState | None, tuple[int, int, int]] = {
     MaskState.MASKED: (255, 166, 88),
@@ -98,20 +96,6 @@ def _find_heads(settings: Settings, pipeline: Pipeline) -> FindFaces | None:
         return None
     detector = open_covering(settings.detector)
     return Held(FaceSearch(detector, pipeline.tracker.expected, quarters=False))
-
-
-class Held:
-    """Finds what `find` does, and what it has found within the last half second."""
-
-    def __init__(self, find: FindFaces) -> None:
-        self._find = find
-        self._found: list[tuple[float, Box]] = []
-
-    def __call__(self, frame: Frame) -> Sequence[Box]:
-        now_s = frame.monotonic_s
-        kept = [each for each in self._found if now_s - each[0] < HOLD_S]
-        self._found = kept + [(now_s, box) for box in self._find(frame)]
-        return [box for _, box in self._found]
 
 
 def drawn(picture: Pixels, people: Sequence[Person], at_s: float) -> Pixels:

@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.app.device import Device
 from edge.app.lookout import Lookout
 from edge.config import DetectorSettings, Settings, SnapshotSettings
-from edge.control.snapshot import FaceSearch, Photographer, open_covering
+from edge.control.snapshot import FaceSearch, Held, Photographer, open_covering
 from edge.detect.card import FOLDER, found_shares, read_card
 from edge.detect.detectors import identify
 from edge.installed import Slot, activated
@@ -33,7 +33,7 @@ def open_page(
         forget(folder / FILE)
         return None
     covers = settings.page.heads == "pixelated"
-    search = FaceSearch(open_covering(settings.detector), quarters=False) if covers else None
+    search = Held(FaceSearch(open_covering(settings.detector), quarters=False)) if covers else None
     window = Window(
         About(
             settings.device.id,

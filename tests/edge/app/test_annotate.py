@@ -5,14 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from edge.app.annotate import HOLD_S, SIDE_PX, Held, annotating, drawn, label
+from edge.app.annotate import SIDE_PX, annotating, drawn, label
 from edge.classify.card import load_bundle
 from edge.cli import main
 from edge.config import MqttSettings, Settings
@@ -21,10 +20,10 @@ from edge.detect.detectors import open_detector
 from edge.errors import ConfigError
 from edge.page.scene import Person
 from edge.pipeline import open_pipeline
-from edge.records import Box, Frame, MaskState, Pixels
+from edge.records import MaskState, Pixels
 from tests.disk import SmallDisk
 from tests.edge.capture.fakes import ScriptedSource, scene
-from tests.fakes import blank, frame_at
+from tests.fakes import blank
 from tests.processes import Running
 
 BARE = Person(3, 0.25, 0.25, 0.2, 0.3, MaskState.BARE, 0.97, 64.0, True, "")
@@ -136,17 +135,6 @@ def test_a_camera_is_refused(tmp_path: Path) -> None:
     ):
         pass
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_head_stays_covered_where_it_was_found_for_a_moment() -> None:
-    found = [[Box(0, 0, 9, 9)], [], []]
-
-    def find(frame: Frame) -> Sequence[Box]:
-        return found.pop(0)
-
-    held = Held(find)
-    counts = [len(held(frame_at(at_s))) for at_s in (0.0, HOLD_S - 0.01, HOLD_S + 0.01)]
-    assert counts == [1, 1, 0]
 
 
 def test_number_state_and_probability_are_written() -> None:

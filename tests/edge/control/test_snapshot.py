@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,22 @@ from numpy.typing import NDArray
 from edge.config import DetectorSettings, MqttSettings, Settings, SnapshotSettings, parse_settings
 from edge.control.snapshot import (
     CELLS,
-    CONFIDENCE,
+    HOLD_S,
     MARGIN,
+    SCORES,
+    STILL_S,
     FaceSearch,
+    Held,
     Photographer,
     encode_jpeg,
+    open_covering,
     open_photographer,
     pixelate,
 )
 from edge.detect.detector import FaceDetector
 from edge.detect.detectors import OWN, open_detector
 from edge.errors import ConfigError, ModelError
-from edge.records import Box, Frame, Pixels
+from edge.records import Box, Face, Frame, Pixels
 from edge.track import Tracker
 from tests.fakes import FixedDetector, blank, face_at, frame_at
 
@@ -95,11 +99,94 @@ def test_all_that_may_be_a_face_is_covered_and_the_people_in_sight_too() -> None
     detector = FixedDetector([face_at(100, 100, 20, confidence=0.2)])
     search = FaceSearch(detector, lambda now_s: (expected.moved(now_s, 0),))
     boxes = search(frame_at(0, blank(1280, 720)))
-    # The whole scene and its quarters; the fake finds the same box in each of them.
-    assert detector.shown == [(640, 360)] * 5
+    # The whole scene, turned, and its quarters; the fake finds the same box in each of them.
+    sides, head = (252, 448), (448, 252)
+    assert detector.shown == [(640, 360), sides, head, sides, *[(640, 360)] * 4]
     assert boxes[:2] == [expected.moved(100, 0), Box(200, 200, 240, 240)]
-    corners = [(round(1.9 * box.left / 2), round(1.9 * box.top / 2)) for box in boxes[2:]]
+    corners = [(round(1.9 * box.left / 2), round(1.9 * box.top / 2)) for box in boxes[5:]]
     assert corners == [(100, 100), (676, 100), (100, 424), (676, 424)]
+
+
+class BrightSpot:
+    """Finds what is brighter than the rest, in pictures of the shapes that it is good at."""
+
+    name = "spot"
+    sure = 0.0
+    input_px: int | None = None
+
+    def __init__(self, searches: Callable[[int, int], bool] = lambda width, height: True) -> None:
+        self._searches = searches
+        self.count = 0
+
+    def find(self, pixels: Pixels) -> tuple[Face, ...]:
+        self.count += 1
+        height, width = pixels.shape[:2]
+        rows, columns = np.nonzero(pixels[..., 0] > pixels.min() + 1)
+        if not (rows.size and self._searches(width, height)):
+            return ()
+        box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        return (Face(box, 0.9),)
+
+
+def spot(left: int, top: int, size: int = 32) -> Pixels:
+    pixels = blank()
+    pixels[top : top + size, left : left + size] = 255
+    return pixels
+
+
+def test_what_is_found_in_a_turned_scene_is_where_it_is_in_the_scene() -> None:
+    search = FaceSearch(BrightSpot(), quarters=False)
+    boxes = search(frame_at(0, spot(80, 40)))
+    assert len(boxes) == 4
+    assert all(box.iou(Box(80, 40, 112, 72)) > 0.8 for box in boxes)
+
+
+def on_the_side(width: int, height: int) -> bool:
+    return width < height
+
+
+def test_a_still_scene_is_searched_turned_once_a_second_and_what_was_found_holds() -> None:
+    detector = BrightSpot(on_the_side)
+    search = FaceSearch(detector, quarters=False)
+    counts = []
+    for at_s in (0.0, 0.25, 0.5, 0.75, STILL_S):
+        detector.count = 0
+        assert len(search(frame_at(at_s, spot(80, 40)))) == 2
+        counts.append(detector.count)
+    assert counts == [4, 1, 1, 1, 4]
+
+
+@pytest.mark.parametrize(("behind", "face"), [(196, 202), (10, 13)])
+def test_somebody_on_the_side_is_covered_in_the_first_frame_that_shows_him(
+    behind: int, face: int
+) -> None:
+    """As small as counts, hardly brighter than what is behind him, and in the dark."""
+    search = FaceSearch(BrightSpot(on_the_side), quarters=False)
+    assert search(frame_at(0, blank(grey=behind))) == []
+    pixels = blank(grey=behind)
+    pixels[99:115, 301:317] = face
+    assert len(search(frame_at(0.05, pixels))) == 2
+
+
+def test_what_comes_slowly_is_noticed_too() -> None:
+    search = FaceSearch(BrightSpot(on_the_side), quarters=False)
+    found = []
+    for step in range(9):
+        pixels = blank(grey=100)
+        pixels[96:112, 296:312] += np.uint8(step)
+        found.append(len(search(frame_at(0.1 * step, pixels))))
+    assert found == [0, 0, 2, 2, 2, 2, 2, 2, 2]
+
+
+def test_a_head_that_was_found_stays_covered_for_half_a_second_where_it_may_be_now() -> None:
+    found = [Box(100, 100, 140, 140)]
+    held = Held(lambda frame: tuple(found))
+    held(frame_at(0))
+    found.clear()
+    (box,) = held(frame_at(0.25))
+    assert box == Box(90, 90, 150, 150)
+    assert len(held(frame_at(HOLD_S))) == 1
+    assert held(frame_at(HOLD_S + 0.01)) == []
 
 
 def test_a_track_that_was_not_found_in_the_frame_is_where_it_is_expected() -> None:
@@ -168,7 +255,7 @@ class TestRealFaces:
     @pytest.fixture(params=["tensormask", "yunet"])
     def search(self, request: pytest.FixtureRequest, yunet_weights: Path) -> FaceSearch:
         model = str(yunet_weights) if request.param == "yunet" else ""
-        return FaceSearch(open_detector(request.param, model, CONFIDENCE), lambda now_s: ())
+        return FaceSearch(open_detector(request.param, model, SCORES[0][1]), lambda now_s: ())
 
     @pytest.fixture
     def detectors(self, yunet_weights: Path) -> tuple[FaceDetector, ...]:
@@ -219,6 +306,25 @@ class TestRealFaces:
                     found += any(box.iou(other.scaled(ratio, ratio)) > 0.4 for other in left)
         assert faces > 20
         assert found == 0
+
+    @pytest.mark.parametrize("quarters", [1, 2, 3])
+    def test_heads_are_covered_however_the_camera_is_turned(
+        self, shared: Path, quarters: int
+    ) -> None:
+        search = FaceSearch(open_covering(DetectorSettings()), quarters=False)
+        faces = missed = 0
+        for upright, drawn in street(shared, every=30):
+            before = np.ascontiguousarray(np.rot90(upright, quarters))
+            covered = np.zeros(before.shape[:2], bool)
+            for box in search(frame_at(0, before)):
+                inside(covered, box.grown(MARGIN))[:] = True
+            shown = np.rot90(covered, -quarters)
+            for box in drawn:
+                x, y = box.centre
+                faces += box.size_px >= 16
+                missed += box.size_px >= 16 and not shown[int(y), int(x)]
+        assert faces > 20
+        assert missed == 0
 
 
 def inside(picture: NDArray[Any], box: Box) -> NDArray[Any]:
