@@ -26,12 +26,23 @@ def deploy() -> Iterator[Path]:
 
 
 def _run(*command: str | Path) -> tuple[int, str]:
-    """As nobody, so that no test can change this machine."""
-    as_nobody = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
-    answer = subprocess.run(
-        [*as_nobody, "bash", *command], capture_output=True, text=True, check=False
-    )
+    answer = _as_nobody(*command)
     return answer.returncode, answer.stderr
+
+
+def _as_nobody(
+    *command: str | Path, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """So that no test can change this machine."""
+    as_nobody = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    return subprocess.run(
+        [*as_nobody, "bash", *command],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("script", ["install.sh", "uninstall.sh"])
@@ -82,9 +93,7 @@ def test_nothing_is_removed_for_a_mistyped_option(deploy: Path, argument: str) -
 
 @pytest.mark.parametrize("script", ["install.sh", "uninstall.sh"])
 def test_help_is_the_scripts_own_head(deploy: Path, script: str) -> None:
-    said = subprocess.run(
-        ["bash", deploy / script, "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    said = _as_nobody(deploy / script, "--help").stdout
     assert f"sudo deploy/{script} [--" in said
     assert "#" not in said
     assert "set -euo" not in said
@@ -94,12 +103,6 @@ def test_a_path_before_the_folders_name_leads_nowhere_else(deploy: Path) -> None
     """`cd deploy/..` would follow CDPATH, and print where it went."""
     elsewhere = deploy.parent / "elsewhere"
     (elsewhere / "deploy").mkdir(parents=True)
-    answer = subprocess.run(
-        ["bash", "deploy/install.sh", "--broker", "a", "--broker", "b"],
-        cwd=deploy.parent,
-        env={"CDPATH": str(elsewhere), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    twice = ("deploy/install.sh", "--broker", "a", "--broker", "b")
+    answer = _as_nobody(*twice, cwd=deploy.parent, CDPATH=str(elsewhere))
     assert answer.stderr == "deploy/install.sh: --broker is given twice\n"
