@@ -105,5 +105,6 @@ def test_whoever_may_not_read_the_settings_is_told_who_may(machine: Machine) -> 
     _start(machine)
     nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
     answer = machine.run(*nobody, "/usr/local/bin/tensormask", "doctor", "--json", check=False)
-    assert (answer.returncode, answer.stderr) == (1, "")
-    assert _one(json.loads(answer.stdout), SETTINGS)["cure"] == "sudo tensormask doctor"
+    assert (answer.returncode, answer.stderr) == (0, ""), "that is no fault of the box"
+    found = _one(json.loads(answer.stdout), SETTINGS)
+    assert (found["level"], found["cure"]) == ("unknown", "sudo tensormask doctor")

@@ -113,6 +113,7 @@ ROWS = {
         visitor=_sudo("release rollback"),
     ),
     "release wait": Row("release wait", says="nothing is on trial"),
+    "release prove": Row("release prove", says="drawn people 3 were found and judged as drawn"),
     "release watch": Row(
         "release watch", service=_sudo("release watch"), visitor=_sudo("release watch")
     ),
