@@ -9,7 +9,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fcntl import ioctl
 
 from tests.waiting import DEADLINE_S
@@ -47,29 +47,29 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         """Read until `text` has been shown."""
-        self._read_until(lambda: text in self.shown, text)
+        until_s = time.monotonic() + DEADLINE_S
+        while text not in self.shown:
+            is_open = self._read(text, until_s - time.monotonic())
+            assert is_open, f"ended without {text!r}: {self.shown[-2000:]}"
 
     def end(self) -> int:
-        """Read to the end; return the exit status."""
-        self._read_until(lambda: False, "")
+        """Read to the end, as long as something comes; return the exit status."""
+        while self._read("its end", DEADLINE_S):
+            pass
         return self.process.wait(DEADLINE_S)
 
     def press(self, key: str) -> None:
         os.write(self._master, key.encode())
 
-    def _read_until(self, is_done: Callable[[], bool], what: str) -> None:
-        until_s = time.monotonic() + DEADLINE_S
-        while not is_done():
-            left_s = until_s - time.monotonic()
-            ready, _, _ = (
-                select.select([self._master], [], [], left_s) if left_s > 0 else ([], [], [])
-            )
-            assert ready, f"waited in vain for {what!r}: {self.shown[-2000:]}"
-            try:
-                self.shown += os.read(self._master, 65_536).decode(errors="replace")
-            except OSError:  # nobody has it open any more
-                assert not what, f"ended without {what!r}: {self.shown[-2000:]}"
-                return
+    def _read(self, what: str, within_s: float) -> bool:
+        """Read what is shown next; return False where nobody has the terminal open any more."""
+        ready, _, _ = select.select([self._master], [], [], max(0.0, within_s))
+        assert ready, f"waited in vain for {what!r}: {self.shown[-2000:]}"
+        try:
+            self.shown += os.read(self._master, 65_536).decode(errors="replace")
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         self.process.kill()

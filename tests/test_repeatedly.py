@@ -18,9 +18,17 @@ def test_it_tells_how_often_which_test_failed(tmp_path: Path) -> None:
         "    mark.touch()\n"
         "    assert was_there, 'too early'\n"
     )
-    command = [sys.executable, "-m", "tests.repeatedly", "--times=2", "--", "-n0", str(file)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    said = done.stdout.splitlines()
-    assert said[-3:-1] == ["2 runs", "   1 of 2  test_it::test_wrong_the_first_time"]
-    assert "too early" in said[-1]
+    command = ["make", "--old-file=dev", "test-repeatedly", f"DEV={sys.prefix}"]
+    done = subprocess.run(
+        [*command, "TIMES=2", f"ARGS=-n0 {file}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    runs, failure, words = done.stdout.splitlines()[-3:]
+    assert runs == "2 runs"
+    assert failure.startswith("   1 of 2  ")
+    assert failure.endswith("test_it::test_wrong_the_first_time")
+    assert "too early" in words

@@ -169,15 +169,19 @@ def _copied(checkout: Path, place: Path) -> None:
 @pytest.mark.parametrize("bring", [_moved, _copied])
 @pytest.mark.parametrize("options", [(), ("--system-site-packages",)])
 def test_the_scripts_work_in_a_checkout_that_was_moved(
-    tmp_path: Path, bring: Callable[[Path, Path], None], options: tuple[str, ...]
+    tmp_path: Path,
+    bring: Callable[[Path, Path], None],
+    options: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("PYTHON", sys.executable)  # a copy's scripts name where it was made
     requirements = _list(tmp_path, write_wheel(tmp_path, "tmx", "1.0"))
     (tmp_path / "a checkout").mkdir()
     arguments: tuple[str | Path, ...] = ("--scripts", *options, requirements)
     assert _venv(tmp_path / "a checkout/venv", *arguments).returncode == 0
     bring(tmp_path / "a checkout", tmp_path / "moved")
     again = _venv(tmp_path / "moved/venv", *arguments)
-    assert (again.returncode, again.stdout.startswith("installing into")) == (0, True), again.stderr
+    assert (again.returncode, "installing the packages" in again.stdout) == (0, True), again.stderr
     script = tmp_path / "moved/venv/bin/pip"
     said = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
     assert str(tmp_path / "moved") in said.stdout
