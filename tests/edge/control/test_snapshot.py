@@ -117,9 +117,11 @@ class BrightSpot:
     def __init__(self, searches: Callable[[int, int], bool] = lambda width, height: True) -> None:
         self._searches = searches
         self.count = 0
+        self.brightest: list[int] = []
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
         self.count += 1
+        self.brightest.append(int(pixels.max()))
         height, width = pixels.shape[:2]
         rows, columns = np.nonzero(pixels[..., 0] > pixels.min() + 1)
         if not (rows.size and self._searches(width, height)):
@@ -166,6 +168,12 @@ def test_somebody_on_the_side_is_covered_in_the_first_frame_that_shows_him(
     pixels = blank(grey=behind)
     pixels[99:115, 301:317] = face
     assert len(search(frame_at(0.05, pixels))) == 2
+
+
+def test_a_dark_scene_is_brightened_before_it_is_searched() -> None:
+    detector = BrightSpot()
+    FaceSearch(detector)(frame_at(0, np.asarray(spot(80, 40) // 8, np.uint8)))
+    assert min(detector.brightest) > 240
 
 
 def test_what_comes_slowly_is_noticed_too() -> None:
