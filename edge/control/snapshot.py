@@ -55,8 +55,9 @@ that counts."""
 STILL = 3
 """Gray levels by which a patch may differ in a scene that is as it was, where white is in it; in a
 dark one, less."""
-DARK = 128
-"""A scene in which hardly a pixel is brighter is brightened before it is searched."""
+DARK, BRIGHT = 128, 220
+"""A scene in which no patch is brighter than the first has its brightest patch made as bright as
+the second before it is searched."""
 MAX_GAIN = 8.0
 """By more, noise alone would be left."""
 HOLD_S = 0.5
@@ -153,8 +154,7 @@ class FaceSearch:
 
     def _is_still(self, scene: Pixels, now_s: float) -> bool:
         """Tell whether the last turned searches hold; if not, they are due for this scene."""
-        size = scaled_size(scene, 1 / PATCH_PX)
-        seen = np.asarray(cv2.resize(scene, size, interpolation=cv2.INTER_AREA), np.uint8)
+        seen = _patches(scene)
         before = self._seen
         if (
             before is not None
@@ -283,10 +283,19 @@ def _turned_back(box: Box, widths: Sequence[int]) -> Box:
     return box
 
 
+def _patches(scene: Pixels) -> Pixels:
+    """Return the scene with one pixel, the mean, for each patch."""
+    size = scaled_size(scene, 1 / PATCH_PX)
+    return np.asarray(cv2.resize(scene, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _gain(scene: Pixels) -> float:
-    """Return by what a scene is to be multiplied so that faces in it are found; mostly 1."""
-    bright = max(1.0, float(np.percentile(scene[::4, ::4], 99)))
-    return min(MAX_GAIN, 255 / bright) if bright < DARK else 1.0
+    """Return by what a scene is to be multiplied so that faces in it are found; mostly 1.
+
+    By its brightest patch: a lit face in a dark room must not turn white.
+    """
+    brightest = max(1.0, float(_patches(scene).max()))
+    return min(MAX_GAIN, BRIGHT / brightest) if brightest < DARK else 1.0
 
 
 def _brightened(pixels: Pixels, gain: float) -> Pixels:
