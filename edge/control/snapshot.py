@@ -55,6 +55,11 @@ that counts."""
 STILL = 3
 """Gray levels by which a patch may differ in a scene that is as it was, where white is in it; in a
 dark one, less."""
+DARK, BRIGHT = 128, 220
+"""A scene in which no patch is brighter than the first has its brightest patch made as bright as
+the second before it is searched."""
+MAX_GAIN = 8.0
+"""By more, noise alone would be left."""
 HOLD_S = 0.5
 """So long a head stays covered where it was found."""
 GROWTH = 1.0
@@ -130,6 +135,8 @@ class FaceSearch:
     def __call__(self, frame: Frame) -> Sequence[Box]:
         near = WINDOW_PX / max(frame.width, frame.height)
         scene = _scaled(frame.pixels, near)
+        gain = _gain(scene)
+        scene = _brightened(scene, gain)
         boxes = [
             *self._expected(frame.monotonic_s),
             *(
@@ -142,13 +149,12 @@ class FaceSearch:
             self._turned = self._found_turned(scene, near)
         boxes += self._turned
         if self._quarters:
-            boxes += self._found_in_quarters(frame.pixels, scene, near * (2 - OVERLAP))
+            boxes += self._found_in_quarters(frame.pixels, scene, near * (2 - OVERLAP), gain)
         return boxes
 
     def _is_still(self, scene: Pixels, now_s: float) -> bool:
         """Tell whether the last turned searches hold; if not, they are due for this scene."""
-        size = scaled_size(scene, 1 / PATCH_PX)
-        seen = np.asarray(cv2.resize(scene, size, interpolation=cv2.INTER_AREA), np.uint8)
+        seen = _patches(scene)
         before = self._seen
         if (
             before is not None
@@ -175,8 +181,10 @@ class FaceSearch:
             ]
         return boxes
 
-    def _found_in_quarters(self, pixels: Pixels, scene: Pixels, far: float) -> list[Box]:
-        large = _scaled(pixels, far)
+    def _found_in_quarters(
+        self, pixels: Pixels, scene: Pixels, far: float, gain: float
+    ) -> list[Box]:
+        large = _brightened(_scaled(pixels, far), gain)
         height, width = scene.shape[:2]
         boxes = []
         for top in (0, large.shape[0] - height):
@@ -273,6 +281,25 @@ def _turned_back(box: Box, widths: Sequence[int]) -> Box:
     for width in reversed(widths):
         box = Box(width - box.bottom, box.left, width - box.top, box.right)
     return box
+
+
+def _patches(scene: Pixels) -> Pixels:
+    """Return the scene with one pixel, the mean, for each patch."""
+    size = scaled_size(scene, 1 / PATCH_PX)
+    return np.asarray(cv2.resize(scene, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _gain(scene: Pixels) -> float:
+    """Return by what a scene is to be multiplied so that faces in it are found; mostly 1.
+
+    By its brightest patch: a lit face in a dark room must not turn white.
+    """
+    brightest = max(1.0, float(_patches(scene).max()))
+    return min(MAX_GAIN, BRIGHT / brightest) if brightest < DARK else 1.0
+
+
+def _brightened(pixels: Pixels, gain: float) -> Pixels:
+    return pixels if gain == 1 else np.asarray(cv2.convertScaleAbs(pixels, alpha=gain), np.uint8)
 
 
 def _score_for(size_px: float) -> float:

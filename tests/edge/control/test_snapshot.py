@@ -117,9 +117,11 @@ class BrightSpot:
     def __init__(self, searches: Callable[[int, int], bool] = lambda width, height: True) -> None:
         self._searches = searches
         self.count = 0
+        self.brightest: list[int] = []
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
         self.count += 1
+        self.brightest.append(int(pixels.max()))
         height, width = pixels.shape[:2]
         rows, columns = np.nonzero(pixels[..., 0] > pixels.min() + 1)
         if not (rows.size and self._searches(width, height)):
@@ -168,11 +170,21 @@ def test_somebody_on_the_side_is_covered_in_the_first_frame_that_shows_him(
     assert len(search(frame_at(0.05, pixels))) == 2
 
 
+@pytest.mark.parametrize(("lit", "behind"), [(31, 112), (200, 16)])
+def test_a_dark_scene_is_brightened_unless_a_face_in_it_is_lit(lit: int, behind: int) -> None:
+    detector = BrightSpot()
+    pixels = blank(grey=16)
+    pixels[40:72, 80:112] = lit
+    FaceSearch(detector)(frame_at(0, pixels))
+    # The darkest of what was searched is a quarter without the face.
+    assert min(detector.brightest) in range(behind, behind + 8)
+
+
 def test_what_comes_slowly_is_noticed_too() -> None:
     search = FaceSearch(BrightSpot(on_the_side), quarters=False)
     found = []
     for step in range(9):
-        pixels = blank(grey=100)
+        pixels = blank(grey=150)
         pixels[96:112, 296:312] += np.uint8(step)
         found.append(len(search(frame_at(0.1 * step, pixels))))
     assert found == [0, 0, 2, 2, 2, 2, 2, 2, 2]
