@@ -29,7 +29,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-shell check-ansible format train report bench viewers street heads wear herd camera-test arm64 arm64-counts soak memory systemd-test controller pack collection fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-shell check-ansible format train report bench viewers street heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential controller pack collection fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -166,6 +166,14 @@ memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
 
 systemd-test: dev ## the real unit under a real systemd, and its limits (root)
 	ALL_TRIALS=1 $(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
+
+# Each of the files beside conftest.py but those that `make test` runs.
+PROOFS = $(filter-out %/__init__.py %/conftest.py tests/installed/test_%, $(wildcard tests/installed/*.py))
+installed-test: dev ## a box of each Debian release: whatever the documents promise; RELEASE=trixie: one (root)
+	RELEASE=$(call quoted,RELEASE) $(DEV)/bin/python -m pytest --durations=20 $(PROOFS) $(ARGS)
+
+installed-essential: dev ## the same on an overlay of this machine, the essential part: 10 minutes (root)
+	RELEASE=here $(DEV)/bin/python -m pytest -m 'not thorough' $(PROOFS) $(ARGS)
 
 controller: venv ## .venv-ansible: what a controller of a fleet needs, see docs/fleet.md
 	@PYTHON=$(PYTHON) deploy/venv.sh $(CONTROLLER) --scripts $(ANSIBLE)/requirements.txt

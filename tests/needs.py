@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import NoReturn
 
 import pytest
@@ -17,3 +18,11 @@ def lacking(what: str, bring: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def refuse_without_machines(bring: str) -> None:
+    """Skip where no machine can be booted; `bring` is the tests' own command, as root."""
+    if os.geteuid() != 0:
+        lacking("no systemd can be booted without root", bring)
+    if shutil.which("systemd-nspawn") is None:
+        lacking("no systemd-nspawn", "sudo apt-get install systemd-container")

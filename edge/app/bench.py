@@ -229,6 +229,8 @@ def measure_daemon(settings: Settings) -> Daemon:
         config.write_text(_daemon_config(settings, nobody.getsockname()[1], folder))
         environment = {
             **os.environ,
+            # Not the installed service's, where nobody else may write, and root does not run.
+            "STATE_DIRECTORY": folder,
             "NOTIFY_SOCKET": f"{folder}/notify",
             "WATCHDOG_USEC": "60000000",
             # An installed program is not among its Python's packages.

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.needs import lacking
+from tests.needs import refuse_without_machines
 from tests.systemd.machine import Machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,10 +49,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @contextmanager
 def installed(folders: pytest.TempPathFactory, limits: bool = False) -> Iterator[Machine]:
-    if os.geteuid() != 0:
-        lacking("no systemd can be booted without root", "sudo make systemd-test")
-    if shutil.which("systemd-nspawn") is None:
-        lacking("no systemd-nspawn", "sudo apt-get install systemd-container")
+    refuse_without_machines("sudo make systemd-test")
     folder = folders.mktemp("machine")
     clip = folder.with_suffix(".avi")
     write_clip(clip)

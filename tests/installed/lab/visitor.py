@@ -1,0 +1,66 @@
+"""What somebody does with the page, and sees on it: all that these tests know of its looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from playwright.sync_api import Locator, Page, expect
+
+LIVE_S = 30
+"""The first browser starts the page; on a busy machine that takes seconds."""
+Corners = Sequence[tuple[float, float]]
+"""Fractions of the picture."""
+
+
+def open_page(page: Page, url: str) -> None:
+    page.goto(url, timeout=1000 * LIVE_S)
+
+
+def picture(page: Page) -> Locator:
+    return page.locator("#picture")
+
+
+def people(page: Page) -> Locator:
+    """The boxes around people in view who count."""
+    return page.locator(".box, .tag.person")
+
+
+def expect_live(page: Page, count: int) -> None:
+    """Expect a picture that is renewed, with boxes around so many people."""
+    expect(people(page)).to_have_count(count, timeout=1000 * LIVE_S)
+    shown = picture(page).get_attribute("src")
+    expect(picture(page)).not_to_have_attribute("src", shown or "")
+
+
+def expect_said(page: Page, pattern: str, within_s: float = 20) -> None:
+    """Expect the page to say something, wherever it says it."""
+    said = page.get_by_text(re.compile(pattern, re.IGNORECASE)).filter(visible=True)
+    expect(said.first).to_be_visible(timeout=1000 * within_s)
+
+
+def log_in(page: Page, password: str) -> None:
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def draw_region(page: Page, corners: Corners) -> None:
+    """Draw a region and save it; where parts are drawn already, one more."""
+    view = page.get_by_role("link", name="Set up")
+    if view.count():
+        view.click()
+    page.get_by_role("button", name=re.compile("^(Draw|Add) a region$")).click()
+    stage = page.locator("#overlay").bounding_box()
+    assert stage is not None
+    for x, y in (*corners, corners[0]):
+        page.mouse.click(stage["x"] + x * stage["width"], stage["y"] + y * stage["height"])
+    done = page.get_by_role("button", name="Done", exact=True)
+    if done.is_visible():
+        done.click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#hint")).to_contain_text(re.compile("saved", re.IGNORECASE))
+
+
+def undo(page: Page) -> None:
+    """Go back to the area before."""
+    page.get_by_role("button", name=re.compile("^(Undo|Go back to the area before)$")).click()
