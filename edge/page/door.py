@@ -25,9 +25,9 @@ from edge.page.guard import network_of
 
 _log = logging.getLogger(__name__)
 
-MOST = 128
-"""Connections together. Over TLS each takes some 300 kB, even before its handshake is over."""
-MOST_OF_ONE = 48
+MOST = 80
+"""Connections together. Over TLS each takes some 500 kB, even before its handshake is over."""
+MOST_OF_ONE = 32
 """Connections of strangers from one source."""
 HANDSHAKE_S = 5.0
 REQUEST_S = 10.0
@@ -113,6 +113,7 @@ class _Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._connection.protocol = None  # or memory would wait for the garbage collector
         self._done(self._connection)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -188,12 +188,15 @@ def unavailable() -> Starlette:
 
 
 async def _read(request: Request, kind: type[Wanted]) -> Wanted | None:
-    """Return the JSON document of a request; None where it is too long, or none of that kind."""
+    """Return the JSON document of a request; None where it is cut off, too long, or of another kind."""
     content = b""
-    async for part in request.stream():
-        content += part
-        if len(content) > MAX_BODY_BYTES:
-            return None
+    try:
+        async for part in request.stream():
+            content += part
+            if len(content) > MAX_BODY_BYTES:
+                return None
+    except ClientDisconnect:
+        return None
     try:
         return msgspec.json.decode(content, type=kind)
     except (ValueError, RecursionError):  # no UTF-8, no JSON, another kind
