@@ -314,6 +314,9 @@ def _edited(machine: Machine) -> None:
 
 
 def _with_a_typo(machine: Machine) -> None:
+    # It takes the length of the trial from the settings, as long as they can be read.
+    log = ("journalctl", "--unit", TRIAL_UNIT, "--output=cat", "--since=-30s")
+    wait_until(lambda: "is on trial for 10 s" in machine.output(*log), 30, "it is looked after")
     _set(machine, "[detector]\nlongest_site_px = 320\n" + SHORT_TRIAL)
     machine.run("systemctl", "restart", UNIT, check=False)
     text = "the settings are wrong for the former release too"
