@@ -188,7 +188,7 @@ def unavailable() -> Starlette:
 
 
 async def _read(request: Request, kind: type[Wanted]) -> Wanted | None:
-    """Return the JSON document of a request; None where it is cut off, too long, or of another kind."""
+    """Return a request's JSON document; None where it is cut off, too long, or of another kind."""
     content = b""
     try:
         async for part in request.stream():
