@@ -28,7 +28,8 @@ export async function show(picture) {
 
 // Whatever the reason: what is older is not live.
 export function judgeAge() {
-  state.isStale = state.lost !== null || state.sceneAt === null || since(state.sceneAt) > STALE_MS;
+  const isLost = state.lost !== null || state.account?.camera?.state === "lost";
+  state.isStale = isLost || state.sceneAt === null || since(state.sceneAt) > STALE_MS;
   document.body.classList.toggle("lost", state.lost !== null);
   const was = $("stage").classList.contains("stale");
   $("stage").classList.toggle("stale", state.isStale);
