@@ -11,8 +11,10 @@ from edge.errors import NotAllowedError, TensorMaskError
 from edge.files import DamagedFileError
 from edge.host.in_use import CHANGED, has_changed
 from edge.host.status_file import FILE, StaleError, fresh_telemetry
+from edge.host.web import trouble_with
 from edge.host.words import Condition, Weight, conditions, duration, waiting
 from edge.installed import installation
+from edge.page.activation import SERVICE as PAGE_UNIT
 from edge.release.unit import UNIT, SystemdError, Unit, is_booted
 from edge.telemetry import Telemetry
 
@@ -76,6 +78,11 @@ def _state() -> str:
 def status_of(telemetry: Telemetry, config: Path) -> Status:
     """Judge it; `config` are the settings that it should run with."""
     troubles = conditions(telemetry)
+    page = telemetry.page
+    if page is not None and not page.trouble and (trouble := trouble_with(page.url)):
+        troubles.append(
+            Condition("page", f"{trouble}; journalctl -u {PAGE_UNIT} -n 30", Weight.FAULT)
+        )
     if has_changed(telemetry.in_use, config):
         troubles.append(Condition("settings", f"{config} {CHANGED}", Weight.HINT))
     is_well = not any(each.weight is Weight.FAULT for each in troubles)
@@ -92,6 +99,8 @@ def lines(status: Status) -> Iterator[str]:
     yield f"camera   {now.camera.state}, {now.fps:.1f} judged a second"
     broker = "connected" if now.broker.connected else "away"
     yield f"broker   {broker}, {waiting(now)}"
+    if now.page is not None and not any(each.key == "page" for each in status.troubles):
+        yield f"page     {now.page.url}"
     if not status.troubles:
         yield "all is well"
     for each in status.troubles:
