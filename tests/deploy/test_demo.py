@@ -41,7 +41,7 @@ def test_before_a_screen_the_page_is_opened_and_it_goes_on_until_it_is_stopped(
         os.close(theirs)
         until(lambda: opened.exists() or demo.poll() is not None, "a page that is opened")
         with urllib.request.urlopen(opened.read_text().strip(), timeout=DEADLINE_S) as page:
-            assert b"What it sees" in page.read()
+            assert b"Live view" in page.read()
         said = b""
         while b"NO MASK" not in said:
             said += os.read(ours, 65536)
