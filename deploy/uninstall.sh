@@ -64,6 +64,15 @@ remove_user() {
     done
 }
 
+# The folders that install.sh may have made, and nobody else uses; Debian itself has $share/man.
+remove_empty() {
+    local folder
+    for folder in "$share"/{doc,man/man1,bash-completion/completions,bash-completion} \
+        "$units" "${units%/*}"; do
+        if [ -d "$folder" ]; then rmdir --ignore-fail-on-non-empty "$folder"; fi
+    done
+}
+
 purge=no
 for argument in "$@"; do
     case $argument in
@@ -90,6 +99,7 @@ forget
 rm -rf /var/lib/tensormask-releases /run/tensormask "$share/doc/tensormask" /etc/tensormask/*.new
 rm -f /usr/local/bin/tensormask /usr/local/bin/tensormask.new /etc/sysusers.d/tensormask.conf \
     "$share/man/man1/tensormask.1" "$share/bash-completion/completions/tensormask"
+remove_empty
 if [ "$purge" = yes ]; then
     for unit in "${names[@]}"; do rm -rf "/etc/systemd/system/$unit.d"; done
     rm -rf /etc/tensormask "$state"

@@ -22,7 +22,7 @@ from tests.installed.lab.box import OWNER, SETTINGS, UNIT, Box, furnish
 from tests.installed.lab.camera import URL, Camera
 from tests.installed.lab.roots import Root
 from tests.installed.lab.street import Street
-from tests.installed.lab.visitor import expect_live, open_page
+from tests.installed.lab.visitor import expect_alerts_there, expect_live, open_page
 from tests.systemd.machine import Machine, wait_until
 
 if TYPE_CHECKING:
@@ -144,13 +144,14 @@ def test_look_through_it(home: Box, chromium: Start) -> None:
     page = browser.new_page()
     open_page(page, "http://localhost:8080")
     expect_live(page, 1)
-    browser.close()
+    expect_alerts_there(page, 1)
     home.camera.show("nobody")
+    expect_alerts_there(page, 0)
+    browser.close()
 
 
 def test_subscribe(home: Box) -> None:
     """Step 8."""
-    home.machine.run("sleep", "3")
     listen = "mosquitto_sub -h localhost -t 'tensormask/+/violation' -C 2 -W 60"
     home.machine.run("systemd-run", "--unit=hear", "--property=StandardOutput=append:/srv/heard",
                      "sh", "-c", listen)  # fmt: skip

@@ -197,8 +197,8 @@ def furnish(machine: Machine) -> None:
         "sh",
         "-ec",
         "echo 127.0.1.1 $(cat /etc/hostname) >>/etc/hosts; mkdir -p /var/lib/systemd/linger; "
-        # A session of theirs need not wait until their own systemd has started.
-        f"for user in {VISITOR} {OWNER}; do "
-        "useradd -m -s /bin/bash $user; touch /var/lib/systemd/linger/$user; done; "
+        f"for user in {VISITOR} {OWNER}; do useradd -m -s /bin/bash $user; done; "
+        # A session need not wait until the user's own systemd has started, or ended: two minutes.
+        f"for user in root {VISITOR} {OWNER}; do touch /var/lib/systemd/linger/$user; done; "
         f"chmod 440 /etc/sudoers.d/{OWNER}; systemctl -q enable eyes.service mosquitto.service",
     )
