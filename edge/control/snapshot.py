@@ -48,18 +48,19 @@ SCORES = ((64.0, 0.08), (90.0, 0.15), (180.0, 0.4))
 a face in a turned scene; between two sizes it goes by the logarithm. Small tilted faces have scores
 as low as these, and what is covered for nothing is small, too. With 0.15 for all sizes three fifths
 of street pictures were covered where no head is."""
-SURE = 0.7
-"""Score from which a box is so surely a face that it tells how the camera hangs, the more the
-higher it is."""
-RIVAL = 0.3
-"""Of the evidence for the direction that has most: with less, a direction is not the camera's. A
-camera that is tilted has two with about as much."""
+SURE = 0.75
+"""Score from which a box is so surely a face that a less sure one around it is none."""
+TELLING = 0.5
+"""Score from which a box tells how the camera hangs, the more the higher it is."""
+RIVAL = 0.15
+"""Of the evidence for the direction that has most: with less, a direction is not the camera's. Of a
+camera that is tilted two have it."""
 UNSURE = 0.3
 """Score from which a box may be a face in a direction that is not the camera's."""
 MEMORY_S = 5.0
 """In this time, evidence falls to 1/e."""
-FAINT = 0.05
-"""Evidence below this is none: one face a little above `SURE`."""
+FAINT = 0.1
+"""Evidence below this is none: one face a little above `TELLING`."""
 MOVED = 8
 """Gray levels by which more than half of the patches differ where the camera was moved: of a street
 turned by 22 degrees at least two thirds do, of clips from a camera that hangs at most 36 %."""
@@ -152,7 +153,7 @@ class _Candidate:
 
 
 class _Hanging:
-    """How the camera hangs, by the sure faces that were seen since it was last moved."""
+    """How the camera hangs, by the faces that were seen since it was last moved."""
 
     def __init__(self) -> None:
         self._evidence = np.zeros(4)
@@ -165,7 +166,7 @@ class _Hanging:
         """
         seen = np.zeros(4)
         for each in found:
-            seen[each.quarters] += max(0.0, each.score - SURE)
+            seen[each.quarters] += max(0.0, each.score - TELLING)
         evidence = seen + self._evidence * math.exp(min(0.0, self._updated_s - now_s) / MEMORY_S)
         if seen.max() >= FAINT and seen.argmax() != evidence.argmax():
             evidence = seen
@@ -215,19 +216,13 @@ class FaceSearch:
             for face in self._detector.find(scene)
         ]
         is_moved = self._turn(scene, near, frame.monotonic_s)
-        found += self._turned
+        found = _without_surroundings([*found, *self._turned])
         # In the dark, tilted faces have so low scores that six times as many were missed.
         holds = gain == 1 and not is_moved
         directions = self._hanging.update(found, holds, frame.monotonic_s)
-        sure = [each for each in found if each.score >= SURE]
         boxes = [
             *self._expected(frame.monotonic_s),
-            *(
-                each.box
-                for each in found
-                if each.may_be_face(each.quarters in directions)
-                and not any(each.surrounds(other) for other in sure)
-            ),
+            *(each.box for each in found if each.may_be_face(each.quarters in directions)),
         ]
         if self._quarters:
             boxes += self._found_in_quarters(frame.pixels, scene, near * (2 - OVERLAP), gain)
@@ -358,6 +353,11 @@ def open_covering(settings: DetectorSettings) -> FaceDetector:
     )
     fits = Path(settings.model).suffix.lower() == known.weights.kind
     return open_detector(known.name, settings.model if fits else "", SCORES[0][1])
+
+
+def _without_surroundings(found: Sequence[_Candidate]) -> list[_Candidate]:
+    sure = [each for each in found if each.score >= SURE]
+    return [each for each in found if not any(each.surrounds(other) for other in sure)]
 
 
 def _turned_back(box: Box, widths: Sequence[int]) -> Box:

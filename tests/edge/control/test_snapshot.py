@@ -29,6 +29,7 @@ from edge.control.snapshot import (
 from edge.detect.detector import FaceDetector
 from edge.detect.detectors import OWN, open_detector
 from edge.errors import ConfigError, ModelError
+from edge.people import PEOPLE, frames
 from edge.records import Box, Face, Frame, Pixels
 from edge.track import Tracker
 from tests.fakes import FixedDetector, blank, face_at, frame_at
@@ -199,6 +200,79 @@ def test_a_head_that_was_found_stays_covered_for_half_a_second_where_it_may_be_n
     assert box == Box(90, 90, 150, 150)
     assert len(held(frame_at(HOLD_S))) == 1
     assert held(frame_at(HOLD_S + 0.01)) == []
+
+
+def test_a_head_that_is_found_again_is_covered_only_where_it_is() -> None:
+    found = [Box(100, 100, 140, 140)]
+    held = Held(lambda frame: tuple(found))
+    held(frame_at(0))
+    found[:] = [Box(104, 100, 144, 140)]
+    assert held(frame_at(0.25)) == found
+    found[:] = [Box(160, 100, 200, 140)]
+    assert len(held(frame_at(0.5))) == 2, "this may be another"
+
+
+class FixedFaces:
+    """Finds the same faces in each picture of a shape: upright or on the side."""
+
+    name = "fixed"
+    sure = 0.0
+    input_px: int | None = None
+
+    def __init__(self, upright: Sequence[Face], on_the_side: Sequence[Face]) -> None:
+        self.upright, self.on_the_side = upright, on_the_side
+        self.count = 0
+
+    def find(self, pixels: Pixels) -> tuple[Face, ...]:
+        # The first of four searches is the upright one.
+        self.count += 1
+        height, width = pixels.shape[:2]
+        if width < height:
+            return tuple(self.on_the_side)
+        return tuple(self.upright) if self.count % 4 == 1 else ()
+
+
+def test_what_is_hardly_a_face_is_covered_only_in_the_direction_of_the_sure_ones() -> None:
+    weak = [face_at(60, 60, 20, confidence=0.2)]
+    detector = FixedFaces([face_at(100, 100, 40, confidence=0.9)], weak)
+    search = FaceSearch(detector, quarters=False)
+    assert len(search(frame_at(0, noise(640, 360)))) == 1
+    # The same camera, and nobody whose face tells anything: remembered for some seconds.
+    detector.upright = []
+    assert search(frame_at(1, noise(640, 360))) == []
+    assert len(search(frame_at(60, noise(640, 360)))) == 2
+    # Somebody who lies there.
+    detector.on_the_side = [face_at(60, 60, 20, confidence=0.4)]
+    assert len(search(frame_at(61, noise(640, 360)))) == 2
+
+
+def test_nothing_is_known_of_the_direction_of_a_camera_that_was_moved_or_is_in_the_dark() -> None:
+    def scene(seed: int, bright: int) -> Pixels:
+        few = np.random.default_rng(seed).integers(0, bright, (9, 16, 3), np.uint8)
+        large = cv2.resize(few, (640, 360), interpolation=cv2.INTER_NEAREST)
+        return np.asarray(large, np.uint8)
+
+    weak = [face_at(60, 60, 20, confidence=0.2)]
+    detector = FixedFaces([face_at(100, 100, 40, confidence=0.9)], weak)
+    search = FaceSearch(detector, quarters=False)
+    assert len(search(frame_at(0, scene(0, 256)))) == 1
+    assert len(search(frame_at(0.25, scene(1, 256)))) == 3
+    assert len(search(frame_at(1.5, scene(1, 256)))) == 1
+    assert len(FaceSearch(detector, quarters=False)(frame_at(0, scene(0, 60)))) == 3
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_of_a_hall_with_three_people_hardly_more_than_their_heads_is_covered(quarters: int) -> None:
+    search = Held(FaceSearch(open_covering(DetectorSettings()), quarters=False))
+    for number, pixels in enumerate(frames(4, fps=4)):
+        turned = np.ascontiguousarray(np.rot90(pixels, quarters))
+        covered = np.zeros(turned.shape[:2], bool)
+        for box in search(frame_at(number / 4, turned)):
+            inside(covered, box.grown(MARGIN))[:] = True
+        upright = np.rot90(covered, -quarters)
+        assert all(upright[round(each.y), round(each.x)] for each in PEOPLE)
+        # The heads, hair and chins included, are 5 %.
+        assert covered.mean() < 0.12
 
 
 def test_a_track_that_was_not_found_in_the_frame_is_where_it_is_expected() -> None:
