@@ -217,7 +217,7 @@ class FaceSearch:
         ]
         is_moved = self._turn(scene, near, frame.monotonic_s)
         found = _without_surroundings([*found, *self._turned])
-        # In the dark, tilted faces have so low scores that six times as many were missed.
+        # In the dark, tilted faces have low scores: several times as many were missed.
         holds = gain == 1 and not is_moved
         directions = self._hanging.update(found, holds, frame.monotonic_s)
         boxes = [
