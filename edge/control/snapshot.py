@@ -79,7 +79,7 @@ MAX_GAIN = 8.0
 """By more, noise alone would be left."""
 HOLD_S = 0.5
 """So long a head stays covered where it was found."""
-AGAIN = 0.3
+AGAIN = 0.5
 """Intersection over union from which on it is the same head that is found again."""
 GROWTH = 1.0
 """Added in a second to a head that is held, on each side, as a share of it."""
