@@ -8,6 +8,7 @@ too many, one that waits for a request makes room: of strangers first, of the so
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import ssl
@@ -37,6 +38,9 @@ RESPONSE_S = 30.0
 SWEEP_S = 1.0
 FULL_S = 0.2
 """After this the next connection is looked at, where the system has no file or memory left."""
+UNCOLLECTED = 16
+"""So many connections that have ended may wait for the garbage collector: what is refused as no TLS
+or no HTTP is part of a cycle, with its exception."""
 CONNECTION = "tensormask.connection"
 """The key in an ASGI scope under which a request's `Connection` is."""
 
@@ -113,6 +117,8 @@ class _Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        # Of one that was reset, uvicorn's timer would hold all of it for REQUEST_S.
+        self._unset_keepalive_if_required()
         self._connection.protocol = None  # or memory would wait for the garbage collector
         self._done(self._connection)
 
@@ -126,6 +132,12 @@ class Door:
         self._tls = tls
         self._state = ServerState()
         self._connections: set[Connection] = set()
+        self._uncollected = 0
+
+    @property
+    def count(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Accept from the listening sockets until it is cancelled."""
@@ -152,7 +164,7 @@ class Door:
 
     async def _open(self, connection: Connection, accepted: socket.socket) -> None:
         def protocol() -> _Protocol:
-            return _Protocol(connection, self._connections.discard, self._config, self._state, {})
+            return _Protocol(connection, self._forget, self._config, self._state, {})
 
         timeouts = (
             {}
@@ -167,8 +179,15 @@ class Door:
                 protocol, accepted, ssl=self._tls, **timeouts
             )
         except (OSError, asyncio.CancelledError):  # no TLS, or it made room for another
-            self._connections.discard(connection)
             accepted.close()
+            self._forget(connection)
+
+    def _forget(self, ended: Connection) -> None:
+        self._connections.discard(ended)
+        self._uncollected += 1
+        if self._uncollected >= UNCOLLECTED:
+            self._uncollected = 0
+            gc.collect()
 
     def _has_room(self, source: str) -> bool:
         """Make room for one more of that source; return whether there is some."""
