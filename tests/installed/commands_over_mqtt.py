@@ -89,6 +89,7 @@ def _decoded(picture: str) -> Pixels:
     return pixels.astype(np.uint8, copy=False)
 
 
+@pytest.mark.thorough
 def test_restart_is_a_new_start(box: Box, order: Order) -> None:
     # It is refused right after a start.
     wait_until(lambda: box.telemetry()["uptime_s"] > 12, 30, "the time for a restart")

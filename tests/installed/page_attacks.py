@@ -13,6 +13,7 @@ import pytest
 
 from tests.installed.lab.attack import COUNTS
 from tests.installed.lab.box import PAGE_UNIT, Box
+from tests.installed.lab.camera import FPS
 from tests.installed.lab.street import BOX
 from tests.installed.page import OPEN_TO_OTHERS, PASSWORD, write_password
 from tests.systemd.machine import wait_until
@@ -99,7 +100,9 @@ def test_the_owner_is_answered_within_a_second_all_the_while(
     secured: Box, owner: Owner, kinds: list[str]
 ) -> None:
     wait_until(lambda: secured.telemetry()["fps"] > 0, 20, "it judges")
-    fps, page = secured.telemetry()["fps"], secured.show("MainPID", PAGE_UNIT)
+    # Right after the start it may judge faster than the camera gives: what had waited.
+    fps = min(secured.telemetry()["fps"], FPS)
+    page = secured.show("MainPID", PAGE_UNIT)
     with ExitStack() as stack:
         attackers = [stack.enter_context(_in_the_street(secured, kind)) for kind in kinds]
         reports = owner.reports(SAMPLES)

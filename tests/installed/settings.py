@@ -23,6 +23,7 @@ def test_an_excluded_part_of_the_picture_counts_nobody(box: Box) -> None:
     box.expect_no_report("bare")
 
 
+@pytest.mark.thorough
 def test_a_face_below_the_least_size_is_not_judged(box: Box) -> None:
     box.configure(classifier={"min_face_px": 200})
     box.expect_no_report("bare")
@@ -35,6 +36,7 @@ def test_a_violation_takes_as_long_as_the_policy_says(box: Box) -> None:
     assert reported["duration_s"] >= 4
 
 
+@pytest.mark.thorough
 def test_somebody_is_gone_when_the_tracker_says_so(box: Box) -> None:
     box.configure(tracker={"max_missed_s": 6})
     box.camera.show("bare")
@@ -45,12 +47,14 @@ def test_somebody_is_gone_when_the_tracker_says_so(box: Box) -> None:
     assert time.monotonic() - left_s > 4
 
 
+@pytest.mark.thorough
 def test_the_outbox_lies_where_it_is_put(box: Box) -> None:
     path = f"{STATE}/elsewhere.sqlite"
     box.configure(outbox={"path": path})
     assert box.machine.output("stat", "--format=%U %a", path) == "tensormask 600"
 
 
+@pytest.mark.thorough
 def test_health_comes_as_often_as_it_is_asked_for(box: Box) -> None:
     box.configure(health={"interval_s": 1})
     listen = "timeout 20 mosquitto_sub -h localhost -t tensormask/+/health -C 8"
@@ -59,6 +63,7 @@ def test_health_comes_as_often_as_it_is_asked_for(box: Box) -> None:
     assert time.monotonic() - begun_s < 16
 
 
+@pytest.mark.thorough
 def test_the_log_says_more_where_it_is_asked_to(box: Box) -> None:
     since = box.now()
     box.configure(log={"level": "debug"})

@@ -52,6 +52,7 @@ def test_a_broker_that_is_away_gets_everything_later(box: Box) -> None:
     _assert_reported_once(box, box.until_reported("confirmed", "ended", within_s=90))
 
 
+@pytest.mark.thorough
 def test_a_power_cut_loses_nothing_that_waits(box: Box) -> None:
     box.machine.run("systemctl", "stop", "mosquitto.service")
     _pass_by(box)
