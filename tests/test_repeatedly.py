@@ -18,7 +18,14 @@ def test_it_tells_how_often_which_test_failed(tmp_path: Path) -> None:
         "    mark.touch()\n"
         "    assert was_there, 'too early'\n"
     )
-    command = ["make", "--old-file=dev", "test-repeatedly", f"DEV={sys.prefix}"]
+    # Below `make test` it would say which folder it enters and leaves.
+    command = [
+        "make",
+        "--no-print-directory",
+        "--old-file=dev",
+        "test-repeatedly",
+        f"DEV={sys.prefix}",
+    ]
     done = subprocess.run(
         [*command, "TIMES=2", f"ARGS=-n0 {file}"],
         cwd=ROOT,
