@@ -429,6 +429,11 @@ def test_a_box_starts_the_release_in_use_when_the_first_one_is_gone(machine: Mac
     for name in ("second", "third"):
         release = f"{RELEASES}/{name}"
         machine.run("cp", "-al", first, release)
+        # It starts with its own Python: that of the copied one may be removed by then.
+        _, _, program = machine.output("cat", f"{first}/tensormask").partition("\n")
+        machine.run("rm", f"{release}/tensormask")
+        machine.write(f"{release}/tensormask", f"#!{release}/packages/bin/python\n{program}\n")
+        machine.run("chmod", "755", f"{release}/tensormask")
         unit = machine.output("cat", f"{release}/systemd/{UNIT}")
         machine.run("rm", f"{release}/systemd/{UNIT}")
         marked = unit.replace("[Service]\n", f"[Service]\nEnvironment=IS={name}\n")

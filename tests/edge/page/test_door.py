@@ -17,6 +17,7 @@ from starlette.routing import Route
 from uvicorn import Config
 
 from edge.page.door import UNCOLLECTED, Connection, Door
+from tests import loops
 
 COUNT = 50
 RESET = struct.pack("ii", 1, 0)
@@ -75,7 +76,7 @@ def test_few_connections_that_have_ended_take_memory(
             return left
 
     with _collected_by_hand():
-        assert asyncio.run(visited()) <= UNCOLLECTED
+        assert loops.run(visited()) <= UNCOLLECTED
 
 
 def _visit(address: tuple[str, int], visit: Callable[[socket.socket], None]) -> None:

@@ -17,6 +17,7 @@ from edge.page.guard import (
     network_of,
 )
 from edge.page.password import hashed
+from tests import loops
 from tests.fakes import TurnedClock
 
 PASSWORD = "open sesame"
@@ -33,7 +34,7 @@ class Door:
     def knock(
         self, password: str, address: str = "192.0.2.1", browser: str = ""
     ) -> Admission | None:
-        return asyncio.run(self.guard.admit(Visitor(address, browser=browser), password))
+        return loops.run(self.guard.admit(Visitor(address, browser=browser), password))
 
 
 def test_the_password_opens_a_session_that_ends() -> None:
@@ -137,7 +138,7 @@ def test_guesses_at_the_same_moment_are_counted_before_they_are_looked_at() -> N
         knocks = [door.guard.admit(Visitor("192.0.2.66"), "wrong") for _ in range(100)]
         return await asyncio.gather(*knocks, return_exceptions=True)
 
-    answers = asyncio.run(all_at_once())
+    answers = loops.run(all_at_once())
     assert answers.count(None) <= FREE_TRIES + 1
     assert all(each is None or isinstance(each, TooManyError) for each in answers)
 

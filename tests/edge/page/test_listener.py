@@ -17,6 +17,7 @@ from edge.page.hub import Hub
 from edge.page.listener import MOST, PageListener
 from edge.page.window import About, Window
 from edge.page.wire import FAILURE, SOCKET, Front, NextScene, Report, socket_path
+from tests import loops
 from tests.broker.conftest import until
 
 
@@ -76,7 +77,7 @@ async def ask(folder: Path) -> Front:
 
 
 def test_a_page_is_told_how_to_serve_and_answered(listener: PageListener, tmp_path: Path) -> None:
-    front = asyncio.run(ask(tmp_path))
+    front = loops.run(ask(tmp_path))
     assert (front.address, front.port, front.password) == ("127.0.0.1", 8080, "")
     assert listener.telemetry.trouble == ""
 
@@ -89,7 +90,7 @@ def test_what_is_no_request_ends_that_page_and_no_other(
         rude.sendall(junk)
         rude.shutdown(socket.SHUT_WR)
         read_to_the_end(rude)
-    asyncio.run(ask(tmp_path))
+    loops.run(ask(tmp_path))
 
 
 def test_a_request_that_cannot_be_answered_ends_that_page_and_no_other(
@@ -105,10 +106,10 @@ def test_a_request_that_cannot_be_answered_ends_that_page_and_no_other(
             with pytest.raises(ConnectionError):
                 await hub.ask(Report())
 
-    asyncio.run(first())
+    loops.run(first())
     assert "a fault of our own" in caplog.text
     listener.window.telemetry = lambda: None
-    asyncio.run(ask(tmp_path))
+    loops.run(ask(tmp_path))
 
 
 def test_pages_beyond_a_few_are_sent_away(listener: PageListener, tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_pages_beyond_a_few_are_sent_away(listener: PageListener, tmp_path: Path
 
     def answers() -> bool:
         with suppress(ConnectionError):  # it has not noticed yet that they have left
-            asyncio.run(ask(tmp_path))
+            loops.run(ask(tmp_path))
             return True
         return False
 
@@ -132,7 +133,7 @@ def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
     listener = listener_in(tmp_path)
     listener.start()
     until((tmp_path / SOCKET).is_socket, "it listens")
-    asyncio.run(ask(tmp_path))
+    loops.run(ask(tmp_path))
     listener.close()
     assert not (tmp_path / SOCKET).exists()
 
@@ -162,7 +163,7 @@ def test_a_viewer_is_told_at_once_that_the_daemon_is_away(tmp_path: Path) -> Non
         with pytest.raises(ConnectionError):
             await hub.ask(NextScene(0))
 
-    asyncio.run(alone())
+    loops.run(alone())
 
 
 def test_the_socket_is_in_memory_under_systemd(tmp_path: Path) -> None:
