@@ -25,7 +25,7 @@ class FaceDetection:
         self._settings = settings
         self.area = Area(settings.watched, settings.excluded)
         self.outside: tuple[Face, ...] = ()
-        """Large enough, but not in the area: of the last call, for whoever shows them."""
+        """Large enough, but not in the area: of the last call, for what shows them."""
 
     @property
     def name(self) -> str:

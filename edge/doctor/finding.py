@@ -12,7 +12,7 @@ from edge.app.output import wrapped
 NARROW = 30
 LABEL = 7
 AS_ROOT = "sudo tensormask doctor"
-"""What mends that somebody may not look."""
+"""The fix where a user may not look."""
 
 
 class Level(StrEnum):

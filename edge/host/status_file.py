@@ -23,6 +23,12 @@ FRESH_S = 10.0
 MAX_BYTES = 64 * 1024
 
 
+def runtime_directory(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder that systemd has made for this service; None: none was made."""
+    given = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(given) if given else None
+
+
 class StatusFile:
     """Written anew again and again, always whole; gone when the service has ended."""
 
@@ -33,8 +39,7 @@ class StatusFile:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StatusFile:
-        given = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
-        return cls(Path(given) if given else None)
+        return cls(runtime_directory(environment))
 
     def write(self, telemetry: Telemetry) -> None:
         """Replace what is there. Whatever hinders it is said once, and worth no more."""

@@ -23,14 +23,15 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edge.errors import ConfigError
+from edge.host.status_file import DIRECTORY
 from edge.page.door import REQUEST_S, Door
 from edge.page.guard import Guard
 from edge.page.hub import Hub
 from edge.page.origin import Site
 from edge.page.server import application, unavailable
-from edge.page.wire import FOLDER, PROGRAM, RUNTIME, SOCKET, Front
+from edge.page.wire import FOLDER, PROGRAM, SOCKET, Front
 
-DAEMON = RUNTIME / FOLDER / SOCKET
+DAEMON = DIRECTORY / FOLDER / SOCKET
 PATIENCE_S = 10.0
 """So long a browser waits for a daemon that is starting, before it is told that there is none."""
 FIRST_FD = 3

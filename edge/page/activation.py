@@ -19,7 +19,8 @@ from pathlib import Path
 from edge.address import bracketed
 from edge.config import DEFAULT_PATH, PageSettings, load_settings
 from edge.errors import ConfigError
-from edge.page.wire import FAILURE, FOLDER, RUNTIME
+from edge.host.status_file import DIRECTORY
+from edge.page.wire import FAILURE, FOLDER
 
 USER = "tensormask"
 GROUP = "tensormask-web"
@@ -32,8 +33,8 @@ def activate(settings: PageSettings) -> None:
     """Have systemd listen as `settings` say, or not at all. Raises OSError, ConfigError."""
     wanted = f"{bracketed(settings.address)}:{settings.port}" if settings.enabled else ""
     if wanted:
-        make_folder(RUNTIME / FOLDER)
-        (RUNTIME / FOLDER / FAILURE).unlink(missing_ok=True)
+        make_folder(DIRECTORY / FOLDER)
+        (DIRECTORY / FOLDER / FAILURE).unlink(missing_ok=True)
     if listened() == wanted:
         return
     _systemctl("stop", SOCKET, SERVICE)
@@ -92,7 +93,7 @@ def main() -> int:
         # The service starts all the same. It reports what it finds here, and itself what is wrong
         # with the settings.
         with suppress(OSError):
-            failure = RUNTIME / FOLDER / FAILURE
+            failure = DIRECTORY / FOLDER / FAILURE
             failure.write_text(f"{error}\n", encoding="utf-8")
             failure.chmod(0o644)
     return 0

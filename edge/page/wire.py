@@ -17,12 +17,11 @@ from typing import Annotated
 import msgspec
 
 from edge.config import Polygons
+from edge.host.status_file import runtime_directory
 
 PROGRAM = str(Path(__file__).resolve().parents[2])
-RUNTIME = Path("/run/tensormask")
-"""The service's RuntimeDirectory."""
 FOLDER = "page"
-"""Below it; root makes it, for the group of the page's unit."""
+"""Below the service's RuntimeDirectory; root makes it, for the group of the page's unit."""
 SOCKET = "daemon.sock"
 FAILURE = "failure"
 """Why systemd does not listen for the page, where it does not, in a file beside the socket."""
@@ -38,9 +37,8 @@ _ANSWER = struct.Struct(">II")
 
 def socket_path(state: Path, environment: Mapping[str, str] = os.environ) -> Path:
     """Return where the daemon answers its page: in memory under systemd, else beside its state."""
-    runtime = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    folder = Path(runtime, FOLDER) if runtime else state
-    return folder / SOCKET
+    runtime = runtime_directory(environment)
+    return (state if runtime is None else runtime / FOLDER) / SOCKET
 
 
 class Front(msgspec.Struct, frozen=True):
