@@ -64,12 +64,13 @@ remove_user() {
     done
 }
 
-# The folders that install.sh may have made, and nobody else uses; Debian itself has $share/man.
+# The folders that install.sh may have made, and nobody else uses; a package's stay.
 remove_empty() {
     local folder
     for folder in "$share"/{doc,man/man1,bash-completion/completions,bash-completion} \
-        "$units" "${units%/*}"; do
-        if [ -d "$folder" ]; then rmdir --ignore-fail-on-non-empty "$folder"; fi
+        "$units" "${units%/*}" /etc/sysusers.d; do
+        [ -d "$folder" ] || continue
+        dpkg-query --search "$folder" >/dev/null 2>&1 || rmdir --ignore-fail-on-non-empty "$folder"
     done
 }
 
