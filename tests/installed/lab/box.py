@@ -196,6 +196,8 @@ def furnish(machine: Machine) -> None:
     machine.install(
         "sh",
         "-ec",
+        # What Debian's installer writes, and a bare Debian 12 lacks.
+        "grep -qs localhost /etc/hosts || echo 127.0.0.1 localhost >>/etc/hosts; "
         "echo 127.0.1.1 $(cat /etc/hostname) >>/etc/hosts; mkdir -p /var/lib/systemd/linger; "
         f"for user in {VISITOR} {OWNER}; do useradd -m -s /bin/bash $user; done; "
         # A session need not wait until the user's own systemd has started, or ended: two minutes.
