@@ -21,7 +21,7 @@ def test_a_person_without_a_mask_is_reported_once_and_once_more_when_over(box: B
     box.camera.show("nobody")
     ended = box.until_reported("confirmed", "ended")[1]
     assert ended["event_id"] == confirmed["event_id"]
-    assert ended["duration_s"] > confirmed["duration_s"]
+    assert ended["duration_s"] >= confirmed["duration_s"]  # equal, where the last look confirmed it
 
 
 @pytest.mark.thorough
