@@ -36,11 +36,22 @@ def listener_in(folder: Path, **settings: object) -> PageListener:
     return PageListener(page, window, folder / SOCKET, folder)
 
 
+def started(folder: Path) -> PageListener:
+    """Return one that listens."""
+
+    def listens() -> bool:
+        with socket.socket(socket.AF_UNIX) as page:
+            return page.connect_ex(str(folder / SOCKET)) == 0
+
+    listener = listener_in(folder)
+    listener.start()
+    until(listens, "it listens")
+    return listener
+
+
 @pytest.fixture
 def listener(tmp_path: Path) -> Iterator[PageListener]:
-    listener = listener_in(tmp_path)
-    listener.start()
-    until((tmp_path / SOCKET).exists, "it listens")
+    listener = started(tmp_path)
     yield listener
     listener.close()
 
