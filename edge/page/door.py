@@ -4,7 +4,7 @@ A connection that sends no request, sends one slowly, or reads its answer slowly
 hundred of them shut out everybody else. So:
 
 - Each step of a connection has a deadline: handshake, request, answer. That of a stranger's answer
-  is shorter.
+  is shorter, and his connection carries one request: a hundred at once would take all of a core.
 - Where there are too many, of one source or together, a stranger is ended for the next: one of the
   source that has most strangers, and of these the one that is at its step for longest, whatever
   step that is. Who is let in is never ended for another.

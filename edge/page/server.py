@@ -135,6 +135,8 @@ def application(hub: Hub, guard: Guard, site: Site) -> Starlette:
     async def guarded(request: Request, call_next: RequestResponseEndpoint) -> Response:
         answer = await checked(request, call_next)
         answer.headers.update(HEADERS)
+        if request.scope[CONNECTION].is_stranger:
+            answer.headers["Connection"] = "close"
         if request.url.scheme == "https":
             answer.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
         return answer

@@ -157,6 +157,21 @@ def test_one_stranger_behind_a_proxy_does_not_shut_out_the_others() -> None:
     assert loops.run(visited()) == [200] * 20
 
 
+def test_a_stranger_has_one_answer_for_each_connection() -> None:
+    def visit(door: tuple[str, int]) -> tuple[list[int], list[int]]:
+        with Visitor(door, STRANGERS[0]) as stranger, Visitor(door, OWNER) as known:
+            return (
+                [stranger.status("/icon.svg") for _ in range(3)],
+                [known.status("/icon.svg", SESSION) for _ in range(3)],
+            )
+
+    async def visited() -> tuple[list[int], list[int]]:
+        async with opened() as (_, address):
+            return await asyncio.to_thread(visit, address)
+
+    assert loops.run(visited()) == ([200, 0, 0], [200, 200, 200])
+
+
 def test_who_is_logged_in_makes_room_for_nobody() -> None:
     def visit(door: tuple[str, int]) -> tuple[int, list[int]]:
         with ExitStack() as stack:

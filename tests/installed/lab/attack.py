@@ -12,7 +12,6 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import signal
 import socket
 import ssl
 import sys
@@ -162,7 +161,6 @@ def look(password: str) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if sys.argv[1] == "owner":
         look(sys.argv[2])
     for number in attack(sys.argv[1]):
