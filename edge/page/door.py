@@ -1,8 +1,15 @@
 """Which connections the page keeps: how many of one source, how many together, and for how long.
 
 A connection that sends no request, sends one slowly, or reads its answer slowly costs memory, and a
-hundred of them shut out everybody else. So each has a deadline for each step, and where there are
-too many, one that waits for a request makes room: of strangers first, of the source that has most.
+hundred of them shut out everybody else. So:
+
+- Each step of a connection has a deadline: handshake, request, answer. That of a stranger's answer
+  is shorter, and his connection carries one request: a hundred at once would take all of a core.
+- Where there are too many, of one source or together, a stranger is ended for the next: one of the
+  source that has most strangers, and of these the one that is at its step for longest, whatever
+  step that is. Who is let in is never ended for another.
+- A source is a network, see `network_of`. Behind a reverse proxy it is that of the request's
+  sender; until there is a request, each connection of a proxy is a source by itself.
 """
 
 from __future__ import annotations
@@ -12,16 +19,19 @@ import gc
 import logging
 import socket
 import ssl
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from uvicorn import Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from edge.clock import SYSTEM_CLOCK, Clock
 from edge.page.guard import network_of
 
 _log = logging.getLogger(__name__)
@@ -35,6 +45,8 @@ REQUEST_S = 10.0
 """So long a request may take to arrive, or the next one to begin."""
 RESPONSE_S = 30.0
 """So long an answer may take, the wait for a newer scene included."""
+STRANGER_S = 10.0
+"""So long a stranger's step may take, whatever it is."""
 SWEEP_S = 1.0
 FULL_S = 0.2
 """After this the next connection is looked at, where the system has no file or memory left."""
@@ -61,14 +73,20 @@ DEADLINES_S = {
 class Connection:
     """One connection, from before its TLS handshake."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, clock: Clock) -> None:
         self.source = source
         self.is_stranger = True
-        """Until a request of it is let in."""
-        self.since_s = time.monotonic()
+        self._clock = clock
+        self.since_s = clock.monotonic_s()
+        """Since when it is at its present step."""
         self.task: asyncio.Task[None] | None = None
         self.protocol: H11Protocol | None = None
         self._phase = Phase.HANDSHAKE
+
+    def serves(self, address: str, *, is_known: bool) -> None:
+        """Take note of a request: from where it is, and whether its sender is let in."""
+        self.source, self.is_stranger = network_of(address), not is_known
+        self.since_s = self._clock.monotonic_s()
 
     @property
     def phase(self) -> Phase:
@@ -80,15 +98,13 @@ class Connection:
             return Phase.RESPONSE
         return Phase.REQUEST
 
-    @property
-    def is_waiting(self) -> bool:
-        return self.phase is not Phase.RESPONSE
-
-    def is_late(self, now_s: float) -> bool:
+    def is_late(self) -> bool:
         """Tell whether its deadline is over; to be asked now and then, to see the phases change."""
+        now_s = self._clock.monotonic_s()
         if self.phase is not self._phase:
             self._phase, self.since_s = self.phase, now_s
-        return now_s - self.since_s > DEADLINES_S[self._phase]
+        most_s = DEADLINES_S[self._phase]
+        return now_s - self.since_s > (min(most_s, STRANGER_S) if self.is_stranger else most_s)
 
     def end(self) -> None:
         if self.protocol is not None and self.protocol.transport is not None:
@@ -126,10 +142,15 @@ class _Protocol(H11Protocol):
 class Door:
     """Accepts connections for an application."""
 
-    def __init__(self, config: Config, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, config: Config, tls: ssl.SSLContext | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         config.load()
         self._config = config
         self._tls = tls
+        self._clock = clock
+        trusted = config.forwarded_allow_ips if config.proxy_headers else []
+        self._proxies = ProxyHeadersMiddleware(config.loaded_app, trusted or []).trusted_hosts
         self._state = ServerState()
         self._connections: set[Connection] = set()
         self._uncollected = 0
@@ -155,12 +176,14 @@ class Door:
             except OSError:  # it left before, or no file is left for it
                 await asyncio.sleep(FULL_S)
                 continue
-            connection = Connection(network_of(peer[0]) if isinstance(peer, tuple) else "local")
-            if not self._has_room(connection.source):
+            source = str(peer) if peer[0] in self._proxies else network_of(peer[0])
+            connection = Connection(source, self._clock)
+            if not self._has_room(source):
                 accepted.close()
                 continue
             self._connections.add(connection)
             connection.task = asyncio.create_task(self._open(connection, accepted))
+            connection.task.add_done_callback(partial(self._opened, connection, accepted))
 
     async def _open(self, connection: Connection, accepted: socket.socket) -> None:
         def protocol() -> _Protocol:
@@ -174,11 +197,15 @@ class Door:
                 "ssl_shutdown_timeout": 1.0,
             }
         )
-        try:
+        with suppress(OSError):  # no TLS
             await asyncio.get_running_loop().connect_accepted_socket(
                 protocol, accepted, ssl=self._tls, **timeouts
             )
-        except (OSError, asyncio.CancelledError):  # no TLS, or it made room for another
+
+    def _opened(
+        self, connection: Connection, accepted: socket.socket, _: asyncio.Task[None]
+    ) -> None:
+        if connection.phase is Phase.HANDSHAKE:  # no TLS, or ended, even before it was begun
             accepted.close()
             self._forget(connection)
 
@@ -192,28 +219,25 @@ class Door:
     def _has_room(self, source: str) -> bool:
         """Make room for one more of that source; return whether there is some."""
         strangers = [each for each in self._connections if each.is_stranger]
-        if sum(each.source == source for each in strangers) >= MOST_OF_ONE:
-            return self._end_one([each for each in strangers if each.source == source])
-        if len(self._connections) < MOST:
-            return True
         counts = Counter(each.source for each in strangers)
-        most = [each for each in strangers if each.source == counts.most_common(1)[0][0]]
-        return self._end_one(most) or self._end_one(list(self._connections))
+        if counts[source] >= MOST_OF_ONE:
+            strangers = [each for each in strangers if each.source == source]
+        elif len(self._connections) < MOST:
+            return True
+        if strangers:
+            self._end(min(strangers, key=lambda each: (-counts[each.source], each.since_s)))
+        return bool(strangers)
 
-    def _end_one(self, candidates: Sequence[Connection]) -> bool:
-        """End the one that has waited longest for a request; return whether there was one."""
-        waiting = [each for each in candidates if each.is_waiting]
-        if not waiting:
-            return False
-        longest = min(waiting, key=lambda each: each.since_s)
-        self._connections.discard(longest)
-        longest.end()
-        return True
+    def end_late(self) -> None:
+        """End all whose deadline is over."""
+        for connection in [each for each in self._connections if each.is_late()]:
+            self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        connection.end()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            now_s = time.monotonic()
-            for connection in [each for each in self._connections if each.is_late(now_s)]:
-                self._connections.discard(connection)
-                connection.end()
+            self.end_late()

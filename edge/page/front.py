@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.config import PageSettings
 from edge.durable import replace_file
 from edge.errors import ConfigError
-from edge.page.password import hashed, is_hash
+from edge.page.password import hashed, is_hash, refuse_useless
 from edge.page.wire import PROGRAM, Front
 from edge.secret import located, read_password, refuse_open
 
@@ -64,11 +64,12 @@ def _password(settings: PageSettings, key: bytes) -> str:
         return ""
     name = "[page] password_file"
     text = read_password(settings.password_file, name)
-    if is_hash(text):
-        return text
     # The same salt each time: the page goes on as it is where nothing has changed.
     salt = hmac.new(key, b"salt of the page's password", hashlib.sha256).digest()
     try:
+        if is_hash(text):
+            refuse_useless(text)
+            return text
         return hashed(text, salt)
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from error

@@ -26,6 +26,8 @@ MOST_SESSIONS = 100
 FREE_TRIES = 3
 """So many wrong passwords cost nothing; the time to wait doubles with each one after them."""
 LONGEST_S = 60.0
+FORGOTTEN_S = 3600.0
+"""So long after the last one, wrong passwords count no more."""
 MOST_GUESSERS = 1000
 """So many sources are remembered; of more, the oldest is forgotten."""
 MOST_WAITING = 4
@@ -130,14 +132,18 @@ class Guard:
     def _counted(self, source: str, *, is_busy: bool) -> _Guesser:
         """Count an attempt as a failure, which a right password takes back. Raises TooManyError."""
         now_s = self.clock.monotonic_s()
-        guesser = self._guessers.get(source, _Guesser())
+        guesser = self._guessers.get(source)
+        if guesser is None or now_s > guesser.next_s + FORGOTTEN_S:
+            guesser = _Guesser()
         if guesser.next_s > now_s:
             raise TooManyError(guesser.next_s - now_s)
         if is_busy:
             raise TooManyError(1.0)
         guesser.failures += 1
+        guesser.next_s = now_s
         if guesser.failures > FREE_TRIES:
-            guesser.next_s = now_s + min(LONGEST_S, 2.0 ** (guesser.failures - FREE_TRIES))
+            # Of integers: after a day of guessing a float would overflow.
+            guesser.next_s += min(LONGEST_S, 2 ** (guesser.failures - FREE_TRIES))
         self._guessers[source] = guesser
         self._guessers.move_to_end(source)
         while len(self._guessers) > MOST_GUESSERS:

@@ -31,7 +31,8 @@ FRESH_S = 2.5
 """A scene that is older is shown to nobody."""
 ANSWER_S = 15.0
 """So long the daemon may take for an answer."""
-AGAIN_S = 1.0
+AGAIN_S = 0.25
+"""So long after it has gone, the daemon is tried again; and so often its going is looked for."""
 REPORT_EVERY_S = 1.0
 _LENGTH = struct.Struct(">I")
 
@@ -45,7 +46,6 @@ class Hub:
         self.front: asyncio.Future[Front] = asyncio.get_running_loop().create_future()
         """The first that the daemon gave."""
         self._link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._has_ended = asyncio.Event()
         self._turn = asyncio.Lock()
         self._fresh = asyncio.Condition()
         self._number = 0
@@ -55,6 +55,7 @@ class Hub:
         self._stream: asyncio.Task[None] | None = None
         self._report = b""
         self._report_s = float("-inf")
+        self._reporting: asyncio.Task[None] | None = None
 
     @property
     def is_streaming(self) -> bool:
@@ -66,7 +67,7 @@ class Hub:
         while is_same:
             with contextlib.suppress(OSError, ValueError, EOFError, TimeoutError):
                 is_same = await self._connected_once()
-            await asyncio.sleep(AGAIN_S if is_same else 0)
+            await asyncio.sleep(AGAIN_S)
 
     async def _connected_once(self) -> bool:
         """Be connected until the daemon goes; return False at once where it is to be otherwise."""
@@ -79,9 +80,10 @@ class Hub:
                 self.front.set_result(front)
             elif front != self.front.result():
                 return False
-            self._has_ended.clear()
             self._link = reader, writer
-            await self._has_ended.wait()
+            # Looked at though nobody asks: the next daemon may want the page served otherwise.
+            while self._link is not None and not reader.at_eof():
+                await asyncio.sleep(AGAIN_S)
             return True
         finally:
             self._link = None
@@ -104,7 +106,6 @@ class Hub:
                     return await _answer(reader)
             except (OSError, ValueError, EOFError, TimeoutError) as error:
                 self._link = None
-                self._has_ended.set()
                 raise ConnectionError("the service has ended, or does not respond") from error
 
     async def scene(self, after: int) -> bytes:
@@ -127,12 +128,20 @@ class Hub:
             return self._scene
 
     async def report(self) -> bytes:
-        """Return how the device does, no older than a second."""
-        now_s = time.monotonic()
-        if now_s - self._report_s >= REPORT_EVERY_S or self._link is None:
-            self._report, _ = await self.ask(Report())
-            self._report_s = time.monotonic()
+        """Return how the device does, no older than a second.
+
+        All who want it at the same time wait for one answer: strangers want it, too. Raises
+        ConnectionError while the daemon is away.
+        """
+        if time.monotonic() - self._report_s >= REPORT_EVERY_S or self._link is None:
+            if self._reporting is None or self._reporting.done():
+                self._reporting = asyncio.create_task(self._take_report())
+            await asyncio.shield(self._reporting)
         return self._report
+
+    async def _take_report(self) -> None:
+        self._report, _ = await self._exchange(Report())
+        self._report_s = time.monotonic()
 
     def renew(self) -> None:
         """Have the next report be a new one."""

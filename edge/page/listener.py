@@ -17,6 +17,7 @@ import msgspec
 
 from edge.config import PageSettings
 from edge.errors import ConfigError
+from edge.host.status_file import runtime_directory
 from edge.page.front import cookie_key, front_of
 from edge.page.window import Window
 from edge.page.wire import FAILURE, framed_answer, read_request
@@ -69,7 +70,7 @@ class PageListener:
         except ConfigError as error:
             self._trouble = str(error)
         except OSError as error:
-            self._trouble = f"{self._path}: {error.strerror}"
+            self._trouble = f"{self._path}: {error.strerror or error}"
         if self._trouble:
             _log.error("no page: %s", self._trouble)
             return
@@ -114,9 +115,15 @@ class PageListener:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(self._path))
-        # The folder says who comes here: the page's group, and elsewhere the user alone.
-        self._path.chmod(0o660)
+        try:
+            listener.bind(str(self._path))
+        except OSError:
+            listener.close()
+            raise
+        # Under systemd the folder is for the page's group; elsewhere it may be open to everybody.
+        runtime = runtime_directory()
+        is_shared = runtime is not None and self._path.is_relative_to(runtime)
+        self._path.chmod(0o660 if is_shared else 0o600)
         listener.listen(MOST)
         listener.settimeout(PATIENCE_S)
         return listener

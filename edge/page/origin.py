@@ -51,12 +51,14 @@ class Site:
 
     def _is_own_name(self, host: str) -> bool:
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        scheme = urlsplit(self.external_url).scheme  # the browser's: the proxy's may be another
         return name in LOCAL or (
-            bool(self.external_url) and host == urlsplit(self.external_url).netloc
+            bool(scheme) and _plain(f"{scheme}://{host}") == self._external_origin
         )
 
 
 def _plain(origin: str) -> str:
     """Return an origin without the port that its scheme has anyway."""
+    origin = origin.lower()
     scheme = origin.partition("://")[0]
-    return origin.lower().removesuffix(PORTS.get(scheme, "//"))
+    return origin.removesuffix(PORTS.get(scheme, "//"))

@@ -1,5 +1,7 @@
 """The page's password, of which only a hash is kept.
 
+    python -m edge.page.password     ask for a password, and print its hash
+
 The hash is scrypt's (RFC 7914), written as a PHC string: `$scrypt$ln=14,r=8,p=1$SALT$HASH`, base64
 without padding. One takes 16 MiB and some 50 ms on a PC, 200 ms on a Raspberry Pi 4.
 """
@@ -7,10 +9,12 @@ without padding. One takes 16 MiB and some 50 ms on a PC, 200 ms on a Raspberry 
 from __future__ import annotations
 
 import base64
-import binascii
+import getpass
 import hashlib
 import hmac
+import os
 import re
+import sys
 
 from edge.errors import ConfigError
 
@@ -19,8 +23,15 @@ SHORTEST = 8
 _LN, _R, _P = 14, 8, 1
 _HASH_BYTES = 32
 _SALT_BYTES = 16
-_MOST_MEMORY_BYTES = 128 * 1024 * 1024
-_PHC = re.compile(r"\$scrypt\$ln=(1?\d),r=(\d{1,2}),p=(\d)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
+_LEAST_DIGEST_BYTES = 16
+_MIB = 1024 * 1024
+MOST_MIB = 32
+"""What looking at one password may take: the page has 128 MiB for everything."""
+_PHC = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
+_HASH = re.compile(r"\$(scrypt|argon2\w*|2[aby]|y|7|[156])\$")
+_CURE = "make one on the device: cd /opt/tensormask/current && packages/bin/python -m " + (
+    "edge.page.password"
+)
 
 
 def hashed(password: str, salt: bytes) -> str:
@@ -35,25 +46,50 @@ def hashed(password: str, salt: bytes) -> str:
 
 
 def is_hash(text: str) -> bool:
-    return _PHC.fullmatch(text) is not None
+    """Tell whether this is a hash, or meant as one."""
+    return _HASH.match(text) is not None
+
+
+def refuse_useless(known: str) -> None:
+    """Raise ConfigError for a hash that no password could be compared with.
+
+    Takes as long as hashing one.
+    """
+    match = _PHC.fullmatch(known)
+    mib = 0 if match is None else 128 * int(match[2]) * 2 ** int(match[1]) * int(match[3]) // _MIB
+    if mib > MOST_MIB:
+        raise ConfigError(f"this hash takes {mib} MiB, and may take at most {MOST_MIB}; {_CURE}")
+    try:
+        _compared("", known)
+    except ValueError:
+        raise ConfigError(f"this is no scrypt hash that can be used; {_CURE}") from None
 
 
 def matches(password: str, known: str) -> bool:
     """Tell whether `known` is the hash of `password`. Takes as long as hashing it."""
+    try:
+        return _compared(password, known)
+    except ValueError:
+        return False
+
+
+def _compared(password: str, known: str) -> bool:
+    """Raises ValueError for what is no hash, or has parameters out of range."""
     match = _PHC.fullmatch(known)
     if match is None:
-        return False
-    try:
-        salt, digest = _decoded(match[4]), _decoded(match[5])
-        made = _scrypt(password, salt, int(match[1]), int(match[2]), int(match[3]), len(digest))
-    except (ValueError, binascii.Error):  # parameters out of range, or more memory than is allowed
-        return False
+        raise ValueError
+    salt, digest = _decoded(match[4]), _decoded(match[5])
+    if len(digest) < _LEAST_DIGEST_BYTES:
+        raise ValueError
+    made = _scrypt(password, salt, int(match[1]), int(match[2]), int(match[3]), len(digest))
     return hmac.compare_digest(made, digest)
 
 
 def _scrypt(password: str, salt: bytes, ln: int, r: int, p: int, size: int) -> bytes:
     text = password.encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(text, salt=salt, n=2**ln, r=r, p=p, dklen=size, maxmem=_MOST_MEMORY_BYTES)
+    # What OpenSSL counts is a little more than the formula has.
+    most_bytes = (MOST_MIB + 1) * _MIB
+    return hashlib.scrypt(text, salt=salt, n=2**ln, r=r, p=p, dklen=size, maxmem=most_bytes)
 
 
 def _encoded(content: bytes) -> str:
@@ -62,3 +98,18 @@ def _encoded(content: bytes) -> str:
 
 def _decoded(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
+def main() -> int:
+    is_terminal = sys.stdin.isatty()
+    password = getpass.getpass() if is_terminal else sys.stdin.readline().removesuffix("\n")
+    try:
+        print(hashed(password, os.urandom(_SALT_BYTES)))  # noqa: T201 - a command line module
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -74,10 +74,7 @@ def application(hub: Hub, guard: Guard, site: Site) -> Starlette:
         given = await _read(request, str)
         if given is None:
             return _refused(400, "no password was sent")
-        visitor = Visitor(
-            "" if request.client is None else request.client.host,
-            browser=request.cookies.get(browser_cookie, ""),
-        )
+        visitor = Visitor(_address(request), browser=request.cookies.get(browser_cookie, ""))
         try:
             admission = await guard.admit(visitor, given)
         except TooManyError as error:
@@ -138,21 +135,22 @@ def application(hub: Hub, guard: Guard, site: Site) -> Starlette:
     async def guarded(request: Request, call_next: RequestResponseEndpoint) -> Response:
         answer = await checked(request, call_next)
         answer.headers.update(HEADERS)
+        if request.scope[CONNECTION].is_stranger:
+            answer.headers["Connection"] = "close"
         if request.url.scheme == "https":
             answer.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
         return answer
 
     async def checked(request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Pass on what comes from our own page, by somebody who was let in."""
+        is_in = guard.knows(request.cookies.get(session_cookie, ""))
+        request.scope[CONNECTION].serves(_address(request), is_known=is_in)
         if (refusal := site.refusal(request.method, request.url.scheme, request.headers)) != "":
             return _refused(421 if request.method in ("GET", "HEAD") else 403, refusal)
         # Below a path, a proxy hands that on or takes it away.
         if (path := request.scope["path"]).startswith(site.path):
             path = request.scope["path"] = f"/{path.removeprefix(site.path)}"
-        is_in = guard.knows(request.cookies.get(session_cookie, ""))
-        if is_in:
-            request.scope[CONNECTION].is_stranger = False
-        elif path not in OPEN:
+        if not is_in and path not in OPEN:
             if path == "/":
                 return RedirectResponse("login", 303)
             return _refused(401, "log in first")
@@ -185,6 +183,11 @@ def unavailable() -> Starlette:
         return Response(AWAY, 503, HEADERS, media_type="text/html")
 
     return Starlette(routes=[Route("/{path:path}", away)])
+
+
+def _address(request: Request) -> str:
+    """Return the sender's, which a reverse proxy tells."""
+    return "" if request.client is None else request.client.host
 
 
 async def _read(request: Request, kind: type[Wanted]) -> Wanted | None:

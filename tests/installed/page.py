@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -22,6 +23,7 @@ from tests.installed.lab.visitor import (
 )
 from tests.systemd.machine import wait_until
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operating.md"
 HERE = "http://localhost:8080"
 FROM_STREET = f"http://{BOX}:8080"
 PASSWORD_FILE = "/etc/tensormask/page-password"
@@ -35,10 +37,14 @@ def _empty(box: Box) -> None:
 
 
 def write_password(box: Box) -> None:
-    """As docs/operating.md says."""
-    made = f"sudo sh -c 'umask 077; read -r p; echo \"$p\" >{PASSWORD_FILE}'"
-    box.by("owner", f"echo '{PASSWORD}' | {made}", check=True)
-    box.by("owner", f"sudo chown tensormask: {PASSWORD_FILE}", check=True)
+    """By the commands of docs/operating.md, with an editor that types it."""
+    editor = f"#!/bin/sh\necho '{PASSWORD}' >\"$1\"\n"
+    box.machine.write("/usr/local/bin/types-the-password", editor)
+    box.machine.run("chmod", "755", "/usr/local/bin/types-the-password")
+    commands = re.findall(rf"^    (sudo.* {PASSWORD_FILE})$", DOCUMENT.read_text(), re.MULTILINE)
+    assert [each.split()[0] for each in commands] == ["sudo", "sudoedit"]
+    for command in commands:
+        box.by("owner", f"SUDO_EDITOR=types-the-password {command}", check=True)
 
 
 def test_it_opens_on_the_box_itself(box: Box, page: Page) -> None:

@@ -81,8 +81,9 @@ def _in_the_street(box: Box, *words: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-ESSENTIAL = {"idle", "garbage", "handshakes"}
-"""A part of the attacks, of each way one: without a request, with a wrong one, before TLS."""
+ESSENTIAL = {"idle", "garbage", "handshakes", "unread"}
+"""A part of the attacks, of each way one: without a request, with a wrong one, before TLS, and
+without reading."""
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,7 @@ def test_the_owner_is_answered_within_a_second_all_the_while(
             assert attacker.stdout is not None
             assert attacker.stdout.readline() == "under way\n"
         reports += owner.reports(SAMPLES)
+        assert [attacker.poll() for attacker in attackers] == [None] * len(kinds), "they went on"
         most, now = int(secured.show("MemoryMax", PAGE_UNIT)), secured.telemetry()
         taken = int(secured.show("MemoryCurrent", PAGE_UNIT))
     assert {status for _, status in reports} == {200}

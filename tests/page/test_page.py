@@ -280,6 +280,41 @@ def test_what_is_not_saved_is_asked_for_before_it_is_lost(
     expect(page.locator("#parts li")).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    ("path", "is_lost_before", "said", "is_saved"),
+    [
+        ("report", True, "Saved", True),
+        ("area", True, "Perhaps not saved: ", False),
+        ("area", False, "Perhaps not saved: ", True),
+    ],
+)
+def test_what_is_saved_is_said_whatever_is_lost_on_the_way(
+    start: Start,
+    context: BrowserContext,
+    path: str,
+    is_lost_before: bool,
+    said: str,
+    is_saved: bool,
+) -> None:
+    daemon = start()
+    page, _ = _open(context, daemon)
+    _is_live(page)
+    _set_up(page)
+    page.get_by_role("button", name="Add a region").click()
+    _click(page, ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9), (0.1, 0.1)))
+
+    def lose(route: Route) -> None:
+        if not is_lost_before:
+            route.fetch()
+        route.abort()
+
+    page.route(f"**/{path}", lose)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#hint")).to_contain_text(said)
+    page.unroute_all(behavior="ignoreErrors")
+    assert (daemon.folder / "state" / "area.json").exists() == is_saved
+
+
 CAMERA = {
     "key": "camera",
     "text": "The camera gives no picture: no frame for 5 s",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -117,6 +119,28 @@ def test_the_address_of_the_guesser_is_that_before_the_proxy(
     guesser.close()
     # What nginx has added is believed, what a guesser made up is not.
     assert "failed login from 127.0.0.2" in daemon.log.read_text()
+
+
+def test_a_stranger_behind_the_proxy_shuts_out_nobody(
+    start: Start, nginx: Nginx, secret: str
+) -> None:
+    daemon = start(f'{secret}\nproxies = ["127.0.0.1"]')
+    address = nginx(documented(), daemon.port)
+    until(lambda: trouble_with(f"{address}/door-1/") == "", "nginx is there")
+    host, _, port = urlsplit(address).netloc.partition(":")
+    with ExitStack() as stack:
+        for _ in range(100):
+            stranger = stack.enter_context(
+                socket.create_connection((host, int(port)), 20, source_address=("127.0.0.2", 0))
+            )
+            stranger.sendall(b"GET /door-1/health HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+        for _ in range(20):
+            owner = HTTPConnection(
+                urlsplit(address).netloc, source_address=("127.0.0.3", 0), timeout=20
+            )
+            owner.request("GET", "/door-1/login")
+            assert owner.getresponse().status == 200
+            owner.close()
 
 
 def test_a_proxy_without_settings_works_in_a_browser_or_says_what_is_missing(

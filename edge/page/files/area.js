@@ -285,14 +285,17 @@ export function connect(ask, renew) {
     state.isSaving = true;
     say("hint", "");
     tell();
+    let said = done;
     try {
       const { error } = await (await ask(path, { method: "POST", body: content && JSON.stringify(content) })).json();
-      if (!error) state.isChanged = false;
-      await renew();
-      say("hint", error ? `Not saved: ${error}.` : done);
+      if (error) said = `Not saved: ${error}.`;
+      else state.isChanged = false;
     } catch (error) {
-      say("hint", `Not saved: ${error.message}.`);
+      // Without an answer of the device itself it may have been saved all the same.
+      said = `${error.status < 500 ? "Not saved" : "Perhaps not saved"}: ${error.message}.`;
     }
+    say("hint", said);
+    await renew().catch(() => {}); // it is asked for again every few seconds
     state.isSaving = false;
     tell();
     // The button that was pressed is gone.

@@ -1,4 +1,4 @@
-"""What a connection leaves behind: nothing, however it has ended."""
+"""How long a connection lasts, and what it leaves behind: nothing, however it has ended."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn import Config
 
-from edge.page.door import UNCOLLECTED, Connection, Door
+from edge.page.door import CONNECTION, RESPONSE_S, STRANGER_S, UNCOLLECTED, Connection, Door, Phase
 from tests import loops
+from tests.fakes import TurnedClock
 
 COUNT = 50
 RESET = struct.pack("ii", 1, 0)
@@ -82,3 +83,69 @@ def test_few_connections_that_have_ended_take_memory(
 def _visit(address: tuple[str, int], visit: Callable[[socket.socket], None]) -> None:
     with socket.create_connection(address, 5) as connection:
         visit(connection)
+
+
+class Slow:
+    """A door before an answer that comes when the test says so."""
+
+    def __init__(self, is_known: bool) -> None:
+        async def index(request: Any) -> Response:
+            request.scope[CONNECTION].serves("192.0.2.1", is_known=is_known)
+            await self.answer.acquire()
+            return Response(b"here")
+
+        self.answer = asyncio.Semaphore(0)
+        self.clock = TurnedClock()
+        app = Starlette(routes=[Route("/", index)])
+        config = Config(app, http="h11", ws="none", lifespan="off", log_config=None)
+        self.door = Door(config, clock=self.clock)
+
+    async def passes(self, seconds: float) -> None:
+        """Have time pass while an answer is waited for."""
+        async with asyncio.timeout(5):
+            while [each.phase for each in self.door._connections] != [Phase.RESPONSE]:
+                await asyncio.sleep(0.01)
+        self.door.end_late()
+        self.clock.now_s += seconds
+        self.door.end_late()
+
+
+@pytest.mark.parametrize(
+    ("is_known", "seconds", "has_ended"),
+    [
+        (False, STRANGER_S - 1, False),
+        (False, STRANGER_S + 1, True),
+        (True, STRANGER_S + 1, False),
+        (True, RESPONSE_S + 1, True),
+    ],
+)
+def test_an_answer_has_a_deadline_and_a_strangers_is_shorter(
+    is_known: bool, seconds: float, has_ended: bool
+) -> None:
+    assert loops.run(_asked_after(is_known, [seconds])) == [not has_ended]
+
+
+def test_who_asks_again_at_once_has_a_new_deadline() -> None:
+    seconds = [RESPONSE_S - 1] * 3
+    assert loops.run(_asked_after(True, seconds)) == [True] * 3
+
+
+async def _asked_after(is_known: bool, seconds: list[float]) -> list[bool]:
+    """Ask on one connection, again and again; return whether answers came after so many seconds."""
+    slow = Slow(is_known)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(slow.door.serve([listener]))
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        answered = []
+        for each_s in seconds:
+            writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            await slow.passes(each_s)
+            slow.answer.release()
+            try:
+                answered.append(bool(await reader.readuntil(b"here")))
+            except (ConnectionError, asyncio.IncompleteReadError):
+                answered.append(False)
+        writer.close()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        return answered

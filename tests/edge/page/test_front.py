@@ -45,6 +45,27 @@ def test_a_short_password_is_refused_by_key_and_length(secret: Secret) -> None:
         front_of(settings, b"key")
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ("$scrypt$ln=17,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$" + "A" * 43, "128 MiB, .* at most 32"),
+        ("$scrypt$ln=14,r=8,p=3$MDEyMzQ1Njc4OWFiY2RlZg$" + "A" * 43, "48 MiB, .* at most 32"),
+        ("$scrypt$ln=20,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$" + "A" * 43, "1024 MiB, .* at most 32"),
+        ("$scrypt$ln=18,r=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$" + "A" * 43, "no scrypt hash"),
+        ("$scrypt$ln=14,r=8,p=0$MDEyMzQ1Njc4OWFiY2RlZg$" + "A" * 43, "no scrypt hash"),
+        ("$scrypt$ln=14,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$A", "no scrypt hash"),
+        ("$scrypt$ln=14,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$AA", "no scrypt hash"),
+        ("$scrypt$ln=14,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg", "no scrypt hash"),
+        ("$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$" + "A" * 43, "no scrypt hash"),
+    ],
+)
+def test_a_hash_that_lets_nobody_in_is_refused(secret: Secret, known: str, said: str) -> None:
+    settings = PageSettings(enabled=True, password_file=secret(known))
+    with pytest.raises(ConfigError, match=rf"\[page\] password_file: .*{said}") as refused:
+        front_of(settings, b"key")
+    assert "python -m edge.page.password" in str(refused.value)
+
+
 def test_the_key_of_the_cookies_outlives_a_restart_and_damage(tmp_path: Path) -> None:
     state = tmp_path / "state"
     key = cookie_key(state)

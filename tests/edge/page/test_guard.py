@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from edge.page.guard import (
+    FORGOTTEN_S,
     FREE_TRIES,
     LONGEST_S,
     MOST_GUESSERS,
@@ -72,6 +73,27 @@ def test_guessing_becomes_slow_and_others_are_not_slowed_down() -> None:
             door.clock.sleep(late.wait_s)
     assert tries < FREE_TRIES + 10 + 3600 / LONGEST_S
     assert door.knock(PASSWORD, "192.0.2.1") is not None
+
+
+def test_who_guesses_for_a_day_waits_for_a_minute_each_time() -> None:
+    door = Door("no hash: it costs nothing to compare with")
+    for _ in range(24 * 60):
+        assert door.knock("wrong") is None
+        door.clock.now_s += LONGEST_S
+    door.knock("wrong")
+    with pytest.raises(TooManyError) as late:
+        door.knock("wrong")
+    assert late.value.wait_s == LONGEST_S
+
+
+def test_wrong_passwords_are_forgotten_after_an_hour() -> None:
+    door = Door()
+    for _ in range(2):
+        for _ in range(FREE_TRIES + 1):
+            assert door.knock("wrong") is None
+        with pytest.raises(TooManyError):
+            door.knock(PASSWORD)
+        door.clock.now_s += FORGOTTEN_S + LONGEST_S
 
 
 def test_one_ipv6_network_is_one_guesser() -> None:

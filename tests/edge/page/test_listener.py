@@ -36,11 +36,22 @@ def listener_in(folder: Path, **settings: object) -> PageListener:
     return PageListener(page, window, folder / SOCKET, folder)
 
 
+def started(folder: Path) -> PageListener:
+    """Return one that listens."""
+
+    def listens() -> bool:
+        with socket.socket(socket.AF_UNIX) as page:
+            return page.connect_ex(str(folder / SOCKET)) == 0
+
+    listener = listener_in(folder)
+    listener.start()
+    until(listens, "it listens")
+    return listener
+
+
 @pytest.fixture
 def listener(tmp_path: Path) -> Iterator[PageListener]:
-    listener = listener_in(tmp_path)
-    listener.start()
-    until((tmp_path / SOCKET).exists, "it listens")
+    listener = started(tmp_path)
     yield listener
     listener.close()
 
@@ -152,6 +163,26 @@ def test_what_keeps_the_page_from_being_served_is_in_the_telemetry(
     listener = listener_in(tmp_path, **settings)
     listener.start()
     until(lambda: said in listener.telemetry.trouble, "it is said")
+    listener.close()
+
+
+def test_a_path_that_is_too_long_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    listener = listener_in(folder)
+    listener.start()
+    until(lambda: bool(listener.telemetry.trouble), "it is said")
+    listener.close()
+    assert listener.telemetry.trouble == f"{folder / SOCKET}: AF_UNIX path too long"
+
+
+@pytest.mark.parametrize(("is_a_service", "mode"), [(True, 0o660), (False, 0o600)])
+def test_beside_its_state_nobody_else_may_ask_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_a_service: bool, mode: int
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path if is_a_service else tmp_path / "other"))
+    listener = started(tmp_path)
+    assert (tmp_path / SOCKET).stat().st_mode & 0o777 == mode
     listener.close()
 
 

@@ -61,6 +61,17 @@ def test_without_a_password_this_machine_is_found_by_its_own_names(host: str) ->
     assert LOCAL.refusal("GET", "http", {"host": host}) == ""
 
 
+@pytest.mark.parametrize("external_url", ["https://Museum.example/", "https://museum.example:443"])
+@pytest.mark.parametrize("host", ["museum.example", "MUSEUM.example:443", "localhost"])
+def test_without_a_password_a_proxys_name_leads_here_however_it_is_written(
+    external_url: str, host: str
+) -> None:
+    behind = Site("door", has_password=False, external_url=external_url)
+    assert behind.refusal("GET", "http", {"host": host}) == ""
+    for other in ("museum.example:80", "evil.example", ""):
+        assert behind.refusal("GET", "http", {"host": other}) != ""
+
+
 @pytest.mark.parametrize(
     "host", ["", "evil.example", "evil.example:8080", "localhost.evil.example"]
 )

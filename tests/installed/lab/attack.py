@@ -12,7 +12,6 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import signal
 import socket
 import ssl
 import sys
@@ -32,6 +31,7 @@ COUNTS = {
     "malformed": 2110,
     "handshakes": 1000,
     "guesses": 100,
+    "unread": 100,
 }
 """What had been enough to hang the page, or to lock its owner out, and more."""
 TIMEOUT_S = 5.0
@@ -40,12 +40,19 @@ _tls = ssl.create_default_context()
 _tls.check_hostname, _tls.verify_mode = False, ssl.CERT_NONE
 
 
-def plain(address: str = "") -> socket.socket:
-    return socket.create_connection((BOX, PORT), TIMEOUT_S, (address or next(_addresses), 0))
+def plain(address: str = "", receives: int = 0) -> socket.socket:
+    """Connect from an address; `receives`: as many bytes as may wait to be read here."""
+    connection = socket.socket()
+    connection.settimeout(TIMEOUT_S)
+    if receives:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+    connection.bind((address or next(_addresses), 0))
+    connection.connect((BOX, PORT))
+    return connection
 
 
-def secured(address: str = "") -> ssl.SSLSocket:
-    return _tls.wrap_socket(plain(address))
+def secured(address: str = "", receives: int = 0) -> ssl.SSLSocket:
+    return _tls.wrap_socket(plain(address, receives))
 
 
 def _post(body: bytes, length: int | None = None) -> bytes:
@@ -64,6 +71,13 @@ def idle(address: str = "") -> socket.socket:
 def handshakes(address: str = "") -> socket.socket:
     """A connection on which TLS is never begun."""
     return plain(address)
+
+
+def unread(address: str = "") -> socket.socket:
+    """A hundred requests, and nobody who reads the answers."""
+    connection = secured(address, receives=4096)
+    connection.sendall(f"GET /page.css HTTP/1.1\r\nHost: {BOX}:{PORT}\r\n\r\n".encode() * 100)
+    return connection
 
 
 def aborted(address: str = "") -> None:
@@ -92,7 +106,7 @@ def guesses(address: str = "") -> None:
 
 
 ATTACKS: dict[str, Callable[[str], socket.socket | None]] = {
-    each.__name__: each for each in (idle, aborted, garbage, malformed, handshakes, guesses)
+    each.__name__: each for each in (idle, aborted, garbage, malformed, handshakes, guesses, unread)
 }
 
 
@@ -147,7 +161,6 @@ def look(password: str) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if sys.argv[1] == "owner":
         look(sys.argv[2])
     for number in attack(sys.argv[1]):

@@ -1,0 +1,74 @@
+"""The page's connection to the daemon, by a real listener and its thread."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.page.window import Window
+from edge.page.wire import Report, Requests
+from tests import loops
+from tests.edge.page.test_listener import connected, started
+
+
+class Counted:
+    """A window that remembers what it was asked."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self.asked: list[Requests] = []
+
+    def answer(self, request: Requests) -> tuple[bytes, bytes]:
+        self.asked.append(request)
+        return self._window.answer(request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._window, name)
+
+
+def test_a_daemon_that_was_started_again_answers_the_first_question(tmp_path: Path) -> None:
+    async def asked_before_and_after() -> bytes:
+        listener = started(tmp_path)
+        async with connected(tmp_path) as hub:
+            await hub.report()
+            await asyncio.to_thread(listener.close)
+            listener = await asyncio.to_thread(started, tmp_path)
+            await asyncio.sleep(1.5)  # nobody asks meanwhile
+            document, _ = await hub.ask(Report())
+        listener.close()
+        return document
+
+    assert msgspec.json.decode(loops.run(asked_before_and_after()))["device"] == "door-1"
+
+
+def test_many_who_want_a_report_at_once_are_one_question(tmp_path: Path) -> None:
+    listener = started(tmp_path)
+    window = Counted(listener.window)
+    listener.window = window  # type: ignore[assignment]
+
+    async def at_once() -> list[bytes]:
+        async with connected(tmp_path) as hub:
+            return await asyncio.gather(*(hub.report() for _ in range(64)))
+
+    reports = loops.run(at_once())
+    listener.close()
+    assert len(set(reports)) == 1
+    assert window.asked == [Report()]
+
+
+def test_who_leaves_takes_no_report_along(tmp_path: Path) -> None:
+    async def first_leaves() -> bytes:
+        async with connected(tmp_path) as hub:
+            first = asyncio.create_task(hub.report())
+            await asyncio.sleep(0)
+            second = asyncio.create_task(hub.report())
+            await asyncio.sleep(0)
+            first.cancel()
+            return await second
+
+    listener = started(tmp_path)
+    assert msgspec.json.decode(loops.run(first_leaves()))["device"] == "door-1"
+    listener.close()
