@@ -20,7 +20,7 @@ from edge.release.judge import (
     Report,
 )
 from edge.release.ledger import Baseline, Outcome, Stage, Trial
-from edge.release.switch import Switch
+from edge.release.switch import OvertakenError, Switch
 from edge.release.unit import SystemdError
 
 _log = logging.getLogger(__name__)
@@ -53,14 +53,18 @@ class Watcher:
     """Names the machine's present run."""
 
     def run(self) -> Outcome | None:
-        """Return what became of the trial; None: there was none."""
+        """Return what became of the trial; None: there was none, or somebody has ended it."""
+        try:
+            return self._run()
+        except OvertakenError:
+            return None
+
+    def _run(self) -> Outcome | None:
         trial = self.switch.resume()
         if trial is None:
             return None
         if trial.stage is Stage.RUNNING:
             judged = self._try(trial)
-            if judged is None:
-                return None
             if judged.stage is Stage.RUNNING:
                 self.switch.close(judged, Outcome.KEPT, judged.reason)
                 return Outcome.KEPT
@@ -87,16 +91,14 @@ class Watcher:
     def _counted(self, trial: Trial) -> Trial:
         if trial.boot == self.boot:
             return trial
-        counted = replace(trial, boot=self.boot, boots=trial.boots + 1)
-        self.switch.note(counted)
-        return counted
+        return self.switch.note(trial, replace(trial, boot=self.boot, boots=trial.boots + 1))
 
     def _leave(self, trial: Trial) -> Trial:
         reason = f"the machine began anew {trial.boots - 1} times while it was on trial"
         return self.switch.undo(trial, Fault.REBOOTS, reason)
 
-    def _try(self, trial: Trial) -> Trial | None:
-        """Watch it; return it with the reason to keep it, or undone. None: somebody ended it."""
+    def _try(self, trial: Trial) -> Trial:
+        """Watch it; return it with the reason to keep it, or undone. Raises OvertakenError."""
         _log.info("the %s %s is on trial for %g s", trial.slot, trial.name, self.window_s)
         trial = self._counted(trial)
         if trial.boots > MOST_BOOTS:
@@ -115,12 +117,12 @@ class Watcher:
             look = self._look(trial.baseline)
             verdict = None if look is None else judge.look(look)
             if self.switch.ledger.trial != trial:
-                return None
+                raise OvertakenError
             now_s = self.switch.clock.monotonic_s()
             is_news = (judge.crashes, judge.hangs) != (trial.crashes, trial.hangs)
             if verdict or is_news or now_s - noted_s > NOTED_EVERY_S:
                 noted_s = now_s
-                trial = replace(
+                so_far = replace(
                     trial,
                     watched_s=judge.watched_s,
                     ran_s=judge.ran_s,
@@ -129,10 +131,9 @@ class Watcher:
                     restarts=judge.restarts,
                     trouble=judge.trouble,
                 )
-                if verdict is None:
-                    self.switch.note(trial)
+                trial = self.switch.note(trial, so_far)
             if verdict is not None and verdict.keep:
-                return replace(trial, reason=verdict.reason)
+                return self.switch.note(trial, replace(trial, reason=verdict.reason))
             if verdict is not None:
                 return self.switch.undo(trial, verdict.fault or "", verdict.reason)
             self.switch.clock.sleep(POLL_S)

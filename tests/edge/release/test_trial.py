@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge.installed import Slot
 from edge.release.judge import MOST_BOOTS, Fault, baseline_of
-from edge.release.ledger import Outcome
-from edge.release.switch import ActivationError
+from edge.release.ledger import Entry, Outcome
+from edge.release.switch import ActivationError, OvertakenError
 from edge.release.watch import NOTED_EVERY_S
 from tests.edge.release.box import (
     FORMER,
@@ -609,6 +610,67 @@ def test_what_fails_the_proof_is_refused_before_anything_is_switched(tmp_path: P
     # What is on trial stays so.
     assert box.watch() is Outcome.KEPT
     assert box.current == NEW
+
+
+@pytest.mark.parametrize("when", ["before", "during the proof"])
+def test_what_is_being_undone_is_not_forgotten_for_another(tmp_path: Path, when: str) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: well})
+    box.activate()
+
+    def undone(slot: Slot, name: str) -> None:
+        trial = box.switch.ledger.trial
+        assert trial is not None
+        box.switch.undo(trial, Fault.LEAKS, "its memory grows")
+
+    if when == "before":
+        undone(Slot.RELEASE, NEW)
+    else:
+        box.switch.proof = undone
+    with pytest.raises(ActivationError, match="is being undone: its memory grows"):
+        box.activate(NEWER)
+    assert box.switch.roll_back(Slot.RELEASE) == FORMER
+    assert box.watch() is Outcome.REFUSED
+    refused = box.switch.ledger.refused(Slot.RELEASE, NEW)
+    assert refused is not None
+    assert refused.reason == "its memory grows"
+
+
+def test_what_was_kept_during_the_proof_of_another_is_what_that_is_measured_by(
+    tmp_path: Path,
+) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: refusing(78)})
+    box.activate()
+
+    def kept(slot: Slot, name: str) -> None:
+        trial = box.switch.ledger.trial
+        assert trial is not None
+        box.switch._end(trial, Entry(slot, NEW, Outcome.KEPT, "well", trial.begun_at))
+
+    box.switch.proof = kept
+    box.activate(NEWER)
+    assert box.watch() is Outcome.REFUSED
+    assert box.current == NEW
+    assert list(box.outcomes())[-2:] == [(NEW, Outcome.KEPT), (NEWER, Outcome.REFUSED)]
+
+
+def test_who_looks_after_a_trial_changes_nothing_once_another_has_taken_its_place(
+    tmp_path: Path,
+) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: well})
+    box.activate()
+    stale = box.switch.ledger.trial
+    assert stale is not None
+    box.activate(NEWER)
+    ledger = box.switch.ledger
+    for late in (
+        lambda: box.switch.undo(stale, Fault.LEAKS, "its memory grows"),
+        lambda: box.switch.note(stale, replace(stale, watched_s=100.0)),
+        lambda: box.switch.close(stale, Outcome.KEPT, "well"),
+    ):
+        with pytest.raises(OvertakenError):
+            late()
+    assert (box.current, box.switch.ledger) == (NEWER, ledger)
+    assert box.watch() is Outcome.KEPT
 
 
 @pytest.mark.parametrize(("is_slow", "outcome"), [(False, Outcome.REFUSED), (True, Outcome.UNDONE)])
