@@ -11,13 +11,14 @@ from msgspec.structs import replace
 
 from edge.release.judge import (
     MOST_BOOTS,
+    OF_SETTINGS,
     PATIENCE_S,
-    REFUSES_SETTINGS,
     SPEED,
     Fault,
     Judge,
     Look,
     Report,
+    ServiceState,
 )
 from edge.release.ledger import Baseline, Outcome, Stage, Trial
 from edge.release.switch import OvertakenError, Switch
@@ -51,6 +52,8 @@ class Watcher:
     window_s: float
     boot: str
     """Names the machine's present run."""
+    _asked: tuple[str, int] = ("", 0)
+    _is_refused: bool = False
 
     def run(self) -> Outcome | None:
         """Return what became of the trial; None: there was none, or somebody has ended it."""
@@ -167,14 +170,24 @@ class Watcher:
         report = self.report() if state.is_up else None
         is_away = before.broker_connected and report is not None and not report.broker_connected
         has_page = before.page_answers and report is not None
-        is_refused = state.active == "failed" and state.status == REFUSES_SETTINGS
+        page_answers = not has_page or self.around.page_answers()
+        may_be_settings = not page_answers or (
+            state.has_ended and state.result == "exit-code" and state.status in OF_SETTINGS
+        )
         return Look(
             self.switch.clock.monotonic_s(),
             state,
             report,
             broker_answers=not is_away or self.around.broker_answers(),
-            page_answers=not has_page or self.around.page_answers(),
+            page_answers=page_answers,
             is_starved=asks_speed and report is not None and self.around.is_starved(state.pid),
             settings_changed=before.settings not in ("", self.around.settings()),
-            settings_refused=is_refused and self.around.settings_refused(),
+            settings_refused=may_be_settings and self._settings_refused(state),
         )
+
+    def _settings_refused(self, state: ServiceState) -> bool:
+        """Ask once for each run of the service: settings count from its start on."""
+        run = (state.invocation, state.restarts)
+        if run != self._asked:
+            self._asked, self._is_refused = run, self.around.settings_refused()
+        return self._is_refused

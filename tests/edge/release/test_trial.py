@@ -23,6 +23,7 @@ from tests.edge.release.box import (
     PowerCutError,
     State,
     ending,
+    failed,
     refusing,
     starting,
     up,
@@ -437,8 +438,20 @@ def test_what_a_release_cannot_help_does_not_undo_it(tmp_path: Path, what: str) 
     assert box.switch.ledger.entries[-1].reason.startswith("well for 60")
 
 
-def test_settings_that_the_former_refuses_too_pause_the_trial(tmp_path: Path) -> None:
-    box = Box(tmp_path, {NEW: well})
+WRONG_ENDINGS: dict[str, Callable[[float], State]] = {
+    "an unknown key": lambda for_s: failed(78),
+    "a model that is not there": lambda for_s: failed(65),
+    "a package that is not there": lambda for_s: failed(72),
+    "a folder that cannot be made": ending("exit-code", 1, 2),
+    "a credential that systemd does not find": ending("exit-code", 243, 0),
+    "a credential that is not found before a start": ending("exit-code", 0, 0),
+}
+"""How the service ends for settings, or for what they name."""
+
+
+@pytest.mark.parametrize("what", WRONG_ENDINGS)
+def test_settings_that_the_former_refuses_too_pause_the_trial(tmp_path: Path, what: str) -> None:
+    box = Box(tmp_path, {NEW: well}, wrong=WRONG_ENDINGS[what])
     box.activate()
     begun_s = box.clock.now_s
     seen: list[str] = []
@@ -463,6 +476,23 @@ def test_settings_that_the_former_refuses_too_pause_the_trial(tmp_path: Path) ->
 def test_settings_that_only_the_new_one_refuses_are_its_fault(tmp_path: Path) -> None:
     box = Box(tmp_path, {NEW: refusing(78)})
     box.settings_now = lambda now_s: GOOD if now_s < 61 else "edited"
+    box.activate()
+    assert box.watch() is Outcome.REFUSED
+
+
+def test_a_page_that_the_former_would_not_serve_either_pauses_the_trial(tmp_path: Path) -> None:
+    """Its password has been made readable for everybody, say: the settings are as they were."""
+    box = Box(tmp_path, {NEW: lambda for_s: up(for_s, page=for_s > 2000)})
+    box.settings_refused = lambda: True  # type: ignore[method-assign]
+    box.activate()
+    begun_s = box.clock.now_s
+    assert box.watch() is Outcome.KEPT
+    assert box.clock.now_s - begun_s >= 2000 + WINDOW_S
+
+
+def test_a_release_that_crashes_is_undone_whatever_the_settings_are(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: ending("exit-code", 70, 20)})
+    box.settings_refused = lambda: True  # type: ignore[method-assign]
     box.activate()
     assert box.watch() is Outcome.REFUSED
 
