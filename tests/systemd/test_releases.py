@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -418,6 +419,23 @@ def test_what_a_release_cannot_help_does_not_undo_it(machine: Machine, what: str
     assert (last["name"], last["outcome"]) == (name, "kept")
     assert _current(machine) == f"{RELEASES}/{name}"
     _wait_until_it_runs(machine)
+
+
+def test_a_release_without_a_page_leaves_its_port_free(machine: Machine) -> None:
+    _set(machine, LONG_TRIAL)
+    _wait_until_it_is_known(machine)
+    _release(machine, "pageless", machine.output("cat", f"{_current(machine)}/tensormask"))
+    units = f"{RELEASES}/pageless/systemd"
+    service = machine.output("cat", f"{units}/{UNIT}")
+    machine.run("rm", f"{units}/{UNIT}", f"{units}/tensormask-page.service")
+    machine.write(f"{units}/{UNIT}", re.sub(r"\nExecStartPre=.*edge\.page.*", "", service) + "\n")
+    machine.run("tensormask", "release", "activate", "pageless", "--again")
+    _wait_until_it_runs(machine)
+    socket = ("systemctl", "is-active", "tensormask-page.socket")
+    assert machine.run(*socket, check=False).stdout == "inactive\n"
+    assert ":8080" not in machine.output("ss", "-ltn")
+    machine.run("tensormask", "release", "rollback")
+    _wait_until_it_is_known(machine)
 
 
 def test_while_one_activation_is_under_way_nothing_else_is_switched(machine: Machine) -> None:
