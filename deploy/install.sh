@@ -301,17 +301,32 @@ end_without_start() {
     exit 0
 }
 
-check() {
+# passes SETTINGS: whether the service would start with them. Whatever else the check finds lacking
+# (camera, broker), the service waits for.
+passes() {
     local status=0
-    runuser -u tensormask -- env STATE_DIRECTORY="$state" "$program/tensormask" check || status=$?
-    # Whatever else the check found lacking (camera, broker), the service waits for.
-    [ "$status" -ne 0 ] && [ "$status" -ne 1 ] || return 0
-    if is_running; then
+    runuser -u tensormask -- env STATE_DIRECTORY="$state" "$program/tensormask" check --config "$1" || status=$?
+    [ "$status" -eq 0 ] || [ "$status" -eq 1 ]
+}
+
+# As they would be written, a copy: the service that runs may be restarted at any moment.
+check_before() {
+    local copy=$settings.checked there=$settings status=0
+    [ -e "$settings" ] || there=$source_root/deploy/tensormask.toml
+    put 640 "$there" "$copy" -o root -g tensormask
+    first_settings write "$copy"
+    passes "$copy" | sed -u "s|$copy|$settings|g" || status=$?
+    rm -f "$copy"
+    [ "$status" -eq 0 ] ||
         fail "nothing is changed, and the former release runs on; correct what the check says, and" \
             "install again"
-    fi
-    switch
-    fail "installed, not started; correct what the check says, then: sudo systemctl restart tensormask"
+}
+
+check() {
+    passes "$settings" || {
+        switch
+        fail "installed, not started; correct what the check says, then: sudo systemctl restart tensormask"
+    }
 }
 
 start() {
@@ -391,10 +406,15 @@ if [ -n "${given[--prepare]:-}" ]; then
     exit 0
 fi
 former_settings=$(digest_of_settings)
-write_settings
-lacking=$(first_settings lacking)
-if [ -n "$lacking" ] && ! is_running; then end_without_start; fi
-check
+if is_running; then
+    check_before
+    write_settings
+else
+    write_settings
+    lacking=$(first_settings lacking)
+    [ -z "$lacking" ] || end_without_start
+    check
+fi
 switch
 start
 remove_former

@@ -37,6 +37,11 @@ def running_release() -> str | None:
     return None if installation() is None else Path(__file__).resolve().parents[1].name
 
 
+def is_started_by_systemd() -> bool:
+    """Tell whether this process is a unit's own: the service, or what runs in its place."""
+    return os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())
+
+
 def activated(slot: Slot) -> Path | None:
     """Return the folder of the model in use; None: the one that comes with the program."""
     prefix = installation()

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from edge.address import FileSource, PiSource, source_in
 from edge.app.sandbox import STARTING
 from edge.capture.camera import GRACE_S, frames_of
 from edge.capture.sources import is_sensor
@@ -18,12 +19,22 @@ from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import runtime_version
 from edge.config import Settings, load_settings
-from edge.control.snapshot import open_photographer
-from edge.detect.detectors import open_detector, refuse_unknown
-from edge.errors import CameraError, ConfigError, NotAllowedError, PictureError, TensorMaskError
+from edge.control.snapshot import open_covering, open_photographer
+from edge.detect.detectors import OWN, open_detector, refuse_wrong
+from edge.errors import (
+    CameraError,
+    ConfigError,
+    NotAllowedError,
+    OutboxError,
+    PictureError,
+    TensorMaskError,
+)
 from edge.host.in_use import CHANGED, has_changed, public_source
+from edge.installed import is_started_by_systemd
 from edge.page.drawn import FILE, AreaBook
 from edge.page.front import front_of
+from edge.publish.broker import BrokerAccess
+from edge.publish.outbox.disk import make_file
 from edge.publish.publisher import probe_broker
 from edge.records import Frame
 from edge.secret import are_withheld
@@ -77,7 +88,8 @@ class NotHereError(TensorMaskError):
 def check_configuration(config: Path) -> Settings:
     """Return the settings, if they and the page's files are of use. Raises ConfigError."""
     settings = load_settings(config)
-    refuse_unknown(settings.detector.name)
+    chosen = settings.detector
+    refuse_wrong(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence)
     if settings.page.enabled and not are_withheld(settings.page.files):
         front_of(settings.page, b"")
     return settings
@@ -94,7 +106,14 @@ def check_detector(settings: Settings) -> str:
     # The service's is closed to others.
     if os.access(folder / FILE, os.R_OK) and (damage := AreaBook(chosen, folder).damage):
         raise ConfigError(damage)
+    return _opened_detector(settings)
+
+
+def _opened_detector(settings: Settings) -> str:
+    chosen, page = settings.detector, settings.page
     open_photographer(settings, Tracker(settings.tracker))
+    if page.enabled and page.heads == "pixelated":
+        open_covering(chosen)
     return open_detector(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence).name
 
 
@@ -141,6 +160,63 @@ PARTS: dict[str, Callable[[Settings], str]] = {
 }
 
 
+def _refuse_model(settings: Settings) -> None:
+    if settings.classifier.bundle:
+        check_model(settings)
+
+
+def _refuse_detector(settings: Settings) -> None:
+    if settings.detector.model or settings.detector.name not in ("auto", OWN.name):
+        _opened_detector(settings)
+
+
+def _refuse_source(settings: Settings) -> None:
+    match source_in(settings.camera.source):
+        case FileSource():
+            check_camera(settings)
+        case PiSource() if is_started_by_systemd():  # elsewhere it may be another machine's
+            from edge.capture.picamera import require_picamera2
+
+            require_picamera2()
+
+
+def _refuse_broker(settings: Settings) -> None:
+    if not are_withheld(settings.mqtt.files):
+        BrokerAccess(settings.mqtt)
+
+
+def _refuse_outbox(settings: Settings) -> None:
+    if settings.outbox.path and is_started_by_systemd():  # another user's file would be in its way
+        try:
+            make_file(settings.outbox.file)
+        except OutboxError as error:
+            raise ConfigError(str(error)) from error
+
+
+NAMED: dict[str, Callable[[Settings], None]] = {
+    "model": _refuse_model,
+    "detector": _refuse_detector,
+    "camera": _refuse_source,
+    "broker": _refuse_broker,
+    "outbox": _refuse_outbox,
+}
+"""What the service would refuse at its start of what the settings name, by the part that looks at
+it in earnest. What comes with a release, or `tensormask models` has put to use, is none of it."""
+
+
+def check_settings(config: Path, apart: Collection[str] = ()) -> Settings:
+    """Return the settings, if the service would start with them and with all that they name.
+
+    It leaves out the parts that are checked `apart`. Raises ConfigError, ModelError,
+    MissingPackageError.
+    """
+    settings = check_configuration(config)
+    for part, refuse in NAMED.items():
+        if part not in apart:
+            refuse(settings)
+    return settings
+
+
 def check(config: Path, parts: Collection[str], say: Say) -> int:
     """Check the configuration, then the named `parts`; say of each what became of it.
 
@@ -148,7 +224,7 @@ def check(config: Path, parts: Collection[str], say: Say) -> int:
     where nothing can be checked for want of the settings.
     """
     try:
-        settings = check_configuration(config)
+        settings = check_settings(config, apart=parts)
     except NotAllowedError:
         raise
     except TensorMaskError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge.app.refusal import refusal
 from edge.config import ReleaseSettings, load_settings
 from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.installed import Slot, installation
@@ -80,10 +81,10 @@ def lines(state: Installed, window_s: float) -> Iterator[str]:
 
 def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
     """Have another one used; return whether it is on trial. Raises ConfigError, OSError."""
-    around, switch = Surroundings(config), open_switch(config)
-    if switch.service.runs():
-        # It would be started with settings that every release refuses.
-        load_settings(config)
+    around, switch = Surroundings(config, refusal), open_switch(config)
+    # It would be started with settings that every release refuses.
+    if switch.service.runs() and (reason := refusal(config)):
+        raise ConfigError(f"nothing is switched: {reason}")
     baseline = baseline_of(
         Reports().read(), page_answers=around.page_answers(), settings=around.settings()
     )
@@ -123,7 +124,7 @@ def _watcher(config: Path) -> Watcher:
     return Watcher(
         open_switch(config),
         Reports().read,
-        Surroundings(config),
+        Surroundings(config, refusal),
         window_s(config),
         BOOT_ID.read_text().strip(),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from edge.release.unit import RUNNING, UNIT, is_booted
 
@@ -18,6 +20,9 @@ _OF_ITS_LIFE = (
 )
 """How the keys of [Service] begin that say how the service starts and ends, where its log goes, and
 what is removed with it. All others say what it may and sees."""
+
+_LINKED = re.compile(r"^# /\S+/00-release\.conf\n.*?(?=^# /|\Z)", re.MULTILINE | re.DOTALL)
+"""In what `systemctl cat` prints: the link to the unit of the release in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +37,53 @@ class InstalledUnit:
 
     def run(self, arguments: Sequence[str]) -> int:
         """Run its program with other arguments, in its place; return the exit status."""
-        return subprocess.run(
-            [
-                *("systemd-run", "--quiet", "--pipe", "--wait", "--collect"),
-                *(f"--property={each}" for each in self.properties),
-                *("--", self.program, *arguments),
-            ],
+        return subprocess.run(self._command(arguments), check=False).returncode
+
+    def ask(self, arguments: Sequence[str], limit_s: float) -> tuple[int, str]:
+        """Run it in the same way; return the exit status and what it printed."""
+        answer = subprocess.run(
+            self._command(arguments, f"RuntimeMaxSec={limit_s:.0f}"),
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
             check=False,
-        ).returncode
+        )
+        return answer.returncode, answer.stdout
+
+    def _command(self, arguments: Sequence[str], *more: str) -> list[str]:
+        return [
+            *("systemd-run", "--quiet", "--pipe", "--wait", "--collect"),
+            *(f"--property={each}" for each in (*self.properties, *more)),
+            *("--", self.program, *arguments),
+        ]
 
 
 def installed_unit() -> InstalledUnit | None:
     """Return the service's unit where this process may run something as it: root, under systemd."""
     if os.geteuid() != 0 or not is_booted():
         return None
-    text = _systemctl("cat", UNIT)
+    return _unit_in(_systemctl("cat", UNIT))
+
+
+def unit_of_this_release() -> InstalledUnit | None:
+    """Return the same with the program and the unit of the release that this process is of.
+
+    Another one may be linked. The owner's drop-ins, and the credentials in them, hold for all.
+    """
+    here = Path(__file__).resolve().parents[2]
+    own = here / "systemd" / UNIT
+    if os.geteuid() != 0 or not is_booted() or not own.is_file():
+        return None
+    return _with_unit(_systemctl("cat", UNIT), own.read_text(), str(here / "tensormask"))
+
+
+def _with_unit(text: str, own: str, program: str) -> InstalledUnit | None:
+    found = _unit_in(_LINKED.sub(lambda _: f"{own}\n", text))
+    return None if found is None else replace(found, program=program)
+
+
+def _unit_in(text: str) -> InstalledUnit | None:
     programs, properties = _read(text)
     if not programs:
         return None

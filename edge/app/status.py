@@ -14,8 +14,7 @@ from edge.host.status_file import FILE, StaleError, fresh_telemetry
 from edge.host.web import trouble_with
 from edge.host.words import Condition, Weight, conditions, duration, waiting
 from edge.installed import installation
-from edge.page.activation import SERVICE as PAGE_UNIT
-from edge.release.unit import UNIT, SystemdError, Unit, is_booted
+from edge.release.unit import PAGE_UNIT, UNIT, SystemdError, Unit, is_booted
 from edge.telemetry import Telemetry
 
 LABEL = 9

@@ -83,7 +83,7 @@ class PiCamera:
     live = True
 
     def __init__(self, number: int, settings: CameraSettings, clock: Clock) -> None:
-        picamera2 = _picamera2()
+        picamera2 = require_picamera2()
         cameras = picamera2.Picamera2.global_camera_info()
         if number >= len(cameras):
             raise CameraError(
@@ -147,7 +147,8 @@ class PiCamera:
         self._camera.close()
 
 
-def _picamera2() -> Any:
+def require_picamera2() -> Any:
+    """Return the package. Raises MissingPackageError."""
     try:
         import picamera2
     except (ImportError, ValueError) as error:

@@ -169,14 +169,7 @@ def open_detector(
     cannot be read.
     """
     known = _known(name, model)
-    confidence = known.confidence if confidence is None else confidence
-    sure = known.sure if sure is None else sure
-    if sure < confidence:
-        raise ConfigError(
-            f"[detector] sure_confidence of {known.name} is {sure:g}, below its confidence, "
-            f"{confidence:g}; set both, sure_confidence no lower (unless given they are "
-            f"{known.sure:g} and {known.confidence:g})"
-        )
+    confidence, sure = _limits(known, confidence, sure)
     files = _contents(known.weights, model)
     if not model:
         known.test(files)
@@ -235,8 +228,26 @@ def here() -> list[KnownDetector]:
     return [known for known in in_use().values() if weights.locate(known.weights)]
 
 
-def refuse_unknown(name: str) -> None:
-    """Raise ConfigError unless the table has it."""
+def refuse_wrong(name: str, model: str, confidence: float | None, sure: float | None) -> None:
+    """Raise what `open_detector` raises before it opens any file."""
+    _limits(_known(name, model), confidence, sure)
+
+
+def _limits(
+    known: KnownDetector, confidence: float | None, sure: float | None
+) -> tuple[float, float]:
+    confidence = known.confidence if confidence is None else confidence
+    sure = known.sure if sure is None else sure
+    if sure < confidence:
+        raise ConfigError(
+            f"[detector] sure_confidence of {known.name} is {sure:g}, below its confidence, "
+            f"{confidence:g}; set both, sure_confidence no lower (unless given they are "
+            f"{known.sure:g} and {known.confidence:g})"
+        )
+    return confidence, sure
+
+
+def _refuse_unknown(name: str) -> None:
     if name not in NAMES:
         raise ConfigError(
             f'[detector] name = "{name}" (--detector): no such detector; known are '
@@ -277,7 +288,7 @@ def in_use() -> dict[str, KnownDetector]:
 
 
 def _known(name: str, model: str) -> KnownDetector:
-    refuse_unknown(name)
+    _refuse_unknown(name)
     table = in_use()
     candidates = list(table.values()) if name == "auto" else [table[name]]
     if not model:

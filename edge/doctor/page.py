@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from edge.config import PageSettings
 from edge.doctor.finding import Finding, Level
 from edge.host.web import trouble_with
-from edge.page.activation import SERVICE, listened
-from edge.release.unit import UNIT
+from edge.page.activation import listened
+from edge.release.unit import PAGE_UNIT, UNIT
 
 
 def page(settings: PageSettings, *, is_running: bool) -> Iterator[Finding]:
@@ -20,7 +20,7 @@ def page(settings: PageSettings, *, is_running: bool) -> Iterator[Finding]:
         return
     cure = (
         f"sudo ss -ltnp 'sport = :{settings.port}'; another [page] port; "
-        f"journalctl -u {UNIT} -u {SERVICE}"
+        f"journalctl -u {UNIT} -u {PAGE_UNIT}"
     )
     if is_running and (trouble := trouble_with(settings.url)):
         yield Finding("page", Level.FAULT, trouble, cure)

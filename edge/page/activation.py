@@ -21,11 +21,10 @@ from edge.config import DEFAULT_PATH, PageSettings, load_settings
 from edge.errors import ConfigError
 from edge.host.status_file import DIRECTORY
 from edge.page.wire import FAILURE, FOLDER
+from edge.release.unit import PAGE_SOCKET, PAGE_UNIT
 
 USER = "tensormask"
 GROUP = "tensormask-web"
-SOCKET = "tensormask-page.socket"
-SERVICE = "tensormask-page.service"
 BACKLOG = 64
 
 
@@ -37,11 +36,11 @@ def activate(settings: PageSettings) -> None:
         (DIRECTORY / FOLDER / FAILURE).unlink(missing_ok=True)
     if listened() == wanted:
         return
-    _systemctl("stop", SOCKET, SERVICE)
+    _systemctl("stop", PAGE_SOCKET, PAGE_UNIT)
     if wanted:
         done = subprocess.run(
             [
-                *("systemd-run", "--quiet", "--collect", f"--unit={SERVICE}"),
+                *("systemd-run", "--quiet", "--collect", f"--unit={PAGE_UNIT}"),
                 f"--description=TensorMask: the page's address, {wanted}",
                 *(f"--socket-property=ListenStream={wanted}", "--socket-property=FreeBind=yes"),
                 f"--socket-property=Backlog={BACKLOG}",
@@ -51,7 +50,7 @@ def activate(settings: PageSettings) -> None:
             check=False,
         )
         if done.returncode:
-            _systemctl("reset-failed", SOCKET)
+            _systemctl("reset-failed", PAGE_SOCKET)
             raise ConfigError(
                 f"[page] systemd cannot listen at {wanted}; does another program? "
                 f"sudo ss -ltnp 'sport = :{settings.port}'"
@@ -60,7 +59,7 @@ def activate(settings: PageSettings) -> None:
 
 def listened() -> str:
     """Return where systemd listens for the page: `127.0.0.1:8080`; empty: nowhere."""
-    show = _systemctl("show", "--value", "--property=ActiveState", "--property=Listen", SOCKET)
+    show = _systemctl("show", "--value", "--property=ActiveState", "--property=Listen", PAGE_SOCKET)
     lines = dict.fromkeys(show.split("\n"))
     if not {"active"} & lines.keys():
         return ""

@@ -35,13 +35,16 @@ GIVEN_UP = 6
 LONGEST_STEP_S = 10.0
 """More than this between two looks was not watched: the machine slept."""
 
-REFUSES_SETTINGS = 78
 ENDINGS = {
     65: "its model is damaged or not what it runs (exit status 65)",
     72: "a package is missing (exit status 72)",
-    REFUSES_SETTINGS: "it refuses the configuration (exit status 78)",
+    78: "it refuses the configuration (exit status 78)",
 }
 """The statuses after which systemd does not restart it."""
+OF_SETTINGS = (0, 1, *ENDINGS, 243)
+"""Exit statuses that may be the settings' fault, or that of what they name. 1: a folder that cannot
+be made, say; 243: a credential that systemd does not find; 0: that was so before its first program.
+"""
 CAMERA_LOST = (69, 71)
 """Exit statuses that are the camera's; none of the release's where there was no picture before."""
 
@@ -96,6 +99,10 @@ class ServiceState:
     def is_between(self) -> bool:
         """It has ended, and systemd is about to restart it."""
         return self.sub.startswith("auto-restart")
+
+    @property
+    def has_ended(self) -> bool:
+        return self.active == "failed" or self.is_between
 
     @property
     def is_stopped(self) -> bool:
@@ -204,8 +211,10 @@ class Judge:
         for sign in (*self._silence(look), *([] if report is None else self._signs(look, report))):
             if sign.is_there:
                 self.trouble = self.trouble or sign.text
-            # A broker that nobody reaches is none of its faults, but nothing is known to be well.
+            # None of its faults, but nothing is known to be well.
             if sign.fault is Fault.NO_BROKER and not look.broker_answers:
+                continue
+            if sign.fault is Fault.PAGE and look.settings_refused:
                 continue
             if self._bears(sign, step_s):
                 return Verdict(False, sign.text, sign.fault)
@@ -227,9 +236,15 @@ class Judge:
 
     def _is_excused(self, look: Look) -> bool:
         """Tell whether it has ended for settings that were wrong then; they may be right by now."""
-        if look.settings_refused:
-            self._excused = look.service.invocation
-        return look.service.active == "failed" and look.service.invocation == self._excused
+        service = look.service
+        if service.has_ended and look.settings_refused:
+            self._excused = service.invocation
+        if not service.has_ended or service.invocation != self._excused:
+            return False
+        # Nor is the restart that follows of its doing.
+        self._restarted = service.restarts + service.is_between
+        self._borne_s.clear()
+        return True
 
     def _ended(self, service: ServiceState) -> Verdict | None:
         if service.active == "failed":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from edge.config import Settings, load_settings
 from edge.errors import ConfigError
 from edge.files import read_file
 from edge.host.web import trouble_with
+
+_log = logging.getLogger(__name__)
 
 REACH_S = 3.0
 STARVED = 0.3
@@ -27,6 +31,8 @@ class Surroundings:
     """The real ones of this machine. The settings are read again each time: they may be edited."""
 
     config: Path
+    refusal: Callable[[Path], str]
+    """Says why this release would refuse the settings; empty: it would not."""
     proc: Path = Path("/proc")
     _before: dict[int, tuple[float, float, float]] = field(default_factory=dict)
     """By process: the time, how long it had waited for a processor, and how long it had run."""
@@ -58,8 +64,11 @@ class Surroundings:
             return ""
 
     def settings_refused(self) -> bool:
-        """Tell whether this program would refuse them too."""
-        return self._settings() is None
+        """Tell whether this release would refuse them too."""
+        reason = self.refusal(self.config)
+        if reason:
+            _log.warning("the settings are refused by this release too: %s", reason)
+        return bool(reason)
 
     def is_starved(self, pid: int) -> bool:
         """Tell whether other programs kept this process from running since the last question."""

@@ -36,6 +36,9 @@ from edge.release.store import OWN, Store, called
 
 _log = logging.getLogger(__name__)
 
+UNDONE = (Stage.UNDOING, Stage.VERIFYING)
+"""What is on trial is being gone back from."""
+
 
 class Service(Protocol):
     """The service under systemd: `Unit`."""
@@ -49,6 +52,10 @@ class Service(Protocol):
 
 class ActivationError(ConfigError):
     """Nothing was switched; the message says why."""
+
+
+class OvertakenError(ActivationError):
+    """Leave the trial alone: somebody has decided otherwise since it was looked at."""
 
 
 @dataclass(slots=True)
@@ -82,65 +89,75 @@ class Switch:
 
     def _activate(self, slot: Slot, name: str, baseline: Baseline, *, again: bool) -> bool:
         self.store.require(slot, name)
-        ledger, former = self.ledger, self.store.current(slot)
-        refused = ledger.refused(slot, name)
+        ledger, present = self.ledger, self.store.current(slot)
+        refused, trial = ledger.refused(slot, name), ledger.trial
         if refused is not None and not again:
             raise ActivationError(
                 f"the {slot} {called(name)} was tried and undone ({refused.reason}); to try it "
                 "again all the same, give --again"
             )
-        trial = ledger.trial
         if trial is not None:
-            if (trial.slot, trial.name) == (slot, name):
-                return self._go_on(ledger, trial)
             _refuse_two(trial, slot)
-            former, baseline = trial.former, trial.baseline
-        elif name == former:
+            _refuse_undone(trial)
+            if trial.name == name:
+                return self._go_on(trial)
+        elif name == present:
             if name != OWN and ledger.last(slot, name) is None:
                 first = self._entry(slot, name, Outcome.ACTIVATED, "the first")
-                self._write(ledger.with_entry(first))
+                self._change(lambda now: now.with_entry(first))
             return False
-        if slot is Slot.RELEASE and former == OWN:
+        if slot is Slot.RELEASE and present == OWN:
             raise ActivationError("there is no release yet to go back to; run deploy/install.sh")
-        if name != former and not again:
+        if name != (present if trial is None else trial.former) and not again:
             self._prove(slot, name)
-        if trial is not None:
-            # Another takes its place. What both are measured by, and go back to, is the same.
-            self.service.unwatch()
-            reason = f"another took its place: {called(name)}"
-            if name == former:
-                self._leave(trial, reason)
-                return False
-            ledger = ledger.with_entry(self._entry(slot, trial.name, Outcome.INTERRUPTED, reason))
-        trial = Trial(slot, name, former, self._now(), baseline)
-        self._write(ledger.with_trial(trial))
-        return self._go_on(ledger, trial)
+        # That took its time: what is on trial may be kept by now, or undone.
+        trial = self._change(lambda now: self._beginning(now, slot, name, baseline)).trial
+        self.service.unwatch()
+        if trial is None or self._finish():
+            return False
+        return self._go_on(trial)
+
+    def _beginning(self, now: Ledger, slot: Slot, name: str, baseline: Baseline) -> Ledger:
+        """Return the ledger with which `name` is tried instead of what is used, or on trial, now.
+
+        Raises ActivationError where that is being undone.
+        """
+        present, left = self.store.current(slot), now.trial
+        if left is None:
+            trial = Trial(slot, name, present, self._now(), baseline)
+            return now if name == present else now.with_trial(trial)
+        _refuse_two(left, slot)
+        _refuse_undone(left)
+        reason = f"another took its place: {called(name)}"
+        if name == left.former:
+            return now.with_trial(_leaving(left, reason))
+        # What both are measured by, and go back to, is the same.
+        trial = Trial(slot, name, left.former, self._now(), left.baseline)
+        interrupted = self._entry(slot, left.name, Outcome.INTERRUPTED, reason)
+        return now.with_entry(interrupted).with_trial(trial)
 
     def _prove(self, slot: Slot, name: str) -> None:
         """Raise ActivationError, and remember why, where it does not judge what is known."""
         reason = self.proof(slot, name)
         if reason is not None:
-            self._write(self.ledger.noting(self._entry(slot, name, Outcome.REFUSED, reason)))
+            refused = self._entry(slot, name, Outcome.REFUSED, reason)
+            self._change(lambda now: now.noting(refused))
             raise ActivationError(
                 f"the {slot} {called(name)} is refused, and nothing was switched: {reason}"
             )
 
-    def _go_on(self, ledger: Ledger, trial: Trial) -> bool:
+    def _go_on(self, trial: Trial) -> bool:
         """Begin the trial, or go on with what was cut off in the middle of that."""
-        if trial.stage in (Stage.UNDOING, Stage.VERIFYING):
-            raise ActivationError(
-                f"the {trial.slot} {called(trial.name)} is being undone: {trial.reason}"
-            )
         if trial.stage is Stage.SWITCHING:
             present = self.store.current(Slot.RELEASE)
             self.store.point_to_watcher(trial.former if trial.slot is Slot.RELEASE else present)
             self.store.point(trial.slot, trial.name)
             if not self.service.runs():
                 entry = self._entry(trial.slot, trial.name, Outcome.ACTIVATED, "without a trial")
-                self._write(ledger.with_entry(entry))
+                self._end(trial, entry)
                 return False
             self.service.begin()
-            self._write(ledger.with_trial(replace(trial, stage=Stage.RUNNING)))
+            self.note(trial, replace(trial, stage=Stage.RUNNING))
         self.service.watch()
         return True
 
@@ -163,20 +180,19 @@ class Switch:
             if former is None:
                 raise ActivationError(f"there is no {slot} to go back to: none ran before")
             self.store.require(slot, former)
+            left = trial or Trial(slot, present, former, self._now())
+            ledger = self._change(lambda now: _going_back(now, left, reason))
+            if ledger.trial is not None and ledger.trial.fault != Fault.ON_COMMAND:
+                self.service.watch()
+                return former
             if trial is not None:
                 self.service.unwatch()
-            self._leave(trial or Trial(slot, present, former, self._now()), reason)
+            self._finish()
             return former
 
-    def _leave(self, trial: Trial, reason: str) -> None:
-        """Go back to the former because somebody says so: nobody looks whether that does better."""
-        self.note(replace(trial, stage=Stage.UNDOING, fault=Fault.ON_COMMAND, reason=reason))
-        self._finish()
-
     def _finish(self, slot: Slot | None = None) -> bool:
-        """Do what is left of a `_leave`; tell whether that was one of `slot`."""
-        ledger = self.ledger
-        trial = ledger.trial
+        """Do what is left of going back on command; tell whether that was in `slot`, or any."""
+        trial = self.ledger.trial
         if trial is None or trial.stage is not Stage.UNDOING or trial.fault != Fault.ON_COMMAND:
             return False
         self.store.point(trial.slot, trial.former)
@@ -184,8 +200,8 @@ class Switch:
             self.service.begin()
         left = self._entry(trial.slot, trial.name, Outcome.ROLLED_BACK, trial.reason)
         back = self._entry(trial.slot, trial.former, Outcome.ACTIVATED, trial.reason)
-        self._write(ledger.with_entry(left).with_entry(back))
-        return trial.slot is slot
+        self._end(trial, left, back)
+        return slot in (None, trial.slot)
 
     def resume(self) -> Trial | None:
         """Return the trial to go on with, having done what a power cut has left undone."""
@@ -196,7 +212,7 @@ class Switch:
         present = self.store.current(trial.slot)
         if trial.stage is Stage.SWITCHING and present not in (trial.former, trial.name):
             # It was to take the place of another on trial, which nobody looks after any more.
-            self._go_on(self.ledger, trial)
+            self._go_on(trial)
             return self.ledger.trial
         elsewhere = {
             Stage.SWITCHING: "cut off before the switch",
@@ -208,35 +224,49 @@ class Switch:
         if trial.stage is Stage.UNDOING:
             return self.undo(trial, trial.fault, trial.reason)
         if trial.stage is Stage.SWITCHING:
-            trial = replace(trial, stage=Stage.RUNNING)
-            self.note(trial)
+            return self.note(trial, replace(trial, stage=Stage.RUNNING))
         return trial
 
-    def note(self, trial: Trial) -> None:
-        """Write down how far it has come."""
-        self._write(self.ledger.with_trial(trial))
+    def note(self, before: Trial, trial: Trial) -> Trial:
+        """Write down how far it has come, and return that.
+
+        Raises OvertakenError where it is not as it was `before`.
+        """
+        self._change(lambda now: _unless_overtaken(now, before).with_trial(trial))
+        return trial
 
     def undo(self, trial: Trial, fault: str, reason: str) -> Trial:
-        """Go back to the former; return the trial, in which that is now looked at."""
+        """Go back to the former; return the trial, in which that is now looked at.
+
+        Raises OvertakenError where somebody has decided otherwise.
+        """
         undoing = replace(trial, stage=Stage.UNDOING, fault=fault, reason=reason)
-        self.note(undoing)
+        self.note(trial, undoing)
         _log.error(
             "the %s %s is undone: %s; back to %s",
             *(trial.slot, called(trial.name), reason, called(trial.former)),
         )
         self.store.point(trial.slot, trial.former)
         self.service.begin()
-        verifying = replace(undoing, stage=Stage.VERIFYING)
-        self.note(verifying)
-        return verifying
+        return self.note(undoing, replace(undoing, stage=Stage.VERIFYING))
 
     def close(self, trial: Trial, outcome: Outcome, reason: str) -> None:
-        """Write down what became of it, and make room."""
+        """Write down what became of it, and make room. Raises OvertakenError as `note` does."""
+        self._end(trial, self._entry(trial.slot, trial.name, outcome, reason))
         _log.info("the %s %s: %s, %s", trial.slot, called(trial.name), outcome, reason)
-        entry = self._entry(trial.slot, trial.name, outcome, reason)
         with self._alone(waits=True):
-            self._write(self.ledger.with_entry(entry))
             self.prune()
+
+    def _end(self, trial: Trial, *entries: Entry) -> None:
+        """Write down what became of it and, perhaps, of the former."""
+
+        def ended(now: Ledger) -> Ledger:
+            now = _unless_overtaken(now, trial)
+            for entry in entries:
+                now = now.with_entry(entry)
+            return now
+
+        self._change(ended)
 
     def prune(self, new: Collection[str] = ()) -> None:
         """Remove what is neither needed to go back to nor `new`."""
@@ -255,16 +285,34 @@ class Switch:
     @contextmanager
     def _alone(self, *, waits: bool = False) -> Iterator[None]:
         """Exclude every other switch. Raises ActivationError where it does not wait for its end."""
+        try:
+            with self._locked("lock", waits=waits):
+                yield
+        except BlockingIOError:
+            raise ActivationError(
+                "another activation or rollback is under way, and nothing is changed by this "
+                "one; see what comes of that: tensormask release wait"
+            ) from None
+
+    @contextmanager
+    def _locked(self, name: str, *, waits: bool) -> Iterator[None]:
         self.ledger_file.parent.mkdir(parents=True, exist_ok=True)
-        with self.ledger_file.with_name("lock").open("wb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
-            except BlockingIOError:
-                raise ActivationError(
-                    "another activation or rollback is under way, and nothing is changed by this "
-                    "one; see what comes of that: tensormask release wait"
-                ) from None
+        with self.ledger_file.with_name(name).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
             yield
+
+    def _change(self, change: Callable[[Ledger], Ledger]) -> Ledger:
+        """Read the ledger, and write what becomes of it; nobody else writes in between.
+
+        What looks after a trial writes while another switch is under way: this lock is held for a
+        moment only, and `change` goes by nothing that was read before.
+        """
+        with self._locked("ledger.lock", waits=True):
+            before = self.ledger
+            ledger = change(before)
+            if ledger != before:
+                self._write(ledger)
+        return ledger
 
     def _entry(self, slot: Slot, name: str, outcome: Outcome, reason: str) -> Entry:
         return Entry(slot, name, outcome, reason, self._now())
@@ -274,6 +322,33 @@ class Switch:
 
     def _write(self, ledger: Ledger) -> None:
         write_ledger(ledger, self.ledger_file)
+
+
+def _unless_overtaken(now: Ledger, trial: Trial) -> Ledger:
+    if now.trial != trial:
+        raise OvertakenError("the trial has gone on meanwhile; see: tensormask release")
+    return now
+
+
+def _going_back(now: Ledger, left: Trial, reason: str) -> Ledger:
+    """Return the ledger with which what is on trial, or `left`, is left because somebody says so:
+    nobody looks whether the former does better. What the device is undoing itself, it goes on to.
+    """
+    left = now.trial or left
+    return now if left.stage in UNDONE else now.with_trial(_leaving(left, reason))
+
+
+def _leaving(trial: Trial, reason: str) -> Trial:
+    return replace(trial, stage=Stage.UNDOING, fault=Fault.ON_COMMAND, reason=reason)
+
+
+def _refuse_undone(trial: Trial) -> None:
+    """Raise ActivationError where the device goes back from it by itself, and says so soon."""
+    if trial.stage in UNDONE:
+        raise ActivationError(
+            f"the {trial.slot} {called(trial.name)} is being undone: {trial.reason}; wait for the "
+            "end of that: tensormask release wait"
+        )
 
 
 def _refuse_two(trial: Trial, slot: Slot) -> None:

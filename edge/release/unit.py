@@ -11,6 +11,7 @@ from edge.release.judge import ServiceState
 
 UNIT = "tensormask.service"
 TRIAL_UNIT = "tensormask-trial.service"
+PAGE_SOCKET, PAGE_UNIT = "tensormask-page.socket", "tensormask-page.service"
 RUNNING = ("active", "activating", "reloading")
 """Its states while it runs, or is about to: between two attempts, too."""
 TIMEOUT_S = 60.0
@@ -34,6 +35,8 @@ class Unit:
     def begin(self) -> None:
         """Start it with whatever is linked now; return at once, as a bad one may never be ready."""
         _systemctl("daemon-reload")
+        # The service opens it again, unless its release knows no page: then the port is free.
+        _systemctl("stop", PAGE_SOCKET, PAGE_UNIT, may_fail=True)
         # A former failure, or too many starts, must not stand in the way.
         _systemctl("reset-failed", UNIT, may_fail=True)
         _systemctl("--no-block", "restart", UNIT)

@@ -11,16 +11,17 @@ from msgspec.structs import replace
 
 from edge.release.judge import (
     MOST_BOOTS,
+    OF_SETTINGS,
     PATIENCE_S,
-    REFUSES_SETTINGS,
     SPEED,
     Fault,
     Judge,
     Look,
     Report,
+    ServiceState,
 )
 from edge.release.ledger import Baseline, Outcome, Stage, Trial
-from edge.release.switch import Switch
+from edge.release.switch import OvertakenError, Switch
 from edge.release.unit import SystemdError
 
 _log = logging.getLogger(__name__)
@@ -51,16 +52,22 @@ class Watcher:
     window_s: float
     boot: str
     """Names the machine's present run."""
+    _asked: tuple[str, int] = ("", 0)
+    _is_refused: bool = False
 
     def run(self) -> Outcome | None:
-        """Return what became of the trial; None: there was none."""
+        """Return what became of the trial; None: there was none, or somebody has ended it."""
+        try:
+            return self._run()
+        except OvertakenError:
+            return None
+
+    def _run(self) -> Outcome | None:
         trial = self.switch.resume()
         if trial is None:
             return None
         if trial.stage is Stage.RUNNING:
             judged = self._try(trial)
-            if judged is None:
-                return None
             if judged.stage is Stage.RUNNING:
                 self.switch.close(judged, Outcome.KEPT, judged.reason)
                 return Outcome.KEPT
@@ -87,16 +94,14 @@ class Watcher:
     def _counted(self, trial: Trial) -> Trial:
         if trial.boot == self.boot:
             return trial
-        counted = replace(trial, boot=self.boot, boots=trial.boots + 1)
-        self.switch.note(counted)
-        return counted
+        return self.switch.note(trial, replace(trial, boot=self.boot, boots=trial.boots + 1))
 
     def _leave(self, trial: Trial) -> Trial:
         reason = f"the machine began anew {trial.boots - 1} times while it was on trial"
         return self.switch.undo(trial, Fault.REBOOTS, reason)
 
-    def _try(self, trial: Trial) -> Trial | None:
-        """Watch it; return it with the reason to keep it, or undone. None: somebody ended it."""
+    def _try(self, trial: Trial) -> Trial:
+        """Watch it; return it with the reason to keep it, or undone. Raises OvertakenError."""
         _log.info("the %s %s is on trial for %g s", trial.slot, trial.name, self.window_s)
         trial = self._counted(trial)
         if trial.boots > MOST_BOOTS:
@@ -115,12 +120,12 @@ class Watcher:
             look = self._look(trial.baseline)
             verdict = None if look is None else judge.look(look)
             if self.switch.ledger.trial != trial:
-                return None
+                raise OvertakenError
             now_s = self.switch.clock.monotonic_s()
             is_news = (judge.crashes, judge.hangs) != (trial.crashes, trial.hangs)
             if verdict or is_news or now_s - noted_s > NOTED_EVERY_S:
                 noted_s = now_s
-                trial = replace(
+                so_far = replace(
                     trial,
                     watched_s=judge.watched_s,
                     ran_s=judge.ran_s,
@@ -129,10 +134,9 @@ class Watcher:
                     restarts=judge.restarts,
                     trouble=judge.trouble,
                 )
-                if verdict is None:
-                    self.switch.note(trial)
+                trial = self.switch.note(trial, so_far)
             if verdict is not None and verdict.keep:
-                return replace(trial, reason=verdict.reason)
+                return self.switch.note(trial, replace(trial, reason=verdict.reason))
             if verdict is not None:
                 return self.switch.undo(trial, verdict.fault or "", verdict.reason)
             self.switch.clock.sleep(POLL_S)
@@ -166,14 +170,24 @@ class Watcher:
         report = self.report() if state.is_up else None
         is_away = before.broker_connected and report is not None and not report.broker_connected
         has_page = before.page_answers and report is not None
-        is_refused = state.active == "failed" and state.status == REFUSES_SETTINGS
+        page_answers = not has_page or self.around.page_answers()
+        may_be_settings = not page_answers or (
+            state.has_ended and state.result == "exit-code" and state.status in OF_SETTINGS
+        )
         return Look(
             self.switch.clock.monotonic_s(),
             state,
             report,
             broker_answers=not is_away or self.around.broker_answers(),
-            page_answers=not has_page or self.around.page_answers(),
+            page_answers=page_answers,
             is_starved=asks_speed and report is not None and self.around.is_starved(state.pid),
             settings_changed=before.settings not in ("", self.around.settings()),
-            settings_refused=is_refused and self.around.settings_refused(),
+            settings_refused=may_be_settings and self._settings_refused(state),
         )
+
+    def _settings_refused(self, state: ServiceState) -> bool:
+        """Ask once for each run of the service: settings count from its start on."""
+        run = (state.invocation, state.restarts)
+        if run != self._asked:
+            self._asked, self._is_refused = run, self.around.settings_refused()
+        return self._is_refused

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -326,6 +327,55 @@ def _with_a_typo(machine: Machine) -> None:
     machine.run("systemctl", "restart", UNIT)
 
 
+CREDENTIAL = "/etc/systemd/system/tensormask.service.d/credential.conf"
+WRONG = {
+    "a detector": '[detector]\nname = "yunett"\n',
+    "weights": '[detector]\nmodel = "/nowhere/own.onnx"\n',
+    "a bundle": '[classifier]\nbundle = "/nowhere/bundle"\n',
+    "a password that root alone reads": '[mqtt]\nusername = "door"\n'
+    'password_file = "/etc/tensormask/of-root"\n',
+    "a credential": '[mqtt]\nusername = "door"\npassword_file = "credential:none"\n',
+    "an authority": '[mqtt]\ntls = true\nca_file = "/etc/hostname"\n',
+    "a clip": '[camera]\nsource = "/srv/nowhere.avi"\n',
+    "a folder": '[outbox]\npath = "/etc/hostname/outbox.sqlite"\n',
+}
+"""What the service refuses of what the settings name. None of it is the release's fault."""
+
+
+def _with_what_is_not_there(machine: Machine) -> None:
+    log = ("journalctl", "--unit", TRIAL_UNIT, "--output=cat", "--since=-30s")
+    wait_until(lambda: "is on trial for 10 s" in machine.output(*log), 30, "it is looked after")
+    machine.write("/etc/tensormask/of-root", "secret\n")
+    machine.run("chmod", "600", "/etc/tensormask/of-root")
+    good = GOOD_SETTINGS.replace("clip.avi", "people.avi") + PAGE + SHORT_TRIAL
+    for what, lines in WRONG.items():
+        section, _, keys = lines.partition("\n")
+        keys = good.replace(section, lines) if section in good else good + lines
+        if what == "a clip":
+            keys = good.replace("/srv/people.avi", "/srv/nowhere.avi")
+        _is_borne_with(machine, what, keys)
+    machine.write(CREDENTIAL, "[Service]\nLoadCredential=none:/nowhere/password\n")
+    machine.run("systemctl", "daemon-reload")
+    _is_borne_with(machine, "a credential's file", good)
+    machine.run("rm", CREDENTIAL)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", UNIT)
+
+
+def _is_borne_with(machine: Machine, what: str, settings: str) -> None:
+    machine.write(SETTINGS, settings)
+    machine.run("systemctl", "restart", UNIT, check=False)
+    states = ("failed\n", "activating\n")
+    ended = ("systemctl", "is-active", UNIT)
+    wait_until(lambda: machine.run(*ended, check=False).stdout in states, 30, what)
+    # A look is taken every two seconds, and three crashes would be too many.
+    time.sleep(25 if what.startswith(("a folder", "a credential's")) else 8)
+    trial = _state(machine)["trial"]
+    _say(f"{what}: {trial and trial['stage']}")
+    assert trial is not None
+    assert trial["stage"] == "running"
+
+
 def _stopped(machine: Machine) -> None:
     machine.run("systemctl", "stop", UNIT)
     time.sleep(20)
@@ -348,6 +398,7 @@ HAPPENS: dict[str, tuple[str, Callable[[Machine], None]]] = {
     "the broker is away": ("better", _without_broker),
     "the settings are edited": ("good", _edited),
     "the settings are broken for a while": ("better", _with_a_typo),
+    "the settings name what is not there": ("good", _with_what_is_not_there),
     "somebody stops it for a while": ("good", _stopped),
     "the machine is busy with something else": ("better", _busy),
 }
@@ -368,6 +419,23 @@ def test_what_a_release_cannot_help_does_not_undo_it(machine: Machine, what: str
     assert (last["name"], last["outcome"]) == (name, "kept")
     assert _current(machine) == f"{RELEASES}/{name}"
     _wait_until_it_runs(machine)
+
+
+def test_a_release_without_a_page_leaves_its_port_free(machine: Machine) -> None:
+    _set(machine, LONG_TRIAL)
+    _wait_until_it_is_known(machine)
+    _release(machine, "pageless", machine.output("cat", f"{_current(machine)}/tensormask"))
+    units = f"{RELEASES}/pageless/systemd"
+    service = machine.output("cat", f"{units}/{UNIT}")
+    machine.run("rm", f"{units}/{UNIT}", f"{units}/tensormask-page.service")
+    machine.write(f"{units}/{UNIT}", re.sub(r"\nExecStartPre=.*edge\.page.*", "", service) + "\n")
+    machine.run("tensormask", "release", "activate", "pageless", "--again")
+    _wait_until_it_runs(machine)
+    socket = ("systemctl", "is-active", "tensormask-page.socket")
+    assert machine.run(*socket, check=False).stdout == "inactive\n"
+    assert ":8080" not in machine.output("ss", "-ltn")
+    machine.run("tensormask", "release", "rollback")
+    _wait_until_it_is_known(machine)
 
 
 def test_while_one_activation_is_under_way_nothing_else_is_switched(machine: Machine) -> None:

@@ -74,6 +74,23 @@ def test_settings_that_the_new_version_refuses_leave_the_old_one_running(upgrade
     assert _active(upgraded) == "active"
 
 
+def test_a_camera_that_is_given_is_not_written_beside_settings_that_are_refused(
+    upgraded: Machine,
+) -> None:
+    wrong = (
+        GOOD_SETTINGS.replace('source = "/srv/clip.avi"', "fps = 15.5") + '[detector]\nname = "x"\n'
+    )
+    upgraded.write(SETTINGS, wrong)
+    before = upgraded.output("sha256sum", SETTINGS)
+    answer = upgraded.run(INSTALL, "--source", "/srv/clip.avi", check=False)
+    assert answer.returncode == 1
+    assert "FAILED  [detector] name" in answer.stdout
+    assert "nothing is changed, and the former release runs on" in answer.stderr
+    assert upgraded.output("sha256sum", SETTINGS) == before
+    assert ".checked" not in answer.stdout + upgraded.output("ls", "/etc/tensormask")
+    assert _active(upgraded) == "active"
+
+
 def test_the_check_sees_the_weights_that_the_service_sees(upgraded: Machine) -> None:
     weights = "/var/lib/tensormask/models/face_detection_yunet_2026may.onnx"
     upgraded.run("install", "-D", "-m", "644", "/etc/hostname", weights)

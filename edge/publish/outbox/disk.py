@@ -64,18 +64,9 @@ class SpoolDisk:
         """The last sequence that was given; None: not known yet."""
         self._aside: list[Path] = []
         """The damaged files that are kept, oldest first."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        make_file(path)
+        with suppress(OSError):
             self._aside = files_aside(path)
-            _refuse_foreign_folder(path)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
-        except PermissionError as error:
-            raise ConfigError(_whose(path)) from error
-        except OSError as error:
-            if error.errno not in _DISK_REFUSES:
-                raise OutboxError(
-                    f"the outbox {path} can't be made: {error.strerror}; see [outbox] path"
-                ) from error
         self.attempt(lambda file: None, None, opening=True)
         if self._last is None:  # nor can be: the number is not to come again, though
             self._last = self._reserve.limit or self._born_ms
@@ -231,6 +222,24 @@ class SpoolDisk:
                 "the outbox is on disk again after %.0f s", self._now().run_s - self.refused_s
             )
             self.refused_s = None
+
+
+def make_file(path: Path) -> None:
+    """Make the file, and its folder, where they are missing.
+
+    Raises ConfigError, OutboxError where nobody may have it there. A disk that refuses is let pass.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_foreign_folder(path)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+    except PermissionError as error:
+        raise ConfigError(_whose(path)) from error
+    except OSError as error:
+        if error.errno not in _DISK_REFUSES:
+            raise OutboxError(
+                f"the outbox {path} can't be made: {error.strerror}; see [outbox] path"
+            ) from error
 
 
 def _refuse_foreign_folder(path: Path) -> None:

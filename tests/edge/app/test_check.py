@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.app.check import PARTS, Checked, check_as_service, line
@@ -305,3 +308,63 @@ def test_a_certificate_of_the_page_that_is_none_is_a_fault_of_the_configuration(
     status, printed = checked(capsys, tmp_path, text, "--only", "configuration")
     assert status == 78
     assert "are they a certificate and its key, in PEM?" in printed
+
+
+WRONGLY_NAMED = {
+    '[detector]\nname = "yunett"': (78, "no such detector"),
+    "[detector]\nsure_confidence = 0.3": (78, "[detector] sure_confidence of tensormask is 0.3"),
+    '[detector]\nmodel = "/nowhere/own.onnx"': (65, "/nowhere/own.onnx: No such file"),
+    '[detector]\nname = "yunet"': (65, "yunet"),
+    '[classifier]\nbundle = "/nowhere/bundle"': (65, "/nowhere/bundle"),
+    '[camera]\nsource = "/nowhere/clip.mp4"': (78, "[camera] source: /nowhere/clip.mp4 is no file"),
+    '[camera]\nsource = "FOLDER/text.mp4"': (78, "[camera] source: text.mp4: no video"),
+    'username = "door"\npassword_file = "/nowhere/password"': (
+        78,
+        "[mqtt] password_file: /nowhere",
+    ),
+    'username = "door"\npassword_file = "FOLDER/open"': (78, "everybody can read"),
+    'tls = true\nca_file = "FOLDER/text.mp4"': (78, "[mqtt] ca_file"),
+    'tls = true\ncertificate_file = "FOLDER/open"\nkey_file = "FOLDER/key"': (
+        78,
+        "[mqtt] certificate_file, key_file",
+    ),
+    'username = "door"\npassword_file = "credential:none"': (78, "gives no credential none"),
+    '[page]\nenabled = true\npassword_file = "credential:none"': (78, "gives no credential none"),
+    '[outbox]\npath = "FOLDER/open/outbox.sqlite"': (78, "can't be made: "),
+    '[camera]\nsource = "picamera2"': (72, "picamera2 cannot be used"),
+}
+
+
+@pytest.mark.parametrize("text", WRONGLY_NAMED)
+def test_whatever_the_service_refuses_of_the_settings_is_a_fault_of_the_configuration(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+) -> None:
+    """In its place: started by systemd, which gives it no credential."""
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    (tmp_path / "text.mp4").write_text("no clip")
+    for name, mode in (("open", 0o644), ("key", 0o600)):
+        (tmp_path / name).write_text("secret\n")
+        (tmp_path / name).chmod(mode)
+    cv2.imwrite(str(tmp_path / "hall.png"), np.zeros((72, 128, 3), np.uint8))
+    clip = "" if "[camera]" in text else f'[camera]\nsource = "{tmp_path}"\n'
+    text = text.replace("FOLDER", str(tmp_path))
+    status, said = checked(capsys, tmp_path, f"{BROKER}{text}\n{clip}", "--only", "configuration")
+    expected, reason = WRONGLY_NAMED[text.replace(str(tmp_path), "FOLDER")]
+    assert (status, reason in said) == (expected, True), said
+
+
+def test_a_part_that_is_checked_apart_is_said_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = with_bundle(tmp_path / "none")
+    status, said = checked(capsys, tmp_path, text, "--only", "model")
+    assert status == 65
+    assert [each.split()[:2] for each in said.splitlines()] == [
+        ["configuration", "ok"],
+        ["model", "FAILED"],
+    ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.installed import Slot
-from edge.release.judge import REFUSES_SETTINGS, Report, ServiceState, baseline_of
+from edge.release.judge import Report, ServiceState, baseline_of
 from edge.release.ledger import Ledger, Outcome
 from edge.release.store import Store
 from edge.release.switch import Switch
@@ -115,7 +115,7 @@ class Service:
         now_s = self._box.clock.now_s
         # Settings count from the start on.
         if self._box.settings_now(self.begun_s) == WRONG:
-            return failed(REFUSES_SETTINGS)
+            return self._box.wrong(now_s - self.begun_s)
         state, report = self._box.behaviour()(now_s - self.begun_s)
         if report is not None:
             there = self._box.camera(now_s)
@@ -164,6 +164,8 @@ class Box:
     starved: Callable[[float], bool] = lambda now_s: False
     settings_now: Callable[[float], str] = lambda now_s: GOOD
     """What is in the settings: they are refused by all releases when that is `WRONG`."""
+    wrong: Callable[[float], State] = lambda for_s: failed(78)
+    """How all releases end then."""
     clock: TurnedClock = field(default_factory=TurnedClock)
     cut_at: int = -1
     """Before this step the power goes; below 0: never."""

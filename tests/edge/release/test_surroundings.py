@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.app.refusal import refusal
 from edge.release import surroundings
 from edge.release.surroundings import Surroundings
 
@@ -48,7 +49,7 @@ def serving() -> Iterator[int]:
 def written(path: Path, *, broker: int = 1, page: int = 8080, enabled: bool = True) -> Surroundings:
     text = SETTINGS.format(broker=broker, page=page, enabled=str(enabled).lower())
     path.write_text(text)
-    return Surroundings(path)
+    return Surroundings(path, refusal)
 
 
 def test_a_page_answers_and_one_that_has_ended_does_not(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def process(proc: Path, *, ran_ticks: int, waited_ns: int) -> None:
 def test_who_waits_for_the_processor_is_starved_unless_it_takes_it_all_itself(
     tmp_path: Path,
 ) -> None:
-    around = Surroundings(tmp_path / "settings.toml", tmp_path)
+    around = Surroundings(tmp_path / "settings.toml", refusal, tmp_path)
     assert not around.is_starved(7)
     process(tmp_path, ran_ticks=0, waited_ns=0)
     assert not around.is_starved(7)
@@ -107,6 +108,6 @@ def test_who_waits_for_the_processor_is_starved_unless_it_takes_it_all_itself(
 
 
 def test_a_real_process_is_read(tmp_path: Path) -> None:
-    around = Surroundings(tmp_path / "settings.toml")
+    around = Surroundings(tmp_path / "settings.toml", refusal)
     assert not around.is_starved(os.getpid())
     assert os.getpid() in around._before

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge.installed import Slot
 from edge.release.judge import MOST_BOOTS, Fault, baseline_of
-from edge.release.ledger import Outcome
-from edge.release.switch import ActivationError
+from edge.release.ledger import Entry, Outcome
+from edge.release.switch import ActivationError, OvertakenError
 from edge.release.watch import NOTED_EVERY_S
 from tests.edge.release.box import (
     FORMER,
@@ -22,6 +23,7 @@ from tests.edge.release.box import (
     PowerCutError,
     State,
     ending,
+    failed,
     refusing,
     starting,
     up,
@@ -436,8 +438,20 @@ def test_what_a_release_cannot_help_does_not_undo_it(tmp_path: Path, what: str) 
     assert box.switch.ledger.entries[-1].reason.startswith("well for 60")
 
 
-def test_settings_that_the_former_refuses_too_pause_the_trial(tmp_path: Path) -> None:
-    box = Box(tmp_path, {NEW: well})
+WRONG_ENDINGS: dict[str, Callable[[float], State]] = {
+    "an unknown key": lambda for_s: failed(78),
+    "a model that is not there": lambda for_s: failed(65),
+    "a package that is not there": lambda for_s: failed(72),
+    "a folder that cannot be made": ending("exit-code", 1, 2),
+    "a credential that systemd does not find": ending("exit-code", 243, 0),
+    "a credential that is not found before a start": ending("exit-code", 0, 0),
+}
+"""How the service ends for settings, or for what they name."""
+
+
+@pytest.mark.parametrize("what", WRONG_ENDINGS)
+def test_settings_that_the_former_refuses_too_pause_the_trial(tmp_path: Path, what: str) -> None:
+    box = Box(tmp_path, {NEW: well}, wrong=WRONG_ENDINGS[what])
     box.activate()
     begun_s = box.clock.now_s
     seen: list[str] = []
@@ -462,6 +476,23 @@ def test_settings_that_the_former_refuses_too_pause_the_trial(tmp_path: Path) ->
 def test_settings_that_only_the_new_one_refuses_are_its_fault(tmp_path: Path) -> None:
     box = Box(tmp_path, {NEW: refusing(78)})
     box.settings_now = lambda now_s: GOOD if now_s < 61 else "edited"
+    box.activate()
+    assert box.watch() is Outcome.REFUSED
+
+
+def test_a_page_that_the_former_would_not_serve_either_pauses_the_trial(tmp_path: Path) -> None:
+    """Its password has been made readable for everybody, say: the settings are as they were."""
+    box = Box(tmp_path, {NEW: lambda for_s: up(for_s, page=for_s > 2000)})
+    box.settings_refused = lambda: True  # type: ignore[method-assign]
+    box.activate()
+    begun_s = box.clock.now_s
+    assert box.watch() is Outcome.KEPT
+    assert box.clock.now_s - begun_s >= 2000 + WINDOW_S
+
+
+def test_a_release_that_crashes_is_undone_whatever_the_settings_are(tmp_path: Path) -> None:
+    box = Box(tmp_path, {NEW: ending("exit-code", 70, 20)})
+    box.settings_refused = lambda: True  # type: ignore[method-assign]
     box.activate()
     assert box.watch() is Outcome.REFUSED
 
@@ -609,6 +640,67 @@ def test_what_fails_the_proof_is_refused_before_anything_is_switched(tmp_path: P
     # What is on trial stays so.
     assert box.watch() is Outcome.KEPT
     assert box.current == NEW
+
+
+@pytest.mark.parametrize("when", ["before", "during the proof"])
+def test_what_is_being_undone_is_not_forgotten_for_another(tmp_path: Path, when: str) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: well})
+    box.activate()
+
+    def undone(slot: Slot, name: str) -> None:
+        trial = box.switch.ledger.trial
+        assert trial is not None
+        box.switch.undo(trial, Fault.LEAKS, "its memory grows")
+
+    if when == "before":
+        undone(Slot.RELEASE, NEW)
+    else:
+        box.switch.proof = undone
+    with pytest.raises(ActivationError, match="is being undone: its memory grows"):
+        box.activate(NEWER)
+    assert box.switch.roll_back(Slot.RELEASE) == FORMER
+    assert box.watch() is Outcome.REFUSED
+    refused = box.switch.ledger.refused(Slot.RELEASE, NEW)
+    assert refused is not None
+    assert refused.reason == "its memory grows"
+
+
+def test_what_was_kept_during_the_proof_of_another_is_what_that_is_measured_by(
+    tmp_path: Path,
+) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: refusing(78)})
+    box.activate()
+
+    def kept(slot: Slot, name: str) -> None:
+        trial = box.switch.ledger.trial
+        assert trial is not None
+        box.switch._end(trial, Entry(slot, NEW, Outcome.KEPT, "well", trial.begun_at))
+
+    box.switch.proof = kept
+    box.activate(NEWER)
+    assert box.watch() is Outcome.REFUSED
+    assert box.current == NEW
+    assert list(box.outcomes())[-2:] == [(NEW, Outcome.KEPT), (NEWER, Outcome.REFUSED)]
+
+
+def test_who_looks_after_a_trial_changes_nothing_once_another_has_taken_its_place(
+    tmp_path: Path,
+) -> None:
+    box = Box(tmp_path, {NEW: well, NEWER: well})
+    box.activate()
+    stale = box.switch.ledger.trial
+    assert stale is not None
+    box.activate(NEWER)
+    ledger = box.switch.ledger
+    for late in (
+        lambda: box.switch.undo(stale, Fault.LEAKS, "its memory grows"),
+        lambda: box.switch.note(stale, replace(stale, watched_s=100.0)),
+        lambda: box.switch.close(stale, Outcome.KEPT, "well"),
+    ):
+        with pytest.raises(OvertakenError):
+            late()
+    assert (box.current, box.switch.ledger) == (NEWER, ledger)
+    assert box.watch() is Outcome.KEPT
 
 
 @pytest.mark.parametrize(("is_slow", "outcome"), [(False, Outcome.REFUSED), (True, Outcome.UNDONE)])
