@@ -74,8 +74,9 @@ CREATE TABLE ignored (
 
 -- What is missing: a row for each run of sequences that did not come (yet) between two that did.
 -- What came before the first and after the last is nobody's knowledge. A document 1 begins a new
--- count: the device was set up anew. Numbers beyond 10^12 are given while a device can write
--- nothing at all; the way up there and back is no gap.
+-- count: the device was set up anew. From 10^12 on a device counts that has lost its count, and from
+-- 10^15 on, each run of it from another place, while it can write nothing: the way up there and back,
+-- and from one run to the next, is no gap.
 CREATE VIEW gap AS
 SELECT device_id, previous + 1 AS first, sequence - 1 AS last, sequence - previous - 1 AS documents,
        previous_at AS after, at AS before
@@ -88,9 +89,10 @@ FROM (
                    OVER (PARTITION BY device_id ORDER BY arrival) AS setup
         FROM violation
     ) AS counted
-    WINDOW count AS (PARTITION BY device_id, setup, sequence > 1000000000000 ORDER BY sequence)
+    WINDOW count AS (PARTITION BY device_id, setup, sequence > 1000000000000,
+                     sequence >= 1000000000000000 ORDER BY sequence)
 ) AS neighbours
-WHERE sequence > previous + 1;
+WHERE sequence > previous + 1 AND (sequence < 1000000000000000 OR sequence - previous < 1000000);
 
 CREATE VIEW device AS
 SELECT device_id,

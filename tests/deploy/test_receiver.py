@@ -301,8 +301,13 @@ def test_a_gap_is_shown_and_goes_when_it_is_filled(
     assert after(500, 501, 505) == [(502, 504, 3)]
     assert after(503) == [(502, 502, 1), (504, 504, 1)]
     assert after(504, 502) == []
-    # A device that can write nothing counts from far on, and comes back.
-    assert after(1_800_000_000_000, 1_800_000_000_001, 506) == []
+    # A device that can write nothing counts from far on, each run elsewhere, and comes back.
+    far, further = 1_234_567_890_123_456, 4_321_098_765_432_109
+    assert after(further, further + 1, far, far + 1, 506) == []
+    assert after(far + 4) == [(far + 2, far + 3, 2)]
+    assert after(far + 2, far + 3) == []
+    # One that has lost its count goes on beyond 10^12.
+    assert after(1_000_123_456_789, 1_000_123_456_790) == []
     # Another card: it is a new device with the same name.
     assert after(1, 2) == []
     assert after(4) == [(3, 3, 1)]

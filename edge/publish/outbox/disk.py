@@ -1,8 +1,8 @@
 """What stands between the outbox and its file: damage, a disk that refuses, and the sequence.
 
 A damaged file is renamed to `<name>.damaged-<time>`, and what is legible in it is taken over into a
-new one. So that no sequence is ever used for two documents, even then, a small file
-`<name>.sequence` holds a number that it has not passed yet.
+new one. So that no sequence is ever used for two documents, even then, there are the numbers of
+`edge.publish.outbox.sequence`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,14 @@ from edge.publish.outbox.file import (
     legible,
     set_aside,
 )
-from edge.publish.outbox.sequence import RESERVE, SequenceReserve
+from edge.publish.outbox.sequence import (
+    MOST,
+    RESERVE,
+    SequenceReserve,
+    drawn_beyond,
+    drawn_for_lost,
+    is_counted,
+)
 from edge.telemetry import Dropped
 
 _log = logging.getLogger(__name__)
@@ -50,7 +57,6 @@ class SpoolDisk:
         """Raises OutboxError where nobody may have the file. A disk that refuses is let pass."""
         self._path = path
         self._now = now
-        self._born_ms = int(now().at.timestamp() * 1000)
         self._reserve = SequenceReserve(path.with_name(path.name + ".sequence"))
         self._damaged: tuple[str, Path] | None = None
         """Why a file was set aside, and where it is, until its documents are taken over."""
@@ -61,7 +67,9 @@ class SpoolDisk:
         """Since when the disk refuses documents, on the clock of `Moment.run_s`; None: it doesn't.
         """
         self._last: int | None = None
-        """The last sequence that was given; None: not known yet."""
+        """The last number of the count that was given; None: not known yet."""
+        self._unrecorded: int | None = None
+        """The last number that this run has given while nothing could be written."""
         self._aside: list[Path] = []
         """The damaged files that are kept, oldest first."""
         try:
@@ -77,8 +85,6 @@ class SpoolDisk:
                     f"the outbox {path} can't be made: {error.strerror}; see [outbox] path"
                 ) from error
         self.attempt(lambda file: None, None, opening=True)
-        if self._last is None:  # nor can be: the number is not to come again, though
-            self._last = self._reserve.limit or self._born_ms
 
     def attempt(
         self, work: Callable[[SpoolFile], _T], otherwise: _T, *, opening: bool = False
@@ -140,25 +146,36 @@ class SpoolDisk:
 
     @property
     def last_sequence(self) -> int:
-        """The last sequence that was given; far on where the file could not be opened."""
+        """The last number of the count that was given; 0: none, or it is not known."""
         return self._last or 0
 
-    def next_sequence(self) -> int:
-        """Return the next one; it counts as given by `give`."""
-        sequence = self.last_sequence + 1
+    def next_sequence(self, newest: int) -> int:
+        """Return the next number; it is given by `give`. `newest` is that of those that wait.
+
+        It is one of the count where the disk can know of it. But behind a number that is not, no
+        counted one is given: they are delivered in their order.
+        """
+        if not is_counted(newest):
+            return self._next_unrecorded(newest)
         if self.refused_s is None:
-            return sequence
-        try:
-            self._reserve.cover(sequence, live=True)
-        except OSError:
-            # Nothing at all can be written, so the next run will know nothing of this number. More
-            # milliseconds have passed than documents: it will not come to this one.
-            sequence = max(sequence, self._born_ms)
-        return sequence
+            return self.last_sequence + 1
+        # Where the file could not be opened yet, the reserve alone tells how far the count is.
+        last = self._reserve.limit if self._last is None else self._last
+        if last or self._last is not None:
+            with suppress(OSError):
+                self._reserve.cover(last + 1, live=True)
+                return last + 1
+        return self._next_unrecorded(newest)
 
     def give(self, sequence: int) -> None:
-        """Count a sequence as given."""
-        self._last = sequence
+        """Note that a number was given."""
+        if is_counted(sequence):
+            self._last = sequence
+        else:
+            self._unrecorded = sequence
+
+    def _next_unrecorded(self, newest: int) -> int:
+        return drawn_beyond(newest) if self._unrecorded is None else self._unrecorded + 1
 
     def set_aside(self) -> tuple[int, datetime | None]:
         """Return how many damaged files are kept, and when the newest of them was set aside."""
@@ -172,11 +189,17 @@ class SpoolDisk:
     def _opened(self) -> SpoolFile:
         if self.file is None:
             self._reserve.load()
+            if self._reserve.limit and not _has_content(self._path):
+                # The new file will stand for one that was lost, and know nothing of its numbers.
+                self._reserve.cover(self._reserve.limit, live=True)
             file = SpoolFile(self._path)
             limit = self._reserve.limit
             if limit and file.last_sequence > limit:
                 file.close()
                 raise DamagedError(f"its last sequence is {file.last_sequence}, beyond {limit}")
+            if file.newest() >= MOST:
+                file.close()
+                raise DamagedError(f"document {file.newest()} is beyond {MOST}")
             self._last = max(file.last_sequence, self._resumed(file))
             if self._damaged is None:
                 self.dropped = file.ledger.dropped
@@ -195,11 +218,10 @@ class SpoolDisk:
         if self._last is not None:
             return self._last
         if self._reserve.limit:
-            # A new file stands for one that was lost. Not one that just never had a document.
-            is_behind = self._reserve.is_live or (file.is_new and not file.last_sequence)
-            return self._reserve.limit - (0 if is_behind else RESERVE)
-        is_lost = self._reserve.exists or self._aside
-        return self._born_ms if is_lost and not file.last_sequence else 0
+            return self._reserve.limit - (0 if self._reserve.is_live else RESERVE)
+        # An illegible reserve: numbers may have been given that the file does not know.
+        is_lost = self._reserve.exists or (self._aside and not file.last_sequence)
+        return drawn_for_lost(file.last_sequence) if is_lost else 0
 
     def _take_over(self, file: SpoolFile, damage: str, aside: Path) -> None:
         """Bring what is legible in a file that was set aside into the new one."""
@@ -231,6 +253,10 @@ class SpoolDisk:
                 "the outbox is on disk again after %.0f s", self._now().run_s - self.refused_s
             )
             self.refused_s = None
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _refuse_foreign_folder(path: Path) -> None:

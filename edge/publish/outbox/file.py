@@ -19,6 +19,7 @@ from typing import Any
 
 from edge.clock import Moment
 from edge.durable import sync_folder
+from edge.publish.outbox.sequence import UNRECORDED, is_counted
 from edge.telemetry import Dropped
 
 SCHEMA_VERSION = 2
@@ -157,7 +158,7 @@ class SpoolFile:
             self.ledger = Ledger(last, Dropped(*dropped))
             self.rows, self.payload_bytes = self._count()
             self.refused = self._refused()
-            self.last_sequence: int = max(last, self._newest())
+            self.last_sequence: int = max(last, self._newest_counted())
         except BaseException:
             self._database.close()
             raise
@@ -187,7 +188,8 @@ class SpoolFile:
             )
             self.rows += 1
             self.payload_bytes += len(document.payload)
-            self.last_sequence = max(self.last_sequence, document.sequence)
+            if is_counted(document.sequence):
+                self.last_sequence = max(self.last_sequence, document.sequence)
 
     def delete(self, sequences: Collection[int]) -> None:
         """Delete rows; those that are gone already don't matter."""
@@ -226,7 +228,7 @@ class SpoolFile:
     def settle(self, last_sequence: int, dropped: Dropped) -> None:
         """Write down what the rows do not tell, where that has changed."""
         self.last_sequence = max(self.last_sequence, last_sequence)
-        known = max(self.ledger.last_sequence, self._newest())
+        known = max(self.ledger.last_sequence, self._newest_counted())
         if known < self.last_sequence or dropped != self.ledger.dropped:
             self.ledger = Ledger(self.last_sequence, dropped)
             self._database.execute(
@@ -287,9 +289,13 @@ class SpoolFile:
     def _refused(self) -> int:
         return int(self._one("SELECT count(*) FROM refused")[0])
 
-    def _newest(self) -> int:
-        (newest,) = self._one("SELECT ifnull(max(sequence), 0) FROM documents")
-        return int(newest)
+    def newest(self) -> int:
+        """Return the newest row's sequence, counted or not; 0: there is no row."""
+        return int(self._one("SELECT ifnull(max(sequence), 0) FROM documents")[0])
+
+    def _newest_counted(self) -> int:
+        sql = f"SELECT ifnull(max(sequence), 0) FROM documents WHERE sequence < {UNRECORDED}"
+        return int(self._one(sql)[0])
 
     def _one(self, sql: str) -> tuple[Any, ...]:
         row: tuple[Any, ...] | None = self._database.execute(sql).fetchone()

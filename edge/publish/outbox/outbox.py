@@ -18,6 +18,7 @@ from edge.clock import Moment, this_moment
 from edge.config import OutboxSettings
 from edge.publish.outbox.disk import SpoolDisk
 from edge.publish.outbox.file import Document, Refused, SpoolFile, Stub
+from edge.publish.outbox.sequence import is_counted
 from edge.telemetry import Dropped, OutboxState
 
 _log = logging.getLogger(__name__)
@@ -85,12 +86,15 @@ class Outbox:
             accepted = self._now()
 
             def numbered() -> Document:
-                sequence = self._disk.next_sequence()
+                sequence = self._disk.next_sequence(self._newest())
                 return Document(sequence, accepted, topic, encode(sequence))
 
             document = numbered()
             if not self._may_try(accepted) or not self._flush(document):
-                document = numbered()  # anew: without the disk it may need another number
+                refused, document = document, numbered()  # without the disk it may need another
+                if document.sequence != refused.sequence:
+                    # A crash may yet bring to light what a failed transaction has written.
+                    self._disk.give(refused.sequence)
                 self._hold(document)
             self._disk.give(document.sequence)
             return document.sequence
@@ -171,6 +175,12 @@ class Outbox:
         file = self._disk.file
         return (max(0, file.rows - len(self._done)) if file else 0) + len(self._held)
 
+    def _newest(self) -> int:
+        """Return the sequence of the newest document that waits; 0: none does."""
+        if self._held:
+            return self._held[-1].sequence
+        return self._disk.attempt(lambda file: file.newest(), 0) if self._rows else 0
+
     def _oldest(self) -> Moment | None:
         """Return when the oldest document that waits was accepted; None: none waits."""
         stub = self._disk.attempt(self._oldest_stub, None)
@@ -224,7 +234,8 @@ class Outbox:
         now = self._now()
         self._flushed_s = now.run_s
         documents = (*self._held, *new)
-        last = max(self._disk.last_sequence, *(document.sequence for document in documents), 0)
+        counted = [each.sequence for each in documents if is_counted(each.sequence)]
+        last = max(self._disk.last_sequence, *counted, 0)
         before = self._disk.dropped
         if not self._disk.store(documents, last, lambda file: self._thin_out(file, now)):
             return False
