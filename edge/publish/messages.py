@@ -152,6 +152,11 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
     probability: Annotated[
         Share | None, Meta(description="The accumulated evidence for `kind`")
     ] = None
+    interrupted: Annotated[
+        bool,
+        Meta(description="The program was cut off before the end was seen: told by the next run; "
+             "`ended_at` is the last moment that is certain, the confirmation"),
+    ] = False  # fmt: skip
 
 
 class ComplianceTally(_Part, frozen=True, kw_only=True):
@@ -455,6 +460,8 @@ def violation_message(
     sequence: int,
     clock_synchronised: bool,
     snapshot: bytes | None = None,
+    *,
+    interrupted: bool = False,
 ) -> ViolationMessage:
     """Return the document of a violation; the outbox gives the `sequence`, a replay counts."""
     ended_at = violation.ended_at
@@ -473,6 +480,7 @@ def violation_message(
         snapshot=snapshot,
         kind=violation.kind,
         probability=round(violation.probability, 4),
+        interrupted=interrupted,
     )
 
 
@@ -597,6 +605,11 @@ def _tally(tally: Tally) -> ComplianceTally:
 def encode(message: Message) -> bytes:
     """Return the payload: one JSON document in UTF-8, on one line."""
     return msgspec.json.encode(message)
+
+
+def with_sequence(payload: bytes, sequence: int) -> bytes:
+    """Return the same document, of this or another release, with that sequence."""
+    return msgspec.json.encode({**msgspec.json.decode(payload), "sequence": sequence})
 
 
 def without_snapshot(payload: bytes) -> bytes:

@@ -29,6 +29,7 @@ from edge.publish.outbox.file import (
     is_damage,
     is_open_elsewhere,
     legible,
+    legible_events,
     set_aside,
 )
 from edge.publish.outbox.sequence import (
@@ -39,6 +40,7 @@ from edge.publish.outbox.sequence import (
     drawn_for_lost,
     is_counted,
 )
+from edge.publish.outbox.unended import Unended
 from edge.telemetry import Dropped
 
 _log = logging.getLogger(__name__)
@@ -61,6 +63,9 @@ class SpoolDisk:
         self._damaged: tuple[str, Path] | None = None
         """Why a file was set aside, and where it is, until its documents are taken over."""
         self.file: SpoolFile | None = None
+        self.left_open: dict[str, Unended] = {}
+        """Events that earlier runs have begun and not ended, by their ids."""
+        self._knows_left_open = False
         self.dropped = Dropped()
         """What the ledger says, or is to say next."""
         self.refused_s: float | None = None
@@ -205,6 +210,9 @@ class SpoolDisk:
                 self.dropped = file.ledger.dropped
             else:
                 self._take_over(file, *self._damaged)
+            if not self._knows_left_open:
+                self.left_open = {each.event_id: each for each in file.unended.read()}
+                self._knows_left_open = True
             self.file = file
             # Now: the ledger is to know it too, and the reserve to have its block in good time.
             with suppress(OSError, sqlite3.Error):
@@ -227,6 +235,7 @@ class SpoolDisk:
         """Bring what is legible in a file that was set aside into the new one."""
         with file.transaction():
             file.insert(legible(aside))
+            file.unended.write(legible_events(aside))
             file.settle(self.last_sequence, self.dropped)
         self._last = file.last_sequence
         self._damaged = None

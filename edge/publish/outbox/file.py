@@ -20,6 +20,8 @@ from typing import Any
 from edge.clock import Moment
 from edge.durable import sync_folder
 from edge.publish.outbox.sequence import UNRECORDED, is_counted
+from edge.publish.outbox.unended import SCHEMA as _UNENDED
+from edge.publish.outbox.unended import Unended, UnendedTable
 from edge.telemetry import Dropped
 
 SCHEMA_VERSION = 2
@@ -150,7 +152,8 @@ class SpoolFile:
             if self.is_new:
                 self._database.executescript(_SCHEMA)
             self._check()
-            self._database.executescript(_ADDITIONS)
+            self._database.executescript(_ADDITIONS + _UNENDED)
+            self.unended = UnendedTable(self._database)
             last, *dropped = self._one(
                 "SELECT last_sequence, dropped_rows, dropped_bytes, dropped_age, dropped_memory "
                 "FROM ledger"
@@ -344,6 +347,12 @@ def legible(aside: Path) -> Iterator[Document]:
                 continue
             if document := _salvaged(sequence, *content):
                 yield document
+
+
+def legible_events(aside: Path) -> Iterator[Unended]:
+    """Give what is unaltered among the events that a damaged file says have not ended."""
+    with closing(_connect(aside)) as damaged, suppress(sqlite3.DatabaseError):
+        yield from UnendedTable(damaged).read()
 
 
 def _salvaged(

@@ -215,6 +215,7 @@ def test_the_confirmed_document_is_this() -> None:
         "snapshot": None,
         "kind": "bare",
         "probability": 0.9612,
+        "interrupted": False,
     }
 
 
