@@ -20,7 +20,8 @@ from typing import Any
 import msgspec
 
 from edge.errors import NotAllowedError, OutboxError
-from edge.publish.outbox.file import DamagedError, Refused, drop, read_all
+from edge.publish.outbox.file import Refused, drop, read_all
+from edge.publish.outbox.trouble import DamagedError
 
 _LOG = "-wal"
 _ATTEMPTS = 10

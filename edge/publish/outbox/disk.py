@@ -20,16 +20,13 @@ from typing import TypeVar
 
 from edge.clock import Moment
 from edge.errors import ConfigError, OutboxError
-from edge.publish.outbox.file import (
-    DamagedError,
-    Document,
-    SpoolFile,
+from edge.publish.outbox.file import Document, Refused, SpoolFile
+from edge.publish.outbox.salvage import (
     aside_at,
     files_aside,
-    is_damage,
-    is_open_elsewhere,
+    files_under_way,
+    keep,
     legible,
-    legible_events,
     set_aside,
 )
 from edge.publish.outbox.sequence import (
@@ -40,6 +37,7 @@ from edge.publish.outbox.sequence import (
     drawn_for_lost,
     is_counted,
 )
+from edge.publish.outbox.trouble import DamagedError, is_damage, is_open_elsewhere
 from edge.publish.outbox.unended import Unended
 from edge.telemetry import Dropped
 
@@ -60,8 +58,8 @@ class SpoolDisk:
         self._path = path
         self._now = now
         self._reserve = SequenceReserve(path.with_name(path.name + ".sequence"))
-        self._damaged: tuple[str, Path] | None = None
-        """Why a file was set aside, and where it is, until its documents are taken over."""
+        self._damaged: dict[Path, str] = {}
+        """The files that were set aside, and why, until their documents are taken over."""
         self.file: SpoolFile | None = None
         self.left_open: dict[str, Unended] = {}
         """Events that earlier runs have begun and not ended, by their ids."""
@@ -80,6 +78,7 @@ class SpoolDisk:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._aside = files_aside(path)
+            self._damaged = dict.fromkeys(files_under_way(path), "and then the program was ended")
             _refuse_foreign_folder(path)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
         except PermissionError as error:
@@ -110,8 +109,7 @@ class SpoolDisk:
                 damage = " ".join(str(error).split())
             # Only here: while the error lives, so do its frames' cursors, and with them the lock.
             self.close()
-            self._damaged = damage, set_aside(self._path, self._now().at)
-            self._aside = files_aside(self._path)
+            self._damaged[set_aside(self._path, self._now().at)] = damage
             return work(self._opened())
         except (DamagedError, OSError, sqlite3.Error) as error:
             if is_open_elsewhere(error):
@@ -198,28 +196,34 @@ class SpoolDisk:
                 # The new file will stand for one that was lost, and know nothing of its numbers.
                 self._reserve.cover(self._reserve.limit, live=True)
             file = SpoolFile(self._path)
-            limit = self._reserve.limit
-            if limit and file.last_sequence > limit:
+            try:
+                self._take_on(file)
+            except BaseException:
                 file.close()
-                raise DamagedError(f"its last sequence is {file.last_sequence}, beyond {limit}")
-            if file.newest() >= MOST:
-                file.close()
-                raise DamagedError(f"document {file.newest()} is beyond {MOST}")
-            self._last = max(file.last_sequence, self._resumed(file))
-            if self._damaged is None:
-                self.dropped = file.ledger.dropped
-            else:
-                self._take_over(file, *self._damaged)
-            if not self._knows_left_open:
-                self.left_open = {each.event_id: each for each in file.unended.read()}
-                self._knows_left_open = True
+                raise
             self.file = file
             # Now: the ledger is to know it too, and the reserve to have its block in good time.
             with suppress(OSError, sqlite3.Error):
                 with file.transaction():
-                    file.settle(self._last, self.dropped)
-                self._reserve.cover(self._last + 1, live=False)
+                    file.settle(self.last_sequence, self.dropped)
+                self._reserve.cover(self.last_sequence + 1, live=False)
         return self.file
+
+    def _take_on(self, file: SpoolFile) -> None:
+        """Learn what a file says, and bring what is legible in damaged ones into it."""
+        limit = self._reserve.limit
+        if limit and file.last_sequence > limit:
+            raise DamagedError(f"its last sequence is {file.last_sequence}, beyond {limit}")
+        if file.newest() >= MOST:
+            raise DamagedError(f"document {file.newest()} is beyond {MOST}")
+        self._last = max(file.last_sequence, self._resumed(file))
+        if not self._damaged:
+            self.dropped = file.ledger.dropped
+        for aside in list(self._damaged):
+            self._take_over(file, aside)
+        if not self._knows_left_open:
+            self.left_open = {each.event_id: each for each in file.unended.read()}
+            self._knows_left_open = True
 
     def _resumed(self, file: SpoolFile) -> int:
         """Return the last sequence that may have been used, where the file does not know it."""
@@ -228,22 +232,32 @@ class SpoolDisk:
         if self._reserve.limit:
             return self._reserve.limit - (0 if self._reserve.is_live else RESERVE)
         # An illegible reserve: numbers may have been given that the file does not know.
-        is_lost = self._reserve.exists or (self._aside and not file.last_sequence)
+        is_lost = self._reserve.exists or (
+            (self._aside or self._damaged) and not file.last_sequence
+        )
         return drawn_for_lost(file.last_sequence) if is_lost else 0
 
-    def _take_over(self, file: SpoolFile, damage: str, aside: Path) -> None:
+    def _take_over(self, file: SpoolFile, aside: Path) -> None:
         """Bring what is legible in a file that was set aside into the new one."""
+        saved = 0
         with file.transaction():
-            file.insert(legible(aside))
-            file.unended.write(legible_events(aside))
+            for each in legible(aside):
+                if isinstance(each, Unended):
+                    file.unended.write([each])
+                elif isinstance(each, Refused):
+                    file.refuse([each])
+                elif not file.among([each.sequence]):
+                    file.insert([each])
+                    saved += 1
             file.settle(self.last_sequence, self.dropped)
-        self._last = file.last_sequence
-        self._damaged = None
+        self._last = max(self.last_sequence, file.last_sequence)
+        keep(self._path, aside)
+        self._aside = files_aside(self._path)
         _log.error(
             "the outbox was damaged (%s): it is kept as %s, and %d of its documents were saved",
-            damage,
-            aside,
-            file.rows,
+            self._damaged.pop(aside),
+            self._aside[-1],
+            saved,
         )
 
     def _tell_refused(self, error: Exception) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS unended (
@@ -54,11 +55,17 @@ class UnendedTable:
 
     def read(self) -> Iterator[Unended]:
         """Give the rows by the time of their events; altered ones are left out."""
-        for *content, crc32 in self._database.execute(
+        for row in self._database.execute(
             "SELECT event_id, topic, payload, crc32 FROM unended ORDER BY event_id"
         ).fetchall():
-            if _crc32(*content) == crc32:
-                yield Unended(*content)
+            if (event := event_of(row)) is not None:
+                yield event
+
+
+def event_of(row: Sequence[Any]) -> Unended | None:
+    """Return the event in a row; None where it was altered."""
+    *content, crc32 = row
+    return Unended(*content) if _crc32(*content) == crc32 else None
 
 
 def _crc32(*content: object) -> int:
