@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.config import DeviceSettings
+from edge.files import DamagedFileError, decoded
 from edge.records import Compliance, ModelId, Tally, Violation, ViolationKind, ViolationState
 from edge.telemetry import (
     CameraState,
@@ -615,8 +616,8 @@ def with_sequence(payload: bytes, sequence: int) -> bytes:
 def without_snapshot(payload: bytes) -> bytes:
     """Return the same document with null for its picture; what carries none is left as it is."""
     try:
-        content = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
+        content = decoded(payload, object)
+    except DamagedFileError:
         return payload
     if not isinstance(content, dict) or content.get("snapshot") is None:
         return payload

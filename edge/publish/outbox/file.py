@@ -358,7 +358,7 @@ def document_of(sequence: int, *content: Any) -> Document:
 def _moment(accepted_at: str, clock_is_right: int, run: str, run_s: float) -> Moment:
     try:
         at = datetime.fromisoformat(accepted_at).astimezone(UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError, TypeError) as error:
         raise DamagedError(f"a time was altered on the disk: {accepted_at}") from error
     return Moment(at, bool(clock_is_right), run, run_s)
 
