@@ -40,10 +40,14 @@ CREATE TABLE state (
     PRIMARY KEY (device_id, kind)
 );
 
--- Who came in each hour: the last counts that a device told in it, which reach back one hour.
+-- Who came in each hour, a row for each run of a device's program, which counts from zero: add them
+-- up. What a run has counted before the hour is in the columns before_. Where the hour before is not
+-- there, and with a device that does not tell its run, the counts reach back one hour from the last
+-- document instead.
 CREATE TABLE compliance (
     device_id text NOT NULL,
     hour timestamptz NOT NULL,
+    run text NOT NULL,
     site text NOT NULL,
     zone text NOT NULL,
     at timestamptz NOT NULL,
@@ -53,7 +57,13 @@ CREATE TABLE compliance (
     unknown integer NOT NULL,
     worn_wrongly integer NOT NULL,
     watched_s double precision NOT NULL,
-    PRIMARY KEY (device_id, hour)
+    before_seen integer NOT NULL,
+    before_masked integer NOT NULL,
+    before_bare integer NOT NULL,
+    before_unknown integer NOT NULL,
+    before_worn_wrongly integer NOT NULL,
+    before_watched_s double precision NOT NULL,
+    PRIMARY KEY (device_id, hour, run)
 );
 
 -- Documents that could not be read or stored, each once, with what may be a picture blotted out.

@@ -13,7 +13,7 @@ from typing import Protocol
 from edge.app.former import FormerIdentities
 from edge.app.lookout import Glance, Lookout
 from edge.app.software import SoftwareNotice
-from edge.clock import SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
+from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
 from edge.config import Settings
 from edge.control.desk import CommandDesk
 from edge.control.snapshot import Photographer
@@ -217,7 +217,7 @@ class Device:
         """Tell how many people came masked."""
         self._compliance_due_s = self._clock.monotonic_s() + COMPLIANCE_EVERY_S
         at, is_right = self._clock.utc(), self._clock_is_right()
-        message = compliance_message(self._origin, lookout.counts, at, is_right)
+        message = compliance_message(self._origin, lookout.counts, at, is_right, RUN)
         self._publisher.publish_state(COMPLIANCE, encode(message))
 
     def _accept(self, violation: Violation, snapshot: bytes | None) -> None:

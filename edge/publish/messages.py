@@ -187,6 +187,13 @@ class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/comp
     last_minute: ComplianceTally
     last_hour: ComplianceTally
     last_day: ComplianceTally
+    run: Annotated[
+        str,
+        Meta(description="Which run of the program counts: another one begins at zero"),
+    ] = ""
+    since_start: Annotated[
+        ComplianceTally | None, Meta(description="All since the start of this run")
+    ] = None
 
 
 class Versions(_Part, frozen=True, kw_only=True):
@@ -486,14 +493,16 @@ def violation_message(
 
 
 def compliance_message(
-    origin: Origin, compliance: Compliance, at: datetime, clock_synchronised: bool
+    origin: Origin, compliance: Compliance, at: datetime, clock_synchronised: bool, run: str
 ) -> ComplianceMessage:
-    """Return the counts as they are at `at`."""
+    """Return the counts as they are at `at`, of the program's run of that name."""
     return ComplianceMessage(
         **every_field(origin, at, clock_synchronised),
         last_minute=_tally(compliance.last_minute),
         last_hour=_tally(compliance.last_hour),
         last_day=_tally(compliance.last_day),
+        run=run,
+        since_start=_tally(compliance.since_start),
     )
 
 
