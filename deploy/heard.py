@@ -13,12 +13,12 @@ import argparse
 import random
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-
-import msgspec
 
 from edge.config import MqttSettings, broker_at, load_settings
 from edge.errors import BrokerError, TensorMaskError
+from edge.files import DamagedFileError, decoded
 from edge.publish.broker import BrokerAccess
 from edge.publish.messages import (
     AVAILABILITY,
@@ -64,10 +64,14 @@ def wait(mqtt: MqttSettings, device_id: str, within_s: float) -> str:
 
 
 def _read(payload: bytes) -> AvailabilityMessage | HealthMessage | None:
-    try:
-        return msgspec.json.decode(payload, type=AvailabilityMessage | HealthMessage)
-    except msgspec.DecodeError:
-        return None
+    kinds: tuple[type[AvailabilityMessage | HealthMessage], ...] = (
+        AvailabilityMessage,
+        HealthMessage,
+    )
+    for kind in kinds:
+        with suppress(DamagedFileError):
+            return decoded(payload, kind)
+    return None
 
 
 def main() -> int:

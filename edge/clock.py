@@ -99,14 +99,15 @@ class Moment:
         return max(now.run_s, by_wall_s if self.clock_is_right and now.clock_is_right else 0.0)
 
 
-_RUN = os.urandom(4).hex()
+RUN = os.urandom(4).hex()
+"""Which run of the program this is: no other has the same."""
 _BEGUN_S = time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def this_moment(*, clock_is_right: bool = False) -> Moment:
     """Return now."""
     run_s = time.clock_gettime(time.CLOCK_BOOTTIME) - _BEGUN_S
-    return Moment(datetime.now(UTC), clock_is_right, _RUN, run_s)
+    return Moment(datetime.now(UTC), clock_is_right, RUN, run_s)
 
 
 class Timex(ctypes.Structure):

@@ -253,6 +253,8 @@ class Compliance:
     last_minute: Tally
     last_hour: Tally
     last_day: Tally
+    since_start: Tally
+    """All of them since the program's start: what a restart does not take from what was told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class Tally(Struct, frozen=True, kw_only=True):
 class Compliance(Document, frozen=True, kw_only=True):
     schema: Literal["tensormask/compliance/1"]
     last_hour: Tally
+    run: str = ""
+    since_start: Tally | None = None
 
 
 class Health(Document, frozen=True, kw_only=True):

@@ -40,10 +40,14 @@ CREATE TABLE state (
     PRIMARY KEY (device_id, kind)
 );
 
--- Who came in each hour: the last counts that a device told in it, which reach back one hour.
+-- Who came in each hour, a row for each run of a device's program, which counts from zero: add them
+-- up. What a run has counted before the hour is in the columns before_. Where the hour before is not
+-- there, and with a device that does not tell its run, the counts reach back one hour from the last
+-- document instead.
 CREATE TABLE compliance (
     device_id text NOT NULL,
     hour timestamptz NOT NULL,
+    run text NOT NULL,
     site text NOT NULL,
     zone text NOT NULL,
     at timestamptz NOT NULL,
@@ -53,7 +57,13 @@ CREATE TABLE compliance (
     unknown integer NOT NULL,
     worn_wrongly integer NOT NULL,
     watched_s double precision NOT NULL,
-    PRIMARY KEY (device_id, hour)
+    before_seen integer NOT NULL,
+    before_masked integer NOT NULL,
+    before_bare integer NOT NULL,
+    before_unknown integer NOT NULL,
+    before_worn_wrongly integer NOT NULL,
+    before_watched_s double precision NOT NULL,
+    PRIMARY KEY (device_id, hour, run)
 );
 
 -- Documents that could not be read or stored, each once, with what may be a picture blotted out.
@@ -74,8 +84,9 @@ CREATE TABLE ignored (
 
 -- What is missing: a row for each run of sequences that did not come (yet) between two that did.
 -- What came before the first and after the last is nobody's knowledge. A document 1 begins a new
--- count: the device was set up anew. Numbers beyond 10^12 are given while a device can write
--- nothing at all; the way up there and back is no gap.
+-- count: the device was set up anew. From 10^12 on a device counts that has lost its count, and from
+-- 10^15 on, each run of it from another place, while it can write nothing: the way up there and back,
+-- and from one run to the next, is no gap.
 CREATE VIEW gap AS
 SELECT device_id, previous + 1 AS first, sequence - 1 AS last, sequence - previous - 1 AS documents,
        previous_at AS after, at AS before
@@ -88,9 +99,10 @@ FROM (
                    OVER (PARTITION BY device_id ORDER BY arrival) AS setup
         FROM violation
     ) AS counted
-    WINDOW count AS (PARTITION BY device_id, setup, sequence > 1000000000000 ORDER BY sequence)
+    WINDOW count AS (PARTITION BY device_id, setup, sequence > 1000000000000,
+                     sequence >= 1000000000000000 ORDER BY sequence)
 ) AS neighbours
-WHERE sequence > previous + 1;
+WHERE sequence > previous + 1 AND (sequence < 1000000000000000 OR sequence - previous < 1000000);
 
 CREATE VIEW device AS
 SELECT device_id,

@@ -28,14 +28,37 @@ ON CONFLICT (device_id, kind) DO UPDATE SET site = excluded.site, zone = exclude
     document = excluded.document"""
 
 _HOUR: LiteralString = """
-INSERT INTO compliance AS former (device_id, hour, site, zone, at, seen, masked, bare, unknown,
-    worn_wrongly, watched_s)
-VALUES (%(device_id)s, date_trunc('hour', %(at)s::timestamptz, 'UTC'), %(site)s, %(zone)s, %(at)s,
-    %(seen)s, %(masked)s, %(bare)s, %(unknown)s, %(worn_wrongly)s, %(watched_s)s)
-ON CONFLICT (device_id, hour) DO UPDATE SET site = excluded.site, zone = excluded.zone,
-    at = excluded.at, seen = excluded.seen, masked = excluded.masked, bare = excluded.bare,
-    unknown = excluded.unknown, worn_wrongly = excluded.worn_wrongly,
-    watched_s = excluded.watched_s
+WITH told AS (
+    SELECT date_trunc('hour', %(at)s::timestamptz, 'UTC') AS hour
+), before AS (
+    SELECT coalesce(former.before_seen + former.seen, %(all_seen)s - %(seen)s) AS seen,
+        coalesce(former.before_masked + former.masked, %(all_masked)s - %(masked)s) AS masked,
+        coalesce(former.before_bare + former.bare, %(all_bare)s - %(bare)s) AS bare,
+        coalesce(former.before_unknown + former.unknown, %(all_unknown)s - %(unknown)s) AS unknown,
+        coalesce(former.before_worn_wrongly + former.worn_wrongly,
+            %(all_worn_wrongly)s - %(worn_wrongly)s) AS worn_wrongly,
+        coalesce(former.before_watched_s + former.watched_s,
+            %(all_watched_s)s - %(watched_s)s) AS watched_s
+    FROM told LEFT JOIN compliance AS former
+        ON former.device_id = %(device_id)s AND former.run = %(run)s AND former.run <> ''
+        AND former.hour = told.hour - interval '1 hour'
+)
+INSERT INTO compliance AS former (device_id, hour, run, site, zone, at,
+    seen, masked, bare, unknown, worn_wrongly, watched_s,
+    before_seen, before_masked, before_bare, before_unknown, before_worn_wrongly, before_watched_s)
+SELECT %(device_id)s, told.hour, %(run)s, %(site)s, %(zone)s, %(at)s,
+    %(all_seen)s - before.seen, %(all_masked)s - before.masked, %(all_bare)s - before.bare,
+    %(all_unknown)s - before.unknown, %(all_worn_wrongly)s - before.worn_wrongly,
+    %(all_watched_s)s - before.watched_s, before.*
+FROM told, before
+ON CONFLICT (device_id, hour, run) DO UPDATE SET site = excluded.site, zone = excluded.zone,
+    at = excluded.at,
+    seen = %(all_seen)s - former.before_seen,
+    masked = %(all_masked)s - former.before_masked,
+    bare = %(all_bare)s - former.before_bare,
+    unknown = %(all_unknown)s - former.before_unknown,
+    worn_wrongly = %(all_worn_wrongly)s - former.before_worn_wrongly,
+    watched_s = %(all_watched_s)s - former.before_watched_s
 WHERE former.at < excluded.at"""
 
 _CLEAR: LiteralString = "DELETE FROM state WHERE device_id = %(device_id)s AND kind = %(kind)s"
@@ -117,7 +140,9 @@ def _statements(reading: Reading) -> list[Statement]:
             values = {**asdict(document), "kind": kind, "text": text, "heard_at": heard_at}
             statements = [(_STATE, values)]
             if isinstance(document, Compliance):
-                statements.append((_HOUR, {**values, **asdict(document.last_hour)}))
+                told = asdict(document.since_start or document.last_hour)
+                counts = {f"all_{name}": count for name, count in told.items()}
+                statements.append((_HOUR, {**values, **asdict(document.last_hour), **counts}))
             return statements
         case Cleared(device_id, kind):
             return [(_CLEAR, {"device_id": device_id, "kind": kind})]

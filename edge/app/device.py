@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from edge.app.former import FormerIdentities
 from edge.app.lookout import Glance, Lookout
 from edge.app.software import SoftwareNotice
-from edge.clock import SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
+from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
 from edge.config import Settings
 from edge.control.desk import CommandDesk
 from edge.control.snapshot import Photographer
@@ -34,7 +36,9 @@ from edge.publish.messages import (
     release_message,
     topic,
     violation_message,
+    with_sequence,
 )
+from edge.publish.outbox.unended import Unended
 from edge.records import Violation, ViolationState
 from edge.telemetry import (
     BrokerState,
@@ -61,7 +65,15 @@ START_S = 30.0
 class Store(Protocol):
     """What keeps events until they are delivered: `Outbox`."""
 
-    def append(self, topic: str, encode: Callable[[int], bytes]) -> int: ...
+    def append(
+        self,
+        topic: str,
+        encode: Callable[[int], bytes],
+        *,
+        begins: Unended | None = ...,
+        ends: str | None = ...,
+    ) -> int: ...
+    def left_open(self) -> Sequence[Unended]: ...
     def state(self) -> OutboxState: ...
     def close(self) -> None: ...
 
@@ -155,6 +167,7 @@ class Device:
 
     def start(self) -> None:
         """Begin to deliver."""
+        self._end_left_open()
         self._publisher.start()
 
     def take(self, glance: Glance) -> None:
@@ -204,7 +217,7 @@ class Device:
         """Tell how many people came masked."""
         self._compliance_due_s = self._clock.monotonic_s() + COMPLIANCE_EVERY_S
         at, is_right = self._clock.utc(), self._clock_is_right()
-        message = compliance_message(self._origin, lookout.counts, at, is_right)
+        message = compliance_message(self._origin, lookout.counts, at, is_right, RUN)
         self._publisher.publish_state(COMPLIANCE, encode(message))
 
     def _accept(self, violation: Violation, snapshot: bytes | None) -> None:
@@ -221,7 +234,12 @@ class Device:
             )
 
         name = topic(self._prefix, self._origin.device_id, VIOLATION)
-        sequence = self._outbox.append(name, encoded)
+        if violation.state is ViolationState.CONFIRMED:
+            end = self._end_if_cut_off(violation, dated_right)
+            begun = Unended(violation.event_id, name, end)
+            sequence = self._outbox.append(name, encoded, begins=begun)
+        else:
+            sequence = self._outbox.append(name, encoded, ends=violation.event_id)
         # Only now: what the log names without "in memory", no crash can take any more.
         _log.info(
             "violation %s: person %d, %.1f s, %.0f %% sure; document %d of event %s%s",
@@ -234,6 +252,29 @@ class Device:
             ", in memory" if self._outbox.state().in_memory else "",
         )
         self._publisher.wake()
+
+    def _end_if_cut_off(self, violation: Violation, dated_right: bool) -> bytes:
+        """Return the document that the next run tells, should this one not come to the end.
+
+        The last sight that is certain then is that of the confirmation: a later one would have to
+        be written down all the time.
+        """
+        ended = replace(violation, state=ViolationState.ENDED, ended_at=violation.confirmed_at)
+        return encode(violation_message(self._origin, ended, 1, dated_right, interrupted=True))
+
+    def _end_left_open(self) -> None:
+        """Tell the end of what the last run has begun and was cut off from."""
+        for event in self._outbox.left_open():
+            numbered = partial(with_sequence, event.payload)
+            sequence = self._outbox.append(event.topic, numbered, ends=event.event_id)
+            _log.warning(
+                "violation ended: the program was cut off before it saw that; document %d of event "
+                "%s%s",
+                sequence,
+                event.event_id,
+                ", in memory" if self._outbox.state().in_memory else "",
+            )
+            self._publisher.wake()
 
     def _look_after_the_machine(self, now_s: float) -> None:
         self._vitals = self._read_vitals()
@@ -256,6 +297,7 @@ class Device:
             or self.is_paused is (last.paused_for_s is None)
         ):
             self._telemetry_due_s = now_s + TELEMETRY_EVERY_S
+            self._end_left_open()  # of an outbox that could not be opened at the start
             if self._former is not None:
                 self._former.tend()
             if self._software is not None and self._software.has_changed():

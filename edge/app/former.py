@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from edge.durable import replace_file
-from edge.files import DamagedFileError, decoded
+from edge.files import DamagedFileError, read_json
 from edge.publish.mailbox import Mailbox, Retained
 from edge.publish.messages import retained_topics
 
@@ -16,6 +16,7 @@ _log = logging.getLogger(__name__)
 
 FILE = "identity.json"
 MOST_FORMER = 5
+MAX_BYTES = 64_000
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -62,7 +63,7 @@ class FormerIdentities:
 
     def _read(self) -> _Known | None:
         try:
-            return decoded(self._path.read_bytes(), _Known)
+            return read_json(self._path, _Known, MAX_BYTES)
         except (OSError, DamagedFileError):  # the first start; or damaged: nothing is known
             return None
 

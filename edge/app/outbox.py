@@ -20,7 +20,9 @@ from typing import Any
 import msgspec
 
 from edge.errors import NotAllowedError, OutboxError
-from edge.publish.outbox.file import DamagedError, Refused, drop, read_all
+from edge.files import DamagedFileError, decoded
+from edge.publish.outbox.file import Refused, drop, read_all
+from edge.publish.outbox.trouble import DamagedError
 
 _LOG = "-wal"
 _ATTEMPTS = 10
@@ -133,8 +135,8 @@ def _told(path: Path) -> Iterator[None]:
 def readable(payload: bytes) -> Any:
     """Return a payload as a document holds it: JSON as it is, anything else in base64."""
     try:
-        return msgspec.json.decode(payload)
-    except (ValueError, RecursionError):
+        return decoded(payload, object)
+    except DamagedFileError:
         return base64.b64encode(payload).decode()
 
 

@@ -111,7 +111,7 @@ class Gate:
     def _parse(self, name: CommandName, payload: bytes) -> Command | Refusal:
         try:
             request = msgspec.json.decode(payload, type=_REQUESTS[name])
-        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        except (ValueError, OverflowError, RecursionError) as error:
             return Refusal(name, _request_id(payload), f"not understood: {error}"[:200])
         if not isinstance(request, _PauseRequest):
             return Command(name, request.request_id)
@@ -129,5 +129,5 @@ def _request_id(payload: bytes) -> str | None:
         return None
     try:
         return msgspec.json.decode(payload, type=_Named).request_id
-    except (msgspec.DecodeError, RecursionError, ValueError):
+    except (ValueError, OverflowError, RecursionError):
         return None

@@ -60,23 +60,22 @@ class ComplianceCounter:
         self._minute = _Window(60, buckets=60)
         self._hour = _Window(3600, buckets=120)
         self._day = _Window(86400, buckets=144)
+        self._all = _Window(math.inf, buckets=1)
+        self._windows = (self._minute, self._hour, self._day, self._all)
 
     def add(self, visit: Visit, now_s: float) -> None:
         """Count a visit that is over at `now_s`."""
-        for window in (self._minute, self._hour, self._day):
+        for window in self._windows:
             window.add(visit.verdict, now_s - self._started_s)
 
     def watch(self, duration_s: float, now_s: float) -> None:
         """Count the last `duration_s` before `now_s` as watched. Short ones, and often."""
-        for window in (self._minute, self._hour, self._day):
+        for window in self._windows:
             window.watch(duration_s, now_s - self._started_s)
 
     def totals(self, now_s: float) -> Compliance:
-        """Return what the last minute, hour and day come to."""
-        age_s = now_s - self._started_s
-        return Compliance(
-            self._minute.tally(age_s), self._hour.tally(age_s), self._day.tally(age_s)
-        )
+        """Return what the last minute, hour and day come to, and all since the start."""
+        return Compliance(*(window.tally(now_s - self._started_s) for window in self._windows))
 
 
 def rate_interval(tally: Tally) -> tuple[float, float] | None:

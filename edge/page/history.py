@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -46,7 +47,7 @@ class Alert(msgspec.Struct, frozen=True):
 
     event_id: str
     kind: ViolationKind
-    started_at: datetime
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
     duration_s: float
     probability: float
     is_over: bool

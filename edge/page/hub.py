@@ -11,8 +11,7 @@ import struct
 import time
 from pathlib import Path
 
-import msgspec
-
+from edge.files import decoded
 from edge.page.wire import (
     ANSWER_HEAD_BYTES,
     Front,
@@ -75,7 +74,7 @@ class Hub:
         try:
             async with asyncio.timeout(ANSWER_S):
                 document, _ = await _answer(reader)
-            front = msgspec.json.decode(document, type=Front)
+            front = decoded(document, Front)
             if not self.front.done():
                 self.front.set_result(front)
             elif front != self.front.result():

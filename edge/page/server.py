@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from edge.files import DamagedFileError, decoded
 from edge.page.door import CONNECTION
 from edge.page.guard import Guard, TooManyError, Visitor
 from edge.page.hub import Hub
@@ -201,8 +202,8 @@ async def _read(request: Request, kind: type[Wanted]) -> Wanted | None:
     except ClientDisconnect:
         return None
     try:
-        return msgspec.json.decode(content, type=kind)
-    except (ValueError, RecursionError):  # no UTF-8, no JSON, another kind
+        return decoded(content, kind)
+    except DamagedFileError:  # no UTF-8, no JSON, another kind
         return None
 
 

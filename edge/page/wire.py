@@ -111,7 +111,7 @@ def read_request(ours: socket.socket) -> Requests | None:
     content = _exactly(ours, size)
     try:
         return None if content is None else _decode(content)
-    except msgspec.DecodeError:
+    except (ValueError, OverflowError, RecursionError):
         return None
 
 

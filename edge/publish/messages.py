@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.config import DeviceSettings
+from edge.files import DamagedFileError, decoded
 from edge.records import Compliance, ModelId, Tally, Violation, ViolationKind, ViolationState
 from edge.telemetry import (
     CameraState,
@@ -152,6 +153,11 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
     probability: Annotated[
         Share | None, Meta(description="The accumulated evidence for `kind`")
     ] = None
+    interrupted: Annotated[
+        bool,
+        Meta(description="The program was cut off before the end was seen: told by the next run; "
+             "`ended_at` is the last moment that is certain, the confirmation"),
+    ] = False  # fmt: skip
 
 
 class ComplianceTally(_Part, frozen=True, kw_only=True):
@@ -181,6 +187,13 @@ class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/comp
     last_minute: ComplianceTally
     last_hour: ComplianceTally
     last_day: ComplianceTally
+    run: Annotated[
+        str,
+        Meta(description="Which run of the program counts: another one begins at zero"),
+    ] = ""
+    since_start: Annotated[
+        ComplianceTally | None, Meta(description="All since the start of this run")
+    ] = None
 
 
 class Versions(_Part, frozen=True, kw_only=True):
@@ -455,6 +468,8 @@ def violation_message(
     sequence: int,
     clock_synchronised: bool,
     snapshot: bytes | None = None,
+    *,
+    interrupted: bool = False,
 ) -> ViolationMessage:
     """Return the document of a violation; the outbox gives the `sequence`, a replay counts."""
     ended_at = violation.ended_at
@@ -473,18 +488,21 @@ def violation_message(
         snapshot=snapshot,
         kind=violation.kind,
         probability=round(violation.probability, 4),
+        interrupted=interrupted,
     )
 
 
 def compliance_message(
-    origin: Origin, compliance: Compliance, at: datetime, clock_synchronised: bool
+    origin: Origin, compliance: Compliance, at: datetime, clock_synchronised: bool, run: str
 ) -> ComplianceMessage:
-    """Return the counts as they are at `at`."""
+    """Return the counts as they are at `at`, of the program's run of that name."""
     return ComplianceMessage(
         **every_field(origin, at, clock_synchronised),
         last_minute=_tally(compliance.last_minute),
         last_hour=_tally(compliance.last_hour),
         last_day=_tally(compliance.last_day),
+        run=run,
+        since_start=_tally(compliance.since_start),
     )
 
 
@@ -599,11 +617,16 @@ def encode(message: Message) -> bytes:
     return msgspec.json.encode(message)
 
 
+def with_sequence(payload: bytes, sequence: int) -> bytes:
+    """Return the same document, of this or another release, with that sequence."""
+    return msgspec.json.encode({**msgspec.json.decode(payload), "sequence": sequence})
+
+
 def without_snapshot(payload: bytes) -> bytes:
     """Return the same document with null for its picture; what carries none is left as it is."""
     try:
-        content = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
+        content = decoded(payload, object)
+    except DamagedFileError:
         return payload
     if not isinstance(content, dict) or content.get("snapshot") is None:
         return payload

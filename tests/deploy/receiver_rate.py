@@ -76,7 +76,7 @@ def counts(number: int) -> tuple[str, bytes]:
     name = f"box-{number % DEVICES:05}"
     origin = Origin(name, ORIGIN.site, ORIGIN.zone, ORIGIN.model)
     tally = ComplianceCounter(0.0).totals(0.0)
-    payload = encode(compliance_message(origin, tally, datetime.now(UTC), True))
+    payload = encode(compliance_message(origin, tally, datetime.now(UTC), True, "run"))
     return topic("tensormask", name, COMPLIANCE), payload
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -301,8 +302,13 @@ def test_a_gap_is_shown_and_goes_when_it_is_filled(
     assert after(500, 501, 505) == [(502, 504, 3)]
     assert after(503) == [(502, 502, 1), (504, 504, 1)]
     assert after(504, 502) == []
-    # A device that can write nothing counts from far on, and comes back.
-    assert after(1_800_000_000_000, 1_800_000_000_001, 506) == []
+    # A device that can write nothing counts from far on, each run elsewhere, and comes back.
+    far, further = 1_234_567_890_123_456, 4_321_098_765_432_109
+    assert after(further, further + 1, far, far + 1, 506) == []
+    assert after(far + 4) == [(far + 2, far + 3, 2)]
+    assert after(far + 2, far + 3) == []
+    # One that has lost its count goes on beyond 10^12.
+    assert after(1_000_123_456_789, 1_000_123_456_790) == []
     # Another card: it is a new device with the same name.
     assert after(1, 2) == []
     assert after(4) == [(3, 3, 1)]
@@ -449,20 +455,78 @@ def test_what_it_does_not_know_is_kept_or_counted(
     assert database.ask("SELECT kind, document FROM violation") == [("on_the_elbow", document)]
 
 
-def test_an_hour_has_the_last_counts_that_were_told_in_it(
-    start_receiver: StartReceiver, say: Say, database: Database
+HOUR = datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a device tells so many minutes after HOUR."""
+
+    minutes: int
+    last_hour: int
+    since_start: int | None = None
+    run: str = ""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        def tally(masked: int) -> dict[str, object]:
+            seconds = {"watched_s": 60.0 * masked, "rate": 1.0}
+            return {"seen": masked, "masked": masked, "bare": 0, "unknown": 0, **seconds}
+
+        at = HOUR + timedelta(minutes=self.minutes)
+        document = a_state("compliance", at, last_hour=tally(self.last_hour), run=self.run)
+        if self.since_start is None:
+            del document["run"], document["since_start"]
+            return document
+        return {**document, "since_start": tally(self.since_start)}
+
+
+@pytest.mark.parametrize(
+    ("told", "masked_by_hour"),
+    [
+        pytest.param(
+            [Counts(10, 1), Counts(59, 36), Counts(30, 2), Counts(61, 5)],
+            [36, 5],
+            id="an older device: the last that was told in the hour",
+        ),
+        pytest.param(
+            [Counts(30, 60, 60, "a"), Counts(35, 0, 0, "b"), Counts(59, 10, 10, "b")],
+            [70],
+            id="a restart in the hour",
+        ),
+        pytest.param(
+            [Counts(30, 5, 905, "a"), Counts(59, 9, 912, "a"), Counts(61, 9, 914, "a"),
+             Counts(70, 2, 2, "b"), Counts(119, 8, 8, "b"), Counts(65, 9, 915, "a")],
+            [12, 11],
+            id="hours join without a gap, and what comes late counts",
+        ),
+        pytest.param(
+            [Counts(30, 60, 60, "a"), Counts(300, 7, 400, "a"), Counts(310, 8, 401, "a")],
+            [60, 8],
+            id="after hours that were not heard the last one counts",
+        ),
+        pytest.param(
+            [Counts(30, 60, 60, "a"), Counts(30, 60, 60, "a")], [60], id="a repeat counts once"
+        ),
+    ],
+)  # fmt: skip
+def test_an_hour_has_all_who_came_in_it(
+    start_receiver: StartReceiver,
+    say: Say,
+    database: Database,
+    told: list[Counts],
+    masked_by_hour: list[int],
 ) -> None:
     start_receiver()
-    hour = datetime(2026, 11, 23, 14, tzinfo=UTC)
-    told = examples()["compliance"]["last_hour"]
-    for minutes, masked in ((10, 1), (59, 36), (30, 2), (61, 5)):
-        at = hour + timedelta(minutes=minutes)
-        say("compliance", a_state("compliance", at, last_hour={**told, "masked": masked}))
-    until(lambda: len(database.ask("SELECT * FROM compliance")) == 2, "both hours")
-    assert database.ask("SELECT hour, masked, bare FROM compliance ORDER BY hour") == [
-        (hour, 36, 2),
-        (hour + timedelta(hours=1), 5, 2),
-    ]
+    for each in told:
+        say("compliance", each.document)
+    say("compliance", Counts(6000, 1).document)
+    until(lambda: database.one("SELECT count(*) FROM compliance WHERE masked = 1"), "the last one")
+    rows = database.ask(
+        "SELECT sum(masked), sum(seen), sum(watched_s) FROM compliance GROUP BY hour ORDER BY hour"
+    )[:-1]
+    assert [masked for masked, _, _ in rows] == masked_by_hour
+    assert all(seen == masked and watched_s == 60 * masked for masked, seen, watched_s in rows)
 
 
 def test_it_forgets_by_the_time_of_arrival(

@@ -68,7 +68,7 @@ class Device:
 
     def tell(self) -> None:
         counts = ComplianceCounter(0.0).totals(0.0)
-        message = compliance_message(self.origin, counts, datetime.now(UTC), True)
+        message = compliance_message(self.origin, counts, datetime.now(UTC), True, "run")
         self.publisher.publish_state(COMPLIANCE, encode(message))
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from tests.disk import SmallDisk
 from tests.soak.faults import Fault, all_faults, let_loose
-from tests.soak.ledger import Findings, compare, said_in
+from tests.soak.ledger import Findings, compare, left_open, said_in
 from tests.soak.rig import (
     STOP_WITHIN_S,
     Broker,
     Camera,
     Device,
+    FaultyCalls,
     Network,
     Subscriber,
     WallClock,
@@ -28,6 +29,8 @@ from tests.soak.rig import (
 
 _PROGRESS_S = 30.0
 _DRAIN_S = 120.0
+_SETTLE_S = 2.0
+"""For the acknowledgements of what was repeated."""
 _LEAST_A_MINUTE = 30
 
 
@@ -49,12 +52,16 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
     broker.remember_sessions()
     camera, disk, clock = (
         Camera(folder, network),
-        SmallDisk(folder / "state", "8m"),
+        SmallDisk(folder / "state", "8m", inodes=100),
         WallClock(folder),
     )
-    device = Device(folder, network, disk.folder, Camera.settings, clock.environment)
+    calls = FaultyCalls(folder, disk.folder)
+    both = {"LD_PRELOAD": f"{clock.environment['LD_PRELOAD']}:{calls.environment['LD_PRELOAD']}"}
+    environment = {**clock.environment, **calls.environment, **both}
+    device = Device(folder, network, disk.folder, Camera.settings, environment)
+    device.before_start = clock.boot
     device.start()
-    faults = all_faults(device, broker, subscriber, network, camera, disk, clock)
+    faults = all_faults(device, broker, subscriber, network, camera, disk, clock, calls)
     begun_s = shown_s = time.monotonic()
 
     def look() -> None:
@@ -72,11 +79,12 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
     log = device.log_path.read_text(errors="replace")
     findings = compare(said_in(log), device.on_disk, subscriber.received)
     problems = [*findings.problems, *device_problems(device, log)]
+    problems += left_open(said_in(log), subscriber.received)
     if findings.unlogged > device.kills:  # each can take one line; else the log is no witness
         problems.append(f"{findings.unlogged} documents came of which the log says nothing")
     if findings.received < _LEAST_A_MINUTE * minutes:
         problems.append("so little was accepted that this proves nothing")
-    print(report(faults, device, findings, log))
+    print(report(faults, device, broker, findings, log))
     for problem in problems[:50]:
         print(f"BROKEN  {problem}")
     print(f"{len(problems)} promises broken" if problems else "nothing lost, nothing altered")
@@ -88,7 +96,11 @@ def drain(device: Device, camera: Camera, subscriber: Subscriber) -> None:
     device.supervise()
     camera.unplug()
     device.stop()
+    said_before = device.log_path.stat().st_size
     device.start()
+
+    def has_connected() -> bool:
+        return b"connected to the broker" in device.log_path.read_bytes()[said_before:]
 
     def has_all() -> bool:
         subscriber.acknowledge()
@@ -98,7 +110,9 @@ def drain(device: Device, camera: Camera, subscriber: Subscriber) -> None:
         return not any(problem.startswith("lost") for problem in findings.problems)
 
     try:
+        wait_until(has_connected, "the device's last connection", _DRAIN_S)
         wait_until(has_all, "what the device has accepted", _DRAIN_S)
+        time.sleep(_SETTLE_S)
     except TimeoutError as error:
         print(error)
     device.stop()
@@ -115,7 +129,9 @@ def device_problems(device: Device, log: str) -> list[str]:
     return problems
 
 
-def report(faults: list[Fault], device: Device, findings: Findings, log: str) -> str:
+def report(
+    faults: list[Fault], device: Device, broker: Broker, findings: Findings, log: str
+) -> str:
     lines = [f"{fault.name:<24} {fault.count:>6}" for fault in faults]
     lines += [
         f"{name:<24} {count:>6}"
@@ -133,6 +149,8 @@ def report(faults: list[Fault], device: Device, findings: Findings, log: str) ->
             ("  from memory", findings.from_memory),
             ("repeats", findings.repeats),
             ("skipped numbers", findings.skipped),
+            ("  by numbers that are drawn", findings.unrecorded),
+            ("acknowledged twice", broker.proxy.doubled),
             ("refused by the disk", log.count(" is lost: ")),
         )
     ]

@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.disk import SmallDisk
-from tests.soak.rig import Broker, Camera, Device, Network, Subscriber, WallClock
+from tests.soak.rig import (
+    Broker,
+    Camera,
+    Device,
+    FaultyCalls,
+    Intruder,
+    Network,
+    Subscriber,
+    WallClock,
+)
 
 _TURN_S = 0.02
 _NOT_NOW_S = 0.2
@@ -63,7 +72,10 @@ def all_faults(
     camera: Camera,
     disk: SmallDisk,
     clock: WallClock,
+    calls: FaultyCalls,
 ) -> list[Fault]:
+    intruder = Intruder()
+
     def end_device(chance: random.Random) -> None:
         way = chance.random()
         if way < 0.5:
@@ -83,8 +95,45 @@ def all_faults(
     def step_clock(chance: random.Random) -> None:
         clock.step_to(chance.choice((-86400, -3600, -2, 2, 3600, 86400, 1e8)))
 
+    def fill_disk(chance: random.Random) -> bool:
+        if disk.is_read_only or disk.lacks_inodes:
+            return False
+        disk.fill()
+        return True
+
+    def use_up_inodes(chance: random.Random) -> bool:
+        if disk.is_read_only:
+            return False
+        disk.use_up_inodes()
+        return True
+
+    def protect_card(chance: random.Random) -> bool:
+        """It becomes read-only where an error makes it so, and the device is started anew."""
+        if disk.is_full or disk.lacks_inodes:
+            return False
+        restart_with("ro")
+        return True
+
+    def restart_with(how: str) -> None:
+        device.kill()
+        disk.remount(how)
+        device.start()
+
+    def take_battery(chance: random.Random) -> None:
+        clock.has_battery = False
+
+    def put_battery() -> None:
+        clock.has_battery = True
+        clock.step_to(0)
+
+    def double(chance: random.Random) -> None:
+        broker.proxy.doubles = True
+
+    def single() -> None:
+        broker.proxy.doubles = False
+
     return [
-        Fault("device ended", (0.2, 6.5), (0.0, 0.4), end_device, device.start),
+        Fault("device ended", (0.2, 12), (0.0, 0.4), end_device, device.start),
         Fault("broker killed", (4, 14), (0.1, 5), kill_broker, broker.start),
         Fault("cable unplugged", (8, 40), (0.5, 10), lambda _: network.unplug(), network.plug_in),
         Fault(
@@ -96,7 +145,15 @@ def all_faults(
         ),
         Fault("camera frozen", (10, 40), (1, 12), lambda _: camera.freeze(), camera.thaw),
         Fault("camera unplugged", (20, 60), (1, 6), lambda _: camera.unplug(), camera.plug_in),
-        Fault("disk full", (8, 40), (1, 8), lambda _: disk.fill(), disk.make_room),
+        Fault("disk full", (8, 40), (1, 8), fill_disk, disk.make_room),
+        Fault("inodes used up", (8, 40), (1, 8), use_up_inodes, disk.give_inodes_back),
+        Fault("card read-only", (20, 60), (3, 15), protect_card, lambda: restart_with("rw")),
+        Fault("fsync fails", (5, 30), (1, 8), lambda _: calls.fail(syncs=100), calls.fail),
+        Fault("pwrite fails", (5, 30), (1, 8), lambda _: calls.fail(writes=60), calls.fail),
+        Fault("broker stopped", (8, 40), (0.5, 8), lambda _: broker.freeze(), broker.thaw),
+        Fault("broker acknowledges twice", (5, 20), (2, 10), double, single),
+        Fault("another client's id", (30, 90), (0.2, 3), lambda _: intruder.come(), intruder.go),
+        Fault("clock without battery", (10, 40), (10, 40), take_battery, put_battery),
         Fault("clock stepped", (3, 15), (3, 15), step_clock, lambda: clock.step_to(0)),
     ]
 

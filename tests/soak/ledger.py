@@ -19,12 +19,17 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from edge.publish.messages import ViolationMessage
+from edge.publish.outbox.sequence import is_counted
 
 _LINE = re.compile(
     r"violation (?P<state>confirmed|ended): .*document (?P<sequence>\d+) of event "
     r"(?P<event_id>[0-9a-f-]+)(?P<in_memory>, in memory)?"
     r"|(?P<refusal>make room or mend the disk)"
 )
+
+
+_A_RUN = 10**6
+"""Unrecorded numbers that are closer are of one run of the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,8 @@ class Findings:
     """Received although no witness knows them: the process was killed before it could say so."""
     skipped: int
     """Sequences that were given up when the disk had refused."""
+    unrecorded: int
+    """Received with a number that no disk knows of."""
     problems: tuple[str, ...]
 
 
@@ -113,7 +120,7 @@ def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes])
             problems.append(f"document {each.sequence} was accepted twice, for different events")
     first: dict[int, bytes] = {}
     events: dict[tuple[str, str], int] = {}
-    newest = compared = 0
+    newest = newest_unrecorded = compared = 0
     for payload in received:
         try:
             document = _identity(payload)
@@ -126,11 +133,19 @@ def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes])
                 problems.append(f"altered: document {sequence} came again with other bytes")
             continue
         first[sequence] = payload
-        if sequence < newest:
+        earlier = events.setdefault((document.event_id, document.state), sequence)
+        if earlier != sequence:
+            # What the disk refused may be found there after a kill, and be told once more.
+            if {earlier, sequence}.isdisjoint(said.in_memory):
+                problems.append(f"repeated: document {sequence} tells of the same as {earlier}")
+        elif not is_counted(sequence):
+            if 0 < newest_unrecorded - sequence < _A_RUN:
+                problems.append(f"reordered: document {sequence} came after {newest_unrecorded}")
+            newest_unrecorded = sequence
+        elif sequence < newest:
             problems.append(f"reordered: document {sequence} came after {newest}")
-        newest = max(newest, sequence)
-        if events.setdefault((document.event_id, document.state), sequence) != sequence:
-            problems.append(f"repeated: document {sequence} tells of the same as an earlier one")
+        else:
+            newest = sequence
         if known.get(sequence, document) != document:
             problems.append(f"altered: document {sequence} is not the one that was accepted")
         if sequence in on_disk:
@@ -139,7 +154,8 @@ def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes])
                 problems.append(f"altered: document {sequence} was other bytes on the disk")
     problems += [f"lost: document {sequence}" for sequence in sorted(known.keys() - first.keys())]
     skipped = 0
-    for sequence in set(range(min(first, default=1), newest)) - first.keys() - known.keys():
+    oldest = min(filter(is_counted, first), default=1)
+    for sequence in set(range(oldest, newest)) - first.keys() - known.keys():
         following = min((n for n in known if n > sequence), default=0)
         # What was told from memory is known too, where the disk took it in later.
         if {sequence, following} & said.in_memory or following in said.after_refusal:
@@ -156,8 +172,20 @@ def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes])
         from_memory=from_memory,
         unlogged=len(unknown) - from_memory,
         skipped=skipped,
+        unrecorded=sum(not is_counted(sequence) for sequence in first),
         problems=tuple(problems),
     )
+
+
+def left_open(said: Said, received: Sequence[bytes]) -> list[str]:
+    """Return a broken promise for each event that was confirmed on disk, and never ended."""
+    documents = [_identity(payload) for payload in received]
+    ended = {each.event_id for each in documents if each.state == "ended"}
+    return [
+        f"open: event {each.event_id} of document {each.sequence} never ended"
+        for each in said.accepted
+        if each.state == "confirmed" and each.event_id not in ended
+    ]
 
 
 def _identity(payload: bytes) -> Accepted:

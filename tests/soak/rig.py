@@ -26,10 +26,13 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from edge.publish.messages import VIOLATION, topic
 from tests.clips import carphone
 from tests.soak import scene
+from tests.soak.doubling import DoublingProxy
 from tests.soak.ledger import waiting_documents
 
 BROKER, DEVICE = "10.77.0.1", "10.77.0.2"
 PORT = 1883
+DEVICE_PORT = 1884
+"""By way of the proxy."""
 CAMERA_PORT = 8080
 FPS = 10.0
 STOP_WITHIN_S = 5.0
@@ -40,6 +43,7 @@ _UNSHARE = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork",
 _BASICS = f"""
 [mqtt]
 host = "{BROKER}"
+port = {DEVICE_PORT}
 keepalive_s = 5
 [device]
 id = "soak"
@@ -143,6 +147,7 @@ class Broker:
         self._log = (folder / "mosquitto.log").open("ab")
         self._command = [program, "-c", str(self._config)]
         self.start()
+        self.proxy = DoublingProxy((BROKER, DEVICE_PORT), ("127.0.0.1", PORT))
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=self._log, stderr=self._log)
@@ -150,6 +155,12 @@ class Broker:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def remember_sessions(self) -> None:
         self._process.send_signal(signal.SIGUSR1)
@@ -219,6 +230,32 @@ class Subscriber:
             self.received.append(bytes(message.payload))
 
 
+class Intruder:
+    """A client that calls itself what the device does, so that the broker throws that out."""
+
+    def __init__(self) -> None:
+        self._client: paho.Client | None = None
+
+    def come(self) -> bool:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, "tensormask-soak", protocol=MQTTProtocolVersion.MQTTv311
+        )
+        client.connect_timeout = 1.0
+        try:
+            client.connect("127.0.0.1", PORT)
+        except OSError:
+            return False
+        client.reconnect_delay_set(60, 60)
+        client.loop_start()
+        self._client = client
+        return True
+
+    def go(self) -> None:
+        if self._client is not None:
+            self._client.disconnect()
+            self._client.loop_stop()
+
+
 class Camera:
     """`tests.soak.camera` in the device's network."""
 
@@ -257,11 +294,40 @@ class WallClock:
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(source)],
                        check=True)  # fmt: skip
         self._file.write_bytes(bytes(8))
+        self.has_battery = True
+        """Else it begins with each start of the device where it did with the last."""
+        self._saved_s = time.time()
         self.environment = {"LD_PRELOAD": str(library), "STEPPED_CLOCK": str(self._file)}
 
     def step_to(self, ahead_s: float) -> None:
         with self._file.open("r+b", buffering=0) as file:
             file.write(struct.pack("=q", round(ahead_s * 1e9)))
+
+    def boot(self) -> None:
+        """The device starts."""
+        if not self.has_battery:
+            self.step_to(self._saved_s - time.time())
+
+
+class FaultyCalls:
+    """What of the device's writing fails; see faulty_disk.c."""
+
+    def __init__(self, folder: Path, below: Path) -> None:
+        library, self._file = folder / "faulty_disk.so", folder / "faulty"
+        source = Path(__file__).with_name("faulty_disk.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(source), "-ldl"],
+                       check=True)  # fmt: skip
+        self._file.write_bytes(bytes(2))
+        self.environment = {
+            "LD_PRELOAD": str(library),
+            "FAULTY_DISK": str(self._file),
+            "FAULTY_DISK_BELOW": str(below),
+        }
+
+    def fail(self, *, syncs: int = 0, writes: int = 0) -> None:
+        """Of 256 calls so many."""
+        with self._file.open("r+b", buffering=0) as file:
+            file.write(bytes((syncs, writes)))
 
 
 class Device:
@@ -290,8 +356,13 @@ class Device:
         self.stops_s: list[float] = []
         self.ended_itself: Counter[int] = Counter()
         self._process: subprocess.Popen[bytes] | None = None
+        self.before_start: Callable[[], None] = lambda: None
 
     def start(self) -> None:
+        """Start it, unless it runs."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.before_start()
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=_ROOT, env=self._environment, stdout=log, stderr=log

@@ -82,7 +82,7 @@ def test_a_document_that_was_written_but_not_said_any_more_may_arrive() -> None:
         (
             {},
             [document(1), document(2), document(3), document(4, event=2)],
-            ["repeated: document 4 tells of the same as an earlier one"],
+            ["repeated: document 4 tells of the same as 2"],
         ),
         (
             {2: document(2, event=9)},

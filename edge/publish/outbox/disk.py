@@ -1,8 +1,8 @@
 """What stands between the outbox and its file: damage, a disk that refuses, and the sequence.
 
 A damaged file is renamed to `<name>.damaged-<time>`, and what is legible in it is taken over into a
-new one. So that no sequence is ever used for two documents, even then, a small file
-`<name>.sequence` holds a number that it has not passed yet.
+new one. So that no sequence is ever used for two documents, even then, there are the numbers of
+`edge.publish.outbox.sequence`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,25 @@ from typing import TypeVar
 
 from edge.clock import Moment
 from edge.errors import ConfigError, OutboxError
-from edge.publish.outbox.file import (
-    DamagedError,
-    Document,
-    SpoolFile,
+from edge.publish.outbox.file import Document, Refused, SpoolFile
+from edge.publish.outbox.salvage import (
     aside_at,
     files_aside,
-    is_damage,
-    is_open_elsewhere,
+    files_under_way,
+    keep,
     legible,
     set_aside,
 )
-from edge.publish.outbox.sequence import RESERVE, SequenceReserve
+from edge.publish.outbox.sequence import (
+    MOST,
+    RESERVE,
+    SequenceReserve,
+    drawn_beyond,
+    drawn_for_lost,
+    is_counted,
+)
+from edge.publish.outbox.trouble import DamagedError, is_damage, is_open_elsewhere
+from edge.publish.outbox.unended import Unended
 from edge.telemetry import Dropped
 
 _log = logging.getLogger(__name__)
@@ -50,26 +57,29 @@ class SpoolDisk:
         """Raises OutboxError where nobody may have the file. A disk that refuses is let pass."""
         self._path = path
         self._now = now
-        self._born_ms = int(now().at.timestamp() * 1000)
         self._reserve = SequenceReserve(path.with_name(path.name + ".sequence"))
-        self._damaged: tuple[str, Path] | None = None
-        """Why a file was set aside, and where it is, until its documents are taken over."""
+        self._damaged: dict[Path, str] = {}
+        """The files that were set aside, and why, until their documents are taken over."""
         self.file: SpoolFile | None = None
+        self.left_open: dict[str, Unended] = {}
+        """Events that earlier runs have begun and not ended, by their ids."""
+        self._knows_left_open = False
         self.dropped = Dropped()
         """What the ledger says, or is to say next."""
         self.refused_s: float | None = None
         """Since when the disk refuses documents, on the clock of `Moment.run_s`; None: it doesn't.
         """
         self._last: int | None = None
-        """The last sequence that was given; None: not known yet."""
+        """The last number of the count that was given; None: not known yet."""
+        self._unrecorded: int | None = None
+        """The last number that this run has given while nothing could be written."""
         self._aside: list[Path] = []
         """The damaged files that are kept, oldest first."""
         make_file(path)
         with suppress(OSError):
             self._aside = files_aside(path)
+            self._damaged = dict.fromkeys(files_under_way(path), "and then the program was ended")
         self.attempt(lambda file: None, None, opening=True)
-        if self._last is None:  # nor can be: the number is not to come again, though
-            self._last = self._reserve.limit or self._born_ms
 
     def attempt(
         self, work: Callable[[SpoolFile], _T], otherwise: _T, *, opening: bool = False
@@ -90,8 +100,7 @@ class SpoolDisk:
                 damage = " ".join(str(error).split())
             # Only here: while the error lives, so do its frames' cursors, and with them the lock.
             self.close()
-            self._damaged = damage, set_aside(self._path, self._now().at)
-            self._aside = files_aside(self._path)
+            self._damaged[set_aside(self._path, self._now().at)] = damage
             return work(self._opened())
         except (DamagedError, OSError, sqlite3.Error) as error:
             if is_open_elsewhere(error):
@@ -131,25 +140,36 @@ class SpoolDisk:
 
     @property
     def last_sequence(self) -> int:
-        """The last sequence that was given; far on where the file could not be opened."""
+        """The last number of the count that was given; 0: none, or it is not known."""
         return self._last or 0
 
-    def next_sequence(self) -> int:
-        """Return the next one; it counts as given by `give`."""
-        sequence = self.last_sequence + 1
+    def next_sequence(self, newest: int) -> int:
+        """Return the next number; it is given by `give`. `newest` is that of those that wait.
+
+        It is one of the count where the disk can know of it. But behind a number that is not, no
+        counted one is given: they are delivered in their order.
+        """
+        if not is_counted(newest):
+            return self._next_unrecorded(newest)
         if self.refused_s is None:
-            return sequence
-        try:
-            self._reserve.cover(sequence, live=True)
-        except OSError:
-            # Nothing at all can be written, so the next run will know nothing of this number. More
-            # milliseconds have passed than documents: it will not come to this one.
-            sequence = max(sequence, self._born_ms)
-        return sequence
+            return self.last_sequence + 1
+        # Where the file could not be opened yet, the reserve alone tells how far the count is.
+        last = self._reserve.limit if self._last is None else self._last
+        if last or self._last is not None:
+            with suppress(OSError):
+                self._reserve.cover(last + 1, live=True)
+                return last + 1
+        return self._next_unrecorded(newest)
 
     def give(self, sequence: int) -> None:
-        """Count a sequence as given."""
-        self._last = sequence
+        """Note that a number was given."""
+        if is_counted(sequence):
+            self._last = sequence
+        else:
+            self._unrecorded = sequence
+
+    def _next_unrecorded(self, newest: int) -> int:
+        return drawn_beyond(newest) if self._unrecorded is None else self._unrecorded + 1
 
     def set_aside(self) -> tuple[int, datetime | None]:
         """Return how many damaged files are kept, and when the newest of them was set aside."""
@@ -163,47 +183,72 @@ class SpoolDisk:
     def _opened(self) -> SpoolFile:
         if self.file is None:
             self._reserve.load()
+            if self._reserve.limit and not _has_content(self._path):
+                # The new file will stand for one that was lost, and know nothing of its numbers.
+                self._reserve.cover(self._reserve.limit, live=True)
             file = SpoolFile(self._path)
-            limit = self._reserve.limit
-            if limit and file.last_sequence > limit:
+            try:
+                self._take_on(file)
+            except BaseException:
                 file.close()
-                raise DamagedError(f"its last sequence is {file.last_sequence}, beyond {limit}")
-            self._last = max(file.last_sequence, self._resumed(file))
-            if self._damaged is None:
-                self.dropped = file.ledger.dropped
-            else:
-                self._take_over(file, *self._damaged)
+                raise
             self.file = file
             # Now: the ledger is to know it too, and the reserve to have its block in good time.
             with suppress(OSError, sqlite3.Error):
                 with file.transaction():
-                    file.settle(self._last, self.dropped)
-                self._reserve.cover(self._last + 1, live=False)
+                    file.settle(self.last_sequence, self.dropped)
+                self._reserve.cover(self.last_sequence + 1, live=False)
         return self.file
+
+    def _take_on(self, file: SpoolFile) -> None:
+        """Learn what a file says, and bring what is legible in damaged ones into it."""
+        limit = self._reserve.limit
+        if limit and file.last_sequence > limit:
+            raise DamagedError(f"its last sequence is {file.last_sequence}, beyond {limit}")
+        if file.newest() >= MOST:
+            raise DamagedError(f"document {file.newest()} is beyond {MOST}")
+        self._last = max(file.last_sequence, self._resumed(file))
+        if not self._damaged:
+            self.dropped = file.ledger.dropped
+        for aside in list(self._damaged):
+            self._take_over(file, aside)
+        if not self._knows_left_open:
+            self.left_open = {each.event_id: each for each in file.unended.read()}
+            self._knows_left_open = True
 
     def _resumed(self, file: SpoolFile) -> int:
         """Return the last sequence that may have been used, where the file does not know it."""
         if self._last is not None:
             return self._last
         if self._reserve.limit:
-            # A new file stands for one that was lost. Not one that just never had a document.
-            is_behind = self._reserve.is_live or (file.is_new and not file.last_sequence)
-            return self._reserve.limit - (0 if is_behind else RESERVE)
-        is_lost = self._reserve.exists or self._aside
-        return self._born_ms if is_lost and not file.last_sequence else 0
+            return self._reserve.limit - (0 if self._reserve.is_live else RESERVE)
+        # An illegible reserve: numbers may have been given that the file does not know.
+        is_lost = self._reserve.exists or (
+            (self._aside or self._damaged) and not file.last_sequence
+        )
+        return drawn_for_lost(file.last_sequence) if is_lost else 0
 
-    def _take_over(self, file: SpoolFile, damage: str, aside: Path) -> None:
+    def _take_over(self, file: SpoolFile, aside: Path) -> None:
         """Bring what is legible in a file that was set aside into the new one."""
+        saved = 0
         with file.transaction():
-            file.insert(legible(aside))
+            for each in legible(aside):
+                if isinstance(each, Unended):
+                    file.unended.write([each])
+                elif isinstance(each, Refused):
+                    file.refuse([each])
+                elif not file.among([each.sequence]):
+                    file.insert([each])
+                    saved += 1
             file.settle(self.last_sequence, self.dropped)
-        self._last = file.last_sequence
-        self._damaged = None
+        self._last = max(self.last_sequence, file.last_sequence)
+        keep(self._path, aside)
+        self._aside = files_aside(self._path)
         _log.error(
             "the outbox was damaged (%s): it is kept as %s, and %d of its documents were saved",
-            damage,
-            aside,
-            file.rows,
+            self._damaged.pop(aside),
+            self._aside[-1],
+            saved,
         )
 
     def _tell_refused(self, error: Exception) -> None:
@@ -240,6 +285,10 @@ def make_file(path: Path) -> None:
             raise OutboxError(
                 f"the outbox {path} can't be made: {error.strerror}; see [outbox] path"
             ) from error
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _refuse_foreign_folder(path: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,11 @@ from typing import Any
 
 from edge.clock import Moment
 from edge.durable import sync_folder
+from edge.publish.outbox.pages import Log
+from edge.publish.outbox.sequence import UNRECORDED, is_counted
+from edge.publish.outbox.trouble import DamagedError, LogDamagedError
+from edge.publish.outbox.unended import SCHEMA as _UNENDED
+from edge.publish.outbox.unended import UnendedTable
 from edge.telemetry import Dropped
 
 SCHEMA_VERSION = 2
@@ -61,9 +66,9 @@ CREATE TABLE IF NOT EXISTS refused (
 ) STRICT;
 """
 """Since 0.2.0: what the broker refuses for itself."""
-_COLUMNS = "sequence, accepted_at, clock_is_right, run, run_s, topic, payload, crc32"
+COLUMNS = "sequence, accepted_at, clock_is_right, run, run_s, topic, payload, crc32"
 _LOCK_TIMEOUT_S = 2.0
-_PAGE_BYTES = 2048
+PAGE_BYTES = 2048
 """Two or three documents of the usual size in a page: what writes the least, by `make wear`."""
 _WAL_PAGES = 128
 """The log is folded into the file when it reaches so many pages, and then written over: as long as
@@ -71,32 +76,8 @@ it grows, the file system has more to write than the page."""
 _REFUSED_ROWS = 100
 _REFUSED_BYTES = 10_000_000
 """So much that was refused is kept; then the oldest of it goes."""
-_KEPT_ASIDE = 5
-"""So many damaged outboxes are kept; then the oldest of them goes."""
-_UNKNOWN_AT = "1970-01-01T00:00:00+00:00"
-_ASIDE_TIME = "%Y%m%dT%H%M%S%fZ"
-_DISK_REFUSES = (
-    sqlite3.SQLITE_AUTH,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
-)
-"""SQLite's codes that say nothing against the file; any other does, since our SQL is right."""
-_UNREADABLE = (
-    sqlite3.SQLITE_IOERR_READ,
-    sqlite3.SQLITE_IOERR_SHORT_READ,
-    sqlite3.SQLITE_IOERR_CORRUPTFS,
-)
-"""But these do: a card gives up a block for good."""
-
-
-class DamagedError(Exception):
-    """The file can't be trusted any more; the text says why."""
+LOG = "-wal"
+"""What SQLite calls the log of a file, behind the file's own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +123,19 @@ class SpoolFile:
 
     def __init__(self, path: Path) -> None:
         """Open the file, or make it. Reads it once from end to end."""
-        self._database = _connect(path)
+        self._database = connect(path)
         try:
             _configure(self._database)
-            self.is_new = self._one("PRAGMA user_version") == (0,)
-            if self.is_new:
+            is_new = self._one("PRAGMA user_version") == (0,)
+            # Now that nobody else has it open, and before anything is written.
+            log = Log(path.with_name(path.name + LOG), PAGE_BYTES)
+            if log.is_cut_short:
+                raise LogDamagedError(log.content)
+            if is_new:
                 self._database.executescript(_SCHEMA)
             self._check()
-            self._database.executescript(_ADDITIONS)
+            self._database.executescript(_ADDITIONS + _UNENDED)
+            self.unended = UnendedTable(self._database)
             last, *dropped = self._one(
                 "SELECT last_sequence, dropped_rows, dropped_bytes, dropped_age, dropped_memory "
                 "FROM ledger"
@@ -157,7 +143,12 @@ class SpoolFile:
             self.ledger = Ledger(last, Dropped(*dropped))
             self.rows, self.payload_bytes = self._count()
             self.refused = self._refused()
-            self.last_sequence: int = max(last, self._newest())
+            self.last_sequence: int = max(last, self._newest_counted())
+        except LogDamagedError as error:
+            # SQLite takes such a log for a shorter one, and deletes it.
+            self._database.close()
+            path.with_name(path.name + LOG).write_bytes(error.content)
+            raise
         except BaseException:
             self._database.close()
             raise
@@ -182,12 +173,13 @@ class SpoolFile:
         for document in documents:
             row = _row(document)
             self._database.execute(
-                f"INSERT OR REPLACE INTO documents ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*row, _crc32(*row)),
+                f"INSERT OR REPLACE INTO documents ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*row, checksum(*row)),
             )
             self.rows += 1
             self.payload_bytes += len(document.payload)
-            self.last_sequence = max(self.last_sequence, document.sequence)
+            if is_counted(document.sequence):
+                self.last_sequence = max(self.last_sequence, document.sequence)
 
     def delete(self, sequences: Collection[int]) -> None:
         """Delete rows; those that are gone already don't matter."""
@@ -204,9 +196,9 @@ class SpoolFile:
             row = _row(refused.document)
             self.delete([refused.document.sequence])
             self._database.execute(
-                f"INSERT OR REPLACE INTO refused ({_COLUMNS}, reason) "
+                f"INSERT OR REPLACE INTO refused ({COLUMNS}, reason) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*row, _crc32(*row), refused.reason),
+                (*row, checksum(*row), refused.reason),
             )
             self._database.execute(
                 "DELETE FROM refused WHERE sequence IN (SELECT sequence FROM (SELECT sequence, "
@@ -226,7 +218,7 @@ class SpoolFile:
     def settle(self, last_sequence: int, dropped: Dropped) -> None:
         """Write down what the rows do not tell, where that has changed."""
         self.last_sequence = max(self.last_sequence, last_sequence)
-        known = max(self.ledger.last_sequence, self._newest())
+        known = max(self.ledger.last_sequence, self._newest_counted())
         if known < self.last_sequence or dropped != self.ledger.dropped:
             self.ledger = Ledger(self.last_sequence, dropped)
             self._database.execute(
@@ -238,13 +230,13 @@ class SpoolFile:
     def select(self, after: int, limit: int) -> list[Document]:
         """Return at most `limit` documents with a sequence above `after`, oldest first."""
         rows = self._database.execute(
-            f"SELECT {_COLUMNS} FROM documents WHERE sequence > ? ORDER BY sequence LIMIT ?",
+            f"SELECT {COLUMNS} FROM documents WHERE sequence > ? ORDER BY sequence LIMIT ?",
             (after, limit),
         ).fetchall()
         for *content, crc32 in rows:
-            if _crc32(*content) != crc32:
+            if checksum(*content) != crc32:
                 raise DamagedError(f"document {content[0]} was altered on the disk")
-        return [_document(*content) for *content, _ in rows]
+        return [document_of(*content) for *content, _ in rows]
 
     def stubs(self, limit: int, after: int = 0) -> list[Stub]:
         """Return the same without their content, which is not read nor checked."""
@@ -270,7 +262,7 @@ class SpoolFile:
 
     def _check(self) -> None:
         (version,) = self._one("PRAGMA user_version")
-        missing = sorted(set(_COLUMNS.split(", ")) - _columns_in(self._database, "documents"))
+        missing = sorted(set(COLUMNS.split(", ")) - columns_in(self._database, "documents"))
         if version < SCHEMA_VERSION or missing:
             lacks = f" and it lacks {', '.join(missing)}" if missing else ""
             raise DamagedError(f"its schema is {version}, not {SCHEMA_VERSION}{lacks}")
@@ -287,9 +279,13 @@ class SpoolFile:
     def _refused(self) -> int:
         return int(self._one("SELECT count(*) FROM refused")[0])
 
-    def _newest(self) -> int:
-        (newest,) = self._one("SELECT ifnull(max(sequence), 0) FROM documents")
-        return int(newest)
+    def newest(self) -> int:
+        """Return the newest row's sequence, counted or not; 0: there is no row."""
+        return int(self._one("SELECT ifnull(max(sequence), 0) FROM documents")[0])
+
+    def _newest_counted(self) -> int:
+        sql = f"SELECT ifnull(max(sequence), 0) FROM documents WHERE sequence < {UNRECORDED}"
+        return int(self._one(sql)[0])
 
     def _one(self, sql: str) -> tuple[Any, ...]:
         row: tuple[Any, ...] | None = self._database.execute(sql).fetchone()
@@ -298,73 +294,21 @@ class SpoolFile:
         return row
 
 
-def set_aside(path: Path, at: datetime) -> Path:
-    """Rename a damaged file, and delete the oldest of too many. Raises OSError."""
-    aside = path.with_name(f"{path.name}.damaged-{at.astimezone(UTC).strftime(_ASIDE_TIME)}")
-    # The log first: without its file it would be taken for another's.
-    for suffix in ("-wal", ""):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-    for old in files_aside(path)[:-_KEPT_ASIDE]:
-        for suffix in ("", "-wal"):
-            old.with_name(old.name + suffix).unlink(missing_ok=True)
-    return aside
-
-
-def files_aside(path: Path) -> list[Path]:
-    """Return the files that were set aside, oldest first."""
-    return sorted(path.parent.glob(path.name + ".damaged-*Z"))
-
-
-def aside_at(aside: Path) -> datetime:
-    """Return when a file was set aside."""
-    stamp = aside.name.rpartition(".damaged-")[2]
-    return datetime.strptime(stamp, _ASIDE_TIME).replace(tzinfo=UTC)
-
-
-def legible(aside: Path) -> Iterator[Document]:
-    """Give what is unaltered in a damaged file, up to where the damage begins to matter.
-
-    Of a file whose rows another release has written in its own way, what still has its name is
-    taken: without `topic` and `payload` nothing.
-    """
-    with closing(_connect(aside)) as damaged, suppress(sqlite3.DatabaseError):
-        there = _columns_in(damaged, "documents")
-        names = [name if name in there else "NULL" for name in _COLUMNS.split(", ")]
-        for sequence, *content, crc32 in damaged.execute(
-            f"SELECT {', '.join(names)} FROM documents ORDER BY rowid"
-        ):
-            if "NULL" not in names and _crc32(sequence, *content) != crc32:
-                continue
-            if document := _salvaged(sequence, *content):
-                yield document
-
-
-def _salvaged(
-    sequence: int | None, at: Any, is_right: Any, run: Any, run_s: Any, topic: Any, payload: Any
-) -> Document | None:
-    """Return the document of a row of which some columns are None; None: it is none any more."""
-    if sequence is None or topic is None or payload is None:
-        return None
-    accepted = (at or _UNKNOWN_AT, is_right or 0, run or "", run_s or 0.0)
-    return _document(sequence, *accepted, topic, payload)
-
-
 def read_all(path: Path) -> Iterator[Document | Refused]:
     """Give what waits in a file, then what was refused; altered rows are left out.
 
     The file is a copy: one that a service has open is locked. Raises sqlite3.Error.
     """
-    with closing(_connect(path)) as database:
-        for *content, crc32 in database.execute(f"SELECT {_COLUMNS} FROM documents"):
-            if _crc32(*content) == crc32:
-                yield _document(*content)
-        if _columns_in(database, "refused"):
+    with closing(connect(path)) as database:
+        for *content, crc32 in database.execute(f"SELECT {COLUMNS} FROM documents"):
+            if checksum(*content) == crc32:
+                yield document_of(*content)
+        if columns_in(database, "refused"):
             for *content, crc32, reason in database.execute(
-                f"SELECT {_COLUMNS}, reason FROM refused"
+                f"SELECT {COLUMNS}, reason FROM refused"
             ):
-                if _crc32(*content) == crc32:
-                    yield Refused(_document(*content), reason)
+                if checksum(*content) == crc32:
+                    yield Refused(document_of(*content), reason)
 
 
 def drop(path: Path, sequences: Collection[int]) -> None:
@@ -375,25 +319,11 @@ def drop(path: Path, sequences: Collection[int]) -> None:
         file.settle(file.last_sequence, file.ledger.dropped)
 
 
-def _columns_in(database: sqlite3.Connection, table: str) -> set[str]:
+def columns_in(database: sqlite3.Connection, table: str) -> set[str]:
     return {name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")}
 
 
-def is_damage(error: Exception) -> bool:
-    """Tell whether `error` speaks against the file; otherwise the disk refuses."""
-    if isinstance(error, DamagedError):
-        return True
-    if not isinstance(error, sqlite3.DatabaseError) or isinstance(error, sqlite3.ProgrammingError):
-        return False
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF not in _DISK_REFUSES or code in _UNREADABLE
-
-
-def is_open_elsewhere(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(
         path, timeout=_LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
@@ -404,11 +334,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _configure(database: sqlite3.Connection) -> None:
     # Exclusive: a second service is refused, and the index of the log needs no file.
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    database.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-    database.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * (_PAGE_BYTES + 24) + 32}")
+    database.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * (PAGE_BYTES + 24) + 32}")
 
 
 def _row(document: Document) -> tuple[Any, ...]:
@@ -420,7 +350,7 @@ def _row(document: Document) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _document(sequence: int, *content: Any) -> Document:
+def document_of(sequence: int, *content: Any) -> Document:
     *when, topic, payload = content
     return Document(sequence, _moment(*when), topic, payload)
 
@@ -428,11 +358,11 @@ def _document(sequence: int, *content: Any) -> Document:
 def _moment(accepted_at: str, clock_is_right: int, run: str, run_s: float) -> Moment:
     try:
         at = datetime.fromisoformat(accepted_at).astimezone(UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError, TypeError) as error:
         raise DamagedError(f"a time was altered on the disk: {accepted_at}") from error
     return Moment(at, bool(clock_is_right), run, run_s)
 
 
-def _crc32(*content: object) -> int:
+def checksum(*content: object) -> int:
     """Return the checksum over a row, which SQLite itself does not keep."""
     return zlib.crc32(repr(content).encode())

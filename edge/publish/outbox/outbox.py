@@ -18,6 +18,8 @@ from edge.clock import Moment, this_moment
 from edge.config import OutboxSettings
 from edge.publish.outbox.disk import SpoolDisk
 from edge.publish.outbox.file import Document, Refused, SpoolFile, Stub
+from edge.publish.outbox.sequence import is_counted
+from edge.publish.outbox.unended import Unended
 from edge.telemetry import Dropped, OutboxState
 
 _log = logging.getLogger(__name__)
@@ -71,13 +73,25 @@ class Outbox:
         self._told_drops: set[str] = set()
         self._flushed_s = now().run_s
         self._age_checked_s = -math.inf
+        self._begun: dict[str, Unended] = {}
+        self._ended: set[str] = set()
+        """Events of which the disk is still to learn that they have begun, or ended."""
         self._is_closed = False
 
-    def append(self, topic: str, encode: Callable[[int], bytes]) -> int:
+    def append(
+        self,
+        topic: str,
+        encode: Callable[[int], bytes],
+        *,
+        begins: Unended | None = None,
+        ends: str | None = None,
+    ) -> int:
         """Give a document its sequence, `encode` it with that, and return once it is on disk.
 
-        Where the disk refuses, it returns too: the document waits in memory. When `encode` raises,
-        nothing has happened and the sequence goes to the next document.
+        One that `begins` an event brings along how that ends where this run does not come to it;
+        one that `ends` an event names it. Where the disk refuses, it returns too: the document
+        waits in memory. When `encode` raises, nothing has happened and the sequence goes to the
+        next document.
         """
         with self._lock:
             if self._is_closed:
@@ -85,15 +99,29 @@ class Outbox:
             accepted = self._now()
 
             def numbered() -> Document:
-                sequence = self._disk.next_sequence()
+                sequence = self._disk.next_sequence(self._newest())
                 return Document(sequence, accepted, topic, encode(sequence))
 
             document = numbered()
+            if begins is not None:
+                self._begun[begins.event_id] = begins
+            if ends is not None:
+                self._disk.left_open.pop(ends, None)
+                if self._begun.pop(ends, None) is None:
+                    self._ended.add(ends)
             if not self._may_try(accepted) or not self._flush(document):
-                document = numbered()  # anew: without the disk it may need another number
+                refused, document = document, numbered()  # without the disk it may need another
+                if document.sequence != refused.sequence:
+                    # A crash may yet bring to light what a failed transaction has written.
+                    self._disk.give(refused.sequence)
                 self._hold(document)
             self._disk.give(document.sequence)
             return document.sequence
+
+    def left_open(self) -> list[Unended]:
+        """Return the events that earlier runs have begun and not ended, oldest first."""
+        with self._lock:
+            return list(self._disk.left_open.values())
 
     def pending(self, limit: int, after: int = 0) -> list[Document]:
         """Return at most `limit` documents with a sequence above `after`, oldest first."""
@@ -171,6 +199,12 @@ class Outbox:
         file = self._disk.file
         return (max(0, file.rows - len(self._done)) if file else 0) + len(self._held)
 
+    def _newest(self) -> int:
+        """Return the sequence of the newest document that waits; 0: none does."""
+        if self._held:
+            return self._held[-1].sequence
+        return self._disk.attempt(lambda file: file.newest(), 0) if self._rows else 0
+
     def _oldest(self) -> Moment | None:
         """Return when the oldest document that waits was accepted; None: none waits."""
         stub = self._disk.attempt(self._oldest_stub, None)
@@ -224,12 +258,15 @@ class Outbox:
         now = self._now()
         self._flushed_s = now.run_s
         documents = (*self._held, *new)
-        last = max(self._disk.last_sequence, *(document.sequence for document in documents), 0)
+        counted = [each.sequence for each in documents if is_counted(each.sequence)]
+        last = max(self._disk.last_sequence, *counted, 0)
         before = self._disk.dropped
         if not self._disk.store(documents, last, lambda file: self._thin_out(file, now)):
             return False
         self._held.clear()
         self._refused.clear()
+        self._begun.clear()
+        self._ended.clear()
         self._done.clear()
         self._done_up_to = 0
         self._tell_dropped(before)
@@ -240,6 +277,8 @@ class Outbox:
 
         Return what is dropped in all by now.
         """
+        file.unended.write(self._begun.values())
+        file.unended.delete(self._ended)
         file.refuse(self._refused)
         file.delete(self._done)
         dropped = self._disk.dropped

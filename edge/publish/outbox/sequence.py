@@ -1,46 +1,95 @@
-"""How far the outbox's sequence may have come: a number on disk that it has not passed yet.
+"""The numbers of the documents: a count that is on the disk, and numbers for what never gets there.
 
-The outbox's own file can be lost or damaged, and on a full disk it learns nothing new. The reserve
-is one small file beside it, and it is written in place, into a block that it has already: most file
-systems take that even when they are full.
+The count goes up by one, and it never goes back. The outbox's own file can be lost or damaged, and
+on a full disk it learns nothing new; so the reserve, two small files beside it, holds a number that
+the count has not passed yet. They are written in place, one after the other, into blocks that they
+have already: most file systems take that even when they are full, and one of them is always whole.
+
+Where not even that can be written (a read-only card), nothing tells the next run which numbers
+this one gave, and a clock that begins at the same time with each boot is no help. Such numbers are
+drawn: each run begins somewhere beyond `UNRECORDED` and counts from there. They leave the count
+alone.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import random
 import zlib
 from pathlib import Path
 
-from edge.durable import sync_folder
+from edge.durable import replace_file
 
 RESERVE = 1000
 """How far the reserve runs ahead: it is written once in so many documents."""
+UNRECORDED = 10**15
+"""From here on are the numbers that no disk knows of."""
+MOST = 2**53
+"""All numbers are below: beyond it JavaScript's have gaps."""
+_DRAWN_FROM = 4 * 10**15
+"""So many places to begin at: two of a thousand runs of a thousand documents meet in one of four
+million devices."""
+_LOST = 10**12
+"""Where a count goes on that is lost altogether; such places are few, for it is a rare accident."""
+_LEAST_SKIP, _MOST_SKIP = 10**9, 10**12
+"""More than a run gives, so that what lies between may be numbers that were given and forgotten."""
 _KEPT = "kept"
 _LIVE = "live"
+_chance = random.SystemRandom()
+
+
+def is_counted(sequence: int) -> bool:
+    """Tell whether a number belongs to the count."""
+    return sequence < UNRECORDED
+
+
+def drawn_beyond(waiting: int) -> int:
+    """Return where a run's unrecorded numbers begin: beyond `waiting`, the newest that waits."""
+    if is_counted(waiting):
+        return UNRECORDED + _chance.randrange(_DRAWN_FROM)
+    return waiting + _skip()
+
+
+def drawn_for_lost(known: int) -> int:
+    """Return where a count goes on of which only `known` is left, if anything is."""
+    return max(known, _LOST) + _skip()
+
+
+def _skip() -> int:
+    return _chance.randrange(_LEAST_SKIP, _MOST_SKIP)
 
 
 class SequenceReserve:
-    """The number, and whether the outbox's file may lag behind what has been published."""
+    """How far the count may have come, and whether the outbox's file may lag behind that."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._paths = (path, path.with_name(path.name + "-copy"))
         self.limit = 0
-        """The sequence has not passed it; 0: not known."""
+        """The count has not passed it; 0: not known."""
         self.is_live = False
         """Whether numbers up to `limit` may be out in the world that no row of the outbox had."""
 
     @property
     def exists(self) -> bool:
-        return self._path.exists()
+        return any(path.exists() for path in self._paths)
 
     def load(self) -> None:
-        """Read what the last run has left; an illegible file leaves 0. Raises OSError."""
-        try:
-            number, state, crc32 = self._path.read_text(encoding="ascii").split()
-            if int(crc32, 16) == _crc32(int(number), state):
-                self.limit, self.is_live = int(number), state == _LIVE
-        except (FileNotFoundError, ValueError):
-            pass
+        """Read what the last run has left; illegible files leave 0. Raises OSError."""
+        records: list[tuple[int, bool]] = []
+        problem: OSError | None = None
+        for path in self._paths:
+            try:
+                records.append(_record_in(path))
+            except (FileNotFoundError, ValueError):
+                continue
+            except OSError as error:
+                problem = error
+        if records:
+            # Of two with one limit the first, since it was written first.
+            self.limit, self.is_live = max(records, key=lambda record: record[0])
+        elif problem is not None:
+            raise problem
 
     def cover(self, sequence: int, *, live: bool) -> None:
         """Make sure that the disk knows of `sequence`, before that is used. Raises OSError."""
@@ -48,19 +97,30 @@ class SequenceReserve:
             return
         limit = self.limit if sequence <= self.limit else sequence + RESERVE - 1
         state = _LIVE if live else _KEPT
-        self._write(f"{limit:019d} {state} {_crc32(limit, state):08x}\n".encode())
+        for path in self._paths:
+            _write(path, f"{limit:019d} {state} {_crc32(limit, state):08x}\n".encode())
         self.limit, self.is_live = limit, live
 
-    def _write(self, record: bytes) -> None:
-        is_new = not self.exists
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            os.pwrite(descriptor, record, 0)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if is_new:
-            sync_folder(self._path.parent)
+
+def _record_in(path: Path) -> tuple[int, bool]:
+    """Return limit and whether it is live. Raises OSError, and ValueError where it is illegible."""
+    number, state, crc32 = path.read_text(encoding="ascii").split()
+    if int(crc32, 16) != _crc32(int(number), state):
+        raise ValueError(f"{path}: its checksum is wrong")
+    return int(number), state == _LIVE
+
+
+def _write(path: Path, record: bytes) -> None:
+    if not path.exists():
+        replace_file(path, record)
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        if os.pwrite(descriptor, record, 0) != len(record):
+            raise OSError(errno.EIO, "written in part", str(path))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _crc32(number: int, state: str) -> int:

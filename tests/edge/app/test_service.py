@@ -4,9 +4,10 @@ import base64
 import json
 import logging
 import math
+import shutil
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,56 @@ def test_a_violation_is_in_the_outbox_before_the_publisher_is_woken(
     assert publisher.calls == ["start", "wake", "wake", "close"]
     named = [line.partition("; ")[2] for line in caplog.messages if line.startswith("violation")]
     assert named == [f"document {n} of event {EVENT_ID}" for n in (1, 2)]
+
+
+def killed_while_told(state: Path, after: Path) -> None:
+    """Confirm a violation, and leave in `after` what a kill leaves then."""
+    outbox = Outbox(state / "outbox.sqlite")
+    confirmed = Decision((violation(ViolationState.CONFIRMED),))
+    built, _, _ = service(outbox, ScriptedJudge([confirmed]), [frame_at(0), frame_at(1)])
+    built.run_once()
+    shutil.copytree(state, after)
+    outbox.close()
+
+
+def documents_in(outbox: Outbox) -> list[dict[str, Any]]:
+    return [json.loads(document.payload) for document in outbox.pending(99)]
+
+
+def test_what_a_kill_leaves_open_is_ended_at_the_next_start_and_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed_while_told(tmp_path / "state", tmp_path / "after")
+    for _ in range(3):
+        outbox = Outbox(tmp_path / "after" / "outbox.sqlite")
+        built, _, _ = service(outbox, ScriptedJudge([]), [frame_at(0)])
+        built.run()
+    outbox = Outbox(tmp_path / "after" / "outbox.sqlite")
+    confirmed, ended = documents_in(outbox)
+    outbox.close()
+    expected = {"sequence": 2, "state": "ended", "interrupted": True}
+    at = {"at": confirmed["at"], "ended_at": confirmed["confirmed_at"]}
+    assert ended == {**confirmed, **expected, **at}
+    assert "document 2 of event " + EVENT_ID in caplog.text
+
+
+def test_who_is_still_there_after_a_kill_is_an_event_of_its_own(tmp_path: Path) -> None:
+    killed_while_told(tmp_path / "state", tmp_path / "after")
+    outbox = Outbox(tmp_path / "after" / "outbox.sqlite")
+    second = replace(violation(ViolationState.CONFIRMED), event_id=EVENT_ID[:-1] + "0")
+    ended = replace(violation(ViolationState.ENDED), event_id=second.event_id)
+    judge = ScriptedJudge([Decision((second,))], Decision((ended,)))
+    built, _, _ = service(outbox, judge, [frame_at(0)])
+    built.run()
+    outbox = Outbox(tmp_path / "after" / "outbox.sqlite")
+    assert [(d["event_id"], d["state"], d["interrupted"]) for d in documents_in(outbox)] == [
+        (EVENT_ID, "confirmed", False),
+        (EVENT_ID, "ended", True),
+        (second.event_id, "confirmed", False),
+        (second.event_id, "ended", False),
+    ]
+    assert outbox.left_open() == []
+    outbox.close()
 
 
 def test_people_are_counted_when_they_leave(outbox: Outbox) -> None:

@@ -183,7 +183,7 @@ def test_the_rate_of_an_hour_is_that_of_the_mqtt_document(
     for verdict in verdicts:
         history.note(Decision((), (visit(verdict),)), 1)
         counter.add(visit(verdict), clock.monotonic_s())
-    message = compliance_message(ORIGIN, counter.totals(clock.monotonic_s()), START, True)
+    message = compliance_message(ORIGIN, counter.totals(clock.monotonic_s()), START, True, "run")
     summary = history.summary(1)
     assert message.last_hour.rate == 0.8889
     assert summary.rate == pytest.approx(message.last_hour.rate, abs=5e-5)

@@ -82,7 +82,7 @@ def some_compliance() -> Message:
     counter = ComplianceCounter(0.0)
     for verdict in (Verdict.MASKED, Verdict.MASKED, Verdict.BARE, Verdict.UNKNOWN):
         counter.add(Visit(1, verdict, NOON, NOON), 5.0)
-    return compliance_message(ORIGIN, counter.totals(100.0), NOON, True)
+    return compliance_message(ORIGIN, counter.totals(100.0), NOON, True, "1f0c5a2e")
 
 
 def some_health(**changes: Any) -> Message:
@@ -155,7 +155,7 @@ EVERY_MESSAGE: dict[str, list[Message]] = {
     ],
     "compliance": [
         some_compliance(),
-        compliance_message(ORIGIN, ComplianceCounter(0.0).totals(0.0), NOON, True),
+        compliance_message(ORIGIN, ComplianceCounter(0.0).totals(0.0), NOON, True, "1f0c5a2e"),
     ],
     "health": [
         some_health(),
@@ -215,6 +215,7 @@ def test_the_confirmed_document_is_this() -> None:
         "snapshot": None,
         "kind": "bare",
         "probability": 0.9612,
+        "interrupted": False,
     }
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from edge.publish.outbox.file import SCHEMA_VERSION, Document, Refused, drop, read_all
 from edge.publish.outbox.outbox import Outbox
+from edge.publish.outbox.unended import Unended
 
 FIRST_RELEASE = """
 CREATE TABLE documents (
@@ -94,6 +96,34 @@ def test_a_file_of_the_first_release_is_taken_on_and_handed_back(path: Path) -> 
     outbox = Outbox(path)
     assert pending(outbox) == [b"3", b"4"]
     assert outbox.state().refused == 1
+    outbox.close()
+
+
+def test_what_has_not_ended_is_known_after_a_way_there_and_back_and_after_damage(
+    path: Path,
+) -> None:
+    begun = Unended("event", "t/v", b"its end")
+    outbox = Outbox(path)
+    for event in (begun, replace(begun, event_id="ended")):
+        outbox.append("t/v", lambda sequence: b"%d" % sequence, begins=event)
+    outbox.append("t/v", lambda sequence: b"%d" % sequence, ends="ended")
+    assert outbox.left_open() == [], "they are this run's own"
+    outbox.close()
+    assert read_by_the_first_release(path) == [b"1", b"2", b"3"]
+    outbox = Outbox(path)
+    assert outbox.left_open() == [begun]
+    outbox.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE documents SET payload = x'00' WHERE sequence = 2")
+        database.commit()
+    outbox = Outbox(path)
+    assert pending(outbox) == [b"1", b"3"], "it was set aside"
+    assert outbox.left_open() == [begun]
+    outbox.append("t/v", lambda sequence: b"the end", ends="event")
+    assert outbox.left_open() == []
+    outbox.close()
+    outbox = Outbox(path)
+    assert outbox.left_open() == []
     outbox.close()
 
 

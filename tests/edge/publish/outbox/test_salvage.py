@@ -1,0 +1,195 @@
+"""What is damaged costs itself: every document that is legible comes out."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.clock import this_moment
+from edge.config import OutboxSettings
+from edge.publish.outbox.file import PAGE_BYTES, Document, SpoolFile
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.outbox.salvage import legible, set_aside
+from edge.publish.outbox.unended import Unended
+
+COUNT = 201
+NAME = "outbox.sqlite"
+Damage = Callable[[bytearray, int], None]
+
+
+def payload(sequence: int) -> bytes:
+    """Of the usual size; every twentieth is larger than a page, every third small."""
+    size = 5000 if sequence % 20 == 0 else 60 if sequence % 3 == 0 else 640
+    return random.Random(sequence).randbytes(size)
+
+
+def overwrite(content: bytearray, at: int) -> None:
+    content[at : at + PAGE_BYTES] = random.Random(at).randbytes(PAGE_BYTES)
+
+
+def empty(content: bytearray, at: int) -> None:
+    content[at : at + PAGE_BYTES] = bytes(PAGE_BYTES)
+
+
+def flip(content: bytearray, at: int) -> None:
+    content[at] ^= 0x40
+
+
+def recount(content: bytearray, at: int) -> None:
+    content[at + 3] ^= 0x40
+
+
+def made(folder: Path, acknowledged: int = 0) -> Path:
+    outbox = Outbox(folder / NAME)
+    for sequence in range(1, COUNT + 1):
+        outbox.append("t/violation", payload)
+        outbox.acknowledge([sequence] if sequence <= acknowledged else [])
+    outbox.close()
+    return folder / NAME
+
+
+def pending(outbox: Outbox) -> dict[int, bytes]:
+    return {document.sequence: document.payload for document in outbox.pending(1000)}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return made(tmp_path_factory.mktemp("whole")).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def residents(whole: bytes) -> dict[int, set[int]]:
+    """Which documents have something on the page that begins there."""
+    pieces = [
+        (sequence, payload(sequence)[at : at + 50])
+        for sequence in range(1, COUNT + 1)
+        for at in range(0, len(payload(sequence)) - 49, 10)
+    ]
+    return {
+        at: {sequence for sequence, piece in pieces if piece in whole[at : at + PAGE_BYTES]}
+        for at in range(0, len(whole), PAGE_BYTES)
+    }
+
+
+@pytest.mark.parametrize(("damage", "every"), [(overwrite, 1), (empty, 4), (flip, 4), (recount, 4)])
+def test_a_damaged_page_costs_its_own_documents_only(
+    tmp_path: Path, whole: bytes, residents: dict[int, set[int]], damage: Damage, every: int
+) -> None:
+    is_legible = damage in (flip, recount)
+    for at in range(0, len(whole), PAGE_BYTES * every):
+        content = bytearray(whole)
+        damage(content, at)
+        (tmp_path / NAME).write_bytes(content)
+        aside = set_aside(tmp_path / NAME, this_moment().at)
+        found = {each.sequence: each for each in legible(aside) if isinstance(each, Document)}
+        assert all(each.payload == payload(each.sequence) for each in found.values())
+        missing = set(range(1, COUNT + 1)) - found.keys()
+        assert missing <= residents[at], f"page {at // PAGE_BYTES}"
+        # Of a page with a damaged head only what is larger than the page is not found again.
+        assert not is_legible or len(missing) <= 1, f"page {at // PAGE_BYTES}"
+
+
+def test_the_outbox_goes_on_with_what_is_legible_and_keeps_the_damaged_file(
+    tmp_path: Path, whole: bytes
+) -> None:
+    content = bytearray(whole)
+    overwrite(content, PAGE_BYTES)  # the root of the documents: SQLite finds none of them
+    (tmp_path / NAME).write_bytes(content)
+    outbox = Outbox(tmp_path / NAME)
+    assert pending(outbox) == {n: payload(n) for n in range(1, COUNT + 1)}
+    outbox.close()
+    (aside,) = tmp_path.glob("*.damaged-*")
+    assert aside.read_bytes()[PAGE_BYTES:] == content[PAGE_BYTES:]
+
+
+def test_what_was_acknowledged_does_not_come_again(tmp_path: Path) -> None:
+    path = made(tmp_path, acknowledged=150)
+    content = bytearray(path.read_bytes())
+    overwrite(content, PAGE_BYTES)
+    path.write_bytes(content)
+    outbox = Outbox(path)
+    assert set(pending(outbox)) == set(range(151, COUNT + 1))
+    outbox.close()
+
+
+def test_a_damaged_log_costs_the_documents_of_its_page_only(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "state" / NAME)
+    for _ in range(30):
+        outbox.append("t/violation", payload)
+    shutil.copytree(tmp_path / "state", tmp_path / "cut")
+    outbox.close()
+    log = tmp_path / "cut" / f"{NAME}-wal"
+    content = bytearray(log.read_bytes())
+    frame = PAGE_BYTES + 24
+    at = 32 + 12 * frame
+    assert len(content) > at + 10 * frame
+    content[at + 24 : at + frame] = random.Random(1).randbytes(PAGE_BYTES)
+    log.write_bytes(content)
+    outbox = Outbox(tmp_path / "cut" / NAME)
+    found = pending(outbox)
+    assert found.keys() == set(range(1, 31)), "later frames have that page again"
+    assert all(payload(n) == found[n] for n in found)
+    assert outbox.state().set_aside == 1
+    outbox.close()
+
+
+def test_a_log_with_a_damaged_head_is_read_all_the_same(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "state" / NAME)
+    for _ in range(10):
+        outbox.append("t/violation", payload)
+    shutil.copytree(tmp_path / "state", tmp_path / "cut")
+    outbox.close()
+    log = tmp_path / "cut" / f"{NAME}-wal"
+    log.write_bytes(b"\xe9" * 32 + log.read_bytes()[32:])
+    outbox = Outbox(tmp_path / "cut" / NAME)
+    assert pending(outbox) == {n: payload(n) for n in range(1, 11)}
+    outbox.close()
+
+
+def test_refused_and_open_ones_are_taken_over(tmp_path: Path, whole: bytes) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(whole)
+    outbox = Outbox(path)
+    outbox.refuse(7, "packet too large")
+    begun = Unended("event", "t/violation", b"its end")
+    outbox.append("t/violation", payload, begins=begun)
+    outbox.close()
+    content = bytearray(path.read_bytes())
+    overwrite(content, 0)
+    path.write_bytes(content)
+    outbox = Outbox(path)
+    assert set(pending(outbox)) == set(range(1, COUNT + 2)) - {7}
+    assert outbox.state().refused == 1
+    assert outbox.left_open() == [begun]
+    outbox.close()
+
+
+def test_a_salvage_that_was_cut_off_is_made_up_for(tmp_path: Path, whole: bytes) -> None:
+    (tmp_path / NAME).write_bytes(whole)
+    set_aside(tmp_path / NAME, this_moment().at)
+    SpoolFile(tmp_path / NAME).close()  # a new one, but killed before anything was taken over
+    outbox = Outbox(tmp_path / NAME)
+    assert pending(outbox) == {n: payload(n) for n in range(1, COUNT + 1)}
+    assert outbox.state().rows == COUNT
+    assert outbox.state().set_aside == 1
+    outbox.close()
+
+
+def test_a_clock_that_goes_back_takes_no_document_with_it(tmp_path: Path) -> None:
+    for start in range(8):
+        outbox = Outbox(tmp_path / NAME, OutboxSettings(), this_moment)
+        number = outbox.append("t/violation", payload)
+        outbox.close()
+        content = bytearray((tmp_path / NAME).read_bytes())
+        overwrite(content, 0)
+        (tmp_path / NAME).write_bytes(content)
+        for aside in tmp_path.glob("*.damaged-*"):
+            if start == 3:  # all that is there is from the future
+                aside.rename(aside.with_name(aside.name.replace("damaged-20", "damaged-21")))
+        outbox = Outbox(tmp_path / NAME)
+        assert number in pending(outbox)
+        outbox.close()
