@@ -56,11 +56,17 @@ class Pipeline:
         with self.timed("track"):
             tracks = self.tracker.update(frame, faces)
         with self.timed("classify"):
-            sightings = self.attention.look(frame, tracks.faces, tracks.ended)
+            strangers = (*tracks.ended, *tracks.returned)
+            sightings = self.attention.look(frame, tracks.faces, strangers)
         with self.timed("decide"):
-            decision = self.policy.update(sightings, tracks.ended)
+            decision = self.policy.update(sightings, tracks.ended, tracks.returned)
         standings = self.policy.standings(sightings)
         return Outcome(sightings, decision, standings, self.detection.outside)
+
+    @property
+    def bridged_s(self) -> float:
+        """So long without a frame, somebody who was in sight may still be there."""
+        return self.tracker.settings.longest_missed_s
 
     def limit_to(self, area: Area) -> None:
         """Have only faces in `area` count from now on."""

@@ -28,6 +28,8 @@ class Judge(Protocol):
 
     def process(self, frame: Frame) -> Outcome: ...
     def limit_to(self, area: Area) -> None: ...
+    @property
+    def bridged_s(self) -> float: ...
     def finish(self) -> Decision: ...
 
 
@@ -102,7 +104,7 @@ class Lookout:
         """
         frame = self._camera.read(timeout_s)
         decision = _NOTHING
-        if is_paused or (frame is None and self._camera.state is CameraState.LOST):
+        if is_paused or (frame is None and self._is_long_lost()):
             # In a pause frames are still taken, or the camera would count as lost.
             decision = self._judge.finish()
         elif frame is not None:
@@ -123,6 +125,11 @@ class Lookout:
     def close(self, timeout_s: float = 0.0) -> None:
         """Have the camera given back, and wait for that; a capture call that hangs goes on."""
         self._camera.close(timeout_s)
+
+    def _is_long_lost(self) -> bool:
+        """Tell whether the camera has been away for so long that nobody is known any more."""
+        blind_s = self._clock.monotonic_s() - self._judged_s
+        return self._camera.state is CameraState.LOST and blind_s > self._judge.bridged_s
 
     def _judged(self, frame: Frame) -> Decision:
         self._judged_s = self._clock.monotonic_s()
