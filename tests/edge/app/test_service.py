@@ -98,6 +98,7 @@ class ScriptedJudge:
         return decision
 
     bridged_s = 0.0
+    rotation_wanted_deg: int | None = None
 
     def limit_to(self, area: Area) -> None:
         self.area = area
@@ -511,6 +512,26 @@ def test_a_confirmed_violation_has_a_picture_and_its_end_has_none(outbox: Outbox
     assert documents[1]["snapshot"] is None
 
 
+def test_a_camera_that_hangs_upside_down_is_said_at_once_and_once(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    judge = ScriptedJudge([])
+    frames = [frame_at(n, striped()) for n in range(9)]
+    built, publisher, clock = service(outbox, judge, frames)
+    for wanted_deg in (None, None, 180, 180, 180, None, None):
+        judge.rotation_wanted_deg = wanted_deg
+        built.run_once()
+        clock.sleep(1)
+    told = [each["camera"]["rotation_wanted_deg"] for each in reports(publisher, "health")]
+    assert told == [None, 180, None]
+    said = [each for each in caplog.messages if "judged" in each or "upright" in each]
+    assert [each.partition(";")[0] for each in said] == [
+        "the camera is mounted upside down or on its side: nobody is judged",
+        "faces are upright again",
+    ]
+
+
 def test_in_a_pause_nothing_is_judged_and_no_time_is_watched(outbox: Outbox) -> None:
     # A frame each 0.5 s.
     entries = [entry for n in range(100) for entry in (frame_at(n / 2, striped()), None)]
@@ -618,6 +639,7 @@ class BareFace:
         return Outcome((sighting,), self._policy.update([sighting], []))
 
     bridged_s = 10.0
+    rotation_wanted_deg = None
 
     def limit_to(self, area: Area) -> None:
         raise NotImplementedError
