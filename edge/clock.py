@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -45,6 +46,28 @@ Timed = Callable[[str], AbstractContextManager[None]]
 def untimed(step: str) -> AbstractContextManager[None]:
     """Measure nothing."""
     return nullcontext()
+
+
+class FrameInterval:
+    """How far apart a source's frames are: the least of the last gaps, so that an outage is none.
+
+    Never more than MAX_S: what is farther apart does not show the same scene.
+    """
+
+    MAX_S = 10.0
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        """0 before the second frame."""
+        self._at_s: float | None = None
+        self._gaps_s: deque[float] = deque(maxlen=3)
+
+    def note(self, now_s: float) -> None:
+        """A frame of that time came."""
+        if self._at_s is not None:
+            self._gaps_s.append(now_s - self._at_s)
+            self.seconds = min(self.MAX_S, *self._gaps_s)
+        self._at_s = now_s
 
 
 class SteppedClock:

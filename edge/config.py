@@ -60,6 +60,8 @@ Polygon = Annotated[tuple[Point, ...], msgspec.Meta(min_length=3, max_length=100
 Polygons = Annotated[tuple[Polygon, ...], msgspec.Meta(max_length=20)]
 LINGER_S = 2.0
 """Somebody found so lately is still in sight, even if the last scan missed the face."""
+MISSED_FRAMES = 3.5
+"""And so is somebody found in one of so many frames of a slow source."""
 SEARCH_PACE = 2
 """Nobody in sight is searched for at half the pace: quick scans only follow."""
 SLACK_S = 0.005
@@ -203,14 +205,21 @@ class DetectorSettings(Section, frozen=True):
         """Return how long somebody in sight who moves may wait for the next scan, with a frame
         every `frame_s`; 0: with any number of them."""
         gap_s = _at_frame(self.every_s, frame_s)
-        return gap_s if gap_s < LINGER_S else _at_frame(SEARCH_PACE * self.every_s, frame_s)
+        is_in_sight = gap_s < lingers_s(frame_s)
+        return gap_s if is_in_sight else _at_frame(SEARCH_PACE * self.every_s, frame_s)
 
     def still_gap_s(self, frame_s: float) -> float:
         """Return the same for somebody who stands still."""
         gap_s = _at_frame(max(self.every_s, self.full_every_s), frame_s)
-        if gap_s < LINGER_S:
+        linger_s = lingers_s(frame_s)
+        if gap_s < linger_s:
             return gap_s
-        return _at_frame(max(LINGER_S, SEARCH_PACE * self.every_s, self.idle_every_s), frame_s)
+        return _at_frame(max(linger_s, SEARCH_PACE * self.every_s, self.idle_every_s), frame_s)
+
+
+def lingers_s(frame_s: float) -> float:
+    """Return how lately somebody was found who is in sight, with a frame every `frame_s`."""
+    return max(LINGER_S, MISSED_FRAMES * frame_s)
 
 
 def _at_frame(due_s: float, frame_s: float) -> float:
@@ -242,7 +251,20 @@ class TrackerSettings(Section, frozen=True):
     min_iou: Share = 0.2
     """A face continues a track when it overlaps its predicted box by this much."""
     max_missed_s: Positive = 1.5
-    """A track that has not been seen for so long has ended."""
+    """A track that has not been seen for so long has ended, and in a slow source not been seen in
+    three frames."""
+    still_missed_s: NotNegative = 10.0
+    """Somebody who stood still is the same person where a face is found at the same place and in
+    the same size within so long: hidden by others, or the camera was away."""
+
+    @property
+    def longest_missed_s(self) -> float:
+        """After so long without a face everybody has left, but for a slow source."""
+        return max(self.max_missed_s, self.still_missed_s)
+
+    def bridged_s(self, frame_s: float) -> float:
+        """Return how long a face may be missed, with a frame every `frame_s`."""
+        return max(self.max_missed_s, MISSED_FRAMES * frame_s)
 
 
 class PolicySettings(Section, frozen=True):
@@ -485,7 +507,6 @@ class Settings(Section, frozen=True):
         is_sensor = isinstance(source_in(self.camera.source), Sensor)
         frame_s = 1 / self.camera.fps if is_sensor else 0.0
         for gap_s, wanted in (
-            (frame_s, "[camera] fps must be above 1 / [tracker] max_missed_s"),
             (
                 self.detector.gap_s(frame_s),
                 "[detector] every_s must be below [tracker] max_missed_s",
@@ -496,7 +517,7 @@ class Settings(Section, frozen=True):
                 f"{LINGER_S:g} s unless idle_every_s is below max_missed_s too",
             ),
         ):
-            if gap_s >= self.tracker.max_missed_s:
+            if gap_s >= self.tracker.bridged_s(frame_s):
                 raise ValueError(f"{wanted}: everybody would be lost between two scans")
 
 

@@ -3,7 +3,7 @@
 A look is the dearest thing that one more person costs. New and doubtful faces are looked at as
 often as they are found; a person whose looks have agreed for a while is known, and is looked at
 again once every `recheck_s`. A look that is unsure or disagrees ends that. What is judged less
-often weighs no less: evidence goes by time (`edge.decide.policy`). In a crowd, where not
+often weighs no less: evidence goes by time (`edge.decide.evidence`). In a crowd, where not
 everybody's turn comes in time, whoever may be bare comes before those who looked masked.
 """
 
@@ -76,7 +76,8 @@ class Attention:
     def look(
         self, frame: Frame, tracked: Sequence[TrackedFace], ended: Sequence[int]
     ) -> tuple[Sighting, ...]:
-        """Return a sighting of each face, in their order; `ended` tracks are forgotten."""
+        """Return a sighting of each face, in their order; what was known of `ended` tracks, or of
+        those that may be somebody else's now, is forgotten."""
         self.forget(ended)
         now_s = frame.monotonic_s
         chosen = self._chosen(tracked, now_s)

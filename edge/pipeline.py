@@ -21,6 +21,7 @@ from edge.look import Attention
 from edge.records import Face, Frame, Sighting
 from edge.telemetry import SCAN, TOTAL
 from edge.track import Tracker
+from edge.upright import Upright
 
 STEPS = ("detect", SCAN, "track", "classify", "decide", TOTAL)
 """What is timed. Most frames are not scanned: `scan` is what `detect` takes for those that are, in
@@ -48,6 +49,8 @@ class Pipeline:
     attention: Attention
     policy: ViolationPolicy
     timed: Timed = untimed
+    upright: Upright | None = None
+    """None: that the camera is turned is not noticed."""
 
     def process(self, frame: Frame) -> Outcome:
         """Return what `frame` showed and decided; usually it decides nothing."""
@@ -56,11 +59,24 @@ class Pipeline:
         with self.timed("track"):
             tracks = self.tracker.update(frame, faces)
         with self.timed("classify"):
-            sightings = self.attention.look(frame, tracks.faces, tracks.ended)
+            strangers = (*tracks.ended, *tracks.returned)
+            sightings = self.attention.look(frame, tracks.faces, strangers)
+            if self.upright is not None:
+                sightings = self.upright.hold_back(frame, sightings, strangers)
         with self.timed("decide"):
-            decision = self.policy.update(sightings, tracks.ended)
+            decision = self.policy.update(sightings, tracks.ended, tracks.returned)
         standings = self.policy.standings(sightings)
         return Outcome(sightings, decision, standings, self.detection.outside)
+
+    @property
+    def rotation_wanted_deg(self) -> int | None:
+        """What `[camera] rotation_deg` should be; None: the camera is not known to be turned."""
+        return None if self.upright is None else self.upright.rotation_wanted_deg
+
+    @property
+    def bridged_s(self) -> float:
+        """So long without a frame, somebody who was in sight may still be there."""
+        return self.tracker.settings.longest_missed_s
 
     def limit_to(self, area: Area) -> None:
         """Have only faces in `area` count from now on."""
@@ -98,4 +114,5 @@ def open_pipeline(
         Attention(MaskClassifier(bundle, settings.classifier), settings.classifier),
         ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id, detector.sure),
         timed,
+        Upright(detector, settings.camera.rotation_deg),
     )

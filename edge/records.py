@@ -52,7 +52,7 @@ class Box:
 
     @property
     def area(self) -> float:
-        return self.width * self.height
+        return (self.right - self.left) * (self.bottom - self.top)
 
     @property
     def centre(self) -> tuple[float, float]:

@@ -44,6 +44,9 @@ class CameraStatus:
     """Too few of them to follow people."""
     trouble: str = ""
     """Why it is lost."""
+    rotation_wanted_deg: int | None = None
+    """What `[camera] rotation_deg` should be: faces are turned, and nobody is judged. None: not as
+    far as it is known."""
 
 
 class ThrottlingFlag(StrEnum):
@@ -264,6 +267,7 @@ class Telemetry:
             camera.state,
             camera.view,
             camera.slow,
+            camera.rotation_wanted_deg,
             self.outbox.is_refused,
             self.pace,
             self.paused_for_s is not None,
@@ -275,10 +279,11 @@ class Telemetry:
         """Return the condition in one line, for eyes."""
         camera = self.camera
         sees = camera.state if camera.view in (None, CameraView.CLEAR) else camera.view
+        turned = "" if camera.rotation_wanted_deg is None else ", faces turned: nobody is judged"
         paused = "" if self.paused_for_s is None else f"paused for {self.paused_for_s:.0f} s; "
         broker = "connected" if self.broker.connected else "away"
         refused = ", the disk refuses them" if self.outbox.is_refused else ""
         return (
-            f"{paused}camera {sees}, {self.fps:.1f} fps; "
+            f"{paused}camera {sees}{turned}, {self.fps:.1f} fps; "
             f"broker {broker}, {self.outbox.rows} waiting{refused}"
         )

@@ -150,6 +150,8 @@ def _troubles(health: HealthMessage) -> Iterator[tuple[str, Tone]]:
         yield _VIEWS[camera.view], Tone.ALARM
     if camera.slow:
         yield "too few frames", Tone.ALARM
+    if camera.rotation_wanted_deg is not None:
+        yield "camera turned", Tone.ALARM
     if outbox.state is OutboxCondition.REFUSED:
         yield "disk refuses", Tone.ALARM
     if health.paused_for_s is not None:

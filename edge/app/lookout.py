@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge.capture.camera import Camera
@@ -13,6 +13,7 @@ from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
 from edge.detect.area import Area
 from edge.host.health import FrameMeter, Stopwatch
+from edge.host.words import turned
 from edge.observers import Observers
 from edge.pipeline import Outcome
 from edge.records import Compliance, Frame
@@ -28,6 +29,10 @@ class Judge(Protocol):
 
     def process(self, frame: Frame) -> Outcome: ...
     def limit_to(self, area: Area) -> None: ...
+    @property
+    def bridged_s(self) -> float: ...
+    @property
+    def rotation_wanted_deg(self) -> int | None: ...
     def finish(self) -> Decision: ...
 
 
@@ -57,6 +62,7 @@ class Lookout:
         self._looked_s = clock.monotonic_s()
         self._compliance = ComplianceCounter(self._looked_s)
         self._judged_s = -math.inf
+        self._rotation_wanted_deg: int | None = None
 
     @property
     def ended(self) -> bool:
@@ -65,7 +71,9 @@ class Lookout:
 
     @property
     def camera(self) -> CameraStatus:
-        return self._camera.status()
+        running = self._camera.state is CameraState.RUNNING
+        wanted_deg = self._judge.rotation_wanted_deg if running else None
+        return replace(self._camera.status(), rotation_wanted_deg=wanted_deg)
 
     @property
     def frames(self) -> int:
@@ -102,7 +110,7 @@ class Lookout:
         """
         frame = self._camera.read(timeout_s)
         decision = _NOTHING
-        if is_paused or (frame is None and self._camera.state is CameraState.LOST):
+        if is_paused or (frame is None and self._is_long_lost()):
             # In a pause frames are still taken, or the camera would count as lost.
             decision = self._judge.finish()
         elif frame is not None:
@@ -124,13 +132,29 @@ class Lookout:
         """Have the camera given back, and wait for that; a capture call that hangs goes on."""
         self._camera.close(timeout_s)
 
+    def _is_long_lost(self) -> bool:
+        """Tell whether the camera has been away for so long that nobody is known any more."""
+        blind_s = self._clock.monotonic_s() - self._judged_s
+        return self._camera.state is CameraState.LOST and blind_s > self._judge.bridged_s
+
     def _judged(self, frame: Frame) -> Decision:
         self._judged_s = self._clock.monotonic_s()
         with self._stopwatch(TOTAL):
             outcome = self._judge.process(frame)
         self._meter.add(self._clock.monotonic_s())
         self.observers.show(frame, outcome)
+        self._say_whether_turned()
         return outcome.decision
+
+    def _say_whether_turned(self) -> None:
+        before_deg, wanted_deg = self._rotation_wanted_deg, self._judge.rotation_wanted_deg
+        if wanted_deg == before_deg:
+            return
+        self._rotation_wanted_deg = wanted_deg
+        if wanted_deg is None:
+            _log.info("faces are upright again")
+        else:
+            _log.warning("%s", turned(wanted_deg))
 
     def _count(self, decision: Decision, *, watches: bool) -> float:
         """Count who has left; return how long this turn has watched."""

@@ -1,20 +1,23 @@
 """Decide: when a missing mask is a violation.
 
-Each look at a face gives log-odds of each state that the network tells apart. A person's evidence
-is their mean over the last seconds, each look weighted by the time that it stands for, so neither a
-fast camera nor one odd frame decides. A small weight for "not known yet" keeps the first looks from
-counting for more than they are.
+Evidence (`edge.decide.evidence`) must say so for a while without a break; then it is one, once for
+each visit.
+
+Whoever stood still, was hidden and is found again is known by the place alone. The visit goes on,
+but what is not confirmed yet takes its whole time anew; and where the looks since then are sure of
+a mask and those before were sure that there was none, or the other way round, it is somebody else.
 """
 
 from __future__ import annotations
 
-import math
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from edge.config import PolicySettings
+from edge.decide.evidence import Evidence
 from edge.records import (
     MaskState,
     Sighting,
@@ -25,16 +28,6 @@ from edge.records import (
     Visit,
 )
 
-MEMORY_S = 2.0
-"""Looks fade with this time constant: long enough to bridge a gesture, short enough to notice that
-a mask is put on."""
-PRIOR_S = 0.2
-"""The weight of "not known yet"."""
-FIRST_LOOK_S = 0.1
-MAX_LOOK_S = 0.5
-"""A look stands for the time since the look before it, but for no more than this."""
-MAX_LOG_ODDS = 5.0
-"""One look is never surer: int8 outputs come in steps of 1/256, whose log-odds end at 5.5."""
 MIN_SIGHTINGS = 3
 """What was seen less often is a detector's slip, not a visit."""
 
@@ -81,50 +74,6 @@ class Standing:
 
 
 @dataclass(slots=True)
-class Evidence:
-    """What the looks at one face say together."""
-
-    weight_s: float = 0.0
-    weighted_log_odds: dict[MaskState, float] = field(default_factory=dict)
-    """Of each state against all others."""
-    last_look_s: float | None = None
-
-    def probability(self, state: MaskState) -> float:
-        """Return how likely the state is; 0 where the network does not tell it apart."""
-        if state not in self.weighted_log_odds:
-            return 0.0
-        return 1 / (1 + math.exp(-self.weighted_log_odds[state] / (self.weight_s + PRIOR_S)))
-
-    @property
-    def bare_probability(self) -> float:
-        return self.probability(MaskState.BARE)
-
-    @property
-    def unmasked_probability(self) -> float:
-        """How likely all states but a mask are together; of two, the bare one alone."""
-        return sum(self.probability(state) for state in MaskState if state != MaskState.MASKED)
-
-    def add(self, probabilities: Mapping[MaskState, float], now_s: float) -> float:
-        """Take in a look; return the seconds that it stands for."""
-        since_s = FIRST_LOOK_S if self.last_look_s is None else now_s - self.last_look_s
-        self.last_look_s = now_s
-        look_s = min(since_s, MAX_LOOK_S)
-        kept = math.exp(-since_s / MEMORY_S)
-        self.weight_s = self.weight_s * kept + look_s
-        for state, probability in probabilities.items():
-            before = self.weighted_log_odds.get(state, 0.0)
-            self.weighted_log_odds[state] = before * kept + look_s * log_odds(probability)
-        return look_s
-
-
-def log_odds(probability: float) -> float:
-    """Return ln(p / (1 - p)), bounded to what one look can know."""
-    limit = 1 / (1 + math.exp(MAX_LOG_ODDS))
-    inside = min(max(probability, limit), 1 - limit)
-    return math.log(inside / (1 - inside))
-
-
-@dataclass(slots=True)
 class _Spell:
     """How long the evidence has said one thing."""
 
@@ -165,6 +114,32 @@ class _Person:
     """As it was confirmed: one for each visit."""
     violation_from_s: float = 0.0
     is_over: bool = False
+    returned: _Return | None = None
+    """While it may be somebody else."""
+
+    def come_back(self) -> None:
+        """Go on after having been hidden."""
+        self.returned = _Return(copy.deepcopy(self))
+        self.masked_from = None
+        if self.violation is None:
+            self.bare, self.worn = _Spell(), _Spell()
+
+
+@dataclass(slots=True)
+class _Return:
+    """What is known since somebody is back."""
+
+    before: _Person
+    first: Sighting | None = None
+    evidence: Evidence = field(default_factory=Evidence)
+    looks: int = 0
+
+    def take_in(self, sighting: Sighting, probabilities: Mapping[MaskState, float]) -> float:
+        """Return for how many seconds it has been looked."""
+        self.first = self.first or sighting
+        self.evidence.add(probabilities, sighting.monotonic_s)
+        self.looks += 1
+        return sighting.monotonic_s - self.first.monotonic_s
 
 
 class ViolationPolicy:
@@ -187,17 +162,29 @@ class ViolationPolicy:
         self._sure_confidence = sure_confidence
         self._people: dict[int, _Person] = {}
 
-    def update(self, sightings: Sequence[Sighting], ended: Sequence[int]) -> Decision:
-        """Take in what a frame showed, and the tracks that had ended before it."""
+    def update(
+        self, sightings: Sequence[Sighting], ended: Sequence[int], returned: Sequence[int] = ()
+    ) -> Decision:
+        """Take in what a frame showed, the tracks that had ended before it, and those among the
+        sightings that go on after they were hidden."""
         violations: list[Violation] = []
         visits: list[Visit] = []
-        for track_id in ended:
-            person = self._people.pop(track_id)
-            violations += _end(person)
+
+        def leave(person: _Person) -> None:
+            violations.extend(_end(person))
             if person.sightings >= MIN_SIGHTINGS:
                 visits.append(_visit(person))
+
+        for track_id in ended:
+            leave(self._people.pop(track_id))
+        for track_id in returned:
+            self._people[track_id].come_back()
         for sighting in sightings:
             person = self._people.setdefault(sighting.track_id, _Person(sighting, sighting))
+            former = self._somebody_else(person, sighting)
+            if former is not None:
+                leave(former)
+                person = self._people[sighting.track_id] = _Person(sighting, sighting)
             person.last = sighting
             person.sightings += 1
             person.sure_finds += sighting.reading.face.confidence >= self._sure_confidence
@@ -210,6 +197,25 @@ class ViolationPolicy:
             elif person.worn.since is not None:
                 person.worn.until = sighting
         return Decision(tuple(violations), tuple(visits))
+
+    def _somebody_else(self, person: _Person, now: Sighting) -> _Person | None:
+        """Return who was there before somebody was hidden, once the looks since then tell that it
+        is not the same person."""
+        back, probabilities = person.returned, now.reading.probabilities
+        if back is None or probabilities is None:
+            return None
+        looked_s = back.take_in(now, probabilities)
+        if back.looks < self._settings.min_looks or looked_s < self._settings.confirm_s:
+            return None
+        person.returned = None
+        said = {self._says(back.before.evidence), self._says(back.evidence)}
+        return back.before if said == {MaskState.BARE, MaskState.MASKED} else None
+
+    def _says(self, evidence: Evidence) -> MaskState | None:
+        """Return what evidence is sure of, if it is of a mask or of none."""
+        if evidence.bare_probability >= self._bare:
+            return MaskState.BARE
+        return MaskState.MASKED if self._unmasked(evidence) <= self._masked else None
 
     def standings(self, sightings: Sequence[Sighting]) -> tuple[Standing, ...]:
         """Return what is known of those in `sightings`, after `update` with them."""

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.clock import Timed, untimed
-from edge.config import LINGER_S, SEARCH_PACE, SLACK_S, DetectorSettings
+from edge.clock import FrameInterval, Timed, untimed
+from edge.config import LINGER_S, SEARCH_PACE, SLACK_S, DetectorSettings, lingers_s
 from edge.detect.area import Area
 from edge.detect.closeup import CloseUps
 from edge.detect.detection import FaceDetection
@@ -50,7 +50,8 @@ class PacedDetection:
         self.close_ups = 0
         self._scanned_s = self._full_s = -math.inf
         self._seen_s = self._small_seen_s = self._tiny_seen_s = -math.inf
-        self._was_full = False
+        self._was_full = self._owes_whole = False
+        self._interval = FrameInterval()
         self._glimpse: NDArray[np.uint8] | None = None
         self.outside: tuple[Face, ...] | None = None
         """The last frame's faces outside the area; None: it was not scanned as a whole."""
@@ -70,7 +71,8 @@ class PacedDetection:
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""
         now_s, self.outside = frame.monotonic_s, None
-        in_sight = now_s - self._seen_s < LINGER_S
+        self._interval.note(now_s)
+        in_sight = now_s - self._seen_s < lingers_s(self._interval.seconds)
         pace_s = self._settings.every_s * (1 if in_sight else SEARCH_PACE)
         patience_s = self._settings.full_every_s if in_sight else self._settings.idle_every_s
         waited_s = now_s - self._scanned_s + SLACK_S
@@ -78,11 +80,16 @@ class PacedDetection:
             return ()
         glimpse = glimpse_of(frame.pixels if frame.lores is None else frame.lores)
         changed = self._watched(changes(self._glimpse, glimpse))
-        if waited_s < patience_s and not has_moved(changed):
+        moved = has_moved(changed)
+        is_due = moved or waited_s >= patience_s or (self._owes_whole and not in_sight)
+        if not is_due:
             return ()
         self._scanned_s, self._glimpse = now_s, glimpse
         self._close_ups.note_movement(changed)
-        return self._scan(frame, in_sight)
+        faces = self._scan(frame, in_sight)
+        # What has moved may be elsewhere than the close-up that answered it.
+        self._owes_whole = moved and not self._was_full
+        return faces
 
     def _watched(self, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Keep what lies around the regions: what moves elsewhere is nothing."""

@@ -17,7 +17,7 @@ from edge.detect.detector import FaceDetector
 from edge.detect.detectors import open_detector
 from edge.doctor.finding import Finding, Level
 from edge.errors import TensorMaskError
-from edge.host.words import VIEWS
+from edge.host.words import VIEWS, turned
 from edge.page.scene import judge_picture
 from edge.records import Pixels
 from edge.telemetry import CameraState, CameraView, Telemetry
@@ -50,6 +50,9 @@ def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
         yield Finding("camera", Level.HINT, text, cure_of(source))
     elif camera.view in VIEWS:
         yield Finding("camera", Level.FAULT, VIEWS[camera.view], _CURES[camera.view])
+    elif camera.rotation_wanted_deg is not None:
+        text, _, cure = turned(camera.rotation_wanted_deg).partition("; ")
+        yield Finding("camera", Level.FAULT, text, cure)
     elif camera.slow:
         yield Finding(
             "camera",

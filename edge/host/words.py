@@ -63,6 +63,8 @@ def _found(now: Telemetry) -> Iterator[Condition]:
         rate = "" if camera.fps is None else f" ({camera.fps:.1f} a second)"
         text = f"the camera gives too few pictures to follow people{rate}"
         yield Condition("slow", text, Weight.FAULT)
+    if camera.rotation_wanted_deg is not None:
+        yield Condition("turned", turned(camera.rotation_wanted_deg), Weight.FAULT)
     if now.paused_for_s is not None:
         text = f"paused; it goes on by itself in {duration(now.paused_for_s)}"
         yield Condition("paused", text, Weight.HINT)
@@ -94,6 +96,14 @@ def _found(now: Telemetry) -> Iterator[Condition]:
     if now.trial is not None:
         text = f"on trial: {now.trial.slot} {now.trial.name or 'that comes with the release'}"
         yield Condition("trial", text, Weight.HINT)
+
+
+def turned(rotation_deg: int) -> str:
+    """Return what is wrong where faces would be upright with that `[camera] rotation_deg`."""
+    return (
+        "the camera is mounted upside down or on its side: nobody is judged; set [camera] "
+        f"rotation_deg = {rotation_deg} in the settings and restart"
+    )
 
 
 def waiting(now: Telemetry) -> str:

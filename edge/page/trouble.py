@@ -20,6 +20,7 @@ REMEDIES = {
     "Set up. This time does not count as watched.",
     "slow": "Give it more light or a better network, or a smaller picture with [camera] in the "
     "settings.",
+    "turned": "Mount it upright, or turn its picture as said in the settings.",
     "paused": "The command “resume” ends the pause at once.",
     "broker": "Nothing is lost: alerts wait on the device. “sudo tensormask doctor” says more.",
     "backlog": "Nothing is lost. A broker that is slow, or has been away, catches up by itself.",
@@ -54,7 +55,7 @@ def explained(condition: Condition, since: datetime, telemetry: Telemetry) -> Tr
     elif condition.key == "broker":
         hints.pop()  # how much waits: a figure of its own on the page
     remedy = REMEDIES.get(condition.key, "")
-    if condition.key in ("broker", "paused") or not remedy:
+    if condition.key in ("broker", "paused", "turned") or not remedy:
         remedy = " ".join([*map(_sentence, hints), *([remedy] if remedy else [])])
     return Trouble(condition.key, _upper(text), remedy, since, condition.weight)
 

@@ -247,6 +247,11 @@ class CameraHealth(_Part, frozen=True, kw_only=True):
         NotNegative | None, Meta(description="Frames per second that the camera gives; null: none")
     ]
     slow: Annotated[bool, Meta(description="Too few frames per second to follow people")]
+    rotation_wanted_deg: Annotated[
+        int | None,
+        Meta(description="What [camera] rotation_deg should be: faces are upside down or on their "
+             "side, and nobody is judged; null or missing: not as far as it is known"),
+    ] = None  # fmt: skip
 
 
 class OutboxCondition(StrEnum):
@@ -566,6 +571,7 @@ def health_message(
             view=telemetry.camera.view,
             fps=telemetry.camera.fps,
             slow=telemetry.camera.slow,
+            rotation_wanted_deg=telemetry.camera.rotation_wanted_deg,
         ),
         outbox=_outbox(telemetry.outbox),
         broker=BrokerHealth(

@@ -133,6 +133,13 @@ def test_a_picture_that_is_no_use_is_told_by_why(
     assert any(said in each.text and cure in each.cure for each in found), found
 
 
+def test_a_camera_that_the_service_found_to_be_turned_is_told() -> None:
+    camera = replace(TELEMETRY.camera, rotation_wanted_deg=180)
+    (fault,) = faults(eyes.told(replace(TELEMETRY, camera=camera), "/dev/video0"))
+    assert "upside down" in fault.text
+    assert "set [camera] rotation_deg = 180" in fault.cure
+
+
 def test_a_good_picture_is_no_fault(tmp_path: Path) -> None:
     clip = _clip(tmp_path / "clip.avi", lambda pixels: pixels)
     settings = settings_with(tmp_path, f'[mqtt]\nhost = "localhost"\n[camera]\nsource = "{clip}"\n')

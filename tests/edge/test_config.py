@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from edge.config import SCHEMA, Settings, broker_at, load_settings, parse_settings, state_directory
-from edge.decide.policy import Evidence, ViolationPolicy
+from edge.decide.evidence import Evidence
+from edge.decide.policy import ViolationPolicy
 from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
 from edge.errors import ConfigError
@@ -69,7 +70,6 @@ def test_tls_has_its_own_port() -> None:
             r"region\[1\]\[1\]: must be at most 1",
         ),
         ({"detector": {"every_s": 1.6}}, r"\[detector\] every_s must be below"),
-        ({"camera": {"fps": 0.5}}, r"\[camera\] fps must be above 1 / \[tracker\] max_missed_s"),
         ({"policy": {"bare_probability": 0.99}}, r"bare_probability: must be at most 0.98"),
         ({"classifier": {"recheck_s": 61}}, r"recheck_s: must be at most 60"),
         (
@@ -218,7 +218,7 @@ def test_what_is_refused_is_what_reports_nobody(fps: float, max_missed_s: float)
         else:
             assert reports, sections
             accepted += 1
-    assert accepted > 0 or 1 / fps >= max_missed_s
+    assert accepted > 0
 
 
 class Unchecked(Settings, frozen=True):

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.config import TrackerSettings
 from edge.records import Face, TrackedFace
-from edge.track import MAX_TRACKS, Tracker
+from edge.track import BUFFER, FIRST_BUFFER, MAX_TRACKS, Tracker, _Track
 from tests.fakes import face_at, frame_at
 
 
@@ -53,9 +60,11 @@ def test_a_track_survives_a_short_miss_and_moves_on_meanwhile() -> None:
 
 def test_a_track_that_is_missed_for_too_long_ends_and_its_id_is_not_used_again() -> None:
     settings = TrackerSettings(max_missed_s=1.0)
-    ids, ended = follow([(0.0, [face_at(100, 100)]), (1.5, [face_at(100, 100)])], settings)
-    assert ids == [[1], [2]]
-    assert ended == [(), (1,)]
+    away: list[tuple[float, list[Face]]] = [(n / 10, []) for n in range(1, 15)]
+    face = [face_at(100, 100)]
+    ids, ended = follow([(0.0, face), *away, (1.5, face)], settings)
+    assert (ids[0], ids[-1]) == ([1], [2])
+    assert [(n / 10, each) for n, each in enumerate(ended) if each] == [(1.1, (1,))]
 
 
 def test_a_face_far_away_is_somebody_else() -> None:
@@ -128,3 +137,160 @@ def test_an_unsure_find_continues_a_track_but_begins_none() -> None:
         tracker.update(frame_at(at), [face_at(100, 100, confidence=sure)]) for at, sure in moments
     ]
     assert [[each.track_id for each in update.faces] for update in updates] == [[], [1], [1]]
+
+
+SCAN_S = 0.12
+
+
+def scans(
+    seconds: float, faces: Callable[[float], list[Face]] = lambda at_s: []
+) -> list[tuple[float, list[Face]]]:
+    """Return what the detector finds in each scan of so many seconds."""
+    return [(n * SCAN_S, faces(n * SCAN_S)) for n in range(round(seconds / SCAN_S))]
+
+
+def standing(hidden: Sequence[tuple[float, float]]) -> Callable[[float], list[Face]]:
+    """Return how somebody is found who stands still, but for the times when others are before."""
+
+    def faces(at_s: float) -> list[Face]:
+        sway = 3 * math.sin(at_s)
+        is_hidden = any(begin <= at_s < end for begin, end in hidden)
+        return [] if is_hidden else [face_at(300 + sway, 100 - sway)]
+
+    return faces
+
+
+def test_somebody_who_stands_still_while_others_pass_is_one_track() -> None:
+    passing = [(10.0 * n, 10.0 * n + 2) for n in range(1, 12)]
+    ids, ended = follow(scans(120, standing(passing)))
+    assert {each for found in ids for each in found} == {1}
+    assert not any(ended)
+
+
+def test_whoever_stood_still_and_is_missed_for_longer_has_left_once() -> None:
+    frames = scans(60, standing([(5, 20), (40, 99)]))
+    ids, ended = follow(frames)
+    assert {each for found in ids for each in found} == {1, 2}
+    left = [(round(at_s), each) for (at_s, _), each in zip(frames, ended, strict=True) if each]
+    assert left == [(15, (1,)), (50, (2,))]
+
+
+def test_how_long_somebody_may_be_hidden_is_a_setting() -> None:
+    settings = TrackerSettings(still_missed_s=3)
+    _, ended = follow(scans(20, standing([(5, 9), (12, 14.5)])), settings)
+    assert [each for each in ended if each] == [(1,)]
+
+
+def test_the_track_of_somebody_hidden_is_not_expected_anywhere() -> None:
+    tracker = Tracker(TrackerSettings())
+    for at_s, faces in scans(8, standing([(5, 99)])):
+        tracker.update(frame_at(at_s), faces)
+    assert tracker.expected(108.0) == ()
+
+
+@pytest.mark.parametrize("widths_a_second", [2.0, 4.0, 6.0])
+@pytest.mark.parametrize("first_found_at", [150.0, 240.0, 270.0, 300.0, 330.0])
+def test_a_passer_by_does_not_become_whoever_is_hidden(
+    widths_a_second: float, first_found_at: float
+) -> None:
+    """A passer-by, whose face is found from some place on, hides somebody for four seconds."""
+    stand = standing([(5, 9)])
+    crossing_s = 7.0  # when the one is exactly before the other
+
+    def faces(at_s: float) -> list[Face]:
+        left = 300 + 60 * widths_a_second * (at_s - crossing_s)
+        return stand(at_s) + [face_at(left, 100)] * (first_found_at <= left <= 800)
+
+    frames = scans(15, faces)
+    ids, _ = follow(frames)
+    found = {each for (at_s, _), each in zip(frames, map(tuple, ids), strict=True) if 5 <= at_s < 9}
+    assert found <= {(), (2,)}
+    assert ids[-1] == [1], "and the one who stood there is who they were"
+
+
+@pytest.mark.parametrize(("dx", "dy", "size"), [(60, 0, 60), (0, 50, 60), (0, 0, 30), (0, 0, 110)])
+def test_whoever_is_found_elsewhere_or_in_another_size_is_somebody_else(
+    dx: float, dy: float, size: float
+) -> None:
+    other = face_at(300 + dx + 30 - size / 2, 100 + dy + 30 - size / 2, size)
+    ids, _ = follow(scans(20, lambda at_s: [other] if at_s > 9 else standing([(5, 99)])(at_s)))
+    assert ids[-1] == [2]
+
+
+def test_whoever_walks_is_not_expected_to_come_back() -> None:
+    def faces(at_s: float) -> list[Face]:
+        return [face_at(100 + 120 * min(at_s, 2.0), 100)] if at_s < 2 or at_s > 5 else []
+
+    ids, _ = follow(scans(8, faces))
+    assert ids[-1] == [2]
+
+
+@pytest.mark.parametrize("every_s", [1.0, 2.0, 5.0, 10.0])
+def test_one_person_before_a_slow_source_is_one_track(every_s: float) -> None:
+    frames = [(n * every_s, [] if n % 4 == 2 else [face_at(100 + 9 * n, 100)]) for n in range(20)]
+    ids, _ = follow(frames)
+    assert {each for found in ids for each in found} == {1}
+    ids, ended = follow([*frames, *((n * every_s, []) for n in range(20, 40))])
+    assert [each for each in ended if each] == [(1,)]
+
+
+def test_an_outage_is_not_the_pace_of_the_source() -> None:
+    before = [(n / 10, [face_at(20 * n, 100)]) for n in range(10)]
+    after = [(6 + n / 10, [face_at(400 - 20 * n, 100)]) for n in range(10)]
+    ids, _ = follow([*before, *after])
+    assert ids == [[1]] * 10 + [[2]] * 10
+
+
+class PairByPair(Tracker):
+    """Compares every track with every face: slow, and easy to read."""
+
+    def _match(self, faces: Sequence[Face], now_s: float) -> dict[int, _Track]:
+        pairs = []
+        for track in self._tracks.values():
+            buffer = FIRST_BUFFER if track.seen_once else BUFFER
+            places = (track.predicted(now_s).grown(buffer), track.box.grown(buffer))
+            for index, face in enumerate(faces):
+                overlap = max(place.iou(face.box.grown(buffer)) for place in places)
+                if overlap > 0 and overlap >= self.settings.min_iou:
+                    pairs.append((-overlap, track.id, index))
+        matches: dict[int, _Track] = {}
+        taken: set[int] = set()
+        for _, track_id, index in sorted(pairs):
+            if track_id not in taken and index not in matches:
+                matches[index] = self._tracks[track_id]
+                taken.add(track_id)
+        return matches
+
+
+places = st.integers(0, 60).map(lambda n: 7.0 * n) | st.floats(0, 400)
+found = st.builds(
+    face_at, places, places, st.sampled_from([20.0, 40.0]) | st.floats(16, 90), st.floats(0.4, 1)
+)
+
+
+@given(
+    frames=st.lists(st.tuples(st.floats(0, 1), st.lists(found, max_size=12)), max_size=12),
+    min_iou=st.sampled_from([0.0, 0.2, 0.5]),
+)
+def test_faces_are_matched_as_pair_by_pair(
+    frames: Sequence[tuple[float, list[Face]]], min_iou: float
+) -> None:
+    settings = TrackerSettings(min_iou=min_iou)
+    quick, slow = Tracker(settings, 0.5), PairByPair(settings, 0.5)
+    now_s = 0.0
+    for passed_s, faces in frames:
+        now_s += passed_s
+        assert quick.update(frame_at(now_s), faces) == slow.update(frame_at(now_s), faces)
+
+
+def test_a_hundred_faces_take_less_than_a_tenth_of_the_time_of_pair_by_pair() -> None:
+    crowd = [face_at(70 * (n % 18), 70 * (n // 18), 40) for n in range(100)]
+    trackers = (Tracker(TrackerSettings()), PairByPair(TrackerSettings()))
+    took: tuple[list[float], list[float]] = ([], [])
+    for turn in range(7):
+        for tracker, times in zip(trackers, took, strict=True):
+            begun_s = time.thread_time()
+            assert len(tracker.update(frame_at(turn / 10), crowd).faces) == 100
+            times.append(time.thread_time() - begun_s)
+    quick_s, slow_s = map(statistics.median, took)
+    assert quick_s < slow_s / 10

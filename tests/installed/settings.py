@@ -38,7 +38,7 @@ def test_a_violation_takes_as_long_as_the_policy_says(box: Box) -> None:
 
 @pytest.mark.thorough
 def test_somebody_is_gone_when_the_tracker_says_so(box: Box) -> None:
-    box.configure(tracker={"max_missed_s": 6})
+    box.configure(tracker={"max_missed_s": 6, "still_missed_s": 6})
     box.camera.show("bare")
     box.until_reported("confirmed")
     box.camera.show("nobody")

@@ -57,6 +57,7 @@ threads = 1
 looks_per_frame = 8
 [tracker]
 max_missed_s = 0.4
+still_missed_s = 0.4
 [policy]
 confirm_s = 0.0
 min_looks = 2

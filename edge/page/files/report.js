@@ -110,7 +110,7 @@ function tellHealth(account) {
     : VIEWS[camera.view] ?? rate;
   const judging = account.paused_for_s !== null ? "paused" : camera?.state === "running" ? `${fps.toFixed(1)} frames/s` : "nothing";
   const rows = [
-    ["Camera", sees, camera === null ? "unknown" : wrong("camera", "view", "slow")],
+    ["Camera", sees, camera === null ? "unknown" : wrong("camera", "view", "slow", "turned")],
     ["Judging", judging, wrong("paused", "pace", "camera")],
     ["Broker", isConnected ? "connected" : "not connected", isConnected ? "well" : wrong("broker")],
     ["Waiting", many(waiting, "message", "messages"), wrong("backlog", "disk", "refused")],

@@ -12,7 +12,7 @@ from rich.console import Console
 from edge.app.board import MAX_ALERTS, MAX_DEVICES, Board, view
 from edge.publish.broker import Received
 from edge.publish.messages import CameraHealth, PaceHealth, encode
-from edge.telemetry import CameraState
+from edge.telemetry import CameraState, CameraView
 from tests.edge.app.test_watch import availability, compliance, violation
 from tests.edge.publish.test_messages import some_health
 
@@ -103,6 +103,20 @@ def test_a_violation_is_told_with_its_age_once_it_is_over() -> None:
                 )
             },
             "no camera, hot",
+        ),
+        (
+            {
+                **WELL,
+                "camera": CameraHealth(
+                    state=CameraState.RUNNING,
+                    outages=0,
+                    view=CameraView.CLEAR,
+                    fps=15.0,
+                    slow=False,
+                    rotation_wanted_deg=180,
+                ),
+            },
+            "camera turned",
         ),
     ],
 )

@@ -45,9 +45,12 @@ def test_a_release_that_reports_nobody_fails(monkeypatch: pytest.MonkeyPatch) ->
     update = ViolationPolicy.update
 
     def silent(
-        self: ViolationPolicy, sightings: Sequence[Sighting], ended: Sequence[int]
+        self: ViolationPolicy,
+        sightings: Sequence[Sighting],
+        ended: Sequence[int],
+        returned: Sequence[int] = (),
     ) -> object:
-        decision = update(self, sightings, ended)
+        decision = update(self, sightings, ended, returned)
         return type(decision)((), decision.visits)
 
     monkeypatch.setattr(ViolationPolicy, "update", silent)

@@ -33,18 +33,43 @@ from edge.control.snapshot import Photographer
 from edge.decide.identity import EventIds
 from edge.decide.policy import Decision, ViolationPolicy
 from edge.detect.area import Area
+from edge.detect.cadence import PacedDetection
+from edge.detect.detection import FaceDetection
 from edge.errors import CameraError, ConfigError, MissingPackageError, PictureError
 from edge.host.health import Stopwatch, read_vitals
 from edge.host.load import CALM_S
 from edge.host.systemd import Notifier
-from edge.pipeline import STEPS, Outcome
+from edge.look import Attention
+from edge.pipeline import STEPS, Outcome, Pipeline
 from edge.publish.broker import Received
 from edge.publish.messages import ModelIdentity, Origin, Versions
 from edge.publish.outbox.outbox import Outbox
-from edge.records import Frame, Pixels, Sighting, Verdict, Violation, ViolationState, Visit
+from edge.records import (
+    Face,
+    Frame,
+    MaskReading,
+    Pixels,
+    Sighting,
+    Verdict,
+    Violation,
+    ViolationState,
+    Visit,
+)
 from edge.telemetry import Vitals
+from edge.track import Tracker
 from tests.disk import SmallDisk
-from tests.fakes import START, ListedFrames, SetClock, TurnedClock, blank, frame_at, reading_at
+from tests.fakes import (
+    START,
+    FixedDetector,
+    ListedFrames,
+    SetClock,
+    TurnedClock,
+    blank,
+    face_at,
+    face_read,
+    frame_at,
+    reading_at,
+)
 
 ORIGIN = Origin("door-1", "site", "zone", ModelIdentity(name="m", version="1", sha256="0" * 64))
 EVENT_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -72,6 +97,9 @@ class ScriptedJudge:
     def finish(self) -> Decision:
         decision, self._at_the_end = self._at_the_end, NOTHING
         return decision
+
+    bridged_s = 0.0
+    rotation_wanted_deg: int | None = None
 
     def limit_to(self, area: Area) -> None:
         self.area = area
@@ -260,6 +288,72 @@ def test_a_lost_camera_is_survived_and_reported(outbox: Outbox) -> None:
     built.run()
     assert publisher.calls == ["start", "close"]
     assert clock.now_s == pytest.approx(1.0)
+
+
+@dataclass
+class Filmed:
+    """A camera that films at 10 frames a second until it is unplugged."""
+
+    clock: TurnedClock
+    until_s: float
+    ended: bool = False
+    dropped: int = 0
+    silent_s: float = 0.0
+
+    def read(self, timeout_s: float) -> Frame | None:
+        number = math.floor(10 * self.clock.now_s + 1.001)
+        self.clock.sleep(number / 10 - self.clock.now_s)
+        if number / 10 > self.until_s:
+            raise CameraError("unplugged")
+        return Frame(number, striped(), self.clock.utc(), self.clock.monotonic_s())
+
+    def close(self, timeout_s: float = 0) -> bool:
+        return True
+
+
+class AlwaysBare:
+    def classify(self, frame: Frame, faces: Sequence[Face]) -> tuple[MaskReading, ...]:
+        return tuple(face_read(face, 0.99) for face in faces)
+
+
+@pytest.mark.parametrize(
+    ("in_vain", "away_s", "people"), [(0, 1, 1), (1, 3, 1), (2, 7, 1), (3, 15, 2)]
+)
+def test_a_camera_that_blinks_ends_no_visit_and_one_that_stays_away_ends_all(
+    outbox: Outbox, in_vain: int, away_s: float, people: int
+) -> None:
+    clock = TurnedClock()
+    openings: list[Filmed | Exception] = [Filmed(clock, 5), *[CameraError("busy")] * in_vain]
+    openings.append(Filmed(clock, math.inf))
+
+    def opened() -> Filmed:
+        opening = openings.pop(0)
+        if isinstance(opening, Exception):
+            raise opening
+        return opening
+
+    detection = FaceDetection(FixedDetector([face_at(90, 90)]), SETTINGS.detector)
+    judge = Pipeline(
+        PacedDetection(detection, SETTINGS.detector),
+        Tracker(SETTINGS.tracker),
+        Attention(AlwaysBare(), SETTINGS.classifier),
+        ViolationPolicy(SETTINGS.policy, Thresholds(bare=0.5, masked=0.5), EventIds()),
+    )
+    built = built_of(
+        Camera(opened, PATIENCE, clock), judge, outbox, NotingPublisher(), clock, SETTINGS
+    )
+
+    def documents() -> list[dict[str, Any]]:
+        return [json.loads(row.payload) for row in outbox.pending(10)]
+
+    while clock.now_s < 5 + away_s:
+        built.run_once()
+    assert [each["state"] for each in documents()] == ["confirmed", "ended"][:people]
+    while clock.now_s < 10 + away_s:
+        built.run_once()
+    assert [each["state"] for each in documents()].count("confirmed") == people
+    (visit,) = built.lookout.end_visits().decision.visits
+    assert visit.track_id == people
 
 
 def test_on_a_full_disk_violations_are_still_there_to_be_published_and_health_says_so(
@@ -469,6 +563,26 @@ def test_a_confirmed_violation_has_a_picture_and_its_end_has_none(outbox: Outbox
     assert documents[1]["snapshot"] is None
 
 
+def test_a_camera_that_hangs_upside_down_is_said_at_once_and_once(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    judge = ScriptedJudge([])
+    frames = [frame_at(n, striped()) for n in range(9)]
+    built, publisher, clock = service(outbox, judge, frames)
+    for wanted_deg in (None, None, 180, 180, 180, None, None):
+        judge.rotation_wanted_deg = wanted_deg
+        built.run_once()
+        clock.sleep(1)
+    told = [each["camera"]["rotation_wanted_deg"] for each in reports(publisher, "health")]
+    assert told == [None, 180, None]
+    said = [each for each in caplog.messages if "judged" in each or "upright" in each]
+    assert [each.partition(";")[0] for each in said] == [
+        "the camera is mounted upside down or on its side: nobody is judged",
+        "faces are upright again",
+    ]
+
+
 def test_in_a_pause_nothing_is_judged_and_no_time_is_watched(outbox: Outbox) -> None:
     # A frame each 0.5 s.
     entries = [entry for n in range(100) for entry in (frame_at(n / 2, striped()), None)]
@@ -574,6 +688,9 @@ class BareFace:
     def process(self, frame: Frame) -> Outcome:
         sighting = Sighting(1, reading_at(9, 9, bare=0.99), frame.captured_at, frame.monotonic_s)
         return Outcome((sighting,), self._policy.update([sighting], []))
+
+    bridged_s = 10.0
+    rotation_wanted_deg = None
 
     def limit_to(self, area: Area) -> None:
         raise NotImplementedError

@@ -9,7 +9,8 @@ import pytest
 
 from edge.classify.card import Thresholds
 from edge.config import PolicySettings
-from edge.decide.policy import Decision, Evidence, ViolationPolicy, log_odds
+from edge.decide.evidence import Evidence, log_odds
+from edge.decide.policy import Decision, ViolationPolicy
 from edge.records import (
     MaskReading,
     MaskState,
@@ -126,6 +127,63 @@ def test_a_mask_put_on_ends_the_violation_while_the_person_is_there() -> None:
 
 def test_a_mask_taken_off_again_is_the_same_visit() -> None:
     assert states(judge([0.99] * 20 + [0.02] * 60 + [0.99] * 60)) == ONCE
+
+
+def stood(
+    before: float, after: float, hidden_s: float = 4.0, seconds: float = 6.0
+) -> list[Decision]:
+    """Show somebody for three seconds, hide them, show somebody at the same place, let them go."""
+    by = policy()
+    decisions = [by.update([look(n / 10, before)], ()) for n in range(30)]
+    back_s = 3 + hidden_s
+    decisions.append(by.update([look(back_s, after)], (), (1,)))
+    decisions += [
+        by.update([look(back_s + n / 10, after)], ()) for n in range(1, round(10 * seconds))
+    ]
+    return [*decisions, by.update((), (1,))]
+
+
+def test_whoever_was_hidden_and_is_still_bare_is_the_same_visit() -> None:
+    decisions = stood(0.99, 0.99)
+    assert states(decisions) == ONCE
+    assert violations(decisions)[1].duration_s == pytest.approx(3 + 4 + 5.9)
+    assert verdict(decisions) is Verdict.BARE
+
+
+def test_the_time_in_which_somebody_is_hidden_confirms_nothing() -> None:
+    by = policy()
+    for n in range(8):
+        assert by.update([look(n / 10, 0.99)], ()) == Decision()
+    assert by.update([look(8.0, 0.99)], (), (1,)) == Decision()
+    told = [n for n in range(1, 30) if by.update([look(8 + n / 10, 0.99)], ()).violations]
+    assert told == [10]
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.99, 0.02), (0.02, 0.99)])
+def test_whoever_is_masked_where_somebody_bare_stood_is_somebody_else(
+    before: float, after: float
+) -> None:
+    decisions = stood(before, after)
+    assert states(decisions) == ONCE
+    visits = [visit for decision in decisions for visit in decision.visits]
+    assert {visit.verdict for visit in visits} == {Verdict.BARE, Verdict.MASKED}
+    assert [(visit.ended_at - START).total_seconds() for visit in visits] == [2.9, 12.9]
+    ended_at = violations(decisions)[1].ended_at
+    assert ended_at is not None
+    left_s = 2.9 if before > after else 12.9
+    assert (ended_at - START).total_seconds() == pytest.approx(left_s)
+
+
+def test_a_hand_before_the_face_of_whoever_is_back_makes_nobody_else() -> None:
+    by = policy()
+    probabilities = [0.99] * 30
+    decisions = [by.update([look(n / 10, p)], ()) for n, p in enumerate(probabilities)]
+    decisions.append(by.update([look(7.0, 0.05)], (), (1,)))
+    shown = [0.05] * 5 + [0.99] * 40
+    decisions += [by.update([look(7.1 + n / 10, p)], ()) for n, p in enumerate(shown)]
+    decisions.append(by.update((), (1,)))
+    assert states(decisions) == ONCE
+    assert verdict(decisions) is Verdict.BARE
 
 
 def test_one_odd_frame_neither_starts_nor_delays() -> None:

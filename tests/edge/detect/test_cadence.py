@@ -97,6 +97,17 @@ def test_people_too_far_away_for_the_full_picture_are_followed_in_close_ups() ->
     assert kinds(still, [far], (1280, 720)) == "fcfcfc"
 
 
+def test_a_movement_of_one_frame_is_answered_by_a_scan_of_the_whole_too() -> None:
+    # As when whoever hid somebody has passed.
+    times, _ = scans(lambda number: blank(grey=128 if number < FPS else 180), [], seconds=6.2)
+    assert times == pytest.approx([0, 1, 1.24])
+
+
+def test_somebody_who_stands_before_a_slow_camera_is_scanned_for_in_every_frame() -> None:
+    times, _ = scans(still, [face_at(100, 100)], seconds=60, fps=0.5)
+    assert times == [2 * n for n in range(30)]
+
+
 def test_a_small_picture_has_no_close_ups() -> None:
     assert "c" not in kinds(walking, [], (320, 180))
 

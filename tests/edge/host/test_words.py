@@ -49,6 +49,11 @@ def test_of_a_device_that_does_well_nothing_is_said() -> None:
         (replace(TELEMETRY, camera=camera(view=CameraView.COVERED)), "covered", Weight.FAULT),
         (replace(TELEMETRY, camera=camera(view=CameraView.BLINDED)), "blinded", Weight.FAULT),
         (replace(TELEMETRY, camera=camera(slow=True, fps=1.5)), "(1.5 a second)", Weight.FAULT),
+        (
+            replace(TELEMETRY, camera=camera(rotation_wanted_deg=180)),
+            "nobody is judged; set [camera] rotation_deg = 180",
+            Weight.FAULT,
+        ),
         (replace(TELEMETRY, paused_for_s=600.0), "goes on by itself in 10 min", Weight.HINT),
         (
             replace(

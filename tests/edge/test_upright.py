@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.classify.card import load_bundle
+from edge.config import parse_settings
+from edge.decide.identity import EventIds
+from edge.people import frames as drawn_people
+from edge.pipeline import open_pipeline
+from edge.records import Box, Face, Frame, Pixels, Sighting, Verdict, ViolationState
+from edge.upright import CALM_S, NEEDED, VOTE_EVERY_S, Upright, turned
+from tests.fakes import START, blank, face_at, face_read, frame_at
+
+BARE, MASKED = 0.95, 0.05
+
+
+class BrightAbove:
+    """Finds a face that is bright in its upper half; surer, the brighter that is."""
+
+    sure = 0.78
+
+    def find(self, pixels: Pixels) -> tuple[Face, ...]:
+        half = pixels.shape[0] // 2
+        above = float(pixels[:half].mean()) - float(pixels[half:].mean())
+        return (Face(Box(0, 0, 9, 9), min(1.0, 0.7 + above / 1000)),)
+
+
+def scene(*people_turned: int, height: int = 360) -> Pixels:
+    """A picture of faces of 60 px, one each 200 px, turned by so many quarters."""
+    picture = blank(200 * len(people_turned) + 200, height)
+    for number, quarters in enumerate(people_turned):
+        face = np.full((144, 144, 3), 40, np.uint8)
+        face[:72] = 220
+        picture[58:202, 58 + 200 * number : 202 + 200 * number] = turned(face, quarters)
+    return picture
+
+
+def seen(
+    upright: Upright, at_s: float, people: Sequence[tuple[int, int, float | None]]
+) -> list[bool]:
+    """Show people (id, quarters turned, how bare they look); tell whose look counts."""
+    frame = frame_at(at_s, scene(*(quarters for _, quarters, _ in people)))
+    sightings = [
+        Sighting(
+            who,
+            face_read(face_at(100 + 200 * place, 100), bare),
+            frame.captured_at,
+            frame.monotonic_s,
+        )
+        for place, (who, _, bare) in enumerate(people)
+    ]
+    held = upright.hold_back(frame, sightings, ())
+    assert [each.track_id for each in held] == [who for who, *_ in people]
+    return [each.reading.probabilities is not None for each in held]
+
+
+def test_the_look_at_an_upright_face_counts_at_once() -> None:
+    upright = Upright(BrightAbove())
+    assert all(seen(upright, n / 10, [(1, 0, BARE)]) == [True] for n in range(100))
+    assert upright.rotation_wanted_deg is None
+    assert upright.scores == 2
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_what_a_look_at_a_turned_face_says_is_held_back(quarters: int) -> None:
+    upright = Upright(BrightAbove())
+    assert not any(seen(upright, n / 10, [(1, quarters, BARE)])[0] for n in range(100))
+
+
+def test_a_turned_face_that_looks_masked_is_not_judged_either() -> None:
+    upright = Upright(BrightAbove())
+    assert seen(upright, 0.0, [(1, 2, MASKED)]) == [False]
+    assert seen(upright, 0.1, [(1, 2, BARE)]) == [False]
+
+
+@pytest.mark.parametrize(("quarters", "wanted_deg"), [(1, 270), (2, 180), (3, 90)])
+def test_one_person_who_is_turned_again_and_again_tells_how_the_camera_hangs(
+    quarters: int, wanted_deg: int
+) -> None:
+    upright = Upright(BrightAbove())
+    told = [
+        seen(upright, n / 10, [(1, quarters, BARE)]) and upright.rotation_wanted_deg
+        for n in range(80)
+    ]
+    since_s = (NEEDED - 1) * VOTE_EVERY_S
+    assert told.index(wanted_deg) / 10 == pytest.approx(since_s, abs=1.1)
+    assert set(told) == {None, wanted_deg}
+
+
+def test_three_people_who_are_turned_tell_it_within_a_second_and_nobody_is_judged() -> None:
+    upright = Upright(BrightAbove(), rotation_deg=90)
+    people = [(1, 2, BARE), (2, 2, BARE), (3, 2, BARE)]
+    for n in range(4):
+        assert seen(upright, n / 8, people) == [False] * 3
+    assert upright.rotation_wanted_deg == 270
+    assert seen(upright, 1.0, [(4, 0, MASKED)]) == [False]
+
+
+def test_one_who_lies_among_those_who_stand_is_one_who_lies() -> None:
+    upright = Upright(BrightAbove())
+    people = [(1, 0, MASKED), (2, 0, BARE), (3, 0, BARE), (4, 2, BARE)]
+    for n in range(600):
+        counts = seen(upright, n / 10, people)
+        assert not counts[3]
+    assert counts[:3] == [True] * 3
+    assert upright.rotation_wanted_deg is None
+
+
+def test_a_camera_that_is_put_right_judges_again() -> None:
+    upright = Upright(BrightAbove())
+    for n in range(200):
+        seen(upright, n / 10, [(1, 2, BARE)])
+    assert upright.rotation_wanted_deg == 180
+    for n in range(600):
+        counts = seen(upright, 20 + n / 10, [(2, 0, BARE)])
+    assert upright.rotation_wanted_deg is None
+    assert counts == [True]
+
+
+def test_people_who_look_masked_cost_a_score_a_minute() -> None:
+    upright = Upright(BrightAbove())
+    for n in range(round(10 * CALM_S * 3)):
+        seen(upright, n / 10, [(1, 0, MASKED), (2, 0, MASKED)])
+    assert upright.scores == 3
+
+
+def test_who_has_left_is_forgotten() -> None:
+    upright = Upright(BrightAbove())
+    for who in range(1000):
+        seen(upright, who / 10, [(who, 0, BARE)])
+        upright.hold_back(frame_at(who / 10), (), (who,))
+    assert not upright._people
+
+
+def judged(
+    pictures: Iterator[Pixels], fps: float, quarters: int
+) -> tuple[list[Verdict], int, int | None]:
+    """Return what the people of a clip come to, how many violations, and the rotation wanted."""
+    tables = {"mqtt": {"host": "none"}, "camera": {"source": "none"}}
+    pipeline = open_pipeline(parse_settings(tables, "test"), load_bundle(), EventIds())
+    verdicts, violations = [], 0
+    decisions = []
+    for number, pixels in enumerate(pictures):
+        at_s = number / fps
+        frame = Frame(number, turned(pixels, quarters), START + timedelta(seconds=at_s), at_s)
+        decisions.append(pipeline.process(frame).decision)
+    for decision in (*decisions, pipeline.finish()):
+        verdicts += [visit.verdict for visit in decision.visits]
+        violations += sum(v.state is ViolationState.CONFIRMED for v in decision.violations)
+    return verdicts, violations, pipeline.rotation_wanted_deg
+
+
+def pictures_of(clip: Path) -> Iterator[Pixels]:
+    reader = cv2.VideoCapture(str(clip))
+    while True:
+        is_there, pixels = reader.read()
+        if not is_there:
+            return
+        yield np.asarray(pixels, np.uint8)
+
+
+def test_drawn_people_are_judged_as_before() -> None:
+    verdicts, violations, wanted = judged(drawn_people(40, 10), 10, 0)
+    assert (sorted(verdicts), violations, wanted) == (["bare", "masked", "masked"], 1, None)
+
+
+def test_a_man_in_a_car_is_judged_when_he_sits_and_not_when_he_is_upside_down(
+    carphone: Path,
+) -> None:
+    assert judged(pictures_of(carphone), 25, 0)[:2] == ([Verdict.BARE], 1)
+    verdicts, violations, _ = judged(pictures_of(carphone), 25, 2)
+    assert (set(verdicts) <= {Verdict.UNKNOWN}, violations) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("clip", "verdict"), [("gituatu_mask", Verdict.MASKED), ("yash_test_no_mask", Verdict.BARE)]
+)
+def test_on_a_camera_upside_down_nobody_is_judged_and_it_is_said(
+    shared: Path, clip: str, verdict: Verdict
+) -> None:
+    path = shared / "clips" / f"{clip}.mp4"
+    assert judged(pictures_of(path), 25, 0) == ([verdict], int(verdict is Verdict.BARE), None)
+    assert judged(pictures_of(path), 25, 2) == ([Verdict.UNKNOWN], 0, 180)
