@@ -67,6 +67,18 @@ def test_frames_come_from_a_real_rtsp_server_that_asks_for_a_password(frames: li
     assert source.name == f"rtsp://127.0.0.1:{server.port}"
 
 
+@pytest.mark.parametrize("password", ["ab#cd", "ab/cd", "ab?cd", "ab%cd", "100%", "ä b@:[1]", "%"])
+@pytest.mark.parametrize("digest", [True, False])
+def test_a_password_is_written_with_its_signs_as_they_are(
+    frames: list[bytes], password: str, digest: bool
+) -> None:
+    with serving(frames, user=f"door:{password}") as server:
+        server.digest = digest
+        source = stream(f"rtsp://door:{password}@127.0.0.1:{server.port}/live")
+        source.read()
+        source.close()
+
+
 def test_a_stream_that_ends_is_an_error(frames: list[bytes]) -> None:
     with serving(frames) as server:
         source = stream(f"rtsp://127.0.0.1:{server.port}/live")
