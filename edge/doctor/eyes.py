@@ -134,6 +134,6 @@ def cure_of(source: str) -> str:
         case DeviceSource(path):
             return f"v4l2-ctl --list-devices; sudo fuser -v {path}; ls -l {path}"
         case StreamSource(host=host):
-            return f"ping {host}; the camera's own page for address, user and password"
+            return f"ping {host}; the camera's own page"
         case _:
             return "check [camera] source"

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.address import (
     DeviceSource,
@@ -79,6 +82,12 @@ def test_signs_in_user_and_password_are_written_as_they_are_or_as_in_a_url(
     stream = stream_in(f"rtsp://{written}@camera/live")
     assert (stream.host, stream.login, stream.path) == ("camera", login, "/live")
     assert stream.address == f"rtsp://{login}@camera/live"
+
+
+@given(st.text(st.characters(exclude_characters="%", exclude_categories=["Cs"])))
+def test_every_password_without_a_percent_sign_is_taken_as_it_is(password: str) -> None:
+    stream = stream_in(f"rtsp://door:{password}@camera/live")
+    assert (unquote(stream.login), stream.host) == (f"door:{password}", "camera")
 
 
 def test_a_stream_s_repr_shows_neither_password_nor_path() -> None:
