@@ -6,6 +6,7 @@ import hashlib
 import socketserver
 import ssl
 import subprocess
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class Encrypted(socketserver.BaseServer):
     """Put before a server's class: it speaks TLS first, where it has an `identity`."""
 
     identity: Identity | None = None
+    newest: ssl.TLSVersion | None = None
+    """It knows none that is newer, and old ciphers."""
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         if self.identity is None:
@@ -56,6 +59,11 @@ class Encrypted(socketserver.BaseServer):
             return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.identity.certificate, self.identity.key)
+        if self.newest is not None:
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.minimum_version = context.maximum_version = self.newest
         with (
             suppress(OSError),  # whoever asks does not like the certificate, or has seen enough
             context.wrap_socket(request, server_side=True) as encrypted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,14 @@ def test_a_camera_with_https_is_watched_and_asked_for_by_its_own_name(
     assert server.requests[-1][::2] == ("/video", BASIC)
 
 
+def test_a_camera_whose_authority_the_system_trusts_needs_no_setting(
+    authority: Authority, camera: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    with web_camera(camera) as server:
+        watch(f"https://{server.place}/video")
+
+
 def test_a_certificate_that_nobody_known_has_signed_gets_no_request_at_all(
     frames: list[bytes], stranger: Authority, camera: Identity
 ) -> None:
@@ -135,6 +144,18 @@ def test_what_the_owner_calls_insecure_is_not_verified(
     with serving(frames, LOGIN, identity=self_signed) as server:
         watch(f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live", insecure=True)
     assert "its certificate is not verified: insecure = true" in caplog.text
+
+
+def test_tls_of_long_ago_takes_the_word_of_the_owner(
+    frames: list[bytes], self_signed: Identity
+) -> None:
+    with serving(frames, LOGIN, identity=self_signed) as server:
+        server.newest = ssl.TLSVersion.TLSv1_1
+        address = f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live"
+        with pytest.raises(CameraError, match=r"its TLS is too old .*insecure = true"):
+            watch(address, fingerprint=self_signed.fingerprint)
+        assert server.requests == []
+        watch(address, insecure=True)
 
 
 @pytest.mark.parametrize(

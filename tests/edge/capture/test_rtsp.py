@@ -2,6 +2,7 @@ import functools
 import http.server
 import socket
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from edge.address import StreamSource, source_in
 from edge.capture.rtsp import NetworkStream
 from edge.config import CameraSettings
 from edge.errors import CameraError
+from tests.edge.capture.cameras import web_camera
 from tests.edge.capture.fakes import NOON, TurnedClock, scene, write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.waiting import Stopwatch
@@ -129,6 +131,14 @@ def test_video_over_http_is_a_stream_too(web: str) -> None:
     with pytest.raises(CameraError, match="the stream ended"):
         read_on(source)
     source.close()
+
+
+def test_a_password_over_http_is_written_with_its_signs_as_they_are_too() -> None:
+    login = "door:a#b/c?d%e@f"
+    with web_camera(authorization=f"Basic {b64encode(login.encode()).decode()}") as camera:
+        source = stream(f"http://{login}@{camera.place}/video")
+        source.read()
+        source.close()
 
 
 def test_a_host_that_is_not_there_is_told_within_half_the_time_for_opening() -> None:
