@@ -7,13 +7,15 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from edge.errors import ConfigError
 
 SCHEMES = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 """Of a camera in the network, each with its usual port."""
+_ENCRYPTED = {"https", "rtsps"}
 _MAX_LABEL = 63
 _MAX_NAME = 253
 _PI_CAMERA = re.compile(r"picamera2(?::(\d+))?")
@@ -42,13 +44,34 @@ class StreamSource:
     host: str
     """A name in ASCII, or an address, IPv6 without brackets."""
     port: int
-    address: str
-    """All of it, user and password included; its host is in ASCII too."""
+    login: str = field(repr=False)
+    """User and password as a URL has them, signs as %XX; empty: none."""
+    path: str = field(repr=False)
+    """What follows the host and port, from the slash on."""
 
     @property
     def name(self) -> str:
         """The address without user, password and path: cheap cameras take the password there."""
         return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
+
+    @property
+    def place(self) -> str:
+        """Host and port as a URL has them: without the port where it is the usual one."""
+        port = "" if self.port == SCHEMES[self.scheme] else f":{self.port}"
+        return bracketed(self.host) + port
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.scheme in _ENCRYPTED
+
+    @property
+    def address(self) -> str:
+        """All of it, user and password included, as FFmpeg takes it."""
+        return self.address_at(self.scheme, self.place)
+
+    def address_at(self, scheme: str, place: str) -> str:
+        """Return the address of the same at another place."""
+        return f"{scheme}://{self.login}{'@' if self.login else ''}{place}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +110,7 @@ def _stream_in(address: str) -> StreamSource:
             f"{did_you_mean(scheme, SCHEMES)}"
         )
     # The last @ of all, not urlsplit's: a password with a slash in it must not become a path.
-    secrets, at, public = rest.rpartition("@")
+    secrets, _, public = rest.rpartition("@")
     written, *path = re.split(r"(?=[/?#])", public, maxsplit=1)
     place = host_and_port(written)
     if place is None:
@@ -102,9 +125,21 @@ def _stream_in(address: str) -> StreamSource:
         raise ConfigError(
             f"[camera] source: the host of the {scheme}:// address: {error}"
         ) from None
-    spelt_port = f":{port}" if port else ""
-    spelt = f"{scheme}://{secrets}{at}{bracketed(host)}{spelt_port}{''.join(path)}"
-    return StreamSource(scheme, host, port or SCHEMES[scheme], spelt)
+    login = ":".join(_encoded(each) for each in secrets.split(":", 1))
+    return StreamSource(scheme, host, port or SCHEMES[scheme], login, "".join(path))
+
+
+def _encoded(secret: str) -> str:
+    """Return a user or password with its signs as %XX, as whatever reads the URL wants them.
+
+    It may be written so already: % and two hexadecimal digits are one sign, as in every URL. Any
+    other % is itself, and so are they all where those bytes would be no UTF-8.
+    """
+    try:
+        plain = unquote(secret, errors="strict")
+    except UnicodeDecodeError:
+        plain = secret
+    return quote(plain, safe="!$&'()*+,;=")
 
 
 def host_and_port(text: str) -> tuple[str, int | None] | None:

@@ -58,6 +58,7 @@ Point = tuple[Share, Share]
 Polygon = Annotated[tuple[Point, ...], msgspec.Meta(min_length=3, max_length=100)]
 """In fractions of the frame, (0, 0) its top left corner."""
 Polygons = Annotated[tuple[Polygon, ...], msgspec.Meta(max_length=20)]
+_FINGERPRINT = r"^(([0-9A-Fa-f]{2}:?){32})?$"
 LINGER_S = 2.0
 """Somebody found so lately is still in sight, even if the last scan missed the face."""
 MISSED_FRAMES = 3.5
@@ -110,6 +111,14 @@ class CameraSettings(Section, frozen=True):
     source: Annotated[str, msgspec.Meta(min_length=1)] = "picamera2"
     """`picamera2` or `picamera2:1` (a Pi camera), `/dev/video0` (USB), `rtsp://…`, a clip, or a
     folder of pictures."""
+    ca_file: str = ""
+    """The authority that signed the certificate of an rtsps:// or https:// camera, or that
+    certificate itself; a path or `credential:NAME`; empty: the system's."""
+    fingerprint: Annotated[str, msgspec.Meta(pattern=_FINGERPRINT)] = ""
+    """The SHA-256 of its certificate, which is then trusted whoever signed it, whatever names it
+    has and however old it is."""
+    insecure: bool = False
+    """Whether the password and the pictures may go to and come from whoever answers."""
     width_px: Annotated[int, msgspec.Meta(ge=64, le=4608)] = 1280
     height_px: Annotated[int, msgspec.Meta(ge=64, le=2592)] = 720
     fps: Annotated[float, msgspec.Meta(gt=0, le=120)] = 15.0
@@ -132,6 +141,18 @@ class CameraSettings(Section, frozen=True):
     restart_after_s: NotNegative = 600.0
     """A Pi or USB camera that stays lost for so long ends the program, so that the system starts it
     anew; 0: never."""
+
+    def __post_init__(self) -> None:
+        kept = [key for key in ("ca_file", "fingerprint", "insecure") if getattr(self, key)]
+        if len(kept) > 1:
+            raise ValueError(f"{' and '.join(kept)} exclude each other: keep one")
+        if kept and self.source.startswith(("rtsp:", "http:")):
+            raise ValueError(f"{kept[0]} needs an rtsps:// or https:// source: this one has no TLS")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What is named, each a path or `credential:NAME`; empty: none."""
+        return (self.ca_file,)
 
     @property
     def frame_timeout_s(self) -> float:
@@ -658,7 +679,11 @@ def _by_section_and_key(message: str) -> str:
     if (section, key) == ("mqtt", "host") and "empty" in text:
         text += "; name the broker"
     if "matching regex" in text:
-        text = "it is made of letters, digits, _, - and . only"
+        text = (
+            "it is a certificate's SHA-256: 64 hexadecimal digits, with or without colons"
+            if key == "fingerprint"
+            else "it is made of letters, digits, _, - and . only"
+        )
     if text.startswith("Invalid enum value "):
         text += _choices(section, key.partition("[")[0], text.removeprefix("Invalid enum value "))
     if not section:

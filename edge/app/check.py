@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -13,8 +12,8 @@ import msgspec
 
 from edge.address import FileSource, PiSource, source_in
 from edge.app.sandbox import STARTING
-from edge.capture.camera import GRACE_S, frames_of
 from edge.capture.sources import is_sensor
+from edge.capture.trial import tried
 from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import runtime_version
@@ -36,7 +35,6 @@ from edge.page.front import front_of
 from edge.publish.broker import BrokerAccess
 from edge.publish.outbox.disk import make_file
 from edge.publish.publisher import probe_broker
-from edge.records import Frame
 from edge.secret import are_withheld
 from edge.telemetry import CameraState, Telemetry
 from edge.track import Tracker
@@ -44,6 +42,7 @@ from edge.track import Tracker
 BROKER_TIMEOUT_S = 5.0
 LABEL = 23
 """Columns before the text of a line."""
+WITHHELD = "systemd gives its credentials to the service only: check with sudo"
 
 
 class State(StrEnum):
@@ -118,36 +117,27 @@ def _opened_detector(settings: Settings) -> str:
 
 
 def check_camera(settings: Settings) -> str:
+    if are_withheld(settings.camera.files):
+        raise NotHereError(WITHHELD)
     try:
-        frame = picture_of(settings)
+        trial = tried(settings.camera)
     except PictureError as error:
         raise ConfigError(f"[camera] source: {error}") from error
-    return f"frames of {frame.width} x {frame.height}"
-
-
-def picture_of(settings: Settings, number: int = 1) -> Frame:
-    """Return so many frames' last, or as far as the camera comes. Raises CameraError: none came."""
-    frames = frames_of(settings.camera)
-    # The source says itself, in time, what is wrong; only one that hangs does not.
-    limit_s = settings.camera.open_timeout_s + GRACE_S
-    last = None
-    try:
-        deadline_s = time.monotonic() + limit_s
-        while number and time.monotonic() < deadline_s and not frames.ended:
-            if frame := frames.read(0.5):
-                last, number = frame, number - 1
-    finally:
-        frames.close()
-    if last is not None:
-        return last
-    raise CameraError(
-        f"no frame within {limit_s:g} s; is it connected, and does no other program use it?"
-    )
+    if trial.comes_in_bursts:
+        raise CameraError(
+            f"frames come in bursts, {trial.pause_s:.1f} s apart: nobody can be followed; a better "
+            "line, or the camera's rtsp:// address"
+        )
+    size = f"frames of {trial.frame.width} x {trial.frame.height}"
+    if trial.fps is None:
+        return size
+    few = "; too few to follow people" if trial.is_slow else ""
+    return f"{size}, {trial.fps:.1f} per second{few}"
 
 
 def check_broker(settings: Settings) -> str:
     if are_withheld(settings.mqtt.files):
-        raise NotHereError("systemd gives its credentials to the service only: check with sudo")
+        raise NotHereError(WITHHELD)
     version = probe_broker(settings.mqtt, BROKER_TIMEOUT_S)
     return f"{settings.mqtt.host}:{settings.mqtt.broker_port}, {version}"
 

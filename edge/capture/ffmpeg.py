@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 
 from edge.capture.pictures import MAX_PIXELS
+from edge.capture.relay import PROTOCOLS
 from edge.errors import PictureError
 
 # OpenCV 4.9 to 4.11 have the first name, later ones the second; each one's types know its own only.
@@ -40,7 +41,10 @@ def open_ffmpeg(target: str, options: Mapping[int, int] | None = None) -> cv2.Vi
     # call for what is in the environment, and reads it when it first meets FFmpeg.
     _set_log_level(0)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
+    os.environ.setdefault(
+        "OPENCV_FFMPEG_CAPTURE_OPTIONS",
+        f"rtsp_transport;tcp|protocol_whitelist;file,{PROTOCOLS}",
+    )
     pairs = [number for option in (options or {}).items() for number in option]
     # FFmpeg by name: OpenCV would go on to its other back ends, and write the address, with its
     # password, into a warning.

@@ -12,6 +12,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from edge.errors import CameraError
+
 _Found = list[tuple[socket.AddressFamily, socket.SocketKind, Any]]
 """Addresses, each as its family writes it."""
 
@@ -21,12 +23,15 @@ minute or more, and cannot be called off."""
 _questions = threading.BoundedSemaphore(MAX_QUESTIONS)
 
 
-def reason_not_reached(host: str, port: int, timeout_s: float) -> str | None:
-    """Try to connect to a host, for `timeout_s` in all; return why that fails, None if it works."""
+def connected(host: str, port: int, timeout_s: float) -> socket.socket:
+    """Return a connection to a host, made within `timeout_s`. Its own timeout is yet to be set.
+
+    Raises CameraError, which says why there is none.
+    """
     deadline_s = time.monotonic() + timeout_s
     found = _look_up(host, port, timeout_s)
     if isinstance(found, str):
-        return found
+        raise CameraError(found)
     reason = ""
     for tried, (family, kind, address) in enumerate(found):
         # Of two addresses the first may be one that nothing answers at.
@@ -34,17 +39,27 @@ def reason_not_reached(host: str, port: int, timeout_s: float) -> str | None:
         if left_s <= 0:
             break
         try:
-            # A family that this machine does not speak fails here, another address may work.
-            with socket.socket(family, kind) as peer:
-                peer.settimeout(left_s)
-                peer.connect(address)
+            return _connection(family, kind, address, left_s)
         except TimeoutError:
             reason = ""
         except OSError as error:
-            reason = f"{error.strerror}; is the camera on, and the address right?"
-        else:
-            return None
-    return reason or f"no answer for {timeout_s:g} s; is the camera on, and the address right?"
+            reason = error.strerror or str(error)
+    reason = reason or f"no answer for {timeout_s:g} s"
+    raise CameraError(f"{reason}; is the camera on, and the address right?")
+
+
+def _connection(
+    family: socket.AddressFamily, kind: socket.SocketKind, address: Any, timeout_s: float
+) -> socket.socket:
+    # A family that this machine does not speak fails here, another address may work.
+    peer = socket.socket(family, kind)
+    try:
+        peer.settimeout(timeout_s)
+        peer.connect(address)
+    except OSError:
+        peer.close()
+        raise
+    return peer
 
 
 def _look_up(host: str, port: int, timeout_s: float) -> _Found | str:

@@ -10,7 +10,7 @@ import cv2
 from edge.address import StreamSource
 from edge.capture.arriving import ArrivingFrames
 from edge.capture.ffmpeg import open_ffmpeg
-from edge.capture.reach import reason_not_reached
+from edge.capture.relay import link_to
 from edge.clock import Clock
 from edge.config import CameraSettings
 from edge.errors import CameraError, PictureError
@@ -36,18 +36,27 @@ class NetworkStream:
         self.name = stream.name
         self._timeout_s = settings.open_timeout_s
         deadline_s = time.monotonic() + self._timeout_s
-        # FFmpeg would look the name up for minutes, and not say afterwards what is wrong.
-        reason = reason_not_reached(stream.host, stream.port, REACH_SHARE * self._timeout_s)
-        if reason is not None:
-            raise CameraError(f"{self.name}: {reason}")
-        left_s = deadline_s - time.monotonic()
+        self._link = link_to(stream, settings, REACH_SHARE * self._timeout_s)
+        try:
+            capture = self._opened(deadline_s - time.monotonic())
+        except CameraError:
+            self._link.close()
+            raise
+        self._frames = ArrivingFrames(capture, settings.rotation_deg, clock)
+        width, height = (
+            capture.get(cv2.CAP_PROP_FRAME_WIDTH),
+            capture.get(cv2.CAP_PROP_FRAME_HEIGHT),
+        )
+        _log.info("%s: %.0f x %.0f pixels", self.name, width, height)
+
+    def _opened(self, left_s: float) -> cv2.VideoCapture:
         timeouts = {
             # None at all would be 0.
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: max(1, round(left_s * 1000)),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC: max(1, round(self._timeout_s * 1000)),
         }
         try:
-            capture = open_ffmpeg(stream.address, timeouts)
+            capture = open_ffmpeg(self._link.address, timeouts)
         except PictureError as error:
             raise CameraError(f"{self.name}: {error}; ask the camera for smaller ones") from error
         if capture is None:
@@ -55,12 +64,7 @@ class NetworkStream:
                 f"{self.name}: it answers, but gives no video; are the path, user name and "
                 "password right?"
             )
-        self._frames = ArrivingFrames(capture, settings.rotation_deg, clock)
-        width, height = (
-            capture.get(cv2.CAP_PROP_FRAME_WIDTH),
-            capture.get(cv2.CAP_PROP_FRAME_HEIGHT),
-        )
-        _log.info("%s: %.0f x %.0f pixels", self.name, width, height)
+        return capture
 
     def read(self) -> Frame:
         frame = self._frames.read()
@@ -72,3 +76,4 @@ class NetworkStream:
 
     def close(self) -> None:
         self._frames.close()
+        self._link.close()

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from edge.address import DeviceSource, PiSource, StreamSource, source_in
-from edge.app.check import picture_of
+from edge.capture.trial import tried
 from edge.capture.view import view_of
 from edge.classify.preprocess import crop_face
 from edge.config import Settings
@@ -28,8 +28,6 @@ BLURRED = 0.3
 CLOSE_PX = 288
 CLOSE_MARGIN = 3.0
 """A face is a third of its enlarged surroundings: 96 px, as large as the detector likes them."""
-FRAMES = 5
-"""The first ones are dark while the exposure settles."""
 _CURES = {
     CameraView.DARK: "give it light; clean the lens; take the cap off",
     CameraView.BLINDED: "turn it away from the window or the lamp",
@@ -68,7 +66,7 @@ def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
 def looked_at(settings: Settings) -> Iterator[Finding]:
     """Open the camera, and judge a picture of it."""
     try:
-        frame = picture_of(settings, FRAMES)
+        frame = tried(settings.camera).frame  # the first ones are dark while the exposure settles
     except TensorMaskError as error:
         yield Finding("camera", Level.FAULT, str(error), cure_of(settings.camera.source))
         return
@@ -139,6 +137,6 @@ def cure_of(source: str) -> str:
         case DeviceSource(path):
             return f"v4l2-ctl --list-devices; sudo fuser -v {path}; ls -l {path}"
         case StreamSource(host=host):
-            return f"ping {host}; the camera's own page for address, user and password"
+            return f"ping {host}; the camera's own page"
         case _:
             return "check [camera] source"

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.address import (
     DeviceSource,
@@ -42,7 +45,6 @@ def stream_in(address: str) -> StreamSource:
     [
         ("rtsp://camera/live", "rtsp://camera:554"),
         ("rtsp://user:pass@camera:8554/live?a=b", "rtsp://camera:8554"),
-        ("rtsp://user:p/a?s#s@camera/live", "rtsp://camera:554"),
         ("rtsp://camera/user=admin&password=secret", "rtsp://camera:554"),
         ("https://[fe80::1]/live", "https://[fe80::1]:443"),
     ],
@@ -55,7 +57,41 @@ def test_names_hold_host_and_port_only_and_the_address_stays_whole(address: str,
 def test_a_name_that_is_not_ascii_is_spelt_as_resolvers_know_it() -> None:
     stream = stream_in("rtsp://tür:ö@kamera.bücher.example:8554/tür?ö")
     assert stream.host == "kamera.xn--bcher-kva.example"
-    assert stream.address == "rtsp://tür:ö@kamera.xn--bcher-kva.example:8554/tür?ö"
+    assert stream.address == "rtsp://t%C3%BCr:%C3%B6@kamera.xn--bcher-kva.example:8554/tür?ö"
+
+
+@pytest.mark.parametrize(
+    ("written", "login"),
+    [
+        ("admin:p/a?s#s@w", "admin:p%2Fa%3Fs%23s%40w"),
+        ("admin:p%23s%40w", "admin:p%23s%40w"),
+        ("admin:100%", "admin:100%25"),
+        ("admin:50%off", "admin:50%25off"),
+        ("admin:ab%cd", "admin:ab%25cd"),
+        ("admin:ab%25cd", "admin:ab%25cd"),
+        ("admin:ab%41", "admin:abA"),
+        ("admin:a:b c[1]+2", "admin:a%3Ab%20c%5B1%5D+2"),
+        ("user%3Aname:pw", "user%3Aname:pw"),
+        ("admin:", "admin:"),
+        ("admin", "admin"),
+    ],
+)
+def test_signs_in_user_and_password_are_written_as_they_are_or_as_in_a_url(
+    written: str, login: str
+) -> None:
+    stream = stream_in(f"rtsp://{written}@camera/live")
+    assert (stream.host, stream.login, stream.path) == ("camera", login, "/live")
+    assert stream.address == f"rtsp://{login}@camera/live"
+
+
+@given(st.text(st.characters(exclude_characters="%", exclude_categories=["Cs"])))
+def test_every_password_without_a_percent_sign_is_taken_as_it_is(password: str) -> None:
+    stream = stream_in(f"rtsp://door:{password}@camera/live")
+    assert (unquote(stream.login), stream.host) == (f"door:{password}", "camera")
+
+
+def test_a_stream_s_repr_shows_neither_password_nor_path() -> None:
+    assert "secret" not in repr(stream_in("rtsp://user:secret@camera/secret"))
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,18 @@ def test_tls_has_its_own_port() -> None:
         ({"policy": {"confirm_s": -1}}, r"\[policy\] confirm_s"),
         ({"camera": {"open_timeout_s": math.inf}}, r"open_timeout_s: must be at most 1000000"),
         ({"device": {"zone": "two\nlines"}}, r"\[device\] zone: a line break or another control"),
+        (
+            {"camera": {"source": "rtsps://c/live", "fingerprint": "AB:CD"}},
+            r"\[camera\] fingerprint: it is a certificate's SHA-256: 64 hexadecimal digits",
+        ),
+        (
+            {"camera": {"source": "rtsps://c/live", "ca_file": "ca.pem", "insecure": True}},
+            r"\[camera\] ca_file and insecure exclude each other: keep one",
+        ),
+        (
+            {"camera": {"source": "rtsp://c/live", "ca_file": "ca.pem"}},
+            r"\[camera\] ca_file needs an rtsps:// or https:// source: this one has no TLS",
+        ),
         ({"camera": {"two\nlines": 1}}, r"unknown key 'two\\nlines'; known are"),
         ({"two\nlines": {}}, r"unknown section \['two\\nlines'\]; known are"),
     ],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.edge.capture.pki import Authority
 from tests.installed.lab.box import SETTINGS, STATE, UNIT, Box, settings_text
-from tests.installed.lab.camera import BARE_AT
+from tests.installed.lab.camera import BARE_AT, URL
 from tests.systemd.machine import wait_until
 
 
@@ -72,6 +74,25 @@ def test_the_log_says_more_where_it_is_asked_to(box: Box) -> None:
         20,
         "a line for those who look closer",
     )
+
+
+@pytest.mark.thorough
+def test_a_camera_with_tls_is_watched_when_its_fingerprint_is_written(
+    box: Box, tmp_path: Path
+) -> None:
+    identity = Authority(tmp_path / "pki").self_signed("camera")
+    address = URL.replace("rtsp:", "rtsps:")
+    box.camera.start(identity)
+    try:
+        box.write_settings(settings_text(camera={"source": address}))
+        checked = box.by("root", "tensormask check --only camera")
+        assert checked.returncode == 1
+        assert f'write in [camera] fingerprint = "{identity.fingerprint}"' in checked.stdout
+        box.configure(camera={"source": address, "fingerprint": identity.fingerprint})
+        box.camera.show("bare")
+        box.until_reported("confirmed")
+    finally:
+        box.camera.start()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import pytest
 from edge.app.check import PARTS, Checked, check_as_service, line
 from edge.classify.card import CARD_FILE, DEFAULT_BUNDLE, MODEL_FILE
 from edge.cli import main
+from tests.edge.capture.cameras import web_camera
 from tests.edge.samples import IN_USE, TELEMETRY
 
 
@@ -139,7 +141,32 @@ def test_a_camera_that_is_not_there_ends_with_1_and_is_named_apart_from_the_rest
     status, said = checked(
         capsys, tmp_path, f'{BROKER}[camera]\nsource = "{carphone}"\n', "--only", "camera"
     )
-    assert (status, said.splitlines()[1]) == (0, "camera         ok      frames of 176 x 144")
+    assert (status, said.splitlines()[1]) == (
+        0,
+        "camera         ok      frames of 176 x 144, 30.0 per second",
+    )
+
+
+def test_a_network_camera_is_watched_as_run_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with web_camera() as web:
+        text = f'{BROKER}[camera]\nsource = "http://{web.place}/video"\n'
+        status, said = checked(capsys, tmp_path, text, "--only", "camera")
+    assert status == 0
+    found = re.search(r"camera +ok +frames of 320 x 240, (\d+\.\d) per second", said)
+    assert found
+    assert 5 < float(found[1]) < 40
+
+
+def test_a_camera_s_certificate_that_only_the_service_gets_is_not_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    text = BROKER + '[camera]\nsource = "rtsps://camera/live"\nca_file = "credential:camera"\n'
+    status, said = checked(capsys, tmp_path, text, "--only", "camera")
+    assert status == 0
+    assert "camera         unknown systemd gives its credentials to the service only" in said
 
 
 def test_pictures_that_cannot_be_covered_end_with_65(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
+import re
 import socketserver
 import struct
 import threading
@@ -15,6 +17,7 @@ from typing import Any
 
 import cv2
 
+from tests.edge.capture.pki import Encrypted, Identity
 from tests.waiting import DEADLINE_S, Stopwatch
 
 _PACKET_BYTES = 1400
@@ -38,8 +41,12 @@ class _Connection(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         while request := self._request():
             method, headers = request
-            if headers.get("authorization") != self.server.authorization:
-                self._answer(headers, "401 Unauthorized", 'WWW-Authenticate: Basic realm="camera"')
+            self.server.requests.append((method, headers.get("authorization")))
+            if not self.server.lets_in(method, headers.get("authorization", "")):
+                asked = f"WWW-Authenticate: {self.server.asks_for}"
+                self._answer(headers, "401 Unauthorized", asked)
+            elif self.server.status:
+                self._answer(headers, self.server.status)
             elif method == "DESCRIBE":
                 self._answer(headers, "200 OK", "Content-Type: application/sdp", body=_SDP)
             elif method == "SETUP":
@@ -94,15 +101,21 @@ _SDP = "\r\n".join(
 )
 
 
-class RtspServer(socketserver.ThreadingTCPServer):
+class RtspServer(Encrypted, socketserver.ThreadingTCPServer):
     daemon_threads = True
+    status = ""
+    """What it answers whoever it lets in, instead of video."""
+    digest = False
+    """Whether it asks for proof of the password (RFC 2617) instead of the password."""
 
     def __init__(self, frames: list[bytes], user: str, falls_silent: bool, every_s: float) -> None:
         self.frames = frames
+        self.user = user
+        self.requests: list[tuple[str, str | None]] = []
+        """Each with its Authorization."""
         self.falls_silent = falls_silent
         self.every_s = every_s
         self.silent_since: Stopwatch | None = None
-        self.authorization = f"Basic {base64.b64encode(user.encode()).decode()}" if user else None
         self.over = threading.Event()
         super().__init__(("127.0.0.1", 0), _Connection)
 
@@ -110,16 +123,42 @@ class RtspServer(socketserver.ThreadingTCPServer):
     def port(self) -> int:
         return int(self.server_address[1])
 
+    @property
+    def asks_for(self) -> str:
+        return 'Digest realm="camera", nonce="1"' if self.digest else 'Basic realm="camera"'
+
+    def lets_in(self, method: str, authorization: str) -> bool:
+        if not self.user:
+            return True
+        if not self.digest:
+            return authorization == f"Basic {base64.b64encode(self.user.encode()).decode()}"
+        said = dict(re.findall(r'(\w+)="([^"]*)"', authorization))
+        name, _, password = self.user.partition(":")
+        known = _md5(f"{name}:camera:{password}")
+        asked = _md5(f"{method}:{said.get('uri')}")
+        right = _md5(f"{known}:1:{asked}")
+        return (said.get("username"), said.get("response")) == (name, right)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no error."""
 
 
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
 @contextmanager
 def serving(
-    frames: list[bytes], user: str = "", falls_silent: bool = False, every_s: float = 0.005
+    frames: list[bytes],
+    user: str = "",
+    falls_silent: bool = False,
+    every_s: float = 0.005,
+    identity: Identity | None = None,
 ) -> Iterator[RtspServer]:
-    """Serve on a free port of this machine; `user` is "name:password" where it asks for one."""
+    """Serve on a free port of this machine; `user` is "name:password" where it asks for one, and
+    with an identity it speaks TLS."""
     with RtspServer(frames, user, falls_silent, every_s) as server:
+        server.identity = identity
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server

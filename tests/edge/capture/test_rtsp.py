@@ -2,6 +2,7 @@ import functools
 import http.server
 import socket
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from edge.address import StreamSource, source_in
 from edge.capture.rtsp import NetworkStream
 from edge.config import CameraSettings
 from edge.errors import CameraError
+from tests.edge.capture.cameras import web_camera
 from tests.edge.capture.fakes import NOON, TurnedClock, scene, write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.waiting import Stopwatch
@@ -67,6 +69,18 @@ def test_frames_come_from_a_real_rtsp_server_that_asks_for_a_password(frames: li
     assert source.name == f"rtsp://127.0.0.1:{server.port}"
 
 
+@pytest.mark.parametrize("password", ["ab#cd", "ab/cd", "ab?cd", "ab%cd", "100%", "ä b@:[1]", "%"])
+@pytest.mark.parametrize("digest", [True, False])
+def test_a_password_is_written_with_its_signs_as_they_are(
+    frames: list[bytes], password: str, digest: bool
+) -> None:
+    with serving(frames, user=f"door:{password}") as server:
+        server.digest = digest
+        source = stream(f"rtsp://door:{password}@127.0.0.1:{server.port}/live")
+        source.read()
+        source.close()
+
+
 def test_a_stream_that_ends_is_an_error(frames: list[bytes]) -> None:
     with serving(frames) as server:
         source = stream(f"rtsp://127.0.0.1:{server.port}/live")
@@ -117,6 +131,14 @@ def test_video_over_http_is_a_stream_too(web: str) -> None:
     with pytest.raises(CameraError, match="the stream ended"):
         read_on(source)
     source.close()
+
+
+def test_a_password_over_http_is_written_with_its_signs_as_they_are_too() -> None:
+    login = "door:a#b/c?d%e@f"
+    with web_camera(authorization=f"Basic {b64encode(login.encode()).decode()}") as camera:
+        source = stream(f"http://{login}@{camera.place}/video")
+        source.read()
+        source.close()
 
 
 def test_a_host_that_is_not_there_is_told_within_half_the_time_for_opening() -> None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import cv2
 
 from edge.people import PEOPLE, Figure, frames
+from tests.edge.capture.pki import Identity
 from tests.installed.lab.street import CAMERA, Street
 from tests.needs import lacking
 
@@ -90,15 +91,16 @@ class Camera:
         fresh.write_text(scene)
         fresh.replace(self._folder / "scene")
 
-    def start(self) -> None:
-        """Return when it can be connected to."""
+    def start(self, identity: Identity | None = None) -> None:
+        """Return when it can be connected to; with an identity it speaks TLS."""
         self.stop()
         program = (_PYTHON, str(Path(__file__).with_name("rtsp.py")))
         picture = (str(WIDTH_PX), str(HEIGHT_PX), str(FPS))
+        files = (str(identity.certificate), str(identity.key)) if identity else ()
         self._process = subprocess.Popen(
             [
                 *self._street.within(self._street.street),
-                *(*program, CAMERA, str(self._folder), *picture, USER, PASSWORD),
+                *(*program, CAMERA, str(self._folder), *picture, USER, PASSWORD, *files),
             ],
             stdout=subprocess.PIPE,
             text=True,

@@ -1,9 +1,9 @@
 """A network camera: H.264 over RTSP, with a password. Run by Debian's Python, which has GStreamer.
 
-    rtsp.py ADDRESS FOLDER WIDTH HEIGHT FPS USER PASSWORD
+    rtsp.py ADDRESS FOLDER WIDTH HEIGHT FPS USER PASSWORD [CERTIFICATE KEY]
 
-It plays, over and over, the I420 frames of the file in FOLDER that the text file `scene` there
-names; whoever changes that changes what the camera sees.
+With a certificate it speaks TLS. It plays, over and over, the I420 frames of the file in FOLDER
+that the text file `scene` there names; whoever changes that changes what the camera sees.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import gi  # type: ignore[import-not-found]
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found]  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found]  # noqa: E402
 
 PIPELINE = (
     "( appsrc name=scene is-live=true do-timestamp=true format=time "
@@ -30,7 +30,7 @@ PIPELINE = (
 
 
 def main() -> None:
-    address, folder, width, height, fps, user, password = sys.argv[1:]
+    address, folder, width, height, fps, user, password, *identity = sys.argv[1:]
     Gst.init(None)
     server = GstRtspServer.RTSPServer.new()
     server.set_address(address)
@@ -41,7 +41,7 @@ def main() -> None:
     factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
     size = int(width) * int(height) * 3 // 2
     factory.connect("media-configure", play, Path(folder), size, int(fps))
-    guard(server, factory, user, password)
+    guard(server, factory, user, password, identity)
     server.get_mount_points().add_factory("/door", factory)
     server.attach(None)
     print("ready", flush=True)  # noqa: T201 - whoever has started it waits for that
@@ -65,12 +65,14 @@ def play(_: Any, media: Any, folder: Path, size: int, fps: int) -> None:
     media.connect("unprepared", lambda _: GLib.source_remove(timer))
 
 
-def guard(server: Any, factory: Any, user: str, password: str) -> None:
-    """Let nobody in without the password."""
+def guard(server: Any, factory: Any, user: str, password: str, identity: list[str]) -> None:
+    """Let nobody in without the password, and without TLS where there is an identity for it."""
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", user)
     auth = GstRtspServer.RTSPAuth.new()
     auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    if identity:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(*identity))
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
     for permission in ("media.factory.access", "media.factory.construct"):

@@ -1,0 +1,35 @@
+"""Why FFmpeg gets no video, in words for whoever has written the address."""
+
+from __future__ import annotations
+
+import av.error
+
+
+def reason_of(error: av.error.FFmpegError) -> str:
+    """Return what is wrong and what to do, without the address: it may hold a password.
+
+    FFmpeg answers for RTSP with HTTP's errors too.
+    """
+    match error:
+        case av.error.HTTPUnauthorizedError():
+            return "it refuses the user and password in the address, or wants some (401)"
+        case av.error.HTTPForbiddenError():
+            return "it lets nobody watch with this user (403); its own page says who may"
+        case av.error.HTTPNotFoundError():
+            return "it has no video at this path (404); its manual has the right one"
+        case av.error.HTTPServerError():
+            return "it fails (5xx); too many may watch it already, or it needs a restart"
+        case av.error.HTTPClientError():
+            return "it refuses what it is asked for (4xx); is the path that of a video?"
+        case av.error.InvalidDataError():
+            return "it answers, but with no video that is known; is the path that of a video?"
+        case av.error.DecoderNotFoundError():
+            return "there is no decoder for its video; set it to H.264"
+        case av.error.EOFError():
+            return "it hangs up; do scheme and port belong together?"
+        case av.error.ExitError() | av.error.TimeoutError():
+            return "nothing came in time"
+        case av.error.ArgumentError():
+            return "it leads to an address that is not followed; write an https:// one itself"
+        case _:
+            return error.strerror or type(error).__name__

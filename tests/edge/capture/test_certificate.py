@@ -1,0 +1,204 @@
+"""Cameras with TLS: whom the password and the pictures go to and come from."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.address import StreamSource, source_in
+from edge.capture.rtsp import NetworkStream
+from edge.config import CameraSettings
+from edge.errors import CameraError, ConfigError
+from tests.edge.capture.cameras import web_camera
+from tests.edge.capture.fakes import TurnedClock, scene, write_clip
+from tests.edge.capture.pki import FUTURE, PAST, Authority, Identity
+from tests.edge.capture.rtsp_server import encoded_frames, serving
+
+LOGIN = "door:sesame"
+BASIC = "Basic ZG9vcjpzZXNhbWU="
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("pki") / "ours")
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("pki") / "other")
+
+
+@pytest.fixture(scope="module")
+def camera(authority: Authority) -> Identity:
+    return authority.signed("camera")
+
+
+@pytest.fixture(scope="module")
+def self_signed(authority: Authority) -> Identity:
+    return authority.self_signed("self-signed")
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    path = tmp_path_factory.mktemp("rtsp") / "clip.avi"
+    return encoded_frames(write_clip(path, [scene()] * 40, codec="XVID"))
+
+
+def opened(address: str, **settings: Any) -> NetworkStream:
+    wanted = CameraSettings(source=address, **({"open_timeout_s": 5} | settings))
+    place = source_in(address)
+    assert isinstance(place, StreamSource)
+    return NetworkStream(place, wanted, TurnedClock())
+
+
+def watch(address: str, **settings: Any) -> None:
+    """Take some frames of a camera. Raises what it raises."""
+    source = opened(address, **settings)
+    try:
+        for _ in range(3):
+            source.read()
+    finally:
+        source.close()
+
+
+def test_a_camera_with_rtsps_is_watched_where_its_authority_is_known(
+    frames: list[bytes], authority: Authority, camera: Identity
+) -> None:
+    with serving(frames, LOGIN, identity=camera) as server:
+        server.digest = True
+        address = f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live"
+        watch(address, ca_file=str(authority.certificate))
+    assert "PLAY" in [method for method, _ in server.requests]
+
+
+def test_a_camera_with_https_is_watched_and_asked_for_by_its_own_name(
+    authority: Authority, camera: Identity
+) -> None:
+    with web_camera(camera, authorization=BASIC) as server:
+        watch(f"https://{LOGIN}@{server.place}/video", ca_file=str(authority.certificate))
+    assert server.requests[-1][::2] == ("/video", BASIC)
+
+
+def test_a_camera_whose_authority_the_system_trusts_needs_no_setting(
+    authority: Authority, camera: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    with web_camera(camera) as server:
+        watch(f"https://{server.place}/video")
+
+
+def test_a_certificate_that_nobody_known_has_signed_gets_no_request_at_all(
+    frames: list[bytes], stranger: Authority, camera: Identity
+) -> None:
+    untrusted = f'none of .*write in \\[camera\\] fingerprint = "{camera.fingerprint}"'
+    for trusted in ({}, {"ca_file": str(stranger.certificate)}):
+        with (
+            serving(frames, LOGIN, identity=camera) as server,
+            pytest.raises(CameraError, match=untrusted) as refusal,
+        ):
+            watch(f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live", **trusted)
+        assert server.requests == []
+        with (
+            web_camera(camera, authorization=BASIC) as web,
+            pytest.raises(CameraError, match=untrusted),
+        ):
+            watch(f"https://{LOGIN}@{web.place}/video", **trusted)
+        assert web.requests == []
+        assert "sesame" not in str(refusal.value)
+
+
+def test_a_camera_s_own_certificate_is_trusted_by_its_fingerprint_whatever_else_it_says(
+    frames: list[bytes], self_signed: Identity
+) -> None:
+    for written in (self_signed.fingerprint, self_signed.fingerprint.replace(":", "").lower()):
+        with serving(frames, LOGIN, identity=self_signed) as server:
+            watch(f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live", fingerprint=written)
+    with web_camera(self_signed) as web:
+        watch(f"https://{web.place}/video", fingerprint=self_signed.fingerprint)
+
+
+def test_another_certificate_than_that_of_the_fingerprint_gets_no_request_at_all(
+    frames: list[bytes], camera: Identity, self_signed: Identity
+) -> None:
+    said = f"not that of .* fingerprint.*whose fingerprint is {camera.fingerprint}"
+    with serving(frames, LOGIN, identity=camera) as server:
+        address = f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live"
+        with pytest.raises(CameraError, match=said):
+            watch(address, fingerprint=self_signed.fingerprint)
+    assert server.requests == []
+
+
+def test_a_certificate_may_be_its_own_authority(authority: Authority) -> None:
+    own = authority.self_signed("own", alt="IP:127.0.0.1")
+    with web_camera(own) as server:
+        watch(f"https://{server.place}/video", ca_file=str(own.certificate))
+
+
+def test_what_the_owner_calls_insecure_is_not_verified(
+    frames: list[bytes], self_signed: Identity, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(frames, LOGIN, identity=self_signed) as server:
+        watch(f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live", insecure=True)
+    assert "its certificate is not verified: insecure = true" in caplog.text
+
+
+def test_tls_of_long_ago_takes_the_word_of_the_owner(
+    frames: list[bytes], self_signed: Identity
+) -> None:
+    with serving(frames, LOGIN, identity=self_signed) as server:
+        server.newest = ssl.TLSVersion.TLSv1_1
+        address = f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live"
+        with pytest.raises(CameraError, match=r"its TLS is too old .*insecure = true"):
+            watch(address, fingerprint=self_signed.fingerprint)
+        assert server.requests == []
+        watch(address, insecure=True)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ({"alt": "DNS:camera.example"}, "is for another name than 127.0.0.1; .*fingerprint = "),
+        ({"valid": PAST}, "has expired by this machine's clock, 20.*; .*fingerprint = "),
+        ({"valid": FUTURE}, "is not valid yet by this machine's clock, 20.*see timedatectl$"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_told_apart(
+    authority: Authority, made: dict[str, Any], said: str
+) -> None:
+    identity = authority.signed("wrong", **made)
+    with web_camera(identity) as server:
+        with pytest.raises(CameraError, match=f"its certificate {said}"):
+            watch(f"https://{server.place}/video", ca_file=str(authority.certificate))
+        assert server.requests == []
+        watch(f"https://{server.place}/video", fingerprint=identity.fingerprint)
+
+
+def test_a_port_without_tls_is_told_apart(frames: list[bytes]) -> None:
+    with web_camera() as web, pytest.raises(CameraError, match="does not speak TLS on this port"):
+        watch(f"https://{LOGIN}@{web.place}/video")
+    with (
+        serving(frames) as server,
+        pytest.raises(CameraError, match="does not speak TLS on this port"),
+    ):
+        watch(f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live")
+
+
+def test_a_port_that_says_nothing_to_tls_does_not_hold_us() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(CameraError, match=r"no TLS handshake within 0\.5 s"):
+            opened(f"rtsps://127.0.0.1:{port}/live", open_timeout_s=1)
+
+
+def test_an_authority_that_is_no_use_is_named(tmp_path: Path, camera: Identity) -> None:
+    (tmp_path / "no.pem").write_text("no certificate")
+    with web_camera(camera) as server:
+        for name, said in (("no.pem", "no certificate"), ("absent.pem", "No such file")):
+            with pytest.raises(CameraError, match=rf"\[camera\] ca_file: .*{name}: .*{said}"):
+                watch(f"https://{server.place}/video", ca_file=str(tmp_path / name))
+        with pytest.raises(ConfigError, match="systemd gives no credential camera-ca"):
+            watch(f"https://{server.place}/video", ca_file="credential:camera-ca")
