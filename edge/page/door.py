@@ -184,6 +184,8 @@ class Door:
             self._connections.add(connection)
             connection.task = asyncio.create_task(self._open(connection, accepted))
             connection.task.add_done_callback(partial(self._opened, connection, accepted))
+            # Not all that wait at once: behind a proxy only the request tells whose each is.
+            await asyncio.sleep(0)
 
     async def _open(self, connection: Connection, accepted: socket.socket) -> None:
         def protocol() -> _Protocol:
