@@ -85,7 +85,7 @@ class BrokerAccess:
     def __init__(self, settings: MqttSettings, clock: Clock = SYSTEM_CLOCK) -> None:
         """Raises ConfigError where a file is missing, unusable, or readable by everybody."""
         self._settings = settings
-        self.lessons = Lessons(f"the broker {self.name}", clock)
+        self.lessons = Lessons(self.name, clock)
         self._password = (
             read_password(settings.password_file, "[mqtt] password_file")
             if settings.password_file

@@ -62,6 +62,8 @@ class Caution:
         self._begun_s = 0.0
         self._on_trial: tuple[str, Terms] | None = None
         """A topic that is tried on smaller terms, and those before."""
+        self._is_exhausted = False
+        """Whether smaller terms did not help: those of the next topic are not tried."""
         self._held: dict[str, float] = {}
         """Topics that are not used, and since when."""
         self._slimmed: set[int] = set()
@@ -88,6 +90,7 @@ class Caution:
         """A connection begins; what was held back for long enough is tried again."""
         self._begun_s = now_s = self._clock.monotonic_s()
         self._held = {t: since_s for t, since_s in self._held.items() if now_s - since_s < LESSON_S}
+        self._is_exhausted = self._is_exhausted and bool(self._held)
 
     def is_held(self, topic: str) -> bool:
         return topic in self._held
@@ -134,19 +137,23 @@ class Caution:
                 return None
             self._suspects.clear()
             return item, problem.refusal
-        if isinstance(item, Retained) and self._try_smaller(item.topic):
+        if isinstance(item, Retained) and not self._is_exhausted and self._try_smaller(item.topic):
             return None
         if self._on_trial is not None:
             self._lessons.suppose(self._on_trial[1])
-            self._on_trial = None
+            self._on_trial, self._is_exhausted = None, True
         self._suspects.clear()
+        self.hold(item)
+        return None
+
+    def hold(self, item: Item) -> None:
+        """Do without what it is for an hour."""
         for topic in item.filters if isinstance(item, Subscription) else [str(key_of(item))]:
             self._held[topic] = self._clock.monotonic_s()
             _log.warning(
                 "the broker hangs up at %s; check its access rules: it is not used for an hour",
                 topic,
             )
-        return None
 
     def _try_smaller(self, topic: str) -> bool:
         """Use smaller terms from now on; False: all have been tried."""

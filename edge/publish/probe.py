@@ -80,8 +80,8 @@ class _Prober:
         found = Probe(connection.version, connection.terms)
         try:
             self._publish(connection, found)
-            self._subscribe(connection, found)
             self._retain(connection, found)
+            self._subscribe(connection, found)
             connection.leave(timeout_s=1.0)
         except _OverError:
             pass

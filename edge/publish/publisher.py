@@ -16,7 +16,7 @@ from functools import partial
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import MqttSettings
 from edge.errors import BrokerError
-from edge.publish.answers import Acknowledgement, Received, Refusal
+from edge.publish.answers import Acknowledgement, HungUpError, Received, Refusal
 from edge.publish.broker import Backoff, BrokerAccess, client_id
 from edge.publish.caution import Caution, Item, Subscription, key_of
 from edge.publish.connection import Will
@@ -36,7 +36,6 @@ from edge.publish.messages import (
 from edge.publish.outbox.file import Document
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.standing import SilentBrokerError, Standing
-from edge.publish.terms import Terms
 from edge.publish.wire import Access, Wire
 from edge.telemetry import BrokerState
 
@@ -85,8 +84,8 @@ class MqttPublisher:
         self._in_flight: dict[int, Item] = {}
         """By message id."""
         self._caution = Caution(self._access.lessons, clock)
-        self._terms = Terms()
-        """Those of the last connection."""
+        self._denied: Subscription | None = None
+        """What the broker has denied over this connection."""
         self._has_greeted = False
         self._greeted_s = 0.0
         self._delivery = Delivery(
@@ -114,7 +113,7 @@ class MqttPublisher:
     @property
     def state(self) -> BrokerState:
         """How we stand with the broker."""
-        standing, terms = self._standing, self._terms
+        standing, terms = self._standing, self._access.lessons.known
         return BrokerState(
             self.connected,
             standing.reconnects,
@@ -192,9 +191,9 @@ class MqttPublisher:
             self._standing.begin()
             self._serve(self._connection)
         except BrokerError as problem:
-            self._learn_from(problem)
+            is_searching = self._learn_from(problem)
             return self._standing.end(
-                problem, quietly=self._stop.is_set(), is_searching=self._caution.is_searching
+                problem, quietly=self._stop.is_set(), is_searching=is_searching
             )
         finally:
             if self._connection is not None:
@@ -202,23 +201,31 @@ class MqttPublisher:
             self._connection = None
         return 0.0
 
-    def _learn_from(self, problem: BrokerError) -> None:
-        """A connection has ended, with messages on their way."""
+    def _learn_from(self, problem: BrokerError) -> bool:
+        """A connection has ended, with messages on their way.
+
+        Returns whether that is one step in finding out what the broker hangs up at.
+        """
         items = list(self._in_flight.values())
         self._end_clearing(problem)
         self._in_flight.clear()
+        refused = None
         if not self._stop.is_set():
+            if self._denied is not None and isinstance(problem, HungUpError):
+                self._caution.hold(self._denied)  # some say so first, and then hang up
+                items = []
             refused = self._caution.end(items, problem, is_waiting=self._delivery.is_waiting)
             if refused is not None:
                 self._delivery.settle([], [refused])
         self._delivery.end([item for item in items if isinstance(item, Sent)], problem)
+        return self._caution.is_searching or refused is not None
 
     def _serve(self, connection: Wire) -> None:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
         self._in_flight.clear()
         self._delivery.begin()
         self._caution.begin()
-        self._terms = connection.terms
+        self._denied = None
         self._subscribe(connection)
         self._heard_s = self._clock.monotonic_s()
         self._has_greeted, self._greeted_s = False, self._heard_s
@@ -285,8 +292,10 @@ class MqttPublisher:
         if arrivals.denial is not None:
             self._standing.tell(f"{arrivals.denial}; nothing is received by it")
         for message_id in arrivals.subscribed:
-            if (subscription := self._in_flight.pop(message_id, None)) is not None:
-                self._caution.settle(subscription)
+            match self._in_flight.pop(message_id, None):
+                case Subscription() as subscription:
+                    self._caution.settle(subscription)
+                    self._denied = subscription if arrivals.denial is not None else None
         for message in arrivals.messages:
             self.mailbox.deliver(message)
         now_s = self._clock.monotonic_s()

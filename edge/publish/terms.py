@@ -36,7 +36,7 @@ class Terms:
     def limits(self) -> tuple[str, ...]:
         """Return what is missed, in sentences for people; empty: nothing."""
         missed = (
-            (self.retains, "the broker keeps nothing: late subscribers do not see states"),
+            (self.retains, "the broker keeps nothing: late subscribers do not see states at once"),
             (
                 self.confirms,
                 "the broker takes QoS 0 only: delivered means that it has read a message, and "
@@ -84,6 +84,11 @@ class Lessons:
         return self._learned if self._learned != ALL else _GUESSES[self._guess]
 
     @property
+    def known(self) -> Terms:
+        """What the broker takes, as far as it has been shown."""
+        return self._told
+
+    @property
     def is_guess(self) -> bool:
         """Whether the next connection tries less than is known to be refused."""
         return self.terms != self._learned
@@ -118,5 +123,5 @@ class Lessons:
         """Say what is missed, where that has not been said yet."""
         for text in terms.limits:
             if text not in self._told.limits:
-                _log.warning("%s: %s", self._broker, text)
+                _log.warning("%s (%s)", text, self._broker)
         self._told = terms

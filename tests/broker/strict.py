@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 CONNECT, CONNACK, PUBLISH, PUBACK = 1, 2, 3, 4
+HANG_UP = 0x100
+"""Besides the reason code of a subscription: the connection ends after it."""
 SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 12, 13, 14
 
 
@@ -144,7 +146,9 @@ class StrictBroker:
                 size = struct.unpack("!H", rest[:2])[0]
                 answer = self.rules.subscribe(rest[2 : 2 + size].decode())
                 middle = b"\0" if is_v5 else b""
-                wire.sendall(packet(SUBACK, body[:2] + middle + bytes([answer or 1])))
+                wire.sendall(packet(SUBACK, body[:2] + middle + bytes([(answer or 1) & 0xFF])))
+                if answer & HANG_UP:
+                    raise HangUpError
             elif kind == PUBLISH:
                 number += 1
                 self._take(wire, first, body, came.level, number)

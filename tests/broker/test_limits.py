@@ -19,7 +19,7 @@ from edge.publish.publisher import MqttPublisher
 from tests.broker.conftest import Mosquitto, StartDevice, Subscriber, until
 from tests.broker.device import Device
 from tests.broker.samples import ORIGIN
-from tests.broker.strict import Connect, HangUpError, Publish, Rules, StrictBroker
+from tests.broker.strict import HANG_UP, Connect, HangUpError, Publish, Rules, StrictBroker
 
 QUICK = Backoff(first_s=0.02, longest_s=0.2)
 KEEPS_NOTHING = "allow_anonymous true\nretain_available false"
@@ -402,12 +402,19 @@ def test_the_broker_s_keep_alive_is_kept(
     assert device.publisher.state.connected
 
 
+@pytest.mark.parametrize("says_so", [False, True])
 def test_a_subscription_that_ends_the_connection_is_done_without(
-    strict: Callable[..., StrictBroker], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    strict: Callable[..., StrictBroker],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    says_so: bool,
 ) -> None:
-    """https://github.com/rabbitmq/rabbitmq-server/issues/12742"""
+    """RabbitMQ answers that it is denied, and hangs up:
+    https://github.com/rabbitmq/rabbitmq-server/issues/12742"""
 
     def subscribe(topic: str) -> int:
+        if says_so:
+            return HANG_UP | 0x80
         raise HangUpError
 
     broker = strict(versions=(4,), subscribe=subscribe)
