@@ -154,6 +154,14 @@ class BrokerState:
     """What is spoken: `MQTT 5` or `MQTT 3.1.1`; `none` before the first time."""
     trouble: str = ""
     """Why it is not connected, in a sentence."""
+    refusal: str = ""
+    """Why it does not take the documents that wait, in a sentence; empty: it does."""
+    retains: bool = True
+    """It keeps states for those who subscribe later."""
+    qos: int = 1
+    """0: it acknowledges nothing."""
+    limits: tuple[str, ...] = ()
+    """What is missed at it, in sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +235,8 @@ class InUse:
     """The file's path."""
     settings_written_ns: int
     """When that was written, in ns since 1970: one that was written since is not in use yet."""
+    broker_settings: str = ""
+    """A digest of all that concerns the broker; empty: of an older version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +279,8 @@ class Telemetry:
             camera.slow,
             camera.rotation_wanted_deg,
             self.outbox.is_refused,
+            self.broker.refusal,
+            self.broker.limits,
             self.pace,
             self.paused_for_s is not None,
             self.trial is not None,

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from edge.errors import BrokerError
-from edge.publish.broker import Arrivals, MqttVersion, Pollable, Will
+from edge.publish.answers import Arrivals, MqttVersion
+from edge.publish.connection import Pollable, Will
+from edge.publish.terms import Lessons, Terms
 from edge.records import Box, Face, Frame, MaskReading, MaskState, Pixels
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -134,6 +136,7 @@ class ScriptedConnection:
     """
 
     version = MqttVersion.V5
+    terms = Terms()
 
     def __init__(
         self,
@@ -161,8 +164,8 @@ class ScriptedConnection:
     def takes(self, topic: str, payload: bytes) -> bool:
         return len(topic) + len(payload) <= self.maximum_packet_bytes
 
-    def subscribe(self, topics: Sequence[str]) -> None:
-        pass
+    def subscribe(self, topics: Sequence[str]) -> int | None:
+        return None
 
     def turn(self, timeout_s: float, waker: Pollable | None = None) -> Arrivals:
         self._clock.sleep(timeout_s)
@@ -186,6 +189,7 @@ class ScriptedAccess:
 
     def __init__(self, *connections: ScriptedConnection) -> None:
         self._connections = list(connections)
+        self.lessons = Lessons(self.name)
 
     def connect(self, client_id: str, will: Will | None = None) -> ScriptedConnection:
         if not self._connections:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from edge.app.watch import Alert, Alerts, Tone, clean, device_of, read
 from edge.host.words import MUCH_WAITS_S, duration
-from edge.publish.broker import Received
+from edge.publish.answers import Received
 from edge.publish.messages import (
     AVAILABILITY,
     AvailabilityMessage,

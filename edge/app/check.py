@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -17,24 +19,36 @@ from edge.capture.trial import tried
 from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import runtime_version
-from edge.config import Settings, load_settings
+from edge.clock import SYSTEM_CLOCK, Clock
+from edge.config import OutboxSettings, Settings, load_settings
 from edge.control.snapshot import open_covering, open_photographer
 from edge.detect.detectors import OWN, open_detector, refuse_wrong
 from edge.errors import (
+    BrokerError,
     CameraError,
     ConfigError,
+    ModelError,
     NotAllowedError,
     OutboxError,
     PictureError,
     TensorMaskError,
 )
-from edge.host.in_use import CHANGED, has_changed, public_source
+from edge.host.in_use import (
+    CHANGED,
+    broker_name,
+    has_changed,
+    is_same_broker,
+    public_source,
+)
+from edge.host.status_file import DIRECTORY, read_telemetry
 from edge.installed import is_started_by_systemd
 from edge.page.drawn import FILE, AreaBook
 from edge.page.front import front_of
 from edge.publish.broker import BrokerAccess
+from edge.publish.messages import origin
 from edge.publish.outbox.disk import make_file
-from edge.publish.publisher import probe_broker
+from edge.publish.probe import Probe, probe_broker
+from edge.records import ModelId
 from edge.secret import are_withheld
 from edge.telemetry import CameraState, Telemetry
 from edge.track import Tracker
@@ -135,11 +149,74 @@ def check_camera(settings: Settings) -> str:
     return f"{size}, {trial.fps:.1f} per second{few}"
 
 
-def check_broker(settings: Settings) -> str:
+def check_broker(settings: Settings, telemetry: Telemetry | None = None) -> str:
+    """Ask the service that runs with these settings; else go to the broker as it would.
+
+    `telemetry` is what it says of itself; None: it is looked for.
+    """
+    telemetry = telemetry or settled_telemetry(settings.outbox)
+    if telemetry is not None and is_same_broker(telemetry.in_use, settings):
+        return told_of_broker(telemetry, broker_name(settings))
     if are_withheld(settings.mqtt.files):
         raise NotHereError(WITHHELD)
-    version = probe_broker(settings.mqtt, BROKER_TIMEOUT_S)
-    return f"{settings.mqtt.host}:{settings.mqtt.broker_port}, {version}"
+    probe = probe_as_service(settings, telemetry)
+    if probe.faults:
+        raise BrokerError(f"the broker {broker_name(settings)}: {'; '.join(probe.faults)}")
+    return "; ".join((f"{broker_name(settings)}, {probe.version}", *probe.hints))
+
+
+def settled_telemetry(outbox: OutboxSettings, clock: Clock = SYSTEM_CLOCK) -> Telemetry | None:
+    """Return what the running service says, once it has tried its broker; None: none runs."""
+    until_s = clock.monotonic_s() + 2 * BROKER_TIMEOUT_S
+    while True:
+        telemetry = read_telemetry()
+        if telemetry is not None:
+            is_settled = telemetry.broker.connected or telemetry.broker.trouble != ""
+        else:
+            # The folder is there as long as the service is, the outbox as soon as it is locked.
+            is_settled = not (DIRECTORY.exists() and is_open_elsewhere(outbox.file))
+        if is_settled or clock.monotonic_s() > until_s:
+            return telemetry
+        clock.sleep(0.5)
+
+
+def told_of_broker(telemetry: Telemetry, name: str) -> str:
+    """Return what the running service says of its broker. Raises BrokerError."""
+    broker = telemetry.broker
+    if not broker.connected or broker.refusal:
+        why = broker.refusal or broker.trouble or f"not connected to {name} yet; ask again"
+        raise BrokerError(f"in use by the running service: {why}")
+    text = f"in use by the running service: connected to {name}, {broker.protocol}"
+    return "; ".join((text, *broker.limits))
+
+
+def probe_as_service(settings: Settings, telemetry: Telemetry | None) -> Probe:
+    """Go to the broker as the service would; `telemetry` is of one that runs, with others.
+
+    Raises BrokerError, ConfigError.
+    """
+    used = None if telemetry is None else telemetry.in_use
+    try:
+        model = load_bundle(settings.classifier.bundle).card.model_id
+    except ModelError:  # another part's fault
+        model = ModelId("none", "0", "0" * 64)
+    return probe_broker(
+        settings,
+        origin(settings.device, model),
+        is_alone=telemetry is None and not is_open_elsewhere(settings.outbox.file),
+        is_online=used is not None and used.device_id == settings.device.id,
+        timeout_s=BROKER_TIMEOUT_S,
+    )
+
+
+def is_open_elsewhere(outbox: Path) -> bool:
+    """Tell whether a service has this outbox: it locks it."""
+    try:
+        with closing(sqlite3.connect(f"{outbox.absolute().as_uri()}?mode=ro", 0, uri=True)) as file:
+            file.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        return "locked" in str(error)
+    return False
 
 
 PARTS: dict[str, Callable[[Settings], str]] = {

@@ -21,7 +21,7 @@ from edge.host.health import read_vitals, rss_bytes
 from edge.host.load import Load
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
-from edge.publish.broker import Received
+from edge.publish.answers import Received
 from edge.publish.messages import (
     COMPLIANCE,
     HEALTH,
@@ -82,13 +82,7 @@ class Publisher(Protocol):
     """What delivers: `MqttPublisher`."""
 
     @property
-    def connected(self) -> bool: ...
-    @property
-    def reconnects(self) -> int: ...
-    @property
-    def protocol(self) -> str: ...
-    @property
-    def trouble(self) -> str: ...
+    def state(self) -> BrokerState: ...
     def start(self) -> None: ...
     def wake(self) -> None: ...
     def publish_state(self, name: str, payload: bytes) -> None: ...
@@ -317,9 +311,7 @@ class Device:
             dropped_frames=lookout.dropped_frames,
             camera=lookout.camera,
             outbox=self._outbox.state(),
-            broker=BrokerState(
-                publisher.connected, publisher.reconnects, publisher.protocol, publisher.trouble
-            ),
+            broker=publisher.state,
             vitals=self._vitals,
             rss_bytes=rss_bytes(),
             pace=self._load.pace,

@@ -7,7 +7,8 @@ import random
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import Settings
 from edge.errors import BrokerError
-from edge.publish.broker import BrokerAccess, Connection
+from edge.publish.broker import BrokerAccess
+from edge.publish.connection import Connection
 from edge.publish.messages import retained_topics
 
 TIMEOUT_S = 5.0

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from edge.app.board import Board, view
-from edge.publish.broker import Received
+from edge.publish.answers import Received
 from edge.publish.messages import AVAILABILITY, COMPLIANCE, HEALTH, VIOLATION
 
 SOON_S = 0.2

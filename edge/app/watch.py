@@ -22,7 +22,8 @@ from edge.app.outbox import readable
 from edge.app.output import takes_color
 from edge.config import MqttSettings
 from edge.errors import BrokerError
-from edge.publish.broker import Backoff, BrokerAccess, BrokerRefusalError, Received
+from edge.publish.answers import BrokerRefusalError, Received
+from edge.publish.broker import Backoff, BrokerAccess
 from edge.publish.messages import (
     AVAILABILITY,
     COMPLIANCE,

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import random
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from edge.app.check import probe_as_service
 from edge.config import CREDENTIAL, Settings
 from edge.doctor.finding import AS_ROOT, Finding, Level
 from edge.doctor.host import Host
 from edge.errors import BrokerError, ConfigError
-from edge.host.in_use import broker_name
-from edge.publish.broker import BrokerAccess, BrokerRefusalError, Connection
-from edge.publish.messages import RESPONSE, topic
+from edge.host.in_use import broker_name, is_same_broker
+from edge.publish.answers import BrokerRefusalError
 from edge.secret import are_withheld
 from edge.telemetry import Telemetry
 
 TIMEOUT_S = 5.0
+RULES = "the broker's access rules: this user may write below its own topic; its quotas"
+LIMITS = "docs/mqtt.md, Brokers that take less"
 ENDS_SOON = timedelta(days=30)
 
 
@@ -35,14 +35,12 @@ def broker(host: Host, settings: Settings | None, telemetry: Telemetry | None) -
         yield from certificate(host, settings.mqtt.certificate_file)
     if telemetry is not None:
         yield from waiting(telemetry)
-        is_same = used is None or where in (None, used.broker)
+        is_same = used is None or settings is None or is_same_broker(used, settings)
         if telemetry.broker.connected and is_same:
-            name = where or (used.broker if used else "its broker")
-            text = f"the service is connected to {name} ({telemetry.broker.protocol})"
-            yield Finding("broker", Level.OK, text)
+            yield from _told(telemetry, where or (used.broker if used else "its broker"))
             return
     if settings is not None:
-        yield from _tried(settings)
+        yield from _tried(settings, telemetry)
     elif telemetry is not None and telemetry.broker.trouble:
         yield Finding("broker", Level.FAULT, telemetry.broker.trouble, AS_ROOT)
     else:
@@ -50,7 +48,17 @@ def broker(host: Host, settings: Settings | None, telemetry: Telemetry | None) -
         yield Finding("broker", Level.UNKNOWN, text, AS_ROOT)
 
 
-def _tried(settings: Settings) -> Iterator[Finding]:
+def _told(telemetry: Telemetry, where: str) -> Iterator[Finding]:
+    """Return what the running service says of its broker."""
+    broker = telemetry.broker
+    text = f"the service is connected to {where} ({broker.protocol})"
+    yield Finding("broker", Level.OK, text)
+    if broker.refusal:
+        yield Finding("broker", Level.FAULT, broker.refusal, RULES)
+    yield from (Finding("broker", Level.HINT, each, LIMITS) for each in broker.limits)
+
+
+def _tried(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]:
     """Go to the broker that the settings name."""
     mqtt, where = settings.mqtt, broker_name(settings)
     if are_withheld(mqtt.files):
@@ -61,9 +69,7 @@ def _tried(settings: Settings) -> Iterator[Finding]:
         yield wrong
         return
     try:
-        access = BrokerAccess(mqtt)
-        name = f"tensormask-doctor-{random.getrandbits(32):08x}"
-        connection = access.connect(name, None, TIMEOUT_S)
+        probe = probe_as_service(settings, telemetry)
     except ConfigError as error:
         yield Finding("broker", Level.FAULT, str(error), "sudo tensormask check --only broker")
         return
@@ -74,13 +80,9 @@ def _tried(settings: Settings) -> Iterator[Finding]:
     except BrokerError as error:
         yield Finding("broker", Level.FAULT, str(error), _cure(error, mqtt.host, mqtt.broker_port))
         return
-    try:
-        yield Finding("broker", Level.OK, f"{where} lets us in ({connection.version})")
-        if wrong := _refused(connection, topic(mqtt.topic_prefix, settings.device.id, RESPONSE)):
-            yield wrong
-    finally:
-        connection.leave(timeout_s=1.0)
-        connection.drop()
+    yield Finding("broker", Level.OK, f"{where} lets us in ({probe.version})")
+    yield from (Finding("broker", Level.FAULT, each, RULES) for each in probe.faults)
+    yield from (Finding("broker", Level.HINT, each, LIMITS) for each in probe.hints)
 
 
 def waiting(telemetry: Telemetry) -> Iterator[Finding]:
@@ -147,20 +149,3 @@ def _cure(error: BrokerError, host: str, port: int) -> str:
     if "certificate" in text or "TLS" in text:
         return f"openssl s_client -connect {host}:{port} </dev/null; [mqtt] tls, ca_file; the clock"
     return "the broker's log says more"
-
-
-def _refused(connection: Connection, name: str) -> Finding | None:
-    """Publish nothing under a topic of ours, and see whether the broker takes it."""
-    connection.publish(name, b"")
-    until_s = time.monotonic() + TIMEOUT_S
-    while time.monotonic() < until_s:
-        for answer in connection.turn(0.2).acknowledgements:
-            if answer.refusal is None:
-                return None
-            return Finding(
-                "broker",
-                Level.FAULT,
-                f"it does not let us publish {name}: {answer.refusal}",
-                "the broker's access rules: this user may write below its own topic",
-            )
-    return Finding("broker", Level.HINT, "it takes a message, and does not acknowledge it")

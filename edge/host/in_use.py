@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+import msgspec
+
 from edge.address import DeviceSource, PiSource, StreamSource, bracketed, holds_password, source_in
-from edge.config import Settings
+from edge.config import CREDENTIAL, Settings
 from edge.telemetry import InUse
 
 CHANGED = "was changed after the service had started; use it: sudo systemctl restart tensormask"
@@ -24,6 +27,7 @@ def in_use(settings: Settings, file: Path, written_ns: int) -> InUse:
         broker=broker_name(settings),
         settings=_name(file),
         settings_written_ns=written_ns,
+        broker_settings=broker_digest(settings),
     )
 
 
@@ -42,6 +46,29 @@ def public_source(source: str) -> str:
 
 def broker_name(settings: Settings) -> str:
     return f"{bracketed(settings.mqtt.host)}:{settings.mqtt.broker_port}"
+
+
+def broker_digest(settings: Settings) -> str:
+    """Return what changes with anything that a connection to the broker is made with.
+
+    Of secrets only when their files were written; of those that systemd gives, not even that.
+    """
+    mqtt = settings.mqtt
+    written = [written_at(Path(f)) for f in mqtt.files if f and not f.startswith(CREDENTIAL)]
+    what = (mqtt, settings.device.id, bool(settings.commands.allowed), written)
+    return hashlib.sha256(msgspec.json.encode(what)).hexdigest()
+
+
+def is_same_broker(used: InUse | None, settings: Settings) -> bool:
+    """Tell whether the service connects as these settings say.
+
+    One of an older version, which says less, is compared by the broker's name.
+    """
+    if used is None:
+        return False
+    if not used.broker_settings:
+        return (used.broker, used.device_id) == (broker_name(settings), settings.device.id)
+    return used.broker_settings == broker_digest(settings)
 
 
 def written_at(file: Path) -> int:

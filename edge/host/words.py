@@ -76,6 +76,10 @@ def _found(now: Telemetry) -> Iterator[Condition]:
         oldest = duration(now.outbox.oldest_age_s or 0)
         text = f"{waiting(now)}, the oldest for {oldest}"
         yield Condition("backlog", text, Weight.HINT)
+    if now.broker.refusal:
+        yield Condition("refusal", now.broker.refusal, Weight.FAULT)
+    for limit in now.broker.limits:
+        yield Condition(limit, limit, Weight.HINT)
     if now.outbox.is_refused:
         yield Condition(
             "disk", "the disk takes nothing: what waits is in memory only", Weight.FAULT

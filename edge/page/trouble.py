@@ -25,6 +25,7 @@ REMEDIES = {
     "broker": "Nothing is lost: alerts wait on the device. “sudo tensormask doctor” says more.",
     "backlog": "Nothing is lost. A broker that is slow, or has been away, catches up by itself.",
     "disk": "Make room, or replace the card; “sudo tensormask doctor” on the device looks at it.",
+    "refusal": "Nothing is lost: alerts wait on the device.",
     "refused": "“sudo tensormask outbox list” on the device shows them and why.",
     "pace": "Give the device air, the official power supply, or fewer other programs.",
     "power": "Use the power supply that comes with the board, and a short cable.",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from edge.clock import Clock
 from edge.errors import BrokerError
 from edge.host.bucket import TokenBucket
-from edge.publish.broker import Backoff, Refusal
+from edge.publish.answers import Refusal
+from edge.publish.broker import Backoff
 from edge.publish.outbox.file import Document
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.standing import Standing
@@ -29,6 +30,7 @@ class Sent:
     sequence: int
     is_foreign: bool
     """Whether its topic is that of a former id or prefix."""
+    has_picture: bool = False
 
 
 Post = Callable[[Sent, Document], bool]
@@ -63,8 +65,15 @@ class Delivery:
         """The document of a former id that was on its way when the last connection ended."""
         self._paused_until_s: float | None = None
         """The broker refuses documents: when one is tried again. None: it takes them."""
+        self.trouble = ""
+        """Why it does not take what waits; empty: it does."""
         self._doubted: dict[int, bool] = {}
         """Documents refused without a clear reason, and whether it has taken another since."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the broker refuses what waits, and a single document is tried now and then."""
+        return self._paused_until_s is not None
 
     @property
     def is_done(self) -> bool:
@@ -106,6 +115,7 @@ class Delivery:
         self._outbox.acknowledge(delivered)
         if delivered:
             self._paused_until_s = None
+            self.trouble = ""
             self._doubted = dict.fromkeys(self._doubted.keys() - set(delivered), True)
         for sent, refusal in refused:
             takes_others = delivered or self._doubted.get(sent.sequence, False)
@@ -162,7 +172,8 @@ class Delivery:
 
     def _send(self, document: Document, post: Post, *, is_foreign: bool) -> bool:
         """Return whether it was sent; one that the broker has no room for is set aside."""
-        if post(Sent(document.sequence, is_foreign), document):
+        has_picture = b'"snapshot":"' in document.payload
+        if post(Sent(document.sequence, is_foreign, has_picture), document):
             return True
         self._set_aside(document.sequence, "packet too large")
         return False
@@ -177,8 +188,9 @@ class Delivery:
     def _pause(self, sequence: int, refusal: Refusal) -> None:
         """Send no documents for as long as after any refusal; then try a single one."""
         if self._paused_until_s is None:
-            self._standing.tell(
+            self.trouble = (
                 f"the broker {self._broker} does not take document {sequence} ({refusal}); check "
                 "its access rules and quotas: the outbox waits"
             )
+            self._standing.tell(self.trouble)
         self._paused_until_s = self._clock.monotonic_s() + self._backoff.slow_s()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from paho.mqtt.client import topic_matches_sub
 
-from edge.publish.broker import Received
+from edge.publish.answers import Received
 
 MAX_WAITING = 16
 """Messages that wait to be taken from a route, or to be sent once; the newest are dropped."""

@@ -303,6 +303,16 @@ class OutboxHealth(_Part, frozen=True, kw_only=True):
 class BrokerHealth(_Part, frozen=True, kw_only=True):
     reconnects: Annotated[Count, Meta(description="Connections after the first")]
     protocol: Annotated[str, Meta(description="What is spoken: `MQTT 5` or `MQTT 3.1.1`")]
+    retains: Annotated[bool, Meta(description="It keeps states for those who subscribe later")] = (
+        True
+    )
+    qos: Annotated[
+        int,
+        Meta(ge=0, le=1, description="With which messages are sent; 0: none is acknowledged"),
+    ] = 1
+    limits: Annotated[
+        list[str], Meta(description="What is missed at it, in sentences for people")
+    ] = msgspec.field(default_factory=list)
 
 
 class PaceHealth(_Part, frozen=True, kw_only=True):
@@ -575,7 +585,11 @@ def health_message(
         ),
         outbox=_outbox(telemetry.outbox),
         broker=BrokerHealth(
-            reconnects=telemetry.broker.reconnects, protocol=telemetry.broker.protocol
+            reconnects=telemetry.broker.reconnects,
+            protocol=telemetry.broker.protocol,
+            retains=telemetry.broker.retains,
+            qos=telemetry.broker.qos,
+            limits=list(telemetry.broker.limits),
         ),
         temperature_c=telemetry.vitals.temperature_c,
         throttling=telemetry.vitals.throttling,

@@ -6,29 +6,20 @@ One thread holds the connection; callers only leave things for it, and never wai
 from __future__ import annotations
 
 import logging
-import random
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
-from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import MqttSettings
 from edge.errors import BrokerError
-from edge.publish.broker import (
-    Acknowledgement,
-    Arrivals,
-    Backoff,
-    BrokerAccess,
-    MqttVersion,
-    Pollable,
-    Received,
-    Refusal,
-    Will,
-)
+from edge.publish.answers import Acknowledgement, HungUpError, Received, Refusal
+from edge.publish.broker import Backoff, BrokerAccess, client_id
+from edge.publish.caution import Caution, Item, Subscription, key_of
+from edge.publish.connection import Will
 from edge.publish.delivery import Delivery, Sent
 from edge.publish.mailbox import Mailbox, Retained, Route
 from edge.publish.messages import (
@@ -45,36 +36,14 @@ from edge.publish.messages import (
 from edge.publish.outbox.file import Document
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.standing import SilentBrokerError, Standing
+from edge.publish.wire import Access, Wire
+from edge.telemetry import BrokerState
 
 _log = logging.getLogger(__name__)
 
-WINDOW = 20
-"""How many messages may be on their way: enough to hide the latency."""
 
-
-class Wire(Protocol):
-    """A connection to the broker: `Connection`."""
-
-    @property
-    def version(self) -> MqttVersion: ...
-    @property
-    def receive_maximum(self) -> int: ...
-    @property
-    def maximum_packet_bytes(self) -> int: ...
-    def takes(self, topic: str, payload: bytes) -> bool: ...
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int: ...
-    def subscribe(self, topics: Sequence[str]) -> None: ...
-    def turn(self, timeout_s: float, waker: Pollable | None = None) -> Arrivals: ...
-    def leave(self, timeout_s: float) -> None: ...
-    def drop(self) -> None: ...
-
-
-class Access(Protocol):
-    """The way to the broker: `BrokerAccess`."""
-
-    @property
-    def name(self) -> str: ...
-    def connect(self, client_id: str, will: Will | None = None) -> Wire: ...
+REPEAT_S = 60.0
+"""At a broker that keeps nothing, states are sent again this often, for late subscribers."""
 
 
 class MqttPublisher:
@@ -96,7 +65,7 @@ class MqttPublisher:
         comes by other `routes` is taken from the mailbox. Raises ConfigError where a password or
         certificate cannot be used.
         """
-        self._access = access or BrokerAccess(settings)
+        self._access = access or BrokerAccess(settings, clock)
         self._client_id = client_id(settings, origin.device_id)
         self._prefix = settings.topic_prefix
         self._origin = origin
@@ -112,8 +81,13 @@ class MqttPublisher:
         self._waker.setblocking(False)
         self._wakes.setblocking(False)
         self._connection: Wire | None = None
-        self._in_flight: dict[int, Sent | Retained | str] = {}
-        """By message id: a document, what is retained, or the topic of a message sent once."""
+        self._in_flight: dict[int, Item] = {}
+        """By message id."""
+        self._caution = Caution(self._access.lessons, clock)
+        self._denied: Subscription | None = None
+        """What the broker has denied over this connection."""
+        self._has_greeted = False
+        self._greeted_s = 0.0
         self._delivery = Delivery(
             outbox,
             self._topic(""),
@@ -137,19 +111,19 @@ class MqttPublisher:
         return self._connection is not None and not self._standing.is_silent
 
     @property
-    def reconnects(self) -> int:
-        """Connections after the first that proved good."""
-        return self._standing.reconnects
-
-    @property
-    def protocol(self) -> str:
-        """What is or was last spoken: `MQTT 5` or `MQTT 3.1.1`; `none` before the first time."""
-        return self._standing.protocol
-
-    @property
-    def trouble(self) -> str:
-        """Why there is no connection; empty where there is one."""
-        return self._standing.trouble
+    def state(self) -> BrokerState:
+        """How we stand with the broker."""
+        standing, terms = self._standing, self._access.lessons.known
+        return BrokerState(
+            self.connected,
+            standing.reconnects,
+            standing.protocol,
+            standing.trouble,
+            self._delivery.trouble,
+            terms.retains,
+            terms.qos,
+            terms.limits + self._caution.limits,
+        )
 
     def start(self) -> None:
         """Begin to connect, and return at once."""
@@ -217,27 +191,47 @@ class MqttPublisher:
             self._standing.begin()
             self._serve(self._connection)
         except BrokerError as problem:
-            sent = [item for item in self._in_flight.values() if isinstance(item, Sent)]
-            self._end_clearing(problem)
-            self._in_flight.clear()
-            self._delivery.end(sent, problem)
-            return self._standing.end(problem, quietly=self._stop.is_set())
+            is_searching = self._learn_from(problem)
+            return self._standing.end(
+                problem, quietly=self._stop.is_set(), is_searching=is_searching
+            )
         finally:
             if self._connection is not None:
                 self._connection.drop()
             self._connection = None
         return 0.0
 
+    def _learn_from(self, problem: BrokerError) -> bool:
+        """A connection has ended, with messages on their way.
+
+        Returns whether that is one step in finding out what the broker hangs up at.
+        """
+        items = list(self._in_flight.values())
+        self._end_clearing(problem)
+        self._in_flight.clear()
+        refused = None
+        if not self._stop.is_set():
+            if self._denied is not None and isinstance(problem, HungUpError):
+                self._caution.hold(self._denied)  # some say so first, and then hang up
+                items = []
+            refused = self._caution.end(items, problem, is_waiting=self._delivery.is_waiting)
+            if refused is not None:
+                self._delivery.settle([], [refused])
+        self._delivery.end([item for item in items if isinstance(item, Sent)], problem)
+        return self._caution.is_searching or refused is not None
+
     def _serve(self, connection: Wire) -> None:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
         self._in_flight.clear()
         self._delivery.begin()
-        if self.mailbox.routes:
-            connection.subscribe([route.filter for route in self.mailbox.routes])
+        self._caution.begin()
+        self._denied = None
+        self._subscribe(connection)
         self._heard_s = self._clock.monotonic_s()
-        self._send_availability(connection, AvailabilityState.ONLINE)
+        self._has_greeted, self._greeted_s = False, self._heard_s
         self.mailbox.renew()
         while not self._is_time_to_leave():
+            self._greet(connection)
             self._send_mail(connection)
             wait_s = self._delivery.send(
                 self._room(connection), not self._in_flight, partial(self._post, connection)
@@ -246,6 +240,22 @@ class MqttPublisher:
             self._turn(connection, wait_s)
         if self._say_stopped(connection):
             connection.leave(timeout_s=max(0.1, self._left_s()))
+
+    def _subscribe(self, connection: Wire) -> None:
+        filters = [route.filter for route in self.mailbox.routes]
+        wanted = tuple(each for each in filters if not self._caution.is_held(each))
+        if wanted and (message_id := connection.subscribe(wanted)) is not None:
+            self._in_flight[message_id] = Subscription(wanted)
+
+    def _greet(self, connection: Wire) -> None:
+        """Say that we are there, once there is room for it; again where nobody keeps it."""
+        now_s = self._clock.monotonic_s()
+        if not connection.terms.retains and now_s - self._greeted_s >= REPEAT_S:
+            self._has_greeted = False
+            self.mailbox.renew()
+        if not self._has_greeted and self._room(connection):
+            self._send_availability(connection, AvailabilityState.ONLINE)
+            self._has_greeted, self._greeted_s = True, now_s
 
     def _say_stopped(self, connection: Wire) -> bool:
         """Say that we leave. False: the broker gave no room for that, so its will is right."""
@@ -263,7 +273,7 @@ class MqttPublisher:
 
     def _room(self, connection: Wire) -> int:
         """Return how many messages may be sent now; all are of QoS 1, and all count."""
-        return max(0, min(WINDOW, connection.receive_maximum) - len(self._in_flight))
+        return max(0, min(self._caution.window, connection.receive_maximum) - len(self._in_flight))
 
     def _is_time_to_leave(self) -> bool:
         if not self._stop.is_set():
@@ -281,6 +291,11 @@ class MqttPublisher:
             self._wakes.recv(4096)
         if arrivals.denial is not None:
             self._standing.tell(f"{arrivals.denial}; nothing is received by it")
+        for message_id in arrivals.subscribed:
+            match self._in_flight.pop(message_id, None):
+                case Subscription() as subscription:
+                    self._caution.settle(subscription)
+                    self._denied = subscription if arrivals.denial is not None else None
         for message in arrivals.messages:
             self.mailbox.deliver(message)
         now_s = self._clock.monotonic_s()
@@ -292,7 +307,7 @@ class MqttPublisher:
                 f"{self._ack_timeout_s:g} s"
             )
         self._settle(arrivals.acknowledgements)
-        if self._topic(AVAILABILITY) not in self._topics_in_flight():
+        if self._has_greeted and self._topic(AVAILABILITY) not in self._topics_in_flight():
             self._standing.prove(str(connection.version), is_idle=not self._in_flight)
 
     def _settle(self, acknowledgements: list[Acknowledgement]) -> None:
@@ -301,6 +316,9 @@ class MqttPublisher:
         refused: list[tuple[Sent, Refusal]] = []
         for acknowledgement in acknowledgements:
             item = self._in_flight.pop(acknowledgement.message_id, None)
+            if item is None:
+                continue
+            self._caution.settle(item)
             refusal = acknowledgement.refusal
             if isinstance(item, Sent):
                 if refusal is None:
@@ -331,6 +349,9 @@ class MqttPublisher:
         """Clear a topic when there is nothing else to do: the broker may not take that from us."""
         if not self._in_flight and self.mailbox.is_clearing and self._delivery.is_done:
             for retained in self.mailbox.due((), 1, clearing=True):
+                if not connection.terms.retains:  # there is nothing to clear
+                    self.mailbox.settle(retained)
+                    continue
                 self._send(connection, retained, *astuple(retained), retain=True)
 
     def _end_clearing(self, problem: BrokerError) -> None:
@@ -357,18 +378,23 @@ class MqttPublisher:
     def _send(
         self,
         connection: Wire,
-        item: Sent | Retained | str,
+        item: Item,
         topic: str,
         payload: bytes,
         *,
         retain: bool = False,
     ) -> int | None:
-        """Send a message, without its picture where it is too large with it.
+        """Send a message, without its picture where it is too large with it, or may be.
 
-        Returns its id; None where it is too large all the same.
+        Returns its id; None where it is too large all the same, or its topic is held back.
         """
         name = _name_of(item)
-        if not connection.takes(topic, payload):
+        if not isinstance(item, Sent) and self._caution.is_held(topic):
+            return None
+        if isinstance(item, Sent) and self._caution.is_slimmed(item.sequence):
+            payload = without_snapshot(payload)
+            _log.warning("%s goes without its picture: the broker hangs up at it", name)
+        elif not connection.takes(topic, payload):
             payload = without_snapshot(payload)
             if not connection.takes(topic, payload):
                 if not isinstance(item, Sent):
@@ -392,25 +418,6 @@ class MqttPublisher:
         return encode(availability_message(self._origin, state, now, is_right))
 
 
-def _name_of(item: Sent | Retained | str | None) -> str:
+def _name_of(item: Item) -> str:
     """Return what a message is called in the log."""
-    if isinstance(item, Sent):
-        return f"document {item.sequence}"
-    return item.topic if isinstance(item, Retained) else str(item)
-
-
-def client_id(settings: MqttSettings, device_id: str) -> str:
-    """Return what we call ourselves to the broker; two clients with one id throw each other out."""
-    return settings.client_id or f"tensormask-{device_id}"
-
-
-def probe_broker(settings: MqttSettings, timeout_s: float = 5.0) -> str:
-    """Connect under a name of its own and leave again; return the version of MQTT spoken.
-
-    Raises BrokerError, one line that says what is wrong: name, network, TLS or credentials; and
-    ConfigError where a file is.
-    """
-    access = BrokerAccess(settings)
-    connection = access.connect(f"tensormask-check-{random.getrandbits(32):08x}", None, timeout_s)
-    connection.leave(timeout_s=1.0)
-    return str(connection.version)
+    return f"document {item.sequence}" if isinstance(item, Sent) else str(key_of(item))

@@ -6,7 +6,8 @@ import logging
 
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.errors import BrokerError
-from edge.publish.broker import MAX_BACKOFF_S, Backoff, BrokerRefusalError
+from edge.publish.answers import BrokerRefusalError
+from edge.publish.broker import MAX_BACKOFF_S, Backoff
 
 _log = logging.getLogger(__name__)
 
@@ -77,17 +78,20 @@ class Standing:
         else:
             _log.info("the broker %s is back after %.1f s", self._broker, now_s - self._lost_s)
 
-    def end(self, problem: BrokerError, *, quietly: bool = False) -> float:
+    def end(
+        self, problem: BrokerError, *, quietly: bool = False, is_searching: bool = False
+    ) -> float:
         """Learn from the end of a connection, or of the attempt to make one.
 
-        Returns how long to wait before the next one.
+        Returns how long to wait before the next one: not long where that `is_searching` for what
+        the broker hangs up at.
         """
-        self._judge(problem)
+        self._judge(problem, is_searching=is_searching)
         self._begun_s = None
         self.trouble = str(problem)
         if not quietly:
             self.tell(f"{problem}; trying again, at least every {MAX_BACKOFF_S:.0f} s")
-        refused = isinstance(problem, BrokerRefusalError)
+        refused = isinstance(problem, BrokerRefusalError) and not is_searching
         return self._backoff.slow_s() if refused else self._backoff.next_s()
 
     def tell(self, problem: str) -> None:
@@ -96,7 +100,7 @@ class Standing:
             self._told.add(problem)
             _log.warning("%s", problem)
 
-    def _judge(self, problem: BrokerError) -> None:
+    def _judge(self, problem: BrokerError, *, is_searching: bool) -> None:
         if self._begun_s is None:
             self._short_lived = 0
             return
@@ -108,7 +112,7 @@ class Standing:
         elif now_s - self._begun_s >= STABLE_S:
             self._short_lived = 0
             self._backoff.reset()
-        else:
+        elif not is_searching:
             # MQTT 5 has a reason code for a client id that is used twice, but Mosquitto 2.0.11 does
             # not send it, and MQTT 3.1.1 has none.
             self._short_lived += 1

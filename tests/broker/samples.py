@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+from edge.config import DeviceSettings, MqttSettings, Settings
 from edge.decide.identity import EventIds
 from edge.publish.messages import ModelIdentity, Origin
+from edge.publish.probe import probe_broker
 from edge.records import Violation, ViolationState
 
 NOW = datetime(2026, 11, 23, 14, 3, 21, 250_000, tzinfo=UTC)
@@ -33,3 +35,9 @@ def a_violation(number: int = 0, state: ViolationState = ViolationState.CONFIRME
         face_px=71.53,
         probability=0.96125,
     )
+
+
+def probed(mqtt: MqttSettings, timeout_s: float = 5.0, device_id: str = "door-1") -> str:
+    """Try a broker as the service would; return the version of MQTT spoken."""
+    settings = Settings(mqtt=mqtt, device=DeviceSettings(id=device_id))
+    return str(probe_broker(settings, ORIGIN, timeout_s=timeout_s).version)

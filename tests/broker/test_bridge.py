@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from edge.config import MqttSettings
-from edge.publish.broker import BrokerAccess, Connection
+from edge.publish.broker import BrokerAccess
+from edge.publish.connection import Connection
 from edge.publish.messages import VIOLATION
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher

@@ -24,7 +24,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from edge.config import MqttSettings
 from edge.control.commands import MAX_PAYLOAD_BYTES
 from edge.detect.detectors import open_detector
-from edge.publish.broker import Backoff, Received
+from edge.publish.answers import Received
+from edge.publish.broker import Backoff
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
 from edge.publish.schemas import path_of

@@ -15,12 +15,14 @@ import pytest
 
 from edge.config import MqttSettings, parse_settings
 from edge.errors import BrokerError
-from edge.publish.broker import BrokerAccess, Connection, Received, Will
+from edge.publish.answers import Received
+from edge.publish.broker import BrokerAccess
+from edge.publish.connection import Connection, Will
 from edge.publish.messages import VIOLATION
 from edge.publish.outbox.outbox import Outbox
-from edge.publish.publisher import MqttPublisher, probe_broker
+from edge.publish.publisher import MqttPublisher
 from tests.broker.conftest import Mosquitto, until
-from tests.broker.samples import ORIGIN
+from tests.broker.samples import ORIGIN, probed
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "mosquitto"
 BASE = "tensormask/door-1"
@@ -168,7 +170,7 @@ def test_the_settings_in_the_readme_let_a_device_in(
     assert "LoadCredential=mqtt-key:" in readme
     shutil.copy(f"{authority}/clients/door-1.key", tmp_path / "mqtt-key")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert probe_broker(msgspec.structs.replace(settings.mqtt, port=broker.port)) == "MQTT 5"
+    assert probed(msgspec.structs.replace(settings.mqtt, port=broker.port)) == "MQTT 5"
     assert settings.device.id == "door-1"
 
 
@@ -179,12 +181,12 @@ def test_who_has_no_certificate_of_ours_stays_outside(
         host="localhost", port=broker.port, tls=True, ca_file=f"{authority}/ca.crt"
     )
     with pytest.raises(BrokerError, match="client certificate"):
-        probe_broker(without)
+        probed(without)
     with pytest.raises(BrokerError, match=r"hung up|no TLS connection"):
-        probe_broker(settings_of(broker, foreign, "door-1", ca=authority))
+        probed(settings_of(broker, foreign, "door-1", ca=authority))
     plain = MqttSettings(host="localhost", port=broker.port)
     with pytest.raises(BrokerError):
-        probe_broker(plain, timeout_s=1)
+        probed(plain, timeout_s=1)
     assert "New client connected" not in broker.log
 
 
@@ -192,9 +194,9 @@ def test_a_broker_that_is_not_ours_is_not_trusted(
     broker: Mosquitto, authority: Path, foreign: Path
 ) -> None:
     with pytest.raises(BrokerError, match="certificate is not trusted"):
-        probe_broker(settings_of(broker, authority, "door-1", ca=foreign))
+        probed(settings_of(broker, authority, "door-1", ca=foreign))
     with pytest.raises(BrokerError, match=r"certificate is not trusted: .*127\.0\.0\.1"):
-        probe_broker(settings_of(broker, authority, "door-1", host="127.0.0.1"))
+        probed(settings_of(broker, authority, "door-1", host="127.0.0.1"))
 
 
 def test_a_stolen_device_cannot_play_the_broker(
@@ -203,7 +205,7 @@ def test_a_stolen_device_cannot_play_the_broker(
     false = configuration(authority).replace(f"{authority}/broker", f"{authority}/clients/door-2")
     broker = start_mosquitto(false)
     with pytest.raises(BrokerError, match="not trusted: unsuitable certificate purpose"):
-        probe_broker(settings_of(broker, authority, "door-1"))
+        probed(settings_of(broker, authority, "door-1"))
 
 
 def test_a_stolen_device_speaks_for_itself_only(connect: Connect) -> None:
@@ -265,16 +267,16 @@ def test_a_revoked_device_stays_outside_and_others_do_not(
     certificates(folder, "broker", "localhost")
     certificates(folder, "client", "door-1", "door-2")
     broker = start_mosquitto(configuration(folder))
-    assert probe_broker(settings_of(broker, folder, "door-2")) == "MQTT 5"
+    assert probed(settings_of(broker, folder, "door-2")) == "MQTT 5"
     broker.kill()
     assert "restart" in certificates(folder, "revoke", "door-2")
     (folder / "revoked-clients").rename(folder / "kept")
     for file in (folder / "kept").iterdir():
         file.rename(folder / "clients" / file.name)
     broker.start()
-    assert probe_broker(settings_of(broker, folder, "door-1")) == "MQTT 5"
+    assert probed(settings_of(broker, folder, "door-1")) == "MQTT 5"
     with pytest.raises(BrokerError, match=r"hung up|no TLS connection"):
-        probe_broker(settings_of(broker, folder, "door-2"))
+        probed(settings_of(broker, folder, "door-2"))
 
 
 def test_keys_are_private_and_what_is_there_is_kept(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from edge.config import MqttSettings
 from edge.errors import BrokerError
 from edge.publish.broker import Backoff
 from edge.publish.outbox.outbox import Outbox
-from edge.publish.publisher import MqttPublisher, probe_broker
+from edge.publish.publisher import MqttPublisher
 from edge.publish.schemas import path_of
 from tests.broker.conftest import Mosquitto, StartDevice, Subscriber, free_port, until
-from tests.broker.samples import ORIGIN
+from tests.broker.samples import ORIGIN, probed
 
 BASE = "tensormask/door-1"
 
@@ -49,7 +49,7 @@ class TestWithMosquitto:
             "tensormask/door-1/violation",
         }
         assert {m.qos for m in subscriber.messages} == {1}
-        assert device.publisher.protocol == "MQTT 5"
+        assert device.publisher.state.protocol == "MQTT 5"
         validate(subscriber)
 
     def test_states_are_retained_and_only_the_latest(
@@ -102,7 +102,7 @@ class TestWithMosquitto:
         states = [b'{"before": true}', b'{"before": false}']
         until(lambda: witness.payloads("health") == states, "both states")
         until(lambda: witness.states == ["online", "online"], "both connections")
-        assert device.publisher.reconnects == 1
+        assert device.publisher.state.reconnects == 1
 
     def test_accepted_documents_survive_a_killed_process(
         self,
@@ -172,7 +172,7 @@ class TestWithMosquitto:
             path.chmod(0o600)
         settings: dict[str, Any] = {"port": broker.port, "username": "door-1"}
         with pytest.raises(BrokerError, match=r"refuses us: not authorized"):
-            probe_broker(MqttSettings(host="127.0.0.1", password_file=str(wrong), **settings))
+            probed(MqttSettings(host="127.0.0.1", password_file=str(wrong), **settings))
         tries = partial(broker.log_count, "disconnected, not authorised")
         slow = start_device(tmp_path / "slow", password_file=str(wrong), **settings)
         until(lambda: "refuses us: not authorized" in caplog.text, "the warning")
@@ -184,7 +184,7 @@ class TestWithMosquitto:
         until(lambda: tries() > 10, "more attempts")
         assert caplog.text.count("refuses us: not authorized") == 1, "said once"
         assert "secret-and-wrong" not in caplog.text
-        answer = probe_broker(MqttSettings(host="127.0.0.1", password_file=str(right), **settings))
+        answer = probed(MqttSettings(host="127.0.0.1", password_file=str(right), **settings))
         assert answer == "MQTT 5"
 
     def test_two_clients_with_one_id_do_not_fight_for_ever(
@@ -297,7 +297,7 @@ class TestWithTls:
             certificate_file=f"{authority}/door-1.crt",
             key_file=f"{authority}/door-1.key",
         )
-        assert probe_broker(settings) == "MQTT 5"
+        assert probed(settings) == "MQTT 5"
         outbox = Outbox(tmp_path / "outbox.sqlite")
         publisher = MqttPublisher(settings, ORIGIN, outbox)
         publisher.start()
@@ -315,18 +315,18 @@ class TestWithTls:
             host="localhost", port=broker.port, tls=True, ca_file=f"{authority}/ca.crt"
         )
         with pytest.raises(BrokerError, match="client certificate"):
-            probe_broker(settings)
+            probed(settings)
 
     def test_a_broker_of_an_unknown_authority_or_another_name_is_not_trusted(
         self, broker: Mosquitto, authority: Path
     ) -> None:
         with pytest.raises(BrokerError, match="certificate is not trusted"):
-            probe_broker(MqttSettings(host="localhost", port=broker.port, tls=True))
+            probed(MqttSettings(host="localhost", port=broker.port, tls=True))
         other_name = MqttSettings(
             host="127.0.0.1", port=broker.port, tls=True, ca_file=f"{authority}/ca.crt"
         )
         with pytest.raises(BrokerError, match="certificate is not trusted"):
-            probe_broker(other_name)
+            probed(other_name)
 
 
 class TestWithAmqtt:
@@ -338,6 +338,6 @@ class TestWithAmqtt:
         sent = device.report(40)
         until(lambda: device.waiting() == 0, "an empty outbox")
         until(lambda: subscriber.sequences == sent, "all documents, once and in order")
-        assert device.publisher.protocol == "MQTT 3.1.1"
+        assert device.publisher.state.protocol == "MQTT 3.1.1"
         device.close()
         until(lambda: subscriber.states == ["online", "stopped"], "an orderly end")

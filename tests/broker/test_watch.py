@@ -105,7 +105,7 @@ def test_alerts_are_printed_as_they_come_and_after_an_outage(
     until(lambda: "the connection was lost; trying again" in output.getvalue(), "the loss")
     mosquitto.start()
     until(lambda: output.getvalue().count("watching") == 2, "the second subscription")
-    until(lambda: publisher.reconnects and publisher.connected, "the device's return")
+    until(lambda: publisher.state.reconnects and publisher.connected, "the device's return")
     publisher.close()
     until(lambda: "is stopped" in output.getvalue(), "the end of the device")
     stop.set()

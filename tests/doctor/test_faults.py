@@ -26,6 +26,7 @@ from edge.host.health import read_vitals
 from edge.records import Pixels
 from edge.telemetry import BrokerState
 from tests.broker.conftest import Mosquitto, free_port
+from tests.broker.strict import HangUpError, Publish, Rules, StrictBroker
 from tests.clips import carphone
 from tests.disk import SmallDisk
 from tests.edge.capture.fakes import write_clip
@@ -237,8 +238,32 @@ def test_rules_that_refuse_our_topic_are_told(
     settings = MqttSettings(host="127.0.0.1", port=broker.port, protocol="5")
     assert not faults(_broker(settings, id="door-1"))
     (fault,) = faults(_broker(settings, id="door-2"))
-    assert "tensormask/door-2/response: not authorized" in fault.text
+    assert "tensormask/door-2/availability: not authorized" in fault.text
     assert "access rules" in fault.cure
+
+
+@pytest.mark.parametrize("level", [4, 5])
+def test_a_broker_that_hangs_up_at_a_denied_topic_hides_no_later_part(
+    level: int, tmp_path: Path
+) -> None:
+    def deny(came: Publish) -> int:
+        raise HangUpError(None if level == 4 else 0x87)
+
+    broker = StrictBroker(Rules(versions=(level,), publish=deny))
+    try:
+        file = tmp_path / "tensormask.toml"
+        file.touch(0o600)
+        file.write_text(
+            f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[device]\nid = "door-1"\n'
+            f'[camera]\nsource = "{tmp_path}/none.mp4"\n'
+            f'[outbox]\npath = "{tmp_path}/outbox.sqlite"\n'
+        )
+        found = list(examine(file))
+    finally:
+        broker.close()
+    (fault,) = [each for each in faults(found) if each.part == "broker"]
+    assert "it does not let us publish tensormask/door-1/availability" in fault.text
+    assert {"clock", "disk", "memory"} <= {each.part for each in found}
 
 
 def test_tls_against_a_plain_port_is_told(mosquitto: Mosquitto) -> None:

@@ -17,7 +17,8 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from edge.config import MqttSettings
 from edge.errors import BrokerError
 from edge.host.health import nearest_rank
-from edge.publish.broker import BrokerAccess, Connection
+from edge.publish.broker import BrokerAccess
+from edge.publish.connection import Connection
 from edge.publish.messages import AVAILABILITY, COMPLIANCE
 from tests.fleet.load import Device, Fleet, Receiver, Subscriber
 from tests.systemd.machine import wait_until

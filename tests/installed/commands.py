@@ -66,6 +66,7 @@ def test_the_check_is_done_as_the_service_would(box: Box) -> None:
     first, *parts = answer.stdout.splitlines()
     assert first.startswith(f"as {UNIT} sees it")
     assert [line.split()[1] for line in parts] == ["ok"] * 5
+    assert "in use by the running service: connected to" in answer.stdout
     refused = box.by(VISITOR, "tensormask check")
     assert refused.returncode == 78
     assert "sudo" in refused.stdout + refused.stderr

@@ -77,6 +77,7 @@ def test_the_running_service_keeps_its_files(machine: Machine) -> None:
     running = machine.output("systemctl", "show", "--value", "--property=MainPID", UNIT)
     status, said = check(machine)
     assert status == 0, said
+    assert "broker         ok      in use by the running service: connected to" in said
     assert machine.output("systemctl", "show", "--value", "--property=MainPID", UNIT) == running
     wait_until(
         lambda: (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from edge.app.board import MAX_ALERTS, MAX_DEVICES, Board, view
-from edge.publish.broker import Received
+from edge.publish.answers import Received
 from edge.publish.messages import CameraHealth, PaceHealth, encode
 from edge.telemetry import CameraState, CameraView
 from tests.edge.app.test_watch import availability, compliance, violation

@@ -41,7 +41,7 @@ from edge.host.load import CALM_S
 from edge.host.systemd import Notifier
 from edge.look import Attention
 from edge.pipeline import STEPS, Outcome, Pipeline
-from edge.publish.broker import Received
+from edge.publish.answers import Received
 from edge.publish.messages import ModelIdentity, Origin, Versions
 from edge.publish.outbox.outbox import Outbox
 from edge.records import (
@@ -55,7 +55,7 @@ from edge.records import (
     ViolationState,
     Visit,
 )
-from edge.telemetry import Vitals
+from edge.telemetry import BrokerState, Vitals
 from edge.track import Tracker
 from tests.disk import SmallDisk
 from tests.fakes import (
@@ -109,10 +109,7 @@ class ScriptedJudge:
 class NotingPublisher:
     """Notes what it is told."""
 
-    connected: bool = True
-    reconnects: int = 0
-    protocol: str = "MQTT 5"
-    trouble: str = ""
+    state: BrokerState = field(default_factory=lambda: BrokerState(True, 0, "MQTT 5"))
     calls: list[str] = field(default_factory=list)
     states: list[tuple[str, bytes]] = field(default_factory=list)
     commands: list[Received] = field(default_factory=list)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edge.app.output import takes_color
 from edge.app.watch import Alerts
-from edge.publish.broker import Received
+from edge.publish.answers import Received
 
 NOW = datetime(2026, 11, 23, 14, 3, 22, tzinfo=UTC)
 HEAD = (

@@ -36,6 +36,16 @@ def test_of_a_device_that_does_well_nothing_is_said() -> None:
     ("now", "text", "weight"),
     [
         (
+            replace(TELEMETRY, broker=BrokerState(True, 0, "MQTT 5", refusal="it takes none")),
+            "it takes none",
+            Weight.FAULT,
+        ),
+        (
+            replace(TELEMETRY, broker=BrokerState(True, 0, "MQTT 5", limits=("it keeps nothing",))),
+            "it keeps nothing",
+            Weight.HINT,
+        ),
+        (
             replace(TELEMETRY, camera=camera(state=CameraState.LOST, view=None)),
             "the camera gives no picture",
             Weight.FAULT,

@@ -17,16 +17,10 @@ import pytest
 
 from edge.config import MqttSettings
 from edge.errors import BrokerError, ConfigError
-from edge.publish.broker import (
-    Backoff,
-    BrokerAccess,
-    BrokerRefusalError,
-    Connection,
-    MqttVersion,
-    Received,
-    _address,
-)
-from edge.publish.publisher import probe_broker
+from edge.publish.answers import BrokerRefusalError, MqttVersion, Received
+from edge.publish.broker import Backoff, BrokerAccess, _address
+from edge.publish.connection import Connection
+from tests.broker.samples import probed
 
 CONNACK_V5 = bytes.fromhex("2003000000")
 CONNACK_V311 = bytes.fromhex("20020000")
@@ -218,7 +212,7 @@ def test_a_refusal_is_one_clear_line(
 ) -> None:
     settings = answer_with(lambda _: answer)
     with pytest.raises(BrokerError) as raised:
-        probe_broker(settings, timeout_s=0.2)
+        probed(settings, timeout_s=0.2)
     assert str(raised.value).startswith(f"the broker 127.0.0.1:{settings.port}")
     assert complaint in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -237,7 +231,7 @@ def test_a_port_that_resets_a_tls_handshake_is_asked_about() -> None:
         thread.start()
         settings = MqttSettings(host="127.0.0.1", port=listener.getsockname()[1], tls=True)
         with pytest.raises(BrokerError, match="does this port speak TLS"):
-            probe_broker(settings)
+            probed(settings)
         thread.join()
 
 
@@ -246,12 +240,12 @@ def test_nobody_at_the_port_is_said_so() -> None:
         bound.bind(("127.0.0.1", 0))  # nobody listens, and nobody else gets it
         settings = MqttSettings(host="127.0.0.1", port=bound.getsockname()[1])
         with pytest.raises(BrokerError, match="it refuses the connection; is a broker running"):
-            probe_broker(settings)
+            probed(settings)
 
 
 def test_a_name_that_nobody_has_is_said_so() -> None:
     with pytest.raises(BrokerError, match="its name is not found"):
-        probe_broker(MqttSettings(host="no-such-host.invalid"))
+        probed(MqttSettings(host="no-such-host.invalid"))
 
 
 def test_a_password_that_everybody_can_read_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.publish.broker import Received
+from edge.publish.answers import Received
 from edge.publish.mailbox import MAX_WAITING, Mailbox, Retained, Route
 
 HEALTH = Retained("tensormask/door/health", b"1")

@@ -10,12 +10,13 @@ from typing import ClassVar
 import pytest
 
 from edge.config import MqttSettings
-from edge.publish.broker import Acknowledgement, Arrivals, Refusal
+from edge.publish.answers import Acknowledgement, Arrivals, Refusal
 from edge.publish.mailbox import Retained
 from edge.publish.messages import ModelIdentity, Origin
 from edge.publish.outbox.file import Document
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
+from edge.publish.terms import Terms
 from tests.fakes import ScriptedAccess, ScriptedConnection, TurnedClock
 
 ORIGIN = Origin("door-1", "", "", ModelIdentity(name="m", version="1", sha256="0" * 64))
@@ -291,3 +292,14 @@ def test_a_document_that_comes_while_the_outbox_is_looked_at_goes_out_once(tmp_p
     assert documents(connection) == [b"a", b"b"]
     rig.close()
     outbox.close()
+
+
+def test_where_the_broker_keeps_nothing_states_are_said_again(rig: Rig) -> None:
+    keeps, keeps_nothing = (rig.connection(*[Broker()] * 130) for _ in range(2))
+    keeps_nothing.terms = Terms(retains=False)
+    publisher = rig.publisher(keeps, keeps_nothing)
+    publisher.publish_state("health", b"{}")
+    for connection, times in ((keeps, 1), (keeps_nothing, 3)):
+        publisher.hold_a_connection()
+        topics = [topic.rpartition("/")[2] for topic, _ in connection.sent.values()]
+        assert (topics.count("availability"), topics.count("health")) == (times, times)

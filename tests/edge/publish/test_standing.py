@@ -5,7 +5,8 @@ import random
 import pytest
 
 from edge.errors import BrokerError
-from edge.publish.broker import Backoff, BrokerRefusalError
+from edge.publish.answers import BrokerRefusalError
+from edge.publish.broker import Backoff
 from edge.publish.standing import STABLE_S, THROWN_OUT, SilentBrokerError, Standing
 from tests.fakes import TurnedClock
 
