@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.address import StreamSource, source_in
 from edge.capture.rtsp import NetworkStream
+from edge.capture.sources import open_source
+from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import CameraSettings
 from edge.errors import CameraError
 from tests.edge.capture.fakes import NOON, TurnedClock, scene, write_clip
@@ -18,11 +19,13 @@ from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.waiting import Stopwatch
 
 
-def stream(address: str, timeout_s: float = 5, **settings: Any) -> NetworkStream:
+def stream(
+    address: str, timeout_s: float = 5, clock: Clock = SYSTEM_CLOCK, **settings: Any
+) -> NetworkStream:
     camera = CameraSettings(source=address, open_timeout_s=timeout_s, **settings)
-    place = source_in(address)
-    assert isinstance(place, StreamSource)
-    return NetworkStream(place, camera, TurnedClock())
+    source = open_source(camera, clock)
+    assert isinstance(source, NetworkStream)
+    return source
 
 
 def read_on(source: NetworkStream) -> None:
@@ -57,7 +60,10 @@ def web(tmp_path: Path) -> Iterator[str]:
 
 def test_frames_come_from_a_real_rtsp_server_that_asks_for_a_password(frames: list[bytes]) -> None:
     with serving(frames, user="door:open sesame") as server:
-        source = stream(f"rtsp://door:open%20sesame@127.0.0.1:{server.port}/live?token=secret")
+        source = stream(
+            f"rtsp://door:open%20sesame@127.0.0.1:{server.port}/live?token=secret",
+            clock=TurnedClock(),
+        )
         shots = [source.read() for _ in range(5)]
         source.close()
     assert [shot.number for shot in shots] == [0, 1, 2, 3, 4]
@@ -77,7 +83,7 @@ def test_a_stream_that_ends_is_an_error(frames: list[bytes]) -> None:
 
 def test_a_stream_that_falls_silent_is_an_error_in_time(frames: list[bytes]) -> None:
     with serving(frames, falls_silent=True) as server:
-        source = stream(f"rtsp://127.0.0.1:{server.port}/live", timeout_s=1)
+        source = stream(f"rtsp://127.0.0.1:{server.port}/live", stall_s=1)
         stopwatch = Stopwatch()
         with pytest.raises(CameraError, match="gave no frame for 1 s"):
             read_on(source)
