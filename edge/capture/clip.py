@@ -47,7 +47,7 @@ class Clip:
             return open_video(f"file:{self._path.absolute()}", _FILES_ONLY)
         except NoVideoError as error:
             raise PictureError(
-                f"{self.name}: no video that can be read ({error}); choose another file"
+                f"{self.name}: no video that can be read; choose another file ({error})"
             ) from None
         except PictureError as error:
             raise PictureError(f"{self.name}: {error}") from error
