@@ -28,7 +28,7 @@ readonly settings=/etc/tensormask/tensormask.toml
 readonly state=/var/lib/tensormask
 readonly share=/usr/local/share
 readonly system_python=/usr/bin/python3
-readonly packages_mb=500
+readonly packages_mb=650
 # shellcheck source=deploy/steps.sh
 . "$source_root/deploy/steps.sh"
 

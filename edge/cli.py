@@ -560,9 +560,9 @@ def _replay(options: argparse.Namespace) -> int:
         for person in summary.people:
             print(person_line(person))
     print(summary_line(summary, as_json=options.json), flush=True)
-    if summary.cut is None:
+    if not summary.damage:
         return 0
-    print(f"tensormask: {options.source}: {summary.cut}", file=sys.stderr)
+    print(f"tensormask: {options.source}: {summary.damage}", file=sys.stderr)
     return 1
 
 

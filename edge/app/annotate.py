@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 
 from edge.app.page import PICTURES
-from edge.capture.ffmpeg import name_of
 from edge.capture.playback import Playback
 from edge.capture.source import FrameSource
 from edge.config import Settings
 from edge.control.snapshot import FaceSearch, FindFaces, Held, Photographer, open_covering
-from edge.errors import ConfigError, TensorMaskError
+from edge.errors import ConfigError, PictureError, TensorMaskError
 from edge.page.scene import STATES, InSight, Person
 from edge.pipeline import Outcome, Pipeline
 from edge.pixels import resize
@@ -135,7 +134,7 @@ class _Clip:
     """A file of pictures, all in the size of the first."""
 
     def __init__(self, path: Path, fps: float) -> None:
-        self._name, self._fps = name_of(path), fps
+        self._name, self._fps = _name_of(path), fps
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._count = 0
@@ -160,6 +159,19 @@ class _Clip:
             return int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) == self._count > 0
         finally:
             reader.release()
+
+
+def _name_of(path: Path) -> str:
+    """Return a path as OpenCV takes it: what stands before a colon would be a protocol.
+
+    Raises PictureError for a name that is not UTF-8: OpenCV would crash.
+    """
+    name = str(path.absolute())
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise PictureError("its path is not UTF-8; rename it") from None
+    return name
 
 
 def _fitted(picture: Pixels, size: tuple[int, int]) -> Pixels:

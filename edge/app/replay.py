@@ -28,10 +28,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """A clip does not say when it was taken: its frames are stamped as if it had begun here."""
 
 
-WHOLE = 0.9
-"""A clip of which so much was read is whole: some containers only estimate how long they are."""
-
-
 @dataclass(frozen=True, slots=True)
 class Person:
     """What one visit came to."""
@@ -100,14 +96,9 @@ class Summary:
     claimed_frames: int | None
     """How many the file says to have; None: unsaid."""
     smallest_judged_px: float | None
+    damage: str
+    """What the file lacks, where that is much; else empty."""
     people: tuple[Person, ...]
-
-    @property
-    def cut(self) -> str | None:
-        """What to warn of where the file is damaged or cut; its own count may be an estimate."""
-        if self.claimed_frames is None or self.frames >= WHOLE * self.claimed_frames - 2:
-            return None
-        return f"read {self.frames} of {self.claimed_frames} frames: the file is damaged or cut"
 
 
 def replay(
@@ -166,6 +157,7 @@ def replay(
         model,
         length,
         round(min(judged_px), 1) if judged_px else None,
+        source.damage if isinstance(source, Playback) else "",
         tuple(people),
     )
 

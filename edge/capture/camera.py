@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 MIN_RETRY_S = 1.0
 MAX_RETRY_S = 30.0
 """Pauses between attempts to open a lost camera: doubled from the one to the other."""
+STEADY_S = 10.0
+"""Who gives frames for so long is well again; else the next pause is longer than the last."""
 GRACE_S = 2.0
 """A source says itself that it did not open or gave no frame in time; only one that hangs does not,
 and is given so much longer."""
@@ -76,12 +78,15 @@ class Patience:
 
 
 def patience_with(settings: CameraSettings) -> Patience:
-    """Return the patience that suits the configured source."""
+    """Return the patience that suits the configured source.
+
+    A stream says itself that it has stalled, and whether nothing came or nothing could be decoded.
+    """
     open_s = settings.open_timeout_s + GRACE_S
     if is_sensor(settings):
         restart_s = settings.restart_after_s or math.inf
         return Patience(open_s, settings.frame_timeout_s, restart_s, changes=True, exclusive=True)
-    return Patience(open_s, settings.frame_timeout_s if is_camera(settings) else open_s)
+    return Patience(open_s, settings.frame_timeout_s + GRACE_S if is_camera(settings) else open_s)
 
 
 def frames_of(settings: CameraSettings) -> Frames:
@@ -131,6 +136,8 @@ class Camera:
         self._frames: Frames | None = None
         self._opened_well = False
         """Whether this opening has given a frame."""
+        self._opened_s = 0.0
+        """When it gave the first."""
         self._closing: Frames | None = None
         """What was lost, until its last capture call has returned."""
         self._abandoned: list[Frames] = []
@@ -220,12 +227,15 @@ class Camera:
         """Return the frame if it is a new one; raises CameraError where none has come for long."""
         now_s = self._clock.monotonic_s()
         if not self._opened_well:
-            self._opened_well, self._fresh_s, self._rate = True, now_s, Rate()
+            self._opened_well, self._rate = True, Rate()
+            self._opened_s = self._fresh_s = now_s
         if self._patience.changes and self._repetition.is_repeated(frame.pixels):
             if now_s - self._fresh_s >= self._patience.stall_s:
                 raise CameraError(f"the same picture for {now_s - self._fresh_s:.0f} s")
             return None
         self._fresh_s = now_s
+        if now_s - self._opened_s >= STEADY_S:
+            self._pause_s = MIN_RETRY_S
         self._found()
         self._judge(frame)
         return frame
@@ -284,4 +294,3 @@ class Camera:
             _log.info("camera gives frames")
         self.state = CameraState.RUNNING
         self._has_given = True
-        self._pause_s = MIN_RETRY_S

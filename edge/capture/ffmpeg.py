@@ -1,58 +1,229 @@
-"""Opening a clip or a stream with the FFmpeg inside OpenCV."""
+"""Opening a clip or a stream with FFmpeg (PyAV): packets, pictures, and why there are none.
+
+The one module that knows PyAV's calls, besides the types in annotations. It is imported only where
+a clip or a stream is the source.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-import cv2
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from edge.capture.pictures import MAX_PIXELS
-from edge.capture.relay import PROTOCOLS
+from edge.capture.rotate import rotated
 from edge.errors import PictureError
+from edge.records import Pixels
 
-# OpenCV 4.9 to 4.11 have the first name, later ones the second; each one's types know its own only.
-_opencv: Any = cv2
-_set_log_level = getattr(_opencv, "setLogLevel", None) or _opencv.utils.logging.setLogLevel
+_NO_TIMESTAMPS = 0x80
+"""AVFMT_NOTIMESTAMPS: what FFmpeg gives instead is invented, from 25 pictures a second."""
+_PICTURES = {"mjpeg": "jpeg"}
+"""Where FFmpeg's names of a codec and of the container that is nothing else differ."""
+LEAST_STRETCH, MOST_STRETCH = 1.1, 4.0
+"""A pixel that is wider or higher than this is made square; what is beyond the most is no shape.
+No detector minds the rest, and scaling costs time."""
 
 
-def name_of(path: Path) -> str:
-    """Return a file's path as FFmpeg takes it: what stands before a colon would be a protocol.
+MOST_RESUMED = 1000
+"""Damaged places of a stream behind which reading goes on."""
 
-    Raises PictureError for a name that is not UTF-8: OpenCV would crash.
+
+class NoVideoError(Exception):
+    """FFmpeg finds nothing to show there; the text says why, without the address."""
+
+    def __init__(self, why: str, error: av.error.FFmpegError | None = None) -> None:
+        super().__init__(why)
+        self.error = error
+        """FFmpeg's own, whose text has the address."""
+
+
+class UnreadableError(Exception):
+    """A packet cannot be decoded; the text is the decoder's reason."""
+
+
+class Picture:
+    """A decoded picture, which costs little until its pixels are wanted."""
+
+    def __init__(self, frame: VideoFrame, time_s: float | None, stretch: float) -> None:
+        self.time_s = time_s
+        """When it is to be shown, by the clock of its stream; None: unsaid."""
+        self.width, self.height = _square_size(frame.width, frame.height, stretch)
+        """In pixels, as `pixels` has them before it turns them."""
+        self._frame = frame
+
+    def pixels(self) -> Pixels:
+        """Return it as contiguous uint8 BGR, upright as its metadata says; from any thread."""
+        frame = self._frame
+        converted = frame.to_ndarray(
+            format="bgr24",
+            width=self.width,
+            height=self.height,
+            # All as BT.601, as OpenCV reads them and the models were measured on.
+            src_colorspace=Colorspace.ITU601,
+            dst_colorspace=Colorspace.ITU601,
+            src_color_range=frame.color_range,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.BICUBIC,
+            threads=1,  # more cost more than they save
+        )
+        clockwise_deg = round(-frame.rotation / 90) * 90 % 360
+        return np.ascontiguousarray(rotated(np.asarray(converted, np.uint8), clockwise_deg))
+
+
+class Video:
+    """An open clip or stream: its packets, and the pictures in them.
+
+    `packets` may be read in one thread while another decodes.
     """
-    name = str(path.absolute())
+
+    def __init__(self, container: InputContainer) -> None:
+        self._container = container
+        self._stream = container.streams.video[0]
+        # Within a picture only: a thread for each picture would add their number to the delay.
+        self._stream.thread_type = "SLICE"
+        # What a header claims later on is refused before there is room for it.
+        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        self.kind = container.format.name
+        """FFmpeg's name of the container."""
+        self.width = self._stream.codec_context.width
+        self.height = self._stream.codec_context.height
+        """As it begins, in pixels; 0: unsaid. It may change with every picture."""
+        self.is_timed = not container.format.flags & _NO_TIMESTAMPS
+        """Whether its pictures have times of their own."""
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        self.fps = float(rate) if rate and 0.1 <= rate <= 1000 else None
+        """Pictures a second, where it says so believably."""
+        self.length = self._stream.frames or None
+        """How many pictures it says to have; None: unsaid."""
+        self.starts_s = (container.start_time or 0) / av.time_base
+        self.ends_s = self._claimed_end_s()
+        """When the last of its streams says to end, sound included; None: unsaid."""
+
+    def _claimed_end_s(self) -> float | None:
+        if self.kind == "avi" and self._stream.frames and self._stream.time_base:
+            # The length is estimated from what is there of the file; the header is as written.
+            return float(self._stream.frames * self._stream.time_base)
+        duration = self._container.duration
+        return duration / av.time_base if duration and duration > 0 else None
+
+    @property
+    def picture_kind(self) -> str | None:
+        """Where it is a JPEG or the like, and no video: the `kind` by which to ask for it again."""
+        if self.kind.endswith("_pipe"):
+            return self.kind
+        # FFmpeg goes by the name in the address here, and asks for it three times over.
+        codec = self._stream.codec_context.name
+        return f"{_PICTURES.get(codec, codec)}_pipe" if self.kind == "image2" else None
+
+    def reached_s(self, packet: Packet[Any]) -> float:
+        """Return when a packet of any stream ends, in seconds; 0 where it does not say."""
+        stamp = packet.dts if packet.pts is None else packet.pts
+        if stamp is None or not packet.time_base:
+            return 0.0
+        return float((stamp + (packet.duration or 0)) * packet.time_base)
+
+    def packets(self, *, all_streams: bool = False) -> Iterator[Packet[Any]]:
+        """Yield what is to be decoded, at last an empty packet that flushes the decoder.
+
+        With `all_streams` the packets of the others come too. Raises NoVideoError where reading
+        fails, or takes longer than was allowed.
+        """
+        streams = self._container.streams if all_streams else [self._stream]
+        for _ in range(MOST_RESUMED):
+            try:
+                yield from self._container.demux(*streams)
+            except av.error.BlockingIOError:  # a transport stream that has lost its rhythm
+                continue
+            except av.error.FFmpegError as error:
+                raise NoVideoError(_reason(error)) from None
+            return
+        raise NoVideoError("nothing in it can be read any more")
+
+    def is_picture(self, packet: Packet[Any]) -> bool:
+        """Tell it from the packets of other streams."""
+        return packet.stream_index == self._stream.index
+
+    def decode(self, packet: Packet[Any]) -> list[Picture]:
+        """Return the pictures that are complete with this packet. Raises UnreadableError."""
+        try:
+            frames = self._stream.codec_context.decode(packet)
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError as error:
+            raise UnreadableError(_reason(error)) from None
+        stretch = self._stream.sample_aspect_ratio
+        return [
+            Picture(frame, self._seconds(frame), float(stretch) if stretch else 1.0)
+            for frame in frames
+        ]
+
+    def _seconds(self, frame: VideoFrame) -> float | None:
+        stamp, unit = frame.dts if frame.pts is None else frame.pts, self._stream.time_base
+        return float(stamp * unit) if self.is_timed and stamp is not None and unit else None
+
+    def close(self) -> None:
+        with suppress(av.error.FFmpegError):
+            self._container.close()
+
+
+def open_video(
+    target: str,
+    options: Mapping[str, str],
+    timeouts_s: tuple[float, float] | None = None,
+    kind: str | None = None,
+) -> Video:
+    """Open a file's path or an address.
+
+    `options` are FFmpeg's, of protocols and demuxers. `timeouts_s`: for opening, and for each read.
+    `kind`: FFmpeg's name of the container, which it else finds out.
+    Raises NoVideoError, and PictureError for pictures above MAX_PIXELS.
+    """
+    # PyAV writes nothing to stderr by itself, and its errors' own text would have the address, with
+    # its password.
     try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise PictureError("its path is not UTF-8; rename it") from None
-    return name
+        container = av.open(target, format=kind, options=dict(options), timeout=timeouts_s)
+    except av.error.FFmpegError as error:
+        raise NoVideoError(_reason(error), error) from None
+    except (ValueError, UnicodeError):
+        raise NoVideoError("no address or file that FFmpeg takes") from None
+    if not container.streams.video or container.streams.video[0].codec_context is None:
+        has_video = bool(container.streams.video)
+        container.close()
+        raise NoVideoError("its codec is unknown" if has_video else "there is no video in it")
+    video = Video(container)
+    try:
+        refuse_large(video.width, video.height)
+    except PictureError:
+        video.close()
+        raise
+    return video
 
 
-def open_ffmpeg(target: str, options: Mapping[int, int] | None = None) -> cv2.VideoCapture | None:
-    """Open a file's path or an address; None where FFmpeg finds no video in it.
-
-    `options` are OpenCV's `CAP_PROP_…`. Raises PictureError for pictures above MAX_PIXELS.
-    """
-    # FFmpeg and OpenCV would write lines of their own to stderr, addresses included; what matters,
-    # the answer says. RTSP goes over TCP, since a lost UDP packet smears the picture. OpenCV has no
-    # call for what is in the environment, and reads it when it first meets FFmpeg.
-    _set_log_level(0)
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    os.environ.setdefault(
-        "OPENCV_FFMPEG_CAPTURE_OPTIONS",
-        f"rtsp_transport;tcp|protocol_whitelist;file,{PROTOCOLS}",
-    )
-    pairs = [number for option in (options or {}).items() for number in option]
-    # FFmpeg by name: OpenCV would go on to its other back ends, and write the address, with its
-    # password, into a warning.
-    capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, pairs)
-    if not capture.isOpened():
-        return None
-    width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+def refuse_large(width: int, height: int) -> None:
+    """Raise PictureError for more than MAX_PIXELS."""
     if width * height > MAX_PIXELS:
-        capture.release()
-        raise PictureError(f"a picture of {width:.0f} x {height:.0f} pixels is too large")
-    return capture
+        raise PictureError(f"a picture of {width} x {height} pixels is too large")
+
+
+def _square_size(width: int, height: int, stretch: float) -> tuple[int, int]:
+    """Return the size in square pixels of what is `stretch` as wide as high; nothing shrinks."""
+    if stretch > 0 and LEAST_STRETCH <= max(stretch, 1 / stretch) <= MOST_STRETCH:
+        wide, high = round(width * max(1.0, stretch)), round(height * max(1.0, 1 / stretch))
+        if wide * high <= MAX_PIXELS:
+            return wide, high
+    return width, height
+
+
+def _reason(error: av.error.FFmpegError) -> str:
+    """Return FFmpeg's own words, without the address."""
+    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+        return "nothing came in time"
+    return error.strerror or type(error).__name__

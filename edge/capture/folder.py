@@ -23,6 +23,8 @@ class Folder:
     its place in time stays empty. Raises PictureError where there is no picture.
     """
 
+    damage = ""
+
     def __init__(self, path: Path, settings: CameraSettings) -> None:
         self.name = path.name or str(path)
         self.interval_s = 1 / settings.fps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from edge.capture.source import FrameSource
+from edge.capture.source import Developing, FrameSource, Undeveloped
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.records import Frame
 
@@ -21,7 +21,7 @@ class NewestFrame:
         self._open_it = open_it
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: Frame | None = None
+        self._waiting: Frame | Undeveloped | None = None
         self._error: Exception | None = None
         self._over = False
         self._closing = False
@@ -47,7 +47,8 @@ class NewestFrame:
                 return None
             self.dropped += frame.number - self._expected
             self._expected = frame.number + 1
-            return frame
+        # The capture thread goes on meanwhile.
+        return frame.develop() if isinstance(frame, Undeveloped) else frame
 
     @property
     def ended(self) -> bool:
@@ -85,7 +86,8 @@ class NewestFrame:
             self._changed.notify_all()
 
     def _keep_newest(self, source: FrameSource) -> None:
-        while (frame := source.read()) is not None:
+        read = source.next if isinstance(source, Developing) else source.read
+        while (frame := read()) is not None:
             with self._changed:
                 if self._closing:
                     return

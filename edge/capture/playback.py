@@ -28,7 +28,11 @@ class Media(Protocol):
 
     @property
     def length(self) -> int | None:
-        """How many pictures it says to have, which for a clip may be an estimate; None: unsaid."""
+        """How many pictures it says to have; None: unsaid."""
+
+    @property
+    def damage(self) -> str:
+        """What is missing in one that was read to its end, in a line; empty where nothing is."""
 
     def advance(self) -> float | None:
         """Go to the next picture; return its time in the file (from 0, rising), None at the end."""
@@ -91,6 +95,11 @@ class Playback:
         if not self._shown_any:
             raise PictureError(f"{self.name}: no picture in it can be read; choose another file")
         return None
+
+    @property
+    def damage(self) -> str:
+        """What is missing in a file that was read to its end, in a line; empty: nothing is."""
+        return self._media.damage
 
     def close(self) -> None:
         self._media.close()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-
-import cv2
+from collections import deque
+from datetime import timedelta
 
 from edge.address import StreamSource
-from edge.capture.arriving import ArrivingFrames
-from edge.capture.ffmpeg import open_ffmpeg
-from edge.capture.relay import link_to
+from edge.capture.ffmpeg import NoVideoError, Picture, UnreadableError, Video, open_video
+from edge.capture.packets import PacketReader
+from edge.capture.playout import Due, Playout
+from edge.capture.reasons import reason_of
+from edge.capture.relay import Link, link_to
+from edge.capture.rotate import rotated
+from edge.capture.source import Undeveloped
 from edge.clock import Clock
 from edge.config import CameraSettings
 from edge.errors import CameraError, PictureError
@@ -18,62 +22,152 @@ from edge.records import Frame
 
 REACH_SHARE = 0.5
 """Of the time for opening, what a host may take to be found and to answer; FFmpeg has the rest."""
+ANALYSIS_US = 3_000_000
+"""So much of a stream FFmpeg may look at before it opens it."""
+BEHIND_S = 1.0
+"""A decoder that is so late goes on at the newest key picture."""
 
 _log = logging.getLogger(__name__)
 
 
-class NetworkStream:
-    """A live FrameSource: frames as they arrive, stamped on arrival.
+def open_stream(stream: StreamSource, settings: CameraSettings) -> tuple[Link, Video]:
+    """Open it within `settings.open_timeout_s`; the link is to be closed after the video.
 
-    Its name has neither the user and password nor the path, since cheap cameras take the password
-    in the path. Raises CameraError, which says why, where it cannot be opened within
-    `settings.open_timeout_s`.
+    Raises CameraError, which says why it cannot be opened.
+    """
+    limit_s = settings.open_timeout_s
+    deadline_s = time.monotonic() + limit_s
+    link = link_to(stream, settings, REACH_SHARE * limit_s)
+    try:
+        return link, open_linked(link, settings, max(0.001, deadline_s - time.monotonic()))
+    except NoVideoError as error:
+        link.close()
+        why = str(error) if error.error is None else reason_of(error.error)
+        if time.monotonic() >= deadline_s:  # FFmpeg says of a host that hangs that its data are bad
+            why = f"it answers, but gave no video within {limit_s:g} s"
+        raise CameraError(f"{stream.name}: {why}") from None
+    except PictureError as error:
+        link.close()
+        raise CameraError(f"{stream.name}: {error}; ask the camera for smaller ones") from error
+
+
+def open_linked(
+    link: Link, settings: CameraSettings, timeout_s: float, kind: str | None = None
+) -> Video:
+    """Open the stream at a link's end. Raises NoVideoError and PictureError."""
+    options = {
+        "rtsp_transport": "tcp",  # a lost UDP packet would smear the picture
+        "analyzeduration": str(ANALYSIS_US),
+        **link.options,
+    }
+    read_s = max(settings.open_timeout_s, settings.frame_timeout_s)
+    return open_video(link.address, options, (timeout_s, read_s), kind)
+
+
+class NetworkStream:
+    """A live FrameSource: pictures when they are due, stamped by the stream's own clock.
+
+    Those without a time of their own are given and stamped as they come. One that cannot be decoded
+    leaves its number out. Its name has neither the user and password nor the path, since cheap
+    cameras take the password in the path. `video` and `link` are closed with it.
     """
 
     live = True
 
-    def __init__(self, stream: StreamSource, settings: CameraSettings, clock: Clock) -> None:
-        self.name = stream.name
-        self._timeout_s = settings.open_timeout_s
-        deadline_s = time.monotonic() + self._timeout_s
-        self._link = link_to(stream, settings, REACH_SHARE * self._timeout_s)
-        try:
-            capture = self._opened(deadline_s - time.monotonic())
-        except CameraError:
-            self._link.close()
-            raise
-        self._frames = ArrivingFrames(capture, settings.rotation_deg, clock)
-        width, height = (
-            capture.get(cv2.CAP_PROP_FRAME_WIDTH),
-            capture.get(cv2.CAP_PROP_FRAME_HEIGHT),
-        )
-        _log.info("%s: %.0f x %.0f pixels", self.name, width, height)
-
-    def _opened(self, left_s: float) -> cv2.VideoCapture:
-        timeouts = {
-            # None at all would be 0.
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: max(1, round(left_s * 1000)),
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC: max(1, round(self._timeout_s * 1000)),
-        }
-        try:
-            capture = open_ffmpeg(self._link.address, timeouts)
-        except PictureError as error:
-            raise CameraError(f"{self.name}: {error}; ask the camera for smaller ones") from error
-        if capture is None:
-            raise CameraError(
-                f"{self.name}: it answers, but gives no video; are the path, user name and "
-                "password right?"
-            )
-        return capture
+    def __init__(
+        self, name: str, link: Link, video: Video, settings: CameraSettings, clock: Clock
+    ) -> None:
+        self.name = name
+        self._link = link
+        self._open_s = settings.open_timeout_s
+        self._stall_s = settings.frame_timeout_s
+        self._rotation_deg = settings.rotation_deg
+        self._clock = clock
+        self._video = video
+        self._reader = PacketReader(video, clock)
+        self._playout = Playout()
+        self._decoded: deque[tuple[Picture, float]] = deque()
+        """Pictures that wait to be given on, and when they came."""
+        self._number = 0
+        self._dropped = 0
+        self._given_s = clock.monotonic_s()
+        self._has_given = False
+        self._size = (0, 0)
+        self._unreadable = 0
+        """Packets in a row."""
+        self._reason = ""
+        self._has_complained = False
 
     def read(self) -> Frame:
-        frame = self._frames.read()
-        if frame is None:
-            raise CameraError(
-                f"{self.name}: the stream ended, or gave no frame for {self._timeout_s:g} s"
-            )
-        return frame
+        return self.next().develop()
+
+    def next(self) -> Undeveloped:
+        while not self._decoded:
+            self._decode_next()
+        picture, arrived_s = self._decoded.popleft()
+        due = self._playout.add(picture.time_s, arrived_s, self._clock.monotonic_s())
+        ahead_s = due.at_s - self._clock.monotonic_s()
+        if ahead_s > 0:
+            self._clock.sleep(ahead_s)
+        elif ahead_s < -BEHIND_S:
+            self._reader.skip()
+        self._given_s, self._has_given, self._unreadable = self._clock.monotonic_s(), True, 0
+        self._note_size(picture)
+        return self._undeveloped(picture, due)
+
+    def _undeveloped(self, picture: Picture, due: Due) -> Undeveloped:
+        dropped = self._reader.dropped
+        self._number += dropped - self._dropped
+        self._dropped = dropped
+        number = self._number
+        self._number += 1
+        ago = timedelta(seconds=self._given_s - due.stamp_s)
+        at = self._clock.utc() - ago
+
+        def develop() -> Frame:
+            return Frame(number, rotated(picture.pixels(), self._rotation_deg), at, due.stamp_s)
+
+        return Undeveloped(number, develop)
+
+    def _decode_next(self) -> None:
+        """Decode one packet, or wait for it. Raises CameraError where no picture comes any more."""
+        limit_s = self._stall_s if self._has_given else self._open_s
+        left_s = self._given_s + limit_s - self._clock.monotonic_s()
+        try:
+            arrived = self._reader.take(max(0.0, left_s))
+        except EOFError:
+            raise CameraError(f"{self.name}: the stream ended") from None
+        except NoVideoError as error:
+            why = self._silence(limit_s) if self._unreadable else f"the stream ended: {error}"
+            raise CameraError(f"{self.name}: {why}") from None
+        if arrived is None or left_s <= 0:
+            raise CameraError(f"{self.name}: {self._silence(limit_s)}")
+        try:
+            pictures = self._video.decode(arrived.packet)
+        except UnreadableError as error:
+            self._note_unreadable(error)
+            return
+        self._decoded.extend((picture, arrived.at_s) for picture in pictures)
+
+    def _note_unreadable(self, error: UnreadableError) -> None:
+        self._number += 1
+        self._unreadable += 1
+        self._reason = str(error)
+        if not self._has_complained:
+            self._has_complained = True
+            _log.info("%s: a frame cannot be decoded: %s", self.name, error)
+
+    def _silence(self, limit_s: float) -> str:
+        if self._unreadable:
+            return f"no frame can be decoded ({self._unreadable} in a row): {self._reason}"
+        return f"it gave no frame for {limit_s:g} s"
+
+    def _note_size(self, picture: Picture) -> None:
+        size = picture.width, picture.height
+        if size != self._size:
+            self._size = size
+            _log.info("%s: %d x %d pixels", self.name, *size)
 
     def close(self) -> None:
-        self._frames.close()
-        self._link.close()
+        self._reader.close()
+        self._link.close()  # at last: FFmpeg would connect again, to whoever has the port then

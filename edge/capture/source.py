@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from edge.records import Frame
 
@@ -28,3 +30,20 @@ class FrameSource(Protocol):
 
     def close(self) -> None:
         """Give the camera or file back; a second time it does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undeveloped:
+    """A frame whose pixels cost time, so that they are made where somebody looks at it."""
+
+    number: int
+    develop: Callable[[], Frame]
+    """From any thread, once."""
+
+
+@runtime_checkable
+class Developing(FrameSource, Protocol):
+    """A source most of whose frames may be dropped unseen."""
+
+    def next(self) -> Undeveloped:
+        """Do what `read` does, and leave the pixels for later."""

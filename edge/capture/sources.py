@@ -57,11 +57,21 @@ def open_source(
 
             return V4l2Camera(path, settings, clock)
         case StreamSource() as stream:
-            from edge.capture.rtsp import NetworkStream
-
-            return NetworkStream(stream, settings, clock)
+            return _open_network(stream, settings, clock)
         case FileSource(text):
             return _open_file(text, settings, clock, starts_at)
+
+
+def _open_network(stream: StreamSource, settings: CameraSettings, clock: Clock) -> FrameSource:
+    from edge.capture.rtsp import NetworkStream, open_stream
+    from edge.capture.stills import Stills
+
+    link, video = open_stream(stream, settings)
+    kind = video.picture_kind
+    if kind is None:
+        return NetworkStream(stream.name, link, video, settings, clock)
+    video.close()
+    return Stills(stream.name, link, kind, settings, clock)
 
 
 def _open_file(

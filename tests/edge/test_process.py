@@ -133,7 +133,7 @@ def test_a_stalled_camera_is_lost_within_five_seconds_and_comes_back(
 ) -> None:
     source = f"rtsp://127.0.0.1:{camera.port}/live"
     program = run(source, closed_port, "open_timeout_s = 5.0\n")
-    program.wait_for("camera lost: no frame for 4 s")
+    program.wait_for(f"camera lost: rtsp://127.0.0.1:{camera.port}: it gave no frame for 4 s")
     assert camera.silent_since is not None
     assert camera.silent_since.elapsed_s < 5
     program.wait_for("camera is back")

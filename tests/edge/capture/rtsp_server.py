@@ -74,7 +74,7 @@ class _Connection(socketserver.StreamRequestHandler):
         """Send the frames as RTP (RFC 3550, payload of RFC 6416), then fall silent or hang up."""
         sequence = itertools.count()
         for number, frame in enumerate(self.server.frames):
-            stamp = number * _CLOCK_HZ // 10
+            stamp = round(number * self.server.every_s * _CLOCK_HZ)
             for start in range(0, len(frame), _PACKET_BYTES):
                 last = start + _PACKET_BYTES >= len(frame)
                 kind = 96 | (0x80 if last else 0)

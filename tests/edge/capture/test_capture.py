@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -91,3 +93,12 @@ def test_a_source_that_is_nothing_is_refused_in_one_line(
     assert words in message
     assert "secret" not in message
     assert "\n" not in message
+
+
+def test_ffmpeg_is_loaded_for_clips_and_streams_only() -> None:
+    program = (
+        "import sys, edge.app.service, edge.capture.v4l2, edge.capture.picamera\n"
+        "print('av' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from edge.address import StreamSource, source_in
-from edge.capture.rtsp import NetworkStream
+from edge.capture.source import FrameSource
+from edge.capture.sources import open_source
 from edge.config import CameraSettings
 from edge.errors import CameraError, ConfigError
 from tests.edge.capture.cameras import web_camera
-from tests.edge.capture.fakes import TurnedClock, scene, write_clip
+from tests.edge.capture.fakes import scene, write_clip
 from tests.edge.capture.pki import FUTURE, PAST, Authority, Identity
 from tests.edge.capture.rtsp_server import encoded_frames, serving
 
@@ -48,11 +48,8 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     return encoded_frames(write_clip(path, [scene()] * 40, codec="XVID"))
 
 
-def opened(address: str, **settings: Any) -> NetworkStream:
-    wanted = CameraSettings(source=address, **({"open_timeout_s": 5} | settings))
-    place = source_in(address)
-    assert isinstance(place, StreamSource)
-    return NetworkStream(place, wanted, TurnedClock())
+def opened(address: str, **settings: Any) -> FrameSource:
+    return open_source(CameraSettings(source=address, **({"open_timeout_s": 5} | settings)))
 
 
 def watch(address: str, **settings: Any) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from edge.capture.newest import NewestFrame
+from edge.capture.source import Undeveloped
 from edge.errors import CameraError
 from edge.records import Frame
 from tests.edge.capture.fakes import ScriptedSource, TurnedClock
@@ -74,6 +75,37 @@ def test_frames_that_the_source_left_out_count_as_dropped() -> None:
     read.set()
     assert newest.read(DEADLINE_S) is not None
     assert newest.dropped == 4
+
+
+def test_pixels_are_made_of_frames_that_are_taken_only() -> None:
+    developed: list[int] = []
+
+    class Camera(ScriptedSource):
+        def next(self) -> Undeveloped:
+            shot = self.read()
+            assert shot is not None
+
+            def develop() -> Frame:
+                developed.append(shot.number)
+                return shot
+
+            return Undeveloped(shot.number, develop)
+
+    done = threading.Event()
+    last = threading.Event()
+
+    def tell() -> None:
+        done.set()
+        assert last.wait(DEADLINE_S)
+        raise CameraError("over")
+
+    newest = NewestFrame(lambda: Camera([gives(0), gives(1), gives(2), tell]))
+    assert done.wait(DEADLINE_S)
+    kept = newest.read(DEADLINE_S)
+    assert kept is not None
+    assert (kept.number, newest.dropped, developed) == (2, 2, [2])
+    last.set()
+    assert newest.close()
 
 
 def test_the_end_of_the_source_is_the_end() -> None:

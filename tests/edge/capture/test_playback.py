@@ -18,6 +18,7 @@ class Reel:
 
     name = "reel"
     length = None
+    damage = ""
     interval_s = 0.1
 
     def __init__(self, *times_s: float, unreadable: tuple[int, ...] = ()) -> None:

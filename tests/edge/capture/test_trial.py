@@ -98,7 +98,7 @@ def test_a_file_may_be_short() -> None:
         ([], "broken", "camera: the stream ended$"),
         ([0.0], "broken", "the stream ended; it has given one picture, and no video"),
         ([0.0, 0.1], "broken", "the stream ended$"),
-        ([0.0], "silent", "one frame, and then none for 4 s"),
+        ([0.0], "silent", "one frame, and then none for 6 s"),
     ],
 )
 def test_what_run_would_lose_is_told_by_its_reason(
