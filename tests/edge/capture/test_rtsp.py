@@ -125,7 +125,7 @@ def test_a_host_that_refuses_is_told_apart() -> None:
 def test_a_host_that_says_nothing_does_not_hold_us() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         stopwatch = Stopwatch()
-        with pytest.raises(CameraError, match="gave no video within 0.5 s"):
+        with pytest.raises(CameraError, match="gave no video within"):
             stream(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live", timeout_s=0.5)
         assert stopwatch.elapsed_s < 5
 
