@@ -24,6 +24,9 @@ MEMORY_S = 30.0
 """For so long it is remembered how late pictures came."""
 SLEW = 0.05
 """Seconds in a second by which a delay is changed: nobody seems to walk much faster for it."""
+MOST_ASTRAY_S, ASTRAY_IN_S = 45.0, 600.0
+"""A stream whose clock leaves ours by so much in this time does not tell seconds, and is not
+believed any more. Three segments of a playlist, which come at once at first, are 30 s at most."""
 _LEAST_STEP_S = 0.001
 
 
@@ -50,6 +53,9 @@ class Playout:
         self._stamp_offset_s = 0.0
         self._media_s: float | None = None
         self._stamp_s = -math.inf
+        self._is_believed = True
+        self._reference: tuple[float, float] = (0.0, 0.0)
+        """What of a picture's time made ours, and when that was so."""
         self._latest: deque[tuple[float, float]] = deque()
         """When a picture came and how late by its own clock, falling: the first is the latest of
         MEMORY_S."""
@@ -57,18 +63,21 @@ class Playout:
     def add(self, media_s: float | None, arrived_s: float, now_s: float) -> Due:
         """Take in the next picture, in the order in which they are shown.
 
-        `media_s` is its time on the stream's clock; None: it has none, and is due at once.
+        `media_s` is its time on the stream's clock; None: it has none, and is due at once, as all
+        are of a stream whose clock does not tell seconds.
         `arrived_s`: when the last of it came; `now_s`: when the one before it had been given on.
         """
-        if media_s is None or self._is_out_of_order(media_s):
+        if media_s is None or not self._is_believed or self._is_out_of_order(media_s):
             stamp_s = self._stamped(arrived_s)
             return Due(stamp_s, stamp_s)
         offset_s = arrived_s - media_s
         if self._has_jumped(media_s, offset_s, now_s):
             self._due_offset_s = self._stamp_offset_s = now_s - media_s
             self._latest = deque([(arrived_s, self._due_offset_s)])
+            self._reference = self._due_offset_s, arrived_s
         else:
             self._adjust(media_s, offset_s, arrived_s)
+            self._doubt(offset_s, arrived_s)
         self._media_s = media_s
         stamp_s = self._stamped(media_s + self._stamp_offset_s)
         return Due(max(stamp_s, media_s + self._due_offset_s), stamp_s)
@@ -96,6 +105,12 @@ class Playout:
         self._due_offset_s = _towards(self._due_offset_s, self._latest[0][1], most_s)
         stamp_offset_s = max(self._stamp_offset_s, self._due_offset_s - MAX_DELAY_S)
         self._stamp_offset_s = _towards(stamp_offset_s, self._due_offset_s, most_s)
+
+    def _doubt(self, offset_s: float, arrived_s: float) -> None:
+        was_s, since_s = self._reference
+        self._is_believed = abs(offset_s - was_s) <= MOST_ASTRAY_S
+        if arrived_s - since_s > ASTRAY_IN_S:
+            self._reference = offset_s, arrived_s
 
     def _stamped(self, stamp_s: float) -> float:
         self._stamp_s = max(stamp_s, self._stamp_s + _LEAST_STEP_S)

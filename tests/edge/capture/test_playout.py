@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.capture.playout import JITTER_S, LONGEST_WAIT_S, MAX_DELAY_S, Due, Playout
+from edge.capture.playout import (
+    JITTER_S,
+    LONGEST_WAIT_S,
+    MAX_DELAY_S,
+    MOST_ASTRAY_S,
+    Due,
+    Playout,
+)
 
 EVERY_S = 0.04
 
@@ -106,6 +113,25 @@ def test_pictures_without_times_are_stamped_on_arrival() -> None:
     given_s, stamps_s = played([None] * 5, arrivals_s)
     assert given_s == pytest.approx(arrivals_s, abs=0.002)
     assert stamps_s == pytest.approx(arrivals_s, abs=0.002)
+
+
+@pytest.mark.parametrize("pace", [0.25, 0.5, 2, 11.25])
+def test_a_clock_that_does_not_tell_seconds_is_not_believed(pace: float) -> None:
+    arrivals_s = [100 + time_s for time_s in evenly(10_000)]
+    given_s, stamps_s = played([pace * time_s for time_s in evenly(10_000)], arrivals_s)
+    waits_s = [given - arrived for given, arrived in zip(given_s, arrivals_s, strict=True)]
+    assert max(waits_s) < MOST_ASTRAY_S + 1
+    assert given_s[-2000:] == pytest.approx(arrivals_s[-2000:], abs=0.01)
+    assert stamps_s[-2000:] == pytest.approx(arrivals_s[-2000:], abs=0.01)
+
+
+@pytest.mark.parametrize("segment_s", [2, 6, 10])
+def test_a_live_playlist_is_believed(segment_s: float) -> None:
+    media_s = evenly(6000)
+    ready_s = [100 + (time_s // segment_s + 1) * segment_s for time_s in media_s]
+    arrivals_s = [max(100.0 + 3 * segment_s, ready) for ready in ready_s]
+    given_s, _ = played(media_s, arrivals_s)
+    assert max(steps(given_s)) < 0.05
 
 
 def test_times_in_the_order_of_decoding_do_not_move_the_clock() -> None:
