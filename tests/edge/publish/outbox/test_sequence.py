@@ -49,10 +49,8 @@ class Life(RuleBasedStateMachine):
         """The newest number of the count that was seen."""
         self._gap_is_excused = False
         """The disk has refused, or was spoiled, since the last counted number."""
-        self._delivered = 0
-        """The newest document that was."""
         self._order_is_excused = False
-        """What has no number of the count waited in a file that could not be opened at a start."""
+        """Documents with drawn numbers may wait in a file that could not be opened at a start."""
 
     def teardown(self) -> None:
         self._crash(False)
@@ -127,6 +125,8 @@ class Life(RuleBasedStateMachine):
         # A clock without a battery, unless somebody has set it.
         if self._at < _TIMES[1] + timedelta(days=1) or self._runs % 2:
             self._at = _BOOT
+        has_drawn = any(number >= UNRECORDED for number in self._number_of)
+        self._order_is_excused |= has_drawn and self._faults.disk is not Disk.WORKS
         self._outbox = Outbox(self._path, now=self._moment)
 
     def _moment(self) -> Moment:
@@ -155,6 +155,8 @@ class Life(RuleBasedStateMachine):
             self._see(document.sequence, document.payload)
         some = documents[: round(share * len(documents))]
         self._outbox.acknowledge(document.sequence for document in some)
+        if len(some) == len(documents) and self._faults.disk is Disk.WORKS:
+            self._order_is_excused &= self._outbox.state().is_refused
 
     def _see(self, number: int, content: bytes) -> None:
         assert self._number_of.setdefault(number, content) == content, f"{number} was given twice"
