@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import io
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,7 @@ def write_video(
     """
     height, width = pictures[0].shape[:2]
     target: Any = str(file) if isinstance(file, Path) else file
-    with av.open(target, "w", format=kind) as container:
+    with _scheduled_as_before(), av.open(target, "w", format=kind) as container:
         stream: Any = container.add_stream(codec, rate=25, options=options or {})
         stream.width, stream.height, stream.gop_size = width, height, key_every
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
@@ -60,6 +61,16 @@ def write_video(
             silence.sample_rate, silence.pts = 8000, 800 * number
             silence.time_base = Fraction(1, 8000)
             container.mux(sound.encode(silence))
+
+
+@contextmanager
+def _scheduled_as_before() -> Iterator[None]:
+    """SVT-AV1's encoder makes root's process, and all that it starts later, a real-time one."""
+    policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameter)
 
 
 def video(pictures: Sequence[Pixels], times_s: Sequence[float], kind: str, **more: Any) -> bytes:
