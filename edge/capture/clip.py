@@ -107,7 +107,10 @@ class Clip:
         return pictures
 
     def pixels(self) -> Pixels | None:
-        return None if self._picture is None else self._picture.pixels()
+        try:
+            return None if self._picture is None else self._picture.pixels()
+        except UnreadableError:
+            return None
 
     @property
     def damage(self) -> str:

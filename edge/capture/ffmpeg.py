@@ -60,20 +60,26 @@ class Picture:
         self._frame = frame
 
     def pixels(self) -> Pixels:
-        """Return it as contiguous uint8 BGR, upright as its metadata says; from any thread."""
+        """Return it as contiguous uint8 BGR, upright as its metadata says; from any thread.
+
+        Raises UnreadableError for a format that cannot be converted.
+        """
         frame = self._frame
-        converted = frame.to_ndarray(
-            format="bgr24",
-            width=self.width,
-            height=self.height,
-            # All as BT.601, as OpenCV reads them and the models were measured on.
-            src_colorspace=Colorspace.ITU601,
-            dst_colorspace=Colorspace.ITU601,
-            src_color_range=frame.color_range,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=Interpolation.BICUBIC,
-            threads=1,  # more cost more than they save
-        )
+        try:
+            converted = frame.to_ndarray(
+                format="bgr24",
+                width=self.width,
+                height=self.height,
+                # All as BT.601, as OpenCV reads them and the models were measured on.
+                src_colorspace=Colorspace.ITU601,
+                dst_colorspace=Colorspace.ITU601,
+                src_color_range=frame.color_range,
+                dst_color_range=ColorRange.JPEG,
+                interpolation=Interpolation.BICUBIC,
+                threads=1,  # more cost more than they save
+            )
+        except av.error.FFmpegError as error:
+            raise UnreadableError(_reason(error)) from None
         clockwise_deg = round(-frame.rotation / 90) * 90 % 360
         return np.ascontiguousarray(rotated(np.asarray(converted, np.uint8), clockwise_deg))
 

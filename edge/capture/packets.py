@@ -12,7 +12,7 @@ from typing import Any
 
 from av.packet import Packet
 
-from edge.capture.ffmpeg import NoVideoError, Video
+from edge.capture.ffmpeg import Video
 from edge.clock import Clock
 
 MAX_BYTES = 32_000_000
@@ -42,7 +42,7 @@ class PacketReader:
         self._needs_key = False
         self._changed = threading.Condition()
         self._closing = False
-        self._error: NoVideoError | None = None
+        self._error: Exception | None = None
         self._over = False
         self._thread = threading.Thread(target=self._run, name="read ahead", daemon=True)
         self._thread.start()
@@ -96,7 +96,7 @@ class PacketReader:
                         break
                     self._put(Arrived(packet, self._clock.monotonic_s()))
                     self._changed.notify_all()
-        except NoVideoError as error:
+        except Exception as error:  # noqa: BLE001 - raised again by take()
             self._error = error
         with self._changed:
             self._over = True

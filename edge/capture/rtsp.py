@@ -125,7 +125,11 @@ class NetworkStream:
         at = self._clock.utc() - ago
 
         def develop() -> Frame:
-            return Frame(number, rotated(picture.pixels(), self._rotation_deg), at, due.stamp_s)
+            try:
+                pixels = picture.pixels()
+            except UnreadableError as error:
+                raise CameraError(f"{self.name}: a frame cannot be shown: {error}") from None
+            return Frame(number, rotated(pixels, self._rotation_deg), at, due.stamp_s)
 
         return Undeveloped(number, develop)
 

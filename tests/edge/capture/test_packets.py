@@ -90,6 +90,16 @@ def test_why_reading_failed_is_said_after_the_last_packet() -> None:
         reader.take(DEADLINE_S)
 
 
+def test_a_fault_of_the_program_is_not_taken_for_a_silence() -> None:
+    class Faulty(Video):
+        def packets(self) -> Iterator[Packet]:
+            raise ZeroDivisionError
+
+    reader = PacketReader(Faulty([], TurnedClock()), TurnedClock())  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError):
+        reader.take(DEADLINE_S)
+
+
 def test_what_waits_is_bounded_and_goes_on_at_a_key_picture() -> None:
     size = MAX_BYTES // 10
     reader, _ = reading(*group(0, 12, size=size), *group(12, 3, size=size))
