@@ -98,7 +98,8 @@ def open_linked(
     """Open the stream at a link's end. Raises NoVideoError and PictureError."""
     options = {
         "rtsp_flags": "prefer_tcp",  # a lost UDP packet smears the picture; some have UDP only
-        "analyzeduration": str(ANALYSIS_US),
+        # Of what is known already no look is wanted: all that it sees comes late, and at once.
+        "analyzeduration": "1" if kind else str(ANALYSIS_US),
         "fpsprobesize": "0",  # pictures that are only counted would come late
         **link.options,
     }
