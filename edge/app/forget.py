@@ -24,7 +24,8 @@ def forget(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> list[str]:
     access = BrokerAccess(settings.mqtt)
     connection = access.connect(f"tensormask-forget-{random.getrandbits(32):08x}", None, TIMEOUT_S)
     try:
-        _clear(connection, topics, clock)
+        if connection.terms.retains:  # else nothing is kept
+            _clear(connection, topics, clock)
         connection.leave(timeout_s=1.0)
     finally:
         connection.drop()

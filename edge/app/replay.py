@@ -58,10 +58,12 @@ class _Faces:
         if reading.bare_probability is not None:
             self.judged_px.append(size_px)
 
-    def person(self, visit: Visit, least_px: float) -> Person:
+    def person(self, visit: Visit, least_px: float, *, is_turned: bool) -> Person:
         largest_px = max(self.sizes_px)
         if visit.verdict is not Verdict.UNKNOWN:
             why = ""
+        elif is_turned:
+            why = "the picture is upside down or on its side"
         elif self.judged_px:
             why = "no look was sure enough"
         elif largest_px < least_px:
@@ -124,7 +126,9 @@ def replay(
         nonlocal documents, violations
         for visit in decision.visits:
             seen = faces[visit.track_id]
-            people.append(seen.person(visit, settings.classifier.min_face_px))
+            is_turned = pipeline.rotation_wanted_deg is not None
+            least_px = settings.classifier.min_face_px
+            people.append(seen.person(visit, least_px, is_turned=is_turned))
         for violation in decision.violations:
             documents += 1
             violations += violation.state is ViolationState.CONFIRMED

@@ -65,7 +65,7 @@ class Caution:
         self._is_exhausted = False
         """Whether smaller terms did not help: those of the next topic are not tried."""
         self._held: dict[str, float] = {}
-        """Topics that are not used, and since when."""
+        """Topics that are not used, and since when; another thread reads it: it is replaced."""
         self._slimmed: set[int] = set()
         """Documents that go without their picture."""
 
@@ -103,7 +103,8 @@ class Caution:
         """The broker has answered: this one has not made it hang up."""
         key = key_of(item)
         self._suspects.discard(key)
-        self._slimmed.discard(key)
+        if isinstance(item, Sent):  # those before it are set aside, or begin anew
+            self._slimmed = {each for each in self._slimmed if each > item.sequence}
         if self._on_trial is not None and key == self._on_trial[0]:
             self._on_trial = None
             self._lessons.confirm()
@@ -141,6 +142,7 @@ class Caution:
             return None
         if self._on_trial is not None:
             self._lessons.suppose(self._on_trial[1])
+            self._lessons.confirm()
             self._on_trial, self._is_exhausted = None, True
         self._suspects.clear()
         self.hold(item)
@@ -149,7 +151,7 @@ class Caution:
     def hold(self, item: Item) -> None:
         """Do without what it is for an hour."""
         for topic in item.filters if isinstance(item, Subscription) else [str(key_of(item))]:
-            self._held[topic] = self._clock.monotonic_s()
+            self._held = {**self._held, topic: self._clock.monotonic_s()}
             _log.warning(
                 "the broker hangs up at %s; check its access rules: it is not used for an hour",
                 topic,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edge.app.forget import forget
 from edge.config import DeviceSettings, MqttSettings, Settings
 from edge.errors import BrokerError
 from edge.publish.broker import Backoff, BrokerAccess
@@ -147,6 +148,16 @@ def test_a_check_leaves_what_the_broker_keeps(
     probe(mosquitto.port)
     late = subscribe(mosquitto.port)
     until(lambda: late.states == ["stopped"], "the device's own last word")
+
+
+def test_nothing_is_cleared_where_nothing_is_kept(
+    start_mosquitto: Callable[..., Mosquitto], subscribe: Callable[..., Subscriber]
+) -> None:
+    broker = start_mosquitto(KEEPS_NOTHING)
+    subscriber = subscribe(broker.port)
+    settings = Settings(mqtt=MqttSettings(host="127.0.0.1", port=broker.port))
+    assert len(forget(settings)) == 4
+    assert subscriber.messages == []
 
 
 # Brokers of MQTT 3.1.1 and of clouds say nothing: they hang up.

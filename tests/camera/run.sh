@@ -7,7 +7,7 @@ set -euo pipefail
 
 packages=ca-certificates,gcc,libc6-dev,libcamera-ipa,libcap-dev,python3-dev,python3-libcamera
 packages+=,python3-numpy,python3-prctl,python3-venv
-wheels="picamera2==0.3.38 opencv-python-headless==4.14.0.94 msgspec==0.22.0 pytest==9.2.0 pytest-timeout==2.4.0"
+wheels="picamera2==0.3.38 av==18.1.0 opencv-python-headless==4.14.0.94 msgspec==0.22.0 pytest==9.2.0 pytest-timeout==2.4.0"
 
 project=$(cd "$(dirname "$0")/../.." && pwd)
 work=$project/build/camera

@@ -14,7 +14,7 @@ from edge.decide.identity import EventIds
 from edge.people import frames as drawn_people
 from edge.pipeline import open_pipeline
 from edge.records import Box, Face, Frame, Pixels, Sighting, Verdict, ViolationState
-from edge.upright import CALM_S, NEEDED, VOTE_EVERY_S, Upright, turned
+from edge.upright import CALM_S, CROP_PX, NEEDED, VOTE_EVERY_S, Upright, turned
 from tests.fakes import START, blank, face_at, face_read, frame_at
 
 BARE, MASKED = 0.95, 0.05
@@ -26,9 +26,15 @@ class BrightAbove:
     sure = 0.78
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
-        half = pixels.shape[0] // 2
-        above = float(pixels[:half].mean()) - float(pixels[half:].mean())
-        return (Face(Box(0, 0, 9, 9), min(1.0, 0.7 + above / 1000)),)
+        faces = []
+        for top in range(0, pixels.shape[0], CROP_PX):
+            for left in range(0, pixels.shape[1], CROP_PX):
+                crop = pixels[top : top + CROP_PX, left : left + CROP_PX]
+                half = CROP_PX // 2
+                above = float(crop[:half].mean()) - float(crop[half:].mean())
+                box = Box(left + 60, top + 60, left + 100, top + 100)
+                faces.append(Face(box, min(1.0, 0.7 + above / 1000)))
+        return tuple(faces)
 
 
 def scene(*people_turned: int, height: int = 360) -> Pixels:

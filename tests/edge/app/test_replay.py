@@ -4,12 +4,16 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from edge.cli import main
+from edge.people import PEOPLE, frames
+from edge.records import Pixels
 from tests.edge.capture.fakes import scene, write_clip
 
 
@@ -67,6 +71,34 @@ def test_a_bare_man_in_a_car_is_reported_once(
     # Four seconds, scanned every 0.12 s where something moves: every fourth of these frames.
     assert summary["faces"] == 30
     assert summary["fps"] > 0
+
+
+def test_somebody_before_whom_others_pass_is_one_person_and_reported_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shown() -> Iterator[Pixels]:
+        for number, picture in enumerate(frames(150, 5, (PEOPLE[2],))):
+            if 20 <= number % 50 < 33:  # two seconds and a half of ten
+                picture[150:, 600:900] = 48
+            yield picture
+
+    clip = write_clip(tmp_path / "passing.avi", list(shown()), fps=5)
+    confirmed, ended, summary = replayed(capsys, clip)
+    assert (confirmed["state"], ended["state"]) == ("confirmed", "ended")
+    assert (summary["tracks"], summary["violations"]) == (1, 1)
+
+
+def test_one_person_in_a_picture_every_two_seconds_is_one_person(
+    carphone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = cv2.VideoCapture(str(carphone))
+    for number in range(100):
+        picture = reader.read()[1]
+        if number % 10 == 0:
+            cv2.imwrite(str(tmp_path / f"{number:03}.png"), picture)
+    confirmed, ended, summary = replayed(capsys, tmp_path, "--fps", "0.5")
+    assert (confirmed["state"], ended["state"]) == ("confirmed", "ended")
+    assert (summary["tracks"], summary["violations"]) == (1, 1)
 
 
 def test_a_replay_repeats_itself_to_the_letter(
