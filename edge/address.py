@@ -16,6 +16,9 @@ from edge.errors import ConfigError
 SCHEMES = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 """Of a camera in the network, each with its usual port."""
 _ENCRYPTED = {"https", "rtsps"}
+_WEB = {"http", "https"}
+_ALIASES = {"rtspx": "rtsps"}
+"""Names of other programs (go2rtc) for the same."""
 _MAX_LABEL = 63
 _MAX_NAME = 253
 _PI_CAMERA = re.compile(r"picamera2(?::(\d+))?")
@@ -61,6 +64,10 @@ class StreamSource:
         return bracketed(self.host) + port
 
     @property
+    def is_web(self) -> bool:
+        return self.scheme in _WEB
+
+    @property
     def is_encrypted(self) -> bool:
         return self.scheme in _ENCRYPTED
 
@@ -89,30 +96,33 @@ Sensor = PiSource | DeviceSource
 def source_in(text: str) -> Source:
     """Return what `[camera] source` means, without looking whether it is there.
 
-    Raises ConfigError, which names no part of an address but its scheme.
+    Blanks around it, which are copied along, and capitals in a scheme mean nothing. Raises
+    ConfigError, which names no part of an address but its scheme.
     """
-    if pi_camera := _PI_CAMERA.fullmatch(text):
+    word = text.strip()
+    if pi_camera := _PI_CAMERA.fullmatch(word):
         return PiSource(int(pi_camera[1] or 0))
-    if _DEVICE.fullmatch(text):
-        return DeviceSource(Path(f"/dev/video{text}" if text.isdigit() else text))
-    if "://" in text:
-        return _stream_in(text)
+    if _DEVICE.fullmatch(word):
+        return DeviceSource(Path(f"/dev/video{word}" if word.isdigit() else word))
+    if "://" in word:
+        return _stream_in(word)
     return FileSource(text)
 
 
 def _stream_in(address: str) -> StreamSource:
-    scheme, _, rest = address.partition("://")
+    written, _, rest = address.partition("://")
+    scheme = _ALIASES.get(written.lower(), written.lower())
     if scheme not in SCHEMES:
         # It may be a password, where the scheme was left out.
-        shown = f"{scheme}://" if scheme.isalnum() else "what stands before ://"
+        shown = f"{written}://" if written.isalnum() else "what stands before ://"
         raise ConfigError(
             f"[camera] source: {shown} is not known; known are {', '.join(SCHEMES)}"
             f"{did_you_mean(scheme, SCHEMES)}"
         )
     # The last @ of all, not urlsplit's: a password with a slash in it must not become a path.
     secrets, _, public = rest.rpartition("@")
-    written, *path = re.split(r"(?=[/?#])", public, maxsplit=1)
-    place = host_and_port(written)
+    server, *path = re.split(r"(?=[/?#])", public, maxsplit=1)
+    place = host_and_port(server)
     if place is None:
         raise ConfigError(
             f"[camera] source: no host and port in the {scheme}:// address; write "

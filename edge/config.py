@@ -146,7 +146,7 @@ class CameraSettings(Section, frozen=True):
         kept = [key for key in ("ca_file", "fingerprint", "insecure") if getattr(self, key)]
         if len(kept) > 1:
             raise ValueError(f"{' and '.join(kept)} exclude each other: keep one")
-        if kept and self.source.startswith(("rtsp:", "http:")):
+        if kept and self.source.strip().lower().startswith(("rtsp:", "http:")):
             raise ValueError(f"{kept[0]} needs an rtsps:// or https:// source: this one has no TLS")
 
     @property

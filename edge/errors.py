@@ -40,6 +40,11 @@ class CameraError(TensorMaskError):
     """Wait, the service tries again: the camera is busy, gone, or gives no frames."""
 
 
+class CameraLoginError(CameraError):
+    """Write the right user and password: the camera refuses them. Asked again too often, it locks
+    the account."""
+
+
 class CameraLostError(CameraError):
     """Wait, the system starts the program anew: this process cannot get the camera back. Exit 69.
 

@@ -20,6 +20,7 @@ from edge.config import CameraSettings
 from edge.errors import (
     CameraAbsentError,
     CameraError,
+    CameraLoginError,
     CameraLostError,
     ConfigError,
     PictureError,
@@ -32,6 +33,10 @@ _log = logging.getLogger(__name__)
 MIN_RETRY_S = 1.0
 MAX_RETRY_S = 30.0
 """Pauses between attempts to open a lost camera: doubled from the one to the other."""
+MIN_LOGIN_RETRY_S = 300.0
+MAX_LOGIN_RETRY_S = 1800.0
+"""The same where it refuses user and password: many lock an account for half an hour after five to
+seven refused logins, and begin anew with each further one."""
 STEADY_S = 10.0
 """Who gives frames for so long is well again; else the next pause is longer than the last."""
 GRACE_S = 2.0
@@ -266,9 +271,18 @@ class Camera:
             self.close()
             raise self._given_up(f"lost for {now_s - self._lost_at_s:.0f} s: {error}")
         self._close_by_s = now_s + self._patience.open_s
-        self._retry_at_s = now_s + self._pause_s
-        self._pause_s = min(2 * self._pause_s, MAX_RETRY_S)
+        self._retry_at_s = now_s + self._next_pause_s(error)
         self.close()
+
+    def _next_pause_s(self, error: CameraError) -> float:
+        shortest_s, longest_s = MIN_RETRY_S, MAX_RETRY_S
+        if isinstance(error, CameraLoginError):
+            shortest_s, longest_s = MIN_LOGIN_RETRY_S, MAX_LOGIN_RETRY_S
+        if self._pause_s < shortest_s:
+            _log.warning("it is tried again in %.0f s only, lest it lock the account", shortest_s)
+        pause_s = min(longest_s, max(shortest_s, self._pause_s))
+        self._pause_s = 2 * pause_s
+        return pause_s
 
     def _wait_for_closing(self, timeout_s: float) -> None:
         if self.close(timeout_s) or self._clock.monotonic_s() <= self._close_by_s:

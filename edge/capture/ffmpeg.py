@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import av
@@ -25,6 +26,8 @@ from edge.records import Pixels
 
 _NO_TIMESTAMPS = 0x80
 """AVFMT_NOTIMESTAMPS: what FFmpeg gives instead is invented, from 25 pictures a second."""
+_PIPE = "_pipe"
+"""How FFmpeg's names of containers end that are pictures, and nothing else."""
 _PICTURES = {"mjpeg": "jpeg"}
 """Where FFmpeg's names of a codec and of the container that is nothing else differ."""
 LEAST_STRETCH, MOST_STRETCH = 1.1, 4.0
@@ -102,7 +105,8 @@ class Video:
         self.width = self._stream.codec_context.width
         self.height = self._stream.codec_context.height
         """As it begins, in pixels; 0: unsaid. It may change with every picture."""
-        self.is_timed = not container.format.flags & _NO_TIMESTAMPS
+        self._is_pictures = self.kind.endswith(_PIPE)
+        self.is_timed = not (self._is_pictures or container.format.flags & _NO_TIMESTAMPS)
         """Whether its pictures have times of their own."""
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate and 0.1 <= rate <= 1000 else None
@@ -123,11 +127,22 @@ class Video:
     @property
     def picture_kind(self) -> str | None:
         """Where it is a JPEG or the like, and no video: the `kind` by which to ask for it again."""
-        if self.kind.endswith("_pipe"):
+        if self._is_pictures:
             return self.kind
         # FFmpeg goes by the name in the address here, and asks for it three times over.
         codec = self._stream.codec_context.name
-        return f"{_PICTURES.get(codec, codec)}_pipe" if self.kind == "image2" else None
+        return f"{_PICTURES.get(codec, codec)}{_PIPE}" if self.kind == "image2" else None
+
+    def goes_on(self) -> bool:
+        """Tell whether it is picture after picture, with nothing in between: Motion JPEG of a kind.
+
+        Reads the first two, which are lost.
+        """
+        if not self._is_pictures:
+            return False
+        with suppress(NoVideoError):
+            return len(list(islice((each for each in self.packets() if each.size), 2))) == 2
+        return False
 
     def reached_s(self, packet: Packet[Any]) -> float:
         """Return when a packet of any stream ends, in seconds; 0 where it does not say."""

@@ -77,11 +77,19 @@ class NewestFrame:
             source = self._open_it()
             try:
                 self._keep_newest(source)
+            except Exception as error:
+                self._end(error)  # first, since closing may take as long as a read
+                raise
             finally:
                 source.close()
         except Exception as error:  # noqa: BLE001 - raised again by read()
-            self._error = error
+            self._end(error)
+        else:
+            self._end(None)
+
+    def _end(self, error: Exception | None) -> None:
         with self._changed:
+            self._error = self._error or error
             self._over = True
             self._changed.notify_all()
 

@@ -27,6 +27,9 @@ SLEW = 0.05
 MOST_ASTRAY_S, ASTRAY_IN_S = 45.0, 600.0
 """A stream whose clock leaves ours by so much in this time does not tell seconds, and is not
 believed any more. Three segments of a playlist, which come at once at first, are 30 s at most."""
+MOST_FPS, COUNTED = 125.0, 50
+"""No camera gives more pictures in a second: of a clock by which so many in a row would be faster,
+that is known at once, however they come."""
 _LEAST_STEP_S = 0.001
 
 
@@ -56,6 +59,8 @@ class Playout:
         self._is_believed = True
         self._reference: tuple[float, float] = (0.0, 0.0)
         """What of a picture's time made ours, and when that was so."""
+        self._count, self._counted_from_s = 0, 0.0
+        """Pictures since one, and its time."""
         self._latest: deque[tuple[float, float]] = deque()
         """When a picture came and how late by its own clock, falling: the first is the latest of
         MEMORY_S."""
@@ -75,9 +80,10 @@ class Playout:
             self._due_offset_s = self._stamp_offset_s = now_s - media_s
             self._latest = deque([(arrived_s, self._due_offset_s)])
             self._reference = self._due_offset_s, arrived_s
+            self._count, self._counted_from_s = 0, media_s
         else:
             self._adjust(media_s, offset_s, arrived_s)
-            self._doubt(offset_s, arrived_s)
+            self._doubt(media_s, offset_s, arrived_s)
         self._media_s = media_s
         stamp_s = self._stamped(media_s + self._stamp_offset_s)
         return Due(max(stamp_s, media_s + self._due_offset_s), stamp_s)
@@ -106,11 +112,15 @@ class Playout:
         stamp_offset_s = max(self._stamp_offset_s, self._due_offset_s - MAX_DELAY_S)
         self._stamp_offset_s = _towards(stamp_offset_s, self._due_offset_s, most_s)
 
-    def _doubt(self, offset_s: float, arrived_s: float) -> None:
+    def _doubt(self, media_s: float, offset_s: float, arrived_s: float) -> None:
         was_s, since_s = self._reference
         self._is_believed = abs(offset_s - was_s) <= MOST_ASTRAY_S
         if arrived_s - since_s > ASTRAY_IN_S:
             self._reference = offset_s, arrived_s
+        self._count += 1
+        if self._count == COUNTED:
+            self._is_believed &= media_s - self._counted_from_s >= COUNTED / MOST_FPS
+            self._count, self._counted_from_s = 0, media_s
 
     def _stamped(self, stamp_s: float) -> float:
         self._stamp_s = max(stamp_s, self._stamp_s + _LEAST_STEP_S)

@@ -29,9 +29,7 @@ def connected(host: str, port: int, timeout_s: float) -> socket.socket:
     Raises CameraError, which says why there is none.
     """
     deadline_s = time.monotonic() + timeout_s
-    found = _look_up(host, port, timeout_s)
-    if isinstance(found, str):
-        raise CameraError(found)
+    found = looked_up(host, port, timeout_s)
     reason = ""
     for tried, (family, kind, address) in enumerate(found):
         # Of two addresses the first may be one that nothing answers at.
@@ -62,8 +60,16 @@ def _connection(
     return peer
 
 
+def looked_up(host: str, port: int, timeout_s: float) -> _Found:
+    """Return the host's addresses, found within `timeout_s`. Raises CameraError, which says why
+    there are none."""
+    found = _look_up(host, port, timeout_s)
+    if isinstance(found, str):
+        raise CameraError(found)
+    return found
+
+
 def _look_up(host: str, port: int, timeout_s: float) -> _Found | str:
-    """Return the host's addresses, or why there are none."""
     deadline_s = time.monotonic() + timeout_s
     answers: queue.SimpleQueue[_Found | str] = queue.SimpleQueue()
 

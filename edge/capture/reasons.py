@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+
 import av.error
+
+_UNREACHABLE = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH}
+
+
+REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
+"""Another user and password are wanted."""
+LATE = (av.error.ExitError, av.error.TimeoutError)
+"""Nothing came in time."""
 
 
 def reason_of(error: av.error.FFmpegError) -> str:
@@ -12,7 +22,10 @@ def reason_of(error: av.error.FFmpegError) -> str:
     """
     match error:
         case av.error.HTTPUnauthorizedError():
-            return "it refuses the user and password in the address, or wants some (401)"
+            return (
+                "it refuses the user and password in the address, or wants some (401); where they "
+                "are right, have it take basic or digest MD5 logins: SHA-256 is not known here"
+            )
         case av.error.HTTPForbiddenError():
             return "it lets nobody watch with this user (403); its own page says who may"
         case av.error.HTTPNotFoundError():
@@ -31,5 +44,9 @@ def reason_of(error: av.error.FFmpegError) -> str:
             return "nothing came in time"
         case av.error.ArgumentError():
             return "it leads to an address that is not followed; write an https:// one itself"
+        case _ if error.errno == errno.EIO:
+            return "it gives no video; is the path that of a video, and does no page redirect it?"
+        case _ if error.errno in _UNREACHABLE:
+            return f"{error.strerror}; is the camera on, and the address right?"
         case _:
             return error.strerror or type(error).__name__

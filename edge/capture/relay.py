@@ -20,7 +20,7 @@ from typing import Protocol
 
 from edge.address import StreamSource
 from edge.capture.certificate import TrustedCamera
-from edge.capture.reach import connected
+from edge.capture.reach import looked_up
 from edge.config import CameraSettings
 from edge.errors import CameraError
 
@@ -48,15 +48,16 @@ class Link(Protocol):
 
 
 def link_to(stream: StreamSource, settings: CameraSettings, timeout_s: float) -> Link:
-    """Return the way to a camera that answers within `timeout_s`, and is the one that it should be.
+    """Return the way to a camera that is found within `timeout_s`, and with TLS is the right one.
 
-    Raises CameraError, which says why there is none: FFmpeg would look a name up for minutes, and
-    give no reasons. Raises ConfigError for a credential that is not there.
+    Raises CameraError, which says why there is none: FFmpeg would look a name up for minutes. No
+    connection is made to try it, since many cameras have room for one viewer only, for seconds
+    after the last one has gone. Raises ConfigError for a credential that is not there.
     """
     if stream.is_encrypted:
         return TlsRelay(stream, settings, timeout_s)
     try:
-        connected(stream.host, stream.port, timeout_s).close()
+        looked_up(stream.host, stream.port, timeout_s)
     except CameraError as error:
         raise CameraError(f"{stream.name}: {error}") from error
     return Direct(stream.address)
@@ -90,7 +91,7 @@ class TlsRelay:
         self._stop, self._stopped = socket.socketpair()
         port = self._listener.getsockname()[1]
         self.address = stream.address_at(_PLAIN[stream.scheme], f"127.0.0.1:{port}")
-        self.options = {"protocol_whitelist": PROTOCOLS}
+        self.options = {"protocol_whitelist": PROTOCOLS, "rtsp_transport": "tcp"}
         if stream.scheme == "https":  # where several servers share an address
             self.options["headers"] = f"Host: {stream.place}\r\n"
         threading.Thread(target=self._listen, args=(first,), name="camera TLS", daemon=True).start()

@@ -5,25 +5,34 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
+
+from av.error import InvalidDataError
+from av.packet import Packet
 
 from edge.address import StreamSource
 from edge.capture.ffmpeg import NoVideoError, Picture, UnreadableError, Video, open_video
 from edge.capture.packets import PacketReader
 from edge.capture.playout import Due, Playout
-from edge.capture.reasons import reason_of
+from edge.capture.reach import connected
+from edge.capture.reasons import LATE, REFUSED, reason_of
 from edge.capture.relay import Link, link_to
 from edge.capture.rotate import rotated
 from edge.capture.source import Undeveloped
 from edge.clock import Clock
 from edge.config import CameraSettings
-from edge.errors import CameraError, PictureError
+from edge.errors import CameraError, CameraLoginError, PictureError
 from edge.records import Frame
 
 REACH_SHARE = 0.5
 """Of the time for opening, what a host may take to be found and to answer; FFmpeg has the rest."""
-ANALYSIS_US = 3_000_000
-"""So much of a stream FFmpeg may look at before it opens it."""
+ANSWER_S = 1.0
+"""So long a host that gave no video may take to answer at all."""
+ANALYSIS_US = 1_000_000
+"""So much of a stream FFmpeg may look at before it opens it. What a stream does not say by then
+comes with its next key picture. Of single pictures it is 25, however slowly they come."""
 BEHIND_S = 1.0
 """A decoder that is so late goes on at the newest key picture."""
 
@@ -35,20 +44,52 @@ def open_stream(stream: StreamSource, settings: CameraSettings) -> tuple[Link, V
 
     Raises CameraError, which says why it cannot be opened.
     """
-    limit_s = settings.open_timeout_s
-    deadline_s = time.monotonic() + limit_s
-    link = link_to(stream, settings, REACH_SHARE * limit_s)
+    deadline_s = time.monotonic() + settings.open_timeout_s
+    link = link_to(stream, settings, REACH_SHARE * settings.open_timeout_s)
     try:
-        return link, open_linked(link, settings, max(0.001, deadline_s - time.monotonic()))
+        return link, _opened(stream, link, settings, deadline_s)
     except NoVideoError as error:
         link.close()
-        why = str(error) if error.error is None else reason_of(error.error)
-        if time.monotonic() >= deadline_s:  # FFmpeg says of a host that hangs that its data are bad
-            why = f"it answers, but gave no video within {limit_s:g} s"
+        if isinstance(error.error, REFUSED):
+            raise CameraLoginError(f"{stream.name}: {_why(error)}") from None
+        is_late = isinstance(error.error, LATE) or time.monotonic() >= deadline_s
+        why = _why_late(stream, settings) if is_late else _why(error)
         raise CameraError(f"{stream.name}: {why}") from None
     except PictureError as error:
         link.close()
         raise CameraError(f"{stream.name}: {error}; ask the camera for smaller ones") from error
+
+
+def _opened(stream: StreamSource, link: Link, settings: CameraSettings, deadline_s: float) -> Video:
+    try:
+        return open_linked(link, settings, _left_s(deadline_s))
+    except NoVideoError as error:
+        if not stream.is_web or not isinstance(error.error, InvalidDataError):
+            raise
+        with suppress(NoVideoError):
+            # Many small cameras begin Motion JPEG without the boundary that should precede it.
+            video = open_linked(link, settings, _left_s(deadline_s), "mjpeg")
+            if video.width:
+                return video
+            video.close()
+        raise
+
+
+def _left_s(deadline_s: float) -> float:
+    return max(0.001, deadline_s - time.monotonic())
+
+
+def _why(error: NoVideoError) -> str:
+    return str(error) if error.error is None else reason_of(error.error)
+
+
+def _why_late(stream: StreamSource, settings: CameraSettings) -> str:
+    """FFmpeg tells a host that is not there from one that hangs as little as from bad data."""
+    try:
+        connected(stream.host, stream.port, ANSWER_S).close()
+    except CameraError as error:
+        return str(error)
+    return f"it answers, but gave no video within {settings.open_timeout_s:g} s"
 
 
 def open_linked(
@@ -56,8 +97,10 @@ def open_linked(
 ) -> Video:
     """Open the stream at a link's end. Raises NoVideoError and PictureError."""
     options = {
-        "rtsp_transport": "tcp",  # a lost UDP packet would smear the picture
-        "analyzeduration": str(ANALYSIS_US),
+        "rtsp_flags": "prefer_tcp",  # a lost UDP packet smears the picture; some have UDP only
+        # Of what is known already no look is wanted: all that it sees comes late, and at once.
+        "analyzeduration": "1" if kind else str(ANALYSIS_US),
+        "fpsprobesize": "0",  # pictures that are only counted would come late
         **link.options,
     }
     read_s = max(settings.open_timeout_s, settings.frame_timeout_s)
@@ -70,12 +113,19 @@ class NetworkStream:
     Those without a time of their own are given and stamped as they come. One that cannot be decoded
     leaves its number out. Its name has neither the user and password nor the path, since cheap
     cameras take the password in the path. `video` and `link` are closed with it.
+    `begun_s`: when the opening began; until the first picture, patience counts from there.
     """
 
     live = True
 
     def __init__(
-        self, name: str, link: Link, video: Video, settings: CameraSettings, clock: Clock
+        self,
+        name: str,
+        link: Link,
+        video: Video,
+        settings: CameraSettings,
+        clock: Clock,
+        begun_s: float,
     ) -> None:
         self.name = name
         self._link = link
@@ -90,11 +140,15 @@ class NetworkStream:
         """Pictures that wait to be given on, and when they came."""
         self._number = 0
         self._dropped = 0
-        self._given_s = clock.monotonic_s()
+        self._given_s = begun_s
         self._has_given = False
         self._size = (0, 0)
         self._unreadable = 0
         """Packets in a row."""
+        self._needs_key = True
+        """Whether no key picture has come yet, without which nothing can be decoded."""
+        self._keyless = 0
+        """Packets until then."""
         self._reason = ""
         self._has_complained = False
 
@@ -146,12 +200,18 @@ class NetworkStream:
             raise CameraError(f"{self.name}: {why}") from None
         if arrived is None or left_s <= 0:
             raise CameraError(f"{self.name}: {self._silence(limit_s)}")
+        self._note_key(arrived.packet)
         try:
             pictures = self._video.decode(arrived.packet)
         except UnreadableError as error:
             self._note_unreadable(error)
             return
         self._decoded.extend((picture, arrived.at_s) for picture in pictures)
+
+    def _note_key(self, packet: Packet[Any]) -> None:
+        self._needs_key = self._needs_key and not packet.is_keyframe
+        if self._needs_key:
+            self._keyless += 1
 
     def _note_unreadable(self, error: UnreadableError) -> None:
         self._number += 1
@@ -162,6 +222,11 @@ class NetworkStream:
             _log.info("%s: a frame cannot be decoded: %s", self.name, error)
 
     def _silence(self, limit_s: float) -> str:
+        if self._needs_key and self._keyless:
+            return (
+                f"no key picture for {limit_s:g} s, without which nothing can be seen; set its "
+                "I-frame interval (GOP) to 1 or 2 s, and no smart codec (H.264+)"
+            )
         if self._unreadable:
             return f"no frame can be decoded ({self._unreadable} in a row): {self._reason}"
         return f"it gave no frame for {limit_s:g} s"

@@ -66,10 +66,11 @@ def _open_network(stream: StreamSource, settings: CameraSettings, clock: Clock) 
     from edge.capture.rtsp import NetworkStream, open_stream
     from edge.capture.stills import Stills
 
+    begun_s = clock.monotonic_s()
     link, video = open_stream(stream, settings)
     kind = video.picture_kind
-    if kind is None:
-        return NetworkStream(stream.name, link, video, settings, clock)
+    if kind is None or video.goes_on():
+        return NetworkStream(stream.name, link, video, settings, clock, begun_s)
     video.close()
     return Stills(stream.name, link, kind, settings, clock)
 

@@ -54,6 +54,18 @@ def test_names_hold_host_and_port_only_and_the_address_stays_whole(address: str,
     assert stream_in(address).address == address
 
 
+@pytest.mark.parametrize(
+    ("copied", "address"),
+    [
+        (" rtsp://camera/live\n", "rtsp://camera/live"),
+        ("RTSP://camera/Live", "rtsp://camera/Live"),
+        ("rtspx://camera:7441/live", "rtsps://camera:7441/live"),
+    ],
+)
+def test_an_address_is_taken_as_it_is_copied_from_elsewhere(copied: str, address: str) -> None:
+    assert stream_in(copied).address == address
+
+
 def test_a_name_that_is_not_ascii_is_spelt_as_resolvers_know_it() -> None:
     stream = stream_in("rtsp://tür:ö@kamera.bücher.example:8554/tür?ö")
     assert stream.host == "kamera.xn--bcher-kva.example"

@@ -101,7 +101,7 @@ def test_tls_has_its_own_port() -> None:
             r"\[camera\] ca_file and insecure exclude each other: keep one",
         ),
         (
-            {"camera": {"source": "rtsp://c/live", "ca_file": "ca.pem"}},
+            {"camera": {"source": " RTSP://c/live", "ca_file": "ca.pem"}},
             r"\[camera\] ca_file needs an rtsps:// or https:// source: this one has no TLS",
         ),
         ({"camera": {"two\nlines": 1}}, r"unknown key 'two\\nlines'; known are"),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import itertools
 import re
+import socket
 import socketserver
 import struct
 import threading
@@ -37,6 +38,7 @@ def encoded_frames(clip: Path) -> list[bytes]:
 
 class _Connection(socketserver.StreamRequestHandler):
     server: RtspServer
+    udp: socket.socket | None = None
 
     def handle(self) -> None:
         while request := self._request():
@@ -49,6 +51,8 @@ class _Connection(socketserver.StreamRequestHandler):
                 self._answer(headers, self.server.status)
             elif method == "DESCRIBE":
                 self._answer(headers, "200 OK", "Content-Type: application/sdp", body=_SDP)
+            elif method == "SETUP" and self.server.udp_only:
+                self._set_up_udp(headers)
             elif method == "SETUP":
                 self._answer(headers, "200 OK", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
             elif method == "PLAY":
@@ -57,6 +61,23 @@ class _Connection(socketserver.StreamRequestHandler):
                 return
             else:
                 self._answer(headers, "200 OK", "Public: DESCRIBE, SETUP, PLAY, TEARDOWN")
+
+    def finish(self) -> None:
+        super().finish()
+        if self.udp is not None:
+            self.udp.close()
+
+    def _set_up_udp(self, headers: dict[str, str]) -> None:
+        asked = re.fullmatch(r"RTP/AVP/UDP;unicast;client_port=(\d+)-\d+", headers["transport"])
+        if asked is None:
+            self._answer(headers, "461 Unsupported Transport")
+            return
+        self.udp = socket.socket(type=socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.udp.connect(("127.0.0.1", int(asked[1])))
+        port = self.udp.getsockname()[1]
+        ports = f"client_port={asked[1]}-{int(asked[1]) + 1};server_port={port}-{port + 1}"
+        self._answer(headers, "200 OK", f"Transport: RTP/AVP;unicast;{ports}")
 
     def _request(self) -> tuple[str, dict[str, str]] | None:
         first = self.rfile.readline().decode()
@@ -80,11 +101,17 @@ class _Connection(socketserver.StreamRequestHandler):
                 kind = 96 | (0x80 if last else 0)
                 header = struct.pack(">BBHII", 0x80, kind, next(sequence) & 0xFFFF, stamp, 1)
                 packet = header + frame[start : start + _PACKET_BYTES]
-                self.wfile.write(b"$\0" + struct.pack(">H", len(packet)) + packet)
+                self._send(packet)
             time.sleep(self.server.every_s)  # a camera does not send its whole life at once
         if self.server.falls_silent:
             self.server.silent_since = Stopwatch()
             self.server.over.wait(DEADLINE_S)
+
+    def _send(self, packet: bytes) -> None:
+        if self.udp is None:
+            self.wfile.write(b"$\0" + struct.pack(">H", len(packet)) + packet)
+        else:
+            self.udp.send(packet)
 
 
 _SDP = "\r\n".join(
@@ -103,6 +130,7 @@ _SDP = "\r\n".join(
 
 class RtspServer(Encrypted, socketserver.ThreadingTCPServer):
     daemon_threads = True
+    udp_only = False
     status = ""
     """What it answers whoever it lets in, instead of video."""
     digest = False

@@ -11,6 +11,7 @@ from edge.config import CameraSettings
 from edge.errors import (
     CameraAbsentError,
     CameraError,
+    CameraLoginError,
     CameraLostError,
     ConfigError,
     PictureError,
@@ -90,6 +91,21 @@ def test_the_pauses_are_bounded() -> None:
         pauses.append(clock.now_s - before_s)
         before_s = clock.now_s
     assert max(pauses) == MAX_RETRY_S
+
+
+def test_a_camera_that_refuses_the_password_is_asked_rarely_lest_it_lock_the_account() -> None:
+    refused = CameraLoginError("it refuses the user and password")
+    patience = Patience(open_s=12, stall_s=4)
+    seen, clock = camera(GONE, *[refused] * 5, GONE, GONE, patience=patience)
+    pauses: list[int] = []
+    before_s = 0.0
+    while len(pauses) < 8:
+        seen.read(0)
+        if clock.now_s > before_s:
+            pauses.append(round(clock.now_s - before_s))
+        before_s = clock.now_s
+        seen.read(3600)
+    assert pauses == [1, 300, 600, 1200, 1800, 1800, 30, 30]
 
 
 def test_a_camera_that_comes_back_for_a_moment_only_is_asked_ever_less_often() -> None:

@@ -1,5 +1,6 @@
 """Streams as others' cameras and networks send them, over real sockets."""
 
+import io
 import logging
 import subprocess
 import sys
@@ -9,16 +10,19 @@ from contextlib import suppress
 from itertools import count, pairwise
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from edge.capture.camera import frames_of
+from edge.capture.rtsp import NetworkStream
 from edge.capture.source import FrameSource
 from edge.capture.sources import open_source
 from edge.capture.stills import Stills
 from edge.config import CameraSettings
-from edge.errors import CameraError
+from edge.errors import CameraError, CameraLoginError
 from edge.records import Frame
+from tests.edge.capture.cameras import web_camera
 from tests.edge.capture.fakes import number_shown, numbered, scene
 from tests.edge.capture.streams import (
     LivePlaylist,
@@ -155,6 +159,68 @@ def test_pictures_of_which_none_can_be_decoded_are_a_lost_camera_that_says_why()
         source.close()
 
 
+def test_motion_jpeg_that_begins_without_a_boundary_is_watched() -> None:
+    head = b"Content-Type: image/jpeg\r\n\r\n"
+
+    def answer(path: str, send: Send) -> None:
+        while True:
+            send(head + jpeg(scene()) + b"\r\n--frame\r\n")
+            time.sleep(0.05)
+
+    with web(answer, MULTIPART) as address:
+        source = open_source(CameraSettings(source=f"{address}/video"))
+        frames = [frame for _ in range(20) if (frame := source.read()) is not None]
+        source.close()
+    assert frames[-1].pixels.shape == scene().shape
+    steps_s = np.diff([frame.monotonic_s for frame in frames])
+    assert np.median(steps_s) == pytest.approx(0.05, abs=0.03)
+
+
+def test_a_page_is_no_motion_jpeg_without_a_boundary() -> None:
+    def answer(path: str, send: Send) -> None:
+        send(b"<html>login</html>" * 99)
+
+    with (
+        web(answer, "text/html") as address,
+        pytest.raises(CameraError, match="it gives no video; is the path"),
+    ):
+        open_source(CameraSettings(source=f"{address}/video"))
+
+
+def test_picture_after_picture_in_one_answer_is_a_stream() -> None:
+    def answer(path: str, send: Send) -> None:
+        while True:
+            send(jpeg(scene(640, 480)))
+            time.sleep(0.1)
+
+    with web(answer, "image/jpeg") as address:
+        source = open_source(CameraSettings(source=f"{address}/video"))
+        assert isinstance(source, NetworkStream)
+        frames = [frame for _ in range(60) if (frame := source.read()) is not None]
+        source.close()
+    assert frames[-1].pixels.shape == (480, 640, 3)
+    steps_s = np.diff([frame.monotonic_s for frame in frames[-15:]])
+    assert np.median(steps_s) == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_stream_without_a_key_picture_says_so() -> None:
+    content = video(
+        moving(250),
+        evenly(250),
+        "mpegts",
+        codec="libx264",
+        key_every=250,
+        options={"preset": "ultrafast"},
+    )
+    with av.open(io.BytesIO(content), "r") as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.pos]
+    with web(in_bursts(content[places[1] :], lambda at_s: at_s)) as address:
+        source = open_source(CameraSettings(source=f"{address}/live", open_timeout_s=5))
+        with pytest.raises(CameraError, match=r"no key picture for 5 s.*I-frame interval"):
+            source.read()
+        source.close()
+
+
 def test_times_that_a_server_does_not_give_are_those_of_arrival() -> None:
     """FFmpeg would invent 25 a second."""
     with web(motion_jpeg(lambda number: jpeg(scene()), 0.1), MULTIPART) as address:
@@ -236,6 +302,18 @@ def test_a_single_picture_that_is_gone_is_a_lost_camera() -> None:
         assert 2 <= len(until_lost(source)) <= 5
         with pytest.raises(CameraError, match=r"no picture for 1 s: .*404 Not Found"):
             source.read()
+
+
+def test_a_single_picture_that_wants_another_password_is_not_asked_for_again() -> None:
+    with web_camera() as camera:
+        source = open_source(CameraSettings(source=f"http://door:sesame@{camera.place}/picture"))
+        source.read()
+        camera.authorization = "Basic another"
+        before = len(camera.requests)
+        with pytest.raises(CameraLoginError, match="refuses the user and password"):
+            source.read()
+        assert len(camera.requests) - before <= 2
+        source.close()
 
 
 def test_neither_errors_nor_the_log_nor_stderr_have_the_password() -> None:

@@ -159,6 +159,22 @@ def test_an_error_in_opening_comes_out_too() -> None:
         NewestFrame(refuse).read(DEADLINE_S)
 
 
+def test_an_error_comes_out_while_the_source_is_still_being_closed() -> None:
+    def fails() -> None:
+        raise CameraError("silent")
+
+    with hanging() as hang:
+
+        class Slow(ScriptedSource):
+            def close(self) -> None:
+                hang()
+
+        newest = NewestFrame(lambda: Slow([fails]))
+        with pytest.raises(CameraError, match="silent"):
+            newest.read(1)
+        assert not newest.close(0.05)
+
+
 def test_a_bug_in_a_source_comes_out_too() -> None:
     def fails() -> None:
         raise ZeroDivisionError

@@ -125,6 +125,13 @@ def test_a_clock_that_does_not_tell_seconds_is_not_believed(pace: float) -> None
     assert stamps_s[-2000:] == pytest.approx(arrivals_s[-2000:], abs=0.01)
 
 
+def test_a_clock_by_which_no_camera_could_give_so_many_pictures_is_not_believed_for_long() -> None:
+    arrivals_s = [100 + time_s for time_s in evenly(200)]
+    given_s, stamps_s = played([time_s / 10 for time_s in evenly(200)], arrivals_s)
+    assert given_s[100:] == pytest.approx(arrivals_s[100:], abs=0.01)
+    assert stamps_s[100:] == pytest.approx(arrivals_s[100:], abs=0.01)
+
+
 @pytest.mark.parametrize("segment_s", [2, 6, 10])
 def test_a_live_playlist_is_believed(segment_s: float) -> None:
     media_s = evenly(6000)

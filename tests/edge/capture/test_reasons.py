@@ -43,7 +43,8 @@ def rtsp(frames: list[bytes]) -> Iterator[RtspServer]:
 @pytest.fixture
 def web() -> Iterator[WebCamera]:
     files = {"/page": b"<html>welcome</html>"}
-    with web_camera(files=files, redirects={"/moved": "https://127.0.0.1:1/video"}) as camera:
+    redirects = {"/moved": "https://127.0.0.1:1/video", "/round": "/round"}
+    with web_camera(files=files, redirects=redirects) as camera:
         yield camera
 
 
@@ -81,6 +82,7 @@ def test_a_password_that_is_wrong_or_missing_is_said_to_be(
     [
         ("/none", "no video at this path (404)"),
         ("/page", "with no video that is known"),
+        ("/round", "it gives no video"),
         ("/moved", "an address that is not followed"),
     ],
 )
