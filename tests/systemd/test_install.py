@@ -224,7 +224,7 @@ def test_a_small_disk_is_told_before_anything_is_fetched(machine: Machine) -> No
     machine.run("umount", "/opt")
     assert status == 1
     assert re.search(
-        r"the packages need 500 MB in /opt, where \d+ MB are free; make room", complained
+        r"the packages need 650 MB in /opt, where \d+ MB are free; make room", complained
     )
     assert left == ""
 
