@@ -146,6 +146,7 @@ class SpoolFile:
             self.rows, self.payload_bytes = self._count()
             self.refused = self._refused()
             self.last_sequence: int = max(last, self._newest_counted())
+            sync_folder(path.parent)
         except LogDamagedError as error:
             # SQLite takes such a log for a shorter one, and deletes it.
             self._database.close()
@@ -154,7 +155,6 @@ class SpoolFile:
         except BaseException:
             self._database.close()
             raise
-        sync_folder(path.parent)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

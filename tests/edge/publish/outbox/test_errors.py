@@ -80,6 +80,20 @@ append(500)
     outbox.close()
 
 
+def test_a_start_that_failed_keeps_no_lock(calls: FaultyCalls, tmp_path: Path) -> None:
+    assert live(calls, "append(500)") == [1]
+    calls.fail(syncs=255)
+    life = """
+fail(0, 0)
+ahead_s = RETRY_S
+append(500)
+"""
+    (number,) = live(calls, life)
+    outbox = Outbox(tmp_path / "state" / "outbox.sqlite")
+    assert [each.sequence for each in outbox.pending(10)] == [1, number]
+    outbox.close()
+
+
 def test_a_reserve_of_which_one_file_failed_is_written_again(tmp_path: Path) -> None:
     path, copy = tmp_path / "sequence", tmp_path / "sequence-copy"
     reserve = SequenceReserve(path)
