@@ -6,6 +6,7 @@ import argparse
 import random
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.disk import SmallDisk
@@ -32,6 +33,8 @@ _DRAIN_S = 120.0
 _SETTLE_S = 2.0
 """For the acknowledgements of what was repeated."""
 _LEAST_A_MINUTE = 30
+_SHOWN = 50
+"""Problems; all of them are in a file."""
 
 
 def main() -> int:
@@ -85,7 +88,10 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
     if findings.received < _LEAST_A_MINUTE * minutes:
         problems.append("so little was accepted that this proves nothing")
     print(report(faults, device, broker, findings, log))
-    for problem in problems[:50]:
+    (folder / "broken").write_text("".join(f"{problem}\n" for problem in problems))
+    for kind, count in Counter(problem.partition(":")[0] for problem in problems).items():
+        print(f"BROKEN  {count:>6} {kind}; all of them are in {folder / 'broken'}")
+    for problem in problems[:_SHOWN]:
         print(f"BROKEN  {problem}")
     print(f"{len(problems)} promises broken" if problems else "nothing lost, nothing altered")
     return 1 if problems else 0
@@ -96,6 +102,19 @@ def drain(device: Device, camera: Camera, subscriber: Subscriber) -> None:
     device.supervise()
     camera.unplug()
     device.stop()
+    end_s = time.monotonic() + _DRAIN_S
+    while time.monotonic() < end_s:
+        try:
+            deliver(device, subscriber)
+        except TimeoutError as error:
+            print(error)
+        device.stop()
+        if not device.waiting():
+            return  # else it was stopped before an acknowledgement came
+
+
+def deliver(device: Device, subscriber: Subscriber) -> None:
+    """Raises TimeoutError where the subscriber lacks documents in the end."""
     said_before = device.log_path.stat().st_size
     device.start()
 
@@ -109,13 +128,9 @@ def drain(device: Device, camera: Camera, subscriber: Subscriber) -> None:
         time.sleep(0.5)
         return not any(problem.startswith("lost") for problem in findings.problems)
 
-    try:
-        wait_until(has_connected, "the device's last connection", _DRAIN_S)
-        wait_until(has_all, "what the device has accepted", _DRAIN_S)
-        time.sleep(_SETTLE_S)
-    except TimeoutError as error:
-        print(error)
-    device.stop()
+    wait_until(has_connected, "the device's last connection", _DRAIN_S)
+    wait_until(has_all, "what the device has accepted", _DRAIN_S)
+    time.sleep(_SETTLE_S)
 
 
 def device_problems(device: Device, log: str) -> list[str]:

@@ -1,6 +1,6 @@
 /* Calls that bring something to the disk, and fail now and then: LD_PRELOAD this.
  *
- * FAULTY_DISK names a file of two bytes, which may change at any time: of 256 calls so many of fsync
+ * FAULTY_DISK names a file of two bytes, which may change at any time: of 255 calls so many of fsync
  * and fdatasync, and so many of pwrite, fail with EIO. FAULTY_DISK_BELOW is the folder whose files
  * are meant. A pwrite that fails has written the half of it. */
 #define _GNU_SOURCE
@@ -42,7 +42,7 @@ static int fails(int file, int which)
     if (size < 0)
         return 0;
     path[size] = 0;
-    return !strncmp(path, below, strlen(below)) && rand_r(&chance) % 256 < shares[which];
+    return !strncmp(path, below, strlen(below)) && rand_r(&chance) % 255 < shares[which];
 }
 
 static int synced(int file, const char *name)

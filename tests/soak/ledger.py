@@ -25,6 +25,8 @@ _LINE = re.compile(
     r"violation (?P<state>confirmed|ended): .*document (?P<sequence>\d+) of event "
     r"(?P<event_id>[0-9a-f-]+)(?P<in_memory>, in memory)?"
     r"|(?P<refusal>make room or mend the disk)"
+    r"|(?P<start>INFO +tensormask \S+, )"
+    r"|(?P<reopened>the outbox is on disk again)"
 )
 
 
@@ -50,7 +52,10 @@ class Said:
     in_memory: frozenset[int] = frozenset()
     """Sequences of documents that the disk refused: told from memory, and gone with a kill."""
     after_refusal: frozenset[int] = frozenset()
-    """Accepted ones before which the disk had refused: there the sequence may skip."""
+    """Counted ones before which the disk had refused: there the sequence may skip."""
+    overtaking: frozenset[int] = frozenset()
+    """Told from memory while the outbox could not be opened, since the start of a run: what waits
+    in it comes behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +83,32 @@ def said_in(log: str) -> Said:
     accepted: list[Accepted] = []
     in_memory: set[int] = set()
     after_refusal: set[int] = set()
-    is_refused = False
+    overtaking: set[int] = set()
+    is_refused = has_begun = is_unopened = False
     for line in _LINE.finditer(log):
-        if line["refusal"]:
-            is_refused = True
+        if line["start"]:
+            has_begun, is_unopened = False, False
+        elif line["reopened"]:
+            is_unopened = False
+        elif line["refusal"]:
+            is_unopened = not has_begun
+            is_refused = has_begun = True
         elif line["in_memory"]:
             in_memory.add(int(line["sequence"]))
-            is_refused = True
+            if is_unopened:
+                overtaking.add(int(line["sequence"]))
+            is_refused = has_begun = True
         else:
-            accepted.append(Accepted(int(line["sequence"]), line["event_id"], line["state"]))
-            if is_refused:
-                after_refusal.add(accepted[-1].sequence)
-            is_refused = False
-    return Said(tuple(accepted), frozenset(in_memory), frozenset(after_refusal))
+            sequence = int(line["sequence"])
+            accepted.append(Accepted(sequence, line["event_id"], line["state"]))
+            has_begun = True
+            if is_counted(sequence):
+                if is_refused:
+                    after_refusal.add(sequence)
+                is_refused = False
+    return Said(
+        tuple(accepted), frozenset(in_memory), frozenset(after_refusal), frozenset(overtaking)
+    )
 
 
 def waiting_documents(outbox: Path) -> dict[int, bytes]:
@@ -143,7 +161,9 @@ def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes])
                 problems.append(f"reordered: document {sequence} came after {newest_unrecorded}")
             newest_unrecorded = sequence
         elif sequence < newest:
-            problems.append(f"reordered: document {sequence} came after {newest}")
+            waited = sequence in known and sequence not in said.overtaking
+            if not (newest in said.overtaking and waited):
+                problems.append(f"reordered: document {sequence} came after {newest}")
         else:
             newest = sequence
         if known.get(sequence, document) != document:
@@ -156,8 +176,7 @@ def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes])
     skipped = 0
     oldest = min(filter(is_counted, first), default=1)
     for sequence in set(range(oldest, newest)) - first.keys() - known.keys():
-        following = min((n for n in known if n > sequence), default=0)
-        # What was told from memory is known too, where the disk took it in later.
+        following = min((n for n in known.keys() | said.in_memory if n > sequence), default=0)
         if {sequence, following} & said.in_memory or following in said.after_refusal:
             skipped += 1
         else:

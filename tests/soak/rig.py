@@ -326,7 +326,7 @@ class FaultyCalls:
         }
 
     def fail(self, *, syncs: int = 0, writes: int = 0) -> None:
-        """Of 256 calls so many."""
+        """Of 255 calls so many; 255: all."""
         with self._file.open("r+b", buffering=0) as file:
             file.write(bytes((syncs, writes)))
 

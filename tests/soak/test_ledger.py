@@ -173,3 +173,37 @@ def test_a_disk_on_which_nothing_was_begun_holds_nothing(tmp_path: Path) -> None
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = WAL")
     assert waiting_documents(path) == {}
+
+
+_START = "INFO    tensormask 0.3.0, /c.toml"
+_REFUSAL = "ERROR   the outbox /o: disk is full; make room or mend the disk: until then"
+
+
+def line_of(sequence: int, where: str = "") -> str:
+    event = a_violation(sequence).event_id
+    return (
+        f"INFO    violation confirmed: person 2, 1 s; document {sequence} of event {event}{where}"
+    )
+
+
+def test_what_waits_in_an_outbox_that_could_not_be_opened_may_come_later() -> None:
+    lines = [_START, line_of(1), line_of(2), _START, _REFUSAL, line_of(9, ", in memory")]
+    said = said_in("\n".join([*lines, "INFO    the outbox is on disk again after 5 s"]))
+    assert said.overtaking == {9}
+    received = [document(n) for n in (1, 9, 2)]
+    assert compare(said, {}, received).problems == ()
+    refused_later = said_in("\n".join([_START, line_of(1), line_of(2), *lines[4:]]))
+    assert refused_later.overtaking == set()
+    assert compare(refused_later, {}, received).problems == ("reordered: document 2 came after 9",)
+
+
+def test_a_count_that_goes_on_after_drawn_numbers_may_skip_once() -> None:
+    drawn = 10**15 + 7
+    lines = [_START, line_of(1), _REFUSAL, line_of(drawn), line_of(9), line_of(12)]
+    said = said_in("\n".join(lines))
+    assert said.after_refusal == {9}
+    received = [document(n) for n in (1, drawn, 9, 12)]
+    assert compare(said, {}, received).problems == (
+        "gap: nobody knows of document 10",
+        "gap: nobody knows of document 11",
+    )

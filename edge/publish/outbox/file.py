@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,6 +124,8 @@ class SpoolFile:
     def __init__(self, path: Path) -> None:
         """Open the file, or make it. Reads it once from end to end."""
         self._database = connect(path)
+        self._has_remains = False
+        """Whether the log may have some of a transaction that failed."""
         try:
             _configure(self._database)
             is_new = self._one("PRAGMA user_version") == (0,)
@@ -144,6 +146,7 @@ class SpoolFile:
             self.rows, self.payload_bytes = self._count()
             self.refused = self._refused()
             self.last_sequence: int = max(last, self._newest_counted())
+            sync_folder(path.parent)
         except LogDamagedError as error:
             # SQLite takes such a log for a shorter one, and deletes it.
             self._database.close()
@@ -152,12 +155,12 @@ class SpoolFile:
         except BaseException:
             self._database.close()
             raise
-        sync_folder(path.parent)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep all of the changes made within, on disk, or none where any of them fails."""
         before = self.rows, self.payload_bytes, self.last_sequence, self.ledger, self.refused
+        self._clear_remains()
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -167,7 +170,17 @@ class SpoolFile:
             # SQLite rolls back by itself on some errors, and has no transaction left then.
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
+            self._has_remains = True
+            with suppress(sqlite3.Error):
+                self._clear_remains()
             raise
+
+    def _clear_remains(self) -> None:
+        """Empty the log of what failed: behind a shorter transaction its end would look like what
+        is left of a damaged log. Raises sqlite3.Error."""
+        if self._has_remains:
+            (is_busy, *_) = self._one("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._has_remains = bool(is_busy)
 
     def insert(self, documents: Iterable[Document]) -> None:
         for document in documents:

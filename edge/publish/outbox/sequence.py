@@ -4,6 +4,7 @@ The count goes up by one, and it never goes back. The outbox's own file can be l
 on a full disk it learns nothing new; so the reserve, two small files beside it, holds a number that
 the count has not passed yet. They are written in place, one after the other, into blocks that they
 have already: most file systems take that even when they are full, and one of them is always whole.
+While the outbox learns nothing, that number is the last one given: then a kill skips none.
 
 Where not even that can be written (a read-only card), nothing tells the next run which numbers
 this one gave, and a clock that begins at the same time with each boot is no help. Such numbers are
@@ -22,7 +23,7 @@ from pathlib import Path
 from edge.durable import replace_file
 
 RESERVE = 1000
-"""How far the reserve runs ahead: it is written once in so many documents."""
+"""So far the reserve runs ahead while the outbox works: it is written once in so many documents."""
 UNRECORDED = 10**15
 """From here on are the numbers that no disk knows of."""
 MOST = 2**53
@@ -69,6 +70,8 @@ class SequenceReserve:
         """The count has not passed it; 0: not known."""
         self.is_live = False
         """Whether numbers up to `limit` may be out in the world that no row of the outbox had."""
+        self._is_written = False
+        """Whether both files say so."""
 
     @property
     def exists(self) -> bool:
@@ -86,20 +89,23 @@ class SequenceReserve:
             except OSError as error:
                 problem = error
         if records:
-            # Of two with one limit the first, since it was written first.
-            self.limit, self.is_live = max(records, key=lambda record: record[0])
+            # Of two the first, since it was written first.
+            self.limit, self.is_live = records[0]
         elif problem is not None:
             raise problem
+        self._is_written = len(records) == len(self._paths) and len(set(records)) == 1
 
     def cover(self, sequence: int, *, live: bool) -> None:
         """Make sure that the disk knows of `sequence`, before that is used. Raises OSError."""
-        if sequence <= self.limit and live == self.is_live:
+        is_covered = sequence <= self.limit and live == self.is_live
+        if is_covered and self._is_written:
             return
-        limit = self.limit if sequence <= self.limit else sequence + RESERVE - 1
+        limit = self.limit if is_covered else sequence + (0 if live else RESERVE - 1)
         state = _LIVE if live else _KEPT
+        self._is_written = False
         for path in self._paths:
             _write(path, f"{limit:019d} {state} {_crc32(limit, state):08x}\n".encode())
-        self.limit, self.is_live = limit, live
+        self.limit, self.is_live, self._is_written = limit, live, True
 
 
 def _record_in(path: Path) -> tuple[int, bool]:
