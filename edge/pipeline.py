@@ -86,6 +86,8 @@ class Pipeline:
         """End every visit: the source is over, a pause begins, or the service stops."""
         ended = self.tracker.finish()
         self.attention.forget(ended)
+        if self.upright is not None:
+            self.upright.forget(ended)
         return self.policy.update((), ended)
 
 

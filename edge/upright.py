@@ -88,8 +88,7 @@ class Upright:
         self, frame: Frame, sightings: Sequence[Sighting], ended: Sequence[int]
     ) -> tuple[Sighting, ...]:
         """Return the sightings, those of turned faces without what the look said."""
-        for track_id in ended:
-            self._people.pop(track_id, None)
+        self.forget(ended)
         for each in sightings:
             self._people.setdefault(each.track_id, _Person())
         chosen = self._chosen(sightings, frame.monotonic_s)
@@ -101,6 +100,11 @@ class Upright:
             else replace(each, reading=MaskReading(each.reading.face, None))
             for each in sightings
         )
+
+    def forget(self, ended: Sequence[int]) -> None:
+        """Drop what is known of people who have left."""
+        for track_id in ended:
+            self._people.pop(track_id, None)
 
     def _chosen(self, sightings: Sequence[Sighting], now_s: float) -> Sighting | None:
         """Return whose face is scored: of the unmasked ones the one that was least, else any."""

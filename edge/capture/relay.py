@@ -13,6 +13,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from edge.errors import CameraError
 PROTOCOLS = "rtsp,rtp,udp,tcp,http,crypto,data"
 """What FFmpeg may speak to a camera in the network: TLS is not among it, wherever a redirect or a
 playlist leads."""
+ACCEPT_AGAIN_S = 0.5
 MAX_CONNECTIONS = 8
 """At once; a live playlist takes three."""
 _PLAIN = {"https": "http", "rtsps": "rtsp"}
@@ -104,7 +106,12 @@ class TlsRelay:
         serving: list[threading.Thread] = []
         with self._listener, self._stopped:
             while self._stopped not in select.select([self._listener, self._stopped], [], [])[0]:
-                near, _ = self._listener.accept()
+                try:
+                    near, _ = self._listener.accept()
+                except OSError as error:  # no file descriptors are left
+                    _log.warning("no connection to the camera: %s", error.strerror)
+                    time.sleep(ACCEPT_AGAIN_S)
+                    continue
                 serving = [each for each in serving if each.is_alive()]
                 if len(serving) == MAX_CONNECTIONS:
                     near.close()
@@ -132,6 +139,7 @@ class TlsRelay:
                 self._carry(near, far)
 
     def _carry(self, near: socket.socket, far: ssl.SSLSocket) -> None:
+        before = b""
         while True:
             ends = (near, far, self._stopped)
             ready = [far] if far.pending() else select.select(ends, [], [])[0]
@@ -148,6 +156,8 @@ class TlsRelay:
                     answer = far.recv(_CHUNK_BYTES)
                 except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                     continue
-                if not answer or answer.startswith(_REDIRECT):
+                # Wherever it stands: an answer may come in parts, or behind another one.
+                before = before[1 - len(_REDIRECT) :] + answer
+                if not answer or _REDIRECT in before:
                     return
                 near.sendall(answer)

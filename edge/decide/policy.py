@@ -119,7 +119,9 @@ class _Person:
 
     def come_back(self) -> None:
         """Go on after having been hidden."""
-        self.returned = _Return(copy.deepcopy(self))
+        # Who was certainly there: not who has come back since, and may have been another one.
+        before = copy.deepcopy(self) if self.returned is None else self.returned.before
+        self.returned = _Return(before)
         self.masked_from = None
         if self.violation is None:
             self.bare, self.worn = _Spell(), _Spell()
@@ -208,6 +210,7 @@ class ViolationPolicy:
         if back.looks < self._settings.min_looks or looked_s < self._settings.confirm_s:
             return None
         person.returned = None
+        back.before.is_over |= person.is_over
         said = {self._says(back.before.evidence), self._says(back.evidence)}
         return back.before if said == {MaskState.BARE, MaskState.MASKED} else None
 

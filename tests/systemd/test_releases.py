@@ -192,10 +192,11 @@ def write_people(path: Path) -> None:
 
 
 def _release(machine: Machine, name: str, program: str) -> None:
-    folder = f"{RELEASES}/{name}"
-    machine.run("cp", "-al", _current(machine), folder)
+    copied, folder = _current(machine), f"{RELEASES}/{name}"
+    machine.run("cp", "-al", copied, folder)
     machine.run("rm", f"{folder}/tensormask")
-    machine.write(f"{folder}/tensormask", program + "\n")
+    # It starts with its own Python: that of the copied one may be removed by then.
+    machine.write(f"{folder}/tensormask", program.replace(copied, folder) + "\n")
     machine.run("chmod", "755", f"{folder}/tensormask")
 
 

@@ -8,6 +8,7 @@ dropped.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator
@@ -123,6 +124,10 @@ class SpoolFile:
 
     def __init__(self, path: Path) -> None:
         """Open the file, or make it. Reads it once from end to end."""
+        log_file = path.with_name(path.name + LOG)
+        kept = log_file.with_name(log_file.name + ".kept")
+        if kept.exists():  # a power cut came between
+            kept.replace(log_file)
         self._database = connect(path)
         self._has_remains = False
         """Whether the log may have some of a transaction that failed."""
@@ -130,9 +135,8 @@ class SpoolFile:
             _configure(self._database)
             is_new = self._one("PRAGMA user_version") == (0,)
             # Now that nobody else has it open, and before anything is written.
-            log = Log(path.with_name(path.name + LOG), PAGE_BYTES)
-            if log.is_cut_short:
-                raise LogDamagedError(log.content)
+            if Log(log_file, PAGE_BYTES).is_cut_short:
+                raise LogDamagedError
             if is_new:
                 self._database.executescript(_SCHEMA)
             self._check()
@@ -147,10 +151,11 @@ class SpoolFile:
             self.refused = self._refused()
             self.last_sequence: int = max(last, self._newest_counted())
             sync_folder(path.parent)
-        except LogDamagedError as error:
-            # SQLite takes such a log for a shorter one, and deletes it.
+        except LogDamagedError:
+            # SQLite takes such a log for a shorter one, and deletes it. A link needs no room.
+            os.link(log_file, kept)
             self._database.close()
-            path.with_name(path.name + LOG).write_bytes(error.content)
+            kept.replace(log_file)
             raise
         except BaseException:
             self._database.close()

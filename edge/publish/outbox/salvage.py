@@ -25,6 +25,7 @@ from edge.publish.outbox.file import (
     document_of,
 )
 from edge.publish.outbox.pages import Log, Pages
+from edge.publish.outbox.trouble import DamagedError
 from edge.publish.outbox.unended import Unended, UnendedTable, event_of
 
 _KEPT_ASIDE = 5
@@ -149,8 +150,9 @@ def _completed(
     """Return the document of a row of which some columns are None; None: it is none any more."""
     if sequence is None or topic is None or payload is None:
         return None
-    accepted = (at or _UNKNOWN_AT, is_right or 0, run or "", run_s or 0.0)
-    return document_of(sequence, *accepted, topic, payload)
+    with suppress(DamagedError):
+        return document_of(sequence, at, is_right or 0, run or "", run_s or 0.0, topic, payload)
+    return document_of(sequence, _UNKNOWN_AT, 0, "", 0.0, topic, payload)
 
 
 def _named(path: Path, at: datetime) -> Path:

@@ -31,9 +31,8 @@ class DamagedError(Exception):
 class LogDamagedError(DamagedError):
     """The log is damaged in the middle, which SQLite does not tell from its end."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self) -> None:
         super().__init__("its log is damaged")
-        self.content = content
 
 
 def is_damage(error: Exception) -> bool:

@@ -186,6 +186,24 @@ def test_a_hand_before_the_face_of_whoever_is_back_makes_nobody_else() -> None:
     assert verdict(decisions) is Verdict.BARE
 
 
+@pytest.mark.parametrize("bare", [None, 0.99])
+def test_whoever_comes_back_again_and_again_takes_no_more_room(bare: float | None) -> None:
+    """Too small to be judged, or hidden again before the looks are enough."""
+    by = policy()
+    for n in range(300):
+        by.update([look(4 * n, bare)], (), (1,) if n else ())
+        by.update([look(4 * n + 0.1, bare)], ())
+    assert len(by.update((), (1,)).visits) == 1
+
+
+def test_a_violation_that_slow_looks_end_is_not_ended_once_more() -> None:
+    by = policy(min_looks=3)
+    decisions = [by.update([look(n, 0.99)], ()) for n in range(6)]
+    decisions.append(by.update([look(10, 0.001)], (), (1,)))
+    decisions += [by.update([look(10 + 2 * n, 0.001)], ()) for n in range(1, 8)]
+    assert states([*decisions, by.update((), (1,))]) == ONCE
+
+
 def test_one_odd_frame_neither_starts_nor_delays() -> None:
     probabilities = [0.99] * 40
     probabilities[5] = 0.01
