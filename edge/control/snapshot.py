@@ -235,7 +235,7 @@ class FaceSearch:
             before = seen
         same_size = before.shape == seen.shape
         changed = cv2.absdiff(before, seen).max(axis=2) if same_size else np.full((1, 1), 255)
-        is_still = changed.max() <= STILL * seen.max() / 255
+        is_still = changed.max() <= STILL * int(seen.max()) / 255
         if not (is_still and 0 <= now_s - self._turned_s < STILL_S):
             self._turned = self._found_turned(scene, near)
             self._seen, self._turned_s = seen, now_s

@@ -41,8 +41,10 @@ def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
     """Return what the running service says of its camera, `source`: it cannot be opened twice."""
     camera = telemetry.camera
     if camera.state is CameraState.LOST:
-        text = f"gives no picture; lost {camera.outages} times since the start"
-        yield Finding("camera", Level.FAULT, text, cure_of(source))
+        often = f"; lost {camera.outages} times since the start" if camera.outages > 1 else ""
+        text = f"gives no picture{often}"
+        # The service's own reason says what to do, where it has one.
+        yield Finding("camera", Level.FAULT, camera.trouble or text, cure_of(source))
     elif camera.state is CameraState.STARTING:
         text = "the service waits for its first picture"
         yield Finding("camera", Level.HINT, text, cure_of(source))

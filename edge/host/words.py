@@ -52,9 +52,9 @@ def conditions(telemetry: Telemetry) -> list[Condition]:
 def _found(now: Telemetry) -> Iterator[Condition]:
     camera = now.camera
     if camera.state is CameraState.LOST:
-        yield Condition(
-            "camera", "the camera gives no picture; tried again and again", Weight.FAULT
-        )
+        why = f" ({camera.trouble})" if camera.trouble else ""
+        text = f"the camera gives no picture{why}; tried again and again"
+        yield Condition("camera", text, Weight.FAULT)
     elif camera.state is CameraState.STARTING:
         yield Condition("camera", "waiting for the camera's first picture", Weight.HINT)
     elif camera.view in VIEWS:

@@ -51,6 +51,11 @@ def test_of_a_device_that_does_well_nothing_is_said() -> None:
             Weight.FAULT,
         ),
         (
+            replace(TELEMETRY, camera=camera(state=CameraState.LOST, view=None, trouble="401")),
+            "the camera gives no picture (401); tried again",
+            Weight.FAULT,
+        ),
+        (
             replace(TELEMETRY, camera=camera(state=CameraState.STARTING, view=None)),
             "waiting for the camera",
             Weight.HINT,
