@@ -34,8 +34,9 @@ def expect_live(page: Page, count: int) -> None:
 
 
 def expect_alerts_there(page: Page, count: int) -> None:
-    """Expect alerts of so many people who are still there."""
-    expect(page.locator("#recent").get_by_text("Still there")).to_have_count(count)
+    """Expect alerts of so many people who are still there; who stood still, for 10 s more."""
+    there = page.locator("#recent").get_by_text("Still there")
+    expect(there).to_have_count(count, timeout=30_000)
 
 
 def expect_said(page: Page, pattern: str, within_s: float = 20) -> None:
