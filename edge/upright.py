@@ -184,11 +184,6 @@ def scores_turned(detector: Finder, pixels: Pixels, box: Box) -> list[float]:
     return scores
 
 
-def turned(pixels: Pixels, quarters: int) -> Pixels:
-    """Return a picture turned clockwise by so many quarters."""
-    return np.ascontiguousarray(np.rot90(pixels, -quarters))
-
-
 def _is_unmasked(sighting: Sighting) -> bool:
     said = sighting.reading.probabilities
     return said is not None and 1 - said[MaskState.MASKED] >= UNMASKED

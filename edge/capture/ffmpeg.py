@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from edge.capture.pictures import MAX_PIXELS
+from edge.capture.reasons import words_of
 from edge.capture.rotate import rotated
 from edge.errors import PictureError
 from edge.records import Pixels
@@ -82,7 +83,7 @@ class Picture:
                 threads=1,  # more cost more than they save
             )
         except av.error.FFmpegError as error:
-            raise UnreadableError(_reason(error)) from None
+            raise UnreadableError(words_of(error)) from None
         clockwise_deg = round(-frame.rotation / 90) * 90 % 360
         return np.ascontiguousarray(rotated(np.asarray(converted, np.uint8), clockwise_deg))
 
@@ -164,7 +165,7 @@ class Video:
             except av.error.BlockingIOError:  # a transport stream that has lost its rhythm
                 continue
             except av.error.FFmpegError as error:
-                raise NoVideoError(_reason(error)) from None
+                raise NoVideoError(words_of(error)) from None
             return
         raise NoVideoError("nothing in it can be read any more")
 
@@ -179,7 +180,7 @@ class Video:
         except av.error.EOFError:
             return []
         except av.error.FFmpegError as error:
-            raise UnreadableError(_reason(error)) from None
+            raise UnreadableError(words_of(error)) from None
         stretch = self._stream.sample_aspect_ratio
         return [
             Picture(frame, self._seconds(frame), float(stretch) if stretch else 1.0)
@@ -212,7 +213,7 @@ def open_video(
     try:
         container = av.open(target, format=kind, options=dict(options), timeout=timeouts_s)
     except av.error.FFmpegError as error:
-        raise NoVideoError(_reason(error), error) from None
+        raise NoVideoError(words_of(error), error) from None
     except (ValueError, UnicodeError):
         raise NoVideoError("no address or file that FFmpeg takes") from None
     if not container.streams.video or container.streams.video[0].codec_context is None:
@@ -241,10 +242,3 @@ def _square_size(width: int, height: int, stretch: float) -> tuple[int, int]:
         if wide * high <= MAX_PIXELS:
             return wide, high
     return width, height
-
-
-def _reason(error: av.error.FFmpegError) -> str:
-    """Return FFmpeg's own words, without the address."""
-    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
-        return "nothing came in time"
-    return error.strerror or type(error).__name__

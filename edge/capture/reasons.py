@@ -15,6 +15,13 @@ LATE = (av.error.ExitError, av.error.TimeoutError)
 """Nothing came in time."""
 
 
+def words_of(error: av.error.FFmpegError) -> str:
+    """Return FFmpeg's own words, without the address."""
+    if isinstance(error, LATE):
+        return "nothing came in time"
+    return error.strerror or type(error).__name__
+
+
 def reason_of(error: av.error.FFmpegError) -> str:
     """Return what is wrong and what to do, without the address: it may hold a password.
 
@@ -40,8 +47,6 @@ def reason_of(error: av.error.FFmpegError) -> str:
             return "there is no decoder for its video; set it to H.264"
         case av.error.EOFError():
             return "it hangs up; do scheme and port belong together?"
-        case av.error.ExitError() | av.error.TimeoutError():
-            return "nothing came in time"
         case av.error.ArgumentError():
             return "it leads to an address that is not followed; write an https:// one itself"
         case _ if error.errno == errno.EIO:
@@ -49,4 +54,4 @@ def reason_of(error: av.error.FFmpegError) -> str:
         case _ if error.errno in _UNREACHABLE:
             return f"{error.strerror}; is the camera on, and the address right?"
         case _:
-            return error.strerror or type(error).__name__
+            return words_of(error)

@@ -13,7 +13,6 @@ import select
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -110,7 +109,7 @@ class TlsRelay:
                     near, _ = self._listener.accept()
                 except OSError as error:  # no file descriptors are left
                     _log.warning("no connection to the camera: %s", error.strerror)
-                    time.sleep(ACCEPT_AGAIN_S)
+                    select.select([self._stopped], [], [], ACCEPT_AGAIN_S)
                     continue
                 serving = [each for each in serving if each.is_alive()]
                 if len(serving) == MAX_CONNECTIONS:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from edge.address import DeviceSource, PiSource, StreamSource, source_in
+from edge.capture.rotate import rotated
 from edge.capture.trial import tried
 from edge.capture.view import view_of
 from edge.classify.preprocess import crop_face
@@ -102,11 +103,11 @@ def upright(pixels: Pixels, settings: Settings) -> Iterator[Finding]:
     small = np.asarray(cv2.resize(pixels, None, fx=ratio, fy=ratio), np.uint8)
     votes: Counter[int] = Counter()
     for quarters in range(4):
-        turned = _turned(small, quarters)
-        for face in detector.find(turned):
+        picture = rotated(small, 90 * quarters)
+        for face in detector.find(picture):
             if face.confidence >= detector.sure:
-                close = crop_face(turned, face.box, CLOSE_MARGIN, CLOSE_PX)
-                scores = [_best_score(detector, _turned(close, more)) for more in range(4)]
+                close = crop_face(picture, face.box, CLOSE_MARGIN, CLOSE_PX)
+                scores = [_best_score(detector, rotated(close, 90 * more)) for more in range(4)]
                 votes[(quarters + int(np.argmax(scores))) % 4] += 1
     best, most = max(votes.items(), key=lambda each: each[1], default=(0, 0))
     if most > votes[0]:
@@ -117,11 +118,6 @@ def upright(pixels: Pixels, settings: Settings) -> Iterator[Finding]:
             f"the picture is turned: faces are upright when it is turned by {90 * best} degrees",
             f"set [camera] rotation_deg = {degrees}",
         )
-
-
-def _turned(pixels: Pixels, quarters: int) -> Pixels:
-    """Return it turned clockwise."""
-    return np.ascontiguousarray(np.rot90(pixels, -quarters))
 
 
 def _best_score(detector: FaceDetector, pixels: Pixels) -> float:

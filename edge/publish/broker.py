@@ -6,7 +6,7 @@ import random
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -79,6 +79,16 @@ def client_id(settings: MqttSettings, device_id: str) -> str:
     return settings.client_id or f"tensormask-{device_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is the same in each attempt at one connection."""
+
+    addresses: Sequence[str]
+    client_id: str
+    will: Will | None
+    timeout_s: float
+
+
 class BrokerAccess:
     """Where the broker is and how to get in: credentials and certificates, read once."""
 
@@ -117,13 +127,13 @@ class BrokerAccess:
         addresses, that of the last connection comes last: a node of a cluster may hang, and still
         accept connections. Raises BrokerError.
         """
-        addresses = self._addresses(timeout_s)
+        call = _Call(self._addresses(timeout_s), client_id, will, timeout_s)
         is_guess = will is not None and self.lessons.is_guess
         terms = self.lessons.terms if will is not None else ALL
         try:
-            connection = self._accepted(terms, addresses, client_id, will, timeout_s)
+            connection = self._accepted(terms, call)
             if is_guess:
-                connection = self._confirmed(connection, addresses, client_id, will, timeout_s)
+                connection = self._confirmed(connection, call)
         except BrokerError as error:
             if will is not None:
                 self._doubt_will(error)
@@ -133,48 +143,27 @@ class BrokerAccess:
             self.lessons.note(connection.terms)
         return connection
 
-    def _accepted(
-        self,
-        terms: Terms,
-        addresses: Sequence[str],
-        client_id: str,
-        will: Will | None,
-        timeout_s: float,
-    ) -> Connection:
+    def _accepted(self, terms: Terms, call: _Call) -> Connection:
         """Return a connection with these terms, less what the broker refuses by name."""
         for _ in range(2):
             try:
-                return self._in_a_version(terms, addresses, client_id, will, timeout_s)
+                return self._in_a_version(terms, call)
             except TermsError as refused:
                 terms = replace(terms, **{refused.lacks: False})
-        return self._in_a_version(terms, addresses, client_id, will, timeout_s)
+        return self._in_a_version(terms, call)
 
-    def _in_a_version(
-        self,
-        terms: Terms,
-        addresses: Sequence[str],
-        client_id: str,
-        will: Will | None,
-        timeout_s: float,
-    ) -> Connection:
+    def _in_a_version(self, terms: Terms, call: _Call) -> Connection:
         version, *fallback = self._versions
         try:
-            return self._attempt(version, terms, addresses, client_id, will, timeout_s)
+            return self._attempt(version, terms, call)
         except (UnsupportedVersionError, NoAnswerError) as error:
             if not fallback or (self._answered and isinstance(error, NoAnswerError)):
                 raise
-        connection = self._attempt(fallback[0], terms, addresses, client_id, will, timeout_s)
+        connection = self._attempt(fallback[0], terms, call)
         self._versions = (fallback[0],)
         return connection
 
-    def _confirmed(
-        self,
-        smaller: Connection,
-        addresses: Sequence[str],
-        client_id: str,
-        will: Will | None,
-        timeout_s: float,
-    ) -> Connection:
+    def _confirmed(self, smaller: Connection, call: _Call) -> Connection:
         """Return one with all terms after all, where it was not the will that the broker refused.
 
         A proxy whose broker is starting hangs up, too, and takes the next one, whatever it is.
@@ -182,12 +171,12 @@ class BrokerAccess:
         smaller.leave(timeout_s=1.0)
         smaller.drop()
         try:
-            return self._accepted(ALL, addresses, client_id, will, timeout_s)
+            return self._accepted(ALL, call)
         except BrokerError as error:
             if not self._may_be_the_will(error):
                 raise
         self.lessons.note(smaller.terms)
-        return self._accepted(smaller.terms, addresses, client_id, will, timeout_s)
+        return self._accepted(smaller.terms, call)
 
     def _may_be_the_will(self, error: BrokerError) -> bool:
         has_hung_up = isinstance(error, NoAnswerError) and error.has_hung_up
@@ -226,32 +215,24 @@ class BrokerAccess:
         problem = _plainly(error, timeout_s, tls=self._settings.tls)
         return BrokerError(f"the broker {self.name}: {problem}")
 
-    def _attempt(
-        self,
-        version: MqttVersion,
-        terms: Terms,
-        addresses: Sequence[str],
-        client_id: str,
-        will: Will | None,
-        timeout_s: float,
-    ) -> Connection:
+    def _attempt(self, version: MqttVersion, terms: Terms, call: _Call) -> Connection:
         settings = self._settings
         v5 = version is MqttVersion.V5
         client = PahoClient(
             CallbackAPIVersion.VERSION2,
-            client_id,
+            call.client_id,
             clean_session=None if v5 else True,
             protocol=version.value,
             reconnect_on_failure=False,
         )
-        client.reach = partial(self._reach, addresses, timeout_s)
-        client.connect_timeout = timeout_s
+        client.reach = partial(self._reach, call.addresses, call.timeout_s)
+        client.connect_timeout = call.timeout_s
         client.max_inflight_messages_set(0)  # our own window is the smaller one
         if self._tls is not None:
             client.tls_set_context(self._tls)
         if settings.username:
             client.username_pw_set(settings.username, self._password)
-        if will is not None and terms.has_will:
+        if (will := call.will) is not None and terms.has_will:
             client.will_set(will.topic, will.payload, qos=terms.qos, retain=terms.retains)
         connection = Connection(client, version, self.name, terms)
         self._refusal = None
@@ -262,10 +243,10 @@ class BrokerAccess:
                 settings.keepalive_s,
                 properties=_connect_properties() if v5 else None,
             )
-            connection.await_answer(timeout_s)
+            connection.await_answer(call.timeout_s)
         except (OSError, UnicodeError) as error:
             connection.drop()
-            raise self._unreachable(error, timeout_s) from error
+            raise self._unreachable(error, call.timeout_s) from error
         except BrokerError:
             self._refusal = connection.refusal_code
             connection.drop()

@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.capture.rotate import rotated
 from edge.classify.card import load_bundle
 from edge.config import parse_settings
 from edge.decide.identity import EventIds
 from edge.people import frames as drawn_people
 from edge.pipeline import open_pipeline
 from edge.records import Box, Face, Frame, Pixels, Sighting, Verdict, ViolationState
-from edge.upright import CALM_S, CROP_PX, NEEDED, VOTE_EVERY_S, Upright, turned
+from edge.upright import CALM_S, CROP_PX, NEEDED, VOTE_EVERY_S, Upright
 from tests.fakes import START, blank, face_at, face_read, frame_at
 
 BARE, MASKED = 0.95, 0.05
@@ -43,7 +44,7 @@ def scene(*people_turned: int, height: int = 360) -> Pixels:
     for number, quarters in enumerate(people_turned):
         face = np.full((144, 144, 3), 40, np.uint8)
         face[:72] = 220
-        picture[58:202, 58 + 200 * number : 202 + 200 * number] = turned(face, quarters)
+        picture[58:202, 58 + 200 * number : 202 + 200 * number] = rotated(face, 90 * quarters)
     return picture
 
 
@@ -154,7 +155,7 @@ def judged(
     decisions = []
     for number, pixels in enumerate(pictures):
         at_s = number / fps
-        frame = Frame(number, turned(pixels, quarters), START + timedelta(seconds=at_s), at_s)
+        frame = Frame(number, rotated(pixels, 90 * quarters), START + timedelta(seconds=at_s), at_s)
         decisions.append(pipeline.process(frame).decision)
     for decision in (*decisions, pipeline.finish()):
         verdicts += [visit.verdict for visit in decision.visits]
