@@ -115,7 +115,9 @@ def test_the_owner_is_answered_within_a_second_all_the_while(
         most, now = int(secured.show("MemoryMax", PAGE_UNIT)), secured.telemetry()
         taken = int(secured.show("MemoryCurrent", PAGE_UNIT))
     assert {status for _, status in reports} == {200}
-    assert max(taken for taken, _ in reports) < ANSWERED_S
+    longest = max(taken for taken, _ in reports)
+    print(f"{'-'.join(kinds)}: the owner waited {longest:.3f} s at most")
+    assert longest < ANSWERED_S
     assert taken < most
     assert now["fps"] > 0.8 * fps
     assert secured.show("MainPID", PAGE_UNIT) == page, "it was never ended"
