@@ -121,8 +121,19 @@ def _refuse(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> None:
     parser.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Suggests the nearest word that can stand where a wrong one does; so do its commands'."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = did_you_mean(str(value), map(str, action.choices or ()))
+            raise argparse.ArgumentError(action, f"{error.message}{near}") from None
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tensormask",
         description="Watches a camera and says over MQTT when somebody wears no mask.",
         epilog=_examples("tensormask status", "tensormask COMMAND --help"),

@@ -208,3 +208,26 @@ def test_an_option_that_is_none_ends_with_the_usage_of_its_command(
     said = capsys.readouterr().err
     assert said.startswith("usage: tensormask replay")
     assert said.rstrip().endswith("; did you mean --show?")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("statsu", "status"),
+        ("models actvate tensormask-4", "activate"),
+        ("release rolback", "rollback"),
+        ("models fetch yunte", "yunet"),
+        ("check --only configuraton", "configuration"),
+        ("completion bsh", "bash"),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_nearest(
+    words: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.rstrip().endswith(f"; did you mean {meant}?")
+    with pytest.raises(SystemExit):
+        main(["xyzzy"])
+    assert "did you mean" not in capsys.readouterr().err
