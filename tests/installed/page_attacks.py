@@ -116,7 +116,7 @@ def test_the_owner_is_answered_within_a_second_all_the_while(
         taken = int(secured.show("MemoryCurrent", PAGE_UNIT))
     assert {status for _, status in reports} == {200}
     longest = max(taken for taken, _ in reports)
-    print(f"{'-'.join(kinds)}: the owner waited {longest:.3f} s at most")
+    print(f"{'-'.join(kinds)}: the owner waited {longest:.3f} s at most")  # noqa: T201 - the figure
     assert longest < ANSWERED_S
     assert taken < most
     assert now["fps"] > 0.8 * fps
