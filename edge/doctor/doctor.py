@@ -47,6 +47,8 @@ def examine(config: Path, host: Host | None = None) -> Iterator[Finding]:
     # What mends these comes before what starts the service anew.
     yield from service.files(host, config, STATE)
     yield from service.unit(host)
+    if telemetry is not None:
+        yield from service.told(telemetry)
     yield from service.releases()
     yield from service.leftovers(host)
     yield from _camera(settings, telemetry)

@@ -12,11 +12,13 @@ from edge.config import SERVICE_USER
 from edge.doctor.finding import AS_ROOT, Finding, Level
 from edge.doctor.host import Host, groups_of, shown, user_id
 from edge.errors import TensorMaskError
+from edge.host.words import conditions
 from edge.installed import installation
 from edge.release.judge import ENDINGS
 from edge.release.ledger import Outcome
 from edge.release.store import called
 from edge.release.unit import UNIT
+from edge.telemetry import Telemetry
 
 SHOWN = (
     "LoadState,ActiveState,SubState,Result,ExecMainStatus,NRestarts,UnitFileState,FragmentPath,"
@@ -29,6 +31,16 @@ _CURES = {
     72: "install the release again: sudo deploy/install.sh",
     78: "sudo tensormask check, mend what it says, then: sudo systemctl restart tensormask",
 }
+
+_TOLD = {
+    "paused": (
+        "the command resume ends it at once (docs/mqtt.md, Commands), and so does: "
+        f"sudo systemctl restart {UNIT.removesuffix('.service')}"
+    ),
+    "backlog": "nothing is lost: a broker that is slow, or was away, catches up by itself",
+    "pace": "give the box air, the official power supply, or fewer other programs",
+}
+"""What mends the conditions of the running service that no other part looks at, by their keys."""
 
 
 def unit(host: Host) -> Iterator[Finding]:
@@ -83,6 +95,13 @@ def _life(state: dict[str, str]) -> Finding:
         text = f"started anew {restarts} times since it was last started by somebody"
         return Finding("service", Level.HINT, text, journal)
     return Finding("service", Level.OK, active)
+
+
+def told(telemetry: Telemetry) -> Iterator[Finding]:
+    """Return what the running service says of itself, and nothing else here tells."""
+    for condition in conditions(telemetry):
+        if condition.key in _TOLD:
+            yield Finding("service", Level.HINT, condition.text, _TOLD[condition.key])
 
 
 def files(host: Host, config: Path, state: Path) -> Iterator[Finding]:

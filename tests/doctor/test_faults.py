@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 
 from edge.config import MqttSettings, PageSettings, Settings, load_settings
-from edge.doctor import eyes, machine, voice
+from edge.doctor import eyes, machine, service, voice
 from edge.doctor.doctor import examine, packages
 from edge.doctor.finding import Finding, Level, exit_status, lines
 from edge.doctor.host import Host
 from edge.doctor.page import page
 from edge.host.health import read_vitals
 from edge.records import Pixels
-from edge.telemetry import BrokerState
+from edge.telemetry import BrokerState, OutboxState, Pace, Strain, Telemetry
 from tests.broker.conftest import Mosquitto, free_port
 from tests.broker.strict import HangUpError, Publish, Rules, StrictBroker
 from tests.clips import carphone
@@ -93,6 +93,33 @@ def test_a_damaged_model_is_named_with_the_way_back(tmp_path: Path) -> None:
     )
     fault = next(each for each in faults(examine(file)) if each.part == "model")
     assert "models rollback bundle" in fault.cure
+
+
+# The service.
+
+
+@pytest.mark.parametrize(
+    ("now", "said", "cure"),
+    [
+        (
+            replace(TELEMETRY, paused_for_s=600.0),
+            "paused; it goes on by itself in 10 min",
+            "the command resume",
+        ),
+        (
+            replace(TELEMETRY, outbox=OutboxState(rows=9, oldest_age_s=7200.0)),
+            "9 documents wait, the oldest for 2 h",
+            "nothing is lost",
+        ),
+        (replace(TELEMETRY, pace=Pace(4.0, (Strain.MEMORY,))), "memory is short", "fewer other"),
+    ],
+)
+def test_what_status_says_of_a_service_that_runs_the_doctor_says_too(
+    now: Telemetry, said: str, cure: str
+) -> None:
+    (found,) = service.told(now)
+    assert (found.level, said in found.text, cure in found.cure) == (Level.HINT, True, True)
+    assert not list(service.told(TELEMETRY))
 
 
 # The camera.

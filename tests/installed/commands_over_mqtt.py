@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,6 +67,9 @@ def test_pause_and_resume(box: Box, order: Order) -> None:
     assert order("pause", duration_s=60)["outcome"] == "done"
     wait_until(lambda: bool(box.telemetry()["paused_for_s"]), 10, "it is paused")
     assert "pause" in box.by("root", "tensormask status").stdout
+    doctor = box.by("root", "tensormask doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert re.search(r"^hint +service: paused; .*\n +fix: the command resume", doctor.stdout, re.M)
     box.camera.show("bare")
     assert order("resume")["outcome"] == "done"
     box.until_reported("confirmed")
