@@ -605,7 +605,7 @@ def broker_at(address: str) -> MqttSettings:
     Raises ConfigError.
     """
     place = host_and_port(address)
-    wanted = f"{_on_one_line(address)}: no broker; give HOST, HOST:PORT or [IPv6]:PORT"
+    wanted = f"{address[:MAX_TEXT]!r} is no broker; give HOST, HOST:PORT or [IPv6]:PORT"
     if place is None:
         raise ConfigError(wanted)
     try:

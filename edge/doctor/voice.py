@@ -65,7 +65,7 @@ def _tried(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]
         text = "systemd gives its credentials to the service only"
         yield Finding("broker", Level.UNKNOWN, text, "sudo tensormask check --only broker")
         return
-    if (wrong := _unreachable(mqtt.host, mqtt.broker_port)) is not None:
+    if (wrong := _unreachable(where, mqtt.host, mqtt.broker_port)) is not None:
         yield wrong
         return
     try:
@@ -78,7 +78,7 @@ def _tried(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]
         yield Finding("broker", Level.FAULT, str(error), cure)
         return
     except BrokerError as error:
-        yield Finding("broker", Level.FAULT, str(error), _cure(error, mqtt.host, mqtt.broker_port))
+        yield Finding("broker", Level.FAULT, str(error), _cure(error, where))
         return
     yield Finding("broker", Level.OK, f"{where} lets us in ({probe.version})")
     yield from (Finding("broker", Level.FAULT, each, RULES) for each in probe.faults)
@@ -128,7 +128,7 @@ def ends_at(host: Host, path: Path) -> datetime | None:
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if is_told else None
 
 
-def _unreachable(host: str, port: int) -> Finding | None:
+def _unreachable(where: str, host: str, port: int) -> Finding | None:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -138,14 +138,14 @@ def _unreachable(host: str, port: int) -> Finding | None:
         socket.create_connection((host, port), TIMEOUT_S).close()
     except OSError as error:
         addresses = ", ".join(sorted({str(place[0]) for *_, place in found}))
-        text = f"{host}:{port} ({addresses}) cannot be reached: {error.strerror or error}"
+        text = f"{where} ({addresses}) cannot be reached: {error.strerror or error}"
         cure = f"ping {host}; is the broker running, and port {port} open in every firewall?"
         return Finding("broker", Level.FAULT, text, cure)
     return None
 
 
-def _cure(error: BrokerError, host: str, port: int) -> str:
+def _cure(error: BrokerError, where: str) -> str:
     text = str(error)
     if "certificate" in text or "TLS" in text:
-        return f"openssl s_client -connect {host}:{port} </dev/null; [mqtt] tls, ca_file; the clock"
+        return f"openssl s_client -connect {where} </dev/null; [mqtt] tls, ca_file; the clock"
     return "the broker's log says more"

@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from edge.address import bracketed
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import MqttSettings
 from edge.errors import BrokerError, ConfigError
@@ -113,7 +114,7 @@ class BrokerAccess:
 
     @property
     def name(self) -> str:
-        return f"{self._settings.host}:{self._settings.broker_port}"
+        return f"{bracketed(self._settings.host)}:{self._settings.broker_port}"
 
     def connect(
         self, client_id: str, will: Will | None = None, timeout_s: float = ANSWER_TIMEOUT_S

@@ -76,7 +76,7 @@ def test_a_source_without_pictures_ends_it_with_the_reason(source: str, reason: 
 def test_a_broker_that_is_none_is_told() -> None:
     answer = subprocess.run([*DEMO, "--broker=a:b:c"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 78
-    assert answer.stderr == "demo: a:b:c: no broker; give HOST, HOST:PORT or [IPv6]:PORT\n"
+    assert answer.stderr == "demo: 'a:b:c' is no broker; give HOST, HOST:PORT or [IPv6]:PORT\n"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

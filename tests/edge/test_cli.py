@@ -184,7 +184,7 @@ def test_a_broker_that_is_none_is_one_line(
 ) -> None:
     assert main(["watch", "--broker", address]) == 78
     error = capsys.readouterr().err
-    assert "no broker; give HOST, HOST:PORT or [IPv6]:PORT" in error
+    assert f"{address!r} is no broker; give HOST, HOST:PORT or [IPv6]:PORT" in error
     assert error.count("\n") == 1
 
 

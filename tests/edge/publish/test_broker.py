@@ -98,6 +98,11 @@ def cluster_with(
     return start
 
 
+def test_an_address_with_colons_is_told_from_the_port() -> None:
+    assert BrokerAccess(MqttSettings(host="2001:db8::1")).name == "[2001:db8::1]:1883"
+    assert BrokerAccess(MqttSettings(host="broker", port=1884)).name == "broker:1884"
+
+
 @pytest.mark.parametrize(
     ("to_mqtt_5", "why"),
     [(WRONG_VERSION, "refused"), (b"", "hung up"), (None, "silent")],
