@@ -25,6 +25,8 @@ _STATES = {
     "deactivating": "is stopping",
     "failed": "has failed; find out why: sudo tensormask doctor",
 }
+JUST_STARTED_S = 10.0
+"""The rate of frames is that of so long; a picture is called dark or covered after 4 s."""
 _STOPPED = f"does not run; start it: sudo systemctl start {UNIT.removesuffix('.service')}"
 
 
@@ -77,6 +79,12 @@ def _state() -> str:
 def status_of(telemetry: Telemetry, config: Path) -> Status:
     """Judge it; `config` are the settings that it should run with."""
     troubles = conditions(telemetry)
+    if telemetry.uptime_s < JUST_STARTED_S:
+        text = (
+            f"started {duration(telemetry.uptime_s)} ago: its frame rate, and whether the picture "
+            f"is of use, are known after {duration(JUST_STARTED_S)}; ask again then"
+        )
+        troubles.append(Condition("start", text, Weight.HINT))
     page = telemetry.page
     if page is not None and not page.trouble and (trouble := trouble_with(page.url)):
         troubles.append(

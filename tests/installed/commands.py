@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from edge.app.status import JUST_STARTED_S
 from edge.people import PEOPLE, frames
 from tests.installed.lab.box import DEVICE, OWNER, UNIT, VISITOR, Box, settings_text
 from tests.systemd.machine import wait_until
@@ -37,6 +38,7 @@ def clip(box: Box, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("user", EVERYBODY)
 def test_status_says_to_everybody_that_all_is_well(box: Box, user: str) -> None:
+    wait_until(lambda: box.telemetry()["uptime_s"] > JUST_STARTED_S, 30, "it knows how it does")
     answer = box.by(user, "tensormask status")
     assert answer.returncode == 0, answer.stderr
     assert "camera   running" in answer.stdout

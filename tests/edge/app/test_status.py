@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.app.status import lines, status_of
+from edge.host.words import Weight
 from edge.telemetry import PageState
 from tests.broker.conftest import free_port
 from tests.edge.samples import TELEMETRY
@@ -53,6 +54,16 @@ def test_a_page_that_does_not_answer_is_a_fault_with_the_command_that_says_more(
     )
     assert not status.is_well
     assert not [line for line in lines(status) if line.startswith("page")]
+
+
+def test_a_service_that_has_just_started_is_not_called_well_yet() -> None:
+    status = status_of(replace(TELEMETRY, uptime_s=0.4, frames=1), NO_SETTINGS)
+    (hint,) = status.troubles
+    assert (hint.key, hint.weight) == ("start", Weight.HINT)
+    assert hint.text.startswith("started 0 s ago: ")
+    assert status.is_well  # nothing is wrong, and so the exit status is 0
+    assert "all is well" not in [*lines(status)]
+    assert [*lines(status_of(replace(TELEMETRY, uptime_s=10.0), NO_SETTINGS))][-1] == "all is well"
 
 
 def test_what_the_daemon_knows_of_its_page_is_said_once() -> None:
