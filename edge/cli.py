@@ -281,8 +281,8 @@ def _add_outbox(commands: Any) -> None:
     _add_json(outbox, "one JSON document a line")
     actions = outbox.add_subparsers(title="actions", metavar="ACTION")
     text = (
-        "What waits, and what the broker has refused and why. What it has acknowledged in the last "
-        "ten minutes may still be among what waits."
+        "What waits, and what the broker has refused and why. After a crash, what it had "
+        "acknowledged in the ten minutes before is among what waits: it is sent again."
     )
     example = "sudo tensormask outbox list --json"
     listing = _command(actions, "list", _outbox_list, text, example)
@@ -603,26 +603,26 @@ def _forget(options: argparse.Namespace) -> int:
 
 def _outbox_list(options: argparse.Namespace) -> int:
     from edge.app.outbox import entries, line
-    from edge.host.status_file import read_telemetry
 
     now = SYSTEM_CLOCK.utc()
-    there = 0
-    for entry in entries(load_settings(options.config).outbox.file):
-        there += entry.refused is None
+    for entry in entries(load_settings(options.config).outbox.file, _delivered(options)):
         print(json_text(entry) if options.json else line(entry, now))
-    telemetry = read_telemetry() if options.config == DEFAULT_PATH and not options.json else None
-    if telemetry is not None and telemetry.outbox.rows < there:
-        print(
-            f"{telemetry.outbox.rows} of these wait, says the running service; the broker has "
-            "acknowledged the others, and they go within ten minutes"
-        )
     return 0
+
+
+def _delivered(options: argparse.Namespace) -> tuple[int, ...]:
+    """Return what the service that runs with these settings has delivered of its outbox."""
+    from edge.host.status_file import read_telemetry
+
+    telemetry = read_telemetry() if options.config == DEFAULT_PATH else None
+    return () if telemetry is None else telemetry.outbox.delivered
 
 
 def _outbox_export(options: argparse.Namespace) -> int:
     from edge.app.outbox import entries
 
-    for entry in entries(load_settings(options.config).outbox.file, with_payload=True):
+    file = load_settings(options.config).outbox.file
+    for entry in entries(file, _delivered(options), with_payload=True):
         print(json_text(entry))
     return 0
 
@@ -635,13 +635,13 @@ def _outbox_drop(options: argparse.Namespace) -> int:
             options.all
             or (options.refused and entry.refused is not None)
             or entry.topic == options.topic
-            or entry.sequence in options.sequence
         )
 
     def agrees(count: int) -> bool:
         return options.yes or _answers_yes(f"drop {count} documents for ever?")
 
-    count = dropped(load_settings(options.config).outbox.file, is_wanted, agrees)
+    file = load_settings(options.config).outbox.file
+    count = dropped(file, is_wanted, agrees, options.sequence)
     print(f"{count} documents dropped")
     return 0
 

@@ -141,6 +141,9 @@ class OutboxState:
     """Documents that the broker does not take, kept beside those that wait."""
     set_aside_at: datetime | None = None
     """When the newest of them was set aside."""
+    delivered: tuple[int, ...] = ()
+    """Sequences that the broker has acknowledged and that are still in the file: deleted within ten
+    minutes. A thousand at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,8 @@ from edge.publish.outbox.file import Refused, drop, read_all
 from edge.publish.outbox.trouble import DamagedError
 
 _LOG = "-wal"
+_NAMED = 10
+"""So many runs of numbers fit a message."""
 _ATTEMPTS = 10
 """To copy file and log between two writes of the service."""
 
@@ -42,9 +44,12 @@ class Entry(msgspec.Struct, frozen=True):
     """Its payload where that is asked for: JSON as it is, anything else in base64."""
 
 
-def entries(path: Path, *, with_payload: bool = False) -> Iterator[Entry]:
+def entries(
+    path: Path, delivered: Collection[int] = (), *, with_payload: bool = False
+) -> Iterator[Entry]:
     """Give what waits, then what was refused; nothing where there is no outbox yet.
 
+    What was `delivered`, as the running service says, is in the file for a while, and left out.
     Raises OutboxError where it cannot be read.
     """
     if not path.exists():
@@ -54,6 +59,8 @@ def entries(path: Path, *, with_payload: bool = False) -> Iterator[Entry]:
             document, reason = (
                 (each.document, each.reason) if isinstance(each, Refused) else (each, None)
             )
+            if reason is None and document.sequence in delivered:
+                continue
             yield Entry(
                 document.sequence,
                 document.accepted.at,
@@ -71,17 +78,46 @@ def line(entry: Entry, now: datetime) -> str:
     return f"{entry.sequence:>8}  {_age(age_s):>6}  {entry.bytes:>7} B  {entry.topic}  {state}"
 
 
-def dropped(path: Path, wanted: Callable[[Entry], bool], agrees: Callable[[int], bool]) -> int:
-    """Drop the documents that are `wanted`, if somebody `agrees` to their number; return it.
+def dropped(
+    path: Path,
+    wanted: Callable[[Entry], bool],
+    agrees: Callable[[int], bool],
+    sequences: Collection[int] = (),
+) -> int:
+    """Drop the documents that are `wanted` or have one of these `sequences`; return their number.
 
-    Raises OutboxError where a service has the outbox open, or it cannot be written.
+    None where nobody `agrees` to that number. Raises OutboxError where a service has the outbox
+    open, it cannot be written, or there is no document of a sequence: then nothing is dropped.
     """
-    chosen = [entry.sequence for entry in entries(path) if wanted(entry)]
+    there = list(entries(path))
+    _refuse_absent(path, {*sequences} - {entry.sequence for entry in there}, there)
+    chosen = [each.sequence for each in there if each.sequence in sequences or wanted(each)]
     if not chosen or not agrees(len(chosen)):
         return 0
     with _told(path):
         _drop(path, chosen)
     return len(chosen)
+
+
+def _refuse_absent(path: Path, absent: Collection[int], there: Sequence[Entry]) -> None:
+    if absent:
+        raise OutboxError(
+            f"{path}: there is no document {', '.join(map(str, sorted(absent)))}; "
+            f"there {_numbers([each.sequence for each in there])}; see: sudo tensormask outbox list"
+        )
+
+
+def _numbers(sequences: list[int]) -> str:
+    """Return what there is: `is 7`, `are 7 to 9, 12`; of many the first ones."""
+    runs: list[list[int]] = []
+    for sequence in sorted(sequences):
+        if runs and sequence == runs[-1][-1] + 1:
+            runs[-1][1:] = [sequence]
+        else:
+            runs.append([sequence])
+    named = [" to ".join(map(str, run)) for run in runs[:_NAMED]]
+    more = ", …" if len(runs) > _NAMED else ""
+    return f"{'is' if len(sequences) == 1 else 'are'} {', '.join(named) or 'none'}{more}"
 
 
 def _drop(path: Path, sequences: Collection[int]) -> None:

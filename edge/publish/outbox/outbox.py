@@ -33,6 +33,8 @@ DELETE_ROWS = 100
 DELETE_AFTER_S = 600.0
 """What was acknowledged is deleted along with the next document, to spare the card; without one,
 when so many rows have gathered, or after so long."""
+DELIVERED_TOLD = 1000
+"""So many of them are named at most while the disk refuses, and none is deleted."""
 _AGE_CHECK_S = 60.0
 _BATCH = 100
 _REFUSED_IN_MEMORY = 10
@@ -179,6 +181,7 @@ class Outbox:
                 set_aside=set_aside,
                 set_aside_at=set_aside_at,
                 refused=(file.refused if file else 0) + len(self._refused),
+                delivered=self._delivered(),
             )
 
     def close(self) -> None:
@@ -198,6 +201,11 @@ class Outbox:
     def _rows(self) -> int:
         file = self._disk.file
         return (max(0, file.rows - len(self._done)) if file else 0) + len(self._held)
+
+    def _delivered(self) -> tuple[int, ...]:
+        """Return what was acknowledged and not yet deleted, the newest first, as far as is told."""
+        refused = {each.document.sequence for each in self._refused}
+        return tuple(sorted(self._done - refused, reverse=True)[:DELIVERED_TOLD])
 
     def _newest(self) -> int:
         """Return the sequence of the newest document that waits; 0: none does."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.app.outbox import entries
 from edge.cli import main
 from edge.publish.outbox.outbox import Outbox
 
@@ -72,6 +73,44 @@ def test_nothing_is_dropped_while_a_service_runs(
     assert main(["outbox", "--config", str(config), "drop", "--all", "--yes"]) == 1
     assert "sudo systemctl stop tensormask" in capsys.readouterr().err
     assert outbox.state().rows == 2
+
+
+def test_what_the_running_service_has_delivered_is_left_out(outbox: Outbox, tmp_path: Path) -> None:
+    outbox.acknowledge([1])
+    file = tmp_path / "state" / "outbox.sqlite"
+    assert outbox.state().delivered == (1,)
+    assert [entry.sequence for entry in entries(file)] == [1, 2, 3]
+    assert [entry.sequence for entry in entries(file, outbox.state().delivered)] == [2, 3]
+    outbox.append("tensormask/door/violation", partial(_sent, b"{}"))
+    assert outbox.state().delivered == ()  # deleted along with it
+    assert [entry.sequence for entry in entries(file)] == [2, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [
+        (["99"], "there is no document 99; there are 1 to 3; see: sudo tensormask outbox list"),
+        (["1", "98", "99"], "there is no document 98, 99; there are 1 to 3; see: "),
+    ],
+)
+def test_a_number_that_is_not_there_drops_nothing(
+    config: Path, outbox: Outbox, capsys: pytest.CaptureFixture[str], which: list[str], said: str
+) -> None:
+    outbox.close()
+    assert main(["outbox", "--config", str(config), "drop", *which, "--yes"]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert len(lines(capsys, config, "list")) == 3
+    lines(capsys, config, "drop", "2", "--yes")
+    assert main(["outbox", "--config", str(config), "drop", "2", "--yes"]) == 1
+    assert "there are 1, 3;" in capsys.readouterr().err
+    lines(capsys, config, "drop", "1", "--yes")
+    assert main(["outbox", "--config", str(config), "drop", "1", "--yes"]) == 1
+    assert "there is 3;" in capsys.readouterr().err
+    lines(capsys, config, "drop", "--all", "--yes")
+    assert main(["outbox", "--config", str(config), "drop", "3", "--yes"]) == 1
+    assert "there are none;" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

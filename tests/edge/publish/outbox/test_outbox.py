@@ -15,9 +15,17 @@ import pytest
 from edge.clock import Moment
 from edge.config import OutboxSettings
 from edge.errors import ConfigError, OutboxError
-from edge.publish.outbox.outbox import DELETE_AFTER_S, DELETE_ROWS, MEMORY_ROWS, RETRY_S, Outbox
+from edge.publish.outbox.outbox import (
+    DELETE_AFTER_S,
+    DELETE_ROWS,
+    DELIVERED_TOLD,
+    MEMORY_ROWS,
+    RETRY_S,
+    Outbox,
+)
 from edge.publish.outbox.sequence import MOST, UNRECORDED
 from tests.disk import SmallDisk
+from tests.edge.publish.outbox.faulty import Disk, Faults
 from tests.needs import lacking
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -257,6 +265,19 @@ def test_an_encoder_that_fails_leaves_no_trace(open_outbox: OpenOutbox) -> None:
     with pytest.raises(ZeroDivisionError):
         outbox.append("t", fail)
     assert fill(outbox, 1) == [1]
+
+
+def test_of_what_was_delivered_and_cannot_be_deleted_the_newest_are_named(
+    open_outbox: OpenOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults, count = Faults(monkeypatch), DELIVERED_TOLD + 5
+    outbox = open_outbox()
+    fill(outbox, count)
+    faults.disk = Disk.READ_ONLY
+    fill(outbox, 1)
+    outbox.acknowledge(range(1, count + 1))
+    delivered = outbox.state().delivered
+    assert (len(delivered), delivered[0]) == (DELIVERED_TOLD, count)
 
 
 class TestOnADiskThatRefuses:
