@@ -50,7 +50,8 @@ remove_unit() {
 forget() {
     if [ -x /usr/local/bin/tensormask ] && [ -e "$state/outbox.sqlite" ]; then
         timeout 30 runuser -u tensormask -- /usr/local/bin/tensormask forget ||
-            say "the broker could not be told to forget this device: its retained states stay there"
+            say "the broker could not be told to forget this device: its retained states stay there;" \
+                "the line above says why, and how to clear them later from any machine"
     fi
 }
 

@@ -308,7 +308,7 @@ def _add_outbox(commands: Any) -> None:
 
 
 def _add_forget(commands: Any) -> None:
-    text = "Clear what the broker retains of this device, which is taken down."
+    text = "Clear what the broker retains of this device, which is taken down; stop it first."
     _add_config(_command(commands, "forget", _forget, text, "sudo tensormask forget"))
 
 
@@ -595,8 +595,9 @@ def _watch(options: argparse.Namespace) -> int:
 
 def _forget(options: argparse.Namespace) -> int:
     from edge.app.forget import forget
+    from edge.host.status_file import read_telemetry
 
-    for topic in forget(load_settings(options.config)):
+    for topic in forget(load_settings(options.config), read_telemetry()):
         print(f"cleared {topic}")
     return 0
 

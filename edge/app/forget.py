@@ -6,21 +6,59 @@ import random
 
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import Settings
-from edge.errors import BrokerError
+from edge.errors import BrokerError, TensorMaskError
 from edge.publish.broker import BrokerAccess
 from edge.publish.connection import Connection
 from edge.publish.messages import retained_topics
+from edge.telemetry import Telemetry
 
 TIMEOUT_S = 5.0
 
 
-def forget(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> list[str]:
+class InUseError(TensorMaskError):
+    """Stop the service first, which goes on under that name."""
+
+
+def forget(
+    settings: Settings, telemetry: Telemetry | None = None, clock: Clock = SYSTEM_CLOCK
+) -> list[str]:
     """Clear what the broker retains of the configured device; return the topics.
 
-    The service is to be stopped: it would retain it again. Raises ConfigError, and BrokerError
-    where the broker is away or does not allow it.
+    `telemetry` is that of the service that runs here. Raises InUseError where that is this device:
+    it would tell its states again, but `online` with its next connection only. Raises ConfigError,
+    and BrokerError, which names the command that clears it from elsewhere.
     """
+    _refuse_in_use(settings.device.id, telemetry)
     topics = retained_topics(settings.mqtt.topic_prefix, settings.device.id)
+    try:
+        _connect_and_clear(settings, topics, clock)
+    except BrokerError as error:
+        raise BrokerError(f"{error}; {_remedy(settings, topics)}") from error
+    return topics
+
+
+def _refuse_in_use(device_id: str, telemetry: Telemetry | None) -> None:
+    if telemetry is None or telemetry.in_use is None or telemetry.in_use.device_id != device_id:
+        return
+    raise InUseError(
+        f"the service runs as {device_id}, and would publish its states again; stop it first: "
+        "sudo systemctl stop tensormask"
+    )
+
+
+def _remedy(settings: Settings, topics: list[str]) -> str:
+    """Return how the same is done by hand."""
+    base = f"{settings.mqtt.topic_prefix}/{settings.device.id}/"
+    names = " ".join(topic.removeprefix(base) for topic in topics)
+    place = f"-h {settings.mqtt.host} -p {settings.mqtt.broker_port}"
+    return (
+        f"what it retains of {settings.device.id} stays; clear it later, from any machine, with "
+        f"-u, -P and --cafile where it wants them: for topic in {names}; do mosquitto_pub {place} "
+        f"-r -n -t {base}$topic; done"
+    )
+
+
+def _connect_and_clear(settings: Settings, topics: list[str], clock: Clock) -> None:
     access = BrokerAccess(settings.mqtt)
     connection = access.connect(f"tensormask-forget-{random.getrandbits(32):08x}", None, TIMEOUT_S)
     try:
@@ -29,7 +67,6 @@ def forget(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> list[str]:
         connection.leave(timeout_s=1.0)
     finally:
         connection.drop()
-    return topics
 
 
 def _clear(connection: Connection, topics: list[str], clock: Clock) -> None:

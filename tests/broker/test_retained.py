@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from edge.app.forget import forget
+from edge.app.forget import InUseError, forget
 from edge.app.former import FILE, FormerIdentities, Identity
 from edge.cli import main
 from edge.config import DeviceSettings, MqttSettings, Settings
@@ -20,8 +23,9 @@ from edge.publish.mailbox import Retained, Route
 from edge.publish.messages import Origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
-from tests.broker.conftest import Mosquitto
+from tests.broker.conftest import Mosquitto, free_port
 from tests.broker.samples import ORIGIN
+from tests.edge.samples import IN_USE, TELEMETRY
 from tests.needs import lacking
 from tests.waiting import until
 
@@ -121,6 +125,48 @@ def test_a_device_that_is_taken_down_is_forgotten(
     assert main(["forget", "--config", str(config)]) == 0
     assert "cleared tensormask/door-1/health" in capsys.readouterr().out
     assert retained(mosquitto) == []
+
+
+def test_a_device_whose_service_runs_is_not_forgotten(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    settings = MqttSettings(host="127.0.0.1", port=mosquitto.port)
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    publisher = publisher_of(settings, "door-1", outbox)
+    publisher.start()
+    until(lambda: "tensormask/door-1/availability" in retained(mosquitto), "it is online")
+    telemetry = replace(TELEMETRY, in_use=IN_USE)
+    with pytest.raises(InUseError, match=r"runs as door-1, .* stop it first: sudo systemctl stop"):
+        forget(Settings(mqtt=settings, device=DeviceSettings(id="door-1")), telemetry)
+    # Another one's, which this machine was once called, may be cleared.
+    forget(Settings(mqtt=settings, device=DeviceSettings(id="dor-1")), telemetry)
+    assert retained(mosquitto) == ["tensormask/door-1/availability"]
+    publisher.close()
+    outbox.close()
+
+
+def test_a_broker_that_is_away_leaves_the_command_that_clears_it_later(
+    start_mosquitto: Callable[..., Mosquitto], tmp_path: Path
+) -> None:
+    port = free_port()
+    settings = Settings(
+        mqtt=MqttSettings(host="127.0.0.1", port=port), device=DeviceSettings(id="door-1")
+    )
+    with pytest.raises(BrokerError) as error:
+        forget(settings)
+    assert "what it retains of door-1 stays" in str(error.value)
+    command = re.search("for topic in .*; done$", str(error.value))
+    assert command
+    broker = start_mosquitto()
+    assert command[0].count(f" -p {port} ") == 1
+    there = command[0].replace(f" -p {port} ", f" -p {broker.port} ")
+    publisher = publisher_of(
+        MqttSettings(host="127.0.0.1", port=broker.port), "door-1", Outbox(tmp_path / "o.sqlite")
+    )
+    publisher.publish_state("health", b"{}")
+    publisher.start()
+    until(lambda: "tensormask/door-1/health" in retained(broker), "its health")
+    publisher.close()
+    subprocess.run(["sh", "-ec", there], check=True)
+    assert retained(broker) == []
 
 
 def test_a_broker_that_does_not_allow_it_is_said_so(tmp_path: Path) -> None:

@@ -174,6 +174,10 @@ def test_forget_clears_what_the_broker_retains(box: Box) -> None:
     assert box.retained("availability")["state"] == "online"
     box.machine.run("systemctl", "stop", UNIT)
     assert box.by(VISITOR, "tensormask forget").returncode == 78
+    assert box.retained("availability")["state"] == "online"
+    running = box.by(OWNER, "sudo tensormask forget")
+    assert running.returncode == 1, running.stdout
+    assert "stop it first: sudo systemctl stop tensormask" in running.stderr
     box.by(OWNER, "sudo tensormask forget", check=True)
     left = "timeout 5 mosquitto_sub -h localhost -t 'tensormask/#' --retained-only -W 2"
     assert box.by("root", left).stdout == ""

@@ -306,6 +306,25 @@ def test_another_broker_than_the_settings_name_is_refused(machine: Machine) -> N
     assert f"--broker: nothing is changed: {SETTINGS} names localhost already" in complained
 
 
+def test_what_a_broker_that_is_away_keeps_is_said_with_what_clears_it(machine: Machine) -> None:
+    _installed(machine, "--broker", "localhost", "--source", "/srv/clip.avi")
+    assert _runs(machine)
+    machine.run("systemctl", "stop", "mosquitto.service")
+    try:
+        answer = machine.run(UNINSTALL, "--purge", check=False)
+    finally:
+        machine.run("systemctl", "start", "mosquitto.service")
+    assert answer.returncode == 0, answer.stderr
+    device = machine.output("hostname")
+    assert re.search(
+        "clear it later, from any machine, .*: "
+        "for topic in availability compliance health release; "
+        f"do mosquitto_pub -h localhost -p 1883 -r -n -t tensormask/{device}/[$]topic; done$",
+        answer.stderr.strip(),
+    ), answer.stderr
+    assert "the line above says why, and how to clear them later" in answer.stdout
+
+
 def test_a_unit_that_only_the_new_release_has_comes_and_goes_with_it(machine: Machine) -> None:
     _installed(machine, "--broker", "localhost", "--source", "/srv/clip.avi")
     former = machine.output("ls", "/opt/tensormask/releases")

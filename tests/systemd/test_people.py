@@ -72,7 +72,12 @@ ROWS = {
         says="0 documents dropped",
         visitor=_sudo("outbox drop --all --yes"),
     ),
-    "forget": Row("forget", says="cleared tensormask/box/health", visitor=_sudo("forget")),
+    "forget": Row(
+        "forget",
+        1,
+        "the service runs as box, and would publish its states again; stop it first",
+        visitor=_sudo("forget"),
+    ),
     "models": Row("models", says="bundle   tensormask"),
     "models list": Row("models list", says="bundle   tensormask"),
     "models fetch": Row(
