@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from edge.app.progress import progress
-from edge.app.releases import activate, open_switch, store
+from edge.app.releases import activate, open_switch
 from edge.classify.card import load_bundle
 from edge.detect import detectors, weights
 from edge.errors import ModelError
@@ -81,4 +81,5 @@ def install_model(config: Path, source: str, sha256: str) -> tuple[Slot, str]:
 
 def activate_model(config: Path, name: str, *, again: bool) -> bool:
     """Have another model used; return whether it is on trial. Raises ConfigError, ModelError."""
-    return activate(config, models.slot_of(store(), name), name, again=again)
+    slot = models.slot_of(open_switch(config).store, name)
+    return activate(config, slot, name, again=again)

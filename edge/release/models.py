@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 
+from edge.address import did_you_mean
 from edge.classify import card as bundle_card
 from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
@@ -53,6 +54,7 @@ def install(store: Store, archive: bytes, sha256: str, origin: str) -> tuple[Slo
             "model.tflite and model.json, a detector's detector.onnx and detector.json"
         )
     store.shelf(slot).mkdir(parents=True, exist_ok=True)
+    store.shelf(slot).chmod(0o755)  # whatever umask sudo has: the service is to read what is there
     fresh = Path(tempfile.mkdtemp(prefix=".new.", dir=store.shelf(slot)))
     try:
         fresh.chmod(0o755)
@@ -73,7 +75,8 @@ def slot_of(store: Store, name: str) -> Slot:
     there = {each: slot for slot in CONTENTS for each in store.installed(slot)}
     if name not in there:
         known = ", ".join(sorted(there)) or "none"
-        raise ModelError(f"no model {name!r} is installed; there is {known}")
+        near = did_you_mean(name, there)
+        raise ModelError(f"no model {name!r} is installed; there is {known}{near}")
     return there[name]
 
 

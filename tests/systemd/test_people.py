@@ -93,7 +93,13 @@ ROWS = {
         service=_sudo("models install /none.zip --sha256 abc"),
         visitor=_sudo("models install /none.zip --sha256 abc"),
     ),
-    "models activate": Row("models activate none", 65, "no model 'none' is installed"),
+    "models activate": Row(
+        "models activate none",
+        65,
+        "no model 'none' is installed",
+        service=_sudo("models activate none"),
+        visitor=_sudo("models activate none"),
+    ),
     "models rollback": Row(
         "models rollback bundle",
         78,

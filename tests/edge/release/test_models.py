@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -41,6 +42,23 @@ def archive_of(source: Path, names: tuple[str, ...], folder: Path) -> tuple[byte
     copied = shutil.copytree(source, folder / source.name)
     path, sha256 = write_archive(copied, names)
     return path.read_bytes(), sha256
+
+
+def test_what_root_installs_with_a_closed_umask_the_service_can_read(
+    store: Store, tmp_path: Path
+) -> None:
+    content, sha256 = archive_of(DEFAULT_BUNDLE, BUNDLE, tmp_path)
+    store.prefix.mkdir()
+    before = os.umask(0o077)
+    try:
+        slot, name = install(store, content, sha256, "file")
+    finally:
+        os.umask(before)
+    folder = store.folder(slot, name)
+    for each in (store.shelf(slot), folder, *folder.iterdir()):
+        assert each.stat().st_mode & 0o004, each
+    with pytest.raises(ModelError, match=f"did you mean {name}\\?"):
+        slot_of(store, name[:-1])
 
 
 def test_what_the_conversion_packs_can_be_installed_and_used(
