@@ -35,8 +35,9 @@ from edge.address import (
 from edge.durable import sync_folder
 from edge.errors import ConfigError
 
-UNSEEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
-"""Folders that the service's sandbox hides."""
+from edge.installed import UNSEEN
+EXAMPLE = Path(__file__).with_name("tensormask.toml")
+"""What settings begin as."""
 _PARTS_OF_THE_PI = re.compile(r"(bcm2835|rpi|rp1|pispbe|unicam)")
 _OPTIONS = {"host": "--broker", "source": "--source"}
 

@@ -14,6 +14,9 @@ from pathlib import Path
 PREFIX = "TENSORMASK_PREFIX"
 """Names the folder in the environment. An installed program sets it; a checkout has none."""
 
+UNSEEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
+"""Folders that the service's sandbox hides."""
+
 
 class Slot(StrEnum):
     """What can be replaced, and put back, by itself."""

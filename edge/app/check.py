@@ -14,6 +14,7 @@ import msgspec
 
 from edge.address import FileSource, PiSource, source_in
 from edge.app.sandbox import STARTING
+from edge.app.unseen import refuse_unseen
 from edge.capture.sources import is_sensor
 from edge.capture.trial import tried
 from edge.classify.card import load_bundle
@@ -101,6 +102,7 @@ class NotHereError(TensorMaskError):
 def check_configuration(config: Path) -> Settings:
     """Return the settings, if they and the page's files are of use. Raises ConfigError."""
     settings = load_settings(config)
+    refuse_unseen(settings)
     chosen = settings.detector
     refuse_wrong(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence)
     if settings.page.enabled and not are_withheld(settings.page.files):

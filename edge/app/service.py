@@ -13,6 +13,7 @@ from edge.app.former import FILE, FormerIdentities, Identity
 from edge.app.lookout import Glance, Lookout
 from edge.app.page import open_page
 from edge.app.software import SoftwareNotice
+from edge.app.unseen import refuse_unseen
 from edge.capture.camera import Camera, frames_of, patience_with
 from edge.classify.card import load_bundle
 from edge.classify.runtime import runtime_version
@@ -106,6 +107,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
 
     Raises ConfigError, ModelError, OutboxError.
     """
+    refuse_unseen(settings)
     bundle = load_bundle(settings.classifier.bundle)
     stopwatch = Stopwatch(STEPS)
     judge = open_pipeline(settings, bundle, EventIds(), stopwatch)

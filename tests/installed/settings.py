@@ -95,6 +95,24 @@ def test_a_camera_with_tls_is_watched_when_its_fingerprint_is_written(
         box.camera.start()
 
 
+def test_a_clip_in_a_home_is_said_to_be_out_of_sight(box: Box) -> None:
+    clip = "/home/owner/clip.avi"
+    box.by("owner", f"touch {clip}", check=True)
+    box.write_settings(settings_text(camera={"source": clip}))
+    answer = box.by("owner", "sudo tensormask check")
+    assert answer.returncode == 78
+    said = (
+        f"[camera] source: the service does not see /home: sudo mv {clip} /var/lib/tensormask/, "
+        "and write /var/lib/tensormask/clip.avi"
+    )
+    assert said in answer.stdout + answer.stderr
+    since = box.now()
+    box.machine.run("systemctl", "restart", UNIT, check=False)
+    wait_until(lambda: box.show("ActiveState") == "failed", 20, "it has failed")
+    assert said in box.journal("--since", since, "--unit", UNIT)
+    box.by("owner", f"rm {clip}", check=True)
+
+
 @pytest.mark.parametrize(
     ("section", "key", "said"),
     [("camera", "lopp", "did you mean loop?"), ("page", "prot", "did you mean port?")],

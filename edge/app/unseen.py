@@ -1,0 +1,51 @@
+"""Files that the settings name where the service's sandbox hides them.
+
+`ProtectHome=` and `PrivateTmp=` do, and the files look as if they were forbidden or not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.address import FileSource, source_in
+from edge.config import CREDENTIAL, Settings
+from edge.errors import ConfigError
+from edge.installed import UNSEEN, is_started_by_systemd
+
+
+def refuse_unseen(settings: Settings) -> None:
+    """Raise ConfigError where this is the service, and a file that it needs is hidden from it."""
+    if not is_started_by_systemd():
+        return
+    for key, name in _named(settings):
+        path = Path(name)
+        folder = next((each for each in UNSEEN if path.is_relative_to(each)), None)
+        if folder is not None and not _is_there(path):
+            raise ConfigError(
+                f"{key}: the service does not see {folder}: sudo mv {path} /var/lib/tensormask/, "
+                f"and write /var/lib/tensormask/{path.name}"
+            )
+
+
+def _named(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the key of each file that is named, and the file."""
+    mqtt, page, camera = settings.mqtt, settings.page, settings.camera
+    if isinstance(source_in(camera.source), FileSource):
+        yield "[camera] source", camera.source
+    for section, names in (("camera", camera), ("mqtt", mqtt), ("page", page)):
+        for key in ("password_file", "ca_file", "certificate_file", "key_file"):
+            name = getattr(names, key, "")
+            if name and not name.startswith(CREDENTIAL):
+                yield f"[{section}] {key}", name
+    if settings.classifier.bundle:
+        yield "[classifier] bundle", settings.classifier.bundle
+    if settings.detector.model:
+        yield "[detector] model", settings.detector.model
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # forbidden
+        return False
