@@ -3,8 +3,9 @@
 python -m deploy.first_settings check|ask|write|lacking SETTINGS
 
 What is given is in the environment, BROKER and SOURCE, since an argument is seen by every user of
-the machine; empty: not given. `check` and `ask` print it, a line each, in its exact form. Needs
-nothing but Python: it runs before there is any package.
+the machine; empty: not given. `check` and `ask` print it, a line each, in its exact form. Where the
+settings name another one already, that is corrected as long as nobody but this has written them.
+Needs nothing but Python: it runs before there is any package.
 """
 
 # ruff: noqa: T201 - a command line module
@@ -19,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,8 +35,8 @@ from edge.address import (
 )
 from edge.durable import sync_folder
 from edge.errors import ConfigError
-
 from edge.installed import UNSEEN
+
 EXAMPLE = Path(__file__).with_name("tensormask.toml")
 """What settings begin as."""
 _PARTS_OF_THE_PI = re.compile(r"(bcm2835|rpi|rp1|pispbe|unicam)")
@@ -62,6 +63,14 @@ class Given:
             ("camera", "loop"): self.loop,
         }
         return {key: value for key, value in every.items() if value is not None}
+
+    def over(self, there: Given) -> Given:
+        """Return what the settings are to say that say `there` now: a port is that of its host,
+        and only a clip is played over and over."""
+        is_same_broker = self.host in (None, there.host) and self.port is None
+        broker = there if is_same_broker else self
+        camera = there if self.source in (None, there.source) else self
+        return Given(broker.host, broker.port, camera.source, camera.loop)
 
 
 def given(environment: dict[str, str]) -> Given:
@@ -148,11 +157,40 @@ class Present:
 
     @property
     def broker(self) -> str:
-        return str(self.tables.get("mqtt", {}).get("host", ""))
+        return str(self._at("mqtt", "host") or "")
 
     @property
     def source(self) -> str:
-        return str(self.tables.get("camera", {}).get("source", ""))
+        return str(self._at("camera", "source") or "")
+
+    @property
+    def unedited(self) -> Given | None:
+        """What this wrote into the example; None: anything else has changed there, too."""
+        port, loop = self._at("mqtt", "port"), self._at("camera", "loop")
+        given = Given(
+            self.broker or None,
+            port if isinstance(port, int) else None,
+            self.source or None,
+            loop if isinstance(loop, bool) else None,
+        )
+        try:
+            return given if written(EXAMPLE.read_text(), given) == self.text else None
+        except ConfigError:
+            return None
+
+    def others(self, wanted: Given) -> Iterator[tuple[str, str, str]]:
+        """Yield option, key and value of what they name in place of what is wanted."""
+        port = self._at("mqtt", "port")
+        named = self.broker if port is None else f"{self.broker}:{port}"
+        is_other_port = None not in (port, wanted.port) and port != wanted.port
+        if wanted.host and self.broker and (self.broker != wanted.host or is_other_port):
+            yield "--broker", "[mqtt] host", named
+        if wanted.source and self.source not in ("", wanted.source):
+            shown = "another one" if holds_password(self.source) else self.source
+            yield "--source", "[camera] source", shown
+
+    def _at(self, section: str, key: str) -> object:
+        return self.tables.get(section, {}).get(key)
 
 
 def present(path: Path) -> Present:
@@ -173,15 +211,11 @@ def present(path: Path) -> Present:
 
 def refuse_another(now: Present, wanted: Given) -> None:
     """Raise ConfigError where somebody has written another broker or camera into the settings."""
-    for option, there, given in (
-        ("--broker", now.broker, wanted.host),
-        ("--source", now.source, wanted.source),
-    ):
-        if given and there not in ("", given):
-            shown = "another one" if holds_password(there) else there
+    for option, key, there in now.others(wanted):
+        if now.unedited is None:
             raise ConfigError(
-                f"{option}: nothing is changed: {now.path} names {shown} already; change it there "
-                f"(sudoedit {now.path}), and leave {option} out"
+                f"{option}: nothing is changed: {now.path} names {there} already; change {key} "
+                f"there (sudoedit {now.path}), and leave {option} out"
             )
 
 
@@ -226,9 +260,14 @@ def _with(text: str, section: str, key: str, value: str | int) -> str:
 def write(path: Path, wanted: Given) -> None:
     """Write what is wanted into the settings, whose owner and mode stay. Raises ConfigError."""
     path = path.resolve()
-    text = present(path).text
-    changed = written(text, wanted)
-    if changed == text:
+    now = present(path)
+    there = now.unedited
+    if there is None:
+        refuse_another(now, wanted)
+        changed = written(now.text, wanted)
+    else:
+        changed = written(EXAMPLE.read_text(), wanted.over(there))
+    if changed == now.text:
         return
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)
@@ -338,6 +377,8 @@ def main(what: str, path: Path) -> None:
         if what == "ask" or wanted != Given():
             now = present(path)
             refuse_another(now, wanted)
+            for option, key, there in now.others(wanted):
+                _say(f"== {key} was {there}; it is corrected, as {option} says")
             answered = ask(now, wanted) if what == "ask" else wanted
         port = f":{answered.port}" if answered.port else ""
         host = answered.host or ""

@@ -10,9 +10,10 @@
 # alone: together nothing is fetched. --prepare makes the release, and changes nothing else.
 #
 # May be run again at any time: what is there already is not made again. Settings in /etc/tensormask
-# that somebody has edited are kept. A release is made beside the one that runs, and is on trial after
-# the switch: where it does worse, the device goes back by itself. Whenever this is killed, one of them
-# runs. Exit status 0: the service runs, starts at boot, or waits for the broker or camera to be named.
+# that somebody has edited are kept; in others, another broker or camera corrects the former one. A
+# release is made beside the one that runs, and is on trial after the switch: where it does worse, the
+# device goes back by itself. Whenever this is killed, one of them runs. Exit status 0: the service runs,
+# starts at boot, or waits for the broker or camera to be named.
 set -euo pipefail
 
 # Whatever the caller's environment says: programs of root's, messages that can be read by a program,

@@ -168,6 +168,37 @@ def test_what_somebody_has_written_is_not_overwritten(
     assert path.read_text() == before
 
 
+def test_what_nobody_has_edited_is_corrected(tmp_path: Path) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(EXAMPLE)
+    write(path, Given("borker", 1884, source="/srv/clip.avi", loop=True))
+    write(path, Given(source="/dev/video0"))
+    assert path.read_text() == written(EXAMPLE, Given("borker", 1884, source="/dev/video0"))
+    # The same broker again, without its port, is the same one.
+    write(path, Given("borker", source=f"rtsp://me:{PASSWORD}@camera/1"))
+    write(path, Given("borker", 1885))
+    write(path, Given("broker"))
+    camera = f"rtsp://me:{PASSWORD}@camera/1"
+    assert path.read_text() == written(EXAMPLE, Given("broker", source=camera))
+    # One that somebody has edited is theirs.
+    path.write_text(f"{path.read_text()}\n# mine\n")
+    before = path.read_text()
+    with pytest.raises(ConfigError, match=r"names broker already; change \[mqtt\] host there"):
+        write(path, Given("another"))
+    assert path.read_text() == before
+
+
+def test_what_is_corrected_is_said_without_its_password(tmp_path: Path) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(written(EXAMPLE, Given("borker", source=f"rtsp://me:{PASSWORD}@camera/1")))
+    answer = _run("check", path, BROKER="broker", SOURCE="0")
+    assert answer.stdout == "broker\n/dev/video0\n"
+    assert answer.stderr == (
+        "== [mqtt] host was borker; it is corrected, as --broker says\n"
+        "== [camera] source was another one; it is corrected, as --source says\n"
+    )
+
+
 def test_damaged_settings_are_named(tmp_path: Path) -> None:
     path = tmp_path / "tensormask.toml"
     path.write_text("[mqtt\n")
@@ -191,8 +222,17 @@ def test_what_the_settings_must_name_and_do_not(tmp_path: Path) -> None:
 
 
 def _alone(what: str, path: Path, folder: Path = Path("/"), **given: str) -> str:
-    """Return what the module prints with nothing but the system's Python, as install.sh runs it."""
-    answer = subprocess.run(
+    """Return what the module prints where all is well."""
+    answer = _run(what, path, folder, **given)
+    assert answer.stderr == ""
+    return answer.stdout
+
+
+def _run(
+    what: str, path: Path, folder: Path = Path("/"), **given: str
+) -> subprocess.CompletedProcess[str]:
+    """Run it with nothing but the system's Python, as install.sh does."""
+    return subprocess.run(
         ["/usr/bin/python3", "-BPS", "-m", "deploy.first_settings", what, path],
         env={"PYTHONPATH": str(ROOT)} | given,
         cwd=folder,
@@ -200,8 +240,6 @@ def _alone(what: str, path: Path, folder: Path = Path("/"), **given: str) -> str
         text=True,
         check=False,
     )
-    assert answer.stderr == ""
-    return answer.stdout
 
 
 def test_cameras_are_listed_by_name_without_the_parts_of_a_pis_own_video(tmp_path: Path) -> None:

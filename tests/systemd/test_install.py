@@ -299,8 +299,22 @@ def test_without_purge_the_settings_serve_the_next_installation(machine: Machine
     assert _runs(machine)
 
 
-def test_another_broker_than_the_settings_name_is_refused(machine: Machine) -> None:
+def test_a_camera_that_was_mistyped_is_corrected_by_the_same_command(machine: Machine) -> None:
+    _installed(machine, "--broker", "localhost", "--source", "/dev/video7")
+    status, said, complained = _installed(
+        machine, "--broker", "localhost", "--source", "/srv/clip.avi"
+    )
+    assert status == 0, said
+    assert complained == ("== [camera] source was /dev/video7; it is corrected, as --source says\n")
+    assert said.splitlines()[-1].startswith("== running; see: ")
+    assert _runs(machine)
+    written = machine.output("grep", "-E", "^(host|source|loop) ", SETTINGS)
+    assert written == 'host = "localhost"\nsource = "/srv/clip.avi"\nloop = true'
+
+
+def test_another_broker_than_somebody_has_written_is_refused(machine: Machine) -> None:
     _installed(machine, "--broker", "localhost", "--source", "/srv/clip.avi")
+    machine.run("sh", "-ec", f"echo '# mine' >>{SETTINGS}")
     status, said, complained = _installed(machine, "--broker", "elsewhere")
     assert (status, said) == (1, "")
     assert f"--broker: nothing is changed: {SETTINGS} names localhost already" in complained
