@@ -187,7 +187,6 @@ make_directories() {
 
 write_settings() {
     local example="$source_root/deploy/tensormask.toml" former kept
-    put 640 "$example" "$settings.example" -o root -g tensormask
     if [ ! -e "$settings" ]; then
         put 640 "$example" "$settings" -o root -g tensormask
     elif former=$(/usr/local/bin/tensormask --version 2>/dev/null); then
@@ -221,6 +220,7 @@ make_links() {
     ln -sfn "$prefix/current/docs" "$share/doc/tensormask"
     ln -sfn "$prefix/current/tensormask.1" "$share/man/man1/tensormask.1"
     ln -sfn "$prefix/current/completion.bash" "$share/bash-completion/completions/tensormask"
+    link_to "$prefix/current/deploy/tensormask.toml" "$settings.example"
     put 755 "$source_root/deploy/tensormask" /usr/local/bin/tensormask
     for unit in "$source_root"/systemd/*.service; do
         unit=${unit##*/}

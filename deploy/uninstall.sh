@@ -98,7 +98,8 @@ if is_booted; then
     systemctl reset-failed "${names[@]}" 2>/dev/null || true
 fi
 forget
-rm -rf /var/lib/tensormask-releases /run/tensormask "$share/doc/tensormask" /etc/tensormask/*.new
+rm -rf /var/lib/tensormask-releases /run/tensormask "$share/doc/tensormask" /etc/tensormask/*.new \
+    /etc/tensormask/tensormask.toml.example
 rm -f /usr/local/bin/tensormask /usr/local/bin/tensormask.new /etc/sysusers.d/tensormask.conf \
     "$share/man/man1/tensormask.1" "$share/bash-completion/completions/tensormask"
 remove_empty
