@@ -34,6 +34,8 @@ from edge.page.wire import FOLDER, PROGRAM, SOCKET, Front
 DAEMON = DIRECTORY / FOLDER / SOCKET
 PATIENCE_S = 10.0
 """So long a browser waits for a daemon that is starting, before it is told that there is none."""
+GRACE_S = 1.0
+"""So long the last requests may take before the process ends, for the next to serve otherwise."""
 FIRST_FD = 3
 BUSY = 98
 """Exit status: the address is in use, or not this machine's."""
@@ -58,6 +60,8 @@ async def serve(daemon: Path, listeners: Sequence[socket.socket]) -> int:
     await asyncio.wait([until, serving], return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
+    serving.cancel()
+    await door.answered(GRACE_S)  # who comes now waits for the next process
     return 0
 
 

@@ -48,6 +48,8 @@ RESPONSE_S = 30.0
 STRANGER_S = 10.0
 """So long a stranger's step may take, whatever it is."""
 SWEEP_S = 1.0
+LOOKED_S = 0.02
+"""How often it is looked whether the last ones have their answers."""
 FULL_S = 0.2
 """After this the next connection is looked at, where the system has no file or memory left."""
 UNCOLLECTED = 16
@@ -97,6 +99,11 @@ class Connection:
         if is_sending or not (cycle is None or cycle.response_complete or cycle.more_body):
             return Phase.RESPONSE
         return Phase.REQUEST
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether it has had an answer to all that it has asked."""
+        return self.phase is Phase.REQUEST and getattr(self.protocol, "cycle", None) is not None
 
     def is_late(self) -> bool:
         """Tell whether its deadline is over; to be asked now and then, to see the phases change."""
@@ -167,6 +174,13 @@ class Door:
             for listener in listeners:
                 listener.setblocking(False)
                 tasks.create_task(self._accept(listener))
+
+    async def answered(self, timeout_s: float) -> None:
+        """Wait until everybody who was accepted has an answer, but no longer than that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not all(each.is_idle for each in self._connections):
+                    await asyncio.sleep(LOOKED_S)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -47,12 +47,15 @@ HEADERS = {
 STRICT_TRANSPORT = "max-age=15552000"
 OPEN = ("/login", "/login.js", "/page.css", "/icon.svg", "/health")
 """What is shown without a session."""
+AGAIN_S = 5
 AWAY = (
-    b'<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
+    b'<!doctype html><html lang="en"><meta charset="utf-8">'
+    b'<meta http-equiv="refresh" content="%d">'
     b'<meta name="viewport" content="width=device-width"><title>TensorMask</title>'
-    b"<h1>The service is not running</h1><p>This page opens when it does. On the device: "
-    b"<code>sudo systemctl status tensormask</code>"
-)
+    b"<h1>The service is starting, or stopped</h1><p>After a start, or a change of release, it "
+    b"takes up to a minute, and this page opens by itself. If it does not, on the device: "
+    b"<code>tensormask status</code>"
+) % AGAIN_S
 
 Wanted = TypeVar("Wanted")
 
@@ -181,7 +184,8 @@ def unavailable() -> Starlette:
     """Return what is shown while nothing is known of the daemon, not even a password."""
 
     async def away(request: Request) -> Response:
-        return Response(AWAY, 503, HEADERS, media_type="text/html")
+        again = {"Retry-After": str(AGAIN_S)}
+        return Response(AWAY, 503, HEADERS | again, media_type="text/html")
 
     return Starlette(routes=[Route("/{path:path}", away)])
 

@@ -35,8 +35,10 @@ class Unit:
     def begin(self) -> None:
         """Start it with whatever is linked now; return at once, as a bad one may never be ready."""
         _systemctl("daemon-reload")
-        # The service opens it again, unless its release knows no page: then the port is free.
-        _systemctl("stop", PAGE_SOCKET, PAGE_UNIT, may_fail=True)
+        # A page ends by itself where the release is another, and systemd listens all the while. But
+        # the port of a release that knows no page is free.
+        if _systemctl("show", "--value", "--property=LoadState", PAGE_UNIT).strip() != "loaded":
+            _systemctl("stop", PAGE_SOCKET, PAGE_UNIT, may_fail=True)
         # A former failure, or too many starts, must not stand in the way.
         _systemctl("reset-failed", UNIT, may_fail=True)
         _systemctl("--no-block", "restart", UNIT)

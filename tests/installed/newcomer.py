@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge.app.status import JUST_STARTED_S
 from tests.installed.lab.box import OWNER, SETTINGS, UNIT, Box, furnish
 from tests.installed.lab.camera import URL, Camera
 from tests.installed.lab.roots import Root
@@ -38,12 +39,30 @@ WATCHED = "/etc /opt /root /srv /usr /var/lib /home /boot"
 NOT_OURS = (
     r"/(systemd|dbus|apt|dpkg|mosquitto|sudo|python3|man-db|\.cache|__pycache__|lastlog)(/|$)"
 )
+OURS = ("/srv/heard", "/srv/answers", "/srv/asks.py")
+"""What these tests leave there."""
+ENABLES_PAGE = (
+    f"sudo sed -i 's/^#\\[page\\]/[page]/; s/^#enabled = false/enabled = true/' {SETTINGS}"
+)
 STAYS = (
     "/etc/tensormask",
     "/var/lib/tensormask",
 )
 """docs/operating.md: settings and outbox stay, unless they are purged."""
 INSTALL_S = 900
+ANSWERS = "/srv/answers"
+ASKS = """
+import time, urllib.error, urllib.request
+while True:
+    try:
+        print(urllib.request.urlopen("http://localhost:8080/health", timeout=60).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+    except OSError as error:
+        print(error)
+    time.sleep(0.1)
+"""
+"""Asks the page again and again, as a browser would that is open."""
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +144,9 @@ def test_git_clone_and_install_sh_are_all_it_takes(home: Box, before: set[str]) 
 
 def test_is_it_well(home: Box) -> None:
     home.until_well()
+    if home.telemetry()["uptime_s"] < JUST_STARTED_S / 2:
+        assert "hint     started " in home.by(OWNER, "tensormask status").stdout
+    wait_until(lambda: home.telemetry()["uptime_s"] > JUST_STARTED_S, 30, "it knows how it does")
     answer = home.by(OWNER, "tensormask status")
     assert answer.returncode == 0, answer.stderr
     assert "all is well" in answer.stdout
@@ -134,8 +156,7 @@ def test_is_it_well(home: Box) -> None:
 
 def test_look_through_it(home: Box, chromium: Start) -> None:
     """Step 5: the section of the example is made to count, by an editor."""
-    edit = r"sudo sed -i 's/^#\[page\]/[page]/; s/^#enabled = false/enabled = true/'"
-    home.by(OWNER, f"{edit} {SETTINGS}", check=True)
+    home.by(OWNER, ENABLES_PAGE, check=True)
     applied = "sudo tensormask check && sudo systemctl restart tensormask"
     answer = home.by(OWNER, applied, timeout_s=120)
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -190,8 +211,14 @@ def _current(box: Box) -> str:
     return box.machine.output("readlink", "-f", "/opt/tensormask/current").rpartition("/")[2]
 
 
+def _example(box: Box) -> str:
+    """Return the commented settings, as somebody reads them who looks for a key."""
+    return box.machine.output("cat", f"{SETTINGS}.example")
+
+
 def _settle(box: Box) -> None:
-    """Let a trial be as short as it may be."""
+    """Let a trial be as short as it may be, and the page enabled whatever was tried before."""
+    box.by(OWNER, ENABLES_PAGE, check=True)
     box.by(OWNER, rf"sudo sed -i 's/^#\[release\]/[release]/; s/^#trial_s = .*/trial_s = 10/' "
                   f"{SETTINGS} && sudo systemctl restart tensormask", check=True)  # fmt: skip
     box.until_well()
@@ -200,19 +227,28 @@ def _settle(box: Box) -> None:
 def test_another_release_is_on_trial_kept_and_left(home: Box) -> None:
     _settle(home)
     first = _current(home)
-    home.by(OWNER, f"cd {CHECKOUT} && echo '# another' >>edge/version.py", check=True)
+    home.machine.write("/srv/asks.py", ASKS)
+    to_file = f"--property=StandardOutput=append:{ANSWERS}"
+    home.machine.run("systemd-run", "--unit=asks", to_file, "python3", "-u", "/srv/asks.py")
+    another = "echo '# another' | tee -a edge/version.py >>deploy/tensormask.toml"
+    home.by(OWNER, f"cd {CHECKOUT} && {another}", check=True)
     answer = home.by(OWNER, f"cd {CHECKOUT} && sudo deploy/install.sh", timeout_s=INSTALL_S)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     second = _current(home)
     assert second != first
     waited = home.by(OWNER, "sudo tensormask release wait", timeout_s=300)
     assert waited.returncode == 0, waited.stdout + waited.stderr
+    home.machine.run("systemctl", "stop", "asks")
+    answers = home.machine.output("sort", "-u", ANSWERS).splitlines()
+    assert {"200"} <= {*answers} <= {"200", "503"}, answers
     shown = home.by("visitor", "tensormask release")
     assert shown.returncode == 0
     assert second in shown.stdout
+    assert _example(home).endswith("# another")
     home.until_well()
     home.by(OWNER, "sudo tensormask release rollback", check=True)
     assert _current(home) == first
+    assert not _example(home).endswith("# another")
     home.until_well()
     home.by(OWNER, f"sudo tensormask release activate {second} --again", check=True)
     home.by(OWNER, "sudo tensormask release wait", check=True, timeout_s=300)
@@ -233,7 +269,7 @@ def test_a_release_that_crashes_is_undone(home: Box) -> None:
 
 def test_uninstalling_leaves_what_is_documented(home: Box, before: set[str]) -> None:
     home.by(OWNER, f"sudo {CHECKOUT}/deploy/uninstall.sh", check=True, timeout_s=120)
-    left = {each for each in files(home) - before if not each.startswith("/srv/heard")}
+    left = {each for each in files(home) - before if not each.startswith(OURS)}
     assert {each for each in left if not each.startswith(STAYS)} == set()
     assert any(each.startswith("/etc/tensormask/") for each in left)
     assert any(each.startswith("/var/lib/tensormask/outbox") for each in left)
@@ -245,7 +281,7 @@ def test_uninstalling_leaves_what_is_documented(home: Box, before: set[str]) -> 
 
 def test_purging_leaves_nothing(home: Box, before: set[str]) -> None:
     home.by(OWNER, f"sudo {CHECKOUT}/deploy/uninstall.sh --purge", check=True, timeout_s=120)
-    assert {each for each in files(home) - before if not each.startswith("/srv/heard")} == set()
+    assert {each for each in files(home) - before if not each.startswith(OURS)} == set()
     for kind in ("passwd", "group"):
         assert "tensormask" not in home.machine.output("getent", kind)
     assert home.show("LoadState", UNIT) == "not-found"

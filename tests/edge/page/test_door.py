@@ -17,8 +17,10 @@ from starlette.routing import Route
 from uvicorn import Config
 
 from edge.page.door import CONNECTION, RESPONSE_S, STRANGER_S, UNCOLLECTED, Connection, Door, Phase
+from edge.page.server import unavailable
 from tests import loops
 from tests.fakes import TurnedClock
+from tests.waiting import DEADLINE_S
 
 COUNT = 50
 RESET = struct.pack("ii", 1, 0)
@@ -50,6 +52,58 @@ def _collected_by_hand() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def test_a_browser_that_comes_before_the_service_is_told_to_wait() -> None:
+    async def asked() -> bytes:
+        door = Door(Config(unavailable(), http="h11", ws="none", lifespan="off", log_config=None))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            serving = asyncio.create_task(door.serve([listener]))
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+            serving.cancel()
+        return answer
+
+    answer = loops.run(asked()).decode()
+    assert answer.startswith("HTTP/1.1 503 ")
+    assert "\r\nretry-after: 5\r\n" in answer.lower()
+    assert 'http-equiv="refresh" content="5"' in answer
+    assert "starting, or stopped" in answer
+
+
+@pytest.mark.parametrize("keeps", ["close", "keep-alive"])
+def test_who_was_let_in_is_answered_before_the_end(keeps: str) -> None:
+    async def asked() -> bytes:
+        may_answer = asyncio.Event()
+
+        async def index(request: Any) -> Response:
+            await may_answer.wait()
+            return Response(b"here")
+
+        app = Starlette(routes=[Route("/", index)])
+        door = Door(Config(app, http="h11", ws="none", lifespan="off", log_config=None))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            serving = asyncio.create_task(door.serve([listener]))
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(f"GET / HTTP/1.1\r\nHost: here\r\nConnection: {keeps}\r\n\r\n".encode())
+            async with asyncio.timeout(DEADLINE_S):
+                while not door.count:
+                    await asyncio.sleep(0.01)
+            serving.cancel()
+            ending = asyncio.create_task(door.answered(DEADLINE_S))
+            await asyncio.sleep(0)
+            assert not ending.done()
+            may_answer.set()
+            answer = await reader.readuntil(b"here")
+            await asyncio.wait_for(
+                ending, DEADLINE_S / 2
+            )  # one that is kept open is not waited for
+            writer.close()
+        return answer
+
+    assert loops.run(asked()).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("visit", [_asked, _asked_and_reset, _malformed])
