@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -16,6 +16,8 @@ from edge.errors import ConfigError
 SCHEMES = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 """Of a camera in the network, each with its usual port."""
 _ENCRYPTED = {"https", "rtsps"}
+_OTHER = {"rtsp": "rtsps", "rtsps": "rtsp", "http": "https", "https": "http"}
+"""The same with TLS or without."""
 _WEB = {"http", "https"}
 _ALIASES = {"rtspx": "rtsps"}
 """Names of other programs (go2rtc) for the same."""
@@ -56,6 +58,11 @@ class StreamSource:
     def name(self) -> str:
         """The address without user, password and path: cheap cameras take the password there."""
         return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
+
+    @property
+    def other_name(self) -> str:
+        """The same with TLS where this is without, and the other way round."""
+        return replace(self, scheme=_OTHER[self.scheme]).name
 
     @property
     def place(self) -> str:

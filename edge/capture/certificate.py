@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from edge.address import StreamSource
-from edge.capture.reach import connected
+from edge.capture.reach import connected, speaks_without_tls
 from edge.config import CameraSettings
 from edge.errors import CameraError
 from edge.secret import located
@@ -18,6 +18,8 @@ from edge.secret import located
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _UNKNOWN_ISSUER = {2, 18, 19, 20, 21}
 _OTHER_NAME = {62, 64}
+ANSWER_S = 1.0
+"""So long a port that does not speak TLS may take to answer without."""
 _TOO_OLD = ("PROTOCOL", "HANDSHAKE_FAILURE", "TOO_SMALL", "LEGACY", "NO_CIPHERS")
 """Parts of the reasons that OpenSSL has for a TLS, or keys, of long ago."""
 
@@ -46,7 +48,7 @@ class TrustedCamera:
         except ssl.SSLCertVerificationError as error:
             raise CameraError(f"{name}: {self._why_not_trusted(error, timeout_s)}") from error
         except OSError as error:
-            raise CameraError(f"{name}: {_why_no_tls(error, timeout_s)}") from error
+            raise CameraError(f"{name}: {_why_no_tls(self._stream, error, timeout_s)}") from error
         except CameraError as error:
             raise CameraError(f"{name}: {error}") from error
         shown = _fingerprint(peer)
@@ -124,12 +126,18 @@ def _pinning(stream: StreamSource, timeout_s: float) -> str:
     return ""
 
 
-def _why_no_tls(error: OSError, timeout_s: float) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no TLS handshake within {timeout_s:g} s; does this port speak TLS?"
+def _why_no_tls(stream: StreamSource, error: OSError, timeout_s: float) -> str:
     if isinstance(error, ssl.SSLError) and any(each in (error.reason or "") for each in _TOO_OLD):
         return (
             f"its TLS is too old ({error.reason}); update the camera's firmware, or let "
             "[camera] insecure = true take what it speaks"
         )
+    with suppress(CameraError):
+        if speaks_without_tls(stream, ANSWER_S):
+            return (
+                "this port does not speak TLS: write the port that does, or "
+                f"{stream.other_name}, where anybody on the way sees picture and password"
+            )
+    if isinstance(error, TimeoutError):
+        return f"no TLS handshake within {timeout_s:g} s; does this port speak TLS?"
     return "it does not speak TLS on this port; rtsp:// and http:// are without"

@@ -1,4 +1,4 @@
-"""Is a camera in the network there at all? Told in time, and why not.
+"""Is a camera in the network there at all, and does it speak TLS? Told in time, and why not.
 
 FFmpeg itself looks a name up without any limit of time, and says no reasons.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import queue
 import socket
+import ssl
 import threading
 import time
 from contextlib import suppress
 from typing import Any
 
+from edge.address import StreamSource
 from edge.errors import CameraError
 
 _Found = list[tuple[socket.AddressFamily, socket.SocketKind, Any]]
@@ -21,6 +23,8 @@ MAX_QUESTIONS = 4
 """Names that are being looked up at once: where name servers are dead each of them waits for a
 minute or more, and cannot be called off."""
 _questions = threading.BoundedSemaphore(MAX_QUESTIONS)
+_TLS_RECORDS = (b"\x16\x03", b"\x15\x03")
+"""How an answer in TLS begins, a handshake or an alert."""
 
 
 def connected(host: str, port: int, timeout_s: float) -> socket.socket:
@@ -87,3 +91,36 @@ def _look_up(host: str, port: int, timeout_s: float) -> _Found | str:
         with suppress(queue.Empty):
             return answers.get(timeout=max(0.0, deadline_s - time.monotonic()))
     return f"its name was not found within {timeout_s:g} s: the name servers do not answer"
+
+
+def speaks_tls(stream: StreamSource, timeout_s: float) -> bool:
+    """Tell whether its port answers TLS's first message in TLS: nothing else is sent.
+
+    Raises CameraError where there is no connection.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    hello = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="camera").do_handshake()
+    return _answer(stream, hello.read(), timeout_s)[:2] in _TLS_RECORDS
+
+
+def speaks_without_tls(stream: StreamSource, timeout_s: float) -> bool:
+    """Tell whether its port answers RTSP or HTTP that is in clear; nothing secret is sent.
+
+    Raises CameraError where there is no connection.
+    """
+    protocol = "HTTP/1.1" if stream.is_web else "RTSP/1.0"
+    asked = f"OPTIONS * {protocol}\r\nHost: {stream.place}\r\nCSeq: 1\r\n\r\n"
+    return _answer(stream, asked.encode(), timeout_s).startswith(protocol[:5].encode())
+
+
+def _answer(stream: StreamSource, said: bytes, timeout_s: float) -> bytes:
+    """Return the first bytes of what is answered within `timeout_s`; none: nothing is."""
+    deadline_s = time.monotonic() + timeout_s
+    with connected(stream.host, stream.port, timeout_s) as peer:
+        peer.settimeout(max(0.001, deadline_s - time.monotonic()))
+        with suppress(OSError):
+            peer.sendall(said)
+            return peer.recv(16)
+    return b""

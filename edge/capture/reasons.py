@@ -15,6 +15,16 @@ LATE = (av.error.ExitError, av.error.TimeoutError)
 """Nothing came in time."""
 
 
+def is_answer(error: av.error.FFmpegError | None) -> bool:
+    """Tell whether the camera has said this itself, in RTSP or HTTP; None: it has no video.
+
+    A port that speaks TLS may say 400 without it.
+    """
+    if isinstance(error, av.error.HTTPBadRequestError):
+        return False
+    return error is None or isinstance(error, av.error.HTTPClientError | av.error.HTTPServerError)
+
+
 def words_of(error: av.error.FFmpegError) -> str:
     """Return FFmpeg's own words, without the address."""
     if isinstance(error, LATE):

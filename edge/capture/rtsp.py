@@ -16,8 +16,8 @@ from edge.address import StreamSource
 from edge.capture.ffmpeg import NoVideoError, Picture, UnreadableError, Video, open_video
 from edge.capture.packets import PacketReader
 from edge.capture.playout import Due, Playout
-from edge.capture.reach import connected
-from edge.capture.reasons import LATE, REFUSED, reason_of
+from edge.capture.reach import speaks_tls
+from edge.capture.reasons import LATE, REFUSED, is_answer, reason_of
 from edge.capture.relay import Link, link_to
 from edge.capture.rotate import rotated
 from edge.capture.source import Undeveloped
@@ -51,9 +51,9 @@ def open_stream(stream: StreamSource, settings: CameraSettings) -> tuple[Link, V
     except NoVideoError as error:
         link.close()
         if isinstance(error.error, REFUSED):
-            raise CameraLoginError(f"{stream.name}: {_why(error)}") from None
+            raise CameraLoginError(f"{stream.name}: {_why(stream, error)}") from None
         is_late = isinstance(error.error, LATE) or time.monotonic() >= deadline_s
-        why = _why_late(stream, settings) if is_late else _why(error)
+        why = _why(stream, error, settings.open_timeout_s if is_late else None)
         raise CameraError(f"{stream.name}: {why}") from None
     except PictureError as error:
         link.close()
@@ -79,17 +79,21 @@ def _left_s(deadline_s: float) -> float:
     return max(0.001, deadline_s - time.monotonic())
 
 
-def _why(error: NoVideoError) -> str:
+def _why(stream: StreamSource, error: NoVideoError, late_s: float | None = None) -> str:
+    """Return why there is no video; `late_s`: none came in that time.
+
+    FFmpeg tells neither a host that is not there from one that hangs, nor TLS from bad data.
+    """
+    if late_s is not None or not (stream.is_encrypted or is_answer(error.error)):
+        try:
+            has_tls = speaks_tls(stream, ANSWER_S)
+        except CameraError as absent:
+            return str(absent)
+        if has_tls and not stream.is_encrypted:
+            return f"this port speaks TLS: write {stream.other_name}"
+    if late_s is not None:
+        return f"it answers, but gave no video within {late_s:g} s"
     return str(error) if error.error is None else reason_of(error.error)
-
-
-def _why_late(stream: StreamSource, settings: CameraSettings) -> str:
-    """FFmpeg tells a host that is not there from one that hangs as little as from bad data."""
-    try:
-        connected(stream.host, stream.port, ANSWER_S).close()
-    except CameraError as error:
-        return str(error)
-    return f"it answers, but gave no video within {settings.open_timeout_s:g} s"
 
 
 def open_linked(

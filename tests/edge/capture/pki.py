@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import socketserver
 import ssl
 import subprocess
@@ -52,10 +53,16 @@ class Encrypted(socketserver.BaseServer):
     identity: Identity | None = None
     newest: ssl.TLSVersion | None = None
     """It knows none that is newer, and old ciphers."""
+    refuses_plain = False
+    """Whether it answers by HTTP, in clear, whoever does not begin with TLS."""
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         if self.identity is None:
             super().finish_request(request, client_address)
+            return
+        if self.refuses_plain and request.recv(1, socket.MSG_PEEK) != b"\x16":
+            request.recv(4096)
+            request.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
             return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.identity.certificate, self.identity.key)

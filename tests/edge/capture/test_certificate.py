@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,17 @@ def watch(address: str, **settings: Any) -> None:
             source.read()
     finally:
         source.close()
+
+
+@contextmanager
+def served(scheme: str, frames: list[bytes], identity: Identity | None = None) -> Iterator[str]:
+    """Serve RTSP or HTTP; give host and port."""
+    if scheme == "http":
+        with web_camera(identity) as web:
+            yield web.place
+    else:
+        with serving(frames, identity=identity) as server:
+            yield f"127.0.0.1:{server.port}"
 
 
 def test_a_camera_with_rtsps_is_watched_where_its_authority_is_known(
@@ -174,14 +187,38 @@ def test_what_is_wrong_with_a_certificate_is_told_apart(
         watch(f"https://{server.place}/video", fingerprint=identity.fingerprint)
 
 
-def test_a_port_without_tls_is_told_apart(frames: list[bytes]) -> None:
-    with web_camera() as web, pytest.raises(CameraError, match="does not speak TLS on this port"):
-        watch(f"https://{LOGIN}@{web.place}/video")
-    with (
-        serving(frames) as server,
-        pytest.raises(CameraError, match="does not speak TLS on this port"),
-    ):
-        watch(f"rtsps://{LOGIN}@127.0.0.1:{server.port}/live")
+def test_a_port_without_tls_is_told_with_the_address_to_write(frames: list[bytes]) -> None:
+    for scheme in ("rtsp", "http"):
+        with served(scheme, frames) as place:
+            said = f"port does not speak TLS: write the port that does, or {scheme}://{place}, "
+            with pytest.raises(CameraError, match=said) as refusal:
+                watch(f"{scheme}s://{LOGIN}@{place}/video")
+        assert "sesame" not in str(refusal.value)
+
+
+def test_a_port_with_tls_is_told_with_the_address_to_write(
+    frames: list[bytes], camera: Identity
+) -> None:
+    for scheme in ("rtsp", "http"):
+        with served(scheme, frames, camera) as place:
+            said = f"this port speaks TLS: write {scheme}s://{place}$"
+            with pytest.raises(CameraError, match=said):
+                watch(f"{scheme}://{LOGIN}@{place}/video")
+
+
+def test_a_port_with_tls_that_answers_in_clear_is_told_too(camera: Identity) -> None:
+    """As nginx and Go do, where the first byte is not TLS's."""
+    with web_camera(camera) as server:
+        server.refuses_plain = True
+        with pytest.raises(CameraError, match=f"speaks TLS: write https://{server.place}$"):
+            watch(f"http://{LOGIN}@{server.place}/video")
+
+
+def test_what_a_camera_without_tls_says_itself_is_not_asked_for_again() -> None:
+    with web_camera() as server:
+        with pytest.raises(CameraError, match="no video at this path"):
+            watch(f"http://{server.place}/none")
+        assert server.connections == 1
 
 
 def test_a_port_that_says_nothing_to_tls_does_not_hold_us() -> None:
