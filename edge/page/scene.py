@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import dist
 
 import cv2
 import msgspec
@@ -12,16 +14,19 @@ from numpy.typing import NDArray
 from edge.config import ClassifierSettings
 from edge.decide.policy import Standing
 from edge.pipeline import Outcome
-from edge.records import Box, Frame, MaskState, Pixels, Sighting
+from edge.records import Box, Face, Frame, MaskState, Pixels, Sighting
 from edge.telemetry import CameraView
 
 CENTRE_PX = 480
 """Side of the part in the middle whose sharpness is measured: of the picture as it is, since a
 smaller one is sharp whatever the lens does."""
 LINGER_S = 1.5
-"""Between two scans people are shown where they were seen last."""
+"""Between two scans people are shown where they were seen last, and so they are where a scan misses
+them."""
 OUTSIDE_S = 6.0
 """As long as a scan of the whole may be waited for (`DetectorSettings.idle_every_s`)."""
+REACH = 4.0
+"""Widths of a face by which somebody walks on between two scans of the whole."""
 PATCH_PX = 16
 CHANGED_LEVELS = 20.0
 """A patch whose pixels differ by more, on average, shows something else."""
@@ -140,20 +145,35 @@ class InSight:
         if outcome.outside is None:
             self._outside = tuple(each for each in self._outside if _is_there(each, frame))
         else:
-            self._outside = tuple(
-                _Outside(_place(face.box, frame), face.box, now_s, _patch(face.box, frame))
-                for face in outcome.outside
-            )
+            self._outside = _found(outcome.outside, self._outside, frame)
 
     def clear(self) -> None:
         self._seen.clear()
         self._outside = ()
 
 
+def _found(
+    faces: Sequence[Face], before: Sequence[_Outside], frame: Frame
+) -> tuple[_Outside, ...]:
+    """Return who is outside after a scan: whom it found, and of those before whom it may have
+    missed."""
+    missed = [each for each in before if frame.monotonic_s - each.at_s < LINGER_S]
+    for face in faces:
+        near = [each for each in missed if each.box.grown(REACH).iou(face.box) > 0]
+        if near:
+            missed.remove(min(near, key=lambda each: dist(each.box.centre, face.box.centre)))
+    found = (
+        _Outside(_place(face.box, frame), face.box, frame.monotonic_s, _patch(face.box, frame))
+        for face in faces
+    )
+    return (*found, *missed)
+
+
 def _is_there(outside: _Outside, frame: Frame) -> bool:
-    """Tell whether the picture still shows the same where somebody was."""
-    if frame.monotonic_s - outside.at_s > OUTSIDE_S:
-        return False
+    """Tell whether somebody was seen there lately, or the picture still shows the same there."""
+    seen_ago_s = frame.monotonic_s - outside.at_s
+    if not LINGER_S <= seen_ago_s <= OUTSIDE_S:
+        return seen_ago_s < LINGER_S
     differs = np.abs(_patch(outside.box, frame) - outside.patch)
     return float(differs.mean()) < CHANGED_LEVELS
 
@@ -200,7 +220,7 @@ def words(standing: Standing, size_px: float, least_px: float) -> tuple[str, str
     if standing.state is not None:
         label += f" {standing.probability:.0%}".replace("%", " %")
     if size_px < least_px:
-        return label, f"{size_px:.0f} px: too small, judged from {least_px:g} px"
+        return label, f"too small: {size_px:.0f} px, at least {least_px:g} are judged"
     if standing.is_told:
         return label, "reported"
     if standing.confirm_s and standing.wrong_for_s < standing.confirm_s:

@@ -6,7 +6,7 @@ import pytest
 
 from edge.config import ClassifierSettings
 from edge.decide.policy import Decision, Standing
-from edge.page.scene import OUTSIDE_S, InSight, Place, judge_picture, words
+from edge.page.scene import LINGER_S, OUTSIDE_S, InSight, Place, judge_picture, words
 from edge.pipeline import Outcome
 from edge.records import Face, MaskState
 from edge.telemetry import CameraView
@@ -32,7 +32,7 @@ def standing(**changed: object) -> Standing:
             standing(state=None, confirm_s=0.0),
             17,
             "Not known yet",
-            "17 px: too small, judged from 20 px",
+            "too small: 17 px, at least 20 are judged",
         ),
     ],
 )
@@ -95,12 +95,41 @@ def test_who_is_outside_the_area_is_shown_until_a_scan_says_otherwise() -> None:
     assert seen.outside == ()
 
 
+def lefts(seen: InSight) -> list[float]:
+    """Where boxes outside the area begin, in pixels."""
+    return [round(640 * each.left) for each in seen.outside]
+
+
+def test_who_is_outside_the_area_does_not_vanish_where_a_scan_misses_them() -> None:
+    seen = InSight(ClassifierSettings())
+    seen.note(frame_at(0), outcome(face_at(64, 36, 32), face_at(110, 36, 32)))
+    seen.note(frame_at(0.5), outcome(face_at(110, 36, 32)))
+    assert lefts(seen) == [110, 64]
+    seen.note(frame_at(1), outcome(face_at(64, 36, 32)))
+    assert lefts(seen) == [64, 110]
+    for at_s in (1.5, 2.0, 2.5):
+        seen.note(frame_at(at_s), outcome())
+    assert lefts(seen) == []
+
+
+def test_who_walks_outside_the_area_has_one_box_and_keeps_it_between_two_scans() -> None:
+    """The picture where they were found is another one from then on."""
+    seen = InSight(ClassifierSettings())
+    for number in range(20):
+        left = 40 + 20 * number
+        picture = blank(grey=40)
+        picture[36:68, left : left + 32] = 220
+        found = outcome(face_at(left, 36, 32)) if number % 5 == 0 else UNSCANNED
+        seen.note(frame_at(number / 10, picture), found)
+        assert lefts(seen) == [left - 20 * (number % 5)]
+
+
 def test_who_has_gone_from_outside_the_area_is_not_shown_where_another_picture_is() -> None:
     seen = InSight(ClassifierSettings())
     seen.note(frame_at(0), outcome(face_at(64, 36, 64), face_at(400, 36, 64)))
     moved = blank()
     moved[:, :200] = 200
-    seen.note(frame_at(0.1, moved), UNSCANNED)
-    assert [round(each.left, 3) for each in seen.outside] == [400 / 640]
+    seen.note(frame_at(LINGER_S, moved), UNSCANNED)
+    assert lefts(seen) == [400]
     seen.note(frame_at(OUTSIDE_S + 0.1), UNSCANNED)
     assert seen.outside == ()
