@@ -571,10 +571,9 @@ def _replay(options: argparse.Namespace) -> int:
         for person in summary.people:
             print(person_line(person))
     print(summary_line(summary, as_json=options.json), flush=True)
-    if not summary.damage:
-        return 0
-    print(f"tensormask: {options.source}: {summary.damage}", file=sys.stderr)
-    return 1
+    for said in filter(None, (summary.hint, summary.damage)):
+        print(f"tensormask: {options.source}: {said}", file=sys.stderr)
+    return 1 if summary.damage else 0
 
 
 def _watch(options: argparse.Namespace) -> int:

@@ -13,19 +13,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.app.annotate import annotating
+from edge.app.position import turned_by_deg
 from edge.app.progress import progress
 from edge.capture.playback import Playback
 from edge.capture.sources import open_source
+from edge.capture.view import view_of
 from edge.classify.card import Bundle
-from edge.config import Settings
+from edge.config import DetectorSettings, Settings
 from edge.decide.identity import EventIds
 from edge.decide.policy import Decision
+from edge.host.words import VIEWS
 from edge.pipeline import open_pipeline
+from edge.pixels import resize, scaled_size
 from edge.publish.messages import encode, origin, violation_message
-from edge.records import MaskReading, Verdict, Violation, ViolationKind, ViolationState, Visit
+from edge.records import (
+    Frame,
+    MaskReading,
+    Pixels,
+    Verdict,
+    Violation,
+    ViolationKind,
+    ViolationState,
+    Visit,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """A clip does not say when it was taken: its frames are stamped as if it had begun here."""
+
+
+TURNED = "the picture is upside down or on its side"
+MOST_SAMPLES = 16
+SAMPLE_PX = 640
+"""Of a clip in which nobody is judged so many pictures at most are looked at again, in every
+position, with their longer side scaled down to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +83,11 @@ class _Faces:
         if visit.verdict is not Verdict.UNKNOWN:
             why = ""
         elif is_turned:
-            why = "the picture is upside down or on its side"
+            why = TURNED
         elif self.judged_px:
             why = "no look was sure enough"
         elif largest_px < least_px:
-            why = f"too small: judged from {least_px:g} px on"
+            why = f"too small to judge: {least_px:g} px needed"
         else:
             why = "too blurred, or never looked at"
         return Person(
@@ -78,6 +98,38 @@ class _Faces:
             round(statistics.median(self.sizes_px), 1),
             len(self.sizes_px),
             self.sure_finds,
+        )
+
+
+@dataclass(slots=True)
+class _Samples:
+    """Some pictures of a clip however long it is, from its beginning to its end."""
+
+    pictures: list[Pixels] = field(default_factory=list)
+    every: int = 1
+
+    def add(self, frame: Frame, number: int) -> None:
+        if number % self.every:
+            return
+        ratio = min(1.0, SAMPLE_PX / max(frame.width, frame.height))
+        self.pictures.append(resize(frame.pixels, scaled_size(frame.pixels, ratio)))
+        if len(self.pictures) > MOST_SAMPLES:
+            self.pictures, self.every = self.pictures[::2], 2 * self.every
+
+    def rotation_wanted_deg(self, settings: Settings) -> int | None:
+        """Return what `[camera] rotation_deg` should be; None: as it is, as far as faces tell."""
+        turned_deg = turned_by_deg(self.pictures, settings.detector)
+        return (settings.camera.rotation_deg + turned_deg) % 360 if turned_deg else None
+
+    def why_nobody(self, detector: DetectorSettings) -> str:
+        """Return why no face was found in any of them, as far as they tell."""
+        views = {view_of(picture) for picture in self.pictures}
+        if len(views) == 1 and (view := views.pop()) in VIEWS:
+            return f"no face was found: {VIEWS[view]}"
+        where = " in the watched area" if detector.watched or detector.excluded else ""
+        return (
+            f"no face was found{where}: is anybody seen from the front, in the light, and near "
+            f"enough ({detector.min_face_px:g} px at least)?"
         )
 
 
@@ -100,6 +152,8 @@ class Summary:
     smallest_judged_px: float | None
     damage: str
     """What the file lacks, where that is much; else empty."""
+    hint: str
+    """Why nobody is judged, as far as it can be told; else empty."""
     people: tuple[Person, ...]
 
 
@@ -120,15 +174,13 @@ def replay(
     who = origin(settings.device, bundle.card.model_id)
     frames = documents = violations = 0
     faces: dict[int, _Faces] = {}
-    people: list[Person] = []
+    visits: list[tuple[Visit, bool]] = []
+    samples = _Samples()
 
     def take(decision: Decision) -> None:
         nonlocal documents, violations
-        for visit in decision.visits:
-            seen = faces[visit.track_id]
-            is_turned = pipeline.rotation_wanted_deg is not None
-            least_px = settings.classifier.min_face_px
-            people.append(seen.person(visit, least_px, is_turned=is_turned))
+        is_turned = pipeline.rotation_wanted_deg is not None
+        visits.extend((visit, is_turned) for visit in decision.visits)
         for violation in decision.violations:
             documents += 1
             violations += violation.state is ViolationState.CONFIRMED
@@ -140,6 +192,7 @@ def replay(
     with closing(source), annotating(annotated, source, settings, pipeline) as show:
         for frame in progress(iter(source.read, None), "replay", length, " frames"):
             outcome = pipeline.process(frame)
+            samples.add(frame, frames)
             frames += 1
             for sighting in outcome.sightings:
                 seen = faces.setdefault(sighting.track_id, _Faces())
@@ -149,20 +202,31 @@ def replay(
         take(pipeline.finish())
     fps = frames / (time.perf_counter() - begun_s)
     model = f"{bundle.card.name} {bundle.card.version}"
-    detector = pipeline.detection.name
     judged_px = [size_px for seen in faces.values() for size_px in seen.judged_px]
+    wanted_deg = pipeline.rotation_wanted_deg
+    if wanted_deg is None and not judged_px:
+        wanted_deg = samples.rotation_wanted_deg(settings)
+    hint = "" if faces else samples.why_nobody(settings.detector)
+    if wanted_deg is not None:
+        hint = f"{TURNED}: set [camera] rotation_deg = {wanted_deg}"
+    was_turned = wanted_deg is not None and not judged_px
+    least_px = settings.classifier.min_face_px
     return Summary(
         frames,
         sum(len(seen.sizes_px) for seen in faces.values()),
         max(faces, default=0),
         violations,
         round(fps, 1),
-        detector,
+        pipeline.detection.name,
         model,
         length,
         round(min(judged_px), 1) if judged_px else None,
         source.damage if isinstance(source, Playback) else "",
-        tuple(people),
+        hint,
+        tuple(
+            faces[visit.track_id].person(visit, least_px, is_turned=is_turned or was_turned)
+            for visit, is_turned in visits
+        ),
     )
 
 
@@ -193,7 +257,7 @@ def summary_line(summary: Summary, *, as_json: bool) -> str:
     if as_json:
         return json.dumps({"state": "summary", **asdict(summary)})
     smallest = summary.smallest_judged_px
-    judged = "none judged" if smallest is None else f"judged from {smallest:.0f} px on"
+    judged = "none judged" if smallest is None else f"the smallest judged {smallest:.0f} px"
     brief = summary.tracks - len(summary.people)
     briefly = f" ({brief} of them too briefly to say anything of)" if brief > 0 else ""
     return (

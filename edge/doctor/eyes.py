@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
-import cv2
-import numpy as np
-
 from edge.address import DeviceSource, PiSource, StreamSource, source_in
-from edge.capture.rotate import rotated
+from edge.app.position import turned_by_deg
 from edge.capture.trial import tried
 from edge.capture.view import view_of
-from edge.classify.preprocess import crop_face
 from edge.config import Settings
-from edge.detect.detector import FaceDetector
-from edge.detect.detectors import open_detector
 from edge.doctor.finding import Finding, Level
 from edge.errors import TensorMaskError
 from edge.host.words import VIEWS, turned
 from edge.page.scene import judge_picture
-from edge.records import Pixels
 from edge.telemetry import CameraState, CameraView, Telemetry
 
 BLURRED = 0.3
 """Sharpness below this is out of focus, whatever the scene: of 68 street pictures none is below
 0.4, and blurred with a sigma of 4 px none above 0.2."""
-CLOSE_PX = 288
-CLOSE_MARGIN = 3.0
-"""A face is a third of its enlarged surroundings: 96 px, as large as the detector likes them."""
 _CURES = {
     CameraView.DARK: "give it light; clean the lens; take the cap off",
     CameraView.BLINDED: "turn it away from the window or the lamp",
@@ -87,41 +76,13 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
             f"out of focus (sharpness {picture.sharpness})",
             "turn the lens; the page ([page]) shows the sharpness while you do",
         )
-    yield from upright(frame.pixels, settings)
-
-
-def upright(pixels: Pixels, settings: Settings) -> Iterator[Finding]:
-    """Tell whether the picture lies on its side or its head: by the faces in it, if there are any.
-
-    The detector finds many faces however they are turned, so each find is enlarged and scored in
-    all four positions: the best one is upright. Of 113 street and press pictures in each position
-    that was right for 111, 105, 105 and 106, and wrong for 2, 3, 1 and 2.
-    """
-    chosen = settings.detector
-    detector = open_detector(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence)
-    ratio = min(1.0, chosen.longest_side_px / max(pixels.shape[:2]))
-    small = np.asarray(cv2.resize(pixels, None, fx=ratio, fy=ratio), np.uint8)
-    votes: Counter[int] = Counter()
-    for quarters in range(4):
-        picture = rotated(small, 90 * quarters)
-        for face in detector.find(picture):
-            if face.confidence >= detector.sure:
-                close = crop_face(picture, face.box, CLOSE_MARGIN, CLOSE_PX)
-                scores = [_best_score(detector, rotated(close, 90 * more)) for more in range(4)]
-                votes[(quarters + int(np.argmax(scores))) % 4] += 1
-    best, most = max(votes.items(), key=lambda each: each[1], default=(0, 0))
-    if most > votes[0]:
-        degrees = (settings.camera.rotation_deg + 90 * best) % 360
+    if degrees := turned_by_deg([frame.pixels], settings.detector):
         yield Finding(
             "camera",
             Level.FAULT,
-            f"the picture is turned: faces are upright when it is turned by {90 * best} degrees",
-            f"set [camera] rotation_deg = {degrees}",
+            f"the picture is turned: faces are upright when it is turned by {degrees} degrees",
+            f"set [camera] rotation_deg = {(settings.camera.rotation_deg + degrees) % 360}",
         )
-
-
-def _best_score(detector: FaceDetector, pixels: Pixels) -> float:
-    return max((face.confidence for face in detector.find(pixels)), default=0.0)
 
 
 def cure_of(source: str) -> str:

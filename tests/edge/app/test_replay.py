@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from edge.cli import main
@@ -123,7 +124,7 @@ def test_a_replay_is_readable_without_json(
         r"person 1: bare; face \d+ px at most, \d+ px in the middle; 30 finds, \d+ of them sure",
         person,
     )
-    assert "120 frames, 30 faces (judged from " in summary
+    assert "120 frames, 30 faces (the smallest judged " in summary
     assert "1 violations" in summary
 
 
@@ -151,7 +152,57 @@ def test_a_person_is_told_with_the_size_of_the_face(
     summary = replayed(capsys, carphone, "--detector", "res10", "--config", str(config))[-1]
     assert summary["smallest_judged_px"] is None
     (person,) = summary["people"]
-    assert (person["verdict"], person["why"]) == ("unknown", "too small: judged from 150 px on")
+    assert (person["verdict"], person["why"]) == ("unknown", "too small to judge: 150 px needed")
+
+
+@pytest.mark.parametrize("length", [2, 60])
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_clip_that_is_turned_says_so_and_how_to_turn_it(
+    carphone: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    quarters: int,
+    length: int,
+) -> None:
+    """Whether or not it is so long that the service would know."""
+    reader = cv2.VideoCapture(str(carphone))
+    pictures = [np.asarray(np.rot90(reader.read()[1], -quarters), np.uint8) for _ in range(length)]
+    clip = write_clip(tmp_path / "turned.avi", pictures)
+    assert main(["replay", str(clip), "--json"]) == 0
+    said = capsys.readouterr()
+    summary = json.loads(said.out.splitlines()[-1])
+    hint = (
+        "the picture is upside down or on its side: set [camera] rotation_deg = "
+        f"{(360 - 90 * quarters) % 360}"
+    )
+    assert (summary["hint"], summary["violations"]) == (hint, 0)
+    assert said.err == f"tensormask: {clip}: {hint}\n"
+    assert {each["why"] for each in summary["people"]} <= {hint.partition(":")[0]}
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (
+            scene(),
+            "is anybody seen from the front, in the light, and near enough (16 px at least)?",
+        ),
+        (scene() // 30, "too dark: nobody can be seen"),
+    ],
+)
+def test_a_clip_without_a_face_says_what_may_be_the_cause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], picture: Pixels, said: str
+) -> None:
+    clip = write_clip(tmp_path / "nobody.avi", [picture] * 40)
+    assert main(["replay", str(clip)]) == 0
+    assert capsys.readouterr().err == f"tensormask: {clip}: no face was found: {said}\n"
+
+
+def test_a_clip_whose_people_are_judged_gets_no_hint(
+    carphone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(carphone)]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_clip_that_is_cut_is_judged_and_said_to_be_cut(
@@ -161,11 +212,12 @@ def test_a_clip_that_is_cut_is_judged_and_said_to_be_cut(
     cut = tmp_path / "cut.avi"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 9])
     assert main(["replay", str(whole), "--detector", "res10"]) == 0
-    assert capsys.readouterr().err == ""
+    assert "damaged" not in capsys.readouterr().err
     assert main(["replay", str(cut), "--detector", "res10"]) == 1
     said = capsys.readouterr()
     assert re.fullmatch(
-        r"tensormask: .*cut.avi: read \d\.\d of 10\.0 s: the file is damaged or cut\n", said.err
+        r"tensormask: .*cut.avi: read \d\.\d of 10\.0 s: the file is damaged or cut",
+        said.err.splitlines()[-1],
     )
     assert " frames, " in said.out
 
