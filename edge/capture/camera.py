@@ -14,7 +14,7 @@ from typing import Protocol
 from edge.capture.every import EveryFrame
 from edge.capture.newest import NewestFrame
 from edge.capture.sources import is_camera, is_live, is_sensor, open_source
-from edge.capture.view import Repetition, ViewWatch
+from edge.capture.view import Repetition, Standstill, ViewWatch
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import CameraSettings
 from edge.errors import (
@@ -47,6 +47,9 @@ SLOWEST_FPS = 2.0
 MAX_ABANDONED = 4
 """So many capture calls that hang are left behind at once where that can be done; then the camera
 is opened anew only when one of them has returned."""
+FROZEN_S = 300.0
+"""So long a network camera gives one and the same picture before it is taken for frozen: many times
+as long as any encoder is content with what it has shown."""
 _RATE_MEMORY = 0.1
 """How much the newest interval between two frames counts for the rate."""
 
@@ -77,6 +80,8 @@ class Patience:
     changes: bool = False
     """Whether a frame that is like the one before it is none: a sensor's noise makes each its own,
     where a clip, a folder or the encoder of a network camera may repeat one."""
+    frozen_s: float = math.inf
+    """For another picture from elsewhere, if noise was seen in those before."""
     exclusive: bool = False
     """Whether a capture call that hangs holds the camera, so that only the end of this process
     frees it. Otherwise it is left behind, and the camera opened anew beside it."""
@@ -91,7 +96,9 @@ def patience_with(settings: CameraSettings) -> Patience:
     if is_sensor(settings):
         restart_s = settings.restart_after_s or math.inf
         return Patience(open_s, settings.frame_timeout_s, restart_s, changes=True, exclusive=True)
-    return Patience(open_s, settings.frame_timeout_s + GRACE_S if is_camera(settings) else open_s)
+    if is_camera(settings):
+        return Patience(open_s, settings.frame_timeout_s + GRACE_S, frozen_s=FROZEN_S)
+    return Patience(open_s, open_s)
 
 
 def frames_of(settings: CameraSettings) -> Frames:
@@ -157,6 +164,7 @@ class Camera:
         self._pause_s = MIN_RETRY_S
         self._watch = ViewWatch()
         self._repetition = Repetition()
+        self._standstill = Standstill(patience.frozen_s)
         self._fresh_s = 0.0
         """When the picture was last another one."""
         self._rate = Rate()
@@ -239,11 +247,27 @@ class Camera:
                 raise CameraError(f"the same picture for {now_s - self._fresh_s:.0f} s")
             return None
         self._fresh_s = now_s
+        if self._stands_still(frame, now_s):
+            return None
         if now_s - self._opened_s >= STEADY_S:
             self._pause_s = MIN_RETRY_S
         self._found()
         self._judge(frame)
         return frame
+
+    def _stands_still(self, frame: Frame, now_s: float) -> bool:
+        """Tell whether a stream shows the same picture for long; raises CameraError where that is
+        new, or opening it anew has not helped for as long."""
+        limit_s = self._patience.frozen_s
+        if math.isinf(limit_s):
+            return False
+        self._standstill.look(frame.pixels, now_s)
+        if not self._standstill.is_frozen:
+            return False
+        if self.state is not CameraState.LOST or now_s - self._opened_s >= limit_s:
+            why = f"the same picture for {limit_s / 60:.0f} min: it is frozen; restart the camera"
+            raise CameraError(why)
+        return True
 
     def _judge(self, frame: Frame) -> None:
         """Learn how the camera does; say what has changed."""

@@ -34,6 +34,17 @@ PATIENCE_S = 4.0
 """What somebody who passes close to the lens does not take."""
 ROWS_APART = 16
 """Every so many rows are compared to know a picture again: the noise is in each of them."""
+COLUMNS = 32
+"""So many columns of such a row are a piece in which there is noise, or none."""
+NOISY_SHARE = 0.5
+"""Noise changes more than this share of the pieces; who walks by, or what is drawn, does not."""
+COMPARED_EVERY_S = 1.0
+NOISY_LOOKS = 30
+"""So often a picture has changed all over before it is known that there is noise in it."""
+NOISE_WITHIN_S = 60.0
+"""An encoder shows the noise at its next key picture at the latest; none comes later than this."""
+ALIVE_LOOKS = 3
+"""So often in a row a picture that stood still changes before it is believed to be alive."""
 
 
 def view_of(pixels: Pixels) -> CameraView:
@@ -111,3 +122,61 @@ class Repetition:
             return view_of(pixels) is CameraView.CLEAR
         self._last = rows.copy()
         return False
+
+
+class Standstill:
+    """Knows a camera in the network whose picture stands still while its stream goes on.
+
+    An encoder may repeat a picture of a quiet room for many seconds, to the last bit, but shows the
+    noise of the sensor with each key picture. So what counts is that there was noise all over the
+    picture, and then nothing changes at all any more. A drawn scene has no noise, and a picture
+    that is dark or covered may have none: they are never held for frozen.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        """After `patience_s` without any change it is frozen."""
+        self.is_frozen = False
+        self._patience_s = patience_s
+        self._last: Pixels | None = None
+        self._compared_s = self._noise_s = -math.inf
+        self._changed_s = math.inf
+        self._noisy = self._alive = 0
+        """Changes all over, and changes in a row."""
+
+    def look(self, pixels: Pixels, now_s: float) -> None:
+        """Take in a picture; costs less than a millisecond, once a second."""
+        if now_s - self._compared_s < COMPARED_EVERY_S:
+            return
+        self._compared_s = now_s
+        rows = pixels[::ROWS_APART]
+        share = 1.0 if self._last is None else _changed_share(rows, self._last)
+        if share:
+            self._note_change(share, now_s)
+            self._last = rows.copy()
+        else:
+            self._alive = 0
+            self.is_frozen = self.is_frozen or (
+                now_s - self._changed_s >= self._patience_s
+                and self._noisy >= NOISY_LOOKS
+                and self._changed_s - self._noise_s <= NOISE_WITHIN_S
+                and view_of(pixels) is CameraView.CLEAR
+            )
+
+    def _note_change(self, share: float, now_s: float) -> None:
+        self._changed_s = now_s
+        self._alive += 1
+        if self._alive >= ALIVE_LOOKS:
+            self.is_frozen = False
+        if now_s - self._noise_s > NOISE_WITHIN_S:
+            self._noisy = 0
+        if share >= NOISY_SHARE:
+            self._noisy, self._noise_s = self._noisy + 1, now_s
+
+
+def _changed_share(rows: Pixels, last: Pixels) -> float:
+    """Return in how many of their pieces two pictures differ at all, 0 to 1."""
+    if rows.shape != last.shape:
+        return 1.0
+    differs = (rows != last).any(axis=2)
+    pieces = np.logical_or.reduceat(differs, range(0, differs.shape[1], COLUMNS), axis=1)
+    return float(pieces.mean())

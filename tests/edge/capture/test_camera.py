@@ -6,7 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from edge.capture.camera import MAX_ABANDONED, MAX_RETRY_S, Camera, Patience, patience_with
+from edge.capture.camera import (
+    FROZEN_S,
+    MAX_ABANDONED,
+    MAX_RETRY_S,
+    Camera,
+    Patience,
+    patience_with,
+)
 from edge.config import CameraSettings
 from edge.errors import (
     CameraAbsentError,
@@ -175,6 +182,31 @@ def test_a_sensor_that_is_frozen_after_each_opening_stays_lost() -> None:
     assert clock.now_s == pytest.approx(620, abs=20)
 
 
+def test_a_network_camera_whose_picture_stands_still_is_lost_until_it_is_alive(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Two pictures a second."""
+
+    def shown(*seeds: int) -> list[Frame | None]:
+        return [each for n, seed in enumerate(seeds) for each in (frame_at(n, scene(seed)), None)]
+
+    alive, stuck = range(100), [99] * 700
+    patience = patience_with(CameraSettings(source="rtsp://camera/door"))
+    seen, clock = camera(
+        shown(*alive, *stuck), shown(*stuck), shown(*stuck[:8], *alive), patience=patience
+    )
+    while seen.state is not CameraState.LOST:
+        seen.read(0.5)
+    assert clock.now_s == pytest.approx(50 + FROZEN_S, abs=2)
+    assert seen.status().trouble == "the same picture for 5 min: it is frozen; restart the camera"
+    while seen.state is CameraState.LOST:
+        seen.read(0.5)
+    # Opened anew once in vain.
+    assert clock.now_s == pytest.approx(50 + 2 * FROZEN_S + 1 + 2 + 4 + 3, abs=3)
+    assert seen.outages == 1
+    assert caplog.text.count("camera lost") == 1
+
+
 @pytest.mark.parametrize("grey", [0, 255])
 def test_a_picture_without_anything_in_it_may_be_like_the_last(grey: int) -> None:
     shots = [entry for n in range(40) for entry in (frame_at(n, blank(grey=grey)), None)]
@@ -196,7 +228,7 @@ def test_a_stream_or_a_file_may_repeat_its_picture() -> None:
     [
         ("picamera2", Patience(12, 4, 600, changes=True, exclusive=True)),
         ("/dev/video0", Patience(12, 4, 600, changes=True, exclusive=True)),
-        ("rtsp://camera/live", Patience(12, 6)),
+        ("rtsp://camera/live", Patience(12, 6, frozen_s=FROZEN_S)),
         ("clip.mp4", Patience(12, 12)),
     ],
 )

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edge.capture.clip import Clip
-from edge.capture.view import PATIENCE_S, Repetition, ViewWatch, view_of
+from edge.capture.view import PATIENCE_S, Repetition, Standstill, ViewWatch, view_of
 from edge.config import CameraSettings
 from edge.records import Pixels
 from edge.telemetry import CameraView
+from tests.edge.capture.streams import write_video
 from tests.fakes import blank, frame_at
 
 CLEAR, DARK, BLINDED, COVERED = CameraView
@@ -182,3 +185,72 @@ def test_a_camera_may_use_one_buffer_for_all_its_pictures() -> None:
     repetition.is_repeated(buffer)
     buffer[:] = exposure(2)
     assert not repetition.is_repeated(buffer)
+
+
+def decoded(pictures: list[Pixels], codec: str, **options: str) -> list[Pixels]:
+    """Encode two pictures a second as a camera that saves bits does, and decode them again."""
+    file = io.BytesIO()
+    times_s = [number / 2 for number in range(len(pictures))]
+    write_video(file, pictures, times_s, "matroska", codec, key_every=8, options=options)
+    file.seek(0)
+    with av.open(file) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+def becomes_frozen(pictures: Iterable[Pixels]) -> list[bool]:
+    """Tell after each picture, of which two a second come, whether that is frozen after 20 s."""
+    standstill, frozen = Standstill(20.0), []
+    for number, picture in enumerate(pictures):
+        standstill.look(picture, number / 2)
+        frozen.append(standstill.is_frozen)
+    return frozen
+
+
+def room() -> Pixels:
+    picture = blank()
+    picture[:, ::40] = 20
+    picture[::40] = 200
+    return picture
+
+
+def with_walker(number: int) -> Pixels:
+    picture = room()
+    left = 7 * number % 600
+    picture[100:340, left : left + 40] = 60
+    return picture
+
+
+CODECS = [("mjpeg", {}), ("mpeg4", {"b": "300000"}), ("libx264", {"crf": "33", "preset": "fast"})]
+
+
+@pytest.mark.parametrize(("codec", "options"), CODECS)
+def test_a_sensor_s_picture_that_stands_still_is_frozen_through_every_encoder(
+    codec: str, options: dict[str, str]
+) -> None:
+    alive = decoded([noisy(room(), seed=seed) for seed in range(340)], codec, **options)
+    frozen = becomes_frozen([*alive[:300], *[alive[299]] * 60, *alive[300:]])
+    assert frozen.index(True) == pytest.approx(340, abs=2)
+    assert frozen[360:].index(False) == pytest.approx(5, abs=8)
+    assert not any(frozen[375:])
+
+
+@pytest.mark.parametrize(("codec", "options"), CODECS)
+def test_an_empty_room_that_is_drawn_is_not_frozen(codec: str, options: dict[str, str]) -> None:
+    drawn = [with_walker(number) for number in range(140)] + [room()] * 100
+    assert not any(becomes_frozen(decoded(drawn, codec, **options)))
+
+
+def test_a_picture_that_all_changes_now_and_then_is_not_frozen() -> None:
+    """Drawn pictures, one after the other, each for a while."""
+    slides = [noisy(room(), seed=number // 20) for number in range(300)]
+    assert not any(becomes_frozen([*slides, *[slides[-1]] * 100]))
+
+
+def test_a_night_that_swallows_the_noise_is_not_frozen() -> None:
+    evening = [noisy(room(), seed=seed) for seed in range(100)]
+    assert not any(becomes_frozen([*evening, *[blank(grey=0)] * 100]))
+
+
+def test_a_picture_that_an_encoder_repeats_for_some_seconds_is_not_frozen() -> None:
+    quiet = [noisy(room(), seed=number // 20) for number in range(1000)]
+    assert not any(becomes_frozen(quiet))
