@@ -152,9 +152,7 @@ class InSight:
         self._outside = ()
 
 
-def _found(
-    faces: Sequence[Face], before: Sequence[_Outside], frame: Frame
-) -> tuple[_Outside, ...]:
+def _found(faces: Sequence[Face], before: Sequence[_Outside], frame: Frame) -> tuple[_Outside, ...]:
     """Return who is outside after a scan: whom it found, and of those before whom it may have
     missed."""
     missed = [each for each in before if frame.monotonic_s - each.at_s < LINGER_S]
@@ -220,7 +218,7 @@ def words(standing: Standing, size_px: float, least_px: float) -> tuple[str, str
     if standing.state is not None:
         label += f" {standing.probability:.0%}".replace("%", " %")
     if size_px < least_px:
-        return label, f"too small: {size_px:.0f} px, at least {least_px:g} are judged"
+        return label, f"too small to judge: {int(size_px)} px, {least_px:g} px needed"
     if standing.is_told:
         return label, "reported"
     if standing.confirm_s and standing.wrong_for_s < standing.confirm_s:

@@ -33,6 +33,14 @@ from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.page.conftest import Daemon, Start
 from tests.screenshots import assert_good_for_everybody, shoot
 
+APART_FROM_UNIT = """() => {
+  const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (texts.nextNode()) found.push(texts.currentNode.data);
+  return found.filter((each) => /\\d (%|px|s|min|h|°C|frames)(?!\\w)/.test(each));
+}"""
+"""Returns the texts that may end a line between a figure and its unit."""
+
 
 def _open(context: BrowserContext, daemon: Daemon) -> tuple[Page, list[str]]:
     """Return the page, and what goes wrong in it."""
@@ -60,6 +68,10 @@ def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserC
     expect(page.locator("#banner")).to_contain_text("it refuses the connection, since")
     expect(page.locator("#banner")).to_contain_text("Nothing is lost")
     expect(page.locator("#recent li")).to_contain_text("No mask")
+    # How long they will have been there nobody knows.
+    since = re.compile(r"^since \d\d:\d\d · \d+\s% sure$")
+    expect(page.locator("#recent li small")).to_have_text(since)
+    expect(page.locator("#recent .badge")).to_have_text("Still there")
     expect(page.locator("#leave")).to_be_hidden()
     shown = page.locator("#picture").get_attribute("src")
     expect(page.locator("#picture")).not_to_have_attribute("src", shown or "")
@@ -93,6 +105,7 @@ def test_every_view_fits_every_screen_and_everybody_can_use_it(
             page.get_by_role("link", name=view, exact=True).click()
             expect(page.locator("nav [aria-current]")).to_have_text(view)
             expect(page.locator("#verdict")).not_to_have_text("Connecting")
+            assert page.evaluate(APART_FROM_UNIT) == []
             assert_good_for_everybody(page, width)
             shoot(page, f"{view.lower().replace(' ', '-')}-{width}-{scheme}")
         assert wrong == []
@@ -191,8 +204,11 @@ def test_an_area_is_named_moved_and_deleted(start: Start, context: BrowserContex
     (named,) = json.loads((state / "area.names.json").read_text())["present"]
     assert named["name"] == "Main door"
     page.get_by_role("button", name="Delete Main door").click()
+    expect(page.locator("#hint"), "it is not true any more").to_be_empty()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#area-text")).to_contain_text("the whole picture")
+    expect(page.locator("#hint")).to_contain_text("Saved")
+    expect(page.locator("#hint")).to_be_empty(timeout=20_000)
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".tag.in")).to_have_text("Main door")
     assert wrong == []

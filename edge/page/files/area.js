@@ -8,6 +8,7 @@ const MOST_POINTS = 100;
 const MOST_PARTS = 20;
 const STEP = 0.02;
 const NEAR_PX = 24;
+const SAVED_MS = 8000;
 const CROSSES = "The outline crosses itself: move or remove a corner.";
 
 let before = null; // the part that is being edited, as it was
@@ -181,6 +182,7 @@ function finish() {
 function remove(number) {
   state.parts = state.parts.toSpliced(number, 1);
   state.isChanged = true;
+  say("hint", "");
   changed();
   $("save").focus();
 }
@@ -256,6 +258,7 @@ $("done").addEventListener("click", () => {
 export function discard() {
   state.sketch = state.edited = null;
   state.isChanged = false;
+  say("hint", "");
   $("handles").replaceChildren();
   end();
   if (state.account) take(state.account.area);
@@ -295,6 +298,7 @@ export function connect(ask, renew) {
       said = `${error.status < 500 ? "Not saved" : "Perhaps not saved"}: ${error.message}.`;
     }
     say("hint", said);
+    if (said === done) setTimeout(() => $("hint").textContent === done && say("hint", ""), SAVED_MS);
     await renew().catch(() => {}); // it is asked for again every few seconds
     state.isSaving = false;
     tell();

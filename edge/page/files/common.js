@@ -25,9 +25,12 @@ export function make(name, attributes = {}, ...children) {
     if (key in element) element[key] = value;
     else element.setAttribute(key, value);
   }
-  element.append(...children);
+  element.append(...children.map((each) => (typeof each === "string" ? whole(each) : each)));
   return element;
 }
+
+// A figure and its unit stay on one line.
+const whole = (text) => text.replace(/(\d) (%|px|s|min|h|°C|frames\/s)(?!\w)/g, "$1\u00a0$2");
 
 export function shape(name, attributes = {}, text = "") {
   const element = document.createElementNS(SVG, name);
@@ -45,7 +48,8 @@ export function icon(name) {
 // Only where it changes: a screen reader reads each change.
 export function say(id, text) {
   const element = $(id);
-  if (element.textContent !== text) element.textContent = text;
+  const content = whole(text);
+  if (element.textContent !== content) element.textContent = content;
 }
 
 // The wall clock goes on while a laptop sleeps, the other one is not set: the later one is right.

@@ -201,7 +201,7 @@ export function tellRuler() {
   const px = Number($("ruler").value);
   const least = state.account?.judged_from_px ?? 20;
   say("ruler-px", String(px));
-  say("ruler-text", px < least ? `Too small: faces are judged from ${least} px.` : px < 24 ? "Judged, and more surely from 24 px." : "Large enough to be judged.");
+  say("ruler-text", px < least ? `Too small to judge: ${least} px needed.` : px < 24 ? "Large enough to judge; surer from 24 px." : "Large enough to judge.");
   draw();
 }
 

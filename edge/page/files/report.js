@@ -1,6 +1,6 @@
 // What the last report says: the verdict, alerts, health, the device.
 
-import { $, day, icon, make, many, moment, pause, sameDay, say, since, state, time } from "./common.js";
+import { $, day, duration, icon, make, many, moment, pause, sameDay, say, since, state, time } from "./common.js";
 import { verdict } from "./verdict.js";
 
 const RECENT = 4;
@@ -88,7 +88,8 @@ function grouped(alerts) {
 }
 
 function entry(alert, when) {
-  const how = `${when} · ${alert.duration_s.toFixed(1)} s · ${Math.round(100 * alert.probability)} % sure`;
+  const stay = alert.is_over ? `${when} · for ${duration(alert.duration_s)}` : `since ${when}`;
+  const how = `${stay} · ${Math.round(100 * alert.probability)} % sure`;
   const badge = alert.is_over ? [] : [make("span", { className: "badge" }, "Still there")];
   return make("li", { className: `alert ${alert.kind}` }, make("span", { className: "dot", "aria-hidden": "true" }),
     make("div", {}, make("strong", {}, KINDS[alert.kind]), make("small", {}, how)), ...badge);

@@ -193,8 +193,9 @@ def decoded(pictures: list[Pixels], codec: str, **options: str) -> list[Pixels]:
     times_s = [number / 2 for number in range(len(pictures))]
     write_video(file, pictures, times_s, "matroska", codec, key_every=8, options=options)
     file.seek(0)
-    with av.open(file) as container:
-        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    with av.open(file, "r") as container:
+        shown = container.decode(container.streams.video[0])
+        return [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in shown]
 
 
 def becomes_frozen(pictures: Iterable[Pixels]) -> list[bool]:

@@ -30,9 +30,9 @@ def standing(**changed: object) -> Standing:
         (standing(state=None, confirm_s=0.0), 50, "Not known yet", ""),
         (
             standing(state=None, confirm_s=0.0),
-            17,
+            19.7,
             "Not known yet",
-            "too small: 17 px, at least 20 are judged",
+            "too small to judge: 19 px, 20 px needed",
         ),
     ],
 )
