@@ -45,8 +45,9 @@ and is given so much longer."""
 SLOWEST_FPS = 2.0
 """With fewer frames a second, somebody who walks past is not followed from one to the next."""
 MAX_ABANDONED = 4
-"""So many capture calls that hang are left behind at once where that can be done; then the camera
-is opened anew only when one of them has returned."""
+"""So many capture calls that have not returned are left behind at once where that can be done; then
+the camera is opened anew only when one of them has. FFmpeg's return only when their own time is
+over, well after a stream was found to be silent."""
 FROZEN_S = 300.0
 """So long a network camera gives one and the same picture before it is taken for frozen: many times
 as long as any encoder is content with what it has shown."""
@@ -72,7 +73,7 @@ class Patience:
     """What is waited for, and how long."""
 
     open_s: float
-    """For the first frame after opening, and for a capture call that hangs to return."""
+    """For the first frame after opening, and for a capture call that holds it to return."""
     stall_s: float
     """For the next frame."""
     restart_s: float = math.inf
@@ -84,7 +85,7 @@ class Patience:
     """For another picture from elsewhere, if noise was seen in those before."""
     exclusive: bool = False
     """Whether a capture call that hangs holds the camera, so that only the end of this process
-    frees it. Otherwise it is left behind, and the camera opened anew beside it."""
+    frees it. Otherwise it is left behind, and the camera opened anew beside it when that is due."""
 
 
 def patience_with(settings: CameraSettings) -> Patience:
@@ -294,8 +295,10 @@ class Camera:
         if now_s - self._lost_at_s >= self._patience.restart_s:
             self.close()
             raise self._given_up(f"lost for {now_s - self._lost_at_s:.0f} s: {error}")
-        self._close_by_s = now_s + self._patience.open_s
         self._retry_at_s = now_s + self._next_pause_s(error)
+        self._close_by_s = self._retry_at_s
+        if self._patience.exclusive:
+            self._close_by_s = now_s + self._patience.open_s
         self.close()
 
     def _next_pause_s(self, error: CameraError) -> float:
@@ -317,7 +320,7 @@ class Camera:
         if len(self._abandoned) < MAX_ABANDONED and self._closing is not None:
             self._abandoned.append(self._closing)
             self._closing = None
-            _log.warning("a capture call hangs: the camera is opened beside it")
+            _log.info("a capture call has not returned: the camera is opened beside it")
 
     def _given_up(self, why: str) -> CameraLostError:
         if self._has_given:

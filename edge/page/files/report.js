@@ -106,7 +106,7 @@ function tellProblems({ troubles, now: today }) {
 function tellHealth(account) {
   const { camera, is_connected: isConnected, waiting, temperature_c: heat, fps, troubles } = account;
   const wrong = (...keys) => troubles.find((each) => keys.some((key) => each.key.startsWith(key)))?.weight ?? "well";
-  const rate = camera?.fps ? `${camera.fps.toFixed(1)} frames/s` : "";
+  const rate = camera?.fps ? `${camera.fps.toFixed(1)} frames/s` : "running";
   const sees = camera === null ? "starting" : camera.state !== "running" ? { lost: "no picture", starting: "starting" }[camera.state]
     : VIEWS[camera.view] ?? rate;
   const judging = account.paused_for_s !== null ? "paused" : camera?.state === "running" ? `${fps.toFixed(1)} frames/s` : "nothing";

@@ -4,6 +4,7 @@ import io
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ import av
 import numpy as np
 import pytest
 
-from edge.capture.camera import frames_of
+from edge.capture.camera import Camera, frames_of, patience_with
 from edge.capture.rtsp import NetworkStream
 from edge.capture.source import FrameSource
 from edge.capture.sources import open_source
@@ -34,8 +35,10 @@ from tests.edge.capture.streams import (
     video,
     web,
 )
+from tests.waiting import DEADLINE_S, until
 
 FPS = 25.0
+PICTURE = jpeg(scene())
 
 
 def moving(count: int) -> list[Any]:
@@ -347,3 +350,28 @@ def test_neither_errors_nor_the_log_nor_stderr_have_the_password() -> None:
         said = subprocess.run(command, capture_output=True, text=True, check=True)
     assert said.stderr.count("refused") == len(sources)
     assert "sesame" not in said.stdout + said.stderr
+
+
+def test_a_stream_that_falls_silent_is_asked_for_again_long_before_its_read_returns() -> None:
+    """A visit outlives ten seconds without a picture: what is there again by then is the same."""
+    asked_s: list[float] = []
+    over = threading.Event()
+
+    def answer(path: str, send: Send) -> None:
+        asked_s.append(time.monotonic())
+        part = b"--next\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(PICTURE)
+        for _ in range(20):
+            send(part + PICTURE + b"\r\n")
+            time.sleep(0.05)
+        if len(asked_s) == 1:
+            over.wait(DEADLINE_S)
+
+    with web(answer, "multipart/x-mixed-replace; boundary=next") as address:
+        settings = CameraSettings(source=f"{address}/x", stall_s=1)
+        seen = Camera(lambda: frames_of(settings), patience_with(settings))
+        until(lambda: seen.read(0.2) is not None and len(asked_s) == 2, "it is watched again")
+        over.set()
+        assert seen.outages == 1
+        seen.close(5)
+    # A second of pictures, one of patience, one of grace and a pause.
+    assert asked_s[1] - asked_s[0] < 7
