@@ -65,6 +65,12 @@ class PacketReader:
                 raise EOFError
             return None
 
+    def follows(self, within_s: float) -> bool:
+        """Tell whether another packet waits, or comes within that time."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._waiting) or self._over, within_s)
+            return bool(self._waiting)
+
     def skip(self) -> None:
         """Drop what waits before its newest key picture, for a decoder that does not keep up."""
         with self._changed:

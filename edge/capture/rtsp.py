@@ -13,6 +13,7 @@ from av.error import InvalidDataError
 from av.packet import Packet
 
 from edge.address import StreamSource
+from edge.capture.arrivals import Arrivals
 from edge.capture.ffmpeg import NoVideoError, Picture, UnreadableError, Video, open_video
 from edge.capture.packets import PacketReader
 from edge.capture.playout import Due, Playout
@@ -114,9 +115,10 @@ def open_linked(
 class NetworkStream:
     """A live FrameSource: pictures when they are due, stamped by the stream's own clock.
 
-    Those without a time of their own are given and stamped as they come. One that cannot be decoded
-    leaves its number out. Its name has neither the user and password nor the path, since cheap
-    cameras take the password in the path. `video` and `link` are closed with it.
+    Those without a time of their own are given and stamped as they come, or evenly where several
+    come at once after a pause (`Arrivals`). One that cannot be decoded leaves its number out. Its
+    name has neither the user and password nor the path, since cheap cameras take the password in
+    the path. `video` and `link` are closed with it.
     `begun_s`: when the opening began; until the first picture, patience counts from there.
     """
 
@@ -140,6 +142,7 @@ class NetworkStream:
         self._video = video
         self._reader = PacketReader(video, clock)
         self._playout = Playout()
+        self._arrivals = Arrivals()
         self._decoded: deque[tuple[Picture, float]] = deque()
         """Pictures that wait to be given on, and when they came."""
         self._number = 0
@@ -163,7 +166,10 @@ class NetworkStream:
         while not self._decoded:
             self._decode_next()
         picture, arrived_s = self._decoded.popleft()
-        due = self._playout.add(picture.time_s, arrived_s, self._clock.monotonic_s())
+        time_s = picture.time_s
+        if not self._video.is_timed:
+            time_s = self._arrivals.taken_s(arrived_s, self._reader.follows)
+        due = self._playout.add(time_s, arrived_s, self._clock.monotonic_s())
         ahead_s = due.at_s - self._clock.monotonic_s()
         if ahead_s > 0:
             self._clock.sleep(ahead_s)

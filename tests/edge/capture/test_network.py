@@ -375,3 +375,28 @@ def test_a_stream_that_falls_silent_is_asked_for_again_long_before_its_read_retu
         seen.close(5)
     # A second of pictures, one of patience, one of grace and a pause.
     assert asked_s[1] - asked_s[0] < 7
+
+
+@pytest.mark.parametrize("catches_up", [True, False])
+def test_motion_jpeg_that_stalls_and_catches_up_is_shown_at_its_pace(catches_up: bool) -> None:
+    """What was left out meanwhile makes nothing wait."""
+    every_s, stalled = 0.05, range(40, 70)
+
+    def answer(path: str, send: Send) -> None:
+        part = b"--next\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(PICTURE)
+        begun_s, held = time.monotonic(), b""
+        for number in range(150):
+            time.sleep(max(0.0, begun_s + number * every_s - time.monotonic()))
+            held += part + PICTURE + b"\r\n"
+            if number in stalled:
+                held = held if catches_up else b""
+            else:
+                send(held)
+                held = b""
+
+    with web(answer, "multipart/x-mixed-replace; boundary=next") as address:
+        frames, came_s, _ = watched(f"{address}/x", 6)
+    steps_s = [later.monotonic_s - frame.monotonic_s for frame, later in pairwise(frames)]
+    late_s = [at_s - frame.monotonic_s for frame, at_s in zip(frames, came_s, strict=True)]
+    assert (max(steps_s) < 0.5) == catches_up
+    assert (max(late_s[-20:]) > 1) == catches_up
