@@ -30,10 +30,9 @@ ROOM = 4
 """So many frames may wait while a scene is made; each holds its pixels."""
 WAIT_S = 1.0
 """So long a scene is waited for."""
-QUIET_S = 5.0
-"""So long after the last question the looking ends, however the viewer has left."""
-STALE_S = 3.0
-"""An older frame is none: nobody takes for live what has waited."""
+QUIET_S = 3.0
+"""So long after the last question the looking ends, however the viewer has left: nobody takes for
+live what has waited for the next one. A frame itself may be older, of a stream that was held up."""
 DAY_HOURS, MONTH_HOURS = 24, 30 * 24
 
 
@@ -202,7 +201,7 @@ class Window:
                 break
             self._in_sight.note(judged.frame, judged.outcome)
             now_s = self.clock.monotonic_s()
-            if now_s < due_s or now_s - judged.frame.monotonic_s > STALE_S:
+            if now_s < due_s:
                 continue
             picture = self.take_picture(judged.frame, self._in_sight.boxes)
             if picture is None:

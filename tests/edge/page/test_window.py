@@ -19,7 +19,7 @@ from edge.page.drawn import AreaBook
 from edge.page.history import History
 from edge.page.scene import LINGER_S
 from edge.page.trouble import AREA, REMEDIES
-from edge.page.window import QUIET_S, STALE_S, About, Window
+from edge.page.window import QUIET_S, About, Window
 from edge.page.wire import Draw, NextScene, Report, Undo
 from edge.pipeline import Outcome
 from edge.records import Box, Frame, MaskState, Sighting
@@ -165,14 +165,21 @@ def test_names_are_drawn_with_their_polygons(stage: Stage) -> None:
 
 def test_a_frame_that_has_waited_is_not_shown_as_live(stage: Stage) -> None:
     stage.window._observer = stage.observers.join(4)
-    stage.clock.sleep(100 + STALE_S + 1)  # a frame's clock begins at 100
     stage.observers.show(frame_at(0), NOBODY)
-    stage.observers.show(frame_at(STALE_S), NOBODY)
-    scene = stage.ask(NextScene(0))
-    assert scene["at"] == frame_at(STALE_S).captured_at.isoformat(timespec="milliseconds")
-    stage.observers.show(frame_at(0), NOBODY)
-    stage.observers.leave(stage.window._observer)
+    stage.ask(NextScene(0))
+    stage.observers.show(frame_at(1), NOBODY)
+    stage.clock.sleep(QUIET_S + 0.1)
+    stage.window.tick()
     assert stage.ask(NextScene(0))["number"] == 0
+
+
+def test_a_frame_of_a_stream_that_was_held_up_is_shown(stage: Stage) -> None:
+    """It is judged now, and there is none that is newer."""
+    stage.clock.sleep(110)  # a frame's clock begins at 100
+    stage.window._observer = stage.observers.join(4)
+    stage.observers.show(frame_at(0), NOBODY)
+    scene = stage.ask(NextScene(0))
+    assert scene["at"] == frame_at(0).captured_at.isoformat(timespec="milliseconds")
 
 
 def test_a_lost_camera_is_reported_with_its_cause_and_the_time_of_its_last_frame(
