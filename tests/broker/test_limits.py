@@ -25,6 +25,19 @@ from tests.broker.strict import HANG_UP, Connect, HangUpError, Publish, Rules, S
 QUICK = Backoff(first_s=0.02, longest_s=0.2)
 KEEPS_NOTHING = "allow_anonymous true\nretain_available false"
 QOS_0_ONLY = "allow_anonymous true\nmax_qos 0"
+MISSED = {KEEPS_NOTHING: "keeps nothing", QOS_0_ONLY: "QoS 0 only"}
+"""What is said of each."""
+
+
+@pytest.fixture(params=MISSED, ids=[*MISSED.values()])
+def conf(request: pytest.FixtureRequest) -> str:
+    """The settings of a Mosquitto that takes less than MQTT has."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["auto", "3.1.1"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
@@ -61,16 +74,11 @@ def settle(device: Device, count: int = 30) -> list[int]:
     return sent
 
 
-@pytest.mark.parametrize("protocol", ["auto", "3.1.1"])
-@pytest.mark.parametrize(
-    ("conf", "missed"), [(KEEPS_NOTHING, "keeps nothing"), (QOS_0_ONLY, "QoS 0 only")]
-)
 def test_violations_and_states_arrive_at_a_broker_that_takes_less(
     start_mosquitto: Callable[..., Mosquitto],
     subscribe: Callable[..., Subscriber],
     start_device: StartDevice,
     conf: str,
-    missed: str,
     protocol: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -81,19 +89,17 @@ def test_violations_and_states_arrive_at_a_broker_that_takes_less(
     until(lambda: subscriber.sequences == sent, "all of them, once and in order")
     until(lambda: subscriber.payloads("compliance") and subscriber.payloads("health"), "states")
     state = device.publisher.state
-    assert (state.retains, state.qos) == (conf is QOS_0_ONLY, 0 if conf is QOS_0_ONLY else 1)
+    assert (state.retains, state.qos) == (conf == QOS_0_ONLY, 0 if conf == QOS_0_ONLY else 1)
     (limit,) = state.limits
-    assert missed in limit
-    assert caplog.text.count(missed) == 1, "said once"
+    assert MISSED[conf] in limit
+    assert caplog.text.count(MISSED[conf]) == 1, "said once"
     device.close()
     until(lambda: subscriber.states[-1] == "stopped", "an orderly end")
     late = subscribe(broker.port)
-    if conf is QOS_0_ONLY:
+    if conf == QOS_0_ONLY:
         until(lambda: late.states == ["stopped"], "the retained state")
 
 
-@pytest.mark.parametrize("protocol", ["auto", "3.1.1"])
-@pytest.mark.parametrize("conf", [KEEPS_NOTHING, QOS_0_ONLY])
 def test_the_will_arrives_at_a_broker_that_takes_less(
     start_mosquitto: Callable[..., Mosquitto],
     subscribe: Callable[..., Subscriber],
@@ -118,8 +124,6 @@ def connected(settings: MqttSettings) -> Connection:
                 raise
 
 
-@pytest.mark.parametrize("protocol", ["auto", "3.1.1"])
-@pytest.mark.parametrize("conf", [KEEPS_NOTHING, QOS_0_ONLY])
 def test_a_check_says_the_same_and_leaves_nothing(
     start_mosquitto: Callable[..., Mosquitto],
     subscribe: Callable[..., Subscriber],
@@ -129,9 +133,7 @@ def test_a_check_says_the_same_and_leaves_nothing(
     broker = start_mosquitto(conf)
     found = probe(broker.port, protocol=protocol)
     assert found.faults == []
-    assert any(
-        ("keeps nothing" if conf is KEEPS_NOTHING else "QoS 0 only") in h for h in found.hints
-    )
+    assert any(MISSED[conf] in hint for hint in found.hints)
     late = subscribe(broker.port)
     assert late.messages == []
 

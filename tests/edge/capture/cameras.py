@@ -14,6 +14,9 @@ import cv2
 from tests.edge.capture.fakes import scene
 from tests.edge.capture.pki import Encrypted, Identity
 
+LOGIN = "door:sesame"
+BASIC = "Basic ZG9vcjpzZXNhbWU="
+"""The same, as HTTP sends it."""
 _PICTURE = cv2.imencode(".jpg", scene())[1].tobytes()
 
 

@@ -15,28 +15,15 @@ from edge.capture.source import FrameSource
 from edge.capture.sources import open_source
 from edge.config import CameraSettings
 from edge.errors import CameraError, ConfigError
-from tests.edge.capture.cameras import web_camera
+from tests.edge.capture.cameras import BASIC, LOGIN, web_camera
 from tests.edge.capture.fakes import scene, write_clip
 from tests.edge.capture.pki import FUTURE, PAST, Authority, Identity
 from tests.edge.capture.rtsp_server import encoded_frames, serving
-
-LOGIN = "door:sesame"
-BASIC = "Basic ZG9vcjpzZXNhbWU="
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("pki") / "ours")
 
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("pki") / "other")
-
-
-@pytest.fixture(scope="module")
-def camera(authority: Authority) -> Identity:
-    return authority.signed("camera")
 
 
 @pytest.fixture(scope="module")

@@ -16,25 +16,13 @@ import pytest
 from edge.address import StreamSource, source_in
 from edge.capture.relay import MAX_CONNECTIONS, Link, link_to
 from edge.config import CameraSettings
-from tests.edge.capture.cameras import web_camera
+from tests.edge.capture.cameras import BASIC, LOGIN, web_camera
 from tests.edge.capture.fakes import scene, write_clip
 from tests.edge.capture.pki import Authority, Identity
 from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.waiting import until
 
-LOGIN = "door:sesame"
-BASIC = "Basic ZG9vcjpzZXNhbWU="
 FRAMES = 40
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("pki") / "ours")
-
-
-@pytest.fixture(scope="module")
-def camera(authority: Authority) -> Identity:
-    return authority.signed("camera")
 
 
 @pytest.fixture(scope="module")
