@@ -120,7 +120,12 @@ def test_a_block_that_is_left_by_an_error_ends_its_process() -> None:
 
 
 def test_what_a_run_leaves_behind_is_an_error_and_is_ended(run_of: StartRun) -> None:
-    done = _done(run_of(f"def test_it(): subprocess.run({LEAVE}, check=True)"))
+    text = f"""
+from tests import processes
+processes.GRACE_S = 1.0
+def test_it(): subprocess.run({LEAVE}, check=True)
+"""
+    done = _done(run_of(text))
     assert "1 passed, 1 error" in done.stdout
     assert f"['sleep {FOR_EVER}']" in done.stdout
     assert not _is_left()

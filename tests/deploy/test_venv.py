@@ -166,8 +166,9 @@ def _copied(checkout: Path, place: Path) -> None:
     subprocess.run(["cp", "-a", checkout, place], check=True)
 
 
-@pytest.mark.parametrize("bring", [_moved, _copied])
-@pytest.mark.parametrize("options", [(), ("--system-site-packages",)])
+@pytest.mark.parametrize(
+    ("bring", "options"), [(_moved, ()), (_copied, ("--system-site-packages",))]
+)
 def test_the_scripts_work_in_a_checkout_that_was_moved(
     tmp_path: Path,
     bring: Callable[[Path, Path], None],

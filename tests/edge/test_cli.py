@@ -121,16 +121,16 @@ def test_a_bench_measures_a_clip_and_the_service(
 def test_a_bench_can_scan_every_frame_of_scenes(
     carphone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--detector", "res10", "--frames", "3", "--every-frame"]
+    options = ["--detector", "tensormask", "--frames", "3", "--every-frame"]
     scenes = ["--faces", "0,3", "--sizes", "320x240,400x300"]
     assert main(["bench", str(carphone), *options, *scenes]) == 0
     head, *rows, service = capsys.readouterr().out.splitlines()
     assert "faces detector" in head
     assert [row.split()[1:4] for row in rows[::2]] == [
-        ["320x240", "0", "res10"],
-        ["320x240", "3", "res10"],
-        ["400x300", "0", "res10"],
-        ["400x300", "3", "res10"],
+        ["320x240", "0", "tensormask"],
+        ["320x240", "3", "tensormask"],
+        ["400x300", "0", "tensormask"],
+        ["400x300", "3", "tensormask"],
     ]
     assert all("100.0% (100.0%)" in row for row in rows[::2])
     assert "peak memory" in service

@@ -122,15 +122,17 @@ def test_steps_along_the_gradient_learn_a_face() -> None:
     faces = batch((10, 12, 34, 40))
     variables = {name: tf.Variable(value) for name, value in answers(-2.0).items()}
     taught = answers(-8.0)
-    totals = []
-    for _ in range(400):
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def step() -> Any:
         with tf.GradientTape() as tape:
             total, _ = detector_loss(CELLS, variables, taught, scenes(faces))
-        totals.append(float(total))
-        for variable, gradient in zip(
-            variables.values(), tape.gradient(total, list(variables.values())), strict=True
-        ):
+        gradients = tape.gradient(total, list(variables.values()))
+        for variable, gradient in zip(variables.values(), gradients, strict=True):
             variable.assign_sub(0.2 * gradient)
+        return total
+
+    totals = [float(step()) for _ in range(400)]
     assert totals[-1] < 0.4 * totals[0]
     best = int((variables["cls"] + variables["obj"]).numpy()[0].argmax())
     box = np.asarray(decode(CELLS, variables["bbox"]))[0, best]

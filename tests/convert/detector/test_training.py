@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -94,23 +95,37 @@ class KilledError(Exception):
     """What ends a run in its midst."""
 
 
-def test_a_run_that_is_killed_goes_on_as_if_nothing_had_happened(
-    sets: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def killed(sets: Path) -> Path:
+    """What a run leaves that is killed midway, after a checkpoint."""
     from convert.detector import fit
 
-    monkeypatch.setattr(fit, "SAVED_EVERY", 2)
-
-    def killed(losses: fit.Losses) -> str:
+    def dies(losses: fit.Losses) -> str:
         raise KilledError
 
-    with monkeypatch.context() as midway:
-        midway.setattr(fit, "_line", killed)
+    output = sets / "killed"
+    with pytest.MonkeyPatch.context() as midway:
+        midway.setattr(fit, "SAVED_EVERY", 2)
+        midway.setattr(fit, "_line", dies)
         with pytest.raises(KilledError):
-            train(sets, tmp_path)
-    assert (tmp_path / "detector-checkpoint.msgpack").exists()
-    assert train(sets, tmp_path) == 0
-    resumed, whole = (read_graph(each / "detector.onnx").arrays for each in (tmp_path, trained))
+            train(sets, output)
+    assert (output / "detector-checkpoint.msgpack").exists()
+    return output
+
+
+def test_another_recipe_does_not_go_on_with_the_checkpoint(
+    sets: Path, killed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(sets, killed, "--rate", "0.5") == 78
+    assert "of a run with other pictures or options" in capsys.readouterr().err
+
+
+def test_a_run_that_is_killed_goes_on_as_if_nothing_had_happened(
+    sets: Path, trained: Path, killed: Path, tmp_path: Path
+) -> None:
+    output = shutil.copytree(killed, tmp_path / "model")
+    assert train(sets, output) == 0
+    resumed, whole = (read_graph(each / "detector.onnx").arrays for each in (output, trained))
     for name, array in whole.items():
         assert resumed[name] == pytest.approx(array, abs=1e-6), name
 
@@ -126,22 +141,6 @@ def test_a_training_goes_on_from_a_former_one(sets: Path, trained: Path, tmp_pat
         for path in (former, tmp_path / "detector.onnx", NETWORK)
     )
     assert 0 < np.abs(second - first).sum() < np.abs(second - begun).sum()
-
-
-def test_another_recipe_does_not_go_on_with_the_checkpoint(
-    sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from convert.detector import fit
-
-    def killed(losses: fit.Losses) -> str:
-        raise KilledError
-
-    monkeypatch.setattr(fit, "SAVED_EVERY", 2)
-    monkeypatch.setattr(fit, "_line", killed)
-    with pytest.raises(KilledError):
-        train(sets, tmp_path)
-    assert train(sets, tmp_path, "--rate", "0.5") == 78
-    assert "of a run with other pictures or options" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from edge.page.scene import Person
 from edge.pipeline import open_pipeline
 from edge.records import MaskState, Pixels
 from tests.disk import SmallDisk
-from tests.edge.capture.fakes import ScriptedSource, scene
+from tests.edge.capture.fakes import ScriptedSource, scene, write_clip
 from tests.fakes import blank
 from tests.processes import Running
 
@@ -104,11 +104,12 @@ def test_a_name_that_will_not_do_is_one_line(
 
 
 def test_a_full_disk_leaves_no_half_clip(
-    carphone: Path, small_disk: SmallDisk, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, small_disk: SmallDisk, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    source = write_clip(tmp_path / "source.avi", [scene()] * 10)
     clip = small_disk.folder / "seen.mp4"
     small_disk.fill()
-    assert main(["replay", str(carphone), "--show", str(clip)]) == 1
+    assert main(["replay", str(source), "--show", str(clip)]) == 1
     assert "the clip could not be written; is there room for it?" in capfd.readouterr().err
     assert not list(small_disk.folder.glob("*.mp4"))
     assert not list(small_disk.folder.glob(".*"))
