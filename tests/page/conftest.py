@@ -117,6 +117,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
         daemon.kill()
 
 
+@pytest.fixture(scope="session")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One for all the tests that leave it as it is: to start it takes seconds."""
+    daemon = Daemon(tmp_path_factory.mktemp("unchanged"))
+    yield daemon
+    daemon.kill()
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(viewport={"width": 1280, "height": 900})

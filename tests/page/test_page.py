@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +27,11 @@ from edge.page.door import REQUEST_S
 from edge.page.drawn import crosses_itself
 from edge.page.server import FILES
 from edge.people import frames
-from tests.broker.conftest import until
 from tests.edge.capture.fakes import write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.page.conftest import Daemon, Start
 from tests.screenshots import assert_good_for_everybody, shoot
+from tests.waiting import DEADLINE_S, Stopwatch, until
 
 APART_FROM_UNIT = """() => {
   const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
@@ -90,16 +90,15 @@ def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserC
 
 @pytest.mark.parametrize("width", [360, 800, 1920])
 def test_every_view_fits_every_screen_and_everybody_can_use_it(
-    start: Start, browser: Browser, width: int
+    unchanged: Daemon, browser: Browser, width: int
 ) -> None:
-    daemon = start()
     for scheme in ("light", "dark"):
         context = browser.new_context(
             viewport={"width": width, "height": 800},
             color_scheme=scheme,
             bypass_csp=True,  # or the check itself could not be loaded
         )
-        page, wrong = _open(context, daemon)
+        page, wrong = _open(context, unchanged)
         _is_live(page)
         for view in ("Live", "Alerts", "Set up", "Device"):
             page.get_by_role("link", name=view, exact=True).click()
@@ -119,7 +118,7 @@ def test_labels_stay_inside_the_picture_and_apart(
     clip = write_clip(tmp_path / "people.avi", [*frames(40, 10)], 10)
     page = browser.new_page(viewport={"width": width, "height": 800})
     page.goto(start(source=clip).url)
-    expect(page.locator(".tag.person")).to_have_count(3, timeout=30_000)
+    expect(page.locator(".tag.person")).to_have_count(3)
     inside, apart = page.evaluate(
         """() => {
           const stage = document.getElementById("stage").getBoundingClientRect();
@@ -214,8 +213,10 @@ def test_an_area_is_named_moved_and_deleted(start: Start, context: BrowserContex
     assert wrong == []
 
 
-def test_an_area_in_which_nothing_is_left_is_refused(start: Start, context: BrowserContext) -> None:
-    page, _ = _open(context, start())
+def test_an_area_in_which_nothing_is_left_is_refused(
+    unchanged: Daemon, context: BrowserContext
+) -> None:
+    page, _ = _open(context, unchanged)
     _is_live(page)
     _set_up(page)
     for button, corners in (
@@ -234,10 +235,9 @@ def test_an_area_in_which_nothing_is_left_is_refused(start: Start, context: Brow
 
 
 def test_an_outline_that_crosses_itself_is_refused_here_and_by_the_daemon(
-    start: Start, context: BrowserContext
+    unchanged: Daemon, context: BrowserContext
 ) -> None:
-    daemon = start()
-    page, _ = _open(context, daemon)
+    page, _ = _open(context, unchanged)
     _is_live(page)
     _set_up(page)
     page.get_by_role("button", name="Add a region").click()
@@ -247,19 +247,19 @@ def test_an_outline_that_crosses_itself_is_refused_here_and_by_the_daemon(
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#parts li")).to_have_count(0)
     bow = '{"type": "Draw", "regions": [[[0, 0], [1, 1], [1, 0], [0, 1]]], "excluded": []}'
-    _, _, answer = _ask(daemon, "POST", "/area", bow.encode(), Origin=daemon.url)
+    _, _, answer = _ask(unchanged, "POST", "/area", bow.encode(), Origin=unchanged.url)
     assert "region 1 crosses itself" in json.loads(answer)["error"]
 
 
 def test_browser_and_daemon_agree_on_what_crosses_itself(
-    start: Start, context: BrowserContext
+    unchanged: Daemon, context: BrowserContext
 ) -> None:
     draw = random.Random(1)
     polygons = [
         [[draw.randint(0, 5) / 5, draw.randint(0, 5) / 5] for _ in range(draw.randint(3, 6))]
         for _ in range(500)
     ]
-    page, _ = _open(context, start())
+    page, _ = _open(context, unchanged)
     judged = page.evaluate(
         """async (polygons) => {
           const { crossesItself } = await import("./outline.js");
@@ -273,9 +273,9 @@ def test_browser_and_daemon_agree_on_what_crosses_itself(
 
 
 def test_what_is_not_saved_is_asked_for_before_it_is_lost(
-    start: Start, context: BrowserContext
+    unchanged: Daemon, context: BrowserContext
 ) -> None:
-    page, _ = _open(context, start())
+    page, _ = _open(context, unchanged)
     _is_live(page)
     _set_up(page)
     page.get_by_role("button", name="Add a region").click()
@@ -402,9 +402,9 @@ def _file_of(url: str) -> str:
 
 
 def test_the_ruler_lies_over_nobodys_face_and_only_while_setting_up(
-    start: Start, context: BrowserContext
+    unchanged: Daemon, context: BrowserContext
 ) -> None:
-    page, _ = _open(context, start())
+    page, _ = _open(context, unchanged)
     _is_live(page)
     expect(page.locator(".tag.ruler")).to_have_count(0)
     _set_up(page)
@@ -613,11 +613,9 @@ def test_no_other_site_is_obeyed_or_shown_anything(start: Start) -> None:
         ("/page.js", b"", 405),
     ],
 )
-def test_what_is_no_wish_is_refused(start: Start, path: str, body: bytes, status: int) -> None:
-    daemon = start()
-    origin = f"http://127.0.0.1:{daemon.port}"
-    assert _ask(daemon, "POST", path, body, Origin=origin)[0] == status
-    assert _ask(daemon, "GET", "/report")[0] == 200
+def test_what_is_no_wish_is_refused(unchanged: Daemon, path: str, body: bytes, status: int) -> None:
+    assert _ask(unchanged, "POST", path, body, Origin=unchanged.url)[0] == status
+    assert _ask(unchanged, "GET", "/report")[0] == 200
 
 
 def test_a_viewer_who_vanishes_ends_the_looking_and_one_who_is_slow_holds_up_nobody(
@@ -647,14 +645,14 @@ def test_a_page_that_is_killed_can_be_started_again_and_judging_goes_on(start: S
     assert daemon.process.poll() is None
     with daemon.log.open("ab") as log:
         daemon.server = daemon.serve(log)
-    until(lambda: trouble_with(daemon.url) == "", "it answers", 20)
+    until(lambda: trouble_with(daemon.url) == "", "it answers")
     until(lambda: json.loads(_ask(daemon, "GET", "/report")[2])["fps"] > 0, "it judges")
 
 
 def test_a_port_that_is_taken_is_said(start: Start) -> None:
     daemon = start()
     with daemon.log.open("ab") as log:
-        assert daemon.serve(log).wait(20) == BUSY
+        assert daemon.serve(log).wait(DEADLINE_S) == BUSY
     line = f"[page] 127.0.0.1 port {daemon.port}: Address already in use"
     assert line in daemon.log.read_text().splitlines()
 
@@ -668,7 +666,7 @@ def test_a_password_that_is_too_short_leaves_the_page_out_and_stops_nothing(
     daemon = Daemon(tmp_path, f'password_file = "{secret}"', waits=False)
     try:
         line = "no page: [page] password_file: the page's password has 7 characters, and needs 8"
-        until(lambda: line in daemon.log.read_text(), "it is said", 20)
+        until(lambda: line in daemon.log.read_text(), "it is said")
         assert daemon.process.poll() is None
     finally:
         daemon.kill()
@@ -682,9 +680,9 @@ def test_connections_that_do_nothing_shut_nobody_out(start: Start, tmp_path: Pat
         with contextlib.suppress(OSError):  # it made room for another
             each.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1")
     for _ in range(20):
-        begun_s = time.monotonic()
+        stopwatch = Stopwatch()
         assert trouble_with(daemon.url) == ""
-        assert time.monotonic() - begun_s < 1
+        assert stopwatch.elapsed_s < 1
     for each in (*idle, *slow):
         each.close()
 
@@ -697,21 +695,26 @@ def test_a_request_that_does_not_end_is_given_up(start: Start) -> None:
         assert slow.recv(1) == b""
 
 
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One with a password."""
+    folder = tmp_path_factory.mktemp("guarded")
+    daemon = Daemon(folder, _secret(folder))
+    yield daemon
+    daemon.kill()
+
+
 @pytest.mark.parametrize("body", [b'"\xff"', b"\xff" * 40, b"[" * 50_000, b'"x', b"", b"7"])
-def test_what_is_no_password_is_refused_and_stops_nothing(
-    start: Start, tmp_path: Path, body: bytes
-) -> None:
-    daemon = start(_secret(tmp_path))
-    origin = f"http://127.0.0.1:{daemon.port}"
+def test_what_is_no_password_is_refused_and_stops_nothing(guarded: Daemon, body: bytes) -> None:
     for _ in range(30):
-        assert _ask(daemon, "POST", "/login", body, Origin=origin)[0] == 400
-    with socket.create_connection(("127.0.0.1", daemon.port)) as rude:
+        assert _ask(guarded, "POST", "/login", body, Origin=guarded.url)[0] == 400
+    with socket.create_connection(("127.0.0.1", guarded.port)) as rude:
         rude.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n" + body)
     for junk in (b"\x16\x03\x01\x00", b"GET\r\n\r\n", b"\0" * 100, b"GET / HTTP/9.9\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", daemon.port)) as rude:
+        with socket.create_connection(("127.0.0.1", guarded.port)) as rude:
             rude.sendall(junk)
-    assert trouble_with(daemon.url) == ""
-    assert "Traceback" not in daemon.log.read_text()
+    assert trouble_with(guarded.url) == ""
+    assert "Traceback" not in guarded.log.read_text()
 
 
 def test_a_guesser_does_not_lock_out_a_browser_that_is_known(start: Start, tmp_path: Path) -> None:
@@ -751,9 +754,9 @@ def test_it_speaks_tls(
     connection.close()
     # Handshakes that do not end, ten times as many as there may be.
     idle = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(1000)]
-    begun_s = time.monotonic()
+    stopwatch = Stopwatch()
     assert trouble_with(load_settings(daemon.settings).page.url) == ""
-    assert time.monotonic() - begun_s < 1
+    assert stopwatch.elapsed_s < 1
     assert _rss_bytes(daemon) < 100e6
     for each in idle:
         each.close()
