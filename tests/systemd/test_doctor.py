@@ -47,7 +47,7 @@ def _one(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
 def _wait_until_well(machine: Machine) -> None:
     """Give it time for the first frames and the broker."""
     found: list[dict[str, Any]] = []
-    for _ in range(10):
+    for _ in range(30):
         found = _examine(machine)
         if not found:
             return

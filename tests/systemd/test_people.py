@@ -16,6 +16,7 @@ from edge.app.manual import commands_of
 from edge.cli import build_parser
 from tests.systemd.machine import Machine, wait_until
 from tests.systemd.test_service import GOOD_SETTINGS, SETTINGS, UNIT
+from tests.waiting import DEADLINE_S
 
 PROGRAM = "/usr/local/bin/tensormask"
 ROOT, SERVICE, VISITOR = "root", "tensormask", "visitor"
@@ -166,7 +167,7 @@ def _wait_until_well(machine: Machine) -> None:
     def is_well() -> bool:
         return machine.run(PROGRAM, "status", check=False).stdout.endswith("all is well\n")
 
-    wait_until(is_well, 40, "all is well")
+    wait_until(is_well, DEADLINE_S, "all is well")
 
 
 def _as(

@@ -22,6 +22,10 @@ from edge.people import PEOPLE, frames
 from tests.systemd.conftest import installed
 from tests.systemd.machine import Machine, wait_until
 from tests.systemd.test_upgrade import GOOD_SETTINGS, SETTINGS
+from tests.waiting import DEADLINE_S
+
+# Installations, starts and trials take minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1200)
 
 UNIT = "tensormask.service"
 TRIAL_UNIT = "tensormask-trial.service"
@@ -248,7 +252,7 @@ def _wait_until_it_is_known(machine: Machine) -> None:
 def _wait_until_it_runs(machine: Machine) -> None:
     wait_until(
         lambda: machine.run("systemctl", "is-active", UNIT, check=False).stdout == "active\n",
-        30,
+        DEADLINE_S,
         "the service runs",
     )
 
@@ -318,7 +322,9 @@ def _edited(machine: Machine) -> None:
 def _with_a_typo(machine: Machine) -> None:
     # It takes the length of the trial from the settings, as long as they can be read.
     log = ("journalctl", "--unit", TRIAL_UNIT, "--output=cat", "--since=-30s")
-    wait_until(lambda: "is on trial for 10 s" in machine.output(*log), 30, "it is looked after")
+    wait_until(
+        lambda: "is on trial for 10 s" in machine.output(*log), DEADLINE_S, "it is looked after"
+    )
     _set(machine, "[detector]\nlongest_site_px = 320\n" + SHORT_TRIAL)
     machine.run("systemctl", "restart", UNIT, check=False)
     text = "the settings are wrong for the former release too"
@@ -345,7 +351,9 @@ WRONG = {
 
 def _with_what_is_not_there(machine: Machine) -> None:
     log = ("journalctl", "--unit", TRIAL_UNIT, "--output=cat", "--since=-30s")
-    wait_until(lambda: "is on trial for 10 s" in machine.output(*log), 30, "it is looked after")
+    wait_until(
+        lambda: "is on trial for 10 s" in machine.output(*log), DEADLINE_S, "it is looked after"
+    )
     machine.write("/etc/tensormask/of-root", "secret\n")
     machine.run("chmod", "600", "/etc/tensormask/of-root")
     good = GOOD_SETTINGS.replace("clip.avi", "people.avi") + PAGE + SHORT_TRIAL
@@ -368,7 +376,7 @@ def _is_borne_with(machine: Machine, what: str, settings: str) -> None:
     machine.run("systemctl", "restart", UNIT, check=False)
     states = ("failed\n", "activating\n")
     ended = ("systemctl", "is-active", UNIT)
-    wait_until(lambda: machine.run(*ended, check=False).stdout in states, 30, what)
+    wait_until(lambda: machine.run(*ended, check=False).stdout in states, DEADLINE_S, what)
     # A look is taken every two seconds, and three crashes would be too many.
     time.sleep(25 if what.startswith(("a folder", "a credential's")) else 8)
     trial = _state(machine)["trial"]
