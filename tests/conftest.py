@@ -32,6 +32,35 @@ settings.register_profile(
 settings.load_profile("busy")
 
 
+LONG = (
+    "systemd/test_releases.py",
+    "systemd/test_install.py",
+    "convert/test_end_to_end.py",
+    "systemd/test_people.py",
+    "page/test_page.py",
+    "systemd/test_upgrade.py",
+    "convert/detector/test_training.py",
+    "edge/app/test_replay.py",
+    "deploy/test_venv.py",
+    "systemd/test_service.py",
+    "edge/test_process.py",
+    "edge/test_terminal.py",
+    "systemd/test_camera_lost.py",
+    "edge/app/test_annotate.py",
+    "deploy/test_receiver.py",
+    "broker/test_outages.py",
+)
+"""Below tests: what takes a minute or nearly so, the longest first. What begins last is short then,
+and no processor waits for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with LONG."""
+    tests = Path(__file__).parent
+    places = {tests / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     restore_signals()
     limits = Limits(config)

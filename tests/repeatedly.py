@@ -25,7 +25,6 @@ from tests.processes import ROOT, Guardian
 
 _LOAD = "while :; do :; done"
 _IN_BACKGROUND = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
-_TOGETHER = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 _WORDS = 90
 
 
@@ -42,7 +41,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, _busy():
         while runs < options.times and time.monotonic() < until_s:
             begun_s = time.monotonic()
-            found, status = run(Path(folder) / f"{runs}.xml", [*_TOGETHER, *options.arguments])
+            found, status = run(Path(folder) / f"{runs}.xml", options.arguments)
             runs += 1
             for name, words in found:
                 failures[name].append(words)

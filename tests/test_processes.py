@@ -1,4 +1,4 @@
-"""What holds for every run of the tests: signals, time limits, and nothing that is left behind."""
+"""What holds for every run of the tests: order, signals, time limits, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.broker.conftest import free_port
+from tests.conftest import LONG
 from tests.needs import lacking
 from tests.processes import ROOT, Running
 from tests.waiting import until
@@ -182,3 +183,7 @@ def _command(process: Path) -> bytes:
 
 def test_no_port_is_given_twice() -> None:
     assert len({free_port() for _ in range(300)}) == 300
+
+
+def test_the_files_that_begin_first_are_there() -> None:
+    assert [name for name in LONG if not (ROOT / "tests" / name).is_file()] == []

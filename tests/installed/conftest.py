@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -37,7 +38,10 @@ def root(request: pytest.FixtureRequest) -> Root:
 @pytest.fixture(scope="session")
 def release(root: Root, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of this checkout's release, with its wheels."""
-    return unpacked(root, BUILD / "packs", tmp_path_factory.mktemp("release"))
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "packs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process packs, and the other finds it there
+        return unpacked(root, BUILD / "packs", tmp_path_factory.mktemp("release"))
 
 
 @pytest.fixture(scope="session")
