@@ -134,7 +134,7 @@ def deliver(device: Device, subscriber: Subscriber) -> None:
 
 
 def device_problems(device: Device, log: str) -> list[str]:
-    problems = [f"set aside although only killed: {name}" for name in device.set_aside()]
+    problems = [f"set aside needlessly: {name}" for name in device.set_aside()]
     problems += [f"crash: {line}" for line in log.splitlines() if line.startswith("Traceback")]
     problems += [
         f"slow: SIGTERM took {took_s:.1f} s" for took_s in device.stops_s if took_s > STOP_WITHIN_S

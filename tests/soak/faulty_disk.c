@@ -1,8 +1,8 @@
 /* Calls that bring something to the disk, and fail now and then: LD_PRELOAD this.
  *
- * FAULTY_DISK names a file of two bytes, which may change at any time: of 255 calls so many of fsync
- * and fdatasync, and so many of pwrite, fail with EIO. FAULTY_DISK_BELOW is the folder whose files
- * are meant. A pwrite that fails has written the half of it. */
+ * FAULTY_DISK names a file of the `struct faults` below, which may change at any time: what fails,
+ * fails with EIO. FAULTY_DISK_BELOW is the folder whose files are meant. A pwrite that fails has
+ * written the half of it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,7 +14,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const volatile uint8_t *shares;
+struct faults {
+    uint8_t shares[2];   /* of 255 calls so many of fsync and fdatasync, and so many of pwrite */
+    uint16_t first, end; /* and the calls with these numbers, `end` not among them */
+};
+
+static const volatile struct faults *faults;
+static unsigned calls; /* so many, of both kinds, there were */
 static const char *below;
 static unsigned chance;
 
@@ -26,23 +32,27 @@ __attribute__((constructor)) static void find_file(void)
     chance = (unsigned)getpid();
     if (file < 0)
         return;
-    void *page = mmap(NULL, 2, PROT_READ, MAP_SHARED, file, 0);
+    void *page = mmap(NULL, sizeof *faults, PROT_READ, MAP_SHARED, file, 0);
     if (page != MAP_FAILED)
-        shares = page;
+        faults = page;
     close(file);
 }
 
 static int fails(int file, int which)
 {
     char link[64], path[4096];
-    if (!shares || !below || !shares[which])
+    if (!faults || !below)
         return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t size = readlink(link, path, sizeof path - 1);
     if (size < 0)
         return 0;
     path[size] = 0;
-    return !strncmp(path, below, strlen(below)) && rand_r(&chance) % 255 < shares[which];
+    if (strncmp(path, below, strlen(below)))
+        return 0;
+    unsigned number = calls++;
+    return (number >= faults->first && number < faults->end) ||
+           rand_r(&chance) % 255 < faults->shares[which];
 }
 
 static int synced(int file, const char *name)

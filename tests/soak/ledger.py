@@ -27,6 +27,7 @@ _LINE = re.compile(
     r"|(?P<refusal>make room or mend the disk)"
     r"|(?P<start>INFO +tensormask \S+, )"
     r"|(?P<reopened>the outbox is on disk again)"
+    r"|(?P<cut_off>its last write was cut off)"
 )
 
 
@@ -52,7 +53,8 @@ class Said:
     in_memory: frozenset[int] = frozenset()
     """Sequences of documents that the disk refused: told from memory, and gone with a kill."""
     after_refusal: frozenset[int] = frozenset()
-    """Counted ones before which the disk had refused: there the sequence may skip."""
+    """Counted ones before which the disk had refused, or was cut off while it was written to: there
+    the sequence may skip."""
     overtaking: frozenset[int] = frozenset()
     """Told from memory while the outbox could not be opened, since the start of a run: what waits
     in it comes behind them."""
@@ -90,6 +92,8 @@ def said_in(log: str) -> Said:
             has_begun, is_unopened = False, False
         elif line["reopened"]:
             is_unopened = False
+        elif line["cut_off"]:
+            is_refused = True
         elif line["refusal"]:
             is_unopened = not has_begun
             is_refused = has_begun = True

@@ -314,20 +314,20 @@ class FaultyCalls:
     """What of the device's writing fails; see faulty_disk.c."""
 
     def __init__(self, folder: Path, below: Path) -> None:
-        library, self._file = folder / "faulty_disk.so", folder / "faulty"
+        library, self.file = folder / "faulty_disk.so", folder / "faulty"
         source = Path(__file__).with_name("faulty_disk.c")
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(source), "-ldl"],
                        check=True)  # fmt: skip
-        self._file.write_bytes(bytes(2))
+        self.file.write_bytes(bytes(6))
         self.environment = {
             "LD_PRELOAD": str(library),
-            "FAULTY_DISK": str(self._file),
+            "FAULTY_DISK": str(self.file),
             "FAULTY_DISK_BELOW": str(below),
         }
 
     def fail(self, *, syncs: int = 0, writes: int = 0) -> None:
         """Of 255 calls so many; 255: all."""
-        with self._file.open("r+b", buffering=0) as file:
+        with self.file.open("r+b", buffering=0) as file:
             file.write(bytes((syncs, writes)))
 
 

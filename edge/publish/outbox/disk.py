@@ -27,6 +27,7 @@ from edge.publish.outbox.salvage import (
     files_under_way,
     keep,
     legible,
+    legible_in,
     set_aside,
 )
 from edge.publish.outbox.sequence import (
@@ -210,6 +211,7 @@ class SpoolDisk:
         self._last = max(file.last_sequence, self._resumed(file))
         if not self._damaged:
             self.dropped = file.ledger.dropped
+        self._complete(file)
         for aside in list(self._damaged):
             self._take_over(file, aside)
         if not self._knows_left_open:
@@ -227,6 +229,34 @@ class SpoolDisk:
             (self._aside or self._damaged) and not file.last_sequence
         )
         return drawn_for_lost(file.last_sequence) if is_lost else 0
+
+    def _complete(self, file: SpoolFile) -> None:
+        """Bring what is legible of a transaction that was cut off into the file.
+
+        The power or the disk failed while it was being written; or it is damaged, which looks the
+        same. So its number is not given to another document.
+        """
+        if not any(frame.commits for frame in file.cut_off):
+            return
+        known = file.last_sequence
+        found = list(legible_in(file.cut_off))
+        documents = [
+            each
+            for each in found
+            if isinstance(each, Document) and is_counted(each.sequence) and each.sequence > known
+        ]
+        if documents:
+            with suppress(sqlite3.Error), file.transaction():
+                file.insert(documents)
+                file.unended.write(each for each in found if isinstance(each, Unended))
+        last = max((each.sequence for each in documents), default=known + 1)
+        if last > self.last_sequence:
+            self._last = last
+            _log.warning(
+                "the outbox: its last write was cut off; document %d %s",
+                last,
+                "is whole all the same" if documents else "was not written",
+            )
 
     def _take_over(self, file: SpoolFile, aside: Path) -> None:
         """Bring what is legible in a file that was set aside into the new one."""

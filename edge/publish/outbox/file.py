@@ -8,7 +8,6 @@ dropped.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator
@@ -129,14 +128,17 @@ class SpoolFile:
         if kept.exists():  # a power cut came between
             kept.replace(log_file)
         self._database = connect(path)
-        self._has_remains = False
-        """Whether the log may have some of a transaction that failed."""
         try:
             _configure(self._database)
             is_new = self._one("PRAGMA user_version") == (0,)
             # Now that nobody else has it open, and before anything is written.
-            if Log(log_file, PAGE_BYTES).is_cut_short:
+            log = Log(log_file, PAGE_BYTES)
+            if log.is_cut_short:
                 raise LogDamagedError
+            self.cut_off = [] if is_new else log.passed_over
+            """What the log has of a transaction that was not written to its end."""
+            self._has_remains = bool(log.passed_over)
+            """Whether the log may have some of a transaction that failed."""
             if is_new:
                 self._database.executescript(_SCHEMA)
             self._check()
@@ -152,8 +154,8 @@ class SpoolFile:
             self.last_sequence: int = max(last, self._newest_counted())
             sync_folder(path.parent)
         except LogDamagedError:
-            # SQLite takes such a log for a shorter one, and deletes it. A link needs no room.
-            os.link(log_file, kept)
+            # SQLite takes such a log for a shorter one, and deletes it. Another name needs no room.
+            log_file.replace(kept)
             self._database.close()
             kept.replace(log_file)
             raise

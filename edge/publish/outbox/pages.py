@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ class Log:
         self.frames: list[Frame] = []
         """As they lie in it, those behind a damaged one too, but none of an earlier use."""
         self.sound = 0
-        """So many of them SQLite takes."""
+        """So many of them are as they were written; SQLite takes the completed transactions."""
         self.content = content = b""
         with suppress(FileNotFoundError):
             self.content = content = read_file(path, _MOST_LOG_BYTES)
@@ -58,6 +58,7 @@ class Log:
         salts = content[16:24]
         sums = _log_sums(content[:24], (0, 0))
         is_sound = len(content) >= _LOG_HEADER and content[24:32] == struct.pack(">2I", *sums)
+        self._has_head = is_sound
         if not is_sound and raw:
             salts = Counter(frame[8:16] for frame in raw).most_common(1)[0][0]
         for frame in raw:
@@ -71,9 +72,20 @@ class Log:
             self.sound += is_sound
 
     @property
+    def passed_over(self) -> list[Frame]:
+        """The frames that SQLite does not take."""
+        taken = max((n for n in range(1, self.sound + 1) if self.frames[n - 1].commits), default=0)
+        return self.frames[taken:]
+
+    @property
     def is_cut_short(self) -> bool:
-        """Whether SQLite would pass over transactions that were completed."""
-        return any(frame.commits for frame in self.frames[self.sound :])
+        """Whether SQLite would pass over transactions that were completed.
+
+        The last one in the log may have been cut off while it was written: nothing is written behind
+        such a one. The head was written before all of them.
+        """
+        behind = self.frames[self.sound :]
+        return any(frame.commits for frame in (behind[:-1] if self._has_head else behind))
 
 
 def _log_sums(content: bytes, before: tuple[int, int]) -> tuple[int, int]:
@@ -89,12 +101,15 @@ def _log_sums(content: bytes, before: tuple[int, int]) -> tuple[int, int]:
 class Pages:
     """A file's pages, with those of its log in their places."""
 
-    def __init__(self, file: BinaryIO, log: Log, page_bytes: int) -> None:
+    def __init__(
+        self, file: BinaryIO, frames: Sequence[Frame], page_bytes: int, *, are_sound: bool
+    ) -> None:
+        """`frames` are those of the log, and `are_sound` says whether SQLite takes them all."""
         self._file = file
         self._page_bytes = page_bytes
-        self._log_is_sound = log.sound == len(log.frames)
+        self._log_is_sound = are_sound
         self._newer: dict[int, list[bytes]] = {}
-        for frame in log.frames:
+        for frame in frames:
             self._newer.setdefault(frame.page, []).insert(0, frame.content)
         self._file.seek(0, 2)
         self._count = max(self._file.tell() // page_bytes, *self._newer, 0)

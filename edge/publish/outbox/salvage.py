@@ -7,9 +7,10 @@ between is made up for by the next run; then `<name>.damaged-<time>`, and there 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from edge.publish.outbox.file import (
     connect,
     document_of,
 )
-from edge.publish.outbox.pages import Log, Pages
+from edge.publish.outbox.pages import Frame, Log, Pages
 from edge.publish.outbox.trouble import DamagedError
 from edge.publish.outbox.unended import Unended, UnendedTable, event_of
 
@@ -98,10 +99,20 @@ def _on_pages(aside: Path) -> Iterator[Legible]:
     with suppress(OSError), aside.open("rb") as file:
         page_bytes = _page_bytes(file.read(18))
         log = Log(aside.with_name(aside.name + LOG), page_bytes)
-        for row in Pages(file, log, page_bytes).rows():
-            with suppress(TypeError, ValueError):
-                if (each := _unaltered(*row)) is not None:
-                    yield each
+        are_sound = log.sound == len(log.frames)
+        yield from _legible_on(Pages(file, log.frames, page_bytes, are_sound=are_sound))
+
+
+def legible_in(frames: Sequence[Frame]) -> Iterator[Legible]:
+    """Give what is unaltered in a part of a log."""
+    return _legible_on(Pages(BytesIO(), frames, PAGE_BYTES, are_sound=False))
+
+
+def _legible_on(pages: Pages) -> Iterator[Legible]:
+    for row in pages.rows():
+        with suppress(TypeError, ValueError):
+            if (each := _unaltered(*row)) is not None:
+                yield each
 
 
 def _page_bytes(header: bytes) -> int:

@@ -17,9 +17,12 @@ from tests.soak.rig import FaultyCalls
 
 _LIFE = """
 import os
+import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
 from edge.clock import this_moment
+from edge.publish.outbox.file import _WAL_PAGES
 from edge.publish.outbox.outbox import RETRY_S, Outbox
 
 ahead_s = 0.0
@@ -44,6 +47,29 @@ def calls(tmp_path: Path) -> FaultyCalls:
     if shutil.which("cc") is None:
         lacking("no cc", "sudo apt-get install gcc")
     return FaultyCalls(tmp_path, tmp_path / "state")
+
+
+_LIVES = """
+base = Path(os.environ["FAULTY_DISK_BELOW"], "base")
+if os.fork() == 0:
+    outbox = Outbox(base / "outbox.sqlite")
+    for _ in range(2 * _WAL_PAGES - 100):  # the log is written over: behind its end are old frames
+        outbox.acknowledge([outbox.append("t/violation", lambda sequence: bytes(500)) - 1])
+    os.kill(os.getpid(), 9)
+os.wait()
+for first in range(60):
+    path = base.with_name(str(first)) / "outbox.sqlite"
+    shutil.copytree(base, path.parent)
+    if os.fork() == 0:
+        Path(os.environ["FAULTY_DISK"]).write_bytes(struct.pack("=2x2H", first, 60_000))
+        outbox = Outbox(path)
+        for size in (500, 5000, 500, 500):
+            number = outbox.append("t/violation", lambda sequence: bytes(size))
+            print(first, number, outbox.state().in_memory)
+        os.kill(os.getpid(), 9)
+    os.wait()
+    Path(os.environ["FAULTY_DISK"]).write_bytes(bytes(6))
+"""
 
 
 def live(calls: FaultyCalls, life: str) -> list[int]:
@@ -78,6 +104,24 @@ append(500)
     assert outbox.state().set_aside == 0
     assert [each.sequence for each in outbox.pending(10)][-2:] == numbers[2:]
     outbox.close()
+
+
+def test_no_call_that_fails_and_is_followed_by_a_kill_damages_an_outbox(
+    calls: FaultyCalls, tmp_path: Path
+) -> None:
+    said = live(calls, _LIVES)
+    lives: dict[int, list[tuple[int, int]]] = {}
+    for first, number, in_memory in zip(said[::3], said[1::3], said[2::3], strict=True):
+        lives.setdefault(first, []).append((number, in_memory))
+    assert len(lives) == 60
+    for first, numbers in lives.items():
+        outbox = Outbox(tmp_path / "state" / str(first) / "outbox.sqlite")
+        assert outbox.state().set_aside == 0, f"from call {first} on"
+        on_disk = {number for number, in_memory in numbers if not in_memory}
+        assert on_disk <= {each.sequence for each in outbox.pending(1000)}, f"from call {first} on"
+        given = outbox.append("t/violation", lambda sequence: b"")
+        assert given not in dict(numbers), f"from call {first} on"
+        outbox.close()
 
 
 def test_a_start_that_failed_keeps_no_lock(calls: FaultyCalls, tmp_path: Path) -> None:

@@ -197,3 +197,51 @@ def test_a_clock_that_goes_back_takes_no_document_with_it(tmp_path: Path) -> Non
         outbox = Outbox(tmp_path / NAME)
         assert number in pending(outbox)
         outbox.close()
+
+
+def test_what_is_legible_of_a_write_that_was_cut_off_comes_out_and_nothing_is_set_aside(
+    tmp_path: Path,
+) -> None:
+    outbox = Outbox(tmp_path / "state" / NAME)
+    begun = Unended("event", "t/violation", b"its end")
+    for begins in (None, None, begun):
+        outbox.append("t/violation", lambda sequence: bytes(100), begins=begins)
+    shutil.copytree(tmp_path / "state", tmp_path / "cut")
+    outbox.close()
+    log = tmp_path / "cut" / f"{NAME}-wal"
+    content = bytearray(log.read_bytes())
+    content[-PAGE_BYTES + 20] ^= 1  # in the last page, between the list of its rows and the rows
+    log.write_bytes(content)
+    outbox = Outbox(tmp_path / "cut" / NAME)
+    assert set(pending(outbox)) == {1, 2, 3}
+    assert outbox.left_open() == [begun]
+    assert outbox.state().set_aside == 0
+    assert outbox.append("t/violation", payload) == 4
+    outbox.close()
+
+
+@pytest.mark.parametrize("damage", [overwrite, empty, flip])
+def test_wherever_the_log_is_damaged_the_rest_comes_out_and_no_number_is_given_again(
+    tmp_path: Path, damage: Damage
+) -> None:
+    whole = tmp_path / "whole"
+    outbox = Outbox(whole / NAME)
+    for _ in range(30):
+        outbox.append("t/violation", payload)
+    shutil.copytree(whole, tmp_path / "cut")
+    outbox.close()
+    log = (tmp_path / "cut" / f"{NAME}-wal").read_bytes()
+    frame_bytes = PAGE_BYTES + 24
+    for at in range(32 + 24, len(log), frame_bytes):
+        content = bytearray(log)
+        damage(content, at)
+        folder = tmp_path / str(at)
+        shutil.copytree(tmp_path / "cut", folder)
+        (folder / f"{NAME}-wal").write_bytes(content)
+        outbox = Outbox(folder / NAME)
+        found = pending(outbox)
+        assert all(payload(number) == found[number] for number in found)
+        missing = set(range(1, 31)) - found.keys()
+        assert len(missing) <= 1, f"{missing} of {at}"
+        assert outbox.append("t/violation", payload) > 30
+        outbox.close()
