@@ -15,10 +15,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from edge.publish.messages import VIOLATION, encode, topic, violation_message
 from edge.publish.outbox.outbox import Outbox
+from edge.publish.outbox.unended import Unended
 from edge.records import ViolationState
 from tests.broker.samples import ORIGIN, a_violation
 
@@ -45,11 +47,21 @@ def main(violations: int) -> None:
 
 
 def report(outbox: Outbox, number: int, state: ViolationState) -> int:
-    """Accept a document, have it delivered, and return its size."""
+    """Accept a document as the device does, have it delivered, and return its size."""
     violation = a_violation(number, state)
+    name = topic("tensormask", ORIGIN.device_id, VIOLATION)
+    begun = ended = None
+    if state is ViolationState.CONFIRMED:
+        end = replace(violation, state=ViolationState.ENDED, ended_at=violation.confirmed_at)
+        payload = encode(violation_message(ORIGIN, end, 1, True, interrupted=True))
+        begun = Unended(violation.event_id, name, payload)
+    else:
+        ended = violation.event_id
     outbox.append(
-        topic("tensormask", ORIGIN.device_id, VIOLATION),
+        name,
         lambda sequence: encode(violation_message(ORIGIN, violation, sequence, True)),
+        begins=begun,
+        ends=ended,
     )
     (document,) = outbox.pending(20)
     outbox.acknowledge([document.sequence])
