@@ -243,7 +243,7 @@ class Device:
             100 * violation.bare_probability,
             sequence,
             violation.event_id,
-            ", in memory" if self._outbox.state().in_memory else "",
+            ", in memory" if self._outbox.state().is_refused else "",
         )
         self._publisher.wake()
 
@@ -266,7 +266,7 @@ class Device:
                 "%s%s",
                 sequence,
                 event.event_id,
-                ", in memory" if self._outbox.state().in_memory else "",
+                ", in memory" if self._outbox.state().is_refused else "",
             )
             self._publisher.wake()
 

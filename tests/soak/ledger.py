@@ -11,7 +11,7 @@ import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
@@ -55,9 +55,9 @@ class Said:
     after_refusal: frozenset[int] = frozenset()
     """Counted ones before which the disk had refused, or was cut off while it was written to: there
     the sequence may skip."""
-    overtaking: frozenset[int] = frozenset()
-    """Told from memory while the outbox could not be opened, since the start of a run: what waits
-    in it comes behind them."""
+    overtaking: Mapping[int, int] = field(default_factory=dict)
+    """Told from memory while the outbox could not be opened, since the start of a run, and the how
+    manyeth run that was: what earlier ones have left in it comes behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,13 @@ def said_in(log: str) -> Said:
     accepted: list[Accepted] = []
     in_memory: set[int] = set()
     after_refusal: set[int] = set()
-    overtaking: set[int] = set()
+    overtaking: dict[int, int] = {}
+    runs = 0
     is_refused = has_begun = is_unopened = False
     for line in _LINE.finditer(log):
         if line["start"]:
             has_begun, is_unopened = False, False
+            runs += 1
         elif line["reopened"]:
             is_unopened = False
         elif line["cut_off"]:
@@ -100,7 +102,7 @@ def said_in(log: str) -> Said:
         elif line["in_memory"]:
             in_memory.add(int(line["sequence"]))
             if is_unopened:
-                overtaking.add(int(line["sequence"]))
+                overtaking[int(line["sequence"])] = runs
             is_refused = has_begun = True
         else:
             sequence = int(line["sequence"])
@@ -110,9 +112,7 @@ def said_in(log: str) -> Said:
                 if is_refused:
                     after_refusal.add(sequence)
                 is_refused = False
-    return Said(
-        tuple(accepted), frozenset(in_memory), frozenset(after_refusal), frozenset(overtaking)
-    )
+    return Said(tuple(accepted), frozenset(in_memory), frozenset(after_refusal), overtaking)
 
 
 def waiting_documents(outbox: Path) -> dict[int, bytes]:
@@ -165,8 +165,10 @@ def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes])
                 problems.append(f"reordered: document {sequence} came after {newest_unrecorded}")
             newest_unrecorded = sequence
         elif sequence < newest:
-            waited = sequence in known and sequence not in said.overtaking
-            if not (newest in said.overtaking and waited):
+            # What an earlier run told from memory may have reached the disk before that ended.
+            waited = sequence in known or sequence in said.in_memory
+            overtaken = said.overtaking.get(newest, 0) > said.overtaking.get(sequence, 0)
+            if not (waited and overtaken):
                 problems.append(f"reordered: document {sequence} came after {newest}")
         else:
             newest = sequence

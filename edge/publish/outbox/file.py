@@ -1,9 +1,9 @@
 """The outbox's file: rows of documents in SQLite, each with a checksum. For one thread at a time.
 
 WAL with synchronous=FULL: what a transaction has changed survives a power cut. A row is written
-once and never changed. A document costs one page of the log: its row alone tells how far the
-sequence has come, so the ledger is written only where the newest row has left, or something was
-dropped.
+once and never changed. A document costs one page of the log, and another where it begins or ends
+an event: its row alone tells how far the sequence has come, so the ledger is written only where the
+newest row has left, or something was dropped.
 """
 
 from __future__ import annotations

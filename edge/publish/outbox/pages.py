@@ -81,8 +81,8 @@ class Log:
     def is_cut_short(self) -> bool:
         """Whether SQLite would pass over transactions that were completed.
 
-        The last one in the log may have been cut off while it was written: nothing is written behind
-        such a one. The head was written before all of them.
+        The last one in the log may have been cut off while it was written: nothing is written
+        behind such a one. The head was written before all of them.
         """
         behind = self.frames[self.sound :]
         return any(frame.commits for frame in (behind[:-1] if self._has_head else behind))
