@@ -380,16 +380,3 @@ def test_installing_again_changes_nothing(running: Machine) -> None:
     assert running.output("cat", SETTINGS) == GOOD_SETTINGS.strip()
     assert _show(running, "ActiveState") == "active"
     assert _show(running, "MainPID") == before
-
-
-def test_uninstalling_removes_everything(running: Machine) -> None:
-    """The last test of this file: it leaves nothing to test."""
-    for page in ("man/man1/tensormask.1", "bash-completion/completions/tensormask"):
-        running.run("test", "-s", f"/usr/local/share/{page}")
-    running.run(f"{SOURCES}/deploy/uninstall.sh")
-    assert running.output("ls", "/etc/tensormask", "/var/lib/tensormask") != ""
-    running.run(f"{SOURCES}/deploy/uninstall.sh", "--purge")
-    left = running.output("find", "/etc", "/opt", "/usr/local", "/var/lib", "-name", "*tensormask*")
-    assert left == ""
-    assert running.run("getent", "passwd", "tensormask", check=False).returncode == 2
-    assert running.run("getent", "group", "tensormask", check=False).returncode == 2
