@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from convert.data.split import Part
 from convert.data.voc import BoxedPicture, read_boxed
-from edge.app.page import PICTURES
 from edge.config import DetectorSettings
 from edge.control.snapshot import (
     MARGIN,
@@ -34,6 +33,7 @@ from edge.control.snapshot import (
     Photographer,
     open_covering,
 )
+from edge.daemon.viewer import PICTURES
 from edge.detect.detector import FaceDetector
 from edge.pixels import resize, scaled_size
 from edge.records import Box, Frame, Pixels

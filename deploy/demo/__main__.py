@@ -25,9 +25,9 @@ from pathlib import Path
 import msgspec
 from amqtt.broker import Broker
 
-from edge.app.check import check_camera
-from edge.app.output import takes_color
-from edge.app.watch import Alerts
+from edge.commands.alerts import Alerts
+from edge.commands.checks import check_camera
+from edge.commands.output import takes_color
 from edge.config import MqttSettings, broker_at, load_settings
 from edge.errors import TensorMaskError
 from edge.page.wire import socket_path

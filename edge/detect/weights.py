@@ -149,7 +149,7 @@ def is_that(weights: Weights, path: Path) -> bool:
 
 
 class Progress(Protocol):
-    """Shows how far a loop over `items` has come: `edge.app.progress`."""
+    """Shows how far a loop over `items` has come: `edge.commands.progress`."""
 
     def __call__(
         self, items: Iterable[bytes], text: str, total: int | None, unit: str, scale: int

@@ -19,7 +19,7 @@ from edge.release.store import OWN, Store, called
 _log = logging.getLogger(__name__)
 
 COMMAND = ("release", "prove")
-KNOWN_BY = Path("edge/app/proof.py")
+KNOWN_BY = Path("edge/commands/proof.py")
 """A release that has this file knows the command."""
 TIMEOUT_S = 240.0
 """It takes some 20 s on a Raspberry Pi 4."""

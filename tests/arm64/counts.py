@@ -22,9 +22,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from edge.app.scene import clip_frames, cut_out_faces, scene_frames
 from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
+from edge.commands.scene import clip_frames, cut_out_faces, scene_frames
 from edge.config import CameraSettings, ClassifierSettings, DetectorSettings, MqttSettings, Settings
 from edge.decide.identity import EventIds
 from edge.detect.detectors import open_detector

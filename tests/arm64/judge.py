@@ -18,11 +18,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.app.replay import replay
 from edge.classify.card import Bundle, load_bundle
 from edge.classify.network import open_network
 from edge.classify.preprocess import crop_face
 from edge.classify.runtime import runtime_version
+from edge.commands.replay import replay
 from edge.config import CameraSettings, MqttSettings, Settings
 from edge.detect.detectors import open_detector
 from edge.patterns import draw

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from edge.app.bench import Meter, Run, measure_daemon, peak_rss_mb, runs
-from edge.app.scene import Size
 from edge.classify.card import load_bundle
+from edge.commands.measure import Meter, Run, measure_daemon, peak_rss_mb, runs
+from edge.commands.scene import Size
 from edge.config import CameraSettings, DetectorSettings, MqttSettings, Settings
 from edge.detect.detectors import here
 from edge.host.health import Stopwatch

@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge.app.scene import EPOCH
+from edge.commands.scene import EPOCH
 from edge.detect import weights
 from edge.detect.detectors import RES10
 from edge.detect.res10 import INPUT_PX, MEAN_BGR

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge.app.forget import forget
+from edge.commands.forget import forget
 from edge.config import DeviceSettings, MqttSettings, Settings
 from edge.errors import BrokerError
 from edge.publish.broker import Backoff, BrokerAccess

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.app.check import check_broker, is_open_elsewhere
+from edge.commands.checks import check_broker, is_open_elsewhere
 from edge.config import (
     CommandSettings,
     DeviceSettings,

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.app.forget import InUseError, forget
-from edge.app.former import FILE, FormerIdentities, Identity
 from edge.cli import main
+from edge.commands.forget import InUseError, forget
 from edge.config import DeviceSettings, MqttSettings, Settings
+from edge.daemon.former import FILE, FormerIdentities, Identity
 from edge.errors import BrokerError
 from edge.publish.broker import BrokerAccess
 from edge.publish.mailbox import Retained, Route

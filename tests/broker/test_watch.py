@@ -18,7 +18,7 @@ from typing import Literal
 import paho.mqtt.publish as paho_publish
 import pytest
 
-from edge.app.watch import Lines, watch
+from edge.commands.watch import Lines, watch
 from edge.config import MqttSettings
 from edge.publish.broker import Backoff
 from edge.publish.messages import (

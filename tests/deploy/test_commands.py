@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 
 from convert.arguments import build_parser as build_convert_parser
-from edge.cli import build_parser
+from edge.commands.parser import build_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -51,11 +51,11 @@ RUN = {
     "tensormask doctor": "tests/systemd/test_doctor.py",
     "tensormask forget": "tests/broker/test_retained.py",
     "tensormask models": "tests/systemd/test_releases.py",
-    "tensormask outbox": "tests/edge/app/test_outbox.py",
+    "tensormask outbox": "tests/edge/commands/test_outbox.py",
     "tensormask release": "tests/systemd/test_releases.py",
-    "tensormask replay": "tests/edge/app/test_replay.py",
-    "tensormask man": "tests/edge/app/test_manual.py",
-    "tensormask completion": "tests/edge/app/test_manual.py",
+    "tensormask replay": "tests/edge/commands/test_replay.py",
+    "tensormask man": "tests/edge/commands/test_manual.py",
+    "tensormask completion": "tests/edge/commands/test_manual.py",
     "tensormask run": "tests/edge/test_process.py",
     "tensormask status": "tests/systemd/test_doctor.py",
     "tensormask watch": "tests/broker/test_watch.py",

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from edge.classify.card import load_bundle
-from edge.cli import build_parser, main
+from edge.cli import main
+from edge.commands.parser import build_parser
 from edge.pipeline import STEPS
 from edge.version import version
 
@@ -62,7 +63,7 @@ def test_every_command_explains_itself_with_examples_that_are_right(
         program, *words = shlex.split(example.removeprefix("sudo "))
         assert program == "tensormask"
         options = build_parser().parse_args(words)
-        assert options.command is wanted.get_default("command"), example
+        assert options.run is wanted.get_default("run"), example
 
 
 def test_a_command_without_its_configuration_says_where_it_looked(

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from deploy.heard import _read as heard
-from edge.app.former import FormerIdentities, Identity
-from edge.app.outbox import entries, readable
+from edge.commands.outbox import entries, readable
 from edge.config import DetectorSettings
+from edge.daemon.former import FormerIdentities, Identity
 from edge.decide.policy import Decision
 from edge.detect.card import FOLDER, read_card
 from edge.errors import TensorMaskError

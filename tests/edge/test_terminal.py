@@ -132,7 +132,7 @@ def links_of(pid: int) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("module", "status"), [("edge.cli", -signal.SIGINT), ("edge.app.models", 130)]
+    ("module", "status"), [("edge.cli", -signal.SIGINT), ("edge.commands.models", 130)]
 )
 def test_an_interrupt_while_modules_are_being_loaded_is_quiet_too(module: str, status: int) -> None:
     program = f"""
@@ -154,7 +154,7 @@ def test_an_interrupt_while_modules_are_being_loaded_is_quiet_too(module: str, s
 
 def test_the_service_loads_nothing_that_is_for_terminals() -> None:
     program = (
-        "import sys, edge.cli, edge.app.service\n"
+        "import sys, edge.cli, edge.daemon.service\n"
         "print(sorted({'rich', 'tqdm', 'pygments'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge.app.status import JUST_STARTED_S
+from edge.commands.status import JUST_STARTED_S
 from edge.people import PEOPLE, frames
 from tests.installed.lab.box import DEVICE, OWNER, UNIT, VISITOR, Box, settings_text
 from tests.systemd.machine import wait_until

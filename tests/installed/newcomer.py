@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.app.status import JUST_STARTED_S
+from edge.commands.status import JUST_STARTED_S
 from tests.installed.lab.box import OWNER, SETTINGS, UNIT, Box, furnish
 from tests.installed.lab.camera import URL, Camera
 from tests.installed.lab.roots import Root
@@ -259,7 +259,7 @@ def test_another_release_is_on_trial_kept_and_left(home: Box) -> None:
 def test_a_release_that_crashes_is_undone(home: Box) -> None:
     good = _current(home)
     crash = "raise RuntimeError('a bad release')"
-    home.by(OWNER, f'cd {CHECKOUT} && echo "{crash}" >>edge/app/lookout.py', check=True)
+    home.by(OWNER, f'cd {CHECKOUT} && echo "{crash}" >>edge/daemon/lookout.py', check=True)
     home.by(OWNER, f"cd {CHECKOUT} && sudo deploy/install.sh", timeout_s=INSTALL_S)
     waited = home.by(OWNER, "sudo tensormask release wait", timeout_s=300)
     assert _current(home) == good

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.cli import build_parser
+from edge.commands.parser import build_parser
 from edge.config import Settings
 
 HERE = Path(__file__).parent

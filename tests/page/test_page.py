@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from edge.commands.doctor import page as doctor
+from edge.commands.doctor.finding import Level
 from edge.config import PageSettings, load_settings
-from edge.doctor import page as doctor
-from edge.doctor.finding import Level
 from edge.host.web import trouble_with
 from edge.page.__main__ import BUSY
 from edge.page.door import REQUEST_S

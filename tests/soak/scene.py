@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.app.replay import EPOCH
 from edge.capture.sources import open_source
 from edge.classify.preprocess import crop_face
+from edge.commands.replay import EPOCH
 from edge.config import CameraSettings, DetectorSettings
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector

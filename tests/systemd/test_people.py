@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from edge.app.manual import commands_of
-from edge.cli import build_parser
+from edge.commands.parser import build_parser, parsers_of
 from tests.systemd.machine import Machine, wait_until
 from tests.systemd.test_service import GOOD_SETTINGS, SETTINGS, UNIT
 from tests.waiting import DEADLINE_S
@@ -178,7 +177,7 @@ def _as(
 
 
 def test_every_command_has_a_row() -> None:
-    names = {each.prog.partition(" ")[2] for each in commands_of(build_parser())} - {""}
+    names = {each.prog.partition(" ")[2] for each in parsers_of(build_parser())} - {""}
     assert sorted(names) == sorted(each for each in ROWS if not each.startswith("--"))
 
 

@@ -105,7 +105,7 @@ def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_stacks(running: Machine)
     journal = _journal(running)
     assert "Watchdog timeout" in journal
     assert "Fatal Python error: Aborted" in journal
-    assert "edge/app/service.py" in journal
+    assert "edge/daemon/service.py" in journal
 
 
 def test_an_outage_of_the_camera_is_no_hang(machine: Machine) -> None:

@@ -103,8 +103,8 @@ def test_the_watchdog_is_fed_twice_in_its_time(
 def test_on_a_terminal_lines_are_for_eyes() -> None:
     stream = io.StringIO()
     configure_logging("info", {}, stream)
-    logging.getLogger("edge.app.service").warning("camera lost")
-    logging.getLogger("edge.app.service").debug("nobody asked")
+    logging.getLogger("edge.daemon.service").warning("camera lost")
+    logging.getLogger("edge.daemon.service").debug("nobody asked")
     (line,) = stream.getvalue().splitlines()
     assert line.endswith(" WARNING camera lost")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.app.refusal import refusal
+from edge.commands.refusal import refusal
 from edge.release import surroundings
 from edge.release.surroundings import Surroundings
 

@@ -1,1 +1,0 @@
-"""App: what the commands of the command line run."""

@@ -1,0 +1,33 @@
+"""What a person types: of each command one module, with its arguments, its help and what it does.
+
+A module has `add_arguments`, which gets the parser of the command and says there what is run. It is
+loaded when its command is given, so that none waits for the packages of another.
+"""
+
+COMMANDS = {
+    "run": "Watch and publish, until stopped: what the service runs.",
+    "check": (
+        "Check configuration, model, detector, camera and broker; exit 78 when the configuration "
+        "is wrong, 65 when a model is, 72 when a package is missing, 1 when the camera or the "
+        "broker is not there."
+    ),
+    "doctor": (
+        "Find what keeps this box from working well, each with what mends it; exit 1: a fault."
+    ),
+    "status": "Ask the running service whether it is well; exit 1: it is not, 3: it does not run.",
+    "replay": "Judge a clip or a folder of pictures without a broker.",
+    "watch": (
+        "Subscribe and show devices and alerts as they come: live on a terminal, else as lines."
+    ),
+    "outbox": "List, export and drop what waits for the broker or was refused.",
+    "forget": "Clear what the broker retains of this device, which is taken down; stop it first.",
+    "models": "List, fetch and show models.",
+    "release": "What is installed and on trial; from one release to another, and back.",
+    "bench": (
+        "Measure speed, processor time, memory and start. Lists are separated by commas, and every "
+        "combination is measured; without --detector, each detector that is here."
+    ),
+    "completion": "Print the script that completes the commands in this shell.",
+    "man": "Print the manual page, in the language of man(7).",
+}
+"""Each command, and what it is for."""

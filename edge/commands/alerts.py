@@ -1,0 +1,188 @@
+"""What the devices' messages tell, in words for eyes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from edge.publish.answers import Received
+from edge.publish.messages import (
+    AvailabilityMessage,
+    AvailabilityState,
+    ComplianceMessage,
+    HealthMessage,
+    ViolationMessage,
+)
+from edge.records import ViolationKind, ViolationState
+
+_MAX_NAME: Final = 64
+_MAX_TOLD: Final = 1000
+_FRESH: Final = timedelta(minutes=1)
+"""What is no older than this has just been said."""
+
+
+class Tone(StrEnum):
+    """How grave something is: a colour of rich's, empty for none."""
+
+    PLAIN = ""
+    GOOD = "green"
+    WARNING = "yellow"
+    ALARM = "bold red"
+
+
+_ANSI: Final = {Tone.GOOD: "\x1b[32m", Tone.WARNING: "\x1b[33m", Tone.ALARM: "\x1b[1;31m"}
+_RESET: Final = "\x1b[0m"
+
+_Alert = AvailabilityMessage | ViolationMessage | ComplianceMessage
+Content = _Alert | HealthMessage
+_decode = msgspec.json.Decoder(Content).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message of ours, and its time, local."""
+
+    content: Content
+    at: datetime
+
+
+def read(payload: bytes) -> Heard | None:
+    """Return what a device says; None where it is no message of ours, or has no such time."""
+    try:
+        content = _decode(payload)
+        return Heard(content, datetime.fromisoformat(content.at).astimezone())
+    except (msgspec.DecodeError, RecursionError, ValueError, OverflowError):
+        return None
+
+
+def device_of(message: Received) -> str:
+    """Return the name of the device that it is of, by its topic."""
+    levels = message.topic.split("/")
+    return clean(levels[-2] if len(levels) > 1 else "?")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a message tells that is new, for eyes. Nothing in it can move a terminal's cursor."""
+
+    at: datetime
+    """Local."""
+    device: str
+    zone: str
+    text: str
+    tone: Tone
+    age: str
+    """With a blank before it; empty where it is fresh."""
+
+
+class Alerts:
+    """Turns messages into lines. It trusts nobody: what is no message of ours is called so."""
+
+    def __init__(self, *, colour: bool = False) -> None:
+        self._colour = colour
+        self._told: OrderedDict[tuple[str, str], str] = OrderedDict()
+        """What was last said of each device's states and events, the latest of them only."""
+
+    def line(self, message: Received, now: datetime) -> str | None:
+        """Return the line for `message`, with local time; None where it tells nothing new.
+
+        `now`, aware, stands in for a time that the message does not tell.
+        """
+        alert = self.alert(message, now)
+        if alert is None:
+            return None
+        device = f"{alert.device} ({alert.zone})" if alert.zone else alert.device
+        text = alert.text
+        if self._colour and alert.tone:
+            text = f"{_ANSI[alert.tone]}{text}{_RESET}"
+        return f"{alert.at:%H:%M:%S}  {device}  {text}{alert.age}"
+
+    def alert(self, message: Received, now: datetime) -> Alert | None:
+        """Return what `message` tells; None where that is nothing new."""
+        device, subject = device_of(message), message.topic.split("/")[-1]
+        heard = read(message.payload)
+        if heard is None or isinstance(heard.content, HealthMessage):
+            text, tone = "sends something unreadable", Tone.WARNING
+            told = Alert(now.astimezone(), device, "", text, tone, "")
+        else:
+            content = heard.content
+            if isinstance(content, ViolationMessage):  # delivered at least once, told once
+                subject = f"{content.event_id} {content.state}"
+            zone, age = clean(content.zone), _age(content, heard.at, now)
+            told = Alert(heard.at, device, zone, *_describe(content), age)
+        return told if self._is_news(f"{device} ({told.zone})", subject, told.text) else None
+
+    def _is_news(self, device: str, subject: str, text: str) -> bool:
+        is_news = self._told.get((device, subject)) != text
+        self._told[device, subject] = text
+        self._told.move_to_end((device, subject))
+        if len(self._told) > _MAX_TOLD:
+            self._told.popitem(last=False)
+        return is_news
+
+
+def _describe(content: _Alert) -> tuple[str, Tone]:
+    """Return the words, and how grave it is."""
+    match content:
+        case ViolationMessage(state=ViolationState.CONFIRMED, kind=ViolationKind.BARE):
+            return f"NO MASK   for {content.duration_s:.1f} s ({_sure(content)})", Tone.ALARM
+        case ViolationMessage(state=ViolationState.CONFIRMED):
+            text = f"MASK WORN WRONGLY   for {content.duration_s:.1f} s ({_sure(content)})"
+            return text, Tone.WARNING
+        case ViolationMessage():
+            return f"over      after {content.duration_s:.1f} s", Tone.PLAIN
+        case AvailabilityMessage():
+            good = content.state is AvailabilityState.ONLINE
+            return f"is {content.state}", Tone.GOOD if good else Tone.WARNING
+        case ComplianceMessage(last_hour=hour):
+            share = "" if hour.rate is None else f", {100 * hour.rate:.0f} % with a mask"
+            worn = f"{hour.worn_wrongly} worn wrongly, " if hour.worn_wrongly else ""
+            return (
+                f"last hour: {hour.seen} seen, {hour.masked} masked, {worn}{hour.bare} bare, "
+                f"{hour.unknown} unknown{share}"
+            ), Tone.PLAIN
+
+
+def _sure(content: ViolationMessage) -> str:
+    """Return the evidence; older devices tell only that of a bare face."""
+    known = content.bare_probability if content.probability is None else content.probability
+    return f"{100 * known:.0f} %"
+
+
+def _age(content: _Alert, at: datetime, now: datetime) -> str:
+    """Return how old `content` is, in brackets; empty where it is fresh, or its clock is no guide.
+
+    A broker keeps the last states of a device for ever, also of one that is long gone.
+    """
+    passed = now - at
+    if passed < _FRESH or not content.clock_synchronised:
+        return ""
+    match content:
+        case AvailabilityMessage(state=AvailabilityState.OFFLINE):
+            since = "connected"  # its will was written then; when it vanished is not known
+        case AvailabilityMessage():
+            since = "since"
+        case ViolationMessage():
+            since = "told late,"
+        case ComplianceMessage():
+            since = "last heard"
+    return f" ({since} {_ago(passed)})"
+
+
+def _ago(passed: timedelta) -> str:
+    minutes = passed // timedelta(minutes=1)
+    if minutes < 120:
+        return f"{minutes} min ago"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h ago"
+    return f"{passed.days} days ago"
+
+
+def clean(text: str, most: int = _MAX_NAME) -> str:
+    """Return `text` without anything that could move a terminal's cursor, and not too long."""
+    return "".join(c if c.isprintable() else "?" for c in text[:most])

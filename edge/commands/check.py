@@ -1,0 +1,157 @@
+"""`tensormask check`: is everything there that `run` needs? One line for each part."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Collection, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from edge.capture.sources import is_sensor
+from edge.commands.checks import PARTS, check_settings
+from edge.commands.options import add_config, add_json, say
+from edge.commands.output import fitted, json_text
+from edge.commands.parser import Parser
+from edge.commands.sandbox import STARTING, installed_unit
+from edge.config import load_settings
+from edge.errors import NotAllowedError, TensorMaskError
+from edge.host.in_use import CHANGED, has_changed, public_source
+from edge.host.status_file import read_telemetry
+from edge.release.unit import UNIT
+from edge.telemetry import CameraState, Telemetry
+
+LABEL = 23
+"""Columns before the text of a line."""
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.runs(
+        run,
+        "sudo tensormask check",
+        "tensormask check --config door.toml --only camera",
+    )
+    add_config(parser)
+    add_json(parser, "one JSON document a line, one for each part")
+    parser.add_argument(
+        "--only",
+        choices=["configuration", *PARTS],
+        action="append",
+        help="check the configuration and this; may be repeated",
+    )
+    parser.add_argument(
+        "--here",
+        action="store_true",
+        help="as you see it; without, root's check is done as the installed service sees it",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    def told(checked: Checked) -> None:
+        say(json_text(checked) if options.json else fitted(line(checked), LABEL))
+
+    chosen = [part for part in PARTS if not options.only or part in options.only]
+    unit = None if options.here else installed_unit()
+    if unit is not None:
+        if not options.json:
+            say(f"as {UNIT} sees it; --here: as you do")
+        json = ["--json"] if options.json else []
+        return check_as_service(unit, options.config, chosen, told, json, read_telemetry())
+    return check(options.config, chosen, told)
+
+
+class State(StrEnum):
+    OK = "ok"
+    FAILED = "FAILED"
+    HINT = "hint"
+    """It is no failure, but something is to be done."""
+    UNKNOWN = "unknown"
+    """It cannot be told here, and is no failure."""
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What became of one part."""
+
+    part: str
+    state: State
+    text: str
+
+
+def line(checked: Checked) -> str:
+    """Return it for eyes."""
+    return f"{checked.part:<13}  {checked.state:<7} {checked.text}"
+
+
+Say = Callable[[Checked], None]
+
+
+class Place(Protocol):
+    """Where a command runs as the service would: `InstalledUnit`."""
+
+    @property
+    def status(self) -> str: ...
+    def run(self, arguments: Sequence[str]) -> int: ...
+
+
+def check(config: Path, parts: Collection[str], tell: Say) -> int:
+    """Check the configuration, then the named `parts`; say of each what became of it.
+
+    Returns the exit status: 0, or that of the gravest failure (78 before 1). Raises NotAllowedError
+    where nothing can be checked for want of the settings.
+    """
+    try:
+        settings = check_settings(config, apart=parts)
+    except NotAllowedError:
+        raise
+    except TensorMaskError as error:
+        tell(Checked("configuration", State.FAILED, str(error)))
+        return error.exit_status
+    tell(Checked("configuration", State.OK, str(config)))
+    status = 0
+    for name in parts:
+        try:
+            tell(Checked(name, State.OK, PARTS[name](settings)))
+        except TensorMaskError as error:
+            tell(Checked(name, State.FAILED if error.exit_status else State.UNKNOWN, str(error)))
+            status = max(status, error.exit_status)
+    return status
+
+
+def check_as_service(
+    service: Place,
+    config: Path,
+    parts: Collection[str],
+    tell: Say,
+    options: Sequence[str] = (),
+    telemetry: Telemetry | None = None,
+) -> int:
+    """Do the same as the service would see it: as its user, in its sandbox, with its credentials.
+
+    `options` are for the command there, which says its part itself. A camera that the running
+    service has, as it says in its `telemetry`, is not opened a second time: another one is.
+    """
+    used = None if telemetry is None else telemetry.in_use
+    try:
+        settings = load_settings(config)
+        has_camera = (
+            bool(service.status)
+            and "camera" in parts
+            and is_sensor(settings.camera)
+            # Of an older version, which does not say, it is taken for the same.
+            and (used is None or used.source == public_source(settings.camera.source))
+        )
+    except TensorMaskError:
+        has_camera = False  # said below
+    asked = ["configuration", *(part for part in parts if part != "camera" or not has_camera)]
+    only = [word for part in asked for word in ("--only", part)]
+    status = service.run(["check", "--here", "--config", str(config.absolute()), *options, *only])
+    if has_camera:
+        is_seen = not any(word in service.status for word in (CameraState.LOST, STARTING))
+        state = State.OK if is_seen else State.FAILED
+        tell(Checked("camera", state, f"in use by the running service: {service.status}"))
+        status = max(status, 0 if is_seen else 1)
+    if service.status and has_changed(used, config):
+        tell(Checked("service", State.HINT, f"{config} {CHANGED}"))
+    return status

@@ -1,0 +1,101 @@
+"""The camera: there, busy, forbidden, dark, covered, out of focus, upside down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge.address import DeviceSource, PiSource, StreamSource, source_in
+from edge.capture.trial import tried
+from edge.capture.view import view_of
+from edge.commands.doctor.finding import Finding, Level
+from edge.commands.position import turned_by_deg
+from edge.config import Settings
+from edge.errors import TensorMaskError
+from edge.host.words import VIEWS, turned
+from edge.page.scene import judge_picture
+from edge.telemetry import CameraState, CameraView, Telemetry
+
+BLURRED = 0.3
+"""Sharpness below this is out of focus, whatever the scene: of 68 street pictures none is below
+0.4, and blurred with a sigma of 4 px none above 0.2."""
+_CURES = {
+    CameraView.DARK: "give it light; clean the lens; take the cap off",
+    CameraView.BLINDED: "turn it away from the window or the lamp",
+    CameraView.COVERED: (
+        "uncover and clean the lens; turn the lens until the page ([page]) calls it sharp"
+    ),
+}
+
+
+def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
+    """Return what the running service says of its camera, `source`: it cannot be opened twice."""
+    camera = telemetry.camera
+    if camera.state is CameraState.LOST:
+        often = f"; lost {camera.outages} times since the start" if camera.outages > 1 else ""
+        text = f"gives no picture{often}"
+        # The service's own reason says what to do, where it has one.
+        yield Finding("camera", Level.FAULT, camera.trouble or text, cure_of(source))
+    elif camera.state is CameraState.STARTING:
+        text = "the service waits for its first picture"
+        yield Finding("camera", Level.HINT, text, cure_of(source))
+    elif camera.view in VIEWS:
+        yield Finding("camera", Level.FAULT, VIEWS[camera.view], _CURES[camera.view])
+    elif camera.rotation_wanted_deg is not None:
+        text, _, cure = turned(camera.rotation_wanted_deg).partition("; ")
+        yield Finding("camera", Level.FAULT, text, cure)
+    elif camera.slow:
+        yield Finding(
+            "camera",
+            Level.FAULT,
+            f"{camera.fps or 0:.1f} pictures a second are too few to follow people",
+            "more light, for a shorter exposure; a smaller [camera] width_px; a better line",
+        )
+    else:
+        text = f"in use by the running service: {telemetry.fps:.1f} pictures a second judged"
+        yield Finding("camera", Level.OK, text)
+
+
+def looked_at(settings: Settings) -> Iterator[Finding]:
+    """Open the camera, and judge a picture of it."""
+    try:
+        frame = tried(settings.camera).frame  # the first ones are dark while the exposure settles
+    except TensorMaskError as error:
+        yield Finding("camera", Level.FAULT, str(error), cure_of(settings.camera.source))
+        return
+    text = f"{frame.width} x {frame.height}"
+    view = view_of(frame.pixels)
+    picture = judge_picture(frame.pixels)
+    if view in VIEWS:
+        yield Finding("camera", Level.FAULT, VIEWS[view], _CURES[view])
+        return
+    yield Finding("camera", Level.OK, f"{text}, light {picture.light} %, {picture.light_text}")
+    if picture.sharpness < BLURRED:
+        yield Finding(
+            "camera",
+            Level.FAULT,
+            f"out of focus (sharpness {picture.sharpness})",
+            "turn the lens; the page ([page]) shows the sharpness while you do",
+        )
+    if degrees := turned_by_deg([frame.pixels], settings.detector):
+        yield Finding(
+            "camera",
+            Level.FAULT,
+            f"the picture is turned: faces are upright when it is turned by {degrees} degrees",
+            f"set [camera] rotation_deg = {(settings.camera.rotation_deg + degrees) % 360}",
+        )
+
+
+def cure_of(source: str) -> str:
+    """Return how to look for a camera of that kind."""
+    match source_in(source):
+        case PiSource():
+            return (
+                "both ends of the ribbon, contacts to the right side; rpicam-hello "
+                "--list-cameras; dtoverlay=ov5647 in /boot/firmware/config.txt"
+            )
+        case DeviceSource(path):
+            return f"v4l2-ctl --list-devices; sudo fuser -v {path}; ls -l {path}"
+        case StreamSource(host=host):
+            return f"ping {host}; the camera's own page"
+        case _:
+            return "check [camera] source"

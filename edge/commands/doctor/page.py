@@ -1,0 +1,46 @@
+"""The page: does it answer, or is its port another program's?"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from edge.commands.doctor.finding import Finding, Level
+from edge.config import PageSettings
+from edge.host.web import trouble_with
+from edge.page.activation import listened
+from edge.release.unit import PAGE_UNIT, UNIT
+
+
+def page(settings: PageSettings, *, is_running: bool) -> Iterator[Finding]:
+    """Return how the page does, where it is enabled; `is_running`: the service does."""
+    if not settings.enabled:
+        return
+    cure = (
+        f"sudo ss -ltnp 'sport = :{settings.port}'; another [page] port; "
+        f"journalctl -u {UNIT} -u {PAGE_UNIT}"
+    )
+    if is_running and (trouble := trouble_with(settings.url)):
+        yield Finding("page", Level.FAULT, trouble, cure)
+    elif not is_running and not listened() and _is_taken(settings):
+        text = f"its port, {settings.port}, is another program's"
+        yield Finding("page", Level.FAULT, text, cure)
+    else:
+        yield Finding("page", Level.OK, settings.url)
+    if settings.is_in_clear:
+        text = "the password crosses the network without TLS"
+        cure = "[page] certificate_file and key_file, or a reverse proxy: man tensormask"
+        yield Finding("page", Level.HINT, text, cure)
+
+
+def _is_taken(settings: PageSettings) -> bool:
+    family = socket.AF_INET6 if ip_address(settings.address).version == 6 else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.address, settings.port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False

@@ -1,0 +1,268 @@
+"""`tensormask outbox`: what waits for the broker, and what it has refused.
+
+A service that runs has its outbox locked, so what is shown is a copy of the file, as a power cut
+would leave it; only a service that is stopped lets anything be dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.clock import SYSTEM_CLOCK
+from edge.commands.options import add_config, add_configs, add_json
+from edge.commands.output import json_text
+from edge.commands.parser import Parser, add_action
+from edge.config import DEFAULT_PATH, load_settings
+from edge.errors import ConfigError, NotAllowedError, OutboxError
+from edge.files import DamagedFileError, decoded
+from edge.host.status_file import read_telemetry
+from edge.publish.outbox.file import Refused, drop, read_all
+from edge.publish.outbox.trouble import DamagedError
+
+# ruff: noqa: T201 - a command's output
+
+_LOG = "-wal"
+_NAMED = 10
+"""So many runs of numbers fit a message."""
+_ATTEMPTS = 10
+"""To copy file and log between two writes of the service."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One document, for eyes and programs."""
+
+    sequence: int
+    accepted_at: datetime
+    topic: str
+    bytes: int
+    refused: str | None
+    """Why the broker does not take it; None: it waits."""
+    document: Any = None
+    """Its payload where that is asked for: JSON as it is, anything else in base64."""
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.runs(_list, "sudo tensormask outbox")
+    add_config(parser)
+    add_json(parser, "one JSON document a line")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    text = (
+        "What waits, and what the broker has refused and why. After a crash, what it had "
+        "acknowledged in the ten minutes before is among what waits: it is sent again."
+    )
+    example = "sudo tensormask outbox list --json"
+    listing = add_action(actions, "list", _list, text, example)
+    add_json(listing, "one JSON document a line")
+    text = "The same with the documents, as JSON lines."
+    add_action(actions, "export", _export, text, "sudo tensormask outbox export >waiting")
+    text = "Delete for ever, with the service stopped."
+    dropping = add_action(
+        actions,
+        "drop",
+        _drop,
+        text,
+        "sudo tensormask outbox drop --refused",
+        "sudo tensormask outbox drop 4711 4712 --yes",
+    )
+    which = dropping.add_mutually_exclusive_group(required=True)
+    which.add_argument("sequence", nargs="*", type=int, default=[], metavar="SEQUENCE")
+    which.add_argument("--topic", help="all documents of this topic")
+    which.add_argument("--refused", action="store_true", help="all that the broker has refused")
+    which.add_argument("--all", action="store_true", help="all that wait or were refused")
+    dropping.add_argument("--yes", action="store_true", help="do not ask")
+    add_configs(actions)
+
+
+def _list(options: argparse.Namespace) -> int:
+    now = SYSTEM_CLOCK.utc()
+    for entry in entries(load_settings(options.config).outbox.file, _delivered(options)):
+        print(json_text(entry) if options.json else line(entry, now))
+    return 0
+
+
+def _delivered(options: argparse.Namespace) -> tuple[int, ...]:
+    """Return what the service that runs with these settings has delivered of its outbox."""
+    telemetry = read_telemetry() if options.config == DEFAULT_PATH else None
+    return () if telemetry is None else telemetry.outbox.delivered
+
+
+def _export(options: argparse.Namespace) -> int:
+    file = load_settings(options.config).outbox.file
+    for entry in entries(file, _delivered(options), with_payload=True):
+        print(json_text(entry))
+    return 0
+
+
+def _drop(options: argparse.Namespace) -> int:
+    def is_wanted(entry: Entry) -> bool:
+        return (
+            options.all
+            or (options.refused and entry.refused is not None)
+            or entry.topic == options.topic
+        )
+
+    def agrees(count: int) -> bool:
+        return options.yes or _answers_yes(f"drop {count} documents for ever?")
+
+    file = load_settings(options.config).outbox.file
+    count = dropped(file, is_wanted, agrees, options.sequence)
+    print(f"{count} documents dropped")
+    return 0
+
+
+def _answers_yes(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{question} nobody is here to be asked; give --yes")
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def entries(
+    path: Path, delivered: Collection[int] = (), *, with_payload: bool = False
+) -> Iterator[Entry]:
+    """Give what waits, then what was refused; nothing where there is no outbox yet.
+
+    What was `delivered`, as the running service says, is in the file for a while, and left out.
+    Raises OutboxError where it cannot be read.
+    """
+    if not path.exists():
+        return
+    with _copy_of(path) as copy, _told(path):
+        for each in read_all(copy):
+            document, reason = (
+                (each.document, each.reason) if isinstance(each, Refused) else (each, None)
+            )
+            if reason is None and document.sequence in delivered:
+                continue
+            yield Entry(
+                document.sequence,
+                document.accepted.at,
+                document.topic,
+                len(document.payload),
+                reason,
+                readable(document.payload) if with_payload else None,
+            )
+
+
+def line(entry: Entry, now: datetime) -> str:
+    """Return the entry for eyes."""
+    age_s = max(0.0, (now - entry.accepted_at).total_seconds())
+    state = "waits" if entry.refused is None else f"refused: {entry.refused}"
+    return f"{entry.sequence:>8}  {_age(age_s):>6}  {entry.bytes:>7} B  {entry.topic}  {state}"
+
+
+def dropped(
+    path: Path,
+    wanted: Callable[[Entry], bool],
+    agrees: Callable[[int], bool],
+    sequences: Collection[int] = (),
+) -> int:
+    """Drop the documents that are `wanted` or have one of these `sequences`; return their number.
+
+    None where nobody `agrees` to that number. Raises OutboxError where a service has the outbox
+    open, it cannot be written, or there is no document of a sequence: then nothing is dropped.
+    """
+    there = list(entries(path))
+    _refuse_absent(path, {*sequences} - {entry.sequence for entry in there}, there)
+    chosen = [each.sequence for each in there if each.sequence in sequences or wanted(each)]
+    if not chosen or not agrees(len(chosen)):
+        return 0
+    with _told(path):
+        _delete(path, chosen)
+    return len(chosen)
+
+
+def _refuse_absent(path: Path, absent: Collection[int], there: Sequence[Entry]) -> None:
+    if absent:
+        raise OutboxError(
+            f"{path}: there is no document {', '.join(map(str, sorted(absent)))}; "
+            f"there {_numbers([each.sequence for each in there])}; see: sudo tensormask outbox list"
+        )
+
+
+def _numbers(sequences: list[int]) -> str:
+    """Return what there is: `is 7`, `are 7 to 9, 12`; of many the first ones."""
+    runs: list[list[int]] = []
+    for sequence in sorted(sequences):
+        if runs and sequence == runs[-1][-1] + 1:
+            runs[-1][1:] = [sequence]
+        else:
+            runs.append([sequence])
+    named = [" to ".join(map(str, run)) for run in runs[:_NAMED]]
+    more = ", …" if len(runs) > _NAMED else ""
+    return f"{'is' if len(sequences) == 1 else 'are'} {', '.join(named) or 'none'}{more}"
+
+
+def _delete(path: Path, sequences: Collection[int]) -> None:
+    owner = path.stat()
+    drop(path, sequences)
+    for file in _files(path):
+        os.chown(file, owner.st_uid, owner.st_gid)
+
+
+@contextmanager
+def _copy_of(path: Path) -> Iterator[Path]:
+    """Give a copy with its log, which whoever writes the original does not notice."""
+    with tempfile.TemporaryDirectory(prefix="tensormask-outbox-") as folder, _told(path):
+        copy = Path(folder, path.name)
+        for _ in range(_ATTEMPTS):
+            before = _stamps(path)
+            for file in _files(path):
+                shutil.copyfile(file, Path(folder, file.name))
+            if _stamps(path) == before:
+                break
+        yield copy
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the outbox's file and, where there is one, its log."""
+    return [file for file in (path, path.with_name(path.name + _LOG)) if file.exists()]
+
+
+def _stamps(path: Path) -> list[tuple[int, int]]:
+    return [(file.stat().st_mtime_ns, file.stat().st_size) for file in _files(path)]
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise NotAllowedError(f"{path}: {error.strerror}") from error
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+            raise OutboxError(f"{path}: {error}") from error
+        raise OutboxError(
+            f"{path}: the service has it open; stop that first: sudo systemctl stop tensormask"
+        ) from error
+    except DamagedError as error:
+        raise OutboxError(f"{path}: {error}; start the service, which sets it aside") from error
+    except (OSError, sqlite3.Error) as error:
+        raise OutboxError(f"{path}: {error}; once more, or stop the service first") from error
+
+
+def readable(payload: bytes) -> Any:
+    """Return a payload as a document holds it: JSON as it is, anything else in base64."""
+    try:
+        return decoded(payload, object)
+    except DamagedFileError:
+        return base64.b64encode(payload).decode()
+
+
+def _age(age_s: float) -> str:
+    for unit, seconds in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if age_s >= seconds:
+            return f"{age_s / seconds:.0f} {unit}"
+    return f"{age_s:.0f} s"

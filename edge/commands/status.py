@@ -1,0 +1,134 @@
+"""`tensormask status`: is it well? The running service's own answer, in five lines."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from edge.commands.options import add_config, add_json, print_document
+from edge.commands.output import fitted
+from edge.commands.parser import Parser
+from edge.errors import NotAllowedError, TensorMaskError
+from edge.files import DamagedFileError
+from edge.host.in_use import CHANGED, has_changed
+from edge.host.status_file import FILE, StaleError, fresh_telemetry
+from edge.host.web import trouble_with
+from edge.host.words import Condition, Weight, conditions, duration, waiting
+from edge.installed import installation
+from edge.release.unit import PAGE_UNIT, UNIT, SystemdError, Unit, is_booted
+from edge.telemetry import Telemetry
+
+LABEL = 9
+"""Columns before the text of a line."""
+_STATES = {
+    "activating": "is starting; ask again in some seconds",
+    "active": f"runs, but has not reported yet; ask again, or: journalctl -u {UNIT} -n 30",
+    "deactivating": "is stopping",
+    "failed": "has failed; find out why: sudo tensormask doctor",
+}
+JUST_STARTED_S = 10.0
+"""The rate of frames is that of so long; a picture is called dark or covered after 4 s."""
+_STOPPED = f"does not run; start it: sudo systemctl start {UNIT.removesuffix('.service')}"
+
+
+class NotRunningError(TensorMaskError):
+    """Start the service. Exit 3, as systemctl(1) has it."""
+
+    exit_status = 3
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What is told."""
+
+    is_well: bool
+    troubles: tuple[Condition, ...]
+    telemetry: Telemetry
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.runs(run, "tensormask status --json")
+    add_config(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    status = status_of(ask_service(), options.config)
+    if options.json:
+        print_document(status)
+    else:
+        for line in lines(status):
+            print(fitted(line, LABEL))  # noqa: T201 - a command's output
+    return 0 if status.is_well else 1
+
+
+def ask_service(file: Path = FILE) -> Telemetry:
+    """Return what the service says. Raises NotRunningError, and NotAllowedError."""
+    try:
+        return fresh_telemetry(file)
+    except FileNotFoundError:
+        if not installation():
+            raise NotRunningError(
+                "only the installed service can be asked; install it: sudo deploy/install.sh"
+            ) from None
+        raise NotRunningError(f"the service {_STATES.get(_state(), _STOPPED)}") from None
+    except PermissionError as error:
+        raise NotAllowedError(f"{file}: {error.strerror}") from error
+    except StaleError as error:
+        raise NotRunningError(
+            f"the service has reported nothing for {duration(error.age_s)}; find out why: "
+            "sudo tensormask doctor"
+        ) from None
+    except (OSError, DamagedFileError) as error:
+        raise NotRunningError(
+            f"{file} cannot be read ({error}); start the service again: "
+            "sudo systemctl restart tensormask"
+        ) from error
+
+
+def _state() -> str:
+    """Return systemd's word for the service; empty where it has none."""
+    try:
+        return Unit().state().active if is_booted() else ""
+    except SystemdError:
+        return ""
+
+
+def status_of(telemetry: Telemetry, config: Path) -> Status:
+    """Judge it; `config` are the settings that it should run with."""
+    troubles = conditions(telemetry)
+    if telemetry.uptime_s < JUST_STARTED_S:
+        text = (
+            f"started {duration(telemetry.uptime_s)} ago: its frame rate, and whether the picture "
+            f"is of use, are known after {duration(JUST_STARTED_S)}; ask again then"
+        )
+        troubles.append(Condition("start", text, Weight.HINT))
+    page = telemetry.page
+    if page is not None and not page.trouble and (trouble := trouble_with(page.url)):
+        troubles.append(
+            Condition("page", f"{trouble}; journalctl -u {PAGE_UNIT} -n 30", Weight.FAULT)
+        )
+    if has_changed(telemetry.in_use, config):
+        troubles.append(Condition("settings", f"{config} {CHANGED}", Weight.HINT))
+    is_well = not any(each.weight is Weight.FAULT for each in troubles)
+    return Status(is_well, tuple(troubles), telemetry)
+
+
+def lines(status: Status) -> Iterator[str]:
+    """Return it for eyes."""
+    now = status.telemetry
+    if now.in_use is not None:
+        place = ", ".join(each for each in (now.in_use.site, now.in_use.zone) if each)
+        yield f"device   {now.in_use.device_id}{f' ({place})' if place else ''}"
+    yield f"service  up for {duration(now.uptime_s)}, {now.frames} frames judged"
+    yield f"camera   {now.camera.state}, {now.fps:.1f} judged a second"
+    broker = "connected" if now.broker.connected else "away"
+    yield f"broker   {broker}, {waiting(now)}"
+    if now.page is not None and not any(each.key == "page" for each in status.troubles):
+        yield f"page     {now.page.url}"
+    if not status.troubles:
+        yield "all is well"
+    for each in status.troubles:
+        yield f"{each.weight:<{LABEL - 1}} {each.text}"

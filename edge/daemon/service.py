@@ -1,0 +1,166 @@
+"""The long loop: frames in, violations out, through outages of the camera and the broker."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from contextlib import ExitStack
+
+import cv2
+
+from edge.capture.camera import Camera, frames_of, patience_with
+from edge.classify.card import load_bundle
+from edge.classify.runtime import runtime_version
+from edge.clock import clock_synchronised, this_moment
+from edge.config import DetectorSettings, Settings
+from edge.control.commands import MAX_PAYLOAD_BYTES
+from edge.control.snapshot import open_photographer
+from edge.daemon.device import Device
+from edge.daemon.former import FILE, FormerIdentities, Identity
+from edge.daemon.lookout import Glance, Lookout
+from edge.daemon.software import SoftwareNotice
+from edge.daemon.viewer import open_page
+from edge.decide.identity import EventIds
+from edge.detect.detectors import identify
+from edge.host.health import Stopwatch
+from edge.host.status_file import StatusFile
+from edge.host.systemd import Notifier
+from edge.host.unseen import refuse_unseen
+from edge.installed import running_release
+from edge.page.drawn import AreaBook
+from edge.page.listener import PageListener
+from edge.pipeline import STEPS, open_pipeline
+from edge.publish.messages import DetectorIdentity, Versions, origin
+from edge.publish.outbox.outbox import Outbox
+from edge.publish.publisher import MqttPublisher
+from edge.telemetry import InUse
+from edge.version import version
+
+POLL_S = 0.5
+"""How long the loop waits for a frame before it looks after everything else."""
+CLOSING_S = 0.5
+"""For a capture call to return when we stop; one that hangs ends with the process."""
+
+
+class Service:
+    """Watches until it is told to stop, or until a clip is over."""
+
+    def __init__(
+        self,
+        lookout: Lookout,
+        device: Device,
+        page: PageListener | None = None,
+        book: AreaBook | None = None,
+    ) -> None:
+        self.lookout = lookout
+        self.device = device
+        self.page = page
+        self._book = book
+        self._stop = threading.Event()
+        if page is not None:
+            device.page = lambda: page.telemetry
+
+    def stop(self) -> None:
+        """End soon, orderly. Safe in a signal handler and from any thread."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Run until `stop`, or until the source is over. Whatever fails, all is closed in order."""
+        with ExitStack() as ending:
+            ending.callback(self.lookout.close, CLOSING_S)
+            if self.page is not None:
+                ending.callback(self.page.close)
+            ending.callback(self.device.close)
+            ending.callback(self._end_visits)
+            ending.callback(self.lookout.close)  # begins early, so that it need not be waited for
+            ending.callback(self.device.stopping)
+            self.device.start()
+            if self.page is not None:
+                self.page.start()
+            while not self._is_over():
+                self.run_once()
+
+    def run_once(self) -> None:
+        """Take one frame along the road, if there is one; then look after everything else."""
+        if self._book is not None and (area := self._book.take()) is not None:
+            self.lookout.limit_to(area)
+        self.lookout.wait(self.device.interval_s)
+        glance = self.lookout.look(POLL_S, is_paused=self.device.is_paused)
+        self._take(glance)
+        self.device.tend(glance, self.lookout)
+
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or self.lookout.ended or self.device.restart_wanted
+
+    def _take(self, glance: Glance) -> None:
+        self.device.take(glance)
+        if self.page is not None:
+            self.page.window.history.note(glance.decision, glance.watched_s)
+
+    def _end_visits(self) -> None:
+        self._take(self.lookout.end_visits())
+        self.device.report_compliance(self.lookout)
+
+
+def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
+    """Build the service of real parts; `in_use` is what it says of its settings.
+
+    Raises ConfigError, ModelError, OutboxError.
+    """
+    refuse_unseen(settings)
+    bundle = load_bundle(settings.classifier.bundle)
+    stopwatch = Stopwatch(STEPS)
+    judge = open_pipeline(settings, bundle, EventIds(), stopwatch)
+    photographer = open_photographer(settings, judge.tracker)
+    who = origin(settings.device, bundle.card.model_id)
+    camera = Camera(lambda: frames_of(settings.camera), patience_with(settings.camera))
+    outbox = Outbox(
+        settings.outbox.file,
+        settings.outbox,
+        lambda: this_moment(clock_is_right=clock_synchronised()),
+    )
+    publisher = MqttPublisher(
+        settings.mqtt,
+        who,
+        outbox,
+        max_command_bytes=MAX_PAYLOAD_BYTES if settings.commands.allowed else 0,
+    )
+    former = FormerIdentities(
+        settings.outbox.file.with_name(FILE),
+        Identity(settings.mqtt.topic_prefix, settings.device.id),
+        publisher.mailbox,
+    )
+    notifier = Notifier.from_environment()
+    device = Device(
+        settings,
+        who,
+        _versions(),
+        outbox,
+        publisher,
+        notifier,
+        photographer,
+        former,
+        StatusFile.from_environment(),
+        SoftwareNotice.of_this_program(),
+        _detector(settings.detector),
+        in_use=in_use,
+    )
+    lookout = Lookout(camera, judge, stopwatch)
+    folder = settings.outbox.file.parent
+    book = AreaBook(settings.detector, folder)
+    return Service(lookout, device, open_page(settings, lookout, device, book, folder), book)
+
+
+def _versions() -> Versions:
+    return Versions(
+        program=version(),
+        runtime=runtime_version(),
+        python=platform.python_version(),
+        opencv=cv2.__version__,
+        release=running_release(),
+    )
+
+
+def _detector(chosen: DetectorSettings) -> DetectorIdentity:
+    found = identify(chosen.name, chosen.model)
+    return DetectorIdentity(name=found.name, version=found.version or None, sha256=found.sha256)

@@ -1,0 +1,60 @@
+"""The page, built of the service's parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.config import DetectorSettings, Settings, SnapshotSettings
+from edge.control.snapshot import FaceSearch, Held, Photographer, open_covering
+from edge.daemon.device import Device
+from edge.daemon.lookout import Lookout
+from edge.detect.card import FOLDER, found_shares, read_card
+from edge.detect.detectors import identify
+from edge.installed import Slot, activated
+from edge.page.drawn import AreaBook
+from edge.page.history import FILE, History, forget
+from edge.page.listener import PageListener
+from edge.page.window import About, Window
+from edge.page.wire import socket_path
+from edge.version import version
+
+PICTURES = SnapshotSettings(pictures="pixelated", longest_side_px=640)
+"""Larger ones would take a browser's line and the device's processor, and show faces from afar."""
+
+
+def open_page(
+    settings: Settings, lookout: Lookout, device: Device, book: AreaBook, folder: Path
+) -> PageListener | None:
+    """Return the page; None where it is not enabled.
+
+    Raises ModelError where heads are to be covered, and no detector for that is here.
+    """
+    if not settings.page.enabled:
+        forget(folder / FILE)
+        return None
+    covers = settings.page.heads == "pixelated"
+    search = Held(FaceSearch(open_covering(settings.detector), quarters=False)) if covers else None
+    window = Window(
+        About(
+            settings.device.id,
+            settings.device.site,
+            settings.device.zone,
+            version(),
+            _found_shares(settings.detector),
+        ),
+        lookout.observers,
+        Photographer(PICTURES, search).take,
+        settings.classifier,
+        lambda: device.telemetry,
+        History(folder / FILE),
+        book,
+        settings.page.fps,
+    )
+    return PageListener(settings.page, window, socket_path(folder), folder)
+
+
+def _found_shares(chosen: DetectorSettings) -> dict[str, float]:
+    """Return what is known of the detector in use; of another one than ours, nothing is."""
+    card = read_card(activated(Slot.DETECTOR) or FOLDER)
+    is_ours = identify(chosen.name, chosen.model).sha256 == card.sha256
+    return found_shares(card) if is_ours else {}

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from edge.commands.releases import UndoneError
+from edge.commands.waiting import Progress, minutes, progress_of, wait
+from edge.installed import PREFIX, Slot
+from edge.release.ledger import Entry, Ledger, Outcome, Stage, Trial, write_ledger
+from edge.release.store import Store
+from tests.fakes import START, TurnedClock
+
+TRIAL = Trial(Slot.RELEASE, "0.3.0-bbbb", "0.2.0-aaaa", START, stage=Stage.RUNNING)
+SLOW = "a scan takes 90 ms, and before 30 ms"
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class LedgerClock(TurnedClock):
+    """While somebody waits, the trial goes on."""
+
+    def __init__(self, file: Path, steps: Iterator[Ledger]) -> None:
+        super().__init__()
+        self._file, self._steps = file, steps
+        write_ledger(next(steps), file)
+
+    def sleep(self, duration_s: float) -> None:
+        super().sleep(duration_s)
+        write_ledger(next(self._steps), self._file)
+
+
+def going_on(outcome: Outcome) -> Iterator[Ledger]:
+    for turn in range(0, 600, 2):
+        trouble = SLOW if 300 <= turn < 330 else ""
+        yield Ledger(replace(TRIAL, watched_s=turn, ran_s=turn, trouble=trouble))
+    yield Ledger().with_entry(Entry(Slot.RELEASE, TRIAL.name, outcome, "well for 600 s", START))
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(PREFIX, str(tmp_path))
+    Store(tmp_path).folder(Slot.RELEASE, TRIAL.name).mkdir(parents=True)
+    Store(tmp_path).point(Slot.RELEASE, TRIAL.name)
+    return tmp_path / "ledger.json"
+
+
+def test_in_a_pipe_a_line_a_minute_says_how_far_it_is(file: Path) -> None:
+    clock, said = LedgerClock(file, going_on(Outcome.KEPT)), StringIO()
+    progress = Progress(600, said, clock)
+    assert wait("", progress.show, clock, file) == "release 0.3.0-bbbb: kept, well for 600 s"
+    progress.close()
+    lines = said.getvalue().splitlines()
+    name = "release 0.3.0-bbbb on trial: well for"
+    assert lines[:2] == [f"{name} 0 s of 10 min, doing well", f"{name} 1 min of 10 min, doing well"]
+    assert f"{name} 5 min of 10 min, but now {SLOW}; 55 min more at most" in lines
+    assert f"{name} 5 min 30 s of 10 min, doing well" in lines
+    assert 10 <= len(lines) <= 12
+
+
+def test_on_a_terminal_one_line_is_kept_up_to_date_and_taken_away(file: Path) -> None:
+    clock, said = LedgerClock(file, going_on(Outcome.REFUSED)), Terminal()
+    progress = Progress(600, said, clock)
+    with pytest.raises(UndoneError, match="refused, well for 600 s"):
+        wait("", progress.show, clock, file)
+    progress.close()
+    assert "\n" not in said.getvalue()
+    assert said.getvalue().count("\r\x1b[K") == 301
+    assert said.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_name_that_is_in_use_needs_no_trial_and_another_is_an_error(file: Path) -> None:
+    write_ledger(Ledger(), file)
+    shown: list[Trial] = []
+    assert wait("", shown.append, TurnedClock(), file) == "nothing is on trial"
+    said = wait(TRIAL.name, shown.append, TurnedClock(), file)
+    assert said == "0.3.0-bbbb was never on trial"
+    with pytest.raises(UndoneError, match="other was never on trial"):
+        wait("other", shown.append, TurnedClock(), file)
+    assert shown == []
+
+
+def test_going_back_says_what_is_waited_for() -> None:
+    undone = replace(TRIAL, stage=Stage.UNDOING, reason=SLOW)
+    back = f"release 0.3.0-bbbb: going back to 0.2.0-aaaa: {SLOW}"
+    assert progress_of(undone, 600) == back
+    looked_at = progress_of(replace(undone, stage=Stage.VERIFYING), 600)
+    assert looked_at.startswith(f"release 0.3.0-bbbb: undone: {SLOW}; for 3 min at most")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (40, "40 s"), (200, "3 min 20 s"), (600, "10 min"), (3900, "1 h 5 min")],
+)
+def test_times_to_wait_for_are_exact(seconds: float, text: str) -> None:
+    assert minutes(seconds) == text

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edge.commands.checks import check_configuration
+from edge.errors import ConfigError
+
+HIDDEN = "/home/nobody-of-that-name"
+
+
+def settings_with(folder: Path, section: str, line: str) -> Path:
+    file = folder / "tensormask.toml"
+    file.write_text(f'[mqtt]\nhost = "broker"\n[{section}]\n{line}\n')
+    file.chmod(0o600)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "key", "name"),
+    [
+        ("camera", f'source = "{HIDDEN}/clip.avi"', "[camera] source", "clip.avi"),
+        ("camera", 'source = "/tmp/tensormask-none.avi"', "[camera] source", "tensormask-none.avi"),
+        ("classifier", f'bundle = "{HIDDEN}/bundle"', "[classifier] bundle", "bundle"),
+        ("detector", f'name = "yunet"\nmodel = "{HIDDEN}/n.onnx"', "[detector] model", "n.onnx"),
+        (
+            "page",
+            f'enabled = true\npassword_file = "{HIDDEN}/secret"',
+            "[page] password_file",
+            "secret",
+        ),
+    ],
+)
+def test_a_file_that_the_sandbox_hides_is_said_to_be_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, line: str, key: str, name: str
+) -> None:
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
+    with pytest.raises(ConfigError) as refused:
+        check_configuration(settings_with(tmp_path, section, line))
+    said = str(refused.value)
+    assert said.startswith(f"{key}: the service does not see /"), said
+    assert said.endswith(f"/var/lib/tensormask/, and write /var/lib/tensormask/{name}")
+
+
+def test_a_file_there_that_can_be_read_all_the_same_is_none_of_our_business(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner's drop-in may say ProtectHome=no."""
+    clip = tmp_path / "clip.avi"
+    clip.touch()
+    assert clip.is_relative_to("/tmp")
+    file = settings_with(tmp_path, "camera", f'source = "{clip}"')
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
+    assert check_configuration(file).camera.source == str(clip)
+    monkeypatch.delenv("SYSTEMD_EXEC_PID")
+    file = settings_with(tmp_path, "camera", f'source = "{HIDDEN}/clip.avi"')
+    assert check_configuration(file)
