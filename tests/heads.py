@@ -25,17 +25,11 @@ from numpy.typing import NDArray
 from convert.data.split import Part
 from convert.data.voc import BoxedPicture, read_boxed
 from edge.config import DetectorSettings
-from edge.control.snapshot import (
-    MARGIN,
-    FaceSearch,
-    FindFaces,
-    Held,
-    Photographer,
-    open_covering,
-)
 from edge.daemon.viewer import PICTURES
 from edge.detect.detector import FaceDetector
 from edge.pixels import resize, scaled_size
+from edge.privacy.heads import FaceSearch, FindFaces, Held, open_covering
+from edge.privacy.picture import MARGIN, Photographer
 from edge.records import Box, Frame, Pixels
 from tests.fakes import START
 

@@ -14,12 +14,13 @@ import numpy as np
 from edge.capture.playback import Playback
 from edge.capture.source import FrameSource
 from edge.config import Settings
-from edge.control.snapshot import FaceSearch, FindFaces, Held, Photographer, open_covering
 from edge.daemon.viewer import PICTURES
 from edge.errors import ConfigError, PictureError, TensorMaskError
 from edge.page.scene import STATES, InSight, Person
 from edge.pipeline import Outcome, Pipeline
 from edge.pixels import resize
+from edge.privacy.heads import FaceSearch, FindFaces, Held, open_covering
+from edge.privacy.picture import Photographer
 from edge.records import Frame, MaskState, Pixels
 
 SIDE_PX = PICTURES.longest_side_px

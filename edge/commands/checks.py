@@ -15,7 +15,6 @@ from edge.classify.classifier import MaskClassifier
 from edge.classify.runtime import runtime_version
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import OutboxSettings, Settings, load_settings
-from edge.control.snapshot import open_covering, open_photographer
 from edge.detect.detectors import OWN, open_detector, refuse_wrong
 from edge.errors import (
     BrokerError,
@@ -35,6 +34,8 @@ from edge.host.unseen import refuse_unseen
 from edge.installed import is_started_by_systemd
 from edge.page.drawn import FILE, AreaBook
 from edge.page.front import front_of
+from edge.privacy.heads import open_covering
+from edge.privacy.picture import open_photographer
 from edge.publish.broker import BrokerAccess
 from edge.publish.messages import origin
 from edge.publish.outbox.disk import make_file

@@ -10,7 +10,7 @@ from typing import Protocol
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import CommandSettings
 from edge.control.commands import Command, Gate, Refusal
-from edge.control.snapshot import Photographer
+from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import (
     CommandName,

@@ -13,7 +13,6 @@ from typing import Protocol
 from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
 from edge.config import Settings
 from edge.control.desk import CommandDesk
-from edge.control.snapshot import Photographer
 from edge.daemon.former import FormerIdentities
 from edge.daemon.lookout import Glance, Lookout
 from edge.daemon.software import SoftwareNotice
@@ -21,6 +20,7 @@ from edge.host.health import read_vitals, rss_bytes
 from edge.host.load import Load
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
+from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import (
     COMPLIANCE,

@@ -14,7 +14,6 @@ from edge.classify.runtime import runtime_version
 from edge.clock import clock_synchronised, this_moment
 from edge.config import DetectorSettings, Settings
 from edge.control.commands import MAX_PAYLOAD_BYTES
-from edge.control.snapshot import open_photographer
 from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
 from edge.daemon.lookout import Glance, Lookout
@@ -30,6 +29,7 @@ from edge.installed import running_release
 from edge.page.drawn import AreaBook
 from edge.page.listener import PageListener
 from edge.pipeline import STEPS, open_pipeline
+from edge.privacy.picture import open_photographer
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher

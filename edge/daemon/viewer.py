@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge.config import DetectorSettings, Settings, SnapshotSettings
-from edge.control.snapshot import FaceSearch, Held, Photographer, open_covering
 from edge.daemon.device import Device
 from edge.daemon.lookout import Lookout
 from edge.detect.card import FOLDER, found_shares, read_card
@@ -16,6 +15,8 @@ from edge.page.history import FILE, History, forget
 from edge.page.listener import PageListener
 from edge.page.window import About, Window
 from edge.page.wire import socket_path
+from edge.privacy.heads import FaceSearch, Held, open_covering
+from edge.privacy.picture import Photographer
 from edge.version import version
 
 PICTURES = SnapshotSettings(pictures="pixelated", longest_side_px=640)

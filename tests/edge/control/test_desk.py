@@ -10,7 +10,7 @@ import pytest
 
 from edge.config import CommandSettings, SnapshotSettings
 from edge.control.desk import CommandDesk
-from edge.control.snapshot import Photographer
+from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import ModelIdentity, Origin
 from edge.records import Box, Frame

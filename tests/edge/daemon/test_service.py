@@ -26,7 +26,6 @@ from edge.config import (
     Settings,
     SnapshotSettings,
 )
-from edge.control.snapshot import Photographer
 from edge.daemon.device import Device
 from edge.daemon.lookout import Judge, Lookout
 from edge.daemon.service import Service
@@ -41,6 +40,7 @@ from edge.host.load import CALM_S
 from edge.host.systemd import Notifier
 from edge.look import Attention
 from edge.pipeline import STEPS, Outcome, Pipeline
+from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import ModelIdentity, Origin, Versions
 from edge.publish.outbox.outbox import Outbox

@@ -12,24 +12,19 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.config import DetectorSettings, MqttSettings, Settings, SnapshotSettings, parse_settings
-from edge.control.snapshot import (
-    CELLS,
-    HOLD_S,
-    MARGIN,
-    SCORES,
-    STILL_S,
-    FaceSearch,
-    Held,
-    Photographer,
-    encode_jpeg,
-    open_covering,
-    open_photographer,
-    pixelate,
-)
 from edge.detect.detector import FaceDetector
 from edge.detect.detectors import OWN, open_detector
 from edge.errors import ConfigError, ModelError
 from edge.people import PEOPLE, frames
+from edge.privacy.heads import HOLD_S, SCORES, STILL_S, FaceSearch, Held, open_covering
+from edge.privacy.picture import (
+    CELLS,
+    MARGIN,
+    Photographer,
+    encode_jpeg,
+    open_photographer,
+    pixelate,
+)
 from edge.records import Box, Face, Frame, Pixels
 from edge.track import Tracker
 from tests.fakes import FixedDetector, blank, face_at, frame_at
