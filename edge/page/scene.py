@@ -11,15 +11,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.capture.quality import Quality
 from edge.config import ClassifierSettings
 from edge.decide.policy import Standing
 from edge.pipeline import Outcome
-from edge.records import Box, Face, Frame, MaskState, Pixels, Sighting
-from edge.telemetry import CameraView
+from edge.records import Box, Face, Frame, MaskState, Sighting
 
-CENTRE_PX = 480
-"""Side of the part in the middle whose sharpness is measured: of the picture as it is, since a
-smaller one is sharp whatever the lens does."""
 LINGER_S = 1.5
 """Between two scans people are shown where they were seen last, and so they are where a scan misses
 them."""
@@ -36,12 +33,6 @@ STATES = {
     MaskState.WORN_WRONGLY: "mask worn wrongly",
     None: "not known yet",
 }
-UNCLEAR = {
-    CameraView.DARK: "too dark",
-    CameraView.BLINDED: "blinded",
-    CameraView.COVERED: "covered",
-}
-"""What is said of a picture that shows nothing, whatever its figures are."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -72,17 +63,6 @@ class Person(msgspec.Struct, frozen=True):
     """What the policy waits for; empty: nothing."""
 
 
-class Picture(msgspec.Struct, frozen=True):
-    """How good it is, as numbers and in words."""
-
-    sharpness: float
-    """Of the middle; comparable only between pictures of the same scene. 0: nothing is seen."""
-    light: int
-    """Mean brightness, 0 to 100."""
-    light_text: str
-    view: CameraView | None
-
-
 class Scene(msgspec.Struct, frozen=True):
     """One frame. Without a `number` none came."""
 
@@ -93,7 +73,7 @@ class Scene(msgspec.Struct, frozen=True):
     people: tuple[Person, ...] = ()
     outside: tuple[Place, ...] = ()
     """Faces outside the area: nobody judges them."""
-    picture: Picture | None = None
+    picture: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,29 +206,3 @@ def words(standing: Standing, size_px: float, least_px: float) -> tuple[str, str
     if standing.confirm_s:
         return label, f"for {standing.wrong_for_s:.1f} s, not sure enough yet"
     return label, ""
-
-
-def judge_picture(pixels: Pixels, view: CameraView | None = CameraView.CLEAR) -> Picture:
-    """Return how sharp and how bright a picture is; `view` is what the camera makes of it.
-
-    Sharpness is the variance of the Laplacian (Pech-Pacheco et al., 2000) over that of the
-    brightness, times 100, so that light and contrast hardly matter. A covered lens gives noise,
-    which that takes for sharp: of a picture that shows nothing there is none.
-    """
-    mean = float(np.mean(pixels[::8, ::8]))
-    light = round(mean / 2.55)
-    if view in UNCLEAR:
-        return Picture(0.0, light, UNCLEAR[view], view)
-    height, width = pixels.shape[:2]
-    top, left = max(0, (height - CENTRE_PX) // 2), max(0, (width - CENTRE_PX) // 2)
-    grey = cv2.cvtColor(pixels[top : top + CENTRE_PX, left : left + CENTRE_PX], cv2.COLOR_BGR2GRAY)
-    contrast = float(grey.var())
-    sharpness = 0.0 if contrast < 1 else float(cv2.Laplacian(grey, cv2.CV_32F).var()) / contrast
-    return Picture(round(100 * sharpness, 1), light, _light_in_words(mean), view)
-
-
-def _light_in_words(mean: float) -> str:
-    for below, text in ((50, "dim"), (200, "good"), (235, "very bright")):
-        if mean < below:
-            return text
-    return "glaring"

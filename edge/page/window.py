@@ -13,6 +13,7 @@ from datetime import datetime
 
 import msgspec
 
+from edge.capture.quality import quality_of
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import ClassifierSettings, Polygons
 from edge.errors import ConfigError
@@ -20,7 +21,7 @@ from edge.host.words import Condition, Since, Weight, conditions
 from edge.observers import Observer, Observers
 from edge.page.drawn import AreaBook, DrawnArea, Origin
 from edge.page.history import Alert, History, Hour, Summary
-from edge.page.scene import InSight, Scene, judge_picture
+from edge.page.scene import InSight, Scene
 from edge.page.trouble import AREA, Trouble, explained
 from edge.page.wire import Draw, NextScene, Report, Requests, Undo
 from edge.records import Box, Frame
@@ -219,7 +220,7 @@ class Window:
             frame.height,
             self._in_sight.people,
             self._in_sight.outside,
-            judge_picture(frame.pixels, None if telemetry is None else telemetry.camera.view),
+            quality_of(frame.pixels, None if telemetry is None else telemetry.camera.view),
         )
 
     def _account(self) -> Account:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge.address import DeviceSource, PiSource, StreamSource, source_in
+from edge.capture.quality import quality_of
 from edge.capture.trial import tried
 from edge.capture.view import view_of
 from edge.commands.doctor.finding import Finding, Level
@@ -12,7 +13,6 @@ from edge.commands.position import turned_by_deg
 from edge.config import Settings
 from edge.errors import TensorMaskError
 from edge.host.words import VIEWS, turned
-from edge.page.scene import judge_picture
 from edge.telemetry import CameraState, CameraView, Telemetry
 
 BLURRED = 0.3
@@ -64,7 +64,7 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
         return
     text = f"{frame.width} x {frame.height}"
     view = view_of(frame.pixels)
-    picture = judge_picture(frame.pixels)
+    picture = quality_of(frame.pixels)
     if view in VIEWS:
         yield Finding("camera", Level.FAULT, VIEWS[view], _CURES[view])
         return
