@@ -45,7 +45,7 @@ dev: ## .venv-dev: the same, with tests, checks and TensorFlow
 	@PYTHON=$(PYTHON) deploy/venv.sh $(DEV) --scripts requirements-dev.txt $(PICAMERA2) $(RECEIVER)
 	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
 
-LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(RECEIVER) $(ANSIBLE)/requirements.txt tests/fleet/requirements.txt
+LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(RECEIVER) $(ANSIBLE)/requirements.txt tools/fleet/requirements.txt
 schemas: dev ## the JSON Schemas, after edge/publish/messages.py has changed
 	$(DEV)/bin/python -m edge.publish.schemas
 
@@ -53,10 +53,10 @@ lock: dev ## after a pin has been changed: the digests of the lists' files anew,
 	$(DEV)/bin/python -m deploy.lock $(LISTS)
 
 picture: dev ## docs/page.png: the page, before drawn people
-	$(DEV)/bin/python -m tests.page.picture
+	$(DEV)/bin/python -m tools.picture
 
 views: dev ## build/screenshots/page-*.png: every view and state of the page at three widths, to be looked at
-	$(DEV)/bin/python -m tests.page.views
+	$(DEV)/bin/python -m tools.views
 
 demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
 	@$(VENV)/bin/python -m deploy.demo $(call option,--source,SOURCE) $(call option,--broker,BROKER)
@@ -69,7 +69,7 @@ test: dev ## all tests; ARGS='-k name' for some
 
 test-repeatedly: MINUTES := 120
 test-repeatedly: dev ## which tests fail by chance beside a load? TIMES=10, MINUTES=120, ARGS=tests/broker
-	nice $(DEV)/bin/python -m tests.repeatedly --times $(TIMES) --minutes $(MINUTES) -- $(TOGETHER) $(ARGS)
+	nice $(DEV)/bin/python -m tools.repeatedly --times $(TIMES) --minutes $(MINUTES) -- $(TOGETHER) $(ARGS)
 
 check: check-python check-shell check-ansible ## format, lint, types, layers, shell scripts, playbooks, the unit
 
@@ -130,27 +130,27 @@ report: dev ## one page about the bundle in the program; DATASET, BOXED: measure
 	  $(if $(value NO_PICTURES),--no-pictures)
 
 bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=clip, YUNET=weights
-	$(DEV)/bin/python -m tests.bench $(if $(value SOURCE),$(call quoted,SOURCE),$(subst $(VENV),$(DEV),$(CLIP))) \
+	$(DEV)/bin/python -m tools.bench $(if $(value SOURCE),$(call quoted,SOURCE),$(subst $(VENV),$(DEV),$(CLIP))) \
 	  $(call option,--yunet,YUNET)
 
 viewers: dev ## what viewers of the page cost: processor, memory, judged frames
-	$(DEV)/bin/python -m tests.page.viewers
+	$(DEV)/bin/python -m tools.viewers
 
 street: dev ## who is told of in moving scenes of BOXED=folder's pictures; SPLIT=file: the unseen ones; YUNET=weights
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
-	$(DEV)/bin/python -m tests.street $(call quoted,BOXED) $(call option,--split,SPLIT) \
+	$(DEV)/bin/python -m tools.street $(call quoted,BOXED) $(call option,--split,SPLIT) \
 	  $(call option,--detector-model,YUNET) $(call option,--columns,COLUMNS)
 
 heads: dev ## which heads the page leaves uncovered, turned, tilted, dark, of BOXED=folder:folder; SPLIT, YUNET, MOST=pictures
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make heads BOXED=folder' >&2; exit 2; }
-	$(each_boxed); $(DEV)/bin/python -m tests.heads "$$@" $(call option,--split,SPLIT) \
+	$(each_boxed); $(DEV)/bin/python -m tools.heads "$$@" $(call option,--split,SPLIT) \
 	  $(call option,--yunet,YUNET) $(call option,--most,MOST)
 
 wear: dev ## what a day of violations writes to the card (root: with the file system's share)
-	$(DEV)/bin/python -m tests.wear
+	$(DEV)/bin/python -m tools.wear
 
 herd: dev ## a hundred devices and a broker that restarts, with jitter and without
-	$(DEV)/bin/python -m tests.broker.herd
+	$(DEV)/bin/python -m tools.herd
 
 camera-test: ## the real picamera2 and libcamera with a virtual camera (root, minutes)
 	tests/camera/run.sh
@@ -163,10 +163,10 @@ arm64-counts: dev ## what a scan, a look and a second take there, in instruction
 	  $(DEV)/bin/python -m pytest -s tests/arm64/instructions.py
 
 soak: dev ## the daemon under faults at random, with a real broker; MINUTES=10, SEED=number
-	nice $(DEV)/bin/python -m tests.soak --minutes $(MINUTES) $(call option,--seed,SEED)
+	nice $(DEV)/bin/python -m tools.soak --minutes $(MINUTES) $(call option,--seed,SEED)
 
 memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
-	nice $(DEV)/bin/python -m tests.soak.memory
+	nice $(DEV)/bin/python -m tools.soak.memory
 
 systemd-test: dev ## the real unit under a real systemd, and its limits (root)
 	ALL_TRIALS=1 $(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
@@ -198,14 +198,14 @@ collection: controller ## build/tensormask-fleet-*.tar.gz: the playbooks with th
 	$(CONTROLLER)/bin/python -m deploy.collection build
 
 fleet: dev ## DEVICES=1000 of our own publishers against a real broker: a day, an outage, figures
-	$(DEV)/bin/python -m tests.fleet.simulation --devices $(DEVICES)
+	$(DEV)/bin/python -m tools.fleet.simulation --devices $(DEVICES)
 
 fleet-test: dev controller ## the playbooks against three machines with a real systemd and sshd (root)
 	$(DEV)/bin/python -m pytest -s tests/fleet/playbooks.py
 
 clusters: dev ## RabbitMQ and NATS, three nodes each, lose one under load (root); CLUSTER=nats or rabbitmq
-	@PYTHON=$(PYTHON) deploy/venv.sh $(CLUSTERS) --scripts tests/fleet/requirements.txt
-	$(DEV)/bin/python -m tests.fleet.clusters $(if $(value CLUSTER),$(call quoted,CLUSTER))
+	@PYTHON=$(PYTHON) deploy/venv.sh $(CLUSTERS) --scripts tools/fleet/requirements.txt
+	$(DEV)/bin/python -m tools.fleet.clusters $(if $(value CLUSTER),$(call quoted,CLUSTER))
 
 install: ## install on this machine: sudo make install, BROKER=host
 	deploy/install.sh $(if $(value BROKER),--broker $(call quoted,BROKER))

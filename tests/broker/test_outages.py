@@ -13,11 +13,11 @@ import pytest
 
 from edge.publish.outbox.outbox import MEMORY_ROWS
 from tests.broker.conftest import Mosquitto, StartDevice, Subscriber
-from tests.broker.herd import CLIENTS, connections, most_within
 from tests.broker.network import Island, Relay
 from tests.disk import SmallDisk
 from tests.needs import lacking
 from tests.waiting import Stopwatch, until
+from tools.herd import CLIENTS, connections, most_within
 
 
 @pytest.fixture

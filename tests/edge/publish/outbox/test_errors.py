@@ -13,7 +13,7 @@ import pytest
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.outbox.sequence import SequenceReserve
 from tests.needs import lacking
-from tests.soak.rig import FaultyCalls
+from tools.soak.rig import FaultyCalls
 
 _LIFE = """
 import os

@@ -22,7 +22,7 @@ from edge.config import CameraSettings, DetectorSettings, MqttSettings, Settings
 from edge.detect.detectors import here
 from edge.host.health import Stopwatch
 from edge.pipeline import STEPS
-from tests.bench.baseline import Prototype, limit_threads
+from tools.bench.baseline import Prototype, limit_threads
 
 # ruff: noqa: T201 - a command line
 
@@ -103,7 +103,7 @@ def compare(
 def baseline_start(clip: str, threads: int) -> tuple[float, float]:
     """Return the seconds to the prototype's first frame, and its peak memory in MB."""
     begun_s = time.perf_counter()
-    command = [sys.executable, "-m", "tests.bench.baseline", clip, str(threads)]
+    command = [sys.executable, "-m", "tools.bench.baseline", clip, str(threads)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -1,4 +1,4 @@
-"""A camera in the network: `python -m tests.soak.camera PORT FOLDER FPS`.
+"""A camera in the network: `python -m tools.soak.camera PORT FOLDER FPS`.
 
 It serves the folder's JPEG files over and over, as a video over HTTP, to whoever is connected. It
 is a process of its own, so that it can be frozen and unplugged.

@@ -1,6 +1,6 @@
 """What viewers of the page cost: processor, memory and judged frames, with 0, 1, 5 and 20 of them.
 
-    python -m tests.page.viewers [SECONDS]
+    python -m tools.viewers [SECONDS]
 
 Each viewer asks as the page's script does: for the next scene as soon as it has one, for the report
 every two seconds. All run on one machine, so compare the rows of one run.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.disk import SmallDisk
-from tests.soak.rig import (
+from tools.soak.rig import (
     Broker,
     Camera,
     Device,

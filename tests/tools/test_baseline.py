@@ -11,7 +11,7 @@ from tests.fakes import blank, frame_at
 def test_the_prototype_s_steps_find_and_judge_a_face(carphone: object) -> None:
     from edge.host.health import Stopwatch
     from edge.pipeline import STEPS
-    from tests.bench.baseline import Prototype
+    from tools.bench.baseline import Prototype
 
     stopwatch = Stopwatch(STEPS)
     prototype = Prototype(stopwatch)

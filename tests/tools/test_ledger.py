@@ -13,7 +13,7 @@ import pytest
 from edge.publish.messages import encode, violation_message
 from edge.publish.outbox.outbox import Outbox
 from tests.broker.samples import ORIGIN, a_violation
-from tests.soak.ledger import Accepted, Said, compare, said_in, waiting_documents
+from tools.soak.ledger import Accepted, Said, compare, said_in, waiting_documents
 
 
 def document(sequence: int, event: int | None = None) -> bytes:

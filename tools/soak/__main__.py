@@ -10,9 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 from tests.disk import SmallDisk
-from tests.soak.faults import Fault, all_faults, let_loose
-from tests.soak.ledger import Findings, compare, left_open, said_in
-from tests.soak.rig import (
+from tools.soak.faults import Fault, all_faults, let_loose
+from tools.soak.ledger import Findings, compare, left_open, said_in
+from tools.soak.rig import (
     STOP_WITHIN_S,
     Broker,
     Camera,
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--folder", type=Path, default=Path("build/soak"), help="for the logs")
     options = parser.parse_args()
-    move_into_namespaces("tests.soak", [*sys.argv[1:], f"--seed={options.seed}"])
+    move_into_namespaces("tools.soak", [*sys.argv[1:], f"--seed={options.seed}"])
     print(f"seed {options.seed}, {options.minutes:g} minutes, logs in {options.folder}", flush=True)
     return soak(empty_folder(options.folder), options.minutes, options.seed)
 

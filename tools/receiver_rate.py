@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a command line module
-"""How much the receiver stores: `python -m tests.deploy.receiver_rate`.
+"""How much the receiver stores: `python -m tools.receiver_rate`.
 
 A real Mosquitto and a real PostgreSQL that writes through to the disk, all on this machine. First
 what a thousand devices have said in an hour of rush waits at the broker for the receiver; then it
@@ -37,7 +37,7 @@ from edge.publish.messages import (
 from tests.broker.conftest import Mosquitto, find_mosquitto, until
 from tests.broker.samples import ORIGIN, a_violation
 from tests.deploy.postgres import Postgres
-from tests.fleet.simulation import cpu_s, rss_mb
+from tools.fleet.simulation import cpu_s, rss_mb
 
 DEVICES = 1000
 BURST = 80

@@ -17,8 +17,8 @@ import numpy as np
 
 from edge.publish.messages import HEALTH, HealthMessage
 from tests.clips import carphone
-from tests.soak import scene
-from tests.soak.rig import (
+from tools.soak import scene
+from tools.soak.rig import (
     Broker,
     Device,
     Network,
@@ -58,7 +58,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--folder", type=Path, default=Path("build/memory"), help="for the logs")
     options = parser.parse_args()
-    move_into_namespaces("tests.soak.memory", sys.argv[1:])
+    move_into_namespaces("tools.soak.memory", sys.argv[1:])
     folder = empty_folder(options.folder)
     clip = write_clip(folder / "clip.avi")
     network = Network()

@@ -24,9 +24,9 @@ from functools import partial
 from pathlib import Path
 
 from deploy.users import main as users_for
-from tests.fleet.nats import Nats
-from tests.fleet.rabbitmq import RabbitMq, make_userland
-from tests.fleet.trials import NAME, Cluster, Fault, Trials, together
+from tools.fleet.nats import Nats
+from tools.fleet.rabbitmq import RabbitMq, make_userland
+from tools.fleet.trials import NAME, Cluster, Fault, Trials, together
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "clusters"
@@ -161,7 +161,7 @@ def _go_inside(clusters: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(dir=WORK) as folder:
         alone = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-        again = (sys.executable, "-m", "tests.fleet.clusters", "--inside", folder)
+        again = (sys.executable, "-m", "tools.fleet.clusters", "--inside", folder)
         return subprocess.run([*alone, *again, *sys.argv[1:]], check=False).returncode
     return 130
 

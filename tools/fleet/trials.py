@@ -20,8 +20,8 @@ from edge.host.health import nearest_rank
 from edge.publish.broker import BrokerAccess
 from edge.publish.connection import Connection
 from edge.publish.messages import AVAILABILITY, COMPLIANCE
-from tests.fleet.load import Device, Fleet, Receiver, Subscriber
 from tests.systemd.machine import wait_until
+from tools.fleet.load import Device, Fleet, Receiver, Subscriber
 
 NAME = "cluster.example"
 """Has the addresses of all nodes."""

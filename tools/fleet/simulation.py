@@ -28,7 +28,7 @@ from typing import Any
 from edge.config import MqttSettings
 from edge.host.health import nearest_rank
 from tests.broker.conftest import Mosquitto, find_mosquitto
-from tests.fleet.load import Device, Fleet, Receiver, Subscriber
+from tools.fleet.load import Device, Fleet, Receiver, Subscriber
 
 QUIET_PER_H = 2.0
 RUSH_PER_H = 40.0

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from tests.page.views import daemon
+from tools.views import daemon
 
-FILE = Path(__file__).resolve().parents[2] / "docs" / "page.png"
+FILE = Path(__file__).resolve().parents[1] / "docs" / "page.png"
 VIEW = {"width": 1280, "height": 1030}
 
 

@@ -17,7 +17,7 @@ def test_a_short_soak_loses_nothing(tmp_path: Path) -> None:
     for program, package in _NEEDED.items():
         if shutil.which(program, path=path) is None:
             lacking(f"no {program}", f"sudo apt-get install {package}")
-    command = [sys.executable, "-m", "tests.soak", "--minutes=0.15", "--seed=1"]
+    command = [sys.executable, "-m", "tools.soak", "--minutes=0.15", "--seed=1"]
     done = subprocess.run(
         [*command, f"--folder={tmp_path / 'soak'}"], capture_output=True, text=True, check=False
     )

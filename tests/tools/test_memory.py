@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.soak.memory import LIMIT_MB, Sample, slope_mb
+from tools.soak.memory import LIMIT_MB, Sample, slope_mb
 
 
 def test_a_leak_of_a_hundred_bytes_a_frame_is_seen_through_the_noise() -> None:

@@ -25,9 +25,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.publish.messages import VIOLATION, topic
 from tests.clips import carphone
-from tests.soak import scene
-from tests.soak.doubling import DoublingProxy
-from tests.soak.ledger import waiting_documents
+from tools.soak import scene
+from tools.soak.doubling import DoublingProxy
+from tools.soak.ledger import waiting_documents
 
 BROKER, DEVICE = "10.77.0.1", "10.77.0.2"
 PORT = 1883
@@ -258,7 +258,7 @@ class Intruder:
 
 
 class Camera:
-    """`tests.soak.camera` in the device's network."""
+    """`tools.soak.camera` in the device's network."""
 
     settings = f'[camera]\nsource = "http://127.0.0.1:{CAMERA_PORT}/"\nopen_timeout_s = 3.0\n'
 
@@ -268,7 +268,7 @@ class Camera:
         faces = scene.cut_out_faces(carphone())
         for number, pixels in enumerate(scene.pictures(faces, FPS, round(6 * FPS))):
             cv2.imwrite(str(pictures / f"{number:03}.jpg"), pixels)
-        self._command = [*network.enter, sys.executable, "-m", "tests.soak.camera",
+        self._command = [*network.enter, sys.executable, "-m", "tools.soak.camera",
                          str(CAMERA_PORT), str(pictures), str(FPS)]  # fmt: skip
         self.plug_in()
 

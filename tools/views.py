@@ -1,6 +1,6 @@
 """Pictures of every view and state of the page, to be looked at: build/screenshots/page-*.png.
 
-.venv-dev/bin/python -m tests.page.views [STATE...]
+.venv-dev/bin/python -m tools.views [STATE...]
 """
 
 from __future__ import annotations

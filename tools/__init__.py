@@ -1,0 +1,1 @@
+"""Measuring and drawing: what is run by hand, and is no test. Each has a target in the Makefile."""
