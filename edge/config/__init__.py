@@ -1,0 +1,60 @@
+"""The settings: one TOML file, one typed section each, everything defaulted except the broker."""
+
+from __future__ import annotations
+
+from edge.config.file import DEFAULT_PATH, SCHEMA, SERVICE_USER, load_settings, parse_settings
+from edge.config.page import PageSettings
+from edge.config.reporting import (
+    CommandSettings,
+    DeviceSettings,
+    HealthSettings,
+    MqttSettings,
+    OutboxSettings,
+    SnapshotSettings,
+    broker_at,
+    state_directory,
+)
+from edge.config.section import CREDENTIAL, Polygon, Polygons
+from edge.config.seeing import (
+    LINGER_S,
+    SEARCH_PACE,
+    SLACK_S,
+    CameraSettings,
+    ClassifierSettings,
+    DetectorSettings,
+    PolicySettings,
+    TrackerSettings,
+    lingers_s,
+)
+from edge.config.settings import ReleaseSettings, Settings
+
+__all__ = [
+    "CREDENTIAL",
+    "DEFAULT_PATH",
+    "LINGER_S",
+    "SCHEMA",
+    "SEARCH_PACE",
+    "SERVICE_USER",
+    "SLACK_S",
+    "CameraSettings",
+    "ClassifierSettings",
+    "CommandSettings",
+    "DetectorSettings",
+    "DeviceSettings",
+    "HealthSettings",
+    "MqttSettings",
+    "OutboxSettings",
+    "PageSettings",
+    "PolicySettings",
+    "Polygon",
+    "Polygons",
+    "ReleaseSettings",
+    "Settings",
+    "SnapshotSettings",
+    "TrackerSettings",
+    "broker_at",
+    "lingers_s",
+    "load_settings",
+    "parse_settings",
+    "state_directory",
+]

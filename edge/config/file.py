@@ -1,0 +1,185 @@
+"""Reading the file of settings, which is TOML.
+
+Unknown keys, wrong types and values out of range are refused by file, section and key. What a
+file that is marked as a newer program's has beyond these is left out, with a warning: an older
+program must run on it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import re
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from edge.address import did_you_mean, holds_password
+from edge.config.section import MAX_TEXT
+from edge.config.settings import Settings
+from edge.errors import ConfigError, NotAllowedError
+from edge.files import DamagedFileError, in_words, text_in
+
+DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
+SERVICE_USER = "tensormask"
+"""Whom the installed service runs as."""
+
+SCHEMA = 3
+"""Counts the releases that have added sections or keys. It is the first line of a file: a comment,
+since programs before 2 would refuse a key."""
+_MARK = re.compile(r"# tensormask settings (\d{1,9})\b")
+
+MAX_BYTES = 64_000
+
+
+def load_settings(path: Path = DEFAULT_PATH) -> Settings:
+    """Read the file. Raises ConfigError, one line that names file, section and key.
+
+    A file that everybody can read is refused where it holds a password: in the camera's address.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+            is_open = bool(os.fstat(file.fileno()).st_mode & stat.S_IRWXO)
+    except PermissionError as error:
+        if _is_service_user():
+            cure = f"sudo chgrp {SERVICE_USER} {path}; sudo chmod 640 {path}"
+            raise ConfigError(f"{path}: {error.strerror} for the service's user; {cure}") from error
+        raise NotAllowedError(
+            f"{path}: {error.strerror}: only root and the service may read the settings"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}; give the file's path with --config"
+        ) from error
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1000} kB: no file of settings")
+    try:
+        text = text_in(content)
+        tables = tomllib.loads(text)
+    except DamagedFileError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    # Beside its own errors tomllib lets through what Python says to numbers of thousands of digits,
+    # and to brackets in brackets in brackets.
+    except (ValueError, RecursionError) as error:
+        twice = any(word in str(error) for word in ("twice", "overwrite"))
+        hint = "; each section and each key may stand there only once" if twice else ""
+        raise ConfigError(f"{path}: not a TOML file: {error}{hint}") from error
+    mark = _MARK.match(text)
+    settings = parse_settings(tables, str(path), int(mark[1]) if mark else SCHEMA)
+    if is_open and holds_password(settings.camera.source):
+        raise ConfigError(
+            f"{path}: everybody can read it, and [camera] source has a password; chmod o= {path}"
+        )
+    return settings
+
+
+def parse_settings(tables: dict[str, Any], origin: str, schema: int = SCHEMA) -> Settings:
+    """Check the tables of a file that is named `origin` in errors and marked with `schema`."""
+    if schema > SCHEMA:
+        tables = _without_unknown_keys(tables, origin)
+    _refuse_unknown_keys(tables, origin)
+    if "mqtt" not in tables:
+        raise ConfigError(f'{origin}: no broker; add a section [mqtt] with host = "…"')
+    try:
+        return msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {_by_section_and_key(str(error))}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from error
+
+
+def _without_unknown_keys(tables: dict[str, Any], origin: str) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    unknown = []
+    sections = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    for name, table in tables.items():
+        if name not in sections:
+            unknown.append(f"[{_on_one_line(name)}]")
+        elif not isinstance(table, dict):
+            known[name] = table
+        else:
+            keys = {field.name for field in msgspec.structs.fields(sections[name])}
+            known[name] = {key: value for key, value in table.items() if key in keys}
+            unknown += [f"[{name}] {_on_one_line(key)}" for key in table if key not in keys]
+    if unknown:
+        logging.getLogger(__name__).warning(
+            "%s: written for a newer program; ignored: %s", origin, ", ".join(unknown)
+        )
+    return known
+
+
+def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
+    sections = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    for name, table in tables.items():
+        if name not in sections:
+            raise ConfigError(
+                f"{origin}: unknown section [{_on_one_line(name)}]{_nearest(name, sections)}"
+            )
+        if not isinstance(table, dict):
+            raise ConfigError(f"{origin}: {name} is a section: write [{name}] and its keys below")
+        keys = {field.name for field in msgspec.structs.fields(sections[name])}
+        for key, value in table.items():
+            if key not in keys:
+                raise ConfigError(
+                    f"{origin}: [{name}] unknown key {_on_one_line(key)}{_nearest(key, keys)}"
+                )
+            if isinstance(value, str) and not (value.isprintable() and len(value) <= MAX_TEXT):
+                raise ConfigError(
+                    f"{origin}: [{name}] {key}: a line break or another control character, or "
+                    f"more than {MAX_TEXT} characters"
+                )
+
+
+def _is_service_user() -> bool:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name == SERVICE_USER
+    except KeyError:
+        return False
+
+
+def _on_one_line(word: str) -> str:
+    return (word if word.isprintable() else ascii(word))[:MAX_TEXT]
+
+
+def _nearest(word: str, known: Any) -> str:
+    return did_you_mean(word, known) or f"; known are {', '.join(sorted(known))}"
+
+
+def _by_section_and_key(message: str) -> str:
+    """Turn msgspec's "Expected `int`, got `str` - at `$.mqtt.port`" round, and into words."""
+    text, _, place = message.partition(" - at `$.")
+    section, _, key = place.rstrip("`").partition(".")
+    text = in_words(text)
+    if (section, key) == ("mqtt", "host") and "empty" in text:
+        text += "; name the broker"
+    if "matching regex" in text:
+        text = (
+            "it is a certificate's SHA-256: 64 hexadecimal digits, with or without colons"
+            if key == "fingerprint"
+            else "it is made of letters, digits, _, - and . only"
+        )
+    if text.startswith("Invalid enum value "):
+        text += _choices(section, key.partition("[")[0], text.removeprefix("Invalid enum value "))
+    if not section:
+        return text
+    return f"[{section}] {key}: {text}" if key else f"[{section}] {text}"
+
+
+def _choices(section: str, key: str, given: str) -> str:
+    """Return the end of a message on a value that is none of a key's few."""
+    kind = inspect.type_info(_field_type(_field_type(Settings, section), key))
+    if isinstance(kind, inspect.VarTupleType):
+        kind = kind.item_type
+    assert isinstance(kind, inspect.LiteralType), "nothing else is an enumeration here"
+    known = [str(value) for value in kind.values]
+    return f"; known are {', '.join(known)}{did_you_mean(given.strip(chr(39)), known)}"
+
+
+def _field_type(struct: Any, name: str) -> Any:
+    return next(field.type for field in msgspec.structs.fields(struct) if field.name == name)

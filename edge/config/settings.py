@@ -1,0 +1,77 @@
+"""All sections together."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from edge.address import Sensor, source_in
+from edge.config.page import PageSettings
+from edge.config.reporting import (
+    CommandSettings,
+    DeviceSettings,
+    HealthSettings,
+    MqttSettings,
+    OutboxSettings,
+    SnapshotSettings,
+)
+from edge.config.section import Section
+from edge.config.seeing import (
+    LINGER_S,
+    CameraSettings,
+    ClassifierSettings,
+    DetectorSettings,
+    PolicySettings,
+    TrackerSettings,
+)
+
+
+class ReleaseSettings(Section, frozen=True):
+    """Another release, or model, on an installed device."""
+
+    trial_s: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 600.0
+    """It must do well for so long; until then it is undone where it does worse than the former."""
+    keep: Annotated[int, msgspec.Meta(ge=2, le=20)] = 3
+    """So many releases, and models of a kind, stay installed."""
+
+
+class LogSettings(Section, frozen=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section, frozen=True):
+    """The whole file."""
+
+    mqtt: MqttSettings
+    device: DeviceSettings = msgspec.field(default_factory=DeviceSettings)
+    camera: CameraSettings = msgspec.field(default_factory=CameraSettings)
+    detector: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
+    classifier: ClassifierSettings = msgspec.field(default_factory=ClassifierSettings)
+    tracker: TrackerSettings = msgspec.field(default_factory=TrackerSettings)
+    policy: PolicySettings = msgspec.field(default_factory=PolicySettings)
+    outbox: OutboxSettings = msgspec.field(default_factory=OutboxSettings)
+    commands: CommandSettings = msgspec.field(default_factory=CommandSettings)
+    snapshots: SnapshotSettings = msgspec.field(default_factory=SnapshotSettings)
+    page: PageSettings = msgspec.field(default_factory=PageSettings)
+    health: HealthSettings = msgspec.field(default_factory=HealthSettings)
+    release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
+    log: LogSettings = msgspec.field(default_factory=LogSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse, each by itself right, what together could never report anybody."""
+        is_sensor = isinstance(source_in(self.camera.source), Sensor)
+        frame_s = 1 / self.camera.fps if is_sensor else 0.0
+        for gap_s, wanted in (
+            (
+                self.detector.gap_s(frame_s),
+                "[detector] every_s must be below [tracker] max_missed_s",
+            ),
+            (
+                self.detector.still_gap_s(frame_s),
+                "[detector] full_every_s must be below [tracker] max_missed_s, and below "
+                f"{LINGER_S:g} s unless idle_every_s is below max_missed_s too",
+            ),
+        ):
+            if gap_s >= self.tracker.bridged_s(frame_s):
+                raise ValueError(f"{wanted}: everybody would be lost between two scans")
