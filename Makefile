@@ -46,7 +46,7 @@ dev: ## .venv-dev: the same, with tests, checks and TensorFlow
 	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
 
 LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(RECEIVER) $(ANSIBLE)/requirements.txt tools/fleet/requirements.txt
-schemas: dev ## the JSON Schemas, after edge/publish/messages.py has changed
+schemas: dev ## the JSON Schemas, after edge/publish/messages/ has changed
 	$(DEV)/bin/python -m edge.publish.schemas
 
 lock: dev ## after a pin has been changed: the digests of the lists' files anew, as the registry tells them

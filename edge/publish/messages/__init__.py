@@ -1,0 +1,108 @@
+"""What goes over MQTT: topics and payloads. Pure: times, counts and identity come from outside.
+
+`docs/mqtt.md` is the reference for receivers; `schemas/` beside this has the same as JSON Schema,
+made from the structs below. Within a schema's version fields are only ever added.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edge.publish.messages.availability import (
+    AvailabilityMessage,
+    AvailabilityState,
+    availability_message,
+)
+from edge.publish.messages.commands import CommandName, CommandOutcome, ResponseMessage
+from edge.publish.messages.common import (
+    AVAILABILITY,
+    COMMAND,
+    COMPLIANCE,
+    HEALTH,
+    RELEASE,
+    RESPONSE,
+    VIOLATION,
+    Message,
+    ModelIdentity,
+    Origin,
+    encode,
+    every_field,
+    origin,
+    retained_topics,
+    timestamp,
+    topic,
+    with_sequence,
+)
+from edge.publish.messages.compliance import ComplianceMessage, ComplianceTally, compliance_message
+from edge.publish.messages.health import (
+    BrokerHealth,
+    CameraHealth,
+    ClockHealth,
+    DetectorIdentity,
+    DroppedHealth,
+    HealthMessage,
+    LatencyHealth,
+    OutboxCondition,
+    OutboxHealth,
+    PaceHealth,
+    Versions,
+    health_message,
+)
+from edge.publish.messages.release import ReleaseMessage, release_message
+from edge.publish.messages.violation import ViolationMessage, violation_message, without_snapshot
+
+__all__ = [
+    "AVAILABILITY",
+    "COMMAND",
+    "COMPLIANCE",
+    "HEALTH",
+    "MESSAGES",
+    "RELEASE",
+    "RESPONSE",
+    "VIOLATION",
+    "AvailabilityMessage",
+    "AvailabilityState",
+    "BrokerHealth",
+    "CameraHealth",
+    "ClockHealth",
+    "CommandName",
+    "CommandOutcome",
+    "ComplianceMessage",
+    "ComplianceTally",
+    "DetectorIdentity",
+    "DroppedHealth",
+    "HealthMessage",
+    "LatencyHealth",
+    "Message",
+    "ModelIdentity",
+    "Origin",
+    "OutboxCondition",
+    "OutboxHealth",
+    "PaceHealth",
+    "ResponseMessage",
+    "Versions",
+    "ViolationMessage",
+    "availability_message",
+    "compliance_message",
+    "encode",
+    "every_field",
+    "health_message",
+    "origin",
+    "release_message",
+    "retained_topics",
+    "timestamp",
+    "topic",
+    "violation_message",
+    "with_sequence",
+    "without_snapshot",
+]
+
+MESSAGES: Final = {
+    AVAILABILITY: AvailabilityMessage,
+    VIOLATION: ViolationMessage,
+    COMPLIANCE: ComplianceMessage,
+    HEALTH: HealthMessage,
+    RELEASE: ReleaseMessage,
+    RESPONSE: ResponseMessage,
+}
+"""Every kind of message by the last level of its topic."""

@@ -1,0 +1,44 @@
+"""What may be asked of the device, and its answers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from edge.publish.messages.common import (
+    Message,
+)
+
+
+class CommandName(StrEnum):
+    """What can be asked of a device, if its settings allow it."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESTART = "restart"
+    SNAPSHOT = "snapshot"
+
+
+class CommandOutcome(StrEnum):
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class ResponseMessage(Message, frozen=True, kw_only=True, tag="tensormask/response/1"):
+    """What became of a command. Sent once, not kept for a broker that is away."""
+
+    request_id: Annotated[
+        str | None, Meta(description="As in the command; null where none could be read")
+    ]
+    command: Annotated[CommandName | None, Meta(description="null: there is no such command")]
+    outcome: Annotated[
+        CommandOutcome,
+        Meta(description="refused: not understood or not allowed; failed: not possible now"),
+    ]
+    reason: Annotated[str | None, Meta(description="Why not, for eyes; null when it is done")]
+    snapshot: Annotated[
+        bytes | None, Meta(description="The picture that was asked for, a JPEG in base64")
+    ]

@@ -1,0 +1,81 @@
+"""How many wear a mask."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from edge.publish.messages.common import (
+    Count,
+    Message,
+    NotNegative,
+    Origin,
+    Part,
+    Share,
+    every_field,
+)
+from edge.records import Compliance, Tally
+
+
+class ComplianceTally(Part, frozen=True, kw_only=True):
+    """The people who left in one window of time. Those still in view are not counted yet."""
+
+    seen: Annotated[Count, Meta(description="masked + bare + unknown + worn_wrongly")]
+    masked: Count
+    bare: Count
+    unknown: Annotated[Count, Meta(description="Too small, too blurred or too brief to judge")]
+    rate: Annotated[
+        Share | None, Meta(description="masked / (masked + bare); null where nobody was judged")
+    ]
+    watched_s: Annotated[
+        NotNegative,
+        Meta(description="How much of the window was watched: less after a start, and while the "
+             "camera is lost or its view is not clear"),
+    ]  # fmt: skip
+    worn_wrongly: Annotated[
+        Count,
+        Meta(description="With a mask below the nose or the chin; in no other count, nor in rate"),
+    ] = 0
+
+
+class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/compliance/1"):
+    """How many people came masked lately. Retained."""
+
+    last_minute: ComplianceTally
+    last_hour: ComplianceTally
+    last_day: ComplianceTally
+    run: Annotated[
+        str,
+        Meta(description="Which run of the program counts: another one begins at zero"),
+    ] = ""
+    since_start: Annotated[
+        ComplianceTally | None, Meta(description="All since the start of this run")
+    ] = None
+
+
+def compliance_message(
+    origin: Origin, compliance: Compliance, at: datetime, clock_synchronised: bool, run: str
+) -> ComplianceMessage:
+    """Return the counts as they are at `at`, of the program's run of that name."""
+    return ComplianceMessage(
+        **every_field(origin, at, clock_synchronised),
+        last_minute=_tally(compliance.last_minute),
+        last_hour=_tally(compliance.last_hour),
+        last_day=_tally(compliance.last_day),
+        run=run,
+        since_start=_tally(compliance.since_start),
+    )
+
+
+def _tally(tally: Tally) -> ComplianceTally:
+    return ComplianceTally(
+        seen=tally.seen,
+        masked=tally.masked,
+        bare=tally.bare,
+        unknown=tally.unknown,
+        worn_wrongly=tally.worn_wrongly,
+        rate=None if tally.rate is None else round(tally.rate, 4),
+        watched_s=round(tally.watched_s, 1),
+    )

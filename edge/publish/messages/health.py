@@ -1,0 +1,262 @@
+"""How the device is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from edge.publish.messages.common import (
+    Count,
+    Message,
+    NotNegative,
+    Origin,
+    Part,
+    Timestamp,
+    every_field,
+    timestamp,
+)
+from edge.publish.messages.release import TrialHealth, trial_health
+from edge.telemetry import (
+    CameraState,
+    CameraView,
+    OutboxState,
+    Strain,
+    Telemetry,
+    ThrottlingFlag,
+)
+
+
+class Versions(Part, frozen=True, kw_only=True):
+    program: Annotated[str, Meta(description="TensorMask itself")]
+    runtime: Annotated[str, Meta(description="The TensorFlow Lite runtime, as `name version`")]
+    python: str
+    opencv: str
+    release: Annotated[
+        str | None,
+        Meta(description="The installed release, version and digest; null: none is installed"),
+    ] = None
+
+
+class DetectorIdentity(Part, frozen=True, kw_only=True):
+    """What finds faces."""
+
+    name: str
+    version: Annotated[str | None, Meta(description="null: it has none")]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Digest of its network")]
+
+
+class LatencyHealth(Part, frozen=True, kw_only=True):
+    """How long one step took for a frame, of the last 500 frames."""
+
+    p50: Annotated[NotNegative, Meta(description="Median, in ms")]
+    p95: Annotated[NotNegative, Meta(description="95th percentile, in ms")]
+
+
+class CameraHealth(Part, frozen=True, kw_only=True):
+    state: Annotated[
+        CameraState,
+        Meta(description="lost: gone, frozen or without frames; it is being tried again"),
+    ]
+    outages: Annotated[Count, Meta(description="How often it was lost since the program's start")]
+    view: Annotated[
+        CameraView | None,
+        Meta(description="dark: no light; blinded: too much of it; covered: nothing in the "
+             "picture has an edge; null while the camera gives no frames"),
+    ]  # fmt: skip
+    fps: Annotated[
+        NotNegative | None, Meta(description="Frames per second that the camera gives; null: none")
+    ]
+    slow: Annotated[bool, Meta(description="Too few frames per second to follow people")]
+    rotation_wanted_deg: Annotated[
+        int | None,
+        Meta(description="What [camera] rotation_deg should be: faces are upside down or on their "
+             "side, and nobody is judged; null or missing: not as far as it is known"),
+    ] = None  # fmt: skip
+
+
+class OutboxCondition(StrEnum):
+    ON_DISK = "on_disk"
+    REFUSED = "refused"
+
+
+class DroppedHealth(Part, frozen=True, kw_only=True):
+    """Documents given up undelivered, since the outbox was begun."""
+
+    rows: Annotated[Count, Meta(description="Beyond `[outbox] max_rows`")]
+    bytes: Annotated[Count, Meta(description="Beyond `[outbox] max_bytes`")]
+    age: Annotated[Count, Meta(description="Beyond `[outbox] max_age_s`")]
+    memory: Annotated[Count, Meta(description="Too many while the disk refused them")]
+
+
+class OutboxHealth(Part, frozen=True, kw_only=True):
+    """What waits on disk for the broker."""
+
+    rows: Annotated[Count, Meta(description="Documents that the broker has not acknowledged")]
+    oldest_age_s: Annotated[
+        NotNegative | None, Meta(description="Age of the oldest, at least; null: none")
+    ]
+    dropped: Annotated[Count, Meta(description="Documents dropped, for whatever reason")]
+    set_aside: Annotated[
+        Count, Meta(description="Damaged outboxes kept beside the new one; more than 0: look")
+    ]
+    set_aside_at: Annotated[
+        Timestamp | None, Meta(description="When the newest of them was set aside; null: none")
+    ]
+    state: Annotated[
+        OutboxCondition,
+        Meta(description="on_disk: as it should be; refused: the disk is full or broken, and "
+             "documents are published from memory"),
+    ]  # fmt: skip
+    bytes: Annotated[Count, Meta(description="Size of the payloads that wait")]
+    in_memory: Annotated[Count, Meta(description="Documents among `rows` that a stop would lose")]
+    live: Annotated[
+        Count,
+        Meta(description="Documents delivered that were never on the disk, since the start"),
+    ]
+    dropped_by: Annotated[DroppedHealth, Meta(description="`dropped` by its reasons")]
+    refused: Annotated[
+        Count,
+        Meta(description="Documents that the broker does not take, kept aside; more than 0: look"),
+    ] = 0
+
+
+class BrokerHealth(Part, frozen=True, kw_only=True):
+    reconnects: Annotated[Count, Meta(description="Connections after the first")]
+    protocol: Annotated[str, Meta(description="What is spoken: `MQTT 5` or `MQTT 3.1.1`")]
+    retains: Annotated[bool, Meta(description="It keeps states for those who subscribe later")] = (
+        True
+    )
+    qos: Annotated[
+        int,
+        Meta(ge=0, le=1, description="With which messages are sent; 0: none is acknowledged"),
+    ] = 1
+    limits: Annotated[
+        list[str], Meta(description="What is missed at it, in sentences for people")
+    ] = msgspec.field(default_factory=list)
+
+
+class PaceHealth(Part, frozen=True, kw_only=True):
+    """How fast the device lets itself work."""
+
+    max_fps: Annotated[
+        NotNegative | None, Meta(description="Frames judged per second at most; null: all of them")
+    ]
+    reasons: Annotated[list[Strain], Meta(description="Why it is bounded; empty: it is not")]
+
+
+class ClockHealth(Part, frozen=True, kw_only=True):
+    """The wall clock; durations do not depend on it."""
+
+    steps: Annotated[Count, Meta(description="How often it was set since the program's start")]
+    last_step_s: Annotated[
+        float | None, Meta(description="By how much the last time; null: never; below 0: back")
+    ]
+
+
+class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1"):
+    """How the device is. Retained: every 30 s unless configured otherwise, and when it changes."""
+
+    versions: Versions
+    uptime_s: Annotated[NotNegative, Meta(description="Since the program's start")]
+    fps: Annotated[NotNegative, Meta(description="Frames judged per second, over the last 10 s")]
+    latency_ms: Annotated[
+        dict[str, LatencyHealth],
+        Meta(description="By step of the road, and `total` for all of them"),
+    ]
+    frames: Annotated[Count, Meta(description="Frames judged since the program's start")]
+    dropped_frames: Annotated[
+        Count, Meta(description="Frames of the camera passed over since the program's start")
+    ]
+    camera: CameraHealth
+    outbox: OutboxHealth
+    broker: BrokerHealth
+    temperature_c: Annotated[
+        float | None, Meta(description="Of the processor; null where it can't be read")
+    ]
+    throttling: Annotated[
+        list[ThrottlingFlag] | None,
+        Meta(description="Empty: none; null where it can't be read (no Raspberry Pi)"),
+    ]
+    rss_bytes: Annotated[Count, Meta(description="The program's memory in use")]
+    available_bytes: Annotated[
+        Count | None, Meta(description="Memory that it may still take; null where it can't be read")
+    ]
+    pace: PaceHealth
+    clock: ClockHealth
+    paused_for_s: Annotated[
+        NotNegative | None,
+        Meta(description="Until judging is resumed by itself, after a command; null: not paused"),
+    ] = None
+    detector: DetectorIdentity | None = None
+    trial: Annotated[TrialHealth | None, Meta(description="null: nothing is on trial")] = None
+
+
+def health_message(
+    origin: Origin,
+    versions: Versions,
+    telemetry: Telemetry,
+    at: datetime,
+    clock_synchronised: bool,
+    detector: DetectorIdentity | None = None,
+) -> HealthMessage:
+    """Return how the device is, as it was at `at`."""
+    paused_for_s = telemetry.paused_for_s
+    return HealthMessage(
+        **every_field(origin, at, clock_synchronised),
+        versions=versions,
+        uptime_s=round(telemetry.uptime_s, 1),
+        fps=round(telemetry.fps, 2),
+        latency_ms={
+            step: LatencyHealth(p50=round(each.p50, 3), p95=round(each.p95, 3))
+            for step, each in telemetry.latencies.items()
+        },
+        frames=telemetry.frames,
+        dropped_frames=telemetry.dropped_frames,
+        camera=CameraHealth(
+            state=telemetry.camera.state,
+            outages=telemetry.camera.outages,
+            view=telemetry.camera.view,
+            fps=telemetry.camera.fps,
+            slow=telemetry.camera.slow,
+            rotation_wanted_deg=telemetry.camera.rotation_wanted_deg,
+        ),
+        outbox=_outbox(telemetry.outbox),
+        broker=BrokerHealth(
+            reconnects=telemetry.broker.reconnects,
+            protocol=telemetry.broker.protocol,
+            retains=telemetry.broker.retains,
+            qos=telemetry.broker.qos,
+            limits=list(telemetry.broker.limits),
+        ),
+        temperature_c=telemetry.vitals.temperature_c,
+        throttling=telemetry.vitals.throttling,
+        rss_bytes=telemetry.rss_bytes,
+        available_bytes=telemetry.vitals.available_bytes,
+        pace=PaceHealth(max_fps=telemetry.pace.max_fps, reasons=list(telemetry.pace.reasons)),
+        clock=ClockHealth(**asdict(telemetry.clock)),
+        paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
+        detector=detector,
+        trial=trial_health(telemetry.trial),
+    )
+
+
+def _outbox(state: OutboxState) -> OutboxHealth:
+    aside_at = state.set_aside_at
+    return OutboxHealth(
+        rows=state.rows,
+        oldest_age_s=state.oldest_age_s,
+        dropped=state.dropped.total,
+        set_aside=state.set_aside,
+        set_aside_at=None if aside_at is None else timestamp(aside_at),
+        state=OutboxCondition.REFUSED if state.is_refused else OutboxCondition.ON_DISK,
+        bytes=state.bytes,
+        in_memory=state.in_memory,
+        live=state.live,
+        dropped_by=DroppedHealth(**asdict(state.dropped)),
+        refused=state.refused,
+    )
