@@ -28,7 +28,7 @@ MASKED_LATER_S = 3.0
 """So much longer than the others they wait, if somebody has to."""
 
 
-class Judge(Protocol):
+class MaskJudge(Protocol):
     """Who looks: `MaskClassifier`."""
 
     def classify(self, frame: Frame, faces: Sequence[Face]) -> Sequence[MaskReading]: ...
@@ -62,7 +62,7 @@ class _Impression:
 class Attention:
     """Turns tracked faces into sightings, looking at those that are worth it."""
 
-    def __init__(self, judge: Judge, settings: ClassifierSettings) -> None:
+    def __init__(self, judge: MaskJudge, settings: ClassifierSettings) -> None:
         self._judge = judge
         self._settings = settings
         self._impressions: dict[int, _Impression] = {}

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from edge.pipeline import Outcome
+from edge.pipeline import FrameOutcome
 from edge.records import Frame
 
 
@@ -15,7 +15,7 @@ class Judged:
     """A frame, and what became of it. The pixels are everybody's: nobody writes into them."""
 
     frame: Frame
-    outcome: Outcome
+    outcome: FrameOutcome
 
 
 class Observer:
@@ -60,7 +60,7 @@ class Observers:
         with self._change:
             self._observers = tuple(each for each in self._observers if each is not observer)
 
-    def show(self, frame: Frame, outcome: Outcome) -> None:
+    def show(self, frame: Frame, outcome: FrameOutcome) -> None:
         """Pass on what was judged. Without readers this costs nothing."""
         for observer in self._observers:
             observer.put(Judged(frame, outcome))

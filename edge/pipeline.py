@@ -29,7 +29,7 @@ the size of the whole; `total` is one turn of all steps."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FrameOutcome:
     """What became of one frame."""
 
     sightings: tuple[Sighting, ...]
@@ -52,7 +52,7 @@ class Pipeline:
     upright: Upright | None = None
     """None: that the camera is turned is not noticed."""
 
-    def process(self, frame: Frame) -> Outcome:
+    def process(self, frame: Frame) -> FrameOutcome:
         """Return what `frame` showed and decided; usually it decides nothing."""
         with self.timed("detect"):
             faces = self.detection.detect(frame)
@@ -66,7 +66,7 @@ class Pipeline:
         with self.timed("decide"):
             decision = self.policy.update(sightings, tracks.ended, tracks.returned)
         standings = self.policy.standings(sightings)
-        return Outcome(sightings, decision, standings, self.detection.outside)
+        return FrameOutcome(sightings, decision, standings, self.detection.outside)
 
     @property
     def rotation_wanted_deg(self) -> int | None:

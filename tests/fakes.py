@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from edge.errors import BrokerError
-from edge.publish.answers import Arrivals, MqttVersion
+from edge.publish.answers import MqttVersion, Turn
 from edge.publish.connection import Pollable, Will
 from edge.publish.terms import Lessons, Terms
 from edge.records import Box, Face, Frame, MaskReading, MaskState, Pixels
@@ -140,7 +140,7 @@ class ScriptedConnection:
 
     def __init__(
         self,
-        script: Sequence[Callable[[dict[int, tuple[str, bytes]]], Arrivals]],
+        script: Sequence[Callable[[dict[int, tuple[str, bytes]]], Turn]],
         clock: TurnedClock,
         receive_maximum: int = 65535,
         maximum_packet_bytes: int = 1_000_000,
@@ -167,7 +167,7 @@ class ScriptedConnection:
     def subscribe(self, topics: Sequence[str]) -> int | None:
         return None
 
-    def turn(self, timeout_s: float, waker: Pollable | None = None) -> Arrivals:
+    def turn(self, timeout_s: float, waker: Pollable | None = None) -> Turn:
         self._clock.sleep(timeout_s)
         if not self._script:
             raise BrokerError("the connection was lost")

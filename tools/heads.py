@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.data.split import Part
+from convert.data.split import SplitPart
 from convert.data.voc import BoxedPicture, read_boxed
 from edge.config import DetectorSettings
 from edge.daemon.viewer import PICTURES
@@ -153,7 +153,7 @@ def pictures(folder: Path, split: Path | None, most: int) -> list[BoxedPicture]:
     if split is None:
         chosen = list(boxed.pictures)
     else:
-        parts = (Part.VALIDATION, Part.TEST)
+        parts = (SplitPart.VALIDATION, SplitPart.TEST)
         chosen = [each for part in parts for each in boxed.of_part(part, split)]
     random.Random(0).shuffle(chosen)
     return chosen[:most] if most else chosen

@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from convert.data.split import Part, read_split
+from convert.data.split import SplitPart, read_split
 from convert.data.voc import BoxedSet, LabelledFace, read_boxed
 from convert.measure.metrics import MIN_IOU
 from edge.classify.card import BARE, MASKED, WORN_WRONGLY, load_bundle
@@ -159,7 +159,7 @@ def main() -> None:
     chosen = None
     if options.split:
         parts = read_split(options.split).assignments
-        chosen = {each.picture.path for each in parts if each.part is not Part.TRAINING}
+        chosen = {each.picture.path for each in parts if each.part is not SplitPart.TRAINING}
     noise = np.random.default_rng(0)
     total: Counter[str] = Counter()
     shown = 0

@@ -31,13 +31,13 @@ KNOWN_DIGITS = 16
 """Of a sha256, which tell a picture from the few thousand others."""
 
 
-class Part(StrEnum):
+class SplitPart(StrEnum):
     TRAINING = "training"
     VALIDATION = "validation"
     TEST = "test"
 
 
-SHARES = {Part.TRAINING: 0.75, Part.VALIDATION: 0.125, Part.TEST: 0.125}
+SHARES = {SplitPart.TRAINING: 0.75, SplitPart.VALIDATION: 0.125, SplitPart.TEST: 0.125}
 
 
 class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +46,7 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     picture: Picture
     group: int
     """Pictures of one group are near-duplicates and lie in one part."""
-    part: Part
+    part: SplitPart
 
 
 class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +55,7 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int
     assignments: tuple[Assignment, ...]
 
-    def part(self, part: Part) -> tuple[Picture, ...]:
+    def part(self, part: SplitPart) -> tuple[Picture, ...]:
         return tuple(item.picture for item in self.assignments if item.part is part)
 
 
@@ -89,7 +89,7 @@ def make_split(
     groups: NDArray[np.int64],
     seed: int,
     shown: NDArray[np.int64] | None = None,
-    placed: Mapping[int, Part] | None = None,
+    placed: Mapping[int, SplitPart] | None = None,
 ) -> Split:
     """Place whole groups, in seeded random order, where their classes are missing most.
 
@@ -107,7 +107,7 @@ def make_split(
     parts = list(SHARES)
     target = np.array([SHARES[part] for part in parts])[:, None] * counts.sum(0)
     missing = target.copy()
-    largest = max(1.0, SHARES[Part.VALIDATION] * len(pictures) / 10)
+    largest = max(1.0, SHARES[SplitPart.VALIDATION] * len(pictures) / 10)
     chosen = np.zeros(len(counts), np.int64)
     order = np.random.default_rng(seed).permutation(len(counts))
     # Large groups first (a stable sort keeps the random order among equals): the small ones then
@@ -116,7 +116,7 @@ def make_split(
         if placed and int(group) in placed:
             place = parts.index(placed[int(group)])
         elif sizes[group] > largest:
-            place = parts.index(Part.TRAINING)
+            place = parts.index(SplitPart.TRAINING)
         else:
             place = int(((missing / target) @ counts[group]).argmax())
         chosen[group] = place
@@ -154,7 +154,7 @@ def nearest_pairs(
     side = (len(fingerprints), LEAK_PX, LEAK_PX, 3)
     mirrored = fingerprints.reshape(side)[:, :, ::-1].reshape(len(fingerprints), -1)
     likeness = np.maximum(fingerprints @ fingerprints.T, fingerprints @ mirrored.T)
-    place = np.array([list(Part).index(item.part) for item in split.assignments])
+    place = np.array([list(SplitPart).index(item.part) for item in split.assignments])
     one, other = np.nonzero(np.triu(place[:, None] != place[None, :], 1))
     values = likeness[one, other]
     return tuple(
@@ -180,14 +180,14 @@ def held_out(splits: Iterable[Split]) -> HeldOut:
     """Return the parts of the splits that are not for training, and what is."""
     each = [item for split in splits for item in split.assignments]
 
-    def pictures(part: Part) -> list[Picture]:
+    def pictures(part: SplitPart) -> list[Picture]:
         return [item.picture for item in each if item.part is part]
 
     validation, test = (
         tuple(sorted(picture.sha256[:KNOWN_DIGITS] for picture in pictures(part)))
-        for part in (Part.VALIDATION, Part.TEST)
+        for part in (SplitPart.VALIDATION, SplitPart.TEST)
     )
-    return HeldOut(digest_of(pictures(Part.TRAINING)), validation, test)
+    return HeldOut(digest_of(pictures(SplitPart.TRAINING)), validation, test)
 
 
 def read_held_out(path: Path) -> HeldOut:
@@ -211,7 +211,7 @@ def pictures_of(pictures: Sequence[Picture], part: str, split: Path | None) -> t
         raise ConfigError(f"--part {part} needs --split FILE")
     if split.name == HELD_OUT_FILE:
         held = read_held_out(split)
-        named = {Part.VALIDATION: held.validation, Part.TEST: held.test}
+        named = {SplitPart.VALIDATION: held.validation, SplitPart.TEST: held.test}
         parts = {digits: key for key, each in named.items() for digits in each}
         unknown = 0
     else:

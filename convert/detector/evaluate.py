@@ -65,7 +65,7 @@ class Found(msgspec.Struct, frozen=True):
     found: int
 
 
-class Point(msgspec.Struct, frozen=True):
+class DetectorPoint(msgspec.Struct, frozen=True):
     """A detector at one limit of its scores."""
 
     score: float
@@ -82,7 +82,7 @@ class DetectorScore(msgspec.Struct, frozen=True):
     pictures: int
     box_iou: float
     """The mean over the matched finds at the first point: how tight the boxes are."""
-    points: list[Point]
+    points: list[DetectorPoint]
     """At each of `RATES`."""
 
 
@@ -198,12 +198,12 @@ def _score(name: str, data: str, pictures: int, found: Looked) -> DetectorScore:
     )
 
 
-def point_at(found: Looked, pictures: int, unlabelled_in_100: float) -> Point:
+def point_at(found: Looked, pictures: int, unlabelled_in_100: float) -> DetectorPoint:
     """Return what is found at the lowest limit that leaves no more finds without a label."""
     allowed = int(unlabelled_in_100 * pictures / 100)
     score = LOWEST if len(found.other) <= allowed else np.nextafter(found.other[allowed][0], 1)
     left = sum(1 for other, *_ in found.other if other >= score)
-    return Point(
+    return DetectorPoint(
         score=float(np.ceil(score * 10_000) / 10_000),
         unlabelled_in_100=round(100 * left / max(1, pictures), 2),
         found=[

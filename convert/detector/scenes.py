@@ -76,7 +76,7 @@ KIND_SHARES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class TrainingScene:
     """A picture, and all that is known of the faces in it."""
 
     pixels: Pixels
@@ -91,7 +91,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class TrainingPiece:
     """A piece of scenes: what a network is shown, and what it is to find there."""
 
     pixels: Pixels
@@ -152,7 +152,9 @@ def overlaps(box: Sides, others: Boxes) -> bool:
 class SceneSampler:
     """Draws scenes: the same ones for one seed and number."""
 
-    def __init__(self, scenes: Sequence[Scene], source_shares: Sequence[float], seed: int) -> None:
+    def __init__(
+        self, scenes: Sequence[TrainingScene], source_shares: Sequence[float], seed: int
+    ) -> None:
         """`source_shares` are the chances of each source within a kind of face."""
         self._scenes = scenes
         self._seed = seed
@@ -196,7 +198,7 @@ class SceneSampler:
             made.nothing[row, : len(nothing)] = nothing
         return made
 
-    def draw(self, rng: Generator) -> Shown:
+    def draw(self, rng: Generator) -> TrainingPiece:
         """Return one scene of `SIDE_PX`."""
         canvas = np.empty((SIDE_PX, SIDE_PX, 3), np.uint8)
         canvas[:] = rng.integers(0, 256, 3)
@@ -210,9 +212,11 @@ class SceneSampler:
         faces, doubtful, nothing = (np.concatenate(boxes) for boxes in marks)
         if rng.random() < DEGRADED:
             canvas = degraded(canvas, rng, CAMERA_SIDE_PX)
-        return Shown(canvas, faces, doubtful, nothing)
+        return TrainingPiece(canvas, faces, doubtful, nothing)
 
-    def _tiles(self, width: int, height: int, rng: Generator) -> list[tuple[int, int, Shown]]:
+    def _tiles(
+        self, width: int, height: int, rng: Generator
+    ) -> list[tuple[int, int, TrainingPiece]]:
         """Return pieces of pictures that fill the area, with the place of each.
 
         A picture that is shown so small that it does not fill the area leaves the rest to others.
@@ -241,7 +245,7 @@ class SceneSampler:
 
     def _chosen(
         self, width: int, height: int, rng: Generator
-    ) -> tuple[Scene, tuple[float, float], float, float]:
+    ) -> tuple[TrainingScene, tuple[float, float], float, float]:
         """Return a picture, the place in it to show, and how much larger than it is.
 
         As a rule it shows a face, somewhere in an area of that size.
@@ -280,7 +284,7 @@ class SceneSampler:
 
 
 def _within(
-    scene: Scene, middle: tuple[float, float], size: tuple[float, float]
+    scene: TrainingScene, middle: tuple[float, float], size: tuple[float, float]
 ) -> tuple[float, float]:
     """Return the middle of an area of that size, moved into the picture where it fits there."""
     tall, wide = scene.pixels.shape[:2]
@@ -292,13 +296,13 @@ def _within(
 
 
 def cut(
-    scene: Scene,
+    scene: TrainingScene,
     middle: tuple[float, float],
     size: tuple[int, int],
     ratio_x: float,
     ratio_y: float,
     mirrored: bool,
-) -> Shown:
+) -> TrainingPiece:
     """Return the piece of the scene around `middle`, scaled to fill `size` (width, height).
 
     Beyond the picture's edge there is one colour, that of its corner.
@@ -329,7 +333,7 @@ def cut(
         tile = np.ascontiguousarray(tile[:, ::-1])
         for boxes in (faces, doubtful, nothing):
             boxes[:, 0::2] = width - boxes[:, 2::-2]
-    return Shown(tile, faces, doubtful, nothing)
+    return TrainingPiece(tile, faces, doubtful, nothing)
 
 
 def _paste(tile: Pixels, piece: Pixels, left: int, top: int) -> None:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from convert.data.prepare import Bar, Gathered, gather
-from convert.data.split import Part
+from convert.data.split import SplitPart
 from convert.detector.finds import find_all
 from convert.detector.fit import DetectorRecipe, DetectorTrainer, Losses
 from convert.detector.graph import read_graph, write_graph
@@ -21,8 +21,8 @@ from convert.detector.scenes import (
     DOUBTFUL,
     FaceKind,
     Find,
-    Scene,
     SceneSampler,
+    TrainingScene,
     boxes_of,
     tightened,
     with_finds,
@@ -102,7 +102,7 @@ def train_detector(options: DetectorTrainOptions, bar: Bar, say: Callable[[str],
     finds = find_all(
         _pictures(found), looks, digest, options.output / FINDS_FILE, lambda it: bar(it, "finds")
     )
-    scenes = scenes_of(found, finds, Part.TRAINING)
+    scenes = scenes_of(found, finds, SplitPart.TRAINING)
     counts = np.bincount(np.concatenate([scene.kinds for scene in scenes]), minlength=4)
     say(
         f"{len(scenes)} training pictures: "
@@ -155,7 +155,9 @@ def _pictures(found: Gathered) -> list[tuple[str, Pixels]]:
     ]
 
 
-def scenes_of(found: Gathered, finds: dict[str, list[Find]], part: Part) -> list[Scene]:
+def scenes_of(
+    found: Gathered, finds: dict[str, list[Find]], part: SplitPart
+) -> list[TrainingScene]:
     """Return the part's pictures with their faces: the boxed sets' first, then the data set's."""
     parts = {
         item.picture.sha256: item.part
@@ -195,16 +197,16 @@ def _scene(
     finds: Sequence[Find],
     source: int,
     mistaken: Sequence[Box] = (),
-) -> Scene:
+) -> TrainingScene:
     labelled = boxes_of([box.sides for box in boxes])
     nothing = boxes_of([box.sides for box in mistaken])
     sure, doubtful = with_finds(np.concatenate([labelled, nothing]), finds)
     every = [*kinds, *[FaceKind.UNLABELLED] * len(sure)]
     faces = np.concatenate([tightened(labelled, finds), sure])
-    return Scene(pixels, faces, np.array(every, np.int64), doubtful, source, nothing)
+    return TrainingScene(pixels, faces, np.array(every, np.int64), doubtful, source, nothing)
 
 
-def _source_shares(scenes: Sequence[Scene], boxed: int) -> list[float]:
+def _source_shares(scenes: Sequence[TrainingScene], boxed: int) -> list[float]:
     """Return the share of each source: the data set's is fixed."""
     counts = np.zeros(boxed + 1)
     for scene in scenes:
@@ -213,7 +215,7 @@ def _source_shares(scenes: Sequence[Scene], boxed: int) -> list[float]:
     return [*((1 - FOLDER_SHARE) * roots / roots.sum()).tolist(), FOLDER_SHARE]
 
 
-def _digest(scenes: Sequence[Scene]) -> str:
+def _digest(scenes: Sequence[TrainingScene]) -> str:
     digest = hashlib.sha256()
     for scene in scenes:
         for part in (scene.pixels, scene.faces, scene.kinds, scene.doubtful, scene.nothing):

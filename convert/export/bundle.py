@@ -13,7 +13,7 @@ import msgspec
 
 from convert.data.augment import MARGIN
 from convert.data.dataset import digest_of
-from convert.data.split import Part, held_out, read_split
+from convert.data.split import SplitPart, held_out, read_split
 from convert.export.golden import choose_golden
 from convert.export.graph import multiply_adds, read_operators
 from convert.export.quantize import refuse
@@ -28,18 +28,18 @@ from convert.measure.figures import (
 )
 from convert.measure.metrics import thinned
 from convert.train.fit import Recipe
-from convert.train.train import RECIPE_FILE, History, read_history, read_recipe
+from convert.train.train import RECIPE_FILE, TrainingHistory, read_history, read_recipe
 from edge.classify.card import (
     CARD_FILE,
     LABELS,
     MODEL_FILE,
     Bundle,
+    CardThresholds,
     CurvePoint,
     Golden,
     Measurement,
     ModelCard,
     Quantization,
-    Thresholds,
     TrainingData,
     digest,
     load_bundle,
@@ -105,7 +105,7 @@ def make_card(
     golden: Golden,
     evaluations: Sequence[Evaluation],
     boxed: Sequence[BoxedEvaluation],
-    history: History,
+    history: TrainingHistory,
     recipe: Recipe,
 ) -> ModelCard:
     """Describe `model`. Raises ConfigError when the evaluations do not allow it."""
@@ -128,9 +128,9 @@ def make_card(
             "ship without --leave-out"
         )
     network = Int8Network(model)
-    training = read_split(options.split).part(Part.TRAINING)
+    training = read_split(options.split).part(SplitPart.TRAINING)
     if options.boxed_split is not None:
-        training += read_split(options.boxed_split).part(Part.TRAINING)
+        training += read_split(options.boxed_split).part(SplitPart.TRAINING)
     names = [each.data for each in evaluations[:1]] + [each.data for each in boxed[:1]]
     name = options.data_name or " and ".join(names)
     (input_scale, input_zero), (output_scale, output_zero) = (
@@ -145,7 +145,7 @@ def make_card(
         crop_margin=MARGIN,
         input=Quantization(scale=float(input_scale), zero_point=int(input_zero)),
         output=Quantization(scale=float(output_scale), zero_point=int(output_zero)),
-        thresholds=Thresholds(bare=thresholds.bare, masked=thresholds.masked),
+        thresholds=CardThresholds(bare=thresholds.bare, masked=thresholds.masked),
         multiply_adds=multiply_adds(read_operators(model)),
         threshold_curve=[
             CurvePoint(threshold=p.threshold, precision=p.precision, recall=p.recall)

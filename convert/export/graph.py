@@ -18,7 +18,7 @@ RUNTIME_OPERATORS = dict(OPERATORS.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class ModelOperator:
     """One operator of a network."""
 
     name: str
@@ -29,7 +29,7 @@ class Operator:
     """For one face. Convolutions and matrix products are counted, cheap operators are not."""
 
 
-def read_operators(model: bytes) -> tuple[Operator, ...]:
+def read_operators(model: bytes) -> tuple[ModelOperator, ...]:
     """Return the operators of the model in the order of execution. Raises ModelError."""
     try:
         from tensorflow.lite.python import schema_py_generated as schema
@@ -49,7 +49,7 @@ def read_operators(model: bytes) -> tuple[Operator, ...]:
         raise ModelError(f"the TensorFlow Lite file is damaged ({error})") from error
     if model[4:8] != b"TFL3" or not file.subgraphs:
         raise ModelError("this is no TensorFlow Lite file")
-    operators: list[Operator] = []
+    operators: list[ModelOperator] = []
     for graph in file.subgraphs:
         shapes = [tuple(int(n) for n in _listed(tensor.shape)) for tensor in graph.tensors]
         for node in graph.operators:
@@ -59,15 +59,15 @@ def read_operators(model: bytes) -> tuple[Operator, ...]:
             custom = _text(code.customCode)
             name = custom or names.get(number, f"operator {number}")
             cost = _multiply_adds(name, [shapes[i] for i in node.inputs], shapes[node.outputs[0]])
-            operators.append(Operator(name, int(code.version), bool(custom), cost))
+            operators.append(ModelOperator(name, int(code.version), bool(custom), cost))
     return tuple(operators)
 
 
-def multiply_adds(operators: Sequence[Operator]) -> int:
+def multiply_adds(operators: Sequence[ModelOperator]) -> int:
     return sum(operator.multiply_adds for operator in operators)
 
 
-def refuse_foreign_operators(operators: Sequence[Operator]) -> None:
+def refuse_foreign_operators(operators: Sequence[ModelOperator]) -> None:
     """Raise ModelError when the edge runtimes lack an operator, or its version."""
     for operator in operators:
         if operator.is_custom or operator.name not in RUNTIME_OPERATORS:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convert.data.dataset import Dataset
 from convert.data.faces import read_faces
 from convert.data.prepare import FACES_FILE, Bar, camera_views
-from convert.data.split import Part, read_split
+from convert.data.split import SplitPart, read_split
 from convert.export.calibrate import calibration_crops, choose_pictures
 from convert.export.graph import multiply_adds, read_operators, refuse_foreign_operators
 from convert.files import write_atomically
@@ -42,7 +42,7 @@ def quantize(options: QuantizeOptions, bar: Bar, say: Callable[[str], None]) -> 
     """Run the step. Raises ModelError for a network that the edge runtime cannot run."""
     model = load_model(options.keras)
     side_px = int(model.input_shape[1])
-    training = read_split(options.split).part(Part.TRAINING)
+    training = read_split(options.split).part(SplitPart.TRAINING)
     chosen = [
         training[place] for place in choose_pictures(training, options.pictures, options.seed)
     ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.files import read_document
-from convert.measure.metrics import CurvePoint, Interval, ReliabilityBin, ThresholdChoice
+from convert.measure.metrics import Interval, MeasuredPoint, ReliabilityBin, ThresholdChoice
 
 
 class ViewKind(StrEnum):
@@ -77,7 +77,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     calibration_error: float
     """Of the same answers as the first figures."""
     reliability: list[ReliabilityBin]
-    curve: list[CurvePoint]
+    curve: list[MeasuredPoint]
     """Precision and recall of `without_mask`."""
     model_sha256: str = ""
     """Of the int8 network that was measured; empty: of the Keras model alone."""
@@ -162,7 +162,7 @@ class EndToEndScore(msgspec.Struct, frozen=True):
     """Of all labelled bare faces, found or not."""
     incorrect_found: int
     incorrect_called_bare: int
-    curve: list[CurvePoint]
+    curve: list[MeasuredPoint]
 
 
 class BoxedEvaluation(msgspec.Struct, frozen=True):
@@ -192,7 +192,7 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     end_to_end: list[EndToEndScore]
     calibration_error: float
     reliability: list[ReliabilityBin]
-    curve: list[CurvePoint]
+    curve: list[MeasuredPoint]
     """Precision and recall given the boxes, from 16 px on: what the thresholds were chosen by."""
     thresholds: ThresholdChoice | None
     model_sha256: str = ""

@@ -185,7 +185,7 @@ def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.f
     )
 
 
-class CurvePoint(msgspec.Struct, frozen=True):
+class MeasuredPoint(msgspec.Struct, frozen=True):
     """Precision and recall of `without_mask` when faces at or above the threshold are called so."""
 
     threshold: float
@@ -193,12 +193,12 @@ class CurvePoint(msgspec.Struct, frozen=True):
     recall: float
 
 
-def thinned(curve: Sequence[CurvePoint], step: float = 0.05) -> list[CurvePoint]:
+def thinned(curve: Sequence[MeasuredPoint], step: float = 0.05) -> list[MeasuredPoint]:
     """Return the curve at whole steps of the threshold: each point is of the next one above."""
     limits = np.arange(step, 1.0, step)
     above = [[point for point in curve if point.threshold >= limit] for limit in limits]
     return [
-        CurvePoint(round(float(limit), 4), points[0].precision, points[0].recall)
+        MeasuredPoint(round(float(limit), 4), points[0].precision, points[0].recall)
         for limit, points in zip(limits, above, strict=True)
         if points
     ]
@@ -206,7 +206,7 @@ def thinned(curve: Sequence[CurvePoint], step: float = 0.05) -> list[CurvePoint]
 
 def precision_recall(
     is_bare: NDArray[np.bool_], probability: NDArray[np.float64], missed: int = 0
-) -> list[CurvePoint]:
+) -> list[MeasuredPoint]:
     """Return the curve over all thresholds that tell faces apart, rising.
 
     `missed` are bare faces without a probability, for which no threshold is low enough.
@@ -218,7 +218,7 @@ def precision_recall(
         np.append(is_bare, np.ones(missed, np.bool_)), np.append(probability, np.full(missed, -1.0))
     )
     return [
-        CurvePoint(round(float(threshold), 6), round(float(p), 6), round(float(r), 6))
+        MeasuredPoint(round(float(threshold), 6), round(float(p), 6), round(float(r), 6))
         for threshold, p, r in zip(thresholds, precision[:-1], recall[:-1], strict=True)
         if threshold >= 0
     ]

@@ -14,7 +14,7 @@ from edge.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from convert.measure.history import Epoch
-    from convert.measure.metrics import CurvePoint, ReliabilityBin
+    from convert.measure.metrics import MeasuredPoint, ReliabilityBin
 
 
 def _figure(width: float, height: float, columns: int) -> tuple[Any, Any]:
@@ -66,7 +66,7 @@ def plot_confusion(counts: Sequence[tuple[str, NDArray[np.int64]]], path: Path) 
     figure.savefig(path, dpi=100, metadata={"Software": None})
 
 
-def plot_curves(curves: Sequence[tuple[str, Sequence[CurvePoint]]], path: Path) -> None:
+def plot_curves(curves: Sequence[tuple[str, Sequence[MeasuredPoint]]], path: Path) -> None:
     """Draw precision against recall of `without_mask` for each titled curve."""
     figure, (plot,) = _figure(6, 5, 1)
     for title, points in curves:

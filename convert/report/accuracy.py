@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from convert.measure.metrics import CurvePoint, ReliabilityBin, thinned
-from convert.report.charts import SHARES, Axis, Point, Series, chart, named, shares
+from convert.measure.metrics import MeasuredPoint, ReliabilityBin, thinned
+from convert.report.charts import SHARES, Axis, ChartPoint, Series, chart, named, shares
 from convert.report.html import Child, Html, table, tag
-from convert.report.material import Material, Measured
+from convert.report.material import Measured, ReportMaterial
 from convert.report.words import (
     MODELS,
     THRESHOLD_STEP,
@@ -24,7 +24,7 @@ from convert.report.words import (
 from edge.classify.card import LABELS
 
 
-def confusion(material: Material) -> list[Child]:
+def confusion(material: ReportMaterial) -> list[Child]:
     matrices = [
         _matrix(f"{MODELS[score.model]}, {about(item)}, {score.view.value} view", score.confusion)
         for item in material.evaluations
@@ -60,7 +60,7 @@ def _matrix(title: str, counts: Sequence[Sequence[int]]) -> Html:
     return table(title, ["truth", *WORDS.values()], rows)
 
 
-def sizes(material: Material) -> list[Child]:
+def sizes(material: ReportMaterial) -> list[Child]:
     figures = []
     for item in material.boxed:
         # Those that do not overlap.
@@ -82,7 +82,7 @@ def sizes(material: Material) -> list[Child]:
             by_model.setdefault(size.model, []).append(size.accuracy)
         names = [f"{px:g}" for px in dict.fromkeys(size.face_px for size in part.sizes)]
         lines = [
-            Series(MODELS[model], [Point(*each) for each in enumerate(values)], has_dots=True)
+            Series(MODELS[model], [ChartPoint(*each) for each in enumerate(values)], has_dots=True)
             for model, values in by_model.items()
         ]
         if lines:
@@ -99,7 +99,7 @@ def sizes(material: Material) -> list[Child]:
     return [tag("p", "Bars are 95 % intervals over whole pictures."), charts(figures)]
 
 
-def curves(material: Material) -> list[Child]:
+def curves(material: ReportMaterial) -> list[Child]:
     figures = []
     bundle = material.bundle
     for item in material.measured:
@@ -110,7 +110,7 @@ def curves(material: Material) -> list[Child]:
             figures.append(threshold_chart(about(item), thinned(item.curve, THRESHOLD_STEP), marks))
     if not figures and bundle is not None and bundle.card.threshold_curve:
         curve = [
-            CurvePoint(p.threshold, p.precision, p.recall) for p in bundle.card.threshold_curve
+            MeasuredPoint(p.threshold, p.precision, p.recall) for p in bundle.card.threshold_curve
         ]
         marks = [(bundle.card.thresholds.bare, "the bundle's")]
         figures.append(threshold_chart("what the thresholds were chosen by", curve, marks))
@@ -132,7 +132,7 @@ def curves(material: Material) -> list[Child]:
     ]
 
 
-def calibration(material: Material) -> list[Child]:
+def calibration(material: ReportMaterial) -> list[Child]:
     measured = [item for item in material.measured if item.reliability]
     if not measured:
         return [missing("Reliability diagrams", "`evaluate` writes their figures.")]
@@ -151,7 +151,7 @@ def _reliability(item: Measured) -> Html:
     bins = item.reliability
     most = max(each.faces for each in bins)
     points = [
-        Point(each.probability, each.bare, radius=2 + 6 * math.sqrt(each.faces / most))
+        ChartPoint(each.probability, each.bare, radius=2 + 6 * math.sqrt(each.faces / most))
         for each in bins
     ]
     return chart(

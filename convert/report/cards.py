@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from convert.detector.train import DetectorHistory
-from convert.report.charts import Axis, Point, Series, chart, shares
+from convert.report.charts import Axis, ChartPoint, Series, chart, shares
 from convert.report.html import Child, Html, details, table, tag
-from convert.report.material import Material
+from convert.report.material import ReportMaterial
 from convert.report.words import charts, count, figure, missing
 from edge.classify.card import ModelCard
 from edge.detect.card import FoundFaces
 
 
-def training(material: Material) -> list[Child]:
+def training(material: ReportMaterial) -> list[Child]:
     history = material.history
     if history is None:
         return [
@@ -26,7 +26,7 @@ def training(material: Material) -> list[Child]:
     numbers = Axis("epoch", 1, max(2, len(history.epochs)))
 
     def series(name: str, values: Iterable[float]) -> Series:
-        points = [Point(number, value) for number, value in enumerate(values, 1)]
+        points = [ChartPoint(number, value) for number, value in enumerate(values, 1)]
         return Series(name, points, has_dots=True)
 
     epochs = history.epochs
@@ -62,7 +62,7 @@ def training(material: Material) -> list[Child]:
     ]
 
 
-def detector(material: Material) -> list[Child]:
+def detector(material: ReportMaterial) -> list[Child]:
     contents: list[Child] = []
     card, history = material.detector, material.detector_history
     if history is not None:
@@ -113,7 +113,7 @@ def detector(material: Material) -> list[Child]:
 
 def _losses(history: DetectorHistory) -> Html:
     series = [
-        Series(name, [Point(each.step, getattr(each, name)) for each in history.losses])
+        Series(name, [ChartPoint(each.step, getattr(each, name)) for each in history.losses])
         for name in ("total", "classes", "objectness", "boxes")
     ]
     highest = max(point.y for point in series[0].points)
@@ -134,7 +134,7 @@ def _found(title: str, rows: Iterable[tuple[str, str, int, int]]) -> Html:
     )
 
 
-def bundle(material: Material) -> list[Child]:
+def bundle(material: ReportMaterial) -> list[Child]:
     if material.bundle is None:
         return [missing("The bundle", "`bundle` puts it together.")]
     card = material.bundle.card

@@ -17,7 +17,7 @@ SHIFT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ChartPoint:
     x: float
     y: float
     low: float | None = None
@@ -30,7 +30,7 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Series:
     name: str
-    points: Sequence[Point]
+    points: Sequence[ChartPoint]
     has_dots: bool = False
     has_line: bool = True
 
@@ -198,7 +198,7 @@ def _numbers(title: str, x: Axis, y: Axis, series: Sequence[Series]) -> Html:
     )
 
 
-def _number(point: Point | None) -> str:
+def _number(point: ChartPoint | None) -> str:
     if point is None:
         return "-"
     interval = "" if point.low is None else f" ({point.low:.3f}-{point.high:.3f})"

@@ -14,7 +14,7 @@ from convert.measure.figures import (
 )
 from convert.report.charts import chart, named, shares
 from convert.report.html import Child, Html, details, table, tag
-from convert.report.material import Material
+from convert.report.material import ReportMaterial
 from convert.report.words import (
     MODELS,
     NO_FIGURE,
@@ -32,7 +32,7 @@ from convert.report.words import (
 from edge.classify.card import BARE, LABELS, MASKED
 
 
-def sources(material: Material) -> list[Child]:
+def sources(material: ReportMaterial) -> list[Child]:
     drawn, tables = [], []
     for item in material.boxed:
         by_set = item.by_set or {item.data: last_model(item)}
@@ -104,7 +104,7 @@ def _folders(evaluations: Sequence[Evaluation]) -> Html:
     )
 
 
-def traits(material: Material) -> list[Child]:
+def traits(material: ReportMaterial) -> list[Child]:
     tables = []
     for item in material.boxed:
         by_trait: dict[str, dict[str, TraitScore]] = {}

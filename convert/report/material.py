@@ -22,7 +22,7 @@ from convert.measure.figures import (
     read_evaluation,
 )
 from convert.measure.gallery import Mistake, read_mistakes, read_tiles
-from convert.train.train import History, read_history
+from convert.train.train import TrainingHistory, read_history
 from edge.classify.card import Bundle, load_bundle
 from edge.detect.card import CARD_FILE, DetectorCard, read_card
 from edge.errors import ConfigError
@@ -37,7 +37,7 @@ _Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownMistakes:
     """The worst mistakes of an evaluation."""
 
     data: str
@@ -49,9 +49,9 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class ReportMaterial:
     bundle: Bundle | None
-    history: History | None
+    history: TrainingHistory | None
     """None too where it is of another training than the bundle's."""
     parts_are_the_bundles: bool | None
     """Whether what is held out is held out from the bundle's own training; None: not known."""
@@ -59,7 +59,7 @@ class Material:
     boxed: tuple[BoxedEvaluation, ...]
     compared: tuple[Measured, ...]
     """Those that measure Keras and int8."""
-    mistakes: tuple[Shown, ...]
+    mistakes: tuple[ShownMistakes, ...]
     detector: DetectorCard | None
     detector_history: DetectorHistory | None
     detector_evaluations: tuple[DetectorEvaluation, ...]
@@ -71,7 +71,7 @@ class Material:
 
 def read_material(
     folders: Sequence[Path], bundle: Path, detector: Path, *, crops: bool
-) -> Material:
+) -> ReportMaterial:
     """Read what is there: of each file the one in the first folder that has it.
 
     `bundle` and `detector` are the bundles' folders. Raises ConfigError for a damaged file and
@@ -114,7 +114,7 @@ def read_material(
                 item for item in found if is_of_it(item) and item.agreement_with_keras is not None
             )
             compared += [item for item in [next(both, None)] if item is not None]
-    material = Material(
+    material = ReportMaterial(
         bundle=loaded,
         history=history,
         parts_are_the_bundles=held.training_digest == loaded.card.training_data.digest
@@ -138,7 +138,7 @@ def read_material(
 
 def _mistakes(
     folders: Sequence[Path], measured: Sequence[Measured], *, crops: bool
-) -> Iterator[Shown]:
+) -> Iterator[ShownMistakes]:
     for item in measured:
         is_boxed = isinstance(item, BoxedEvaluation)
         name = f"boxed-{item.part}-mistakes" if is_boxed else f"mistakes-{item.part}"
@@ -149,7 +149,7 @@ def _mistakes(
         tiles = list(read_tiles(path.with_suffix(".png"))) if crops else []
         # A gallery that does not go with the list would show somebody else.
         shown = tiles if len(tiles) >= len(found.worst) else [None] * len(found.worst)
-        yield Shown(
+        yield ShownMistakes(
             f"{item.data}, {item.part} part",
             found.count,
             tuple(zip(found.worst, shown, strict=False)),

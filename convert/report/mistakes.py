@@ -8,19 +8,19 @@ import cv2
 
 from convert.measure.gallery import Mistake
 from convert.report.html import Child, Html, details, table, tag
-from convert.report.material import Material, Shown
+from convert.report.material import ReportMaterial, ShownMistakes
 from convert.report.words import NO_FIGURE, WORDS, figure, missing
 from edge.records import Pixels
 
 
-def mistakes(material: Material) -> list[Child]:
+def mistakes(material: ReportMaterial) -> list[Child]:
     contents: list[Child] = [_shown(each) for each in material.mistakes]
     return contents or [
         missing("Mistakes", "`evaluate` writes them where it is given the pictures.")
     ]
 
 
-def _shown(shown: Shown) -> list[Child]:
+def _shown(shown: ShownMistakes) -> list[Child]:
     if not shown.worst:
         return [tag("p", f"{shown.data}: no mistake.")]
     crops = [tag("li", _crop(mistake, crop)) for mistake, crop in shown.worst if crop is not None]

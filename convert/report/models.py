@@ -11,7 +11,7 @@ from convert.measure.figures import (
 )
 from convert.measure.metrics import thinned
 from convert.report.html import Child, Html, table, tag
-from convert.report.material import Material
+from convert.report.material import ReportMaterial
 from convert.report.words import (
     THRESHOLD_STEP,
     WORDS,
@@ -27,7 +27,7 @@ from convert.report.words import (
 from edge.classify.card import LABELS
 
 
-def compared(material: Material) -> list[Child]:
+def compared(material: ReportMaterial) -> list[Child]:
     tables = [
         _compared_boxed(item) if isinstance(item, BoxedEvaluation) else _compared_folder(item)
         for item in material.compared
@@ -139,7 +139,7 @@ def _compared_boxed(item: BoxedEvaluation) -> list[Child]:
     ]
 
 
-def end_to_end(material: Material) -> list[Child]:
+def end_to_end(material: ReportMaterial) -> list[Child]:
     contents: list[Child] = []
     for item in material.boxed:
         if not item.end_to_end:

@@ -10,7 +10,7 @@ from convert.report.accuracy import calibration, confusion, curves, sizes
 from convert.report.cards import bundle, detector, training
 from convert.report.groups import sources, traits
 from convert.report.html import Child, Html, identifier, tag
-from convert.report.material import Material
+from convert.report.material import ReportMaterial
 from convert.report.mistakes import mistakes
 from convert.report.models import compared, end_to_end
 from convert.report.words import about, figure, from_16, interval, last_model
@@ -18,7 +18,7 @@ from convert.report.words import about, figure, from_16, interval, last_model
 STYLE = Path(__file__).with_name("style.css")
 
 
-def page(material: Material) -> str:
+def page(material: ReportMaterial) -> str:
     """Return the document: no script, nothing from elsewhere."""
     sections = [
         (title, contents)
@@ -67,7 +67,7 @@ def _section(title: str, contents: Child) -> Html:
     return tag("section", heading, contents, aria_labelledby=name)
 
 
-def _headline(material: Material) -> list[Child]:
+def _headline(material: ReportMaterial) -> list[Child]:
     facts: list[tuple[str, str]] = []
     for item in material.evaluations[:1]:
         facts.append((f"accuracy, {about(item)}", figure(item.accuracy)))

@@ -9,8 +9,8 @@ from convert.measure.figures import (
     BoxedEvaluation,
     TrueBoxScore,
 )
-from convert.measure.metrics import CurvePoint, Interval
-from convert.report.charts import Axis, Point, Series, chart, shares
+from convert.measure.metrics import Interval, MeasuredPoint
+from convert.report.charts import Axis, ChartPoint, Series, chart, shares
 from convert.report.html import Html, tag
 from convert.report.material import Measured
 from edge.classify.card import LABELS
@@ -62,9 +62,9 @@ def from_16(scores: Sequence[TrueBoxScore]) -> TrueBoxScore:
 def masked_and_bare(scores: Sequence[TrueBoxScore]) -> list[Series]:
     """Return the shares of masked and of bare faces that are called so, a place for each score."""
 
-    def points(values: Iterable[Interval | None]) -> list[Point]:
+    def points(values: Iterable[Interval | None]) -> list[ChartPoint]:
         return [
-            Point(place, each.value, each.low, each.high)
+            ChartPoint(place, each.value, each.low, each.high)
             for place, each in enumerate(values)
             if each is not None
         ]
@@ -76,11 +76,11 @@ def masked_and_bare(scores: Sequence[TrueBoxScore]) -> list[Series]:
 
 
 def threshold_chart(
-    title: str, points: Sequence[CurvePoint], marks: Sequence[tuple[float, str]]
+    title: str, points: Sequence[MeasuredPoint], marks: Sequence[tuple[float, str]]
 ) -> Html:
     series = [
-        Series("precision", [Point(p.threshold, p.precision) for p in points]),
-        Series("recall", [Point(p.threshold, p.recall) for p in points]),
+        Series("precision", [ChartPoint(p.threshold, p.precision) for p in points]),
+        Series("recall", [ChartPoint(p.threshold, p.recall) for p in points]),
     ]
     return chart(
         f"Bare faces: {title}", Axis("threshold", 0, 1), shares("share", series), series, marks

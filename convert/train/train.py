@@ -26,7 +26,7 @@ from convert.data.prepare import (
     band_of,
     gather,
 )
-from convert.data.split import Assignment, Part, Split
+from convert.data.split import Assignment, Split, SplitPart
 from convert.files import (
     BOXED_SPLIT_FILE,
     HISTORY_FILE,
@@ -81,7 +81,7 @@ class TrainOptions:
     fresh: bool = False
 
 
-class History(msgspec.Struct, frozen=True):
+class TrainingHistory(msgspec.Struct, frozen=True):
     """`history.json`."""
 
     best_epoch: int
@@ -94,9 +94,9 @@ class History(msgspec.Struct, frozen=True):
     """What was then added to the bias of masks worn wrongly."""
 
 
-def read_history(path: Path) -> History:
+def read_history(path: Path) -> TrainingHistory:
     """Read what `train` wrote. Raises ConfigError."""
-    return read_document(path, History, "train")
+    return read_document(path, TrainingHistory, "train")
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -122,8 +122,10 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
 
     material = _gather(options, bar, say)
     pictures, streets = material.pictures, material.streets
-    shown = pictures[Part.TRAINING].beside(streets[Part.TRAINING])
-    validation = _validation(pictures[Part.VALIDATION], streets[Part.VALIDATION], options.side_px)
+    shown = pictures[SplitPart.TRAINING].beside(streets[SplitPart.TRAINING])
+    validation = _validation(
+        pictures[SplitPart.VALIDATION], streets[SplitPart.VALIDATION], options.side_px
+    )
     trainer = Trainer(
         model,
         material.recipe,
@@ -147,13 +149,14 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     save_model(model, options.output / KERAS_FILE)
     write_document(
-        options.output / HISTORY_FILE, History(best_epoch, history, finished_at, temperature, shift)
+        options.output / HISTORY_FILE,
+        TrainingHistory(best_epoch, history, finished_at, temperature, shift),
     )
     write_document(options.output / RECIPE_FILE, material.recipe)
     plot_history(history, best_epoch, options.output / PLOT_FILE)
     report = "\n".join(
         _report(model, options.side_px, f"{part.value} part, {kind}", examples[part])
-        for part in (Part.VALIDATION, Part.TEST)
+        for part in (SplitPart.VALIDATION, SplitPart.TEST)
         for kind, examples in (("pictures", pictures), ("boxed faces", streets))
         if len(examples[part].labels)
     )
@@ -184,15 +187,15 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class TrainingMaterial:
     """What a training goes by."""
 
     recipe: Recipe
-    pictures: dict[Part, Examples]
-    streets: dict[Part, Examples]
+    pictures: dict[SplitPart, Examples]
+    streets: dict[SplitPart, Examples]
 
 
-def _gather(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> Material:
+def _gather(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> TrainingMaterial:
     """Read the pictures, find their faces and divide them. Raises ConfigError and LeakError."""
     # The features that find near-duplicates are ImageNet's at width 1.0 only.
     imagenet = options.weights if options.width == 1.0 else "none"
@@ -209,18 +212,18 @@ def _gather(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> Mate
     boxes = found.faces.boxes
     unseen = _unseen(options, found)
     pictures = {
-        part: _folder_examples(found.split, found.pixels, boxes, part, unseen) for part in Part
+        part: _folder_examples(found.split, found.pixels, boxes, part, unseen) for part in SplitPart
     }
     streets = {
-        part: _street_examples(found.street_split, found.street, part, unseen) for part in Part
+        part: _street_examples(found.street_split, found.street, part, unseen) for part in SplitPart
     }
-    for part in Part:
+    for part in SplitPart:
         bare = int((streets[part].labels == BARE).sum())
         of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if found.boxed else ""
         say(f"{part.value}: {len(pictures[part].labels)} pictures{of_boxed}")
 
     assignments = [*found.split.assignments, *found.street_split.assignments]
-    return Material(_recipe(options, assignments, boxes, found.street), pictures, streets)
+    return TrainingMaterial(_recipe(options, assignments, boxes, found.street), pictures, streets)
 
 
 def _unseen(options: TrainOptions, found: Gathered) -> frozenset[int]:
@@ -238,7 +241,7 @@ def _unseen(options: TrainOptions, found: Gathered) -> frozenset[int]:
 
 
 def _folder_examples(
-    split: Split, pixels: list[Pixels], boxes: Boxes, part: Part, unseen: frozenset[int]
+    split: Split, pixels: list[Pixels], boxes: Boxes, part: SplitPart, unseen: frozenset[int]
 ) -> Examples:
     places = [
         place
@@ -258,7 +261,7 @@ def _folder_examples(
 
 
 def _street_examples(
-    split: Split, street: Sequence[StreetPicture], part: Part, unseen: frozenset[int]
+    split: Split, street: Sequence[StreetPicture], part: SplitPart, unseen: frozenset[int]
 ) -> Examples:
     bands = len(BAND_EDGES_PX) + 1
     faces = [

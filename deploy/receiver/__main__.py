@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 import psycopg
 
 from .documents import read
-from .session import Broker, BrokerError, Session
-from .store import Store
+from .session import Broker, Session, SessionError
+from .store import DocumentStore
 
 FIRST_WAIT_S, MAX_WAIT_S = 1.0, 30.0
 
@@ -43,7 +43,7 @@ def main() -> None:
     wait_s = FIRST_WAIT_S
     while True:
         try:
-            with Store() as store, Session(broker) as session:
+            with DocumentStore() as store, Session(broker) as session:
                 if trouble is None:
                     _log.info("receiving from %s", broker.host)
                 while True:
@@ -53,7 +53,7 @@ def main() -> None:
                     if trouble:
                         _log.info("storing again")
                     trouble, wait_s = "", FIRST_WAIT_S
-        except (BrokerError, psycopg.Error) as error:
+        except (SessionError, psycopg.Error) as error:
             # Whichever is away, the other one is left: what comes meanwhile waits at the broker.
             told = str(error).strip()
             if told != trouble:

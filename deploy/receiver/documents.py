@@ -24,7 +24,7 @@ MAX_UNREADABLE = 10_000
 _MAYBE_PICTURE = re.compile(r"[\w+/=\\-]{200,}")
 
 
-class Document(Struct, frozen=True, kw_only=True):
+class ReceivedDocument(Struct, frozen=True, kw_only=True):
     device_id: str
     site: str
     zone: str
@@ -32,7 +32,7 @@ class Document(Struct, frozen=True, kw_only=True):
     clock_synchronised: bool
 
 
-class Violation(Document, frozen=True, kw_only=True):
+class ReceivedViolation(ReceivedDocument, frozen=True, kw_only=True):
     schema: Literal["tensormask/violation/1"]
     event_id: UUID
     sequence: int
@@ -45,12 +45,12 @@ class Violation(Document, frozen=True, kw_only=True):
     snapshot: object = None
 
 
-class Availability(Document, frozen=True, kw_only=True):
+class Availability(ReceivedDocument, frozen=True, kw_only=True):
     schema: Literal["tensormask/availability/1"]
     state: str
 
 
-class Tally(Struct, frozen=True, kw_only=True):
+class ReceivedTally(Struct, frozen=True, kw_only=True):
     seen: int
     masked: int
     bare: int
@@ -59,32 +59,32 @@ class Tally(Struct, frozen=True, kw_only=True):
     worn_wrongly: int = 0
 
 
-class Compliance(Document, frozen=True, kw_only=True):
+class ReceivedCompliance(ReceivedDocument, frozen=True, kw_only=True):
     schema: Literal["tensormask/compliance/1"]
-    last_hour: Tally
+    last_hour: ReceivedTally
     run: str = ""
-    since_start: Tally | None = None
+    since_start: ReceivedTally | None = None
 
 
-class Health(Document, frozen=True, kw_only=True):
+class Health(ReceivedDocument, frozen=True, kw_only=True):
     schema: Literal["tensormask/health/1"]
 
 
-class Release(Document, frozen=True, kw_only=True):
+class Release(ReceivedDocument, frozen=True, kw_only=True):
     schema: Literal["tensormask/release/1"]
 
 
-_DECODERS: dict[str, Decoder[Document]] = {
-    "violation": Decoder(Violation),
+_DECODERS: dict[str, Decoder[ReceivedDocument]] = {
+    "violation": Decoder(ReceivedViolation),
     "availability": Decoder(Availability),
-    "compliance": Decoder(Compliance),
+    "compliance": Decoder(ReceivedCompliance),
     "health": Decoder(Health),
     "release": Decoder(Release),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Delivered:
     """What the broker delivers, on a topic `tensormask/<device_id>/<kind>`."""
 
     topic: str
@@ -106,7 +106,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    violation: Violation
+    violation: ReceivedViolation
     text: str
     """The whole document, as JSON."""
 
@@ -116,7 +116,7 @@ class Told:
     """The latest state of one kind."""
 
     kind: str
-    document: Document
+    document: ReceivedDocument
     text: str
     heard_at: datetime | None
     """When the device was certainly there; None: this does not tell."""
@@ -151,7 +151,7 @@ class Unreadable:
 Reading = Happened | Told | Cleared | Ignored | Unreadable
 
 
-def read(message: Message, *, pictures: bool) -> Reading:
+def read(message: Delivered, *, pictures: bool) -> Reading:
     """Return what is to be stored of `message`; without its picture unless `pictures`."""
     decoder = _DECODERS.get(message.kind)
     if decoder is None:
@@ -161,19 +161,23 @@ def read(message: Message, *, pictures: bool) -> Reading:
     try:
         document = decoder.decode(message.payload)
         text = message.payload.decode()
-        if isinstance(document, Violation) and document.snapshot is not None and not pictures:
+        if (
+            isinstance(document, ReceivedViolation)
+            and document.snapshot is not None
+            and not pictures
+        ):
             text = json.dumps({**json.loads(text), "snapshot": None})
     # ValueError is what Python says to a number of thousands of digits, too.
     except (DecodeError, ValueError, RecursionError) as error:
         return Unreadable(message.topic, str(error), message.payload)
     if document.device_id != message.device_id:
         return Unreadable(message.topic, f"it is of {document.device_id!r}", message.payload)
-    if not isinstance(document, Violation):
+    if not isinstance(document, ReceivedViolation):
         return Told(message.kind, document, text, _heard_at(document, message))
     return Happened(document, text)
 
 
-def _heard_at(document: Document, message: Message) -> datetime | None:
+def _heard_at(document: ReceivedDocument, message: Delivered) -> datetime | None:
     """Return when the device was certainly there.
 
     A document can be much older than its delivery: the broker keeps states for new subscribers.

@@ -15,7 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .documents import Message
+from .documents import Delivered
 
 VIOLATIONS = "tensormask/+/violation"
 ALL = "tensormask/+/+"
@@ -36,7 +36,7 @@ _FIRST_REFUSAL = 0x80
 _OF_VIOLATIONS, _OF_ALL = 1, 2
 
 
-class BrokerError(Exception):
+class SessionError(Exception):
     """The broker is away, or does not let us in: one line that says why."""
 
 
@@ -61,7 +61,7 @@ class Session:
 
     def __init__(self, broker: Broker) -> None:
         self._name = f"{broker.host}:{broker.port}"
-        self._arrived: list[Message] = []
+        self._arrived: list[Delivered] = []
         self._subscribed = 0
         self._end: str | None = None
         self._client = client = Client(
@@ -91,11 +91,11 @@ class Session:
                 broker.host, broker.port, KEEPALIVE_S, clean_start=False, properties=kept
             )
         except OSError as error:
-            raise BrokerError(f"the broker {self._name}: {error}") from error
+            raise SessionError(f"the broker {self._name}: {error}") from error
         until_s = time.monotonic() + TIMEOUT_S
         while self._subscribed < 2:
             if time.monotonic() > until_s:
-                raise BrokerError(f"the broker {self._name}: no answer within {TIMEOUT_S:g} s")
+                raise SessionError(f"the broker {self._name}: no answer within {TIMEOUT_S:g} s")
             self._turn(TIMEOUT_S)
 
     def __enter__(self) -> Self:
@@ -109,7 +109,7 @@ class Session:
     ) -> None:
         self._client.disconnect()
 
-    def batch(self) -> list[Message]:
+    def batch(self) -> list[Delivered]:
         """Wait for messages, and return those that came close together, in their order."""
         while not self._arrived:
             self._turn(KEEPALIVE_S / 2)
@@ -127,7 +127,7 @@ class Session:
         size = sum(len(each.payload) for each in self._arrived)
         return len(self._arrived) >= MAX_BATCH or size >= MAX_BATCH_BYTES
 
-    def acknowledge(self, batch: list[Message]) -> None:
+    def acknowledge(self, batch: list[Delivered]) -> None:
         """Tell the broker that it may forget them."""
         for message in batch:
             if message.id:
@@ -136,9 +136,9 @@ class Session:
     def _turn(self, timeout_s: float) -> None:
         code = self._client.loop(timeout_s)
         if self._end is not None:
-            raise BrokerError(f"the broker {self._name}: {self._end}")
+            raise SessionError(f"the broker {self._name}: {self._end}")
         if code is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise BrokerError(f"the broker {self._name}: the connection was lost")
+            raise SessionError(f"the broker {self._name}: the connection was lost")
 
     def _on_connect(self, client: Client, data: Any, flags: Any, reason: Any, rest: Any) -> None:
         if reason.is_failure:
@@ -161,7 +161,7 @@ class Session:
             return  # A copy: it comes for the other subscription too.
         now = datetime.now(UTC)
         self._arrived.append(
-            Message(message.topic, bytes(message.payload), message.retain, now, message.mid)
+            Delivered(message.topic, bytes(message.payload), message.retain, now, message.mid)
         )
 
     def _on_disconnect(self, client: Client, data: Any, flags: Any, reason: Any, rest: Any) -> None:

@@ -10,7 +10,16 @@ from typing import Any, LiteralString, Self
 import psycopg
 from msgspec.structs import asdict
 
-from .documents import Cleared, Compliance, Happened, Ignored, Message, Reading, Told, Unreadable
+from .documents import (
+    Cleared,
+    Delivered,
+    Happened,
+    Ignored,
+    Reading,
+    ReceivedCompliance,
+    Told,
+    Unreadable,
+)
 
 _VIOLATION: LiteralString = """
 INSERT INTO violation (event_id, state, at, device_id, sequence, site, zone, kind, started_at,
@@ -75,7 +84,7 @@ ON CONFLICT DO NOTHING"""
 Statement = tuple[LiteralString, dict[str, Any]]
 
 
-class Store:
+class DocumentStore:
     """A connection to the database, for one thread. What it raises is psycopg.Error."""
 
     def __init__(self) -> None:
@@ -99,7 +108,7 @@ class Store:
     ) -> None:
         self._connection.close()
 
-    def write(self, batch: Sequence[tuple[Message, Reading]]) -> None:
+    def write(self, batch: Sequence[tuple[Delivered, Reading]]) -> None:
         """Return when all of it is committed; what the database does not take is put aside."""
         try:
             self._commit([reading for _, reading in batch])
@@ -109,7 +118,7 @@ class Store:
             for message, reading in batch:
                 self._write_one(message, reading)
 
-    def _write_one(self, message: Message, reading: Reading) -> None:
+    def _write_one(self, message: Delivered, reading: Reading) -> None:
         try:
             self._commit([reading])
         except psycopg.Error as error:
@@ -139,7 +148,7 @@ def _statements(reading: Reading) -> list[Statement]:
         case Told(kind, document, text, heard_at):
             values = {**asdict(document), "kind": kind, "text": text, "heard_at": heard_at}
             statements = [(_STATE, values)]
-            if isinstance(document, Compliance):
+            if isinstance(document, ReceivedCompliance):
                 told = asdict(document.since_start or document.last_hour)
                 counts = {f"all_{name}": count for name, count in told.items()}
                 statements.append((_HOUR, {**values, **asdict(document.last_hour), **counts}))

@@ -20,7 +20,7 @@ AT_ONCE = 0.5
 """Of the usual interval: what follows as closely was not taken as closely."""
 
 
-class Arrivals:
+class ArrivalTimes:
     """Tells the times of one stream, in the order in which its pictures come."""
 
     def __init__(self) -> None:

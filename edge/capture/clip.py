@@ -9,7 +9,7 @@ from typing import Any
 
 from av.packet import Packet
 
-from edge.capture.ffmpeg import NoVideoError, Picture, UnreadableError, Video, open_video
+from edge.capture.ffmpeg import DecodedPicture, NoVideoError, UnreadableError, Video, open_video
 from edge.config import CameraSettings
 from edge.errors import PictureError
 from edge.records import Pixels
@@ -54,7 +54,7 @@ class Clip:
 
     def _rewound(self) -> None:
         self._pictures = self._decoded()
-        self._picture: Picture | None = None
+        self._picture: DecodedPicture | None = None
         self._media_s: float | None = None
         self._zero_s: float | None = None
         """The stamp that is time 0."""
@@ -85,7 +85,7 @@ class Clip:
         self._zero_s = stamp_s - usual_s
         return usual_s
 
-    def _decoded(self) -> Iterator[Picture]:
+    def _decoded(self) -> Iterator[DecodedPicture]:
         """Yield the pictures; one that cannot be decoded is left out."""
         try:
             for packet in self._video.packets(all_streams=True):
@@ -97,7 +97,7 @@ class Clip:
         if self._unreadable:
             _log.warning("%s: %s", self.name, self._unreadable_pictures)
 
-    def _pictures_in(self, packet: Packet[Any]) -> list[Picture]:
+    def _pictures_in(self, packet: Packet[Any]) -> list[DecodedPicture]:
         try:
             pictures = self._video.decode(packet)
         except UnreadableError:

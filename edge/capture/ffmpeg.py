@@ -53,7 +53,7 @@ class UnreadableError(Exception):
     """A packet cannot be decoded; the text is the decoder's reason."""
 
 
-class Picture:
+class DecodedPicture:
     """A decoded picture, which costs little until its pixels are wanted."""
 
     def __init__(self, frame: VideoFrame, time_s: float | None, stretch: float) -> None:
@@ -173,7 +173,7 @@ class Video:
         """Tell it from the packets of other streams."""
         return packet.stream_index == self._stream.index
 
-    def decode(self, packet: Packet[Any]) -> list[Picture]:
+    def decode(self, packet: Packet[Any]) -> list[DecodedPicture]:
         """Return the pictures that are complete with this packet. Raises UnreadableError."""
         try:
             frames = self._stream.codec_context.decode(packet)
@@ -183,7 +183,7 @@ class Video:
             raise UnreadableError(words_of(error)) from None
         stretch = self._stream.sample_aspect_ratio
         return [
-            Picture(frame, self._seconds(frame), float(stretch) if stretch else 1.0)
+            DecodedPicture(frame, self._seconds(frame), float(stretch) if stretch else 1.0)
             for frame in frames
         ]
 

@@ -13,8 +13,8 @@ from av.error import InvalidDataError
 from av.packet import Packet
 
 from edge.address import StreamSource
-from edge.capture.arrivals import Arrivals
-from edge.capture.ffmpeg import NoVideoError, Picture, UnreadableError, Video, open_video
+from edge.capture.arrivals import ArrivalTimes
+from edge.capture.ffmpeg import DecodedPicture, NoVideoError, UnreadableError, Video, open_video
 from edge.capture.packets import PacketReader
 from edge.capture.playout import Due, Playout
 from edge.capture.reach import speaks_tls
@@ -116,9 +116,9 @@ class NetworkStream:
     """A live FrameSource: pictures when they are due, stamped by the stream's own clock.
 
     Those without a time of their own are given and stamped as they come, or evenly where several
-    come at once after a pause (`Arrivals`). One that cannot be decoded leaves its number out. Its
-    name has neither the user and password nor the path, since cheap cameras take the password in
-    the path. `video` and `link` are closed with it.
+    come at once after a pause (`ArrivalTimes`). One that cannot be decoded leaves its number out.
+    Its name has neither the user and password nor the path, since cheap cameras take the password
+    in the path. `video` and `link` are closed with it.
     `begun_s`: when the opening began; until the first picture, patience counts from there.
     """
 
@@ -142,8 +142,8 @@ class NetworkStream:
         self._video = video
         self._reader = PacketReader(video, clock)
         self._playout = Playout()
-        self._arrivals = Arrivals()
-        self._decoded: deque[tuple[Picture, float]] = deque()
+        self._arrivals = ArrivalTimes()
+        self._decoded: deque[tuple[DecodedPicture, float]] = deque()
         """Pictures that wait to be given on, and when they came."""
         self._number = 0
         self._dropped = 0
@@ -179,7 +179,7 @@ class NetworkStream:
         self._note_size(picture)
         return self._undeveloped(picture, due)
 
-    def _undeveloped(self, picture: Picture, due: Due) -> Undeveloped:
+    def _undeveloped(self, picture: DecodedPicture, due: Due) -> Undeveloped:
         dropped = self._reader.dropped
         self._number += dropped - self._dropped
         self._dropped = dropped
@@ -241,7 +241,7 @@ class NetworkStream:
             return f"no frame can be decoded ({self._unreadable} in a row): {self._reason}"
         return f"it gave no frame for {limit_s:g} s"
 
-    def _note_size(self, picture: Picture) -> None:
+    def _note_size(self, picture: DecodedPicture) -> None:
         size = picture.width, picture.height
         if size != self._size:
             self._size = size

@@ -20,7 +20,7 @@ _STEP_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class CameraTrial:
     """What came in that time."""
 
     frame: Frame
@@ -46,9 +46,9 @@ class Trial:
         mean_fps = self.frames / max(self.took_s, TRIAL_S)
         return self.pause_s >= PAUSE_S and self.pause_s * mean_fps >= _MISSED
 
-    def with_next(self, frame: Frame) -> Trial:
+    def with_next(self, frame: Frame) -> CameraTrial:
         pause_s = frame.monotonic_s - self.frame.monotonic_s
-        return Trial(
+        return CameraTrial(
             frame,
             self.frames + frame.number - self.frame.number,
             self.took_s + pause_s,
@@ -60,7 +60,7 @@ def tried(
     settings: CameraSettings,
     open_it: Callable[[CameraSettings], Frames] = frames_of,
     clock: Clock = SYSTEM_CLOCK,
-) -> Trial:
+) -> CameraTrial:
     """Watch the configured source for two seconds, or until it has given two frames.
 
     It is waited for as `run` does, and a file may be shorter. Raises CameraError where `run` would
@@ -73,9 +73,9 @@ def tried(
         frames.close()
 
 
-def _watched(frames: Frames, settings: CameraSettings, clock: Clock) -> Trial:
+def _watched(frames: Frames, settings: CameraSettings, clock: Clock) -> CameraTrial:
     patience = patience_with(settings)
-    seen: Trial | None = None
+    seen: CameraTrial | None = None
     begun_s = heard_s = clock.monotonic_s()
     while not frames.ended:
         try:
@@ -88,7 +88,7 @@ def _watched(frames: Frames, settings: CameraSettings, clock: Clock) -> Trial:
         if frame is not None:
             begun_s = begun_s if seen else now_s
             heard_s = now_s
-            seen = seen.with_next(frame) if seen else Trial(frame, 1, 0.0, 0.0)
+            seen = seen.with_next(frame) if seen else CameraTrial(frame, 1, 0.0, 0.0)
         if seen and seen.frames > 1 and max(seen.took_s, now_s - begun_s) >= TRIAL_S:
             break
         limit_s = patience.stall_s if seen else patience.open_s
@@ -101,7 +101,7 @@ def _watched(frames: Frames, settings: CameraSettings, clock: Clock) -> Trial:
     return replace(seen, pause_s=max(seen.pause_s, silent_s))
 
 
-def _silence(seen: Trial | None, limit_s: float) -> str:
+def _silence(seen: CameraTrial | None, limit_s: float) -> str:
     if seen is None:
         return f"no frame within {limit_s:g} s; is it connected, and does no other program use it?"
     so_far = "one frame" if seen.frames == 1 else f"{seen.frames} frames"

@@ -55,7 +55,7 @@ class Quantization(_Part, frozen=True):
     zero_point: Annotated[int, msgspec.Meta(ge=-128, le=127)]
 
 
-class Thresholds(_Part, frozen=True):
+class CardThresholds(_Part, frozen=True):
     """Where a probability of `without_mask` becomes a verdict."""
 
     bare: Share
@@ -130,7 +130,7 @@ class ModelCard(_Part, frozen=True, kw_only=True):
     """The crop's side over the longer side of the face box."""
     input: Quantization
     output: Quantization
-    thresholds: Thresholds
+    thresholds: CardThresholds
     threshold_curve: list[CurvePoint] = []
     """What the thresholds were chosen by, on single looks."""
     multiply_adds: Annotated[int, msgspec.Meta(ge=0)]

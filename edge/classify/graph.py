@@ -69,7 +69,7 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class GraphOperator:
     number: int
     version: int
     is_custom: bool
@@ -83,7 +83,7 @@ class Graph:
     """A network: its operators in the order of execution."""
 
     tensors: tuple[Tensor, ...]
-    operators: tuple[Operator, ...]
+    operators: tuple[GraphOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
@@ -108,7 +108,7 @@ def check_graph(model: bytes) -> Graph:
     return graph
 
 
-def _refuse_foreign_operators(operators: Sequence[Operator]) -> None:
+def _refuse_foreign_operators(operators: Sequence[GraphOperator]) -> None:
     for operator in operators:
         name, newest = OPERATORS.get(operator.number, (f"number {operator.number}", 0))
         if operator.is_custom or operator.version > newest:
@@ -278,13 +278,13 @@ def _tensor(table: _Table, buffers: Sequence[bytes]) -> Tensor:
     return Tensor(shape, table.number(1, "b"), data, scales, channels)
 
 
-def _operator(table: _Table, codes: Sequence[_Table]) -> Operator:
+def _operator(table: _Table, codes: Sequence[_Table]) -> GraphOperator:
     code = codes[table.number(0, "I")]
     # Numbers above 126 do not fit into the old field.
     number = max(code.number(0, "b"), code.number(3))
     # An absent version is 1, in the schema alone among what we read.
     version = code.number(2) if code.has(2) else 1
-    return Operator(
+    return GraphOperator(
         number,
         version,
         is_custom=code.has(1),

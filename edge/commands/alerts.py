@@ -67,7 +67,7 @@ def device_of(message: Received) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class AlertLine:
     """What a message tells that is new, for eyes. Nothing in it can move a terminal's cursor."""
 
     at: datetime
@@ -102,19 +102,19 @@ class Alerts:
             text = f"{_ANSI[alert.tone]}{text}{_RESET}"
         return f"{alert.at:%H:%M:%S}  {device}  {text}{alert.age}"
 
-    def alert(self, message: Received, now: datetime) -> Alert | None:
+    def alert(self, message: Received, now: datetime) -> AlertLine | None:
         """Return what `message` tells; None where that is nothing new."""
         device, subject = device_of(message), message.topic.split("/")[-1]
         heard = read(message.payload)
         if heard is None or isinstance(heard.content, HealthMessage):
             text, tone = "sends something unreadable", Tone.WARNING
-            told = Alert(now.astimezone(), device, "", text, tone, "")
+            told = AlertLine(now.astimezone(), device, "", text, tone, "")
         else:
             content = heard.content
             if isinstance(content, ViolationMessage):  # delivered at least once, told once
                 subject = f"{content.event_id} {content.state}"
             zone, age = clean(content.zone), _age(content, heard.at, now)
-            told = Alert(heard.at, device, zone, *_describe(content), age)
+            told = AlertLine(heard.at, device, zone, *_describe(content), age)
         return told if self._is_news(f"{device} ({told.zone})", subject, told.text) else None
 
     def _is_news(self, device: str, subject: str, text: str) -> bool:

@@ -16,8 +16,8 @@ from edge.capture.source import FrameSource
 from edge.config import Settings
 from edge.daemon.viewer import PICTURES
 from edge.errors import ConfigError, PictureError, TensorMaskError
-from edge.page.scene import STATES, InSight, Person
-from edge.pipeline import Outcome, Pipeline
+from edge.page.scene import STATES, InSight, ShownPerson
+from edge.pipeline import FrameOutcome, Pipeline
 from edge.pixels import resize
 from edge.privacy.heads import FaceSearch, FindFaces, Held, open_covering
 from edge.privacy.picture import Photographer
@@ -37,7 +37,7 @@ _FONT, _TEXT, _HEIGHT_PX = cv2.FONT_HERSHEY_SIMPLEX, 0.45, 16
 
 _log = logging.getLogger(__name__)
 
-Show = Callable[[Frame, Outcome], None]
+Show = Callable[[Frame, FrameOutcome], None]
 
 
 class AnnotationError(TensorMaskError):
@@ -74,7 +74,7 @@ def annotating(
         clip = _Clip(partial, min(MAX_FPS, 1 / source.interval_s))
         in_sight = InSight(settings.classifier)
 
-        def show(frame: Frame, outcome: Outcome) -> None:
+        def show(frame: Frame, outcome: FrameOutcome) -> None:
             in_sight.note(frame, outcome)
             picture = photographer.covered(frame, in_sight.boxes)
             clip.add(drawn(picture, in_sight.people, frame.monotonic_s))
@@ -98,7 +98,7 @@ def _find_heads(settings: Settings, pipeline: Pipeline) -> FindFaces | None:
     return Held(FaceSearch(detector, pipeline.tracker.expected, quarters=False))
 
 
-def drawn(picture: Pixels, people: Sequence[Person], at_s: float) -> Pixels:
+def drawn(picture: Pixels, people: Sequence[ShownPerson], at_s: float) -> Pixels:
     """Return `picture` in the clip's size with everybody's box, number and state, and the time."""
     height, width = picture.shape[:2]
     ratio = SIDE_PX / max(height, width)
@@ -116,7 +116,7 @@ def drawn(picture: Pixels, people: Sequence[Person], at_s: float) -> Pixels:
     return canvas
 
 
-def label(person: Person) -> str:
+def label(person: ShownPerson) -> str:
     """Return the number of the track and what is known: `3: no mask 97%`."""
     sure = "" if person.state is None else f" {person.probability:.0%}"
     return f"{person.id}: {STATES[person.state]}{sure}"

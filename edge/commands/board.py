@@ -16,7 +16,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edge.commands.alerts import Alert, Alerts, Tone, clean, device_of, read
+from edge.commands.alerts import AlertLine, Alerts, Tone, clean, device_of, read
 from edge.host.words import MUCH_WAITS_S, duration
 from edge.publish.answers import Received
 from edge.publish.messages import (
@@ -44,7 +44,7 @@ _STRAINS = {Strain.HEAT: "hot", Strain.POWER: "weak power", Strain.MEMORY: "low 
 
 
 @dataclass(slots=True)
-class Device:
+class DeviceRow:
     """What is known of one device; None: it has not said."""
 
     name: str
@@ -76,8 +76,8 @@ class Board:
     def __init__(self) -> None:
         self.status = ""
         """How the connection does."""
-        self.devices: OrderedDict[str, Device] = OrderedDict()
-        self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
+        self.devices: OrderedDict[str, DeviceRow] = OrderedDict()
+        self.alerts: deque[AlertLine] = deque(maxlen=MAX_ALERTS)
         self._news = Alerts()
 
     def take(self, message: Received, now: datetime) -> None:
@@ -93,14 +93,14 @@ class Board:
             if alert is not None:
                 self.alerts.append(alert)
 
-    def _device(self, name: str) -> Device:
-        device = self.devices.setdefault(name, Device(name))
+    def _device(self, name: str) -> DeviceRow:
+        device = self.devices.setdefault(name, DeviceRow(name))
         self.devices.move_to_end(name)
         if len(self.devices) > MAX_DEVICES:
             self.devices.popitem(last=False)
         return device
 
-    def _note(self, device: Device, content: object, at: datetime, now: datetime) -> None:
+    def _note(self, device: DeviceRow, content: object, at: datetime, now: datetime) -> None:
         match content:
             case AvailabilityMessage():
                 device.state, device.since = content.state, at
@@ -118,7 +118,7 @@ class Board:
                 device.open_event = ""
 
 
-def state_words(device: Device, now: datetime) -> tuple[str, Tone]:
+def state_words(device: DeviceRow, now: datetime) -> tuple[str, Tone]:
     """Return whether it is there, and since when it is not."""
     if device.state is None:
         return "not said", Tone.WARNING
@@ -130,7 +130,7 @@ def state_words(device: Device, now: datetime) -> tuple[str, Tone]:
     return f"{device.state}{since}", tone
 
 
-def health_words(device: Device) -> tuple[str, Tone]:
+def health_words(device: DeviceRow) -> tuple[str, Tone]:
     """Return how it does in few words, the gravest first; nothing of one that is not there."""
     if device.health is None or not device.is_there:
         return "", Tone.PLAIN
@@ -166,7 +166,7 @@ def _troubles(health: HealthMessage) -> Iterator[tuple[str, Tone]]:
         yield "on trial", Tone.WARNING
 
 
-def hour_words(device: Device) -> str:
+def hour_words(device: DeviceRow) -> str:
     """Return the counts of the last hour."""
     hour = device.hour
     if hour is None:
@@ -175,7 +175,7 @@ def hour_words(device: Device) -> str:
     return f"{hour.seen} seen, {hour.bare} bare{wrong}"
 
 
-def violation_words(device: Device, now: datetime) -> tuple[str, Tone]:
+def violation_words(device: DeviceRow, now: datetime) -> tuple[str, Tone]:
     """Return the last violation that came while this view was open, and its age."""
     if device.violated_at is None:
         return "", Tone.PLAIN
@@ -208,7 +208,7 @@ def view(board: Board, now: datetime, width: int, height: int) -> RenderableType
     return Group(*parts)
 
 
-def _table(devices: list[Device], now: datetime) -> Table:
+def _table(devices: list[DeviceRow], now: datetime) -> Table:
     table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for title, ratio in (
         ("device", 18),
@@ -229,7 +229,7 @@ def _table(devices: list[Device], now: datetime) -> Table:
     return table
 
 
-def _stacked(devices: list[Device], now: datetime) -> Group:
+def _stacked(devices: list[DeviceRow], now: datetime) -> Group:
     """Return two lines for each device, each line cut where it does not fit."""
     parts: list[RenderableType] = []
     for each in devices:
@@ -244,12 +244,12 @@ def _stacked(devices: list[Device], now: datetime) -> Group:
     return Group(*parts)
 
 
-def _named(device: Device) -> Text:
+def _named(device: DeviceRow) -> Text:
     name = Text(device.name, style="bold")
     return name.append(f" {device.zone}", style="dim not bold") if device.zone else name
 
 
-def _alert(alert: Alert, narrow: bool) -> Text:
+def _alert(alert: AlertLine, narrow: bool) -> Text:
     gap = " " if narrow else "  "
     line = _line(f"{alert.at:%H:%M:%S}{gap}")
     name = Text(alert.device if narrow or not alert.zone else f"{alert.device} ({alert.zone})")

@@ -87,7 +87,7 @@ def line(checked: Checked) -> str:
 Say = Callable[[Checked], None]
 
 
-class Place(Protocol):
+class ServicePlace(Protocol):
     """Where a command runs as the service would: `InstalledUnit`."""
 
     @property
@@ -120,7 +120,7 @@ def check(config: Path, parts: Collection[str], tell: Say) -> int:
 
 
 def check_as_service(
-    service: Place,
+    service: ServicePlace,
     config: Path,
     parts: Collection[str],
     tell: Say,

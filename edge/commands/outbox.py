@@ -41,7 +41,7 @@ _ATTEMPTS = 10
 """To copy file and log between two writes of the service."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class OutboxEntry(msgspec.Struct, frozen=True):
     """One document, for eyes and programs."""
 
     sequence: int
@@ -107,7 +107,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _drop(options: argparse.Namespace) -> int:
-    def is_wanted(entry: Entry) -> bool:
+    def is_wanted(entry: OutboxEntry) -> bool:
         return (
             options.all
             or (options.refused and entry.refused is not None)
@@ -131,7 +131,7 @@ def _answers_yes(question: str) -> bool:
 
 def entries(
     path: Path, delivered: Collection[int] = (), *, with_payload: bool = False
-) -> Iterator[Entry]:
+) -> Iterator[OutboxEntry]:
     """Give what waits, then what was refused; nothing where there is no outbox yet.
 
     What was `delivered`, as the running service says, is in the file for a while, and left out.
@@ -146,7 +146,7 @@ def entries(
             )
             if reason is None and document.sequence in delivered:
                 continue
-            yield Entry(
+            yield OutboxEntry(
                 document.sequence,
                 document.accepted.at,
                 document.topic,
@@ -156,7 +156,7 @@ def entries(
             )
 
 
-def line(entry: Entry, now: datetime) -> str:
+def line(entry: OutboxEntry, now: datetime) -> str:
     """Return the entry for eyes."""
     age_s = max(0.0, (now - entry.accepted_at).total_seconds())
     state = "waits" if entry.refused is None else f"refused: {entry.refused}"
@@ -165,7 +165,7 @@ def line(entry: Entry, now: datetime) -> str:
 
 def dropped(
     path: Path,
-    wanted: Callable[[Entry], bool],
+    wanted: Callable[[OutboxEntry], bool],
     agrees: Callable[[int], bool],
     sequences: Collection[int] = (),
 ) -> int:
@@ -184,7 +184,7 @@ def dropped(
     return len(chosen)
 
 
-def _refuse_absent(path: Path, absent: Collection[int], there: Sequence[Entry]) -> None:
+def _refuse_absent(path: Path, absent: Collection[int], there: Sequence[OutboxEntry]) -> None:
     if absent:
         raise OutboxError(
             f"{path}: there is no document {', '.join(map(str, sorted(absent)))}; "

@@ -14,7 +14,7 @@ import cv2
 import msgspec
 
 from edge.classify.card import load_bundle
-from edge.commands.replay import Summary, replay
+from edge.commands.replay import ClipSummary, replay
 from edge.config import CameraSettings, MqttSettings, Settings
 from edge.errors import TensorMaskError
 from edge.people import HEIGHT_PX, PEOPLE, WIDTH_PX, frames
@@ -56,7 +56,7 @@ def _write(path: Path) -> None:
     writer.release()
 
 
-def _compare(summary: Summary, confirmed: int) -> None:
+def _compare(summary: ClipSummary, confirmed: int) -> None:
     if summary.frames != FPS * LENGTH_S:
         raise ProofError(f"of a clip of {FPS * LENGTH_S} frames it reads {summary.frames}")
     found = Counter(person.verdict for person in summary.people)

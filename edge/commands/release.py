@@ -17,7 +17,7 @@ from edge.commands.releases import (
     watch,
     window_s,
 )
-from edge.commands.waiting import Progress, wait
+from edge.commands.waiting import TrialProgress, wait
 from edge.host.systemd import configure_logging
 from edge.installed import PREFIX, Slot
 
@@ -76,7 +76,7 @@ def _rollback(options: argparse.Namespace) -> int:
 
 
 def _wait(options: argparse.Namespace) -> int:
-    progress = Progress(window_s(options.config))
+    progress = TrialProgress(window_s(options.config))
     try:
         said = wait(options.name, progress.show)
     finally:

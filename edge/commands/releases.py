@@ -14,10 +14,10 @@ from edge.config import ReleaseSettings, load_settings
 from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.installed import Slot, installation
 from edge.release.judge import baseline_of
-from edge.release.ledger import Entry, Outcome, Trial, read_ledger
+from edge.release.ledger import RunningTrial, TrialEntry, TrialOutcome, read_ledger
 from edge.release.proof import Proof
 from edge.release.report import Reports
-from edge.release.store import Store, called
+from edge.release.store import ReleaseStore, called
 from edge.release.surroundings import Surroundings
 from edge.release.switch import Switch
 from edge.release.unit import Unit
@@ -36,11 +36,11 @@ class Installed(msgspec.Struct, frozen=True):
     current: dict[Slot, str]
     """An empty name: the model that comes with the release."""
     installed: dict[Slot, list[str]]
-    trial: Trial | None
-    entries: tuple[Entry, ...]
+    trial: RunningTrial | None
+    entries: tuple[TrialEntry, ...]
 
 
-def store() -> Store:
+def store() -> ReleaseStore:
     """Return the installation that this program belongs to. Raises ConfigError: to none."""
     prefix = installation()
     if prefix is None:
@@ -48,7 +48,7 @@ def store() -> Store:
             "this program is not installed, so there are no releases; see deploy/install.sh, and "
             "use /usr/local/bin/tensormask"
         )
-    return Store(prefix)
+    return ReleaseStore(prefix)
 
 
 def installed() -> Installed:
@@ -110,12 +110,12 @@ def roll_back(config: Path, slot: Slot) -> str:
     return open_switch(config).roll_back(slot)
 
 
-def in_words(entry: Entry) -> str:
+def in_words(entry: TrialEntry) -> str:
     """Return what became of one in a line."""
     return f"{entry.slot} {called(entry.name)}: {entry.outcome}, {entry.reason}"
 
 
-def watch(config: Path) -> Outcome | None:
+def watch(config: Path) -> TrialOutcome | None:
     """Look after the trial, if there is one: what the trial's unit runs."""
     return _watcher(config).run()
 

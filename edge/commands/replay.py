@@ -56,7 +56,7 @@ position, with their longer side scaled down to this."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ClipPerson:
     """What one visit came to."""
 
     track_id: int
@@ -85,7 +85,7 @@ class _Faces:
         if reading.bare_probability is not None:
             self.judged_px.append(size_px)
 
-    def person(self, visit: Visit, least_px: float, *, is_turned: bool) -> Person:
+    def person(self, visit: Visit, least_px: float, *, is_turned: bool) -> ClipPerson:
         largest_px = max(self.sizes_px)
         if visit.verdict is not Verdict.UNKNOWN:
             why = ""
@@ -97,7 +97,7 @@ class _Faces:
             why = f"too small to judge: {least_px:g} px needed"
         else:
             why = "too blurred, or never looked at"
-        return Person(
+        return ClipPerson(
             visit.track_id,
             visit.verdict,
             why,
@@ -141,7 +141,7 @@ class _Samples:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ClipSummary:
     """What a clip came to."""
 
     frames: int
@@ -161,7 +161,7 @@ class Summary:
     """What the file lacks, where that is much; else empty."""
     hint: str
     """Why nobody is judged, as far as it can be told; else empty."""
-    people: tuple[Person, ...]
+    people: tuple[ClipPerson, ...]
 
 
 def add_arguments(parser: Parser) -> None:
@@ -224,7 +224,7 @@ def replay(
     bundle: Bundle,
     report: Callable[[Violation, bytes], None],
     annotated: Path | None = None,
-) -> Summary:
+) -> ClipSummary:
     """Judge every frame of `settings.camera.source`, as fast as possible.
 
     `report` gets each document as it comes, with its payload. The same file gives the same
@@ -273,7 +273,7 @@ def replay(
         hint = f"{TURNED}: set [camera] rotation_deg = {wanted_deg}"
     was_turned = wanted_deg is not None and not judged_px
     least_px = settings.classifier.min_face_px
-    return Summary(
+    return ClipSummary(
         frames,
         sum(len(seen.sizes_px) for seen in faces.values()),
         max(faces, default=0),
@@ -304,7 +304,7 @@ def violation_line(violation: Violation) -> str:
     )
 
 
-def person_line(person: Person) -> str:
+def person_line(person: ClipPerson) -> str:
     """Return what a visit came to, for eyes."""
     why = f" ({person.why})" if person.why else ""
     return (
@@ -314,7 +314,7 @@ def person_line(person: Person) -> str:
     )
 
 
-def summary_line(summary: Summary, *, as_json: bool) -> str:
+def summary_line(summary: ClipSummary, *, as_json: bool) -> str:
     """Return the last line."""
     if as_json:
         return json.dumps({"state": "summary", **asdict(summary)})

@@ -12,14 +12,14 @@ from edge.clock import SYSTEM_CLOCK, Clock
 from edge.commands.releases import UndoneError, in_words, store
 from edge.installed import Slot
 from edge.release.judge import GIVEN_UP
-from edge.release.ledger import FILE, Outcome, Stage, Trial, read_ledger
+from edge.release.ledger import FILE, RunningTrial, Stage, TrialOutcome, read_ledger
 from edge.release.store import called
 from edge.release.watch import VERIFY_WITHIN_S
 
 POLL_S = 2.0
 SAID_EVERY_S = 60.0
 
-Show = Callable[[Trial], None]
+Show = Callable[[RunningTrial], None]
 
 
 def wait(name: str, show: Show, clock: Clock = SYSTEM_CLOCK, ledger_file: Path = FILE) -> str:
@@ -38,14 +38,14 @@ def wait(name: str, show: Show, clock: Clock = SYSTEM_CLOCK, ledger_file: Path =
         return "nothing is on trial"
     about = [each for each in ledger.entries if name in ("", each.name)]
     text = in_words(about[-1]) if about else f"{name} was never on trial"
-    is_kept = bool(about) and about[-1].outcome is Outcome.KEPT
+    is_kept = bool(about) and about[-1].outcome is TrialOutcome.KEPT
     in_use = {store().current(slot) for slot in Slot}
     if (name and name not in in_use) or (was_on_trial and not is_kept):
         raise UndoneError(text)
     return text
 
 
-def progress_of(trial: Trial, window_s: float) -> str:
+def progress_of(trial: RunningTrial, window_s: float) -> str:
     """Return in a line how far a trial has come, and how long it may take."""
     what = f"{trial.slot} {called(trial.name)}"
     if trial.stage is Stage.UNDOING:
@@ -70,7 +70,7 @@ def minutes(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"
 
 
-class Progress:
+class TrialProgress:
     """Says on standard error how far a trial has come: in place on a terminal, else line by line.
 
     A line comes once a minute, and at once where there is something else to say.
@@ -85,7 +85,7 @@ class Progress:
         self._said_s: float | None = None
         self._about: tuple[str, Stage, str] | None = None
 
-    def show(self, trial: Trial) -> None:
+    def show(self, trial: RunningTrial) -> None:
         text = progress_of(trial, self._window_s)
         if self._stream.isatty():
             columns = shutil.get_terminal_size().columns

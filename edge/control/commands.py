@@ -55,7 +55,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class CommandRefusal:
     """Why nothing is done, in one line for whoever asked."""
 
     name: CommandName | None
@@ -75,7 +75,7 @@ class Gate:
 
     def admit(
         self, name: str, payload: bytes, retained: bool, now_s: float
-    ) -> Command | Refusal | None:
+    ) -> Command | CommandRefusal | None:
         """Judge what came under the last topic level `name`.
 
         None: it clears a retained message, or there is too much of it to be answered, which the
@@ -92,7 +92,7 @@ class Gate:
                 return None
             self._said_too_many = True
             reason = f"too many: at most {self._settings.per_minute:g} a minute"
-            return Refusal(command, _request_id(payload), reason)
+            return CommandRefusal(command, _request_id(payload), reason)
         self._bucket.spend(1)
         self._said_too_many = False
         if retained:
@@ -106,20 +106,20 @@ class Gate:
             reason = f"too long: at most {MAX_PAYLOAD_BYTES} bytes"
         else:
             return self._parse(command, payload)
-        return Refusal(command, _request_id(payload), reason)
+        return CommandRefusal(command, _request_id(payload), reason)
 
-    def _parse(self, name: CommandName, payload: bytes) -> Command | Refusal:
+    def _parse(self, name: CommandName, payload: bytes) -> Command | CommandRefusal:
         try:
             request = msgspec.json.decode(payload, type=_REQUESTS[name])
         except (ValueError, OverflowError, RecursionError) as error:
-            return Refusal(name, _request_id(payload), f"not understood: {error}"[:200])
+            return CommandRefusal(name, _request_id(payload), f"not understood: {error}"[:200])
         if not isinstance(request, _PauseRequest):
             return Command(name, request.request_id)
         longest_s = self._settings.max_pause_s
         duration_s = request.duration_s or longest_s
         if duration_s > longest_s:
             reason = f"too long a pause: at most {longest_s:g} s"
-            return Refusal(name, request.request_id, reason)
+            return CommandRefusal(name, request.request_id, reason)
         return Command(name, request.request_id, duration_s)
 
 

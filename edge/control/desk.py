@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import CommandSettings
-from edge.control.commands import Command, Gate, Refusal
+from edge.control.commands import Command, CommandRefusal, Gate
 from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import (
@@ -30,7 +30,7 @@ FRAME_PATIENCE_S = 5.0
 """How long a snapshot waits for a frame."""
 
 
-class Wire(Protocol):
+class CommandWire(Protocol):
     """Where commands come from and responses go: `MqttPublisher`."""
 
     def take_commands(self) -> Iterable[Received]: ...
@@ -51,7 +51,7 @@ class CommandDesk:
     def __init__(
         self,
         settings: CommandSettings,
-        wire: Wire,
+        wire: CommandWire,
         origin: Origin,
         photographer: Photographer | None,
         clock: Clock = SYSTEM_CLOCK,
@@ -93,7 +93,7 @@ class CommandDesk:
                 case Command() as command:
                     _log.info("command %s, request %s", command.name, command.request_id)
                     self._obey(command)
-                case Refusal() as refusal:
+                case CommandRefusal() as refusal:
                     self._refuse(refusal, refusal.reason)
         self._grant_wishes(frame)
 
@@ -106,7 +106,7 @@ class CommandDesk:
             return 'no picture leaves this device: [snapshots] pictures is "none"'
         return None
 
-    def _refuse(self, refused: Command | Refusal, reason: str) -> None:
+    def _refuse(self, refused: Command | CommandRefusal, reason: str) -> None:
         _log.warning("command %s refused: %s", refused.name or "?", reason)
         self._answer(refused, CommandOutcome.REFUSED, reason)
 
@@ -157,7 +157,7 @@ class CommandDesk:
 
     def _answer(
         self,
-        to: Command | Refusal,
+        to: Command | CommandRefusal,
         outcome: CommandOutcome,
         reason: str | None = None,
         snapshot: bytes | None = None,

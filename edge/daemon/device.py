@@ -62,7 +62,7 @@ START_S = 30.0
 """While the camera is waited for, systemd is asked for so much more time again and again."""
 
 
-class Store(Protocol):
+class EventStore(Protocol):
     """What keeps events until they are delivered: `Outbox`."""
 
     def append(
@@ -99,7 +99,7 @@ class Device:
         settings: Settings,
         origin: Origin,
         versions: Versions,
-        outbox: Store,
+        outbox: EventStore,
         publisher: Publisher,
         notifier: Notifier,
         photographer: Photographer | None = None,

@@ -15,7 +15,7 @@ from edge.detect.area import Area
 from edge.host.health import FrameMeter, Stopwatch
 from edge.host.words import turned
 from edge.observers import Observers
-from edge.pipeline import Outcome
+from edge.pipeline import FrameOutcome
 from edge.records import Compliance, Frame
 from edge.telemetry import TOTAL, CameraState, CameraStatus, Latency
 
@@ -24,10 +24,10 @@ _log = logging.getLogger(__name__)
 _NOTHING = Decision()
 
 
-class Judge(Protocol):
+class FrameJudge(Protocol):
     """The pure middle of the road: `Pipeline`."""
 
-    def process(self, frame: Frame) -> Outcome: ...
+    def process(self, frame: Frame) -> FrameOutcome: ...
     def limit_to(self, area: Area) -> None: ...
     @property
     def bridged_s(self) -> float: ...
@@ -51,7 +51,7 @@ class Lookout:
     """Takes frames along the road, and counts who passes."""
 
     def __init__(
-        self, camera: Camera, judge: Judge, stopwatch: Stopwatch, clock: Clock = SYSTEM_CLOCK
+        self, camera: Camera, judge: FrameJudge, stopwatch: Stopwatch, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self.observers = Observers()
         self._camera = camera

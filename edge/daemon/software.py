@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.errors import ConfigError
 from edge.installed import Slot, installation
 from edge.release.ledger import FILE, Ledger, read_ledger
-from edge.release.store import Store
+from edge.release.store import ReleaseStore
 from edge.telemetry import OnTrial, Settled, Software
 
 _log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ MOST_SETTLED = 5
 class SoftwareNotice:
     """Looks at the ledger of an installation."""
 
-    def __init__(self, store: Store, ledger_file: Path = FILE) -> None:
+    def __init__(self, store: ReleaseStore, ledger_file: Path = FILE) -> None:
         self.software = Software({}, None, ())
         """As it was when it was last looked at."""
         self._store = store
@@ -30,7 +30,7 @@ class SoftwareNotice:
     def of_this_program(cls) -> SoftwareNotice | None:
         """Return that of the installation that this program belongs to; None: of none."""
         prefix = installation()
-        return None if prefix is None else cls(Store(prefix))
+        return None if prefix is None else cls(ReleaseStore(prefix))
 
     def has_changed(self) -> bool:
         """Look again; tell whether there is anything new."""

@@ -11,7 +11,7 @@ from edge.detect.card import FOLDER, found_shares, read_card
 from edge.detect.detectors import identify
 from edge.installed import Slot, activated
 from edge.page.drawn import AreaBook
-from edge.page.history import FILE, History, forget
+from edge.page.history import FILE, PageHistory, forget
 from edge.page.listener import PageListener
 from edge.page.window import About, Window
 from edge.page.wire import socket_path
@@ -47,7 +47,7 @@ def open_page(
         Photographer(PICTURES, search).take,
         settings.classifier,
         lambda: device.telemetry,
-        History(folder / FILE),
+        PageHistory(folder / FILE),
         book,
         settings.page.fps,
     )

@@ -32,7 +32,7 @@ MIN_SIGHTINGS = 3
 """What was seen less often is a detector's slip, not a visit."""
 
 
-class Thresholds(Protocol):
+class PolicyThresholds(Protocol):
     """Where a probability becomes a verdict: those of the bundle."""
 
     @property
@@ -150,7 +150,7 @@ class ViolationPolicy:
     def __init__(
         self,
         settings: PolicySettings,
-        thresholds: Thresholds,
+        thresholds: PolicyThresholds,
         new_event_id: Callable[[datetime], str],
         sure_confidence: float = 0.0,
     ) -> None:

@@ -148,7 +148,7 @@ def is_that(weights: Weights, path: Path) -> bool:
         return False
 
 
-class Progress(Protocol):
+class DownloadProgress(Protocol):
     """Shows how far a loop over `items` has come: `edge.commands.progress`."""
 
     def __call__(
@@ -166,7 +166,7 @@ def unseen(
 def fetch(
     weights: Weights,
     say: Callable[[str], None] = lambda line: None,
-    progress: Progress = unseen,
+    progress: DownloadProgress = unseen,
 ) -> Path:
     """Download the weights' only file, check it, and put it into the models directory.
 
@@ -196,7 +196,7 @@ def fetch(
     )
 
 
-def download(url: str, size_bytes: int, progress: Progress = unseen) -> bytes:
+def download(url: str, size_bytes: int, progress: DownloadProgress = unseen) -> bytes:
     """Return what is at that address, but no more than one byte beyond `size_bytes`.
 
     Raises ModelError for another scheme; OSError and HTTPException when it cannot be had.

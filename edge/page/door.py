@@ -56,7 +56,7 @@ UNCOLLECTED = 16
 """So many connections that have ended may wait for the garbage collector: what is refused as no TLS
 or no HTTP is part of a cycle, with its exception."""
 CONNECTION = "tensormask.connection"
-"""The key in an ASGI scope under which a request's `Connection` is."""
+"""The key in an ASGI scope under which a request's `Caller` is."""
 
 
 class Phase(Enum):
@@ -72,7 +72,7 @@ DEADLINES_S = {
 }
 
 
-class Connection:
+class Caller:
     """One connection, from before its TLS handshake."""
 
     def __init__(self, source: str, clock: Clock) -> None:
@@ -123,9 +123,7 @@ class Connection:
 class _Protocol(H11Protocol):
     """uvicorn's, with its connection in the scope of each request."""
 
-    def __init__(
-        self, connection: Connection, done: Callable[[Connection], None], *arguments: Any
-    ) -> None:
+    def __init__(self, connection: Caller, done: Callable[[Caller], None], *arguments: Any) -> None:
         super().__init__(*arguments)
         self._connection = connection
         self._done = done
@@ -159,7 +157,7 @@ class Door:
         trusted = config.forwarded_allow_ips if config.proxy_headers else []
         self._proxies = ProxyHeadersMiddleware(config.loaded_app, trusted or []).trusted_hosts
         self._state = ServerState()
-        self._connections: set[Connection] = set()
+        self._connections: set[Caller] = set()
         self._uncollected = 0
 
     @property
@@ -191,7 +189,7 @@ class Door:
                 await asyncio.sleep(FULL_S)
                 continue
             source = str(peer) if peer[0] in self._proxies else network_of(peer[0])
-            connection = Connection(source, self._clock)
+            connection = Caller(source, self._clock)
             if not self._has_room(source):
                 accepted.close()
                 continue
@@ -201,7 +199,7 @@ class Door:
             # Not all that wait at once: behind a proxy only the request tells whose each is.
             await asyncio.sleep(0)
 
-    async def _open(self, connection: Connection, accepted: socket.socket) -> None:
+    async def _open(self, connection: Caller, accepted: socket.socket) -> None:
         def protocol() -> _Protocol:
             return _Protocol(connection, self._forget, self._config, self._state, {})
 
@@ -218,14 +216,12 @@ class Door:
                 protocol, accepted, ssl=self._tls, **timeouts
             )
 
-    def _opened(
-        self, connection: Connection, accepted: socket.socket, _: asyncio.Task[None]
-    ) -> None:
+    def _opened(self, connection: Caller, accepted: socket.socket, _: asyncio.Task[None]) -> None:
         if connection.phase is Phase.HANDSHAKE:  # no TLS, or ended, even before it was begun
             accepted.close()
             self._forget(connection)
 
-    def _forget(self, ended: Connection) -> None:
+    def _forget(self, ended: Caller) -> None:
         self._connections.discard(ended)
         self._uncollected += 1
         if self._uncollected >= UNCOLLECTED:
@@ -249,7 +245,7 @@ class Door:
         for connection in [each for each in self._connections if each.is_late()]:
             self._end(connection)
 
-    def _end(self, connection: Connection) -> None:
+    def _end(self, connection: Caller) -> None:
         self._connections.discard(connection)
         connection.end()
 

@@ -59,7 +59,7 @@ class Names(msgspec.Struct, frozen=True):
     before: tuple[Named, ...] = ()
 
 
-class Origin(StrEnum):
+class AreaOrigin(StrEnum):
     """Where the area that is watched comes from."""
 
     SETTINGS = "settings"
@@ -87,10 +87,10 @@ class AreaBook:
         self._names = self._read_names()
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> AreaOrigin:
         if self.is_fixed:
-            return Origin.SETTINGS
-        return Origin.WHOLE if self.present == DrawnArea() else Origin.DRAWN
+            return AreaOrigin.SETTINGS
+        return AreaOrigin.WHOLE if self.present == DrawnArea() else AreaOrigin.DRAWN
 
     @property
     def can_undo(self) -> bool:

@@ -42,7 +42,7 @@ class Hour(msgspec.Struct):
     unknown: int = 0
 
 
-class Alert(msgspec.Struct, frozen=True):
+class RecentAlert(msgspec.Struct, frozen=True):
     """A violation that was reported."""
 
     event_id: str
@@ -58,10 +58,10 @@ class Past(msgspec.Struct, frozen=True, rename={"alerts": "told"}):
     always had there."""
 
     hours: Sequence[Hour] = ()
-    alerts: Sequence[Alert] = ()
+    alerts: Sequence[RecentAlert] = ()
 
 
-class Summary(msgspec.Struct, frozen=True):
+class HoursSummary(msgspec.Struct, frozen=True):
     """What some hours come to: the one that runs, and those before it."""
 
     hours: int
@@ -79,7 +79,7 @@ class Summary(msgspec.Struct, frozen=True):
     """Where the rate lies with 95 % certainty, as few or many as they were."""
 
 
-class History:
+class PageHistory:
     """Kept by the loop, read by the page's thread."""
 
     def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -90,7 +90,7 @@ class History:
         past = self._read()
         self._hours: deque[Hour] = deque(past.hours, HOURS)
         # Who was there when the program was killed is another visit now.
-        self._alerts: deque[Alert] = deque(map(_over, past.alerts), ALERTS)
+        self._alerts: deque[RecentAlert] = deque(map(_over, past.alerts), ALERTS)
         self._saved_s = clock.monotonic_s()
         self._has_failed = False
 
@@ -110,7 +110,7 @@ class History:
         with self._lock:
             return Past(tuple(map(_copied, self._hours)), tuple(self._alerts))
 
-    def summary(self, hours: int) -> Summary:
+    def summary(self, hours: int) -> HoursSummary:
         """Return what the last `hours` come to, the one that runs among them."""
         now_s = self._clock.utc().timestamp()
         first = int(now_s) // 3600 - hours + 1
@@ -124,7 +124,7 @@ class History:
                 watched_s=sum(hour.watched_s for hour in counted),
             )
         low, high = rate_interval(tally) or (None, None)
-        return Summary(
+        return HoursSummary(
             hours,
             tally.masked,
             tally.bare,
@@ -180,7 +180,7 @@ class History:
             self._alerts.popleft()
 
     def _report(self, violation: Violation) -> None:
-        alert = Alert(
+        alert = RecentAlert(
             violation.event_id,
             violation.kind,
             violation.started_at,
@@ -217,5 +217,5 @@ def _copied(hour: Hour) -> Hour:
     return msgspec.structs.replace(hour)
 
 
-def _over(alert: Alert) -> Alert:
+def _over(alert: RecentAlert) -> RecentAlert:
     return msgspec.structs.replace(alert, is_over=True)

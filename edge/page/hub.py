@@ -16,7 +16,7 @@ from edge.page.wire import (
     ANSWER_HEAD_BYTES,
     Front,
     NextScene,
-    Report,
+    PageReport,
     Requests,
     answer_sizes,
     framed_request,
@@ -139,7 +139,7 @@ class Hub:
         return self._report
 
     async def _take_report(self) -> None:
-        self._report, _ = await self._exchange(Report())
+        self._report, _ = await self._exchange(PageReport())
         self._report_s = time.monotonic()
 
     def renew(self) -> None:

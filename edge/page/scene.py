@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge.capture.quality import Quality
 from edge.config import ClassifierSettings
 from edge.decide.policy import Standing
-from edge.pipeline import Outcome
+from edge.pipeline import FrameOutcome
 from edge.records import Box, Face, Frame, MaskState, Sighting
 
 LINGER_S = 1.5
@@ -35,7 +35,7 @@ STATES = {
 }
 
 
-class Place(msgspec.Struct, frozen=True):
+class ShownPlace(msgspec.Struct, frozen=True):
     """A rectangle, in fractions of the picture."""
 
     left: float
@@ -44,7 +44,7 @@ class Place(msgspec.Struct, frozen=True):
     height: float
 
 
-class Person(msgspec.Struct, frozen=True):
+class ShownPerson(msgspec.Struct, frozen=True):
     """Somebody in sight, in the area. Lengths are fractions of the picture."""
 
     id: int
@@ -63,29 +63,29 @@ class Person(msgspec.Struct, frozen=True):
     """What the policy waits for; empty: nothing."""
 
 
-class Scene(msgspec.Struct, frozen=True):
+class ShownScene(msgspec.Struct, frozen=True):
     """One frame. Without a `number` none came."""
 
     number: int
     at: str = ""
     width_px: int = 0
     height_px: int = 0
-    people: tuple[Person, ...] = ()
-    outside: tuple[Place, ...] = ()
+    people: tuple[ShownPerson, ...] = ()
+    outside: tuple[ShownPlace, ...] = ()
     """Faces outside the area: nobody judges them."""
     picture: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    person: Person
+    person: ShownPerson
     box: Box
     at_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Outside:
-    place: Place
+    place: ShownPlace
     box: Box
     at_s: float
     patch: NDArray[np.float32]
@@ -100,11 +100,11 @@ class InSight:
         self._outside: tuple[_Outside, ...] = ()
 
     @property
-    def people(self) -> tuple[Person, ...]:
+    def people(self) -> tuple[ShownPerson, ...]:
         return tuple(seen.person for seen in self._seen.values())
 
     @property
-    def outside(self) -> tuple[Place, ...]:
+    def outside(self) -> tuple[ShownPlace, ...]:
         return tuple(each.place for each in self._outside)
 
     @property
@@ -113,7 +113,7 @@ class InSight:
         seen = tuple(seen.box for seen in self._seen.values())
         return seen + tuple(each.box for each in self._outside)
 
-    def note(self, frame: Frame, outcome: Outcome) -> None:
+    def note(self, frame: Frame, outcome: FrameOutcome) -> None:
         """Take in what a frame showed, and forget who was not seen for a while."""
         now_s = frame.monotonic_s
         for sighting, standing in zip(outcome.sightings, outcome.standings, strict=True):
@@ -166,18 +166,18 @@ def _patch(box: Box, frame: Frame) -> NDArray[np.float32]:
     return np.asarray(small, np.float32)
 
 
-def _place(box: Box, frame: Frame) -> Place:
+def _place(box: Box, frame: Frame) -> ShownPlace:
     part = box.scaled(1 / frame.width, 1 / frame.height)
-    return Place(part.left, part.top, part.width, part.height)
+    return ShownPlace(part.left, part.top, part.width, part.height)
 
 
 def person_of(
     sighting: Sighting, standing: Standing, frame: Frame, settings: ClassifierSettings
-) -> Person:
+) -> ShownPerson:
     box = sighting.reading.face.box
     place = _place(box, frame)
     label, note = words(standing, box.size_px, settings.min_face_px)
-    return Person(
+    return ShownPerson(
         sighting.track_id,
         place.left,
         place.top,

@@ -19,11 +19,11 @@ from edge.config import ClassifierSettings, Polygons
 from edge.errors import ConfigError
 from edge.host.words import Condition, Since, Weight, conditions
 from edge.observers import Observer, Observers
-from edge.page.drawn import AreaBook, DrawnArea, Origin
-from edge.page.history import Alert, History, Hour, Summary
-from edge.page.scene import InSight, Scene
+from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea
+from edge.page.history import Hour, HoursSummary, PageHistory, RecentAlert
+from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import AREA, Trouble, explained
-from edge.page.wire import Draw, NextScene, Report, Requests, Undo
+from edge.page.wire import Draw, NextScene, PageReport, Requests, Undo
 from edge.records import Box, Frame
 from edge.telemetry import CameraState, CameraView, Telemetry
 
@@ -41,7 +41,7 @@ TakePicture = Callable[[Frame, tuple[Box, ...]], bytes | None]
 """Returns the frame as a JPEG in which all heads are covered, those in the boxes for certain."""
 
 
-class Camera(msgspec.Struct, frozen=True):
+class CameraNow(msgspec.Struct, frozen=True):
     """How the camera does; see `edge.telemetry.CameraStatus`."""
 
     state: CameraState
@@ -70,7 +70,7 @@ class Account(msgspec.Struct, frozen=True):
     now: datetime
     troubles: tuple[Trouble, ...]
     """The gravest first."""
-    camera: Camera | None
+    camera: CameraNow | None
     """None: the program has just started."""
     paused_for_s: float | None
     fps: float
@@ -82,12 +82,12 @@ class Account(msgspec.Struct, frozen=True):
     judged_from_px: float
     found: Mapping[str, float]
     """What share the detector finds of faces by kind, where that is known."""
-    day: Summary
-    month: Summary
+    day: HoursSummary
+    month: HoursSummary
     hours: Sequence[Hour]
-    alerts: Sequence[Alert]
+    alerts: Sequence[RecentAlert]
     area: Drawing
-    area_origin: Origin
+    area_origin: AreaOrigin
     can_undo: bool
 
 
@@ -119,7 +119,7 @@ class Window:
     take_picture: TakePicture
     classifier: ClassifierSettings
     telemetry: Callable[[], Telemetry | None]
-    history: History
+    history: PageHistory
     book: AreaBook
     fps: float
     clock: Clock = SYSTEM_CLOCK
@@ -173,7 +173,7 @@ class Window:
             case NextScene(after):
                 scene, picture = self._scene(after)
                 return msgspec.json.encode(scene), picture
-            case Report():
+            case PageReport():
                 return msgspec.json.encode(self._account()), b""
             case Draw(regions, excluded, region_names, excluded_names):
                 drawn = DrawnArea(regions, excluded)
@@ -190,7 +190,7 @@ class Window:
             return msgspec.json.encode(Answer(str(error)))
         return msgspec.json.encode(Answer())
 
-    def _scene(self, after: int) -> tuple[Scene, bytes]:
+    def _scene(self, after: int) -> tuple[ShownScene, bytes]:
         now_s = self._asked_s = self.clock.monotonic_s()
         if self._observer is None:
             self._observer = self.observers.join(ROOM)
@@ -209,11 +209,11 @@ class Window:
                 break
             self._shown_s = self.clock.monotonic_s()
             return self._of(judged.frame, after), picture
-        return Scene(0), b""
+        return ShownScene(0), b""
 
-    def _of(self, frame: Frame, after: int) -> Scene:
+    def _of(self, frame: Frame, after: int) -> ShownScene:
         telemetry = self.telemetry()
-        return Scene(
+        return ShownScene(
             after + 1,
             frame.captured_at.isoformat(timespec="milliseconds"),
             frame.width,
@@ -249,9 +249,9 @@ class Window:
             self.book.can_undo,
         )
 
-    def _camera(self, telemetry: Telemetry) -> Camera:
+    def _camera(self, telemetry: Telemetry) -> CameraNow:
         camera = telemetry.camera
-        return Camera(camera.state, camera.view, camera.fps, self._last_frame_at)
+        return CameraNow(camera.state, camera.view, camera.fps, self._last_frame_at)
 
     def _drawing(self) -> Drawing:
         area = self.book.present

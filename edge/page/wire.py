@@ -72,7 +72,7 @@ class NextScene(Request, frozen=True):
     after: int
 
 
-class Report(Request, frozen=True):
+class PageReport(Request, frozen=True):
     """Health, counts, what happened, and the area that is watched."""
 
 
@@ -89,7 +89,7 @@ class Undo(Request, frozen=True):
     """Watch again the area before the last that was drawn."""
 
 
-Requests = NextScene | Report | Draw | Undo
+Requests = NextScene | PageReport | Draw | Undo
 _decode = msgspec.msgpack.Decoder(Requests).decode
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -37,7 +37,7 @@ class MqttVersion(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BrokerRefusal:
     """Why the broker does not take a message."""
 
     code: int
@@ -62,7 +62,7 @@ class Acknowledgement:
     """The broker's PUBACK, or, with QoS 0, the proof that it has read a message."""
 
     message_id: int
-    refusal: Refusal | None
+    refusal: BrokerRefusal | None
     """Why the broker does not take the message; only MQTT 5 can tell."""
 
 
@@ -77,7 +77,7 @@ class Received:
 
 
 @dataclass(slots=True)
-class Arrivals:
+class Turn:
     """What came in one turn."""
 
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
@@ -111,9 +111,9 @@ class NoAnswerError(BrokerError):
 class HungUpError(BrokerError):
     """The broker has ended the connection, maybe because of what was on its way."""
 
-    def __init__(self, text: str, refusal: Refusal | None = None) -> None:
+    def __init__(self, text: str, refusal: BrokerRefusal | None = None) -> None:
         super().__init__(text)
-        self.refusal = refusal or Refusal(_UNSPECIFIED, "it hangs up")
+        self.refusal = refusal or BrokerRefusal(_UNSPECIFIED, "it hangs up")
 
 
 class ExpelledError(HungUpError, BrokerRefusalError):
@@ -157,7 +157,7 @@ def ended(broker: str, reason: ReasonCode, properties: Properties | None) -> Bro
         return TermsError(text, _LACKS[reason.value])
     if reason.value in _OUR_MESSAGE:
         kind = ExpelledError if reason.value in _PATIENCE_NEEDED else HungUpError
-        return kind(text, Refusal(reason.value, f"it hangs up: {str(reason).lower()}"))
+        return kind(text, BrokerRefusal(reason.value, f"it hangs up: {str(reason).lower()}"))
     return (BrokerRefusalError if reason.value in _PATIENCE_NEEDED else BrokerError)(text)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from edge.clock import Clock
 from edge.errors import BrokerError
-from edge.publish.answers import HungUpError, Refusal, TermsError
+from edge.publish.answers import BrokerRefusal, HungUpError, TermsError
 from edge.publish.delivery import Sent
 from edge.publish.mailbox import Retained
 from edge.publish.terms import LESSON_S, Lessons, Terms, smaller
@@ -111,7 +111,7 @@ class Caution:
 
     def end(
         self, on_the_way: Collection[Item], problem: BrokerError, *, is_waiting: bool
-    ) -> tuple[Sent, Refusal] | None:
+    ) -> tuple[Sent, BrokerRefusal] | None:
         """A connection has ended with these on their way; `is_waiting`: documents are refused.
 
         Returns the document that is refused thereby, if it is one.
@@ -130,7 +130,7 @@ class Caution:
         self._suspects = keys
         return self._convict(item, problem) if is_known and not others else None
 
-    def _convict(self, item: Item, problem: HungUpError) -> tuple[Sent, Refusal] | None:
+    def _convict(self, item: Item, problem: HungUpError) -> tuple[Sent, BrokerRefusal] | None:
         """Draw the consequence for what has ended a connection alone."""
         if isinstance(item, Sent):
             if item.has_picture and item.sequence not in self._slimmed:

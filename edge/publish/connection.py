@@ -25,12 +25,12 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge.errors import BrokerError
 from edge.publish.answers import (
     Acknowledgement,
-    Arrivals,
+    BrokerRefusal,
     HungUpError,
     MqttVersion,
     NoAnswerError,
     Received,
-    Refusal,
+    Turn,
     ended,
     refused,
 )
@@ -75,7 +75,7 @@ class Connection:
         self._broker = broker
         self._accepted = False
         self._end: BrokerError | None = None
-        self._arrivals = Arrivals()
+        self._arrivals = Turn()
         self._written: list[int] = []
         """Messages of QoS 0 since the last question whether the broker has read all."""
         self._asked: list[int] = []
@@ -105,7 +105,7 @@ class Connection:
         return size <= self.maximum_packet_bytes
 
     def subscribe(self, topics: Sequence[str]) -> int | None:
-        """Ask for messages with QoS 1; where the broker denies it, `Arrivals.denial` says why.
+        """Ask for messages with QoS 1; where the broker denies it, `Turn.denial` says why.
 
         Returns the id that the answer will have; None: the connection is over.
         """
@@ -114,7 +114,7 @@ class Connection:
             return self._client.subscribe([(topic, options) for topic in topics])[1]
         return self._client.subscribe([(topic, 1) for topic in topics])[1]
 
-    def turn(self, timeout_s: float, waker: Pollable | None = None) -> Arrivals:
+    def turn(self, timeout_s: float, waker: Pollable | None = None) -> Turn:
         """Wait for traffic or for `waker`, at most `timeout_s`; send, receive, keep alive.
 
         Returns what came. Raises BrokerError once the connection is over and all that came before
@@ -137,7 +137,7 @@ class Connection:
                 self._client.loop_write()
             self._client.loop_misc()
         self._note_answer()
-        arrivals, self._arrivals = self._arrivals, Arrivals()
+        arrivals, self._arrivals = self._arrivals, Turn()
         if not arrivals.acknowledgements and not arrivals.messages:
             if self._end is not None:
                 raise self._end
@@ -241,7 +241,7 @@ class Connection:
         if not self.terms.confirms:  # paho says only that it was written
             return
         is_refused = reason.value >= _FIRST_REFUSAL
-        refusal = Refusal(reason.value, str(reason).lower()) if is_refused else None
+        refusal = BrokerRefusal(reason.value, str(reason).lower()) if is_refused else None
         self._arrivals.acknowledgements.append(Acknowledgement(message_id, refusal))
 
     def _on_subscribe(

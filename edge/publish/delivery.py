@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from edge.clock import Clock
 from edge.errors import BrokerError
 from edge.host.bucket import TokenBucket
-from edge.publish.answers import Refusal
+from edge.publish.answers import BrokerRefusal
 from edge.publish.broker import Backoff
-from edge.publish.outbox.file import Document
+from edge.publish.outbox.file import StoredDocument
 from edge.publish.outbox.outbox import Outbox
-from edge.publish.standing import Standing
+from edge.publish.standing import BrokerStanding
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Sent:
     has_picture: bool = False
 
 
-Post = Callable[[Sent, Document], bool]
+Post = Callable[[Sent, StoredDocument], bool]
 """Sends a document; False: it is too large for the broker."""
 
 
@@ -46,7 +46,7 @@ class Delivery:
         own_topic: str,
         per_s: float,
         broker: str,
-        standing: Standing,
+        standing: BrokerStanding,
         backoff: Backoff,
         clock: Clock,
     ) -> None:
@@ -110,7 +110,9 @@ class Delivery:
         is_held_back = ready < room and sent == ready
         return min(TURN_S, self._bucket.wait_s()) if is_held_back else TURN_S
 
-    def settle(self, delivered: Sequence[int], refused: Sequence[tuple[Sent, Refusal]]) -> None:
+    def settle(
+        self, delivered: Sequence[int], refused: Sequence[tuple[Sent, BrokerRefusal]]
+    ) -> None:
         """Note what has arrived, and only then what was refused."""
         self._outbox.acknowledge(delivered)
         if delivered:
@@ -166,11 +168,11 @@ class Delivery:
         self._foreign_to = 0
         return 0
 
-    def _is_own(self, document: Document) -> bool:
+    def _is_own(self, document: StoredDocument) -> bool:
         """Tell whether it is below our present topic, and not that of a former id or prefix."""
         return document.topic.startswith(self._own_topic)
 
-    def _send(self, document: Document, post: Post, *, is_foreign: bool) -> bool:
+    def _send(self, document: StoredDocument, post: Post, *, is_foreign: bool) -> bool:
         """Return whether it was sent; one that the broker has no room for is set aside."""
         has_picture = b'"snapshot":"' in document.payload
         if post(Sent(document.sequence, is_foreign, has_picture), document):
@@ -185,7 +187,7 @@ class Delivery:
             self._broker, sequence, reason,
         )  # fmt: skip
 
-    def _pause(self, sequence: int, refusal: Refusal) -> None:
+    def _pause(self, sequence: int, refusal: BrokerRefusal) -> None:
         """Send no documents for as long as after any refusal; then try a single one."""
         if self._paused_until_s is None:
             self.trouble = (

@@ -16,7 +16,7 @@ from functools import partial
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import MqttSettings
 from edge.errors import BrokerError
-from edge.publish.answers import Acknowledgement, HungUpError, Received, Refusal
+from edge.publish.answers import Acknowledgement, BrokerRefusal, HungUpError, Received
 from edge.publish.broker import Backoff, BrokerAccess, client_id
 from edge.publish.caution import Caution, Item, Subscription, key_of
 from edge.publish.connection import Will
@@ -33,10 +33,10 @@ from edge.publish.messages import (
     topic,
     without_snapshot,
 )
-from edge.publish.outbox.file import Document
+from edge.publish.outbox.file import StoredDocument
 from edge.publish.outbox.outbox import Outbox
-from edge.publish.standing import SilentBrokerError, Standing
-from edge.publish.wire import Access, Wire
+from edge.publish.standing import BrokerStanding, SilentBrokerError
+from edge.publish.wire import Access, BrokerWire
 from edge.telemetry import BrokerState
 
 _log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class MqttPublisher:
         self._clock = clock
         self._clock_is_right = clock_is_right
         backoff = backoff or Backoff()
-        self._standing = Standing(self._access.name, self._client_id, backoff, clock)
+        self._standing = BrokerStanding(self._access.name, self._client_id, backoff, clock)
         self._commands = Route(self._topic(f"{COMMAND}/+"), max_command_bytes)
         self.mailbox = Mailbox([self._commands, *routes] if max_command_bytes else routes)
         self._stop = threading.Event()
@@ -80,7 +80,7 @@ class MqttPublisher:
         self._waker, self._wakes = socket.socketpair()
         self._waker.setblocking(False)
         self._wakes.setblocking(False)
-        self._connection: Wire | None = None
+        self._connection: BrokerWire | None = None
         self._in_flight: dict[int, Item] = {}
         """By message id."""
         self._caution = Caution(self._access.lessons, clock)
@@ -220,7 +220,7 @@ class MqttPublisher:
         self._delivery.end([item for item in items if isinstance(item, Sent)], problem)
         return self._caution.is_searching or refused is not None
 
-    def _serve(self, connection: Wire) -> None:
+    def _serve(self, connection: BrokerWire) -> None:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
         self._in_flight.clear()
         self._delivery.begin()
@@ -241,13 +241,13 @@ class MqttPublisher:
         if self._say_stopped(connection):
             connection.leave(timeout_s=max(0.1, self._left_s()))
 
-    def _subscribe(self, connection: Wire) -> None:
+    def _subscribe(self, connection: BrokerWire) -> None:
         filters = [route.filter for route in self.mailbox.routes]
         wanted = tuple(each for each in filters if not self._caution.is_held(each))
         if wanted and (message_id := connection.subscribe(wanted)) is not None:
             self._in_flight[message_id] = Subscription(wanted)
 
-    def _greet(self, connection: Wire) -> None:
+    def _greet(self, connection: BrokerWire) -> None:
         """Say that we are there, once there is room for it; again where nobody keeps it."""
         now_s = self._clock.monotonic_s()
         if not connection.terms.retains and now_s - self._greeted_s >= REPEAT_S:
@@ -257,7 +257,7 @@ class MqttPublisher:
             self._send_availability(connection, AvailabilityState.ONLINE)
             self._has_greeted, self._greeted_s = True, now_s
 
-    def _say_stopped(self, connection: Wire) -> bool:
+    def _say_stopped(self, connection: BrokerWire) -> bool:
         """Say that we leave. False: the broker gave no room for that, so its will is right."""
         while not self._room(connection) and self._left_s() > 0:
             self._turn(connection, self._left_s())
@@ -271,7 +271,7 @@ class MqttPublisher:
     def _left_s(self) -> float:
         return self._deadline_s - self._clock.monotonic_s()
 
-    def _room(self, connection: Wire) -> int:
+    def _room(self, connection: BrokerWire) -> int:
         """Return how many messages may be sent now; all are of QoS 1, and all count."""
         return max(0, min(self._caution.window, connection.receive_maximum) - len(self._in_flight))
 
@@ -283,7 +283,7 @@ class MqttPublisher:
         is_idle = not self._in_flight and self.mailbox.is_empty
         return is_idle and self._delivery.is_done
 
-    def _turn(self, connection: Wire, timeout_s: float) -> None:
+    def _turn(self, connection: BrokerWire, timeout_s: float) -> None:
         if self._stop.is_set():
             timeout_s = max(0.0, min(timeout_s, self._left_s()))
         arrivals = connection.turn(timeout_s, self._wakes)
@@ -313,7 +313,7 @@ class MqttPublisher:
     def _settle(self, acknowledgements: list[Acknowledgement]) -> None:
         """Pass on what has become of the documents, and note what has of the rest."""
         delivered: list[int] = []
-        refused: list[tuple[Sent, Refusal]] = []
+        refused: list[tuple[Sent, BrokerRefusal]] = []
         for acknowledgement in acknowledgements:
             item = self._in_flight.pop(acknowledgement.message_id, None)
             if item is None:
@@ -334,18 +334,18 @@ class MqttPublisher:
                 )
         self._delivery.settle(delivered, refused)
 
-    def _send_availability(self, connection: Wire, state: AvailabilityState) -> int | None:
+    def _send_availability(self, connection: BrokerWire, state: AvailabilityState) -> int | None:
         retained = Retained(self._topic(AVAILABILITY), self._availability(state))
         return self._send(connection, retained, *astuple(retained), retain=True)
 
-    def _send_mail(self, connection: Wire) -> None:
+    def _send_mail(self, connection: BrokerWire) -> None:
         """Send what is to be retained, each only when its last one has arrived, then the rest."""
         for retained in self.mailbox.due(self._topics_in_flight(), self._room(connection)):
             self._send(connection, retained, *astuple(retained), retain=True)
         while self._room(connection) and (message := self.mailbox.next_once()):
             self._send(connection, message[0], *message)
 
-    def _send_clearing(self, connection: Wire) -> None:
+    def _send_clearing(self, connection: BrokerWire) -> None:
         """Clear a topic when there is nothing else to do: the broker may not take that from us."""
         if not self._in_flight and self.mailbox.is_clearing and self._delivery.is_done:
             for retained in self.mailbox.due((), 1, clearing=True):
@@ -371,13 +371,13 @@ class MqttPublisher:
     def _topics_in_flight(self) -> set[str]:
         return {item.topic for item in self._in_flight.values() if isinstance(item, Retained)}
 
-    def _post(self, connection: Wire, sent: Sent, document: Document) -> bool:
+    def _post(self, connection: BrokerWire, sent: Sent, document: StoredDocument) -> bool:
         """Send a document; False: it is too large for the broker."""
         return self._send(connection, sent, document.topic, document.payload) is not None
 
     def _send(
         self,
-        connection: Wire,
+        connection: BrokerWire,
         item: Item,
         topic: str,
         payload: bytes,

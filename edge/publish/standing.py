@@ -22,7 +22,7 @@ class SilentBrokerError(BrokerError):
     """The broker takes messages, but does not acknowledge them."""
 
 
-class Standing:
+class BrokerStanding:
     """Learns from each connection to one broker. Each problem is said once, until one is good."""
 
     def __init__(

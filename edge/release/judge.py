@@ -111,7 +111,7 @@ class ServiceState:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ServiceReport:
     """What the service says of itself."""
 
     camera_runs: bool
@@ -141,7 +141,7 @@ class Look:
     at_s: float
     """Monotonic."""
     service: ServiceState
-    report: Report | None
+    report: ServiceReport | None
     """None: it says nothing now that can be read."""
     broker_answers: bool = True
     """Somebody listens at the broker's address. What cannot be reached by anybody is no fault."""
@@ -155,7 +155,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TrialVerdict:
     keep: bool
     reason: str
     fault: Fault | None = None
@@ -172,7 +172,7 @@ class Sign:
 
 
 @dataclass(slots=True)
-class Judge:
+class TrialJudge:
     """Counts how long a trial did well, and what went wrong. One for each trial and boot."""
 
     window_s: float
@@ -195,7 +195,7 @@ class Judge:
     _memory: Memory = field(default_factory=Memory)
     _borne_s: dict[Fault, float] = field(default_factory=dict)
 
-    def look(self, look: Look) -> Verdict | None:
+    def look(self, look: Look) -> TrialVerdict | None:
         """Take one look into account; return the verdict, or None: not yet."""
         step_s = 0.0 if self._last_s is None else min(look.at_s - self._last_s, LONGEST_STEP_S)
         self._last_s = look.at_s
@@ -217,7 +217,7 @@ class Judge:
             if sign.fault is Fault.PAGE and look.settings_refused:
                 continue
             if self._bears(sign, step_s):
-                return Verdict(False, sign.text, sign.fault)
+                return TrialVerdict(False, sign.text, sign.fault)
         if report is None:
             return None
         self.ran_s += step_s
@@ -226,9 +226,9 @@ class Judge:
         if not self.trouble:
             self.watched_s += step_s
         if self.watched_s >= self.window_s:
-            return Verdict(True, f"well for {self.watched_s:.0f} s")
+            return TrialVerdict(True, f"well for {self.watched_s:.0f} s")
         if self.ran_s >= GIVEN_UP * self.window_s:
-            return Verdict(
+            return TrialVerdict(
                 True,
                 f"nothing speaks against it, but not all could be judged in {self.ran_s:.0f} s",
             )
@@ -246,16 +246,16 @@ class Judge:
         self._borne_s.clear()
         return True
 
-    def _ended(self, service: ServiceState) -> Verdict | None:
+    def _ended(self, service: ServiceState) -> TrialVerdict | None:
         if service.active == "failed":
             reason = ENDINGS.get(service.status, f"it failed ({service.result}, {service.status})")
-            return Verdict(False, reason, Fault.ENDED)
+            return TrialVerdict(False, reason, Fault.ENDED)
         before = service.restarts if self._restarted is None else self._restarted
         self.restarts += max(0, service.restarts - before)
         self._restarted = service.restarts
         if self.restarts >= MOST_RESTARTS:
             reason = f"systemd has restarted it {self.restarts} times"
-            return Verdict(False, reason, Fault.RESTARTS)
+            return TrialVerdict(False, reason, Fault.RESTARTS)
         this = (service.invocation, service.restarts)
         if not service.is_between or this == self._counted or service.result == "success":
             return None
@@ -264,16 +264,20 @@ class Judge:
         if service.result in ("watchdog", "timeout"):
             self.hangs += 1
             if self.hangs >= MOST_HANGS:
-                return Verdict(False, f"it hung {self.hangs} times ({service.result})", Fault.HANGS)
+                return TrialVerdict(
+                    False, f"it hung {self.hangs} times ({service.result})", Fault.HANGS
+                )
         elif service.result != "exit-code" or service.status not in CAMERA_LOST:
             self.crashes += 1
             if self.crashes >= MOST_CRASHES:
-                return Verdict(False, f"it crashed {self.crashes} times ({how})", Fault.CRASHES)
+                return TrialVerdict(
+                    False, f"it crashed {self.crashes} times ({how})", Fault.CRASHES
+                )
         elif self.baseline.camera_runs:
             self.crashes += 1
             if self.crashes >= MOST_CRASHES:
                 reason = f"it ended {self.crashes} times for want of the camera, which ran before"
-                return Verdict(False, f"{reason} ({how})", Fault.CRASHES)
+                return TrialVerdict(False, f"{reason} ({how})", Fault.CRASHES)
         return None
 
     def _silence(self, look: Look) -> Iterator[Sign]:
@@ -283,7 +287,7 @@ class Judge:
         text = "it runs, but its status file is missing, stale or cannot be read"
         yield Sign(Fault.MUTE, is_up and look.report is None, text)
 
-    def _signs(self, look: Look, report: Report) -> Iterator[Sign]:
+    def _signs(self, look: Look, report: ServiceReport) -> Iterator[Sign]:
         """Return what is worse than before, or not, and how that is said."""
         before = self.baseline
         run, frames = self._frames
@@ -318,7 +322,7 @@ class Judge:
         if not report.is_held_back and not look.is_starved:
             yield from self._slowness(report)
 
-    def _slowness(self, report: Report) -> Iterator[Sign]:
+    def _slowness(self, report: ServiceReport) -> Iterator[Sign]:
         before = self.baseline
         scan, frame = (report.scan_ms, before.scan_ms), (report.frame_ms, before.frame_ms)
         yield Sign(
@@ -362,7 +366,7 @@ def _is_below(now: float | None, before: float | None, share: float) -> bool:
 
 
 def baseline_of(
-    report: Report | None, *, page_answers: bool = False, settings: str = ""
+    report: ServiceReport | None, *, page_answers: bool = False, settings: str = ""
 ) -> Baseline:
     """Return how the device is now, before a switch; of one that says nothing, nothing is known."""
     if report is None:

@@ -49,7 +49,7 @@ class Stage(StrEnum):
     """The former runs again; whether it does better says whether the new one was to blame."""
 
 
-class Trial(msgspec.Struct, frozen=True):
+class RunningTrial(msgspec.Struct, frozen=True):
     slot: Slot
     name: str
     """Of what is on trial."""
@@ -77,7 +77,7 @@ class Trial(msgspec.Struct, frozen=True):
     """The name of that, see `edge.release.judge.Fault`."""
 
 
-class Outcome(StrEnum):
+class TrialOutcome(StrEnum):
     KEPT = "kept"
     REFUSED = "refused"
     """Undone, and not tried again by itself."""
@@ -91,12 +91,12 @@ class Outcome(StrEnum):
     """Left on command."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class TrialEntry(msgspec.Struct, frozen=True):
     """What became of one."""
 
     slot: Slot
     name: str
-    outcome: Outcome
+    outcome: TrialOutcome
     reason: str
     at: datetime
 
@@ -104,16 +104,16 @@ class Entry(msgspec.Struct, frozen=True):
 class Ledger(msgspec.Struct, frozen=True):
     """The file."""
 
-    trial: Trial | None = None
-    entries: tuple[Entry, ...] = ()
+    trial: RunningTrial | None = None
+    entries: tuple[TrialEntry, ...] = ()
     """The newest last."""
 
-    def refused(self, slot: Slot, name: str) -> Entry | None:
+    def refused(self, slot: Slot, name: str) -> TrialEntry | None:
         """Return why it is not to be tried again; None: it may be."""
         last = self.last(slot, name)
-        return last if last is not None and last.outcome is Outcome.REFUSED else None
+        return last if last is not None and last.outcome is TrialOutcome.REFUSED else None
 
-    def last(self, slot: Slot, name: str) -> Entry | None:
+    def last(self, slot: Slot, name: str) -> TrialEntry | None:
         """Return what became of it the last time."""
         return self._last(slot).get(name)
 
@@ -126,30 +126,30 @@ class Ledger(msgspec.Struct, frozen=True):
         good = [
             name
             for name, entry in self._last(slot).items()
-            if entry.outcome in (Outcome.KEPT, Outcome.ACTIVATED)
+            if entry.outcome in (TrialOutcome.KEPT, TrialOutcome.ACTIVATED)
             and name != present
             and name in there
         ]
         return good[-1] if good else None
 
-    def _last(self, slot: Slot) -> dict[str, Entry]:
+    def _last(self, slot: Slot) -> dict[str, TrialEntry]:
         """Return the last entry of each name, in the order of these."""
-        last: dict[str, Entry] = {}
+        last: dict[str, TrialEntry] = {}
         for entry in self.entries:
             if entry.slot is slot:
                 last.pop(entry.name, None)
                 last[entry.name] = entry
         return last
 
-    def with_entry(self, entry: Entry) -> Ledger:
+    def with_entry(self, entry: TrialEntry) -> Ledger:
         """Return the ledger after the trial, or without one, with one entry more."""
         return Ledger(None, (*self.entries, entry)[-MOST_ENTRIES:])
 
-    def noting(self, entry: Entry) -> Ledger:
+    def noting(self, entry: TrialEntry) -> Ledger:
         """Return it with one entry more; what is on trial stays so."""
         return Ledger(self.trial, self.with_entry(entry).entries)
 
-    def with_trial(self, trial: Trial) -> Ledger:
+    def with_trial(self, trial: RunningTrial) -> Ledger:
         return Ledger(trial, self.entries)
 
 

@@ -27,7 +27,7 @@ from edge.durable import replace_file
 from edge.errors import ModelError
 from edge.installed import Slot
 from edge.isolated import attempt
-from edge.release.store import NAME, Store
+from edge.release.store import NAME, ReleaseStore
 
 MAX_BYTES = 32 * 1024 * 1024
 """Of an archive, and of what is in it."""
@@ -37,7 +37,7 @@ CONTENTS = {
 }
 
 
-def install(store: Store, archive: bytes, sha256: str, origin: str) -> tuple[Slot, str]:
+def install(store: ReleaseStore, archive: bytes, sha256: str, origin: str) -> tuple[Slot, str]:
     """Put the model beside the others; return its slot and name. What is there already stays.
 
     Raises ModelError when the archive is not the one that `sha256` names, is none, or holds what
@@ -70,7 +70,7 @@ def install(store: Store, archive: bytes, sha256: str, origin: str) -> tuple[Slo
     return slot, name
 
 
-def slot_of(store: Store, name: str) -> Slot:
+def slot_of(store: ReleaseStore, name: str) -> Slot:
     """Return which kind of model that is. Raises ModelError: of none."""
     there = {each: slot for slot in CONTENTS for each in store.installed(slot)}
     if name not in there:

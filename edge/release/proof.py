@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge.installed import LINKS, Slot
 from edge.isolated import ending_of
-from edge.release.store import OWN, Store, called
+from edge.release.store import OWN, ReleaseStore, called
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ USER = "tensormask"
 class Proof:
     """Has the releases and models of an installation prove themselves."""
 
-    store: Store
+    store: ReleaseStore
 
     def __call__(self, slot: Slot, name: str) -> str | None:
         """Return why what is to be used does not judge the known clip rightly; None: it does.

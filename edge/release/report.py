@@ -8,7 +8,7 @@ import msgspec
 
 from edge.files import DamagedFileError, decoded, read_file
 from edge.host.status_file import DIRECTORY, NAME
-from edge.release.judge import Report
+from edge.release.judge import ServiceReport
 from edge.telemetry import SCAN, TOTAL, CameraState
 
 MAX_BYTES = 64 * 1024
@@ -63,7 +63,7 @@ class Reports:
         self._readings = 0
         """With this uptime."""
 
-    def read(self) -> Report | None:
+    def read(self) -> ServiceReport | None:
         """Return what it says; None: nothing, nothing that can be read, or nothing new."""
         try:
             said = decoded(read_file(self._path, MAX_BYTES), _Telemetry)
@@ -74,7 +74,7 @@ class Reports:
         if self._readings >= STALE_AFTER:
             return None
         scan, total = said.latencies.get(SCAN), said.latencies.get(TOTAL)
-        return Report(
+        return ServiceReport(
             camera_runs=said.camera.state == CameraState.RUNNING,
             broker_connected=said.broker.connected,
             disk_takes=not said.outbox.is_refused,

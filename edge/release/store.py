@@ -27,7 +27,7 @@ def called(name: str) -> str:
     return name or "that comes with the release"
 
 
-class Store:
+class ReleaseStore:
     """The folders and links of one installation."""
 
     def __init__(self, prefix: Path) -> None:

@@ -24,15 +24,15 @@ from edge.release.judge import Fault, ServiceState
 from edge.release.ledger import (
     FILE,
     Baseline,
-    Entry,
     Ledger,
-    Outcome,
+    RunningTrial,
     Stage,
-    Trial,
+    TrialEntry,
+    TrialOutcome,
     read_ledger,
     write_ledger,
 )
-from edge.release.store import OWN, Store, called
+from edge.release.store import OWN, ReleaseStore, called
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ UNDONE = (Stage.UNDOING, Stage.VERIFYING)
 """What is on trial is being gone back from."""
 
 
-class Service(Protocol):
+class ServiceControl(Protocol):
     """The service under systemd: `Unit`."""
 
     def runs(self) -> bool: ...
@@ -62,8 +62,8 @@ class OvertakenError(ActivationError):
 class Switch:
     """Changes what an installation runs."""
 
-    store: Store
-    service: Service
+    store: ReleaseStore
+    service: ServiceControl
     ledger_file: Path = FILE
     keep: int = 3
     """So many releases, and models of a kind, stay installed."""
@@ -103,7 +103,7 @@ class Switch:
                 return self._go_on(trial)
         elif name == present:
             if name != OWN and ledger.last(slot, name) is None:
-                first = self._entry(slot, name, Outcome.ACTIVATED, "the first")
+                first = self._entry(slot, name, TrialOutcome.ACTIVATED, "the first")
                 self._change(lambda now: now.with_entry(first))
             return False
         if slot is Slot.RELEASE and present == OWN:
@@ -124,7 +124,7 @@ class Switch:
         """
         present, left = self.store.current(slot), now.trial
         if left is None:
-            trial = Trial(slot, name, present, self._now(), baseline)
+            trial = RunningTrial(slot, name, present, self._now(), baseline)
             return now if name == present else now.with_trial(trial)
         _refuse_two(left, slot)
         _refuse_undone(left)
@@ -132,28 +132,30 @@ class Switch:
         if name == left.former:
             return now.with_trial(_leaving(left, reason))
         # What both are measured by, and go back to, is the same.
-        trial = Trial(slot, name, left.former, self._now(), left.baseline)
-        interrupted = self._entry(slot, left.name, Outcome.INTERRUPTED, reason)
+        trial = RunningTrial(slot, name, left.former, self._now(), left.baseline)
+        interrupted = self._entry(slot, left.name, TrialOutcome.INTERRUPTED, reason)
         return now.with_entry(interrupted).with_trial(trial)
 
     def _prove(self, slot: Slot, name: str) -> None:
         """Raise ActivationError, and remember why, where it does not judge what is known."""
         reason = self.proof(slot, name)
         if reason is not None:
-            refused = self._entry(slot, name, Outcome.REFUSED, reason)
+            refused = self._entry(slot, name, TrialOutcome.REFUSED, reason)
             self._change(lambda now: now.noting(refused))
             raise ActivationError(
                 f"the {slot} {called(name)} is refused, and nothing was switched: {reason}"
             )
 
-    def _go_on(self, trial: Trial) -> bool:
+    def _go_on(self, trial: RunningTrial) -> bool:
         """Begin the trial, or go on with what was cut off in the middle of that."""
         if trial.stage is Stage.SWITCHING:
             present = self.store.current(Slot.RELEASE)
             self.store.point_to_watcher(trial.former if trial.slot is Slot.RELEASE else present)
             self.store.point(trial.slot, trial.name)
             if not self.service.runs():
-                entry = self._entry(trial.slot, trial.name, Outcome.ACTIVATED, "without a trial")
+                entry = self._entry(
+                    trial.slot, trial.name, TrialOutcome.ACTIVATED, "without a trial"
+                )
                 self._end(trial, entry)
                 return False
             self.service.begin()
@@ -180,7 +182,7 @@ class Switch:
             if former is None:
                 raise ActivationError(f"there is no {slot} to go back to: none ran before")
             self.store.require(slot, former)
-            left = trial or Trial(slot, present, former, self._now())
+            left = trial or RunningTrial(slot, present, former, self._now())
             ledger = self._change(lambda now: _going_back(now, left, reason))
             if ledger.trial is not None and ledger.trial.fault != Fault.ON_COMMAND:
                 self.service.watch()
@@ -198,12 +200,12 @@ class Switch:
         self.store.point(trial.slot, trial.former)
         if self.service.runs():
             self.service.begin()
-        left = self._entry(trial.slot, trial.name, Outcome.ROLLED_BACK, trial.reason)
-        back = self._entry(trial.slot, trial.former, Outcome.ACTIVATED, trial.reason)
+        left = self._entry(trial.slot, trial.name, TrialOutcome.ROLLED_BACK, trial.reason)
+        back = self._entry(trial.slot, trial.former, TrialOutcome.ACTIVATED, trial.reason)
         self._end(trial, left, back)
         return slot in (None, trial.slot)
 
-    def resume(self) -> Trial | None:
+    def resume(self) -> RunningTrial | None:
         """Return the trial to go on with, having done what a power cut has left undone."""
         self._finish()
         trial = self.ledger.trial
@@ -219,7 +221,7 @@ class Switch:
             Stage.RUNNING: "somebody has switched to another",
         }
         if trial.stage in elsewhere and present != trial.name:
-            self.close(trial, Outcome.INTERRUPTED, elsewhere[trial.stage])
+            self.close(trial, TrialOutcome.INTERRUPTED, elsewhere[trial.stage])
             return None
         if trial.stage is Stage.UNDOING:
             return self.undo(trial, trial.fault, trial.reason)
@@ -227,7 +229,7 @@ class Switch:
             return self.note(trial, replace(trial, stage=Stage.RUNNING))
         return trial
 
-    def note(self, before: Trial, trial: Trial) -> Trial:
+    def note(self, before: RunningTrial, trial: RunningTrial) -> RunningTrial:
         """Write down how far it has come, and return that.
 
         Raises OvertakenError where it is not as it was `before`.
@@ -235,7 +237,7 @@ class Switch:
         self._change(lambda now: _unless_overtaken(now, before).with_trial(trial))
         return trial
 
-    def undo(self, trial: Trial, fault: str, reason: str) -> Trial:
+    def undo(self, trial: RunningTrial, fault: str, reason: str) -> RunningTrial:
         """Go back to the former; return the trial, in which that is now looked at.
 
         Raises OvertakenError where somebody has decided otherwise.
@@ -250,14 +252,14 @@ class Switch:
         self.service.begin()
         return self.note(undoing, replace(undoing, stage=Stage.VERIFYING))
 
-    def close(self, trial: Trial, outcome: Outcome, reason: str) -> None:
+    def close(self, trial: RunningTrial, outcome: TrialOutcome, reason: str) -> None:
         """Write down what became of it, and make room. Raises OvertakenError as `note` does."""
         self._end(trial, self._entry(trial.slot, trial.name, outcome, reason))
         _log.info("the %s %s: %s, %s", trial.slot, called(trial.name), outcome, reason)
         with self._alone(waits=True):
             self.prune()
 
-    def _end(self, trial: Trial, *entries: Entry) -> None:
+    def _end(self, trial: RunningTrial, *entries: TrialEntry) -> None:
         """Write down what became of it and, perhaps, of the former."""
 
         def ended(now: Ledger) -> Ledger:
@@ -314,8 +316,8 @@ class Switch:
                 self._write(ledger)
         return ledger
 
-    def _entry(self, slot: Slot, name: str, outcome: Outcome, reason: str) -> Entry:
-        return Entry(slot, name, outcome, reason, self._now())
+    def _entry(self, slot: Slot, name: str, outcome: TrialOutcome, reason: str) -> TrialEntry:
+        return TrialEntry(slot, name, outcome, reason, self._now())
 
     def _now(self) -> datetime:
         return self.clock.utc().replace(microsecond=0)
@@ -324,13 +326,13 @@ class Switch:
         write_ledger(ledger, self.ledger_file)
 
 
-def _unless_overtaken(now: Ledger, trial: Trial) -> Ledger:
+def _unless_overtaken(now: Ledger, trial: RunningTrial) -> Ledger:
     if now.trial != trial:
         raise OvertakenError("the trial has gone on meanwhile; see: tensormask release")
     return now
 
 
-def _going_back(now: Ledger, left: Trial, reason: str) -> Ledger:
+def _going_back(now: Ledger, left: RunningTrial, reason: str) -> Ledger:
     """Return the ledger with which what is on trial, or `left`, is left because somebody says so:
     nobody looks whether the former does better. What the device is undoing itself, it goes on to.
     """
@@ -338,11 +340,11 @@ def _going_back(now: Ledger, left: Trial, reason: str) -> Ledger:
     return now if left.stage in UNDONE else now.with_trial(_leaving(left, reason))
 
 
-def _leaving(trial: Trial, reason: str) -> Trial:
+def _leaving(trial: RunningTrial, reason: str) -> RunningTrial:
     return replace(trial, stage=Stage.UNDOING, fault=Fault.ON_COMMAND, reason=reason)
 
 
-def _refuse_undone(trial: Trial) -> None:
+def _refuse_undone(trial: RunningTrial) -> None:
     """Raise ActivationError where the device goes back from it by itself, and says so soon."""
     if trial.stage in UNDONE:
         raise ActivationError(
@@ -351,7 +353,7 @@ def _refuse_undone(trial: Trial) -> None:
         )
 
 
-def _refuse_two(trial: Trial, slot: Slot) -> None:
+def _refuse_two(trial: RunningTrial, slot: Slot) -> None:
     """Raise ActivationError where what is on trial is of another kind."""
     if trial.slot is not slot:
         raise ActivationError(

@@ -15,12 +15,12 @@ from edge.release.judge import (
     PATIENCE_S,
     SPEED,
     Fault,
-    Judge,
     Look,
-    Report,
+    ServiceReport,
     ServiceState,
+    TrialJudge,
 )
-from edge.release.ledger import Baseline, Outcome, Stage, Trial
+from edge.release.ledger import Baseline, RunningTrial, Stage, TrialOutcome
 from edge.release.switch import OvertakenError, Switch
 from edge.release.unit import SystemdError
 
@@ -47,7 +47,7 @@ class Around(Protocol):
 @dataclass(slots=True)
 class Watcher:
     switch: Switch
-    report: Callable[[], Report | None]
+    report: Callable[[], ServiceReport | None]
     around: Around
     window_s: float
     boot: str
@@ -55,22 +55,22 @@ class Watcher:
     _asked: tuple[str, int] = ("", 0)
     _is_refused: bool = False
 
-    def run(self) -> Outcome | None:
+    def run(self) -> TrialOutcome | None:
         """Return what became of the trial; None: there was none, or somebody has ended it."""
         try:
             return self._run()
         except OvertakenError:
             return None
 
-    def _run(self) -> Outcome | None:
+    def _run(self) -> TrialOutcome | None:
         trial = self.switch.resume()
         if trial is None:
             return None
         if trial.stage is Stage.RUNNING:
             judged = self._try(trial)
             if judged.stage is Stage.RUNNING:
-                self.switch.close(judged, Outcome.KEPT, judged.reason)
-                return Outcome.KEPT
+                self.switch.close(judged, TrialOutcome.KEPT, judged.reason)
+                return TrialOutcome.KEPT
             trial = judged
         outcome = self._blame(trial)
         self.switch.close(trial, outcome, trial.reason)
@@ -91,22 +91,22 @@ class Watcher:
         if trial.boots > MOST_BOOTS and self.switch.store.current(trial.slot) == trial.name:
             self._leave(trial)
 
-    def _counted(self, trial: Trial) -> Trial:
+    def _counted(self, trial: RunningTrial) -> RunningTrial:
         if trial.boot == self.boot:
             return trial
         return self.switch.note(trial, replace(trial, boot=self.boot, boots=trial.boots + 1))
 
-    def _leave(self, trial: Trial) -> Trial:
+    def _leave(self, trial: RunningTrial) -> RunningTrial:
         reason = f"the machine began anew {trial.boots - 1} times while it was on trial"
         return self.switch.undo(trial, Fault.REBOOTS, reason)
 
-    def _try(self, trial: Trial) -> Trial:
+    def _try(self, trial: RunningTrial) -> RunningTrial:
         """Watch it; return it with the reason to keep it, or undone. Raises OvertakenError."""
         _log.info("the %s %s is on trial for %g s", trial.slot, trial.name, self.window_s)
         trial = self._counted(trial)
         if trial.boots > MOST_BOOTS:
             return self._leave(trial)
-        judge = Judge(
+        judge = TrialJudge(
             self.window_s,
             trial.baseline,
             trial.watched_s,
@@ -141,25 +141,25 @@ class Watcher:
                 return self.switch.undo(trial, verdict.fault or "", verdict.reason)
             self.switch.clock.sleep(POLL_S)
 
-    def _blame(self, trial: Trial) -> Outcome:
+    def _blame(self, trial: RunningTrial) -> TrialOutcome:
         """See whether the former does better; if it does not, the new one was not to blame."""
         if trial.fault == Fault.REBOOTS:
             # Nobody can tell it from a bad power supply or a hand on the plug.
-            return Outcome.UNDONE
+            return TrialOutcome.UNDONE
         before = trial.baseline
         asks_speed = trial.fault in SPEED
         if not asks_speed:
             # Nor does it matter then whether other programs take the processor.
             before = replace(before, scan_ms=None, frame_ms=None, fps=None, camera_fps=None)
-        judge = Judge(VERIFIED_S, before)
+        judge = TrialJudge(VERIFIED_S, before)
         begun_s = self.switch.clock.monotonic_s()
         while self.switch.clock.monotonic_s() - begun_s < VERIFY_WITHIN_S:
             look = self._look(before, asks_speed=asks_speed)
             verdict = None if look is None else judge.look(look)
             if verdict is not None:
-                return Outcome.REFUSED if verdict.keep else Outcome.UNDONE
+                return TrialOutcome.REFUSED if verdict.keep else TrialOutcome.UNDONE
             self.switch.clock.sleep(POLL_S)
-        return Outcome.UNDONE
+        return TrialOutcome.UNDONE
 
     def _look(self, before: Baseline, *, asks_speed: bool = True) -> Look | None:
         try:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from convert.__main__ import main
-from convert.data.split import Part, read_split
+from convert.data.split import SplitPart, read_split
 from convert.measure.figures import Evaluation, ViewKind, read_boxed_evaluation, read_evaluation
 from convert.measure.gallery import read_mistakes
 from convert.train.train import CHECKPOINT_FILE, read_history
@@ -80,8 +80,8 @@ def test_the_daemon_loads_the_bundle(built: Path) -> None:
     MaskClassifier(bundle, ClassifierSettings())
     card = bundle.card
     training = [
-        *read_split(built / "model" / "split.json").part(Part.TRAINING),
-        *read_split(built / "model" / "split-boxed.json").part(Part.TRAINING),
+        *read_split(built / "model" / "split.json").part(SplitPart.TRAINING),
+        *read_split(built / "model" / "split-boxed.json").part(SplitPart.TRAINING),
     ]
     assert card.input_side_px == Int8Network(bundle.model).side_px == 32
     assert card.training_data.name == "drawn faces"
@@ -278,7 +278,7 @@ def test_a_source_is_left_out_to_be_measured_on(
     small = ("--weights", "none", "--width", "0.35", "--input-side", "32")
     short = ("--frozen-epochs", "0", "--epochs", "1")
     pictures, streets = (
-        len(read_split(built / "model" / name).part(Part.TRAINING))
+        len(read_split(built / "model" / name).part(SplitPart.TRAINING))
         for name in ("split.json", "split-boxed.json")
     )
     # What a damaged checkpoint ends has said by then what would be shown.
@@ -312,7 +312,7 @@ def test_a_split_of_several_sets_serves_each(built: Path, tmp_path: Path) -> Non
     split = ("--split", built / "model" / "split-boxed.json", "--part", "training")
     assert convert(*command, *split, "--output", tmp_path, "--detector", "none") == 0
     names = {path.name for path in (few / "images").iterdir()}
-    shown = [p for p in whole.part(Part.TRAINING) if Path(p.path).name in names]
+    shown = [p for p in whole.part(SplitPart.TRAINING) if Path(p.path).name in names]
     assert read_boxed_evaluation(tmp_path / "boxed-training.json").pictures == len(shown)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from paho.mqtt import publish
 
-from deploy.receiver.documents import Message, Unreadable, read
+from deploy.receiver.documents import Delivered, Unreadable, read
 from edge.config import MqttSettings
 from edge.publish.messages import HEALTH, VIOLATION, encode, timestamp, topic, violation_message
 from edge.records import ViolationState
@@ -594,7 +594,7 @@ def test_it_gets_into_a_broker_that_lets_nobody_in(tmp_path: Path, database: Dat
 @pytest.mark.parametrize("kind", sorted(examples().keys() - {"response"}))
 def test_every_example_of_the_reference_is_read(kind: str) -> None:
     payload = json.dumps(examples()[kind]).encode()
-    message = Message(f"tensormask/door-1/{kind}", payload, False, datetime.now(UTC))
+    message = Delivered(f"tensormask/door-1/{kind}", payload, False, datetime.now(UTC))
     assert not isinstance(read(message, pictures=False), Unreadable)
 
 

@@ -22,7 +22,7 @@ from edge.host.status_file import read_telemetry
 from edge.page.drawn import FILE as DRAWN
 from edge.page.drawn import NAMES as NAMES_DRAWN
 from edge.page.drawn import AreaBook, DrawnArea
-from edge.page.history import History
+from edge.page.history import PageHistory
 from edge.page.wire import read_request
 from edge.publish.mailbox import Mailbox
 from edge.publish.messages import without_snapshot
@@ -57,7 +57,7 @@ def identity(folder: Path, content: bytes) -> None:
 def page_history(folder: Path, content: bytes) -> None:
     path = folder / "history.json"
     path.write_bytes(content)
-    history = History(path)
+    history = PageHistory(path)
     history.note(Decision(), 1.0)
     history.save()
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 
-from edge.classify.card import Thresholds
+from edge.classify.card import CardThresholds
 from edge.config import ClassifierSettings, MqttSettings, Settings
 from edge.decide.policy import ViolationPolicy
 from edge.detect.cadence import PacedDetection
@@ -128,7 +128,7 @@ def test_whoever_is_in_sight_when_an_outage_or_a_pause_begins_is_forgotten_too()
     attention = Attention(ListedJudge(lambda who, at_s: 0.02), ClassifierSettings())
     settings = Settings(mqtt=MqttSettings(host="h"))
     detection = FaceDetection(FixedDetector([face_at(90, 90)]), settings.detector)
-    policy = ViolationPolicy(settings.policy, Thresholds(bare=0.5, masked=0.5), lambda at: "id")
+    policy = ViolationPolicy(settings.policy, CardThresholds(bare=0.5, masked=0.5), lambda at: "id")
     pipeline = Pipeline(
         PacedDetection(detection, settings.detector), Tracker(settings.tracker), attention, policy
     )

@@ -4,10 +4,10 @@ import threading
 
 from edge.decide.policy import Decision
 from edge.observers import Judged, Observers
-from edge.pipeline import Outcome
+from edge.pipeline import FrameOutcome
 from tests.fakes import frame_at
 
-OUTCOME = Outcome((), Decision())
+OUTCOME = FrameOutcome((), Decision())
 
 
 def test_an_observer_that_is_slow_gets_the_newest_and_holds_up_nobody() -> None:

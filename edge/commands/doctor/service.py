@@ -15,7 +15,7 @@ from edge.errors import TensorMaskError
 from edge.host.words import conditions
 from edge.installed import installation
 from edge.release.judge import ENDINGS
-from edge.release.ledger import Outcome
+from edge.release.ledger import TrialOutcome
 from edge.release.store import called
 from edge.release.unit import UNIT
 from edge.telemetry import Telemetry
@@ -172,7 +172,7 @@ def releases() -> Iterator[Finding]:
         name = called(state.trial.name)
         text = f"the {state.trial.slot} {name} is on trial"
         yield Finding("releases", Level.OK, text, "tensormask release wait")
-    if state.entries and state.entries[-1].outcome in (Outcome.REFUSED, Outcome.UNDONE):
+    if state.entries and state.entries[-1].outcome in (TrialOutcome.REFUSED, TrialOutcome.UNDONE):
         last = state.entries[-1]
         yield Finding(
             "releases",

@@ -47,11 +47,11 @@ def timestamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class PayloadPart(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a payload. Receivers ignore keys that they don't know."""
 
 
-class ModelIdentity(Part, frozen=True, kw_only=True):
+class ModelIdentity(PayloadPart, frozen=True, kw_only=True):
     """The model that judges."""
 
     name: str
@@ -59,7 +59,7 @@ class ModelIdentity(Part, frozen=True, kw_only=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Digest of model.tflite")]
 
 
-class Message(Part, frozen=True, kw_only=True, tag_field="schema"):
+class Message(PayloadPart, frozen=True, kw_only=True, tag_field="schema"):
     """What every payload carries."""
 
     device_id: Annotated[str, Meta(min_length=1, description="Also a level of the topic")]

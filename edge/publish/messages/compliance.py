@@ -12,14 +12,14 @@ from edge.publish.messages.common import (
     Message,
     NotNegative,
     Origin,
-    Part,
+    PayloadPart,
     Share,
     every_field,
 )
 from edge.records import Compliance, Tally
 
 
-class ComplianceTally(Part, frozen=True, kw_only=True):
+class ComplianceTally(PayloadPart, frozen=True, kw_only=True):
     """The people who left in one window of time. Those still in view are not counted yet."""
 
     seen: Annotated[Count, Meta(description="masked + bare + unknown + worn_wrongly")]

@@ -15,7 +15,7 @@ from edge.publish.messages.common import (
     Message,
     NotNegative,
     Origin,
-    Part,
+    PayloadPart,
     Timestamp,
     every_field,
     timestamp,
@@ -31,7 +31,7 @@ from edge.telemetry import (
 )
 
 
-class Versions(Part, frozen=True, kw_only=True):
+class Versions(PayloadPart, frozen=True, kw_only=True):
     program: Annotated[str, Meta(description="TensorMask itself")]
     runtime: Annotated[str, Meta(description="The TensorFlow Lite runtime, as `name version`")]
     python: str
@@ -42,7 +42,7 @@ class Versions(Part, frozen=True, kw_only=True):
     ] = None
 
 
-class DetectorIdentity(Part, frozen=True, kw_only=True):
+class DetectorIdentity(PayloadPart, frozen=True, kw_only=True):
     """What finds faces."""
 
     name: str
@@ -50,14 +50,14 @@ class DetectorIdentity(Part, frozen=True, kw_only=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Digest of its network")]
 
 
-class LatencyHealth(Part, frozen=True, kw_only=True):
+class LatencyHealth(PayloadPart, frozen=True, kw_only=True):
     """How long one step took for a frame, of the last 500 frames."""
 
     p50: Annotated[NotNegative, Meta(description="Median, in ms")]
     p95: Annotated[NotNegative, Meta(description="95th percentile, in ms")]
 
 
-class CameraHealth(Part, frozen=True, kw_only=True):
+class CameraHealth(PayloadPart, frozen=True, kw_only=True):
     state: Annotated[
         CameraState,
         Meta(description="lost: gone, frozen or without frames; it is being tried again"),
@@ -84,7 +84,7 @@ class OutboxCondition(StrEnum):
     REFUSED = "refused"
 
 
-class DroppedHealth(Part, frozen=True, kw_only=True):
+class DroppedHealth(PayloadPart, frozen=True, kw_only=True):
     """Documents given up undelivered, since the outbox was begun."""
 
     rows: Annotated[Count, Meta(description="Beyond `[outbox] max_rows`")]
@@ -93,7 +93,7 @@ class DroppedHealth(Part, frozen=True, kw_only=True):
     memory: Annotated[Count, Meta(description="Too many while the disk refused them")]
 
 
-class OutboxHealth(Part, frozen=True, kw_only=True):
+class OutboxHealth(PayloadPart, frozen=True, kw_only=True):
     """What waits on disk for the broker."""
 
     rows: Annotated[Count, Meta(description="Documents that the broker has not acknowledged")]
@@ -125,7 +125,7 @@ class OutboxHealth(Part, frozen=True, kw_only=True):
     ] = 0
 
 
-class BrokerHealth(Part, frozen=True, kw_only=True):
+class BrokerHealth(PayloadPart, frozen=True, kw_only=True):
     reconnects: Annotated[Count, Meta(description="Connections after the first")]
     protocol: Annotated[str, Meta(description="What is spoken: `MQTT 5` or `MQTT 3.1.1`")]
     retains: Annotated[bool, Meta(description="It keeps states for those who subscribe later")] = (
@@ -140,7 +140,7 @@ class BrokerHealth(Part, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=list)
 
 
-class PaceHealth(Part, frozen=True, kw_only=True):
+class PaceHealth(PayloadPart, frozen=True, kw_only=True):
     """How fast the device lets itself work."""
 
     max_fps: Annotated[
@@ -149,7 +149,7 @@ class PaceHealth(Part, frozen=True, kw_only=True):
     reasons: Annotated[list[Strain], Meta(description="Why it is bounded; empty: it is not")]
 
 
-class ClockHealth(Part, frozen=True, kw_only=True):
+class ClockHealth(PayloadPart, frozen=True, kw_only=True):
     """The wall clock; durations do not depend on it."""
 
     steps: Annotated[Count, Meta(description="How often it was set since the program's start")]

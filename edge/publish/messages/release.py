@@ -11,7 +11,7 @@ from edge.publish.messages.common import (
     Message,
     NotNegative,
     Origin,
-    Part,
+    PayloadPart,
     Timestamp,
     every_field,
     timestamp,
@@ -19,7 +19,7 @@ from edge.publish.messages.common import (
 from edge.telemetry import OnTrial, Software
 
 
-class TrialHealth(Part, frozen=True, kw_only=True):
+class TrialHealth(PayloadPart, frozen=True, kw_only=True):
     """A release or model that goes back by itself where it does worse than the former."""
 
     slot: Annotated[str, Meta(description="release, bundle or detector")]
@@ -29,7 +29,7 @@ class TrialHealth(Part, frozen=True, kw_only=True):
     watched_s: Annotated[NotNegative, Meta(description="So long it has done well")]
 
 
-class Settlement(Part, frozen=True, kw_only=True):
+class Settlement(PayloadPart, frozen=True, kw_only=True):
     """What became of a release or model."""
 
     slot: Annotated[str, Meta(description="release, bundle or detector")]

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from edge.clock import Moment
 from edge.errors import ConfigError, OutboxError
-from edge.publish.outbox.file import Document, Refused, SpoolFile
+from edge.publish.outbox.file import Refused, SpoolFile, StoredDocument
 from edge.publish.outbox.salvage import (
     aside_at,
     files_aside,
@@ -113,7 +113,7 @@ class SpoolDisk:
 
     def store(
         self,
-        documents: Iterable[Document],
+        documents: Iterable[StoredDocument],
         last: int,
         change: Callable[[SpoolFile], Dropped],
     ) -> bool:
@@ -243,7 +243,9 @@ class SpoolDisk:
         documents = [
             each
             for each in found
-            if isinstance(each, Document) and is_counted(each.sequence) and each.sequence > known
+            if isinstance(each, StoredDocument)
+            and is_counted(each.sequence)
+            and each.sequence > known
         ]
         if documents:
             with suppress(sqlite3.Error), file.transaction():

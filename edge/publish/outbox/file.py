@@ -81,7 +81,7 @@ LOG = "-wal"
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class StoredDocument:
     """A row of the outbox."""
 
     sequence: int
@@ -94,7 +94,7 @@ class Document:
 class Refused:
     """A document that the broker does not take, and why."""
 
-    document: Document
+    document: StoredDocument
     reason: str
 
 
@@ -108,7 +108,7 @@ class Stub:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class OutboxCounts:
     """What the rows do not tell."""
 
     last_sequence: int
@@ -148,7 +148,7 @@ class SpoolFile:
                 "SELECT last_sequence, dropped_rows, dropped_bytes, dropped_age, dropped_memory "
                 "FROM ledger"
             )
-            self.ledger = Ledger(last, Dropped(*dropped))
+            self.ledger = OutboxCounts(last, Dropped(*dropped))
             self.rows, self.payload_bytes = self._count()
             self.refused = self._refused()
             self.last_sequence: int = max(last, self._newest_counted())
@@ -189,7 +189,7 @@ class SpoolFile:
             (is_busy, *_) = self._one("PRAGMA wal_checkpoint(TRUNCATE)")
             self._has_remains = bool(is_busy)
 
-    def insert(self, documents: Iterable[Document]) -> None:
+    def insert(self, documents: Iterable[StoredDocument]) -> None:
         for document in documents:
             row = _row(document)
             self._database.execute(
@@ -240,14 +240,14 @@ class SpoolFile:
         self.last_sequence = max(self.last_sequence, last_sequence)
         known = max(self.ledger.last_sequence, self._newest_counted())
         if known < self.last_sequence or dropped != self.ledger.dropped:
-            self.ledger = Ledger(self.last_sequence, dropped)
+            self.ledger = OutboxCounts(self.last_sequence, dropped)
             self._database.execute(
                 "UPDATE ledger SET last_sequence = ?, dropped_rows = ?, dropped_bytes = ?, "
                 "dropped_age = ?, dropped_memory = ?",
                 (self.last_sequence, dropped.rows, dropped.bytes, dropped.age, dropped.memory),
             )
 
-    def select(self, after: int, limit: int) -> list[Document]:
+    def select(self, after: int, limit: int) -> list[StoredDocument]:
         """Return at most `limit` documents with a sequence above `after`, oldest first."""
         rows = self._database.execute(
             f"SELECT {COLUMNS} FROM documents WHERE sequence > ? ORDER BY sequence LIMIT ?",
@@ -314,7 +314,7 @@ class SpoolFile:
         return row
 
 
-def read_all(path: Path) -> Iterator[Document | Refused]:
+def read_all(path: Path) -> Iterator[StoredDocument | Refused]:
     """Give what waits in a file, then what was refused; altered rows are left out.
 
     The file is a copy: one that a service has open is locked. Raises sqlite3.Error.
@@ -361,7 +361,7 @@ def _configure(database: sqlite3.Connection) -> None:
     database.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * (PAGE_BYTES + 24) + 32}")
 
 
-def _row(document: Document) -> tuple[Any, ...]:
+def _row(document: StoredDocument) -> tuple[Any, ...]:
     when = document.accepted
     at = when.at.isoformat()
     return (
@@ -370,9 +370,9 @@ def _row(document: Document) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def document_of(sequence: int, *content: Any) -> Document:
+def document_of(sequence: int, *content: Any) -> StoredDocument:
     *when, topic, payload = content
-    return Document(sequence, _moment(*when), topic, payload)
+    return StoredDocument(sequence, _moment(*when), topic, payload)
 
 
 def _moment(accepted_at: str, clock_is_right: int, run: str, run_s: float) -> Moment:

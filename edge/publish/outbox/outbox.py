@@ -17,7 +17,7 @@ from pathlib import Path
 from edge.clock import Moment, this_moment
 from edge.config import OutboxSettings
 from edge.publish.outbox.disk import SpoolDisk
-from edge.publish.outbox.file import Document, Refused, SpoolFile, Stub
+from edge.publish.outbox.file import Refused, SpoolFile, StoredDocument, Stub
 from edge.publish.outbox.sequence import is_counted
 from edge.publish.outbox.unended import Unended
 from edge.telemetry import Dropped, OutboxState
@@ -63,7 +63,7 @@ class Outbox:
         self._now = now
         self._lock = threading.Lock()
         self._disk = SpoolDisk(path, now)
-        self._held: list[Document] = []
+        self._held: list[StoredDocument] = []
         """In memory only: newer than all that is on the disk."""
         self._refused: deque[Refused] = deque(maxlen=_REFUSED_IN_MEMORY)
         """Refused, but not yet put aside in the file."""
@@ -100,9 +100,9 @@ class Outbox:
                 raise RuntimeError("the outbox is closed")
             accepted = self._now()
 
-            def numbered() -> Document:
+            def numbered() -> StoredDocument:
                 sequence = self._disk.next_sequence(self._newest())
-                return Document(sequence, accepted, topic, encode(sequence))
+                return StoredDocument(sequence, accepted, topic, encode(sequence))
 
             document = numbered()
             if begins is not None:
@@ -125,7 +125,7 @@ class Outbox:
         with self._lock:
             return list(self._disk.left_open.values())
 
-    def pending(self, limit: int, after: int = 0) -> list[Document]:
+    def pending(self, limit: int, after: int = 0) -> list[StoredDocument]:
         """Return at most `limit` documents with a sequence above `after`, oldest first."""
         with self._lock:
             self._tend()
@@ -155,7 +155,9 @@ class Outbox:
         """
         with self._lock:
             found = [held for held in self._held if held.sequence == sequence]
-            found += self._disk.attempt(lambda file: file.select(sequence - 1, 1), list[Document]())
+            found += self._disk.attempt(
+                lambda file: file.select(sequence - 1, 1), list[StoredDocument]()
+            )
             for document in found:
                 if document.sequence == sequence:
                     self._refused.append(Refused(document, reason))
@@ -229,14 +231,14 @@ class Outbox:
             place = stubs[-1].sequence
         return None
 
-    def _pending(self, limit: int, after: int) -> list[Document]:
+    def _pending(self, limit: int, after: int) -> list[StoredDocument]:
         found = self._disk.attempt(
-            lambda file: self._undelivered(file, limit, after), list[Document]()
+            lambda file: self._undelivered(file, limit, after), list[StoredDocument]()
         )
         return [*found, *(held for held in self._held if held.sequence > after)][:limit]
 
-    def _undelivered(self, file: SpoolFile, limit: int, after: int) -> list[Document]:
-        found: list[Document] = []
+    def _undelivered(self, file: SpoolFile, limit: int, after: int) -> list[StoredDocument]:
+        found: list[StoredDocument] = []
         place = max(after, self._done_up_to)
         while len(found) < limit and (rows := file.select(place, limit)):
             found += [row for row in rows if row.sequence not in self._done]
@@ -261,7 +263,7 @@ class Outbox:
     def _may_try(self, now: Moment) -> bool:
         return self._disk.refused_s is None or now.run_s - self._flushed_s >= RETRY_S
 
-    def _flush(self, *new: Document) -> bool:
+    def _flush(self, *new: StoredDocument) -> bool:
         """Bring all that is in memory, and `new`, to the disk; False: it refuses."""
         now = self._now()
         self._flushed_s = now.run_s
@@ -312,7 +314,7 @@ class Outbox:
                 return [stub.sequence for stub in stubs[:count]]
         return []
 
-    def _hold(self, document: Document) -> None:
+    def _hold(self, document: StoredDocument) -> None:
         """Keep a document in memory; the oldest goes where there are too many."""
         before = self._disk.dropped
         self._held.append(document)
@@ -334,5 +336,5 @@ class Outbox:
                 )
 
 
-def _size(documents: Iterable[Document]) -> int:
+def _size(documents: Iterable[StoredDocument]) -> int:
     return sum(len(document.payload) for document in documents)

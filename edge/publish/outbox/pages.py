@@ -33,7 +33,7 @@ _MOST_LOG_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class LogFrame:
     """A page in the log."""
 
     page: int
@@ -46,7 +46,7 @@ class Log:
 
     def __init__(self, path: Path, page_bytes: int) -> None:
         """Read the log; one that is not there has no frames. Raises OSError."""
-        self.frames: list[Frame] = []
+        self.frames: list[LogFrame] = []
         """As they lie in it, those behind a damaged one too, but none of an earlier use."""
         self.sound = 0
         """So many of them are as they were written; SQLite takes the completed transactions."""
@@ -68,11 +68,11 @@ class Log:
             page, committed = struct.unpack(">2I", frame[:8])
             sums = _log_sums(frame[:8] + frame[_FRAME_HEADER:], sums)
             is_sound = is_sound and frame[16:24] == struct.pack(">2I", *sums)
-            self.frames.append(Frame(page, committed > 0, frame[_FRAME_HEADER:]))
+            self.frames.append(LogFrame(page, committed > 0, frame[_FRAME_HEADER:]))
             self.sound += is_sound
 
     @property
-    def passed_over(self) -> list[Frame]:
+    def passed_over(self) -> list[LogFrame]:
         """The frames that SQLite does not take."""
         taken = max((n for n in range(1, self.sound + 1) if self.frames[n - 1].commits), default=0)
         return self.frames[taken:]
@@ -102,7 +102,7 @@ class Pages:
     """A file's pages, with those of its log in their places."""
 
     def __init__(
-        self, file: BinaryIO, frames: Sequence[Frame], page_bytes: int, *, are_sound: bool
+        self, file: BinaryIO, frames: Sequence[LogFrame], page_bytes: int, *, are_sound: bool
     ) -> None:
         """`frames` are those of the log, and `are_sound` says whether SQLite takes them all."""
         self._file = file

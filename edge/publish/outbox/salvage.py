@@ -18,14 +18,14 @@ from edge.publish.outbox.file import (
     COLUMNS,
     LOG,
     PAGE_BYTES,
-    Document,
     Refused,
+    StoredDocument,
     checksum,
     columns_in,
     connect,
     document_of,
 )
-from edge.publish.outbox.pages import Frame, Log, Pages
+from edge.publish.outbox.pages import Log, LogFrame, Pages
 from edge.publish.outbox.trouble import DamagedError
 from edge.publish.outbox.unended import Unended, UnendedTable, event_of
 
@@ -34,7 +34,7 @@ _KEPT_ASIDE = 5
 _UNKNOWN_AT = "1970-01-01T00:00:00+00:00"
 _ASIDE_TIME = "%Y%m%dT%H%M%S%fZ"
 _UNDER_WAY = ".salvaging"
-Legible = Document | Refused | Unended
+Legible = StoredDocument | Refused | Unended
 
 
 def set_aside(path: Path, at: datetime) -> Path:
@@ -103,7 +103,7 @@ def _on_pages(aside: Path) -> Iterator[Legible]:
         yield from _legible_on(Pages(file, log.frames, page_bytes, are_sound=are_sound))
 
 
-def legible_in(frames: Sequence[Frame]) -> Iterator[Legible]:
+def legible_in(frames: Sequence[LogFrame]) -> Iterator[Legible]:
     """Give what is unaltered in a part of a log."""
     return _legible_on(Pages(BytesIO(), frames, PAGE_BYTES, are_sound=False))
 
@@ -143,7 +143,7 @@ def _by_sqlite(aside: Path) -> Iterator[Legible]:
         yield from UnendedTable(damaged).read()
 
 
-def _rows(damaged: sqlite3.Connection) -> Iterator[Document]:
+def _rows(damaged: sqlite3.Connection) -> Iterator[StoredDocument]:
     there = columns_in(damaged, "documents")
     names = [name if name in there else "NULL" for name in COLUMNS.split(", ")]
     for sequence, *content, crc32 in damaged.execute(
@@ -157,7 +157,7 @@ def _rows(damaged: sqlite3.Connection) -> Iterator[Document]:
 
 def _completed(
     sequence: int | None, at: Any, is_right: Any, run: Any, run_s: Any, topic: Any, payload: Any
-) -> Document | None:
+) -> StoredDocument | None:
     """Return the document of a row of which some columns are None; None: it is none any more."""
     if sequence is None or topic is None or payload is None:
         return None

@@ -15,7 +15,7 @@ from convert.data.prepare import (
     read_street,
     split_dataset,
 )
-from convert.data.split import LeakError, Part, read_split
+from convert.data.split import LeakError, SplitPart, read_split
 from convert.data.voc import read_boxed
 from convert.files import BOXED_SPLIT_FILE, SPLIT_FILE
 from edge.errors import ModelError
@@ -72,7 +72,7 @@ def test_a_split_file_that_leaks_is_refused(tmp_path: Path) -> None:
         split,
         assignments=tuple(
             msgspec.structs.replace(
-                item, part=Part.TEST if "twin" in item.picture.path else Part.TRAINING
+                item, part=SplitPart.TEST if "twin" in item.picture.path else SplitPart.TRAINING
             )
             for item in split.assignments
         ),

@@ -16,8 +16,8 @@ from convert.data.split import (
     SHARES,
     Assignment,
     LeakError,
-    Part,
     Split,
+    SplitPart,
     held_out,
     leak_fingerprints,
     make_split,
@@ -39,9 +39,9 @@ def test_what_is_held_out_is_known_without_the_split(tmp_path: Path) -> None:
     pictures = [Picture(f"{i}.png", i % 2, digest) for i, digest in enumerate(digests)]
     split = make_split(pictures, np.arange(80), 7)
     held = held_out([split])
-    assert held.training_digest == digest_of(split.part(Part.TRAINING))
+    assert held.training_digest == digest_of(split.part(SplitPart.TRAINING))
     write_document(tmp_path / "held-out.json", held)
-    for part in (Part.VALIDATION, Part.TEST):
+    for part in (SplitPart.VALIDATION, SplitPart.TEST):
         # Beside pictures that it has never heard of.
         shown = [*pictures, Picture("other.png", 0, 64 * "f")]
         found = splits.pictures_of(shown, part.value, tmp_path / "held-out.json")
@@ -59,7 +59,7 @@ def test_no_group_straddles_two_parts(members: list[tuple[int, int]], seed: int)
     labels = [label for label, _ in members] + [0, 1]
     groups = np.array([group for _, group in members] + [41, 42])
     split = make_split(pictures_of(labels), groups, seed)
-    parts: dict[int, set[Part]] = {}
+    parts: dict[int, set[SplitPart]] = {}
     for item in split.assignments:
         parts.setdefault(item.group, set()).add(item.part)
     assert all(len(found) == 1 for found in parts.values())
@@ -83,7 +83,7 @@ def test_a_seed_gives_one_split_and_another_seed_another() -> None:
 def test_a_crowd_of_one_person_is_for_training_only() -> None:
     groups = np.array([0] * 30 + list(range(1, 171)))
     split = make_split(pictures_of([0, 1] * 100), groups, 3)
-    assert {item.part for item in split.assignments if item.group == 0} == {Part.TRAINING}
+    assert {item.part for item in split.assignments if item.group == 0} == {SplitPart.TRAINING}
 
 
 def test_kinds_of_faces_are_shared_out_and_not_only_classes() -> None:
@@ -96,9 +96,9 @@ def test_kinds_of_faces_are_shared_out_and_not_only_classes() -> None:
 
 
 def test_a_group_that_has_its_part_keeps_it() -> None:
-    placed = dict.fromkeys(range(10), Part.TEST)
+    placed = dict.fromkeys(range(10), SplitPart.TEST)
     split = make_split(pictures_of([0, 1] * 20), np.arange(40), 1, placed=placed)
-    assert {item.part for item in split.assignments[:10]} == {Part.TEST}
+    assert {item.part for item in split.assignments[:10]} == {SplitPart.TEST}
 
 
 def two_parts(one: int, other: int, mirrored: bool) -> tuple[Split, NDArray[np.float32]]:
@@ -109,8 +109,8 @@ def two_parts(one: int, other: int, mirrored: bool) -> tuple[Split, NDArray[np.f
     split = Split(
         1,
         (
-            Assignment(pictures[0], 0, Part.TRAINING),
-            Assignment(pictures[1], 1, Part.TEST),
+            Assignment(pictures[0], 0, SplitPart.TRAINING),
+            Assignment(pictures[1], 1, SplitPart.TEST),
         ),
     )
     return split, leak_fingerprints([(first, face_box()), (second, face_box())])
@@ -133,7 +133,7 @@ def test_two_strangers_in_two_parts_pass() -> None:
 def test_a_leak_inside_one_part_is_none() -> None:
     split, fingerprints = two_parts(1, 1, False)
     one_part = Split(
-        1, tuple(msgspec.structs.replace(item, part=Part.TEST) for item in split.assignments)
+        1, tuple(msgspec.structs.replace(item, part=SplitPart.TEST) for item in split.assignments)
     )
     assert nearest_pairs(one_part, fingerprints, 1) == ()
     refuse_leak(None)

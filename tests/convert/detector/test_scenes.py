@@ -9,9 +9,9 @@ from convert.detector.scenes import (
     NO_BOXES,
     SIDE_PX,
     FaceKind,
-    Scene,
     SceneSampler,
-    Shown,
+    TrainingPiece,
+    TrainingScene,
     cut,
     overlaps,
     tightened,
@@ -22,16 +22,18 @@ FACE = (40.0, 30.0, 60.0, 54.0)
 WHITE = 255
 
 
-def scene(*faces: tuple[float, float, float, float], kind: FaceKind = FaceKind.BARE) -> Scene:
+def scene(
+    *faces: tuple[float, float, float, float], kind: FaceKind = FaceKind.BARE
+) -> TrainingScene:
     """A black picture of 120 x 100 in which faces are white rectangles."""
     pixels = np.zeros((100, 120, 3), np.uint8)
     for left, top, right, bottom in faces:
         pixels[int(top) : int(bottom), int(left) : int(right)] = WHITE
     boxes = np.array(faces, np.float32).reshape(-1, 4)
-    return Scene(pixels, boxes, np.full(len(faces), kind, np.int64), NO_BOXES, 0)
+    return TrainingScene(pixels, boxes, np.full(len(faces), kind, np.int64), NO_BOXES, 0)
 
 
-def white_box(shown: Shown) -> list[int]:
+def white_box(shown: TrainingPiece) -> list[int]:
     rows, columns = np.nonzero(shown.pixels[..., 0] > WHITE // 2)
     return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 

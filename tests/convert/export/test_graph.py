@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from convert.export.graph import Operator, multiply_adds, read_operators, refuse_foreign_operators
+from convert.export.graph import (
+    ModelOperator,
+    multiply_adds,
+    read_operators,
+    refuse_foreign_operators,
+)
 from edge.classify.card import DEFAULT_BUNDLE, load_bundle
 from edge.errors import ModelError
 
 
-def operator(name: str, version: int = 1, is_custom: bool = False) -> Operator:
-    return Operator(name, version, is_custom, 0)
+def operator(name: str, version: int = 1, is_custom: bool = False) -> ModelOperator:
+    return ModelOperator(name, version, is_custom, 0)
 
 
 def test_known_operators_pass() -> None:
@@ -24,7 +29,7 @@ def test_known_operators_pass() -> None:
         (operator("FULLY_CONNECTED", 12), "version 12 of FULLY_CONNECTED"),
     ],
 )
-def test_what_the_edge_lacks_is_refused(foreign: Operator, reason: str) -> None:
+def test_what_the_edge_lacks_is_refused(foreign: ModelOperator, reason: str) -> None:
     with pytest.raises(ModelError, match=reason):
         refuse_foreign_operators([operator("CONV_2D"), foreign])
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from convert.measure.metrics import (
     Answers,
-    CurvePoint,
+    MeasuredPoint,
     accuracy,
     agreement,
     balanced_accuracy,
@@ -153,7 +153,7 @@ def test_a_curve_counts_the_faces_from_each_threshold_on(
     probability = np.array([value for _, value in faces]) / 256
     everyone = int(is_bare.sum()) + missed
     expected = [
-        CurvePoint(
+        MeasuredPoint(
             round(float(limit), 6),
             round(float(is_bare[probability >= limit].mean()), 6),
             round(float(is_bare[probability >= limit].sum() / everyone), 6),
@@ -191,5 +191,9 @@ def test_the_best_overlap_is_matched_first_and_nothing_twice() -> None:
 
 
 def test_a_thinned_curve_says_what_happens_at_whole_steps() -> None:
-    curve = [CurvePoint(0.1, 0.5, 1.0), CurvePoint(0.3, 0.8, 0.6), CurvePoint(0.6, 1.0, 0.2)]
-    assert thinned(curve, 0.25) == [CurvePoint(0.25, 0.8, 0.6), CurvePoint(0.5, 1.0, 0.2)]
+    curve = [
+        MeasuredPoint(0.1, 0.5, 1.0),
+        MeasuredPoint(0.3, 0.8, 0.6),
+        MeasuredPoint(0.6, 1.0, 0.2),
+    ]
+    assert thinned(curve, 0.25) == [MeasuredPoint(0.25, 0.8, 0.6), MeasuredPoint(0.5, 1.0, 0.2)]

@@ -13,7 +13,7 @@ from convert.__main__ import main
 from convert.files import write_document
 from convert.measure.figures import read_boxed_evaluation
 from convert.measure.gallery import Mistake, write_gallery, write_mistakes
-from convert.report.charts import Axis, Point, Series, chart
+from convert.report.charts import Axis, ChartPoint, Series, chart
 from convert.report.html import Html, tag
 from convert.report.material import read_material
 from convert.train.train import read_history
@@ -130,7 +130,7 @@ def test_an_axis_has_round_ticks(low: float, high: float, ticks: list[str]) -> N
 
 def test_a_series_without_points_draws_nothing() -> None:
     axis = Axis("x", 0, 1)
-    one = Series("one", [Point(0.5, 0.5, 0.25, 0.75)], has_dots=True)
+    one = Series("one", [ChartPoint(0.5, 0.5, 0.25, 0.75)], has_dots=True)
     drawn = chart("title", axis, axis, [one, Series("none", [])])
     assert drawn.count("<path") == 1
     assert "0.5 (0.250-0.750)" in drawn

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from edge.capture.arrivals import KNOWN, Arrivals
+from edge.capture.arrivals import KNOWN, ArrivalTimes
 
 FPS = 10
 
 
 def taken(arrived_s: list[float]) -> list[float]:
     """The times of pictures that came then, after a while of even ones until 0 s."""
-    arrivals = Arrivals()
+    arrivals = ArrivalTimes()
     even_s = [-number / FPS for number in range(KNOWN + 2)][::-1]
     asked_s: list[float] = []
     times_s = []
@@ -49,6 +49,6 @@ def test_no_picture_was_taken_after_it_came() -> None:
 
 
 def test_at_first_nothing_is_known_and_each_was_taken_when_it_came() -> None:
-    arrivals = Arrivals()
+    arrivals = ArrivalTimes()
     came_s = [number / 1000 for number in range(KNOWN)]
     assert [arrivals.taken_s(at_s, lambda _: True) for at_s in came_s] == came_s

@@ -18,7 +18,7 @@ from edge.config import MqttSettings, Settings
 from edge.decide.identity import EventIds
 from edge.detect.detectors import open_detector
 from edge.errors import ConfigError
-from edge.page.scene import Person
+from edge.page.scene import ShownPerson
 from edge.pipeline import open_pipeline
 from edge.records import MaskState, Pixels
 from tests.disk import SmallDisk
@@ -26,7 +26,7 @@ from tests.edge.capture.fakes import ScriptedSource, scene, write_clip
 from tests.fakes import blank
 from tests.processes import Running
 
-BARE = Person(3, 0.25, 0.25, 0.2, 0.3, MaskState.BARE, 0.97, 64.0, True, "")
+BARE = ShownPerson(3, 0.25, 0.25, 0.2, 0.3, MaskState.BARE, 0.97, 64.0, True, "")
 
 
 def pictures(clip: Path) -> list[Pixels]:

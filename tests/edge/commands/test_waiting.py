@@ -8,13 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from edge.commands.releases import UndoneError
-from edge.commands.waiting import Progress, minutes, progress_of, wait
+from edge.commands.waiting import TrialProgress, minutes, progress_of, wait
 from edge.installed import PREFIX, Slot
-from edge.release.ledger import Entry, Ledger, Outcome, Stage, Trial, write_ledger
-from edge.release.store import Store
+from edge.release.ledger import Ledger, RunningTrial, Stage, TrialEntry, TrialOutcome, write_ledger
+from edge.release.store import ReleaseStore
 from tests.fakes import START, TurnedClock
 
-TRIAL = Trial(Slot.RELEASE, "0.3.0-bbbb", "0.2.0-aaaa", START, stage=Stage.RUNNING)
+TRIAL = RunningTrial(Slot.RELEASE, "0.3.0-bbbb", "0.2.0-aaaa", START, stage=Stage.RUNNING)
 SLOW = "a scan takes 90 ms, and before 30 ms"
 
 
@@ -36,24 +36,26 @@ class LedgerClock(TurnedClock):
         write_ledger(next(self._steps), self._file)
 
 
-def going_on(outcome: Outcome) -> Iterator[Ledger]:
+def going_on(outcome: TrialOutcome) -> Iterator[Ledger]:
     for turn in range(0, 600, 2):
         trouble = SLOW if 300 <= turn < 330 else ""
         yield Ledger(replace(TRIAL, watched_s=turn, ran_s=turn, trouble=trouble))
-    yield Ledger().with_entry(Entry(Slot.RELEASE, TRIAL.name, outcome, "well for 600 s", START))
+    yield Ledger().with_entry(
+        TrialEntry(Slot.RELEASE, TRIAL.name, outcome, "well for 600 s", START)
+    )
 
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(PREFIX, str(tmp_path))
-    Store(tmp_path).folder(Slot.RELEASE, TRIAL.name).mkdir(parents=True)
-    Store(tmp_path).point(Slot.RELEASE, TRIAL.name)
+    ReleaseStore(tmp_path).folder(Slot.RELEASE, TRIAL.name).mkdir(parents=True)
+    ReleaseStore(tmp_path).point(Slot.RELEASE, TRIAL.name)
     return tmp_path / "ledger.json"
 
 
 def test_in_a_pipe_a_line_a_minute_says_how_far_it_is(file: Path) -> None:
-    clock, said = LedgerClock(file, going_on(Outcome.KEPT)), StringIO()
-    progress = Progress(600, said, clock)
+    clock, said = LedgerClock(file, going_on(TrialOutcome.KEPT)), StringIO()
+    progress = TrialProgress(600, said, clock)
     assert wait("", progress.show, clock, file) == "release 0.3.0-bbbb: kept, well for 600 s"
     progress.close()
     lines = said.getvalue().splitlines()
@@ -65,8 +67,8 @@ def test_in_a_pipe_a_line_a_minute_says_how_far_it_is(file: Path) -> None:
 
 
 def test_on_a_terminal_one_line_is_kept_up_to_date_and_taken_away(file: Path) -> None:
-    clock, said = LedgerClock(file, going_on(Outcome.REFUSED)), Terminal()
-    progress = Progress(600, said, clock)
+    clock, said = LedgerClock(file, going_on(TrialOutcome.REFUSED)), Terminal()
+    progress = TrialProgress(600, said, clock)
     with pytest.raises(UndoneError, match="refused, well for 600 s"):
         wait("", progress.show, clock, file)
     progress.close()
@@ -77,7 +79,7 @@ def test_on_a_terminal_one_line_is_kept_up_to_date_and_taken_away(file: Path) ->
 
 def test_a_name_that_is_in_use_needs_no_trial_and_another_is_an_error(file: Path) -> None:
     write_ledger(Ledger(), file)
-    shown: list[Trial] = []
+    shown: list[RunningTrial] = []
     assert wait("", shown.append, TurnedClock(), file) == "nothing is on trial"
     said = wait(TRIAL.name, shown.append, TurnedClock(), file)
     assert said == "0.3.0-bbbb was never on trial"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.config import CommandSettings
-from edge.control.commands import BURST, MAX_PAYLOAD_BYTES, Command, Gate, Refusal
+from edge.control.commands import BURST, MAX_PAYLOAD_BYTES, Command, CommandRefusal, Gate
 from edge.publish.messages import CommandName
 
 ALL = CommandSettings(allowed=("pause", "resume", "restart", "snapshot"), max_pause_s=600)
@@ -18,13 +18,13 @@ DOCUMENTATION = Path(__file__).parents[3] / "docs" / "mqtt.md"
 
 def ask(
     name: str, payload: bytes, retained: bool = False, settings: CommandSettings = ALL
-) -> Command | Refusal | None:
+) -> Command | CommandRefusal | None:
     return Gate(settings).admit(name, payload, retained, 100.0)
 
 
 def reason(name: str, payload: bytes, retained: bool = False) -> str:
     refusal = ask(name, payload, retained)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, CommandRefusal)
     return refusal.reason
 
 
@@ -45,7 +45,7 @@ def test_a_pause_lasts_as_long_as_asked_or_as_allowed() -> None:
 def test_nothing_is_allowed_by_default() -> None:
     for name in CommandName:
         refusal = ask(name, b'{"request_id":"a"}', settings=CommandSettings())
-        assert refusal == Refusal(name, "a", "not allowed: see [commands] allowed")
+        assert refusal == CommandRefusal(name, "a", "not allowed: see [commands] allowed")
 
 
 def test_a_retained_command_is_refused() -> None:
@@ -78,10 +78,10 @@ def test_what_is_no_request_is_refused_and_named(name: str, payload: bytes, comp
 
 def test_a_refusal_has_the_id_where_there_is_one() -> None:
     wrong = ask("resume", b'{"request_id":"desk-1","force":true}')
-    assert isinstance(wrong, Refusal)
+    assert isinstance(wrong, CommandRefusal)
     assert wrong.request_id == "desk-1"
     nameless = ask("resume", b'{"request_id":"' + b"\xff" * 8 + b'"}')
-    assert isinstance(nameless, Refusal)
+    assert isinstance(nameless, CommandRefusal)
     assert nameless.request_id is None
 
 
@@ -89,12 +89,12 @@ def test_a_flood_is_refused_once_and_then_passed_over_until_there_is_room() -> N
     gate = Gate(CommandSettings(allowed=("resume",), per_minute=6))
     answers = [gate.admit("resume", b'{"request_id":"a"}', False, 100.0) for _ in range(BURST + 50)]
     assert answers[:BURST] == [Command(CommandName.RESUME, "a")] * BURST
-    assert answers[BURST] == Refusal(CommandName.RESUME, "a", "too many: at most 6 a minute")
+    assert answers[BURST] == CommandRefusal(CommandName.RESUME, "a", "too many: at most 6 a minute")
     assert answers[BURST + 1 :] == [None] * 49
     assert gate.admit("resume", b'{"request_id":"a"}', False, 109.0) is None
     later = [gate.admit("resume", b'{"request_id":"b"}', False, 111.0) for _ in range(3)]
     assert later[0] == Command(CommandName.RESUME, "b")
-    assert isinstance(later[1], Refusal)
+    assert isinstance(later[1], CommandRefusal)
     assert later[2] is None
 
 
@@ -120,7 +120,7 @@ def test_any_bytes_are_a_command_or_a_refusal(name: str, payload: bytes, retaine
     elif retained and not payload:
         assert answer is None
     else:
-        assert isinstance(answer, Refusal)
+        assert isinstance(answer, CommandRefusal)
         assert len(answer.reason) <= 200
         assert answer.reason.isprintable()
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from edge.capture.camera import Camera, Patience
-from edge.classify.card import Thresholds
+from edge.classify.card import CardThresholds
 from edge.config import (
     CommandSettings,
     HealthSettings,
@@ -27,7 +27,7 @@ from edge.config import (
     SnapshotSettings,
 )
 from edge.daemon.device import Device
-from edge.daemon.lookout import Judge, Lookout
+from edge.daemon.lookout import FrameJudge, Lookout
 from edge.daemon.service import Service
 from edge.decide.identity import EventIds
 from edge.decide.policy import Decision, ViolationPolicy
@@ -39,7 +39,7 @@ from edge.host.health import Stopwatch, read_vitals
 from edge.host.load import CALM_S
 from edge.host.systemd import Notifier
 from edge.look import Attention
-from edge.pipeline import STEPS, Outcome, Pipeline
+from edge.pipeline import STEPS, FrameOutcome, Pipeline
 from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import ModelIdentity, Origin, Versions
@@ -91,8 +91,8 @@ class ScriptedJudge:
         self._decisions = list(decisions)
         self._at_the_end = at_the_end
 
-    def process(self, frame: Frame) -> Outcome:
-        return Outcome((), self._decisions.pop(0) if self._decisions else NOTHING)
+    def process(self, frame: Frame) -> FrameOutcome:
+        return FrameOutcome((), self._decisions.pop(0) if self._decisions else NOTHING)
 
     def finish(self) -> Decision:
         decision, self._at_the_end = self._at_the_end, NOTHING
@@ -149,7 +149,7 @@ NOBODY = Notifier()
 
 def built_of(
     camera: Camera,
-    judge: Judge,
+    judge: FrameJudge,
     outbox: Outbox,
     publisher: NotingPublisher,
     clock: TurnedClock,
@@ -334,7 +334,7 @@ def test_a_camera_that_blinks_ends_no_visit_and_one_that_stays_away_ends_all(
         PacedDetection(detection, SETTINGS.detector),
         Tracker(SETTINGS.tracker),
         Attention(AlwaysBare(), SETTINGS.classifier),
-        ViolationPolicy(SETTINGS.policy, Thresholds(bare=0.5, masked=0.5), EventIds()),
+        ViolationPolicy(SETTINGS.policy, CardThresholds(bare=0.5, masked=0.5), EventIds()),
     )
     built = built_of(
         Camera(opened, PATIENCE, clock), judge, outbox, NotingPublisher(), clock, SETTINGS
@@ -387,7 +387,7 @@ def test_a_judge_that_fails_ends_the_service_but_not_before_it_says_stopped(
     outbox: Outbox,
 ) -> None:
     class FailingJudge(ScriptedJudge):
-        def process(self, frame: Frame) -> Outcome:
+        def process(self, frame: Frame) -> FrameOutcome:
             raise RuntimeError("a bug")
 
     built, publisher, _ = service(outbox, FailingJudge([]), [frame_at(0)])
@@ -679,12 +679,12 @@ class BareFace:
 
     def __init__(self) -> None:
         self._policy = ViolationPolicy(
-            PolicySettings(), Thresholds(bare=0.5, masked=0.5), EventIds()
+            PolicySettings(), CardThresholds(bare=0.5, masked=0.5), EventIds()
         )
 
-    def process(self, frame: Frame) -> Outcome:
+    def process(self, frame: Frame) -> FrameOutcome:
         sighting = Sighting(1, reading_at(9, 9, bare=0.99), frame.captured_at, frame.monotonic_s)
-        return Outcome((sighting,), self._policy.update([sighting], []))
+        return FrameOutcome((sighting,), self._policy.update([sighting], []))
 
     bridged_s = 10.0
     rotation_wanted_deg = None

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from edge.classify.card import Thresholds
+from edge.classify.card import CardThresholds
 from edge.config import PolicySettings
 from edge.decide.evidence import Evidence, log_odds
 from edge.decide.policy import Decision, ViolationPolicy
@@ -22,7 +22,7 @@ from edge.records import (
 )
 from tests.fakes import START, face_at, face_read, looked, reading_at
 
-THRESHOLDS = Thresholds(bare=0.9, masked=0.3)
+THRESHOLDS = CardThresholds(bare=0.9, masked=0.3)
 
 
 def policy(confirm_s: float = 1.0, min_looks: int = 3) -> ViolationPolicy:
@@ -258,7 +258,7 @@ def test_policy_keeps_nobody_who_has_left() -> None:
 
 def test_the_stricter_of_the_bundle_s_threshold_and_the_configuration_s_holds() -> None:
     def judged(bundle: float, configured: float) -> list[ViolationState]:
-        thresholds = Thresholds(bare=bundle, masked=0.3)
+        thresholds = CardThresholds(bare=bundle, masked=0.3)
         settings = PolicySettings(bare_probability=configured)
         return states(judge([0.85] * 50, judge_by=ViolationPolicy(settings, thresholds, str)))
 

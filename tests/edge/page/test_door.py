@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn import Config
 
-from edge.page.door import CONNECTION, RESPONSE_S, STRANGER_S, UNCOLLECTED, Connection, Door, Phase
+from edge.page.door import CONNECTION, RESPONSE_S, STRANGER_S, UNCOLLECTED, Caller, Door, Phase
 from edge.page.server import unavailable
 from tests import loops
 from tests.fakes import TurnedClock
@@ -125,7 +125,7 @@ def test_few_connections_that_have_ended_take_memory(
             async with asyncio.timeout(5):
                 while door.count:
                     await asyncio.sleep(0.01)
-            left = sum(isinstance(each, Connection) for each in gc.get_objects())
+            left = sum(isinstance(each, Caller) for each in gc.get_objects())
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
             return left

@@ -9,7 +9,7 @@ import pytest
 
 from edge.config import DetectorSettings
 from edge.errors import ConfigError
-from edge.page.drawn import AreaBook, DrawnArea, Origin, crosses_itself
+from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea, crosses_itself
 
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 TOP = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.0, 0.5))
@@ -23,7 +23,7 @@ def open_book(folder: Path, **settings: object) -> AreaBook:
 
 def test_without_a_drawing_the_whole_picture_is_watched(tmp_path: Path) -> None:
     book = open_book(tmp_path)
-    assert book.origin is Origin.WHOLE
+    assert book.origin is AreaOrigin.WHOLE
     assert book.take() is None
 
 
@@ -37,7 +37,7 @@ def test_what_is_drawn_is_taken_once_and_is_there_after_a_restart(tmp_path: Path
     assert not area.holds(0.2, 0.2)
     assert book.take() is None
     again = open_book(tmp_path)
-    assert again.origin is Origin.DRAWN
+    assert again.origin is AreaOrigin.DRAWN
     assert again.present == DrawnArea((LEFT,), (TOP,))
     assert again.take() is not None
 
@@ -65,7 +65,7 @@ def test_an_area_in_which_nothing_would_be_watched_is_refused(
     book = open_book(tmp_path)
     with pytest.raises(ConfigError, match="nothing would be watched"):
         book.draw(drawn)
-    assert book.origin is Origin.WHOLE
+    assert book.origin is AreaOrigin.WHOLE
     assert not list(tmp_path.iterdir())
 
 
@@ -74,7 +74,7 @@ def test_what_the_settings_say_is_changed_there_only(tmp_path: Path, key: str) -
     open_book(tmp_path).draw(DrawnArea((TOP,)))
     value: object = LEFT if key == "region" else (LEFT,)
     book = open_book(tmp_path, **{key: value})
-    assert book.origin is Origin.SETTINGS
+    assert book.origin is AreaOrigin.SETTINGS
     assert book.take() is None
     with pytest.raises(ConfigError, match=r"\[detector\] region, regions or excluded"):
         book.draw(DrawnArea((TOP,)))
@@ -98,7 +98,7 @@ def test_a_damaged_file_stops_nothing_and_is_named_with_its_remedy(
 ) -> None:
     (tmp_path / "area.json").write_bytes(content)
     book = open_book(tmp_path)
-    assert (book.origin, book.take()) == (Origin.WHOLE, None)
+    assert (book.origin, book.take()) == (AreaOrigin.WHOLE, None)
     assert re.search(r"area\.json: damaged .*; remove it, and draw the area again", book.damage)
     assert "until then the whole picture is watched" in caplog.text
     book.draw(DrawnArea((LEFT,)))

@@ -9,7 +9,7 @@ import pytest
 
 from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
-from edge.page.history import ALERTS, HOURS, SAVED_EVERY_S, History, forget
+from edge.page.history import ALERTS, HOURS, SAVED_EVERY_S, PageHistory, forget
 from edge.publish.messages import compliance_message
 from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
 from tests.disk import SmallDisk
@@ -43,11 +43,11 @@ def clock() -> TurnedClock:
 
 
 @pytest.fixture
-def history(tmp_path: Path, clock: TurnedClock) -> History:
-    return History(tmp_path / "history.json", clock)
+def history(tmp_path: Path, clock: TurnedClock) -> PageHistory:
+    return PageHistory(tmp_path / "history.json", clock)
 
 
-def test_visits_are_counted_by_the_hour(history: History, clock: TurnedClock) -> None:
+def test_visits_are_counted_by_the_hour(history: PageHistory, clock: TurnedClock) -> None:
     for verdict in Verdict:
         history.note(Decision((), (visit(verdict),)), 1.5)
     clock.sleep(3600)
@@ -58,7 +58,7 @@ def test_visits_are_counted_by_the_hour(history: History, clock: TurnedClock) ->
     assert (second.began - first.began, second.masked, second.watched_s) == (1, 2, 0.5)
 
 
-def test_a_violation_is_listed_once_and_over_when_it_is(history: History) -> None:
+def test_a_violation_is_listed_once_and_over_when_it_is(history: PageHistory) -> None:
     first = violation(1)
     history.note(Decision((first, violation(2))), 0)
     history.note(Decision((replace(first, state=ViolationState.ENDED, duration_s=7.26),)), 0)
@@ -70,11 +70,11 @@ def test_a_violation_is_listed_once_and_over_when_it_is(history: History) -> Non
 
 
 def test_it_is_there_again_after_a_restart(
-    tmp_path: Path, history: History, clock: TurnedClock
+    tmp_path: Path, history: PageHistory, clock: TurnedClock
 ) -> None:
     history.note(Decision((violation(1),), (visit(Verdict.BARE),)), 2)
     history.save()
-    again = History(tmp_path / "history.json", clock)
+    again = PageHistory(tmp_path / "history.json", clock)
     assert again.past().hours == history.past().hours
     assert [each.event_id for each in again.past().alerts] == ["event 1"]
     # It was killed: nobody is still there of whom it knew.
@@ -84,7 +84,7 @@ def test_it_is_there_again_after_a_restart(
 
 
 def test_it_is_written_down_once_an_hour(
-    tmp_path: Path, history: History, clock: TurnedClock
+    tmp_path: Path, history: PageHistory, clock: TurnedClock
 ) -> None:
     file = tmp_path / "history.json"
     history.note(Decision((), (visit(Verdict.BARE),)), 0)
@@ -95,7 +95,7 @@ def test_it_is_written_down_once_an_hour(
 
 
 def test_a_clock_that_is_set_back_finds_its_hour_again(
-    history: History, clock: TurnedClock
+    history: PageHistory, clock: TurnedClock
 ) -> None:
     for at_s in (0, 3600, 0):
         clock.now_s = at_s
@@ -103,7 +103,7 @@ def test_a_clock_that_is_set_back_finds_its_hour_again(
     assert [hour.masked for hour in history.past().hours] == [2, 1]
 
 
-def test_it_does_not_grow_without_a_bound(history: History, clock: TurnedClock) -> None:
+def test_it_does_not_grow_without_a_bound(history: PageHistory, clock: TurnedClock) -> None:
     for number in range(HOURS + 10):
         clock.sleep(3600)
         history.note(Decision((replace(violation(number), started_at=clock.utc()),)), 0)
@@ -113,7 +113,7 @@ def test_it_does_not_grow_without_a_bound(history: History, clock: TurnedClock) 
 
 
 def test_it_forgets_after_a_month_however_seldom_it_ran(
-    history: History, clock: TurnedClock
+    history: PageHistory, clock: TurnedClock
 ) -> None:
     for day in range(60):
         clock.now_s = day * 86_400.0
@@ -139,7 +139,7 @@ def test_a_damaged_file_is_logged_and_replaced(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "history.json").write_bytes(content)
-    assert History(tmp_path / "history.json", TurnedClock()).past().hours == ()
+    assert PageHistory(tmp_path / "history.json", TurnedClock()).past().hours == ()
     assert "history.json: damaged" in caplog.text
 
 
@@ -147,7 +147,7 @@ def test_a_disk_that_takes_nothing_is_said_once(
     tmp_path: Path, clock: TurnedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    history = History(tmp_path / "file" / "history.json", clock)
+    history = PageHistory(tmp_path / "file" / "history.json", clock)
     history.note(Decision((violation(1),)), 0)
     history.save()
     history.save()
@@ -169,14 +169,14 @@ def test_it_is_removed_when_nobody_asks_for_it_unless_the_disk_refuses(
         assert not file.exists()
 
 
-def test_what_the_file_holds_keeps_its_names(history: History, tmp_path: Path) -> None:
+def test_what_the_file_holds_keeps_its_names(history: PageHistory, tmp_path: Path) -> None:
     history.note(Decision((violation(1),)), 0)
     history.save()
     assert json.loads((tmp_path / "history.json").read_text()).keys() == {"hours", "told"}
 
 
 def test_the_rate_of_an_hour_is_that_of_the_mqtt_document(
-    history: History, clock: TurnedClock
+    history: PageHistory, clock: TurnedClock
 ) -> None:
     counter = ComplianceCounter(clock.monotonic_s())
     verdicts = [Verdict.MASKED] * 8 + [Verdict.BARE, Verdict.WORN_WRONGLY, Verdict.UNKNOWN]
@@ -192,7 +192,7 @@ def test_the_rate_of_an_hour_is_that_of_the_mqtt_document(
 
 
 def test_a_summary_reaches_back_whole_hours_and_knows_what_was_not_watched(
-    history: History, clock: TurnedClock
+    history: PageHistory, clock: TurnedClock
 ) -> None:
     history.note(Decision((), (visit(Verdict.BARE),)), 1000)
     clock.sleep(3600)
@@ -203,7 +203,7 @@ def test_a_summary_reaches_back_whole_hours_and_knows_what_was_not_watched(
     assert (two.rate, two.watched_s, two.span_s) == (0.5, 1500, 3600 + into_the_hour_s)
 
 
-def test_where_nobody_was_judged_there_is_no_rate(history: History) -> None:
+def test_where_nobody_was_judged_there_is_no_rate(history: PageHistory) -> None:
     history.note(Decision((), (visit(Verdict.UNKNOWN), visit(Verdict.WORN_WRONGLY))), 1)
     summary = history.summary(24)
     assert (summary.rate, summary.rate_low, summary.rate_high) == (None, None, None)

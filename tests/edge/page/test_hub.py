@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from edge.page.window import Window
-from edge.page.wire import Report, Requests
+from edge.page.wire import PageReport, Requests
 from tests import loops
 from tests.edge.page.test_listener import connected, started
 
@@ -37,7 +37,7 @@ def test_a_daemon_that_was_started_again_answers_the_first_question(tmp_path: Pa
             await asyncio.to_thread(listener.close)
             listener = await asyncio.to_thread(started, tmp_path)
             await asyncio.sleep(1.5)  # nobody asks meanwhile
-            document, _ = await hub.ask(Report())
+            document, _ = await hub.ask(PageReport())
         listener.close()
         return document
 
@@ -56,7 +56,7 @@ def test_many_who_want_a_report_at_once_are_one_question(tmp_path: Path) -> None
     reports = loops.run(at_once())
     listener.close()
     assert len(set(reports)) == 1
-    assert window.asked == [Report()]
+    assert window.asked == [PageReport()]
 
 
 def test_who_leaves_takes_no_report_along(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ import pytest
 from edge.config import ClassifierSettings, DetectorSettings, PageSettings
 from edge.observers import Observers
 from edge.page.drawn import AreaBook
-from edge.page.history import History
+from edge.page.history import PageHistory
 from edge.page.hub import Hub
 from edge.page.listener import MOST, PageListener
 from edge.page.window import About, Window
-from edge.page.wire import FAILURE, SOCKET, Front, NextScene, Report, socket_path
+from edge.page.wire import FAILURE, SOCKET, Front, NextScene, PageReport, socket_path
 from tests import loops
 from tests.broker.conftest import until
 
@@ -28,7 +28,7 @@ def listener_in(folder: Path, **settings: object) -> PageListener:
         lambda frame, boxes: b"jpeg",
         ClassifierSettings(),
         lambda: None,
-        History(folder / "history.json"),
+        PageHistory(folder / "history.json"),
         AreaBook(DetectorSettings(), folder),
         fps=4.0,
     )
@@ -81,7 +81,7 @@ async def connected(folder: Path) -> AsyncIterator[Hub]:
 
 async def ask(folder: Path) -> Front:
     async with connected(folder) as hub:
-        document, picture = await hub.ask(Report())
+        document, picture = await hub.ask(PageReport())
         assert msgspec.json.decode(document)["device"] == "door-1"
         assert picture == b""
         return hub.front.result()
@@ -115,7 +115,7 @@ def test_a_request_that_cannot_be_answered_ends_that_page_and_no_other(
     async def first() -> None:
         async with connected(tmp_path) as hub:
             with pytest.raises(ConnectionError):
-                await hub.ask(Report())
+                await hub.ask(PageReport())
 
     loops.run(first())
     assert "a fault of our own" in caplog.text

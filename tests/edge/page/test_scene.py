@@ -4,8 +4,8 @@ import pytest
 
 from edge.config import ClassifierSettings
 from edge.decide.policy import Decision, Standing
-from edge.page.scene import LINGER_S, OUTSIDE_S, InSight, Place, words
-from edge.pipeline import Outcome
+from edge.page.scene import LINGER_S, OUTSIDE_S, InSight, ShownPlace, words
+from edge.pipeline import FrameOutcome
 from edge.records import Face, MaskState
 from tests.fakes import blank, face_at, frame_at
 
@@ -39,18 +39,18 @@ def test_a_person_is_described_in_words(
     assert words(known, size_px, 20) == (label, note)
 
 
-def outcome(*outside: Face) -> Outcome:
-    return Outcome((), Decision(), (), outside)
+def outcome(*outside: Face) -> FrameOutcome:
+    return FrameOutcome((), Decision(), (), outside)
 
 
-UNSCANNED = Outcome((), Decision())
+UNSCANNED = FrameOutcome((), Decision())
 
 
 def test_who_is_outside_the_area_is_shown_until_a_scan_says_otherwise() -> None:
     seen = InSight(ClassifierSettings())
     seen.note(frame_at(0), outcome(face_at(64, 36, 64)))
     seen.note(frame_at(3), UNSCANNED)
-    assert seen.outside == (Place(0.1, 0.1, 0.1, 64 / 360),)
+    assert seen.outside == (ShownPlace(0.1, 0.1, 0.1, 64 / 360),)
     assert seen.boxes == (face_at(64, 36, 64).box,)
     seen.note(frame_at(4), outcome())
     assert seen.outside == ()

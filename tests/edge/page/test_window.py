@@ -16,12 +16,12 @@ from edge.host import words
 from edge.observers import Observers
 from edge.page import window
 from edge.page.drawn import AreaBook
-from edge.page.history import History
+from edge.page.history import PageHistory
 from edge.page.scene import LINGER_S
 from edge.page.trouble import AREA, REMEDIES
 from edge.page.window import QUIET_S, About, Window
-from edge.page.wire import Draw, NextScene, Report, Undo
-from edge.pipeline import Outcome
+from edge.page.wire import Draw, NextScene, PageReport, Undo
+from edge.pipeline import FrameOutcome
 from edge.records import Box, Frame, MaskState, Sighting
 from edge.telemetry import BrokerState, CameraState, CameraStatus, CameraView, Telemetry
 from tests.edge.samples import TELEMETRY
@@ -30,13 +30,13 @@ from tests.fakes import TurnedClock, frame_at, reading_at
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
 
-def seen(frame: Frame, left: float = 64, size: float = 64) -> Outcome:
+def seen(frame: Frame, left: float = 64, size: float = 64) -> FrameOutcome:
     sighting = Sighting(3, reading_at(left, 36, size), frame.captured_at, frame.monotonic_s)
     standing = Standing(3, MaskState.BARE, 0.97, 0.6, 1.0, 3, 3, is_told=False)
-    return Outcome((sighting,), Decision(), (standing,))
+    return FrameOutcome((sighting,), Decision(), (standing,))
 
 
-NOBODY = Outcome((), Decision())
+NOBODY = FrameOutcome((), Decision())
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Stage:
             self.take_picture,
             ClassifierSettings(),
             lambda: self.now,
-            History(self.folder / "history.json", self.clock),
+            PageHistory(self.folder / "history.json", self.clock),
             self.book,
             4.0,
             self.clock,
@@ -135,7 +135,7 @@ def test_a_report_says_what_is_wrong_and_since_when(stage: Stage) -> None:
     stage.window.tick()
     stage.clock.sleep(600)
     stage.window.tick()
-    report = stage.ask(Report())
+    report = stage.ask(PageReport())
     assert (report["device"], report["zone"]) == ("door-1", "north")
     (trouble,) = report["troubles"]
     assert (trouble["text"], trouble["weight"]) == ("The broker refuses the password", "fault")
@@ -143,23 +143,23 @@ def test_a_report_says_what_is_wrong_and_since_when(stage: Stage) -> None:
     assert trouble["since"] < report["now"]
     stage.now = TELEMETRY
     stage.window.tick()
-    assert stage.ask(Report())["troubles"] == []
+    assert stage.ask(PageReport())["troubles"] == []
 
 
 def test_an_area_is_drawn_refused_and_taken_back(stage: Stage) -> None:
-    assert stage.ask(Report())["area_origin"] == "whole"
+    assert stage.ask(PageReport())["area_origin"] == "whole"
     assert stage.ask(Draw((LEFT,), ())) == {"error": ""}
-    report = stage.ask(Report())
+    report = stage.ask(PageReport())
     assert (report["area_origin"], report["can_undo"]) == ("drawn", True)
     assert len(report["area"]["regions"]) == 1
     assert "nothing would be watched" in stage.ask(Draw((LEFT,), (LEFT,)))["error"]
     assert stage.ask(Undo()) == {"error": ""}
-    assert stage.ask(Report())["area_origin"] == "whole"
+    assert stage.ask(PageReport())["area_origin"] == "whole"
 
 
 def test_names_are_drawn_with_their_polygons(stage: Stage) -> None:
     assert stage.ask(Draw((LEFT,), (), ("Door",))) == {"error": ""}
-    area = stage.ask(Report())["area"]
+    area = stage.ask(PageReport())["area"]
     assert (len(area["regions"]), area["region_names"], area["excluded_names"]) == (1, ["Door"], [])
 
 
@@ -192,7 +192,7 @@ def test_a_lost_camera_is_reported_with_its_cause_and_the_time_of_its_last_frame
     gone = CameraStatus(CameraState.LOST, 1, None, None, False, trouble)
     stage.now = replace(TELEMETRY, camera=gone)
     stage.window.tick()
-    report = stage.ask(Report())
+    report = stage.ask(PageReport())
     camera = report["camera"]
     assert (camera["state"], camera["view"], camera["fps"]) == ("lost", None, None)
     assert datetime.fromisoformat(camera["last_frame_at"]) == last_at
@@ -206,11 +206,11 @@ def test_an_area_that_cannot_be_read_is_reported_until_another_is_drawn(tmp_path
     (tmp_path / "area.json").write_bytes(b"\xff")
     stage = Stage(tmp_path)
     stage.window.tick()
-    (found,) = stage.ask(Report())["troubles"]
+    (found,) = stage.ask(PageReport())["troubles"]
     assert (found["key"], found["weight"]) == ("area", "fault")
     assert stage.ask(Draw((LEFT,), ())) == {"error": ""}
     stage.window.tick()
-    assert stage.ask(Report())["troubles"] == []
+    assert stage.ask(PageReport())["troubles"] == []
 
 
 @pytest.mark.parametrize("key", sorted(REMEDIES))
@@ -224,7 +224,7 @@ def test_each_remedy_is_of_a_condition_that_there_is(key: str) -> None:
 def test_a_pause_says_when_it_ends_by_itself_and_what_ends_it_now(stage: Stage) -> None:
     stage.now = replace(TELEMETRY, paused_for_s=600)
     stage.window.tick()
-    report = stage.ask(Report())
+    report = stage.ask(PageReport())
     (found,) = report["troubles"]
     assert (found["text"], found["weight"], report["paused_for_s"]) == ("Paused", "hint", 600)
     assert found["remedy"].startswith("It goes on by itself in 10 min. The command")

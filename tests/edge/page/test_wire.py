@@ -10,7 +10,7 @@ from edge.page.wire import (
     MAX_ANSWER_BYTES,
     Draw,
     NextScene,
-    Report,
+    PageReport,
     Requests,
     Undo,
     answer_sizes,
@@ -22,7 +22,7 @@ from edge.page.wire import (
 TRIANGLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 
 
-@pytest.mark.parametrize("request_", [NextScene(7), Report(), Draw((TRIANGLE,), ()), Undo()])
+@pytest.mark.parametrize("request_", [NextScene(7), PageReport(), Draw((TRIANGLE,), ()), Undo()])
 def test_a_request_arrives_as_it_was_sent(request_: Requests) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -10,10 +10,10 @@ from typing import ClassVar
 import pytest
 
 from edge.config import MqttSettings
-from edge.publish.answers import Acknowledgement, Arrivals, Refusal
+from edge.publish.answers import Acknowledgement, BrokerRefusal, Turn
 from edge.publish.mailbox import Retained
 from edge.publish.messages import ModelIdentity, Origin
-from edge.publish.outbox.file import Document
+from edge.publish.outbox.file import StoredDocument
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
 from edge.publish.terms import Terms
@@ -21,13 +21,13 @@ from tests.fakes import ScriptedAccess, ScriptedConnection, TurnedClock
 
 ORIGIN = Origin("door-1", "", "", ModelIdentity(name="m", version="1", sha256="0" * 64))
 OURS, FORMER = "tensormask/door-1/violation", "tensormask/dor-1/violation"
-NOT_AUTHORIZED = Refusal(0x87, "not authorized")
-QUOTA = Refusal(0x97, "quota exceeded")
-BAD_FORMAT = Refusal(0x99, "payload format invalid")
-VAGUE = Refusal(0x83, "implementation specific error")
+NOT_AUTHORIZED = BrokerRefusal(0x87, "not authorized")
+QUOTA = BrokerRefusal(0x97, "quota exceeded")
+BAD_FORMAT = BrokerRefusal(0x99, "payload format invalid")
+VAGUE = BrokerRefusal(0x83, "implementation specific error")
 
 Sent = dict[int, tuple[str, bytes]]
-Script = Callable[[Sent], Arrivals]
+Script = Callable[[Sent], Turn]
 
 
 @pytest.fixture
@@ -40,20 +40,20 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 class Broker:
     """Acknowledges each message once, at the next turn, unless its text is refused."""
 
-    def __init__(self, **refusals: Refusal) -> None:
+    def __init__(self, **refusals: BrokerRefusal) -> None:
         self._refusals = {text.encode(): refusal for text, refusal in refusals.items()}
         self._answered: set[int] = set()
 
-    def __call__(self, sent: Sent) -> Arrivals:
+    def __call__(self, sent: Sent) -> Turn:
         new = sent.keys() - self._answered
         self._answered |= new
-        return Arrivals(
+        return Turn(
             [Acknowledgement(number, self._refusals.get(sent[number][1])) for number in sorted(new)]
         )
 
 
-def silence(sent: Sent) -> Arrivals:
-    return Arrivals()
+def silence(sent: Sent) -> Turn:
+    return Turn()
 
 
 class Rig:
@@ -114,7 +114,7 @@ def test_a_document_refused_for_itself_is_set_aside_and_the_others_arrive(
 
 @pytest.mark.parametrize("refusal", [NOT_AUTHORIZED, QUOTA])
 def test_a_refusal_for_all_waits_and_loses_no_acknowledgement(
-    rig: Rig, refusal: Refusal, caplog: pytest.LogCaptureFixture
+    rig: Rig, refusal: BrokerRefusal, caplog: pytest.LogCaptureFixture
 ) -> None:
     for text in ("a", "no", "c"):
         rig.put(text)
@@ -274,7 +274,7 @@ class BusyOutbox(Outbox):
 
     coming: ClassVar[list[bytes | None]] = []
 
-    def pending(self, limit: int, after: int = 0) -> list[Document]:
+    def pending(self, limit: int, after: int = 0) -> list[StoredDocument]:
         found = super().pending(limit, after)
         payload = self.coming.pop(0) if not found and self.coming else None
         if payload is not None:

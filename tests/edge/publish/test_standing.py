@@ -7,7 +7,7 @@ import pytest
 from edge.errors import BrokerError
 from edge.publish.answers import BrokerRefusalError
 from edge.publish.broker import Backoff
-from edge.publish.standing import STABLE_S, THROWN_OUT, SilentBrokerError, Standing
+from edge.publish.standing import STABLE_S, THROWN_OUT, BrokerStanding, SilentBrokerError
 from tests.fakes import TurnedClock
 
 LOST = BrokerError("the connection was lost")
@@ -19,12 +19,12 @@ def clock() -> TurnedClock:
 
 
 @pytest.fixture
-def standing(clock: TurnedClock) -> Standing:
-    return Standing("broker.example:1883", "door-1", Backoff(random.Random(1)), clock)
+def standing(clock: TurnedClock) -> BrokerStanding:
+    return BrokerStanding("broker.example:1883", "door-1", Backoff(random.Random(1)), clock)
 
 
 def test_a_client_that_is_thrown_out_again_and_again_asks_for_its_double(
-    standing: Standing, clock: TurnedClock, caplog: pytest.LogCaptureFixture
+    standing: BrokerStanding, clock: TurnedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(THROWN_OUT):
         assert "client use our client id" not in caplog.text
@@ -36,7 +36,7 @@ def test_a_client_that_is_thrown_out_again_and_again_asks_for_its_double(
 
 
 def test_a_connection_that_lasts_makes_the_next_wait_short(
-    standing: Standing, clock: TurnedClock
+    standing: BrokerStanding, clock: TurnedClock
 ) -> None:
     for _ in range(20):
         standing.end(LOST)
@@ -46,7 +46,7 @@ def test_a_connection_that_lasts_makes_the_next_wait_short(
 
 
 def test_a_refusal_waits_long_and_is_said_once(
-    standing: Standing, caplog: pytest.LogCaptureFixture
+    standing: BrokerStanding, caplog: pytest.LogCaptureFixture
 ) -> None:
     waits_s = [standing.end(BrokerRefusalError("not authorized")) for _ in range(5)]
     assert all(30 <= wait_s <= 60 for wait_s in waits_s)
@@ -54,7 +54,7 @@ def test_a_refusal_waits_long_and_is_said_once(
 
 
 def test_after_a_silence_a_connection_must_last_before_it_counts(
-    standing: Standing, clock: TurnedClock
+    standing: BrokerStanding, clock: TurnedClock
 ) -> None:
     standing.begin()
     standing.end(SilentBrokerError("acknowledges nothing"))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.installed import Slot
-from edge.release.judge import Report, ServiceState, baseline_of
-from edge.release.ledger import Ledger, Outcome
-from edge.release.store import Store
+from edge.release.judge import ServiceReport, ServiceState, baseline_of
+from edge.release.ledger import Ledger, TrialOutcome
+from edge.release.store import ReleaseStore
 from edge.release.switch import Switch
 from edge.release.watch import Watcher
 from tests.fakes import TurnedClock
@@ -17,7 +17,7 @@ from tests.fakes import TurnedClock
 WINDOW_S = 600.0
 GOOD, WRONG = "good", "wrong"
 FORMER, NEW = "0.2.0-aaaa", "0.3.0-bbbb"
-State = tuple[ServiceState, Report | None]
+State = tuple[ServiceState, ServiceReport | None]
 
 
 class PowerCutError(BaseException):
@@ -45,7 +45,7 @@ def up(
     state = ServiceState("active", sub, "success", 0, restarts, f"run {restarts}")
     judged = round(15 * for_s) if frames is None else frames
     figures = (frame_ms, fps, camera_fps, oldest_s, round(rss_bytes))
-    return state, Report(camera, broker, disk, judged, False, scan_ms, *figures)
+    return state, ServiceReport(camera, broker, disk, judged, False, scan_ms, *figures)
 
 
 def starting(result: str = "success", status: int = 0, restarts: int = 0) -> State:
@@ -108,7 +108,7 @@ class Service:
             return ServiceState("inactive", "dead", "success", 0, 0, "")
         return self._now()[0]
 
-    def report(self) -> Report | None:
+    def report(self) -> ServiceReport | None:
         return self._now()[1]
 
     def _now(self) -> State:
@@ -129,7 +129,7 @@ class Service:
         return state, report
 
 
-class CutStore(Store):
+class CutStore(ReleaseStore):
     def __init__(self, prefix: Path, box: Box) -> None:
         super().__init__(prefix)
         self._box = box
@@ -206,7 +206,7 @@ class Box:
         )
         return self.switch.activate(Slot.RELEASE, name, baseline, again=again)
 
-    def watch(self) -> Outcome | None:
+    def watch(self) -> TrialOutcome | None:
         return self._watcher().run()
 
     def broker_answers(self) -> bool:
@@ -241,7 +241,7 @@ class Box:
     def current(self) -> str:
         return self.store.current(Slot.RELEASE)
 
-    def outcomes(self) -> Iterator[tuple[str, Outcome]]:
+    def outcomes(self) -> Iterator[tuple[str, TrialOutcome]]:
         for entry in self.switch.ledger.entries:
             yield entry.name, entry.outcome
 

@@ -17,7 +17,7 @@ from edge.detect.detectors import OWN, identify, open_detector
 from edge.errors import ModelError
 from edge.installed import Slot
 from edge.release.models import install, slot_of
-from edge.release.store import Store
+from edge.release.store import ReleaseStore
 from tests.edge.detect.test_detectors import spoiled
 
 BUNDLE = ("model.tflite", "model.json")
@@ -25,8 +25,8 @@ DETECTOR = ("detector.onnx", "detector.json")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "opt")
+def store(tmp_path: Path) -> ReleaseStore:
+    return ReleaseStore(tmp_path / "opt")
 
 
 def packed(files: Mapping[str, bytes]) -> tuple[bytes, str]:
@@ -45,7 +45,7 @@ def archive_of(source: Path, names: tuple[str, ...], folder: Path) -> tuple[byte
 
 
 def test_what_root_installs_with_a_closed_umask_the_service_can_read(
-    store: Store, tmp_path: Path
+    store: ReleaseStore, tmp_path: Path
 ) -> None:
     content, sha256 = archive_of(DEFAULT_BUNDLE, BUNDLE, tmp_path)
     store.prefix.mkdir()
@@ -62,7 +62,7 @@ def test_what_root_installs_with_a_closed_umask_the_service_can_read(
 
 
 def test_what_the_conversion_packs_can_be_installed_and_used(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: ReleaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for slot, source, names in (
         (Slot.BUNDLE, DEFAULT_BUNDLE, BUNDLE),
@@ -90,7 +90,7 @@ def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
     assert archive_of(FOLDER, DETECTOR, tmp_path / "other") == one
 
 
-def test_another_file_than_the_digest_says_is_refused(store: Store) -> None:
+def test_another_file_than_the_digest_says_is_refused(store: ReleaseStore) -> None:
     content, _ = packed({"x": b""})
     with pytest.raises(ModelError, match="damaged, or another file"):
         install(store, content, "0" * 64, "file")
@@ -107,7 +107,7 @@ def test_another_file_than_the_digest_says_is_refused(store: Store) -> None:
     ],
 )
 def test_what_is_no_model_is_refused_and_leaves_nothing(
-    store: Store, files: dict[str, bytes], reason: str
+    store: ReleaseStore, files: dict[str, bytes], reason: str
 ) -> None:
     content, sha256 = packed(files)
     with pytest.raises(ModelError, match=reason):
@@ -115,7 +115,7 @@ def test_what_is_no_model_is_refused_and_leaves_nothing(
     assert [*store.prefix.rglob("*.json"), *store.prefix.rglob(".new.*")] == []
 
 
-def test_a_model_that_is_not_what_its_card_says_is_refused(store: Store) -> None:
+def test_a_model_that_is_not_what_its_card_says_is_refused(store: ReleaseStore) -> None:
     network = bytearray((FOLDER / "detector.onnx").read_bytes())
     network[len(network) // 2] ^= 64
     card = (FOLDER / "detector.json").read_bytes()
@@ -130,7 +130,7 @@ def test_a_model_that_is_not_what_its_card_says_is_refused(store: Store) -> None
         install(store, content, sha256, "file")
 
 
-def test_a_network_that_brings_a_process_down_is_refused(store: Store) -> None:
+def test_a_network_that_brings_a_process_down_is_refused(store: ReleaseStore) -> None:
     network = spoiled((FOLDER / "detector.onnx").read_bytes())
     card = (FOLDER / "detector.json").read_bytes()
     card = card.replace(
@@ -147,17 +147,17 @@ def test_a_network_that_brings_a_process_down_is_refused(store: Store) -> None:
     [b"", b"PK", b"x" * 100, packed({"x": b"y"})[0][:-9]],
     ids=["empty", "short", "other", "cut off"],
 )
-def test_what_is_no_archive_is_refused(store: Store, content: bytes) -> None:
+def test_what_is_no_archive_is_refused(store: ReleaseStore, content: bytes) -> None:
     with pytest.raises(ModelError, match="no zip archive that can be read"):
         install(store, content, hashlib.sha256(content).hexdigest(), "file")
 
 
-def test_a_small_archive_that_unpacks_to_a_large_one_is_refused(store: Store) -> None:
+def test_a_small_archive_that_unpacks_to_a_large_one_is_refused(store: ReleaseStore) -> None:
     content, sha256 = packed({"model.tflite": bytes(2**26), "model.json": b"{}"})
     with pytest.raises(ModelError, match="unpacks to more than 32 MB"):
         install(store, content, sha256, "file")
 
 
-def test_an_unknown_model_is_answered_with_those_that_are_there(store: Store) -> None:
+def test_an_unknown_model_is_answered_with_those_that_are_there(store: ReleaseStore) -> None:
     with pytest.raises(ModelError, match="no model 'x' is installed; there is none"):
         slot_of(store, "x")

@@ -9,19 +9,19 @@ import pytest
 from edge.installed import Slot
 from edge.release import proof
 from edge.release.proof import KNOWN_BY, Proof
-from edge.release.store import Store
+from edge.release.store import ReleaseStore
 
 GOOD = "exit 0"
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReleaseStore:
     # Where it is installed, the service's user does not get at this folder.
     monkeypatch.setattr(proof, "USER", "nobody of this name")
-    return Store(tmp_path)
+    return ReleaseStore(tmp_path)
 
 
-def released(store: Store, name: str, does: str) -> None:
+def released(store: ReleaseStore, name: str, does: str) -> None:
     """Have a release of that name, whose program does this when it is to prove itself."""
     folder = store.folder(Slot.RELEASE, name)
     (folder / KNOWN_BY).parent.mkdir(parents=True)
@@ -42,7 +42,7 @@ def released(store: Store, name: str, does: str) -> None:
     ],
 )
 def test_what_a_release_says_or_how_it_ends_is_the_reason(
-    store: Store, monkeypatch: pytest.MonkeyPatch, does: str, reason: str | None
+    store: ReleaseStore, monkeypatch: pytest.MonkeyPatch, does: str, reason: str | None
 ) -> None:
     monkeypatch.setattr(proof, "TIMEOUT_S", 1.0)
     released(store, "former", GOOD)
@@ -51,14 +51,14 @@ def test_what_a_release_says_or_how_it_ends_is_the_reason(
     assert Proof(store)(Slot.RELEASE, "new") == reason
 
 
-def test_where_the_former_does_no_better_the_new_one_is_not_to_blame(store: Store) -> None:
+def test_where_the_former_does_no_better_the_new_one_is_not_to_blame(store: ReleaseStore) -> None:
     for name in ("former", "new"):
         released(store, name, "exit 1")
     store.point(Slot.RELEASE, "former")
     assert Proof(store)(Slot.RELEASE, "new") is None
 
 
-def test_a_release_from_before_there_was_a_proof_is_not_asked(store: Store) -> None:
+def test_a_release_from_before_there_was_a_proof_is_not_asked(store: ReleaseStore) -> None:
     released(store, "former", GOOD)
     released(store, "old", "exit 2")
     (store.folder(Slot.RELEASE, "old") / KNOWN_BY).unlink()
@@ -67,7 +67,7 @@ def test_a_release_from_before_there_was_a_proof_is_not_asked(store: Store) -> N
 
 
 def test_a_model_is_proven_by_the_release_in_use_with_the_other_model_in_use(
-    store: Store,
+    store: ReleaseStore,
 ) -> None:
     for slot, name in ((Slot.BUNDLE, "new-bundle"), (Slot.DETECTOR, "used-detector")):
         store.folder(slot, name).mkdir(parents=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.host.status_file import NAME, StatusFile, read_telemetry
-from edge.release.judge import Report
+from edge.release.judge import ServiceReport
 from edge.release.report import MAX_BYTES, STALE_AFTER, Reports
 from edge.telemetry import (
     BrokerState,
@@ -20,7 +20,7 @@ from edge.telemetry import (
 )
 from tests.edge.samples import TELEMETRY
 
-WELL = Report(
+WELL = ServiceReport(
     *(True, True, True, 180, False, 31.5), frame_ms=60.0, fps=15.0, camera_fps=15.0, rss_bytes=1
 )
 
@@ -66,7 +66,7 @@ def test_every_figure_is_the_one_that_it_is_called(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_each_condition_is_told(tmp_path: Path, changed: Telemetry, report: Report) -> None:
+def test_each_condition_is_told(tmp_path: Path, changed: Telemetry, report: ServiceReport) -> None:
     StatusFile(tmp_path).write(changed)
     assert Reports(tmp_path / NAME).read() == report
 

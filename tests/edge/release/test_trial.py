@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from edge.installed import Slot
 from edge.release.judge import MOST_BOOTS, Fault, baseline_of
-from edge.release.ledger import Entry, Outcome
+from edge.release.ledger import TrialEntry, TrialOutcome
 from edge.release.switch import ActivationError, OvertakenError
 from edge.release.watch import NOTED_EVERY_S
 from tests.edge.release.box import (
@@ -64,10 +64,10 @@ def test_a_release_that_does_well_is_kept(tmp_path: Path) -> None:
     box = Box(tmp_path, {NEW: well})
     begun_s = box.clock.now_s
     assert box.activate()
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
     assert box.current == NEW
     assert WINDOW_S <= box.clock.now_s - begun_s < WINDOW_S + 30
-    assert list(box.outcomes()) == [(FORMER, Outcome.ACTIVATED), (NEW, Outcome.KEPT)]
+    assert list(box.outcomes()) == [(FORMER, TrialOutcome.ACTIVATED), (NEW, TrialOutcome.KEPT)]
     assert box.watch() is None
 
 
@@ -77,7 +77,7 @@ def test_a_release_that_does_worse_is_undone_and_not_tried_again(
 ) -> None:
     box = Box(tmp_path, {NEW: BAD[reason]})
     box.activate()
-    assert box.watch() is Outcome.REFUSED
+    assert box.watch() is TrialOutcome.REFUSED
     assert box.current == FORMER
     assert box.service.runs_release == FORMER
     assert box.switch.ledger.entries[-1].reason.startswith(reason)
@@ -91,7 +91,7 @@ def test_a_pulled_cable_is_no_fault_and_its_time_does_not_count(tmp_path: Path) 
     box.network = lambda now_s: not 100 <= now_s < 1100
     begun_s = box.clock.now_s
     box.activate()
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
     assert box.clock.now_s - begun_s > WINDOW_S + 1000
 
 
@@ -99,7 +99,7 @@ def test_a_cable_that_stays_away_does_not_keep_a_trial_open_for_ever(tmp_path: P
     box = Box(tmp_path, {NEW: well})
     box.activate()
     box.network = lambda now_s: False
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
     assert "not all could be judged" in box.switch.ledger.entries[-1].reason
 
 
@@ -107,18 +107,18 @@ def test_a_broker_that_was_away_before_is_not_asked_for(tmp_path: Path) -> None:
     box = Box(tmp_path, {NEW: lambda for_s: up(for_s, broker=False)})
     box.network = lambda now_s: False
     box.activate()
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
 
 
 def test_a_camera_that_fails_under_both_is_not_the_new_ones_fault(tmp_path: Path) -> None:
     box = Box(tmp_path, {NEW: well})
     box.activate()
     box.camera = lambda now_s: False
-    assert box.watch() is Outcome.UNDONE
+    assert box.watch() is TrialOutcome.UNDONE
     assert box.current == FORMER
     box.camera = lambda now_s: True
     assert box.activate()
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_restarts_on_command_and_for_the_camera_are_no_crashes(
 ) -> None:
     box = Box(tmp_path, {NEW: ending(result, status, lives_s)})
     box.activate()
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
 
 
 def test_endings_for_want_of_a_camera_that_was_not_there_before_are_no_fault(
@@ -138,7 +138,7 @@ def test_endings_for_want_of_a_camera_that_was_not_there_before_are_no_fault(
     box = Box(tmp_path, {NEW: ending("exit-code", 71, 60)})
     box.camera = lambda now_s: False
     box.activate()
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
 
 
 def test_while_somebody_has_stopped_the_service_no_time_counts(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_while_somebody_has_stopped_the_service_no_time_counts(tmp_path: Path) -
         box.service.is_stopped = 50 < box.clock.now_s - begun_s < 5000
 
     box.clock.sleep = asleep  # type: ignore[method-assign]
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
     assert box.clock.now_s - begun_s > 5000 + WINDOW_S - 60
 
 
@@ -173,9 +173,12 @@ def test_another_takes_the_place_of_what_is_on_trial_and_goes_back_to_the_same(
     box = Box(tmp_path, {NEW: lambda for_s: up(for_s, camera=False), newer: refusing(65)})
     box.activate()
     assert box.activate(newer)
-    assert box.watch() is Outcome.REFUSED
+    assert box.watch() is TrialOutcome.REFUSED
     assert box.current == FORMER
-    assert list(box.outcomes())[1:] == [(NEW, Outcome.INTERRUPTED), (newer, Outcome.REFUSED)]
+    assert list(box.outcomes())[1:] == [
+        (NEW, TrialOutcome.INTERRUPTED),
+        (newer, TrialOutcome.REFUSED),
+    ]
     box.activate()
     assert not box.activate(FORMER)
     assert box.service.runs_release == FORMER
@@ -190,7 +193,7 @@ def test_a_model_waits_for_the_end_of_a_releases_trial(tmp_path: Path) -> None:
         box.switch.activate(Slot.BUNDLE, "tensormask-4", baseline_of(None))
     box.watch()
     assert box.switch.activate(Slot.BUNDLE, "tensormask-4", baseline_of(None))
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
     assert box.store.current(Slot.BUNDLE) == "tensormask-4"
     assert box.switch.roll_back(Slot.BUNDLE) == ""
 
@@ -235,7 +238,7 @@ def test_a_power_cut_at_any_step_ends_where_none_would_have(tmp_path: Path, is_b
     while True:
         box = Box(tmp_path / str(cut), {NEW: refusing(78) if is_bad else well})
         box.cut_at = cut
-        outcome: Outcome | None = None
+        outcome: TrialOutcome | None = None
         was_cut = False
         try:
             box.activate()
@@ -249,15 +252,15 @@ def test_a_power_cut_at_any_step_ends_where_none_would_have(tmp_path: Path, is_b
         last = list(box.outcomes())[-1]
         if box.current == FORMER and not is_bad:
             # Cut before the switch: nothing has changed, and it can be asked for again.
-            assert last in ((NEW, Outcome.INTERRUPTED), (FORMER, Outcome.ACTIVATED))
+            assert last in ((NEW, TrialOutcome.INTERRUPTED), (FORMER, TrialOutcome.ACTIVATED))
             assert box.activate()
             outcome = box.watch()
-        elif is_bad and last[0] == NEW and last[1] is Outcome.INTERRUPTED:
+        elif is_bad and last[0] == NEW and last[1] is TrialOutcome.INTERRUPTED:
             box.activate()
             outcome = box.watch()
         assert box.switch.ledger.trial is None
         assert box.current == (FORMER if is_bad else NEW)
-        assert outcome in (None, Outcome.REFUSED if is_bad else Outcome.KEPT)
+        assert outcome in (None, TrialOutcome.REFUSED if is_bad else TrialOutcome.KEPT)
         assert box.service.runs_release == box.current
         cut += 1
     assert cut > 6
@@ -278,7 +281,7 @@ def test_a_trial_goes_on_after_power_cuts_where_it_was(tmp_path: Path) -> None:
             box.reboot()
             continue
         break
-    assert outcome is Outcome.KEPT
+    assert outcome is TrialOutcome.KEPT
     assert cuts > 2
     # Each cut costs the time that it was off, the start, and what was not written down yet.
     assert box.clock.now_s - begun_s < WINDOW_S + cuts * (20 + 10 + NOTED_EVERY_S)
@@ -296,12 +299,12 @@ def test_a_release_under_which_the_machine_begins_anew_again_and_again_is_left(
             box.watch()
         box.clock.sleep(20)
         box.reboot()
-    assert box.watch() is Outcome.UNDONE
+    assert box.watch() is TrialOutcome.UNDONE
     assert box.current == FORMER
     assert box.switch.ledger.entries[-1].reason.startswith("the machine began anew 5 times")
     # Nobody knows that it was to blame.
     assert box.activate()
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
 
 
 def test_a_release_that_brings_the_machine_down_before_it_is_up_is_left(tmp_path: Path) -> None:
@@ -313,7 +316,7 @@ def test_a_release_that_brings_the_machine_down_before_it_is_up_is_left(tmp_path
         box.count()
         box.reboot()
     assert box.current == FORMER
-    assert box.watch() is Outcome.UNDONE
+    assert box.watch() is TrialOutcome.UNDONE
 
 
 def test_a_switch_that_was_cut_off_without_a_reboot_goes_on_when_it_is_asked_for_again(
@@ -326,7 +329,7 @@ def test_a_switch_that_was_cut_off_without_a_reboot_goes_on_when_it_is_asked_for
             box.activate()
         assert box.activate()
         assert box.current == box.service.runs_release == NEW
-        assert box.watch() is Outcome.KEPT
+        assert box.watch() is TrialOutcome.KEPT
 
 
 def test_what_takes_the_place_of_a_trial_is_not_looked_after_by_that(tmp_path: Path) -> None:
@@ -342,7 +345,7 @@ def test_going_back_leaves_a_trial_of_another_kind_alone(tmp_path: Path) -> None
     box.switch.activate(Slot.BUNDLE, "tensormask-4", baseline_of(None))
     with pytest.raises(ActivationError, match="tensormask-4 is on trial"):
         box.switch.roll_back(Slot.RELEASE)
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
 
 
 def test_a_power_cut_while_going_back_keeps_nothing_that_was_not_tried(tmp_path: Path) -> None:
@@ -355,8 +358,8 @@ def test_a_power_cut_while_going_back_keeps_nothing_that_was_not_tried(tmp_path:
         box.reboot()
         outcome = box.watch()
         # Before anything was written the trial goes on; after that there is none.
-        assert outcome is (Outcome.KEPT if box.current == NEW and cut < 2 else None)
-        assert (NEW, Outcome.KEPT) not in box.outcomes() or box.current == NEW
+        assert outcome is (TrialOutcome.KEPT if box.current == NEW and cut < 2 else None)
+        assert (NEW, TrialOutcome.KEPT) not in box.outcomes() or box.current == NEW
 
 
 def test_a_release_that_is_being_undone_is_not_on_trial(tmp_path: Path) -> None:
@@ -434,7 +437,7 @@ def test_what_a_release_cannot_help_does_not_undo_it(tmp_path: Path, what: str) 
     box = Box(tmp_path, {NEW: behaviour})
     happens(box)
     assert box.activate()
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
     assert box.switch.ledger.entries[-1].reason.startswith("well for 60")
 
 
@@ -467,7 +470,7 @@ def test_settings_that_the_former_refuses_too_pause_the_trial(tmp_path: Path, wh
 
     box.settings_now = lambda now_s: WRONG if 60 <= now_s - begun_s < 7000 else GOOD
     box.clock.sleep = somebody_edits  # type: ignore[method-assign]
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
     assert box.current == NEW
     assert box.clock.now_s - begun_s > 7200
     assert "the settings are wrong for the former release too: tensormask check" in seen
@@ -477,7 +480,7 @@ def test_settings_that_only_the_new_one_refuses_are_its_fault(tmp_path: Path) ->
     box = Box(tmp_path, {NEW: refusing(78)})
     box.settings_now = lambda now_s: GOOD if now_s < 61 else "edited"
     box.activate()
-    assert box.watch() is Outcome.REFUSED
+    assert box.watch() is TrialOutcome.REFUSED
 
 
 def test_a_page_that_the_former_would_not_serve_either_pauses_the_trial(tmp_path: Path) -> None:
@@ -486,7 +489,7 @@ def test_a_page_that_the_former_would_not_serve_either_pauses_the_trial(tmp_path
     box.settings_refused = lambda: True  # type: ignore[method-assign]
     box.activate()
     begun_s = box.clock.now_s
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
     assert box.clock.now_s - begun_s >= 2000 + WINDOW_S
 
 
@@ -494,7 +497,7 @@ def test_a_release_that_crashes_is_undone_whatever_the_settings_are(tmp_path: Pa
     box = Box(tmp_path, {NEW: ending("exit-code", 70, 20)})
     box.settings_refused = lambda: True  # type: ignore[method-assign]
     box.activate()
-    assert box.watch() is Outcome.REFUSED
+    assert box.watch() is TrialOutcome.REFUSED
 
 
 def _to_another(box: Box) -> None:
@@ -621,7 +624,7 @@ def test_of_two_activations_at_once_one_is_refused_and_changes_nothing(tmp_path:
     assert box.current == NEW
     assert len(said) == 2
     assert all("another activation or rollback is under way" in text for text in said)
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
 
 
 def test_what_fails_the_proof_is_refused_before_anything_is_switched(tmp_path: Path) -> None:
@@ -630,7 +633,7 @@ def test_what_fails_the_proof_is_refused_before_anything_is_switched(tmp_path: P
     with pytest.raises(ActivationError, match="nothing was switched: it finds nobody"):
         box.activate()
     assert (box.current, box.switch.ledger.trial) == (FORMER, None)
-    assert list(box.outcomes())[-1] == (NEW, Outcome.REFUSED)
+    assert list(box.outcomes())[-1] == (NEW, TrialOutcome.REFUSED)
     with pytest.raises(ActivationError, match="was tried and undone"):
         box.activate()
     # Somebody who insists has it tried.
@@ -638,7 +641,7 @@ def test_what_fails_the_proof_is_refused_before_anything_is_switched(tmp_path: P
     with pytest.raises(ActivationError, match="it finds nobody"):
         box.activate(NEWER)
     # What is on trial stays so.
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
     assert box.current == NEW
 
 
@@ -659,7 +662,7 @@ def test_what_is_being_undone_is_not_forgotten_for_another(tmp_path: Path, when:
     with pytest.raises(ActivationError, match="is being undone: its memory grows"):
         box.activate(NEWER)
     assert box.switch.roll_back(Slot.RELEASE) == FORMER
-    assert box.watch() is Outcome.REFUSED
+    assert box.watch() is TrialOutcome.REFUSED
     refused = box.switch.ledger.refused(Slot.RELEASE, NEW)
     assert refused is not None
     assert refused.reason == "its memory grows"
@@ -674,13 +677,13 @@ def test_what_was_kept_during_the_proof_of_another_is_what_that_is_measured_by(
     def kept(slot: Slot, name: str) -> None:
         trial = box.switch.ledger.trial
         assert trial is not None
-        box.switch._end(trial, Entry(slot, NEW, Outcome.KEPT, "well", trial.begun_at))
+        box.switch._end(trial, TrialEntry(slot, NEW, TrialOutcome.KEPT, "well", trial.begun_at))
 
     box.switch.proof = kept
     box.activate(NEWER)
-    assert box.watch() is Outcome.REFUSED
+    assert box.watch() is TrialOutcome.REFUSED
     assert box.current == NEW
-    assert list(box.outcomes())[-2:] == [(NEW, Outcome.KEPT), (NEWER, Outcome.REFUSED)]
+    assert list(box.outcomes())[-2:] == [(NEW, TrialOutcome.KEPT), (NEWER, TrialOutcome.REFUSED)]
 
 
 def test_who_looks_after_a_trial_changes_nothing_once_another_has_taken_its_place(
@@ -695,17 +698,19 @@ def test_who_looks_after_a_trial_changes_nothing_once_another_has_taken_its_plac
     for late in (
         lambda: box.switch.undo(stale, Fault.LEAKS, "its memory grows"),
         lambda: box.switch.note(stale, replace(stale, watched_s=100.0)),
-        lambda: box.switch.close(stale, Outcome.KEPT, "well"),
+        lambda: box.switch.close(stale, TrialOutcome.KEPT, "well"),
     ):
         with pytest.raises(OvertakenError):
             late()
     assert (box.current, box.switch.ledger) == (NEWER, ledger)
-    assert box.watch() is Outcome.KEPT
+    assert box.watch() is TrialOutcome.KEPT
 
 
-@pytest.mark.parametrize(("is_slow", "outcome"), [(False, Outcome.REFUSED), (True, Outcome.UNDONE)])
+@pytest.mark.parametrize(
+    ("is_slow", "outcome"), [(False, TrialOutcome.REFUSED), (True, TrialOutcome.UNDONE)]
+)
 def test_on_a_busy_machine_the_former_can_show_all_but_speed(
-    tmp_path: Path, is_slow: bool, outcome: Outcome
+    tmp_path: Path, is_slow: bool, outcome: TrialOutcome
 ) -> None:
     bad = {"frame_ms": 900.0} if is_slow else {"disk": False}
     box = Box(tmp_path, {NEW: lambda for_s: up(for_s, **bad)})

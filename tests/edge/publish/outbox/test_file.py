@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge.publish.outbox.file import SCHEMA_VERSION, Document, Refused, drop, read_all
+from edge.publish.outbox.file import SCHEMA_VERSION, Refused, StoredDocument, drop, read_all
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.outbox.unended import Unended
 
@@ -177,7 +177,7 @@ def test_what_is_refused_waits_no_longer_and_is_kept_with_its_reason(path: Path)
     assert (state.rows, state.refused, state.bytes) == (2, 1, 2)
     outbox.close()
     documents = list(read_all(path))
-    assert [each.payload for each in documents if isinstance(each, Document)] == [b"1", b"3"]
+    assert [each.payload for each in documents if isinstance(each, StoredDocument)] == [b"1", b"3"]
     (refused,) = [each for each in documents if isinstance(each, Refused)]
     assert (refused.document.payload, refused.reason) == (b"2", "packet too large")
 

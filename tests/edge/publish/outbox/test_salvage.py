@@ -11,7 +11,7 @@ import pytest
 
 from edge.clock import this_moment
 from edge.config import OutboxSettings
-from edge.publish.outbox.file import PAGE_BYTES, Document, SpoolFile
+from edge.publish.outbox.file import PAGE_BYTES, SpoolFile, StoredDocument
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.outbox.salvage import legible, set_aside
 from edge.publish.outbox.unended import Unended
@@ -85,7 +85,7 @@ def test_a_damaged_page_costs_its_own_documents_only(
         damage(content, at)
         (tmp_path / NAME).write_bytes(content)
         aside = set_aside(tmp_path / NAME, this_moment().at)
-        found = {each.sequence: each for each in legible(aside) if isinstance(each, Document)}
+        found = {each.sequence: each for each in legible(aside) if isinstance(each, StoredDocument)}
         assert all(each.payload == payload(each.sequence) for each in found.values())
         missing = set(range(1, COUNT + 1)) - found.keys()
         assert missing <= residents[at], f"page {at // PAGE_BYTES}"
