@@ -14,7 +14,7 @@ from edge.config.reporting import (
     broker_at,
     state_directory,
 )
-from edge.config.section import CREDENTIAL, Polygon, Polygons
+from edge.config.section import CREDENTIAL, Polygon, Polygons, Section
 from edge.config.seeing import (
     LINGER_S,
     SEARCH_PACE,
@@ -49,6 +49,7 @@ __all__ = [
     "Polygon",
     "Polygons",
     "ReleaseSettings",
+    "Section",
     "Settings",
     "SnapshotSettings",
     "TrackerSettings",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.address import FileSource, source_in
-from edge.config import CREDENTIAL, Settings
+from edge.address import FileSource, StreamSource, source_in
+from edge.config import CREDENTIAL, Section, Settings
 from edge.errors import ConfigError
 from edge.installed import UNSEEN, is_started_by_systemd
 
@@ -29,11 +29,16 @@ def refuse_unseen(settings: Settings) -> None:
 
 
 def _named(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield the key of each file that is named, and the file."""
-    mqtt, page, camera = settings.mqtt, settings.page, settings.camera
-    if isinstance(source_in(camera.source), FileSource):
-        yield "[camera] source", camera.source
-    for section, names in (("camera", camera), ("mqtt", mqtt), ("page", page)):
+    """Yield the key of each file that is named and read, and the file."""
+    source = source_in(settings.camera.source)
+    if isinstance(source, FileSource):
+        yield "[camera] source", settings.camera.source
+    read: list[tuple[str, Section]] = [("mqtt", settings.mqtt)]
+    if isinstance(source, StreamSource) and source.is_encrypted:
+        read.append(("camera", settings.camera))
+    if settings.page.enabled:
+        read.append(("page", settings.page))
+    for section, names in read:
         for key in ("password_file", "ca_file", "certificate_file", "key_file"):
             name = getattr(names, key, "")
             if name and not name.startswith(CREDENTIAL):

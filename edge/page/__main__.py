@@ -45,9 +45,11 @@ async def serve(daemon: Path, listeners: Sequence[socket.socket]) -> int:
     """Serve until the daemon wants it otherwise; return an exit status."""
     hub = Hub(daemon)
     until: asyncio.Future[Any] = asyncio.create_task(hub.keep_connected())
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S if listeners else None):
-            await asyncio.shield(hub.front)
+    patience_s = PATIENCE_S if listeners else None
+    await asyncio.wait([hub.front, until], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+    if until.done():
+        until.result()
+        return 0  # another release by now, of another form
     if not hub.front.done():
         door, until = Door(_config(unavailable())), hub.front
     elif (front := hub.front.result()).program != PROGRAM:

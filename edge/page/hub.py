@@ -11,7 +11,7 @@ import struct
 import time
 from pathlib import Path
 
-from edge.files import decoded
+from edge.files import DamagedFileError, decoded
 from edge.page.wire import (
     ANSWER_HEAD_BYTES,
     Front,
@@ -74,7 +74,10 @@ class Hub:
         try:
             async with asyncio.timeout(ANSWER_S):
                 document, _ = await _answer(reader)
-            front = decoded(document, Front)
+            try:
+                front = decoded(document, Front)
+            except DamagedFileError:  # another release's, whose page it is then
+                return False
             if not self.front.done():
                 self.front.set_result(front)
             elif front != self.front.result():

@@ -44,6 +44,20 @@ def test_a_file_that_the_sandbox_hides_is_said_to_be_hidden(
     assert said.endswith(f"/var/lib/tensormask/, and write /var/lib/tensormask/{name}")
 
 
+@pytest.mark.parametrize(
+    ("section", "lines"),
+    [
+        ("page", f'password_file = "{HIDDEN}/secret"'),
+        ("camera", f'source = "/dev/video0"\nca_file = "{HIDDEN}/ca.pem"'),
+    ],
+)
+def test_a_file_that_nobody_reads_may_be_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, lines: str
+) -> None:
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
+    assert check_configuration(settings_with(tmp_path, section, lines))
+
+
 def test_a_file_there_that_can_be_read_all_the_same_is_none_of_our_business(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

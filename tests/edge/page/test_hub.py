@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
+from edge.page.hub import Hub
 from edge.page.window import Window
-from edge.page.wire import PageReport, Requests
+from edge.page.wire import PageReport, Requests, framed_answer, socket_path
 from tests import loops
 from tests.edge.page.test_listener import connected, started
 
@@ -42,6 +44,31 @@ def test_a_daemon_that_was_started_again_answers_the_first_question(tmp_path: Pa
         return document
 
     assert msgspec.json.decode(loops.run(asked_before_and_after()))["device"] == "door-1"
+
+
+@pytest.mark.parametrize("served_before", [False, True])
+def test_a_daemon_that_speaks_another_form_is_another_release_s(
+    tmp_path: Path, served_before: bool
+) -> None:
+    """The page's process ends then, and the next one is of that release."""
+
+    async def greets_otherwise(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(framed_answer(b'{"in": "another form"}'))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async def served_until_then() -> None:
+        hub = Hub(socket_path(tmp_path))
+        until = asyncio.create_task(hub.keep_connected())
+        if served_before:
+            listener = started(tmp_path)
+            await hub.front
+            await asyncio.to_thread(listener.close)
+        async with await asyncio.start_unix_server(greets_otherwise, socket_path(tmp_path)):
+            await asyncio.wait_for(until, 10)
+
+    loops.run(served_until_then())
 
 
 def test_many_who_want_a_report_at_once_are_one_question(tmp_path: Path) -> None:
