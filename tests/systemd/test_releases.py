@@ -29,6 +29,7 @@ pytestmark = pytest.mark.timeout(1200)
 
 UNIT = "tensormask.service"
 TRIAL_UNIT = "tensormask-trial.service"
+LOCK = "/var/lib/tensormask-releases/lock"
 RELEASES = "/opt/tensormask/releases"
 SHORT_TRIAL = """
 [release]
@@ -452,14 +453,22 @@ def test_while_one_activation_is_under_way_nothing_else_is_switched(machine: Mac
     _wait_until_it_is_known(machine)
     name = "good" if _current(machine) != f"{RELEASES}/good" else "better"
     machine.run("systemd-run", "--collect", "tensormask", "release", "activate", name)
-    lock = ("flock", "--nonblock", "/var/lib/tensormask-releases/lock", "true")
-    wait_until(lambda: machine.run(*lock, check=False).returncode == 1, 60, "it is under way")
+
+    def is_held() -> bool:
+        return machine.run("flock", "--nonblock", LOCK, "true", check=False).returncode == 1
+
+    wait_until(is_held, 60, "it is under way")
+    wait_until(lambda: _current(machine) == f"{RELEASES}/{name}", PROOF_S, "it is in use")
+    assert _over(machine)["name"] == name
+    # As long as this takes, and not as long as an activation does on this machine.
+    machine.run("systemd-run", "--unit=other", "--collect", "flock", LOCK, "sleep", "infinity")
+    wait_until(is_held, 60, "another one is under way")
     for command in (("activate", "refuses", "--again"), ("rollback",)):
         refused = machine.run("tensormask", "release", *command, check=False)
         assert refused.returncode == 78
         assert "another activation or rollback is under way" in refused.stderr
-    wait_until(lambda: _current(machine) == f"{RELEASES}/{name}", PROOF_S, "it is in use")
-    assert _over(machine)["name"] == name
+    machine.run("systemctl", "stop", "other.service")
+    assert _current(machine) == f"{RELEASES}/{name}"
     _wait_until_it_runs(machine)
 
 
