@@ -44,7 +44,8 @@ NOISY_LOOKS = 30
 NOISE_WITHIN_S = 60.0
 """An encoder shows the noise at its next key picture at the latest; none comes later than this."""
 ALIVE_LOOKS = 3
-"""So often in a row a picture that stood still changes before it is believed to be alive."""
+"""So often a picture that stood still changes, or shows nothing, before it is believed to be alive;
+an opening gives one or two others of what is frozen."""
 
 
 def view_of(pixels: Pixels) -> CameraView:
@@ -130,7 +131,8 @@ class Standstill:
     An encoder may repeat a picture of a quiet room for many seconds, to the last bit, but shows the
     noise of the sensor with each key picture. So what counts is that there was noise all over the
     picture, and then nothing changes at all any more. A drawn scene has no noise, and a picture
-    that is dark or covered may have none: they are never held for frozen.
+    that is dark or covered may have none: they are never held for frozen, and a frozen one that is
+    dark after a restart is alive.
     """
 
     def __init__(self, patience_s: float) -> None:
@@ -138,10 +140,10 @@ class Standstill:
         self.is_frozen = False
         self._patience_s = patience_s
         self._last: Pixels | None = None
-        self._compared_s = self._noise_s = -math.inf
+        self._compared_s = self._noise_s = self._alive_s = -math.inf
         self._changed_s = math.inf
         self._noisy = self._alive = 0
-        """Changes all over, and changes in a row."""
+        """Changes all over, and signs of life while it is frozen."""
 
     def look(self, pixels: Pixels, now_s: float) -> None:
         """Take in a picture; costs less than a millisecond, once a second."""
@@ -153,20 +155,25 @@ class Standstill:
         if share:
             self._note_change(share, now_s)
             self._last = rows.copy()
-        else:
+        if self.is_frozen:
+            if share or view_of(pixels) is not CameraView.CLEAR:
+                self._note_life(now_s)
+        elif (
+            now_s - self._changed_s >= self._patience_s
+            and self._noisy >= NOISY_LOOKS
+            and self._changed_s - self._noise_s <= NOISE_WITHIN_S
+        ):
+            self.is_frozen = view_of(pixels) is CameraView.CLEAR
             self._alive = 0
-            self.is_frozen = self.is_frozen or (
-                now_s - self._changed_s >= self._patience_s
-                and self._noisy >= NOISY_LOOKS
-                and self._changed_s - self._noise_s <= NOISE_WITHIN_S
-                and view_of(pixels) is CameraView.CLEAR
-            )
+
+    def _note_life(self, now_s: float) -> None:
+        if now_s - self._alive_s > NOISE_WITHIN_S:
+            self._alive = 0
+        self._alive, self._alive_s = self._alive + 1, now_s
+        self.is_frozen = self._alive < ALIVE_LOOKS
 
     def _note_change(self, share: float, now_s: float) -> None:
         self._changed_s = now_s
-        self._alive += 1
-        if self._alive >= ALIVE_LOOKS:
-            self.is_frozen = False
         if now_s - self._noise_s > NOISE_WITHIN_S:
             self._noisy = 0
         if share >= NOISY_SHARE:

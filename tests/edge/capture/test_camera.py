@@ -207,6 +207,27 @@ def test_a_network_camera_whose_picture_stands_still_is_lost_until_it_is_alive(
     assert caplog.text.count("camera lost") == 1
 
 
+def test_a_network_camera_that_was_frozen_is_back_where_its_quiet_picture_is_repeated() -> None:
+    """Two pictures a second, and a key picture every four seconds."""
+
+    def shown(*seeds: int) -> list[Frame | None]:
+        return [each for n, seed in enumerate(seeds) for each in (frame_at(n, scene(seed)), None)]
+
+    patience = patience_with(CameraSettings(source="rtsp://camera/door"))
+    seen, clock = camera(
+        shown(*range(100), *[99] * 700),
+        shown(*(1000 + number // 8 for number in range(100))),
+        patience=patience,
+    )
+    while seen.state is not CameraState.LOST:
+        seen.read(0.5)
+    lost_s = clock.now_s
+    while seen.state is CameraState.LOST:
+        seen.read(0.5)
+        assert clock.now_s - lost_s < 15
+    assert seen.outages == 1
+
+
 @pytest.mark.parametrize("grey", [0, 255])
 def test_a_picture_without_anything_in_it_may_be_like_the_last(grey: int) -> None:
     shots = [entry for n in range(40) for entry in (frame_at(n, blank(grey=grey)), None)]

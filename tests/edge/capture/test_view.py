@@ -241,6 +241,34 @@ def test_an_empty_room_that_is_drawn_is_not_frozen(codec: str, options: dict[str
     assert not any(becomes_frozen(decoded(drawn, codec, **options)))
 
 
+@pytest.mark.parametrize("every_s", [2, 8, 40])
+def test_what_was_frozen_is_alive_where_an_encoder_repeats_its_quiet_picture(every_s: int) -> None:
+    """Every key picture shows the noise, and nothing changes in between."""
+    stuck = [noisy(room(), seed=min(number, 99)) for number in range(400)]
+    quiet = [noisy(room(), seed=1000 + number // (2 * every_s)) for number in range(8 * every_s)]
+    frozen = becomes_frozen([*stuck, *quiet])
+    assert frozen[399]
+    assert frozen[400:].index(False) == pytest.approx(2 * 2 * every_s, abs=2)
+    assert not any(frozen[402 + 4 * every_s :])
+
+
+@pytest.mark.parametrize("grey", [0, 120, 255])
+def test_what_was_frozen_and_then_shows_nothing_is_alive(grey: int) -> None:
+    """A camera that was restarted in the dark may have no noise."""
+    stuck = [noisy(room(), seed=min(number, 99)) for number in range(400)]
+    frozen = becomes_frozen([*stuck, *[blank(grey=grey)] * 100])
+    assert frozen[399]
+    assert frozen[400:].index(False) <= 8
+    assert not any(frozen[408:])
+
+
+def test_what_is_frozen_stays_so_however_often_it_is_opened() -> None:
+    """Each opening may begin with a grey picture, and encode the frozen one differently."""
+    stuck = [noisy(room(), seed=min(number, 99)) for number in range(400)]
+    opening = [blank(grey=120)] * 2 + [noisy(room(), seed=1000)] * 200
+    assert all(becomes_frozen([*stuck, *opening * 4])[399:])
+
+
 def test_a_picture_that_all_changes_now_and_then_is_not_frozen() -> None:
     """Drawn pictures, one after the other, each for a while."""
     slides = [noisy(room(), seed=number // 20) for number in range(300)]
