@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 KNOWN = 25
 REMEMBERED = 250
-"""So many intervals tell the usual one, at least and at most."""
+"""So many intervals between the times taken tell the usual one, at least and at most."""
 HELD_UP = 3.0
 """Usual intervals without a picture, from which on the next ones may have been held up."""
 AT_ONCE = 0.5
@@ -39,10 +39,12 @@ class ArrivalTimes:
             return arrived_s
         gap_s = arrived_s - before_s
         usual_s = statistics.median(self._intervals_s) if self._is_known else 0.0
-        self._intervals_s.append(gap_s)
         wait_s = AT_ONCE * usual_s
         is_held_up = gap_s < wait_s or (gap_s > HELD_UP * usual_s > 0 and follows_s(wait_s))
-        self._taken_s = min(arrived_s, self._taken_s + usual_s) if is_held_up else arrived_s
+        before_s, self._taken_s = self._taken_s, arrived_s
+        if is_held_up:
+            self._taken_s = min(arrived_s, before_s + usual_s)
+        self._intervals_s.append(self._taken_s - before_s)
         return self._taken_s
 
     @property

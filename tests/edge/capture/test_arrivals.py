@@ -44,6 +44,13 @@ def test_where_some_of_those_held_up_were_left_out_the_next_is_on_time_again() -
     assert taken([2.0, 2.001, 2.002, 2.1, 2.2]) == [0.1, 0.2, 0.3, 2.1, 2.2]
 
 
+def test_however_often_pictures_are_held_up_they_were_taken_evenly() -> None:
+    """Three seconds of every five."""
+    taken_s = [number / FPS for number in range(1, 1000)]
+    came_s = [at_s if at_s % 5 < 2 else at_s - at_s % 5 + 5 + at_s % 5 / 1000 for at_s in taken_s]
+    assert taken(came_s) == [round(at_s, 6) for at_s in taken_s]
+
+
 def test_no_picture_was_taken_after_it_came() -> None:
     assert taken([0.4, 0.41, 0.42, 0.43, 0.44, 0.45]) == [0.1, 0.2, 0.3, 0.4, 0.44, 0.45]
 
