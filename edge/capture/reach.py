@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from edge.address import StreamSource
@@ -25,6 +26,8 @@ minute or more, and cannot be called off."""
 _questions = threading.BoundedSemaphore(MAX_QUESTIONS)
 _TLS_RECORDS = (b"\x16\x03", b"\x15\x03")
 """How an answer in TLS begins, a handshake or an alert."""
+_asked_once = lru_cache(maxsize=4)
+"""In one outage: a camera with room for one viewer may keep it for seconds after the last one."""
 
 
 def connected(host: str, port: int, timeout_s: float) -> socket.socket:
@@ -93,6 +96,7 @@ def _look_up(host: str, port: int, timeout_s: float) -> _Found | str:
     return f"its name was not found within {timeout_s:g} s: the name servers do not answer"
 
 
+@_asked_once
 def speaks_tls(stream: StreamSource, timeout_s: float) -> bool:
     """Tell whether its port answers TLS's first message in TLS: nothing else is sent.
 
@@ -105,6 +109,7 @@ def speaks_tls(stream: StreamSource, timeout_s: float) -> bool:
     return _answer(stream, hello.read(), timeout_s)[:2] in _TLS_RECORDS
 
 
+@_asked_once
 def speaks_without_tls(stream: StreamSource, timeout_s: float) -> bool:
     """Tell whether its port answers RTSP or HTTP that is in clear; nothing secret is sent.
 
@@ -113,6 +118,12 @@ def speaks_without_tls(stream: StreamSource, timeout_s: float) -> bool:
     protocol = "HTTP/1.1" if stream.is_web else "RTSP/1.0"
     asked = f"OPTIONS * {protocol}\r\nHost: {stream.place}\r\nCSeq: 1\r\n\r\n"
     return _answer(stream, asked.encode(), timeout_s).startswith(protocol[:5].encode())
+
+
+def forget_answers() -> None:
+    """The outage is over: let the next one ask again."""
+    speaks_tls.cache_clear()
+    speaks_without_tls.cache_clear()
 
 
 def _answer(stream: StreamSource, said: bytes, timeout_s: float) -> bytes:

@@ -15,14 +15,16 @@ LATE = (av.error.ExitError, av.error.TimeoutError)
 """Nothing came in time."""
 
 
-def is_answer(error: av.error.FFmpegError | None) -> bool:
-    """Tell whether the camera has said this itself, in RTSP or HTTP; None: it has no video.
+def may_be_tls(error: av.error.FFmpegError | None, is_web: bool) -> bool:
+    """Tell whether a port that speaks TLS may have answered so to RTSP or HTTP in clear.
 
-    A port that speaks TLS may say 400 without it.
+    What is no video over HTTP came in an answer, and TLS would have given none.
     """
-    if isinstance(error, av.error.HTTPBadRequestError):
-        return False
-    return error is None or isinstance(error, av.error.HTTPClientError | av.error.HTTPServerError)
+    if isinstance(error, av.error.InvalidDataError):
+        return not is_web
+    return isinstance(
+        error, av.error.EOFError | av.error.ConnectionResetError | av.error.HTTPBadRequestError
+    )
 
 
 def words_of(error: av.error.FFmpegError) -> str:

@@ -17,8 +17,8 @@ from edge.capture.arrivals import ArrivalTimes
 from edge.capture.ffmpeg import DecodedPicture, NoVideoError, UnreadableError, Video, open_video
 from edge.capture.packets import PacketReader
 from edge.capture.playout import Due, Playout
-from edge.capture.reach import speaks_tls
-from edge.capture.reasons import LATE, REFUSED, is_answer, reason_of
+from edge.capture.reach import connected, forget_answers, speaks_tls
+from edge.capture.reasons import LATE, REFUSED, may_be_tls, reason_of
 from edge.capture.relay import Link, link_to
 from edge.capture.rotate import rotated
 from edge.capture.source import Undeveloped
@@ -48,7 +48,7 @@ def open_stream(stream: StreamSource, settings: CameraSettings) -> tuple[Link, V
     deadline_s = time.monotonic() + settings.open_timeout_s
     link = link_to(stream, settings, REACH_SHARE * settings.open_timeout_s)
     try:
-        return link, _opened(stream, link, settings, deadline_s)
+        video = _opened(stream, link, settings, deadline_s)
     except NoVideoError as error:
         link.close()
         if isinstance(error.error, REFUSED):
@@ -59,6 +59,8 @@ def open_stream(stream: StreamSource, settings: CameraSettings) -> tuple[Link, V
     except PictureError as error:
         link.close()
         raise CameraError(f"{stream.name}: {error}; ask the camera for smaller ones") from error
+    forget_answers()
+    return link, video
 
 
 def _opened(stream: StreamSource, link: Link, settings: CameraSettings, deadline_s: float) -> Video:
@@ -85,15 +87,16 @@ def _why(stream: StreamSource, error: NoVideoError, late_s: float | None = None)
 
     FFmpeg tells neither a host that is not there from one that hangs, nor TLS from bad data.
     """
-    if late_s is not None or not (stream.is_encrypted or is_answer(error.error)):
+    if late_s is not None:
         try:
-            has_tls = speaks_tls(stream, ANSWER_S)
+            connected(stream.host, stream.port, ANSWER_S).close()
         except CameraError as absent:
             return str(absent)
-        if has_tls and not stream.is_encrypted:
-            return f"this port speaks TLS: write {stream.other_name}"
-    if late_s is not None:
         return f"it answers, but gave no video within {late_s:g} s"
+    if not stream.is_encrypted and may_be_tls(error.error, stream.is_web):
+        with suppress(CameraError):
+            if speaks_tls(stream, ANSWER_S):
+                return f"this port speaks TLS: write {stream.other_name}"
     return str(error) if error.error is None else reason_of(error.error)
 
 

@@ -62,8 +62,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 class WebCamera(Encrypted, http.server.ThreadingHTTPServer):
     """Gives `/video`, `/picture` and `files`; `requests` are path, host and Authorization."""
 
-    connections = 0
-
     daemon_threads = True
 
     def __init__(
@@ -82,10 +80,6 @@ class WebCamera(Encrypted, http.server.ThreadingHTTPServer):
     @property
     def place(self) -> str:
         return f"127.0.0.1:{self.server_address[1]}"
-
-    def verify_request(self, request: Any, client_address: Any) -> bool:
-        self.connections += 1
-        return True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no error."""

@@ -55,6 +55,13 @@ class Encrypted(socketserver.BaseServer):
     """It knows none that is newer, and old ciphers."""
     refuses_plain = False
     """Whether it answers by HTTP, in clear, whoever does not begin with TLS."""
+    connections = 0
+    hangs_up = False
+    """Whether it ends every connection at once."""
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        self.connections += 1
+        return not self.hangs_up
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         if self.identity is None:

@@ -208,6 +208,42 @@ def test_what_a_camera_without_tls_says_itself_is_not_asked_for_again() -> None:
         assert server.connections == 1
 
 
+@pytest.mark.parametrize("scheme", ["rtsp", "http", "https"])
+def test_whether_a_port_speaks_tls_is_asked_once_in_an_outage(scheme: str) -> None:
+    """A camera with room for one viewer keeps it for seconds after the last one has gone."""
+    with web_camera() as server:
+        server.hangs_up = True
+        for connections in (2, 3, 4):
+            with pytest.raises(CameraError):
+                watch(f"{scheme}://{server.place}/video")
+            assert server.connections == connections
+        server.hangs_up = False
+        watch(f"http://{server.place}/video")
+        server.hangs_up = True
+        before = server.connections
+        with pytest.raises(CameraError):
+            watch(f"{scheme}://{server.place}/video")
+        assert server.connections == before + 2
+
+
+@pytest.mark.parametrize("content", [b"<html>log in</html>", b""])
+def test_a_page_over_http_is_not_asked_for_tls(content: bytes) -> None:
+    with web_camera(files={"/page": content}) as server:
+        with pytest.raises(CameraError, match="is the path that of a video"):
+            watch(f"http://{server.place}/page")
+        asked = [path for path, _, _ in server.requests]
+        assert server.connections == len(asked)
+
+
+def test_a_camera_that_says_nothing_is_sent_no_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(CameraError, match="it answers, but gave no video within 1 s"):
+            watch(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live", open_timeout_s=1)
+        first, second = (silent.accept()[0] for _ in range(2))
+        with first, second:
+            assert (first.recv(4), second.recv(4)) == (b"OPTI", b"")
+
+
 def test_a_port_that_says_nothing_to_tls_does_not_hold_us() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
