@@ -29,7 +29,8 @@ from edge.config import DEFAULT_PATH, load_settings
 from edge.errors import ConfigError, NotAllowedError, OutboxError
 from edge.files import DamagedFileError, decoded
 from edge.host.status_file import read_telemetry
-from edge.publish.outbox.file import Refused, drop, read_all
+from edge.publish.outbox.disk import drop
+from edge.publish.outbox.file import Refused, read_all
 from edge.publish.outbox.trouble import DamagedError
 
 # ruff: noqa: T201 - a command's output

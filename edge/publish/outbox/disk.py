@@ -12,8 +12,8 @@ import logging
 import os
 import pwd
 import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -23,11 +23,11 @@ from edge.errors import ConfigError, OutboxError
 from edge.publish.outbox.file import Refused, SpoolFile, StoredDocument
 from edge.publish.outbox.salvage import (
     aside_at,
+    complete,
     files_aside,
     files_under_way,
     keep,
     legible,
-    legible_in,
     set_aside,
 )
 from edge.publish.outbox.sequence import (
@@ -129,9 +129,10 @@ class SpoolDisk:
                 dropped = change(file)
                 file.settle(last, dropped)
             self.dropped = dropped
-            # After the commit: from here on the rows or the ledger say how far it has come.
+            # After the commit: from here on the rows or the ledger say how far it has come; and
+            # the reserve does, where that transaction had several documents and is damaged later.
             with suppress(OSError):
-                self._reserve.cover(last, live=False)
+                self._reserve.cover(last + 1, live=False)
             return True
 
         if not self.attempt(write, False, opening=True):
@@ -211,7 +212,7 @@ class SpoolDisk:
         self._last = max(file.last_sequence, self._resumed(file))
         if not self._damaged:
             self.dropped = file.ledger.dropped
-        self._complete(file)
+        self._last = max(self._last, complete(file))
         for aside in list(self._damaged):
             self._take_over(file, aside)
         if not self._knows_left_open:
@@ -229,36 +230,6 @@ class SpoolDisk:
             (self._aside or self._damaged) and not file.last_sequence
         )
         return drawn_for_lost(file.last_sequence) if is_lost else 0
-
-    def _complete(self, file: SpoolFile) -> None:
-        """Bring what is legible of a transaction that was cut off into the file.
-
-        The power or the disk failed while it was being written; or it is damaged, which looks the
-        same. So its number is not given to another document.
-        """
-        if not any(frame.commits for frame in file.cut_off):
-            return
-        known = file.last_sequence
-        found = list(legible_in(file.cut_off))
-        documents = [
-            each
-            for each in found
-            if isinstance(each, StoredDocument)
-            and is_counted(each.sequence)
-            and each.sequence > known
-        ]
-        if documents:
-            with suppress(sqlite3.Error), file.transaction():
-                file.insert(documents)
-                file.unended.write(each for each in found if isinstance(each, Unended))
-        last = max((each.sequence for each in documents), default=known + 1)
-        if last > self.last_sequence:
-            self._last = last
-            _log.warning(
-                "the outbox: its last write was cut off; document %d %s",
-                last,
-                "is whole all the same" if documents else "was not written",
-            )
 
     def _take_over(self, file: SpoolFile, aside: Path) -> None:
         """Bring what is legible in a file that was set aside into the new one."""
@@ -299,6 +270,16 @@ class SpoolDisk:
                 "the outbox is on disk again after %.0f s", self._now().run_s - self.refused_s
             )
             self.refused_s = None
+
+
+def drop(path: Path, sequences: Collection[int]) -> None:
+    """Delete documents that wait or were refused. Raises sqlite3.Error: locked by a service."""
+    with closing(SpoolFile(path)) as file:
+        last = complete(file)
+        with file.transaction():
+            file.delete(sequences)
+            file.forget_refused(sequences)
+            file.settle(last, file.ledger.dropped)
 
 
 def make_file(path: Path) -> None:

@@ -331,14 +331,6 @@ def read_all(path: Path) -> Iterator[StoredDocument | Refused]:
                     yield Refused(document_of(*content), reason)
 
 
-def drop(path: Path, sequences: Collection[int]) -> None:
-    """Delete documents that wait or were refused. Raises sqlite3.Error: locked by a service."""
-    with closing(SpoolFile(path)) as file, file.transaction():
-        file.delete(sequences)
-        file.forget_refused(sequences)
-        file.settle(file.last_sequence, file.ledger.dropped)
-
-
 def columns_in(database: sqlite3.Connection, table: str) -> set[str]:
     return {name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")}
 

@@ -1,4 +1,6 @@
-"""A damaged outbox: it is set aside, and what is legible in it is taken over into a new one.
+"""What is legible in a damaged outbox, and of a write that was cut off, is kept.
+
+A damaged file is set aside, and what is legible in it is taken over into a new one.
 
 While that is under way the file is called `<name>.damaged-<time>.salvaging`, so that a kill in
 between is made up for by the next run; then `<name>.damaged-<time>`, and there it stays.
@@ -6,8 +8,9 @@ between is made up for by the next run; then `<name>.damaged-<time>`, and there 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -19,6 +22,7 @@ from edge.publish.outbox.file import (
     LOG,
     PAGE_BYTES,
     Refused,
+    SpoolFile,
     StoredDocument,
     checksum,
     columns_in,
@@ -26,8 +30,11 @@ from edge.publish.outbox.file import (
     document_of,
 )
 from edge.publish.outbox.pages import Log, LogFrame, Pages
+from edge.publish.outbox.sequence import is_counted
 from edge.publish.outbox.trouble import DamagedError
 from edge.publish.outbox.unended import Unended, UnendedTable, event_of
+
+_log = logging.getLogger(__name__)
 
 _KEPT_ASIDE = 5
 """So many damaged outboxes are kept; then the oldest of them goes."""
@@ -80,13 +87,63 @@ def legible(aside: Path) -> Iterator[Legible]:
     file whose rows another release has written in its own way, what still has its name is taken:
     without `topic` and `payload` nothing.
     """
+    return _each_once(each for source in (_on_pages, _by_sqlite) for each in source(aside))
+
+
+def complete(file: SpoolFile) -> int:
+    """Bring what is legible of a transaction that was cut off into the file.
+
+    The power or the disk failed while it was being written; or it is damaged, which looks the
+    same. Return the last sequence that may have been used, so that no other document gets it.
+    """
+    known = file.last_sequence
+    if not any(frame.commits for frame in file.cut_off):
+        return known
+    found = list(_legible_in(file.cut_off))
+    documents = [
+        each
+        for each in found
+        if isinstance(each, StoredDocument) and is_counted(each.sequence) and each.sequence > known
+    ]
+    last = max((each.sequence for each in documents), default=known + 1)
+    kept = 0
+    if documents:
+        with suppress(sqlite3.Error):
+            with file.transaction():
+                file.insert(documents)
+                _take_on_events(
+                    file, [each for each in found if isinstance(each, Unended)], documents
+                )
+            kept = len(documents)
+    _log.warning(
+        "the outbox: its last write was cut off; %d of its documents were kept, and numbers go "
+        "on behind %d",
+        kept,
+        last,
+    )
+    return last
+
+
+def _take_on_events(
+    file: SpoolFile, begun: Sequence[Unended], documents: Sequence[StoredDocument]
+) -> None:
+    """Note which events have begun with these documents; the others that they name have ended."""
+    file.unended.write(begun)
+    file.unended.delete(
+        each.event_id
+        for each in list(file.unended.read())
+        if each not in begun
+        and any(each.event_id.encode() in document.payload for document in documents)
+    )
+
+
+def _each_once(legibles: Iterable[Legible]) -> Iterator[Legible]:
     found: set[tuple[type, int | str]] = set()
-    for source in (_on_pages, _by_sqlite):
-        for each in source(aside):
-            key = type(each), _key_of(each)
-            if key not in found:
-                found.add(key)
-                yield each
+    for each in legibles:
+        key = type(each), _key_of(each)
+        if key not in found:
+            found.add(key)
+            yield each
 
 
 def _key_of(each: Legible) -> int | str:
@@ -103,9 +160,9 @@ def _on_pages(aside: Path) -> Iterator[Legible]:
         yield from _legible_on(Pages(file, log.frames, page_bytes, are_sound=are_sound))
 
 
-def legible_in(frames: Sequence[LogFrame]) -> Iterator[Legible]:
-    """Give what is unaltered in a part of a log."""
-    return _legible_on(Pages(BytesIO(), frames, PAGE_BYTES, are_sound=False))
+def _legible_in(frames: Sequence[LogFrame]) -> Iterator[Legible]:
+    """Give what is unaltered in a part of a log, each once."""
+    return _each_once(_legible_on(Pages(BytesIO(), frames, PAGE_BYTES, are_sound=False)))
 
 
 def _legible_on(pages: Pages) -> Iterator[Legible]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ class UnendedTable:
                 (*content, _crc32(*content)),
             )
 
-    def delete(self, event_ids: Collection[str]) -> None:
+    def delete(self, event_ids: Iterable[str]) -> None:
         """Delete rows; those that are gone already don't matter."""
         for event_id in event_ids:
             self._database.execute("DELETE FROM unended WHERE event_id = ?", (event_id,))

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from edge.publish.outbox.file import SCHEMA_VERSION, Refused, StoredDocument, drop, read_all
+from edge.publish.outbox.disk import drop
+from edge.publish.outbox.file import SCHEMA_VERSION, Refused, StoredDocument, read_all
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.outbox.unended import Unended
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge.clock import this_moment
 from edge.config import OutboxSettings
+from edge.publish.outbox.disk import drop
 from edge.publish.outbox.file import PAGE_BYTES, SpoolFile, StoredDocument
-from edge.publish.outbox.outbox import Outbox
+from edge.publish.outbox.outbox import RETRY_S, Outbox
 from edge.publish.outbox.salvage import legible, set_aside
 from edge.publish.outbox.unended import Unended
+from tests.edge.publish.outbox.faulty import Disk, Faults
 
 COUNT = 201
 NAME = "outbox.sqlite"
@@ -50,6 +53,21 @@ def made(folder: Path, acknowledged: int = 0) -> Path:
         outbox.acknowledge([sequence] if sequence <= acknowledged else [])
     outbox.close()
     return folder / NAME
+
+
+def torn(outbox: Outbox, state: Path, at: int, damage: Damage) -> Path:
+    """Close the outbox; return its file as a crash before that leaves it.
+
+    The log has the damage at that place, counted from its end.
+    """
+    cut = state.with_name("cut")
+    shutil.copytree(state, cut)
+    outbox.close()
+    log = cut / f"{NAME}-wal"
+    content = bytearray(log.read_bytes())
+    damage(content, len(content) - at)
+    log.write_bytes(content)
+    return cut / NAME
 
 
 def pending(outbox: Outbox) -> dict[int, bytes]:
@@ -205,7 +223,7 @@ def test_what_is_legible_of_a_write_that_was_cut_off_comes_out_and_nothing_is_se
     outbox = Outbox(tmp_path / "state" / NAME)
     begun = Unended("event", "t/violation", b"its end")
     for begins in (None, None, begun):
-        outbox.append("t/violation", lambda sequence: bytes(100), begins=begins)
+        outbox.append("t/violation", lambda sequence: b"event confirmed", begins=begins)
     shutil.copytree(tmp_path / "state", tmp_path / "cut")
     outbox.close()
     log = tmp_path / "cut" / f"{NAME}-wal"
@@ -245,3 +263,95 @@ def test_wherever_the_log_is_damaged_the_rest_comes_out_and_no_number_is_given_a
         assert len(missing) <= 1, f"{missing} of {at}"
         assert outbox.append("t/violation", payload) > 30
         outbox.close()
+
+
+def test_an_end_that_was_cut_off_is_told_once_where_its_document_is_legible(
+    tmp_path: Path,
+) -> None:
+    state = tmp_path / "state"
+    outbox = Outbox(state / NAME)
+    for event in ("one", "other"):
+        begun = Unended(f"event {event}", "t/violation", b"its end after a kill")
+        outbox.append("t/violation", lambda sequence: b"confirmed", begins=begun)
+    outbox.append("t/violation", lambda sequence: b"event one has ended", ends="event one")
+    path = torn(outbox, state, PAGE_BYTES - 20, flip)  # the page of those that have not ended
+    outbox = Outbox(path)
+    assert set(pending(outbox)) == {1, 2, 3}
+    assert [each.event_id for each in outbox.left_open()] == ["event other"]
+    outbox.close()
+
+
+def test_what_is_legible_of_a_write_that_was_cut_off_is_counted_once(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    outbox = Outbox(state / NAME)
+    for _ in range(4):
+        outbox.append("t/violation", lambda sequence: bytes(300))
+    path = torn(
+        outbox,
+        state,
+        PAGE_BYTES - 960,
+        lambda content, at: content.__setitem__(slice(at, None), bytes(len(content) - at)),
+    )
+    outbox = Outbox(path)
+    assert set(pending(outbox)) == {1, 2, 3, 4}
+    assert (outbox.state().rows, outbox.state().bytes) == (4, 1200)
+    outbox.acknowledge([1, 2, 3, 4])
+    assert outbox.state().rows == 0
+    outbox.close()
+
+
+def test_no_number_of_several_in_the_last_write_is_given_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead_s = 0.0
+    faults = Faults(monkeypatch)
+    state = tmp_path / "state"
+    outbox = Outbox(
+        state / NAME, now=lambda: replace(this_moment(), run_s=this_moment().run_s + ahead_s)
+    )
+    outbox.append("t/violation", payload)
+    faults.disk = Disk.FULL
+    assert [outbox.append("t/violation", lambda _: bytes(900)) for _ in range(6)][-1] == 7
+    faults.disk = Disk.WORKS
+    ahead_s = RETRY_S + 1
+    assert outbox.state().in_memory == 0
+    path = torn(outbox, state, PAGE_BYTES, overwrite)
+    outbox = Outbox(path)
+    assert set(pending(outbox)) == {1, 2, 3, 4, 5, 6}
+    assert outbox.append("t/violation", payload) == 8
+    outbox.close()
+
+
+@pytest.mark.parametrize("damage", [flip, overwrite])
+def test_a_drop_behind_a_write_that_was_cut_off_gives_no_number_again(
+    tmp_path: Path, damage: Damage
+) -> None:
+    state = tmp_path / "state"
+    outbox = Outbox(state / NAME)
+    for _ in range(4):
+        outbox.append("t/violation", lambda sequence: bytes(100))
+    path = torn(outbox, state, PAGE_BYTES - (60 if damage is flip else 0), damage)
+    drop(path, [1])
+    outbox = Outbox(path)
+    assert set(pending(outbox)) == ({2, 3, 4} if damage is flip else {2, 3})
+    assert outbox.append("t/violation", payload) == 5
+    outbox.close()
+
+
+@pytest.mark.parametrize("disk", [Disk.WORKS, Disk.FULL])
+def test_the_log_says_what_became_of_a_write_that_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, disk: Disk
+) -> None:
+    faults = Faults(monkeypatch)
+    state = tmp_path / "state"
+    outbox = Outbox(state / NAME)
+    for _ in range(3):
+        outbox.append("t/violation", lambda sequence: bytes(100))
+    path = torn(outbox, state, PAGE_BYTES - 60, flip)
+    faults.disk = disk
+    outbox = Outbox(path)
+    kept = 1 if disk is Disk.WORKS else 0
+    assert f"cut off; {kept} of its documents were kept, and numbers go on behind 3" in caplog.text
+    assert len(pending(outbox)) == 2 + kept
+    assert outbox.append("t/violation", payload) == 4
+    outbox.close()
