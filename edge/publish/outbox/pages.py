@@ -112,14 +112,14 @@ class Pages:
         for frame in frames:
             self._newer.setdefault(frame.page, []).insert(0, frame.content)
         self._file.seek(0, 2)
-        self._count = max(self._file.tell() // page_bytes, *self._newer, 0)
+        in_file = range(1, self._file.tell() // page_bytes + 1)
+        self._there = {*in_file, *self._newer} - {0}
+        """The pages' numbers; that of a damaged frame may be any."""
 
     def rows(self) -> Iterator[Values]:
         """Give what looks like a row, wherever it is but on pages that are free."""
         free = self._free()
-        for number in range(1, self._count + 1):
-            if number in free:
-                continue
+        for number in sorted(self._there - free):
             for page in self._versions(number):
                 is_whole = yield from self._rows_on(page, _FILE_HEADER if number == 1 else 0)
                 if is_whole or self._log_is_sound:
@@ -139,7 +139,7 @@ class Pages:
         free: set[int] = set()
         with suppress(struct.error, OSError):
             (trunk,) = struct.unpack_from(">I", self._page(1), 32)
-            while 0 < trunk <= self._count and trunk not in free:
+            while trunk in self._there and trunk not in free:
                 free.add(trunk)
                 page = self._page(trunk)
                 trunk, leaves = struct.unpack_from(">2I", page)
@@ -170,7 +170,7 @@ class Pages:
     def _has_no_rows(self, page: bytes, start: int) -> bool:
         """Whether it leads to other pages, or has the rest of a row that is larger than one."""
         (following,) = struct.unpack_from(">I", page)
-        return page[start] == _TABLE_INNER or following <= self._count
+        return page[start] == _TABLE_INNER or not following or following in self._there
 
     def _row_at(self, page: bytes, at: int, kind: int) -> Values:
         if kind == _INDEX_INNER:
@@ -187,7 +187,7 @@ class Pages:
         most = room - 35 if kind == _TABLE_LEAF else (room - 12) * 64 // 255 - 23
         if size <= most:
             return page[at : at + size]
-        if size > room * self._count:
+        if size > room * len(self._there):
             raise ValueError("larger than the file")
         least = (room - 12) * 32 // 255 - 23
         here = least + (size - least) % (room - 4)
@@ -195,7 +195,7 @@ class Pages:
         record = bytearray(page[at : at + here])
         (following,) = struct.unpack_from(">I", page, at + here)
         while len(record) < size:
-            if not 0 < following <= self._count:
+            if following not in self._there:
                 raise ValueError("its next page is not there")
             overflow = self._page(following)
             if len(overflow) < room:

@@ -46,6 +46,11 @@ def recount(content: bytearray, at: int) -> None:
     content[at + 3] ^= 0x40
 
 
+def lead_away(content: bytearray, at: int) -> None:
+    """Let the frame in the log say that it is of a page far beyond the file."""
+    content[at - 24] ^= 0x40
+
+
 def made(folder: Path, acknowledged: int = 0) -> Path:
     outbox = Outbox(folder / NAME)
     for sequence in range(1, COUNT + 1):
@@ -238,7 +243,7 @@ def test_what_is_legible_of_a_write_that_was_cut_off_comes_out_and_nothing_is_se
     outbox.close()
 
 
-@pytest.mark.parametrize("damage", [overwrite, empty, flip])
+@pytest.mark.parametrize("damage", [overwrite, empty, flip, lead_away])
 def test_wherever_the_log_is_damaged_the_rest_comes_out_and_no_number_is_given_again(
     tmp_path: Path, damage: Damage
 ) -> None:
