@@ -11,7 +11,11 @@ from edge.address import DeviceSource, PiSource, StreamSource, bracketed, holds_
 from edge.config import CREDENTIAL, Settings
 from edge.telemetry import InUse
 
-CHANGED = "was changed after the service had started; use it: sudo systemctl restart tensormask"
+CHANGED = (
+    "was changed after the service had started; use it: "
+    "sudo tensormask check && sudo systemctl restart tensormask"
+)
+"""What is refused would end a service that runs well."""
 
 
 def in_use(settings: Settings, file: Path, written_ns: int) -> InUse:

@@ -425,7 +425,17 @@ def test_the_ruler_lies_over_nobodys_face_and_only_while_setting_up(
 
 
 def _click(page: Page, corners: Sequence[tuple[float, float]]) -> None:
-    """Click on the picture, at fractions of it."""
+    """Click on the picture, at fractions of it, once nothing moves it any more."""
+    page.wait_for_function(
+        """() => {
+            const overlay = document.querySelector("#overlay");
+            const place = JSON.stringify(overlay.getBoundingClientRect());
+            const is_still = place === window.place_before;
+            window.place_before = place;
+            return is_still;
+        }""",
+        polling=200,
+    )
     box = page.locator("#overlay").bounding_box()
     assert box is not None
     for x, y in corners:
