@@ -353,7 +353,7 @@ start() {
     if ! { sleep 3 && is_running && has_not_restarted; }; then
         fail "installed, but the service does not come up; see: journalctl -u tensormask -n 30"
     fi
-    say "running; see: tensormask status, sudo tensormask doctor, journalctl -u tensormask -f"
+    say "running; see: tensormask status, sudo tensormask doctor, sudo journalctl -u tensormask -f"
 }
 
 digest_of_settings() {

@@ -35,6 +35,13 @@ since programs before 2 would refuse a key."""
 _MARK = re.compile(r"# tensormask settings (\d{1,9})\b")
 
 MAX_BYTES = 64_000
+_TWICE = "; each section and each key may stand there only once"
+_HINTS = {
+    "twice": _TWICE,
+    "overwrite": _TWICE,
+    "Invalid value": '; text stands in straight quotes ("door"), yes and no are true and false',
+}
+"""By a word of what tomllib says."""
 
 
 def load_settings(path: Path = DEFAULT_PATH) -> Settings:
@@ -67,8 +74,7 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     # Beside its own errors tomllib lets through what Python says to numbers of thousands of digits,
     # and to brackets in brackets in brackets.
     except (ValueError, RecursionError) as error:
-        twice = any(word in str(error) for word in ("twice", "overwrite"))
-        hint = "; each section and each key may stand there only once" if twice else ""
+        hint = next((hint for word, hint in _HINTS.items() if word in str(error)), "")
         raise ConfigError(f"{path}: not a TOML file: {error}{hint}") from error
     mark = _MARK.match(text)
     settings = parse_settings(tables, str(path), int(mark[1]) if mark else SCHEMA)

@@ -141,6 +141,17 @@ def test_files_that_are_missing_or_no_toml_are_named(tmp_path: Path) -> None:
         load_settings(broken)
 
 
+@pytest.mark.parametrize("value", ["localhost", "yes", "True", "“Museum”"])
+def test_a_value_without_its_quotes_is_answered_with_how_it_is_written(
+    tmp_path: Path, value: str
+) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text(f"[mqtt]\nhost = {value}\n")
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match=r"line 2.*; text stands in straight quotes"):
+        load_settings(path)
+
+
 def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path: Path) -> None:
     file = tmp_path / "tensormask.toml"
     file.write_bytes(b'\xef\xbb\xbf[mqtt]\nhost = "broker"\n')
