@@ -35,7 +35,7 @@ from edge.address import (
 )
 from edge.durable import sync_folder
 from edge.errors import ConfigError
-from edge.installed import UNSEEN
+from edge.installed import hiding
 
 EXAMPLE = Path(__file__).with_name("tensormask.toml")
 """What settings begin as."""
@@ -139,7 +139,7 @@ def _file_at(text: str) -> str:
             f"/dev/video0, rtsp://user:password@host/path, picamera2, or a clip{near}"
         )
     path = path.resolve()
-    hidden = next((each for each in UNSEEN if path.is_relative_to(each)), None)
+    hidden = hiding(path)
     if hidden:
         raise ConfigError(
             f"the service does not see {hidden}: sudo mv {text} /srv/, and give /srv/{path.name}"

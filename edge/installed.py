@@ -18,6 +18,11 @@ UNSEEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 """Folders that the service's sandbox hides."""
 
 
+def hiding(path: Path) -> str | None:
+    """Return the folder of these in which `path` is; None: in none."""
+    return next((each for each in UNSEEN if path.is_relative_to(each)), None)
+
+
 class Slot(StrEnum):
     """What can be replaced, and put back, by itself."""
 

@@ -14,6 +14,11 @@ def scaled_size(pixels: Pixels, ratio: float) -> tuple[int, int]:
     return max(1, round(width * ratio)), max(1, round(height * ratio))
 
 
+def scaled(pixels: Pixels, ratio: float) -> Pixels:
+    """Return a picture times `ratio`; the same one, not a copy, where that is 1."""
+    return pixels if ratio == 1 else resize(pixels, scaled_size(pixels, ratio))
+
+
 def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """Resize a picture to width and height: by area where it shrinks, else bilinear.
 

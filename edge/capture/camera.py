@@ -46,7 +46,7 @@ SLOWEST_FPS = 2.0
 """With fewer frames a second, somebody who walks past is not followed from one to the next."""
 MAX_ABANDONED = 4
 """So many capture calls that have not returned are left behind at once where that can be done; then
-the camera is opened anew only when one of them has. FFmpeg's return only when their own time is
+the camera is opened again only when one of them has. FFmpeg's return only when their own time is
 over, well after a stream was found to be silent."""
 FROZEN_S = 300.0
 """So long a network camera gives one and the same picture before it is taken for frozen: many times
@@ -258,7 +258,7 @@ class Camera:
 
     def _stands_still(self, frame: Frame, now_s: float) -> bool:
         """Tell whether a stream shows the same picture for long; raises CameraError where that is
-        new, or opening it anew has not helped for as long."""
+        new, or opening it again has not helped for as long."""
         limit_s = self._patience.frozen_s
         if math.isinf(limit_s):
             return False

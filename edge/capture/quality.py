@@ -1,4 +1,4 @@
-"""How good a picture is: sharpness and light, for whoever aims and focuses a camera."""
+"""How good a picture is: sharpness and light, to aim and focus a camera by."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ import msgspec
 
 from edge.classify.card import load_bundle
 from edge.commands.measure import BenchReport, bench, runs, without_cadence
-from edge.commands.options import add_json, add_judging, judging, print_document, whole
+from edge.commands.options import add_json, add_judging, judging, whole
+from edge.commands.output import print_document
 from edge.commands.parser import Parser
 from edge.detect import detectors
 

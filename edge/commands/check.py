@@ -12,8 +12,8 @@ import msgspec
 
 from edge.capture.sources import is_sensor
 from edge.commands.checks import PARTS, check_settings
-from edge.commands.options import add_config, add_json, say
-from edge.commands.output import fitted, json_text
+from edge.commands.options import add_config, add_json
+from edge.commands.output import fitted, json_text, say
 from edge.commands.parser import Parser
 from edge.commands.sandbox import STARTING, installed_unit
 from edge.config import load_settings

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from edge.classify.card import load_bundle
-from edge.commands.options import add_again, add_config, add_json, print_document
+from edge.commands.options import add_again, add_config, add_json
+from edge.commands.output import print_document
 from edge.commands.parser import Parser, add_action
 from edge.commands.progress import progress
 from edge.commands.releases import activate, open_switch, roll_back, said_in_use

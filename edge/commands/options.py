@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from edge.commands.output import json_text
 from edge.config import DEFAULT_PATH, DetectorSettings, MqttSettings, Settings, load_settings
 from edge.detect.detectors import NAMES
 
@@ -78,13 +77,3 @@ def whole(text: str, least: int, most: int) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
     return int(text)
-
-
-def print_document(document: object) -> None:
-    """Print one that stands alone, over several lines."""
-    print(json_text(document, spread=True))  # noqa: T201 - a command's output
-
-
-def say(line: str) -> None:
-    """Print at once: another program's lines come after it."""
-    print(line, flush=True)  # noqa: T201 - a command's output

@@ -166,6 +166,16 @@ def json_text(document: object, *, spread: bool = False) -> str:
     return written_anywhere(text)
 
 
+def print_document(document: object) -> None:
+    """Print one that stands alone, over several lines."""
+    print(json_text(document, spread=True))  # noqa: T201 - a command's output
+
+
+def say(line: str) -> None:
+    """Print at once: another program's lines come after it."""
+    print(line, flush=True)  # noqa: T201 - a command's output
+
+
 def written_anywhere(text: str) -> str:
     """Return JSON as standard output takes it: where that is not UTF-8, in ASCII."""
     if _is_utf_8(sys.stdout):

@@ -17,7 +17,7 @@ from edge.classify.preprocess import crop_face
 from edge.config import DetectorSettings
 from edge.detect.detector import FaceDetector
 from edge.detect.detectors import open_detector
-from edge.pixels import resize, scaled_size
+from edge.pixels import scaled
 from edge.records import Pixels
 
 CLOSE_PX = 288
@@ -34,7 +34,7 @@ def turned_by_deg(pictures: Iterable[Pixels], chosen: DetectorSettings) -> int:
     votes: Counter[int] = Counter()
     for picture in pictures:
         ratio = min(1.0, chosen.longest_side_px / max(picture.shape[:2]))
-        votes += _votes(detector, resize(picture, scaled_size(picture, ratio)))
+        votes += _votes(detector, scaled(picture, ratio))
     best, most = max(votes.items(), key=lambda each: each[1], default=(0, 0))
     return 90 * best if most > votes[0] else 0
 

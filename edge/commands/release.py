@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from edge.commands.options import add_again, add_config, add_configs, add_json, print_document
+from edge.commands.options import add_again, add_config, add_configs, add_json
+from edge.commands.output import print_document
 from edge.commands.parser import Parser, add_action
 from edge.commands.releases import (
     activate,

@@ -29,7 +29,7 @@ from edge.decide.identity import EventIds
 from edge.decide.policy import Decision
 from edge.host.words import VIEWS
 from edge.pipeline import open_pipeline
-from edge.pixels import resize, scaled_size
+from edge.pixels import scaled
 from edge.publish.messages import encode, origin, violation_message
 from edge.records import (
     Frame,
@@ -119,7 +119,7 @@ class _Samples:
         if number % self.every:
             return
         ratio = min(1.0, SAMPLE_PX / max(frame.width, frame.height))
-        self.pictures.append(resize(frame.pixels, scaled_size(frame.pixels, ratio)))
+        self.pictures.append(scaled(frame.pixels, ratio))
         if len(self.pictures) > MOST_SAMPLES:
             self.pictures, self.every = self.pictures[::2], 2 * self.every
 

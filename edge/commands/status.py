@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge.commands.options import add_config, add_json, print_document
-from edge.commands.output import fitted
+from edge.commands.options import add_config, add_json
+from edge.commands.output import fitted, print_document
 from edge.commands.parser import Parser
 from edge.errors import NotAllowedError, TensorMaskError
 from edge.files import DamagedFileError

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.address import FileSource, StreamSource, source_in
 from edge.config import CREDENTIAL, Section, Settings
 from edge.errors import ConfigError
-from edge.installed import UNSEEN, is_started_by_systemd
+from edge.installed import hiding, is_started_by_systemd
 
 
 def refuse_unseen(settings: Settings) -> None:
@@ -20,7 +20,7 @@ def refuse_unseen(settings: Settings) -> None:
         return
     for key, name in _named(settings):
         path = Path(name)
-        folder = next((each for each in UNSEEN if path.is_relative_to(each)), None)
+        folder = hiding(path)
         if folder is not None and not _is_there(path):
             raise ConfigError(
                 f"{key}: the service does not see {folder}: sudo mv {path} /var/lib/tensormask/, "

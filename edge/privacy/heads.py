@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge.config import DetectorSettings
 from edge.detect.detector import FaceDetector
 from edge.detect.detectors import DETECTORS, here, open_detector
-from edge.pixels import resize, scaled_size
+from edge.pixels import scaled, scaled_size
 from edge.records import Box, Frame, Pixels
 
 CONFIDENCE = 0.15
@@ -162,7 +162,7 @@ class FaceSearch:
 
     def __call__(self, frame: Frame) -> Sequence[Box]:
         near = WINDOW_PX / max(frame.width, frame.height)
-        scene = _scaled(frame.pixels, near)
+        scene = scaled(frame.pixels, near)
         gain = _gain(scene)
         scene = _brightened(scene, gain)
         found = [
@@ -197,7 +197,7 @@ class FaceSearch:
 
     def _found_turned(self, scene: Pixels, near: float) -> list[_Candidate]:
         ratio = TURNED_PX / WINDOW_PX
-        small = _scaled(scene, ratio)
+        small = scaled(scene, ratio)
         height, width = small.shape[:2]
         found = []
         # The width before each quarter of a turn.
@@ -212,7 +212,7 @@ class FaceSearch:
     def _found_in_quarters(
         self, pixels: Pixels, scene: Pixels, far: float, gain: float
     ) -> list[Box]:
-        large = _brightened(_scaled(pixels, far), gain)
+        large = _brightened(scaled(pixels, far), gain)
         height, width = scene.shape[:2]
         boxes = []
         for top in (0, large.shape[0] - height):
@@ -294,9 +294,3 @@ def _score_for(size_px: float) -> float:
     """Return the score from which a box of that size may be a face in a turned scene."""
     sizes, scores = zip(*SCORES, strict=True)
     return float(np.interp(math.log(size_px), np.log(sizes), scores))
-
-
-def _scaled(pixels: Pixels, ratio: float) -> Pixels:
-    if ratio == 1:
-        return pixels
-    return resize(pixels, scaled_size(pixels, ratio))

@@ -10,7 +10,7 @@ import cv2
 
 from edge.config import Settings, SnapshotSettings
 from edge.errors import ModelError
-from edge.pixels import resize, scaled_size
+from edge.pixels import scaled
 from edge.privacy.heads import FaceSearch, FindFaces, open_covering
 from edge.records import Box, Frame, Pixels
 from edge.track import Tracker
@@ -51,7 +51,7 @@ class Photographer:
     def covered(self, frame: Frame, also: Sequence[Box] = ()) -> Pixels:
         """Return a copy of `frame`, no larger than is allowed, with the same faces covered."""
         ratio = min(1.0, self._settings.longest_side_px / max(frame.width, frame.height))
-        picture = _scaled(frame.pixels, ratio).copy()
+        picture = scaled(frame.pixels, ratio).copy()
         for box in self._found(frame, also):
             pixelate(picture, box.scaled(ratio, ratio))
         return picture
@@ -85,7 +85,7 @@ def encode_jpeg(picture: Pixels, max_bytes: int) -> bytes:
             _, jpeg = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))
             if len(jpeg) <= max_bytes:
                 return jpeg.tobytes()
-        picture = _scaled(picture, SHRINK)
+        picture = scaled(picture, SHRINK)
 
 
 def open_photographer(settings: Settings, tracker: Tracker) -> Photographer | None:
@@ -108,9 +108,3 @@ def open_photographer(settings: Settings, tracker: Tracker) -> Photographer | No
                     f"faces: {error}"
                 ) from error
             return Photographer(settings.snapshots, FaceSearch(detector, tracker.expected))
-
-
-def _scaled(pixels: Pixels, ratio: float) -> Pixels:
-    if ratio == 1:
-        return pixels
-    return resize(pixels, scaled_size(pixels, ratio))

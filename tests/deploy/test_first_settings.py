@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from deploy import first_settings
 from deploy.first_settings import (
     Given,
     ask,
@@ -22,6 +21,7 @@ from deploy.first_settings import (
     write,
     written,
 )
+from edge import installed
 from edge.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +57,7 @@ def test_host_and_port_are_named_and_nothing_else_is_changed(
 def test_a_source_is_named_as_it_is_and_nothing_else_is_changed(
     given: str, camera: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_settings, "UNSEEN", ())
+    monkeypatch.setattr(installed, "UNSEEN", ())
     tables = tomllib.loads(EXAMPLE)
     named = written(EXAMPLE, source_at(given))
     assert tomllib.loads(named) == tables | {"camera": camera}

@@ -7,8 +7,8 @@ import sys
 
 from edge.commands.doctor.doctor import columns, examine
 from edge.commands.doctor.finding import exit_status, lines
-from edge.commands.options import add_config, add_json, print_document, say
-from edge.commands.output import colored, takes_color
+from edge.commands.options import add_config, add_json
+from edge.commands.output import colored, print_document, say, takes_color
 from edge.commands.parser import Parser
 
 
