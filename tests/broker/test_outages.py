@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.publish.outbox.outbox import MEMORY_ROWS
+from edge.publish.outbox.memory import MEMORY_ROWS
 from tests.broker.conftest import Mosquitto, StartDevice, Subscriber
 from tests.broker.network import Island, Relay
 from tests.disk import SmallDisk

@@ -1,4 +1,4 @@
-"""What stands between the outbox and its file: damage, a disk that refuses, and the sequence.
+"""What stands between the outbox and its file: damage, and a disk that refuses.
 
 A damaged file is renamed to `<name>.damaged-<time>`, and what is legible in it is taken over into a
 new one. So that no sequence is ever used for two documents, even then, there are the numbers of
@@ -30,14 +30,7 @@ from edge.publish.outbox.salvage import (
     legible,
     set_aside,
 )
-from edge.publish.outbox.sequence import (
-    MOST,
-    RESERVE,
-    SequenceReserve,
-    drawn_beyond,
-    drawn_for_lost,
-    is_counted,
-)
+from edge.publish.outbox.sequence import MOST, DocumentNumbers, SequenceReserve
 from edge.publish.outbox.trouble import DamagedError, is_damage, is_open_elsewhere
 from edge.publish.outbox.unended import Unended
 from edge.telemetry import Dropped
@@ -49,7 +42,7 @@ _DISK_REFUSES = (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class SpoolDisk:
-    """The file as long as there is one, and the numbers of the documents. For one thread at a time.
+    """The file as long as there is one. For one thread at a time.
 
     Its methods raise OutboxError where another process has the file open, and nothing else.
     """
@@ -59,6 +52,7 @@ class SpoolDisk:
         self._path = path
         self._now = now
         self._reserve = SequenceReserve(path.with_name(path.name + ".sequence"))
+        self.numbers = DocumentNumbers(self._reserve)
         self._damaged: dict[Path, str] = {}
         """The files that were set aside, and why, until their documents are taken over."""
         self.file: SpoolFile | None = None
@@ -67,13 +61,9 @@ class SpoolDisk:
         self._knows_left_open = False
         self.dropped = Dropped()
         """What the ledger says, or is to say next."""
-        self.refused_s: float | None = None
+        self._refused_s: float | None = None
         """Since when the disk refuses documents, on the clock of `Moment.run_s`; None: it doesn't.
         """
-        self._last: int | None = None
-        """The last number of the count that was given; None: not known yet."""
-        self._unrecorded: int | None = None
-        """The last number that this run has given while nothing could be written."""
         self._aside: list[Path] = []
         """The damaged files that are kept, oldest first."""
         make_file(path)
@@ -81,6 +71,11 @@ class SpoolDisk:
             self._aside = files_aside(path)
             self._damaged = dict.fromkeys(files_under_way(path), "and then the program was ended")
         self.attempt(lambda file: None, None, opening=True)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the disk refuses documents."""
+        return self._refused_s is not None
 
     def attempt(
         self, work: Callable[[SpoolFile], _T], otherwise: _T, *, opening: bool = False
@@ -140,39 +135,6 @@ class SpoolDisk:
         self._tell_well()
         return True
 
-    @property
-    def last_sequence(self) -> int:
-        """The last number of the count that was given; 0: none, or it is not known."""
-        return self._last or 0
-
-    def next_sequence(self, newest: int) -> int:
-        """Return the next number; it is given by `give`. `newest` is that of those that wait.
-
-        It is one of the count where the disk can know of it. But behind a number that is not, no
-        counted one is given: they are delivered in their order.
-        """
-        if not is_counted(newest):
-            return self._next_unrecorded(newest)
-        if self.refused_s is None:
-            return self.last_sequence + 1
-        # Where the file could not be opened yet, the reserve alone tells how far the count is.
-        last = self._reserve.limit if self._last is None else self._last
-        if last or self._last is not None:
-            with suppress(OSError):
-                self._reserve.cover(last + 1, live=True)
-                return last + 1
-        return self._next_unrecorded(newest)
-
-    def give(self, sequence: int) -> None:
-        """Note that a number was given."""
-        if is_counted(sequence):
-            self._last = sequence
-        else:
-            self._unrecorded = sequence
-
-    def _next_unrecorded(self, newest: int) -> int:
-        return drawn_beyond(newest) if self._unrecorded is None else self._unrecorded + 1
-
     def set_aside(self) -> tuple[int, datetime | None]:
         """Return how many damaged files are kept, and when the newest of them was set aside."""
         return len(self._aside), aside_at(self._aside[-1]) if self._aside else None
@@ -198,8 +160,8 @@ class SpoolDisk:
             # Now: the ledger is to know it too, and the reserve to have its block in good time.
             with suppress(OSError, sqlite3.Error):
                 with file.transaction():
-                    file.settle(self.last_sequence, self.dropped)
-                self._reserve.cover(self.last_sequence + 1, live=False)
+                    file.settle(self.numbers.last, self.dropped)
+                self._reserve.cover(self.numbers.last + 1, live=False)
         return self.file
 
     def _take_on(self, file: SpoolFile) -> None:
@@ -209,27 +171,15 @@ class SpoolDisk:
             raise DamagedError(f"its last sequence is {file.last_sequence}, beyond {limit}")
         if file.newest() >= MOST:
             raise DamagedError(f"document {file.newest()} is beyond {MOST}")
-        self._last = max(file.last_sequence, self._resumed(file))
+        self.numbers.resume(file.last_sequence, replaces=bool(self._aside or self._damaged))
         if not self._damaged:
             self.dropped = file.ledger.dropped
-        self._last = max(self._last, complete(file))
+        self.numbers.pass_over(complete(file))
         for aside in list(self._damaged):
             self._take_over(file, aside)
         if not self._knows_left_open:
             self.left_open = {each.event_id: each for each in file.unended.read()}
             self._knows_left_open = True
-
-    def _resumed(self, file: SpoolFile) -> int:
-        """Return the last sequence that may have been used, where the file does not know it."""
-        if self._last is not None:
-            return self._last
-        if self._reserve.limit:
-            return self._reserve.limit - (0 if self._reserve.is_live else RESERVE)
-        # An illegible reserve: numbers may have been given that the file does not know.
-        is_lost = self._reserve.exists or (
-            (self._aside or self._damaged) and not file.last_sequence
-        )
-        return drawn_for_lost(file.last_sequence) if is_lost else 0
 
     def _take_over(self, file: SpoolFile, aside: Path) -> None:
         """Bring what is legible in a file that was set aside into the new one."""
@@ -243,8 +193,8 @@ class SpoolDisk:
                 elif not file.among([each.sequence]):
                     file.insert([each])
                     saved += 1
-            file.settle(self.last_sequence, self.dropped)
-        self._last = max(self.last_sequence, file.last_sequence)
+            file.settle(self.numbers.last, self.dropped)
+        self.numbers.pass_over(file.last_sequence)
         keep(self._path, aside)
         self._aside = files_aside(self._path)
         _log.error(
@@ -255,8 +205,8 @@ class SpoolDisk:
         )
 
     def _tell_refused(self, error: Exception) -> None:
-        if self.refused_s is None:
-            self.refused_s = self._now().run_s
+        if self._refused_s is None:
+            self._refused_s = self._now().run_s
             _log.error(
                 "the outbox %s: %s; make room or mend the disk: until then documents are published "
                 "from memory",
@@ -265,11 +215,11 @@ class SpoolDisk:
             )
 
     def _tell_well(self) -> None:
-        if self.refused_s is not None:
+        if self._refused_s is not None:
             _log.info(
-                "the outbox is on disk again after %.0f s", self._now().run_s - self.refused_s
+                "the outbox is on disk again after %.0f s", self._now().run_s - self._refused_s
             )
-            self.refused_s = None
+            self._refused_s = None
 
 
 def drop(path: Path, sequences: Collection[int]) -> None:

@@ -16,27 +16,24 @@ from pathlib import Path
 
 from edge.clock import Moment, this_moment
 from edge.config import OutboxSettings
+from edge.publish.outbox.bounds import OutboxBounds
+from edge.publish.outbox.delivered import DeliveredRows
 from edge.publish.outbox.disk import SpoolDisk
-from edge.publish.outbox.file import Refused, SpoolFile, StoredDocument, Stub
+from edge.publish.outbox.file import Refused, SpoolFile, StoredDocument
+from edge.publish.outbox.memory import MemoryQueue
 from edge.publish.outbox.sequence import is_counted
-from edge.publish.outbox.unended import Unended
+from edge.publish.outbox.unended import Unended, UnendedChanges
 from edge.telemetry import Dropped, OutboxState
 
 _log = logging.getLogger(__name__)
 
-MEMORY_ROWS = 1000
-MEMORY_BYTES = 8_000_000
-"""So much waits in memory at most while the disk refuses it; then the oldest is dropped."""
 RETRY_S = 5.0
 """How often a disk that refuses is tried."""
 DELETE_ROWS = 100
 DELETE_AFTER_S = 600.0
 """What was acknowledged is deleted along with the next document, to spare the card; without one,
 when so many rows have gathered, or after so long."""
-DELIVERED_TOLD = 1000
-"""So many of them are named at most while the disk refuses, and none is deleted."""
 _AGE_CHECK_S = 60.0
-_BATCH = 100
 _REFUSED_IN_MEMORY = 10
 _DEFAULTS = OutboxSettings()
 
@@ -59,25 +56,18 @@ class Outbox:
         Raises OutboxError where another process has it open, or nobody may have it there. A disk
         that is full, read-only or broken is no reason not to start.
         """
-        self._settings = settings
+        self._bounds = OutboxBounds(settings)
         self._now = now
         self._lock = threading.Lock()
         self._disk = SpoolDisk(path, now)
-        self._held: list[StoredDocument] = []
-        """In memory only: newer than all that is on the disk."""
+        self._in_memory = MemoryQueue()
         self._refused: deque[Refused] = deque(maxlen=_REFUSED_IN_MEMORY)
         """Refused, but not yet put aside in the file."""
-        self._done: set[int] = set()
-        """Rows that were acknowledged, but not yet deleted."""
-        self._done_up_to = 0
-        """All rows up to this one are among them."""
+        self._delivered = DeliveredRows()
         self._live = 0
-        self._told_drops: set[str] = set()
         self._flushed_s = now().run_s
         self._age_checked_s = -math.inf
-        self._begun: dict[str, Unended] = {}
-        self._ended: set[str] = set()
-        """Events of which the disk is still to learn that they have begun, or ended."""
+        self._events = UnendedChanges()
         self._is_closed = False
 
     def append(
@@ -101,23 +91,23 @@ class Outbox:
             accepted = self._now()
 
             def numbered() -> StoredDocument:
-                sequence = self._disk.next_sequence(self._newest())
+                newest = self._newest()
+                sequence = self._disk.numbers.next(newest, is_refused=self._disk.is_refused)
                 return StoredDocument(sequence, accepted, topic, encode(sequence))
 
             document = numbered()
             if begins is not None:
-                self._begun[begins.event_id] = begins
+                self._events.begin(begins)
             if ends is not None:
                 self._disk.left_open.pop(ends, None)
-                if self._begun.pop(ends, None) is None:
-                    self._ended.add(ends)
+                self._events.end(ends)
             if not self._may_try(accepted) or not self._flush(document):
                 refused, document = document, numbered()  # without the disk it may need another
                 if document.sequence != refused.sequence:
                     # A crash may yet bring to light what a failed transaction has written.
-                    self._disk.give(refused.sequence)
+                    self._disk.numbers.give(refused.sequence)
                 self._hold(document)
-            self._disk.give(document.sequence)
+            self._disk.numbers.give(document.sequence)
             return document.sequence
 
     def left_open(self) -> list[Unended]:
@@ -129,7 +119,12 @@ class Outbox:
         """Return at most `limit` documents with a sequence above `after`, oldest first."""
         with self._lock:
             self._tend()
-            return self._pending(limit, after) if limit > 0 else []
+            if limit <= 0:
+                return []
+            on_disk = self._disk.attempt(
+                lambda file: self._delivered.others(file, limit, after), list[StoredDocument]()
+            )
+            return [*on_disk, *self._in_memory.after(after)][:limit]
 
     def acknowledge(self, sequences: Iterable[int]) -> None:
         """Note that the broker has these; those that are gone already don't matter.
@@ -138,14 +133,11 @@ class Outbox:
         """
         with self._lock:
             delivered = set(sequences)
-            held = [document for document in self._held if document.sequence not in delivered]
-            self._live += len(self._held) - len(held)
-            self._held = held
-            self._done |= self._disk.attempt(lambda file: file.among(delivered), set[int]())
+            self._live += len(self._in_memory.remove(delivered))
+            self._delivered.add(self._disk.attempt(lambda file: file.among(delivered), set[int]()))
             self._tend()
-            if self._told_drops and self._rows == 0:
-                self._told_drops.clear()
-                _log.info("the outbox is empty again; dropped so far: %s", self._disk.dropped)
+            if self._rows == 0:
+                self._bounds.tell_empty(self._disk.dropped)
 
     def refuse(self, sequence: int, reason: str) -> None:
         """Put a document aside that the broker does not take: it waits no longer.
@@ -154,15 +146,13 @@ class Outbox:
         `tensormask outbox`; while the disk refuses, in memory until that takes it.
         """
         with self._lock:
-            found = [held for held in self._held if held.sequence == sequence]
-            found += self._disk.attempt(
+            on_disk = self._disk.attempt(
                 lambda file: file.select(sequence - 1, 1), list[StoredDocument]()
             )
-            for document in found:
+            for document in (*self._in_memory.remove({sequence}), *on_disk):
                 if document.sequence == sequence:
                     self._refused.append(Refused(document, reason))
-                    self._done.add(sequence)
-            self._held = [held for held in self._held if held.sequence != sequence]
+                    self._delivered.add({sequence})
             self._flush()
 
     def state(self) -> OutboxState:
@@ -174,16 +164,18 @@ class Outbox:
             file = self._disk.file
             return OutboxState(
                 rows=self._rows,
-                bytes=(file.payload_bytes if file else 0) + _size(self._held),
+                bytes=(file.payload_bytes if file else 0) + self._in_memory.payload_bytes,
                 oldest_age_s=None if oldest is None else oldest.age_s(self._now()),
                 dropped=self._disk.dropped,
-                is_refused=self._disk.refused_s is not None,
-                in_memory=len(self._held),
+                is_refused=self._disk.is_refused,
+                in_memory=len(self._in_memory),
                 live=self._live,
                 set_aside=set_aside,
                 set_aside_at=set_aside_at,
                 refused=(file.refused if file else 0) + len(self._refused),
-                delivered=self._delivered(),
+                delivered=self._delivered.newest_but(
+                    {each.document.sequence for each in self._refused}
+                ),
             )
 
     def close(self) -> None:
@@ -193,8 +185,8 @@ class Outbox:
                 return
             self._flush()
             self._is_closed = True
-            if self._held:
-                _log.error("%d documents are lost: no room on the disk", len(self._held))
+            if self._in_memory:
+                _log.error("%d documents are lost: no room on the disk", len(self._in_memory))
             self._disk.close()
 
     # From here on: with the lock held.
@@ -202,139 +194,65 @@ class Outbox:
     @property
     def _rows(self) -> int:
         file = self._disk.file
-        return (max(0, file.rows - len(self._done)) if file else 0) + len(self._held)
-
-    def _delivered(self) -> tuple[int, ...]:
-        """Return what was acknowledged and not yet deleted, the newest first, as far as is told."""
-        refused = {each.document.sequence for each in self._refused}
-        return tuple(sorted(self._done - refused, reverse=True)[:DELIVERED_TOLD])
+        on_disk = max(0, file.rows - len(self._delivered)) if file else 0
+        return on_disk + len(self._in_memory)
 
     def _newest(self) -> int:
         """Return the sequence of the newest document that waits; 0: none does."""
-        if self._held:
-            return self._held[-1].sequence
+        if self._in_memory:
+            return self._in_memory.documents[-1].sequence
         return self._disk.attempt(lambda file: file.newest(), 0) if self._rows else 0
 
     def _oldest(self) -> Moment | None:
         """Return when the oldest document that waits was accepted; None: none waits."""
-        stub = self._disk.attempt(self._oldest_stub, None)
+        stub = self._disk.attempt(self._delivered.oldest_other, None)
         if stub is not None:
             return stub.accepted
-        return self._held[0].accepted if self._held else None
-
-    def _oldest_stub(self, file: SpoolFile) -> Stub | None:
-        place = self._done_up_to
-        while stubs := file.stubs(_BATCH, place):
-            for stub in stubs:
-                if stub.sequence not in self._done:
-                    return stub
-            place = stubs[-1].sequence
-        return None
-
-    def _pending(self, limit: int, after: int) -> list[StoredDocument]:
-        found = self._disk.attempt(
-            lambda file: self._undelivered(file, limit, after), list[StoredDocument]()
-        )
-        return [*found, *(held for held in self._held if held.sequence > after)][:limit]
-
-    def _undelivered(self, file: SpoolFile, limit: int, after: int) -> list[StoredDocument]:
-        found: list[StoredDocument] = []
-        place = max(after, self._done_up_to)
-        while len(found) < limit and (rows := file.select(place, limit)):
-            found += [row for row in rows if row.sequence not in self._done]
-            place = rows[-1].sequence
-            if not found and after <= self._done_up_to:
-                self._done_up_to = place
-        return found
+        return self._in_memory.documents[0].accepted if self._in_memory else None
 
     def _tend(self) -> None:
         """Do what is due: try a disk that refuses, delete, drop what is too old."""
         now = self._now()
         is_resting = now.run_s - self._flushed_s < DELETE_AFTER_S
-        is_due = self._disk.refused_s is not None or (
-            len(self._done) >= (DELETE_ROWS if is_resting else 1)
+        is_due = self._disk.is_refused or (
+            len(self._delivered) >= (DELETE_ROWS if is_resting else 1)
         )
         if now.run_s - self._age_checked_s >= _AGE_CHECK_S:
             self._age_checked_s = now.run_s
-            is_due |= self._disk.attempt(lambda file: bool(self._aged(file, now)), False)
+            is_due |= self._disk.attempt(lambda file: bool(self._bounds.aged(file, now)), False)
         if is_due and self._may_try(now) and not self._is_closed:
             self._flush()
 
     def _may_try(self, now: Moment) -> bool:
-        return self._disk.refused_s is None or now.run_s - self._flushed_s >= RETRY_S
+        return not self._disk.is_refused or now.run_s - self._flushed_s >= RETRY_S
 
     def _flush(self, *new: StoredDocument) -> bool:
         """Bring all that is in memory, and `new`, to the disk; False: it refuses."""
         now = self._now()
         self._flushed_s = now.run_s
-        documents = (*self._held, *new)
+        documents = (*self._in_memory.documents, *new)
         counted = [each.sequence for each in documents if is_counted(each.sequence)]
-        last = max(self._disk.last_sequence, *counted, 0)
+        last = max(self._disk.numbers.last, *counted, 0)
         before = self._disk.dropped
-        if not self._disk.store(documents, last, lambda file: self._thin_out(file, now)):
+        if not self._disk.store(documents, last, lambda file: self._change(file, now)):
             return False
-        self._held.clear()
+        self._in_memory.clear()
         self._refused.clear()
-        self._begun.clear()
-        self._ended.clear()
-        self._done.clear()
-        self._done_up_to = 0
-        self._tell_dropped(before)
+        self._events.clear()
+        self._delivered.clear()
+        self._bounds.tell_dropped(before, self._disk.dropped)
         return True
 
-    def _thin_out(self, file: SpoolFile, now: Moment) -> Dropped:
-        """Delete what was acknowledged, and the oldest rows beyond the bounds.
-
-        Return what is dropped in all by now.
-        """
-        file.unended.write(self._begun.values())
-        file.unended.delete(self._ended)
+    def _change(self, file: SpoolFile, now: Moment) -> Dropped:
+        """Write down what has become of events and documents; return what is dropped in all."""
+        self._events.write(file.unended)
         file.refuse(self._refused)
-        file.delete(self._done)
-        dropped = self._disk.dropped
-        while aged := self._aged(file, now):
-            file.delete(aged)
-            dropped = replace(dropped, age=dropped.age + len(aged))
-        while (surplus := file.rows - self._settings.max_rows) > 0:
-            file.delete([stub.sequence for stub in file.stubs(surplus)])
-            dropped = replace(dropped, rows=dropped.rows + surplus)
-        while file.payload_bytes > self._settings.max_bytes and file.rows > 1:
-            file.delete([file.stubs(1)[0].sequence])
-            dropped = replace(dropped, bytes=dropped.bytes + 1)
-        return dropped
-
-    def _aged(self, file: SpoolFile, now: Moment) -> list[int]:
-        """Return the oldest sequences up to the newest of them that is certainly too old.
-
-        Those before it are older still, even where their own age is not known.
-        """
-        stubs = file.stubs(_BATCH)
-        for count in range(len(stubs), 0, -1):
-            if stubs[count - 1].accepted.age_s(now) > self._settings.max_age_s:
-                return [stub.sequence for stub in stubs[:count]]
-        return []
+        file.delete(self._delivered.sequences)
+        return self._bounds.drop_surplus(file, now, self._disk.dropped)
 
     def _hold(self, document: StoredDocument) -> None:
-        """Keep a document in memory; the oldest goes where there are too many."""
+        """Keep a document in memory."""
         before = self._disk.dropped
-        self._held.append(document)
-        while len(self._held) > MEMORY_ROWS or _size(self._held) > MEMORY_BYTES:
-            del self._held[0]
-            dropped = self._disk.dropped
-            self._disk.dropped = replace(dropped, memory=dropped.memory + 1)
-        self._tell_dropped(before)
-
-    def _tell_dropped(self, before: Dropped) -> None:
-        """Say for each bound once that it was met, until the outbox has been empty."""
-        for bound in ("rows", "bytes", "age", "memory"):
-            if bound not in self._told_drops and (
-                getattr(self._disk.dropped, bound) > getattr(before, bound)
-            ):
-                self._told_drops.add(bound)
-                _log.warning(
-                    "the outbox is beyond its bound of %s: its oldest documents are dropped", bound
-                )
-
-
-def _size(documents: Iterable[StoredDocument]) -> int:
-    return sum(len(document.payload) for document in documents)
+        dropped = self._in_memory.append(document)
+        self._disk.dropped = replace(before, memory=before.memory + dropped)
+        self._bounds.tell_dropped(before, self._disk.dropped)

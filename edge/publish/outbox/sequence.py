@@ -18,6 +18,7 @@ import errno
 import os
 import random
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from edge.durable import replace_file
@@ -106,6 +107,72 @@ class SequenceReserve:
         for path in self._paths:
             _write(path, f"{limit:019d} {state} {_crc32(limit, state):08x}\n".encode())
         self.limit, self.is_live, self._is_written = limit, live, True
+
+
+class DocumentNumbers:
+    """Gives the documents their numbers: each is chosen by `next`, and used up by `give`."""
+
+    def __init__(self, reserve: SequenceReserve) -> None:
+        self._reserve = reserve
+        self._last: int | None = None
+        """The last number of the count that was given; None: not known yet."""
+        self._unrecorded: int | None = None
+        """The last number that this run has given while nothing could be written."""
+
+    @property
+    def last(self) -> int:
+        """The last number of the count that was given; 0: none, or it is not known."""
+        return self._last or 0
+
+    def next(self, newest: int, *, is_refused: bool) -> int:
+        """Return the next number. `newest` is that of the documents that wait; 0: none does.
+
+        It is one of the count where the disk can know of it, which takes no row while it
+        `is_refused`. But behind a number that is not, no counted one is given: they are delivered
+        in their order.
+        """
+        if not is_counted(newest):
+            return self._next_unrecorded(newest)
+        if not is_refused:
+            return self.last + 1
+        # Where the file could not be opened yet, the reserve alone tells how far the count is.
+        last = self._reserve.limit if self._last is None else self._last
+        if last or self._last is not None:
+            with suppress(OSError):
+                self._reserve.cover(last + 1, live=True)
+                return last + 1
+        return self._next_unrecorded(newest)
+
+    def give(self, sequence: int) -> None:
+        """Note that a number was given."""
+        if is_counted(sequence):
+            self._last = sequence
+        else:
+            self._unrecorded = sequence
+
+    def pass_over(self, sequence: int) -> None:
+        """Go on behind a number of the count that may have been given."""
+        self._last = max(self.last, sequence)
+
+    def resume(self, known: int, *, replaces: bool) -> None:
+        """Go on behind what a file knows, and behind what may have been given without it.
+
+        It `replaces` a damaged one, where there is such a one.
+        """
+        self._last = max(known, self._last_without(known, replaces=replaces))
+
+    def _last_without(self, known: int, *, replaces: bool) -> int:
+        """Return the last number that may have been given, where the file does not know it."""
+        if self._last is not None:
+            return self._last
+        if self._reserve.limit:
+            return self._reserve.limit - (0 if self._reserve.is_live else RESERVE)
+        # An illegible reserve: numbers may have been given that the file does not know.
+        is_lost = self._reserve.exists or (replaces and not known)
+        return drawn_for_lost(known) if is_lost else 0
+
+    def _next_unrecorded(self, newest: int) -> int:
+        return drawn_beyond(newest) if self._unrecorded is None else self._unrecorded + 1
 
 
 def _record_in(path: Path) -> tuple[int, bool]:

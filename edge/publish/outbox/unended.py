@@ -62,6 +62,31 @@ class UnendedTable:
                 yield event
 
 
+class UnendedChanges:
+    """Which events have begun and ended, and the rows do not say so yet."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, Unended] = {}
+        self._ended: set[str] = set()
+
+    def begin(self, event: Unended) -> None:
+        self._begun[event.event_id] = event
+
+    def end(self, event_id: str) -> None:
+        if self._begun.pop(event_id, None) is None:
+            self._ended.add(event_id)
+
+    def write(self, table: UnendedTable) -> None:
+        """Write the changes; they are kept until `clear`. Raises sqlite3.Error."""
+        table.write(self._begun.values())
+        table.delete(self._ended)
+
+    def clear(self) -> None:
+        """Forget the changes: the rows say so."""
+        self._begun.clear()
+        self._ended.clear()
+
+
 def event_of(row: Sequence[Any]) -> Unended | None:
     """Return the event in a row; None where it was altered."""
     *content, crc32 = row

@@ -15,14 +15,9 @@ import pytest
 from edge.clock import Moment
 from edge.config import OutboxSettings
 from edge.errors import ConfigError, OutboxError
-from edge.publish.outbox.outbox import (
-    DELETE_AFTER_S,
-    DELETE_ROWS,
-    DELIVERED_TOLD,
-    MEMORY_ROWS,
-    RETRY_S,
-    Outbox,
-)
+from edge.publish.outbox.delivered import DELIVERED_TOLD
+from edge.publish.outbox.memory import MEMORY_ROWS
+from edge.publish.outbox.outbox import DELETE_AFTER_S, DELETE_ROWS, RETRY_S, Outbox
 from edge.publish.outbox.sequence import MOST, UNRECORDED
 from tests.disk import SmallDisk
 from tests.edge.publish.outbox.faulty import Disk, Faults
