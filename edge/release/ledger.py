@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import fcntl
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -102,7 +104,7 @@ class TrialEntry(msgspec.Struct, frozen=True):
 
 
 class Ledger(msgspec.Struct, frozen=True):
-    """The file."""
+    """What the file holds."""
 
     trial: RunningTrial | None = None
     entries: tuple[TrialEntry, ...] = ()
@@ -132,6 +134,13 @@ class Ledger(msgspec.Struct, frozen=True):
         ]
         return good[-1] if good else None
 
+    def needed(self, slot: Slot, present: str, installed: Collection[str]) -> set[str]:
+        """Return what is in use, on trial, or gone back to: none of it may be removed."""
+        needed = {present, self.former(slot, present, installed) or present}
+        if self.trial is not None and self.trial.slot is slot:
+            needed |= {self.trial.name, self.trial.former}
+        return needed
+
     def _last(self, slot: Slot) -> dict[str, TrialEntry]:
         """Return the last entry of each name, in the order of these."""
         last: dict[str, TrialEntry] = {}
@@ -151,6 +160,46 @@ class Ledger(msgspec.Struct, frozen=True):
 
     def with_trial(self, trial: RunningTrial) -> Ledger:
         return Ledger(trial, self.entries)
+
+
+class LedgerFile:
+    """The file, as several processes change it: commands, and what looks after a trial."""
+
+    def __init__(self, path: Path = FILE) -> None:
+        self._path = path
+
+    def read(self) -> Ledger:
+        """Return what is in it. Raises as `read_ledger` does."""
+        return read_ledger(self._path)
+
+    def write(self, ledger: Ledger) -> None:
+        write_ledger(ledger, self._path)
+
+    def change(self, change: Callable[[Ledger], Ledger]) -> Ledger:
+        """Read the ledger, and write what becomes of it; nobody else writes in between.
+
+        What looks after a trial writes while another switch is under way: this lock is held for a
+        moment only, and `change` goes by nothing that was read before.
+        """
+        with self._locked("ledger.lock", waits=True):
+            before = self.read()
+            ledger = change(before)
+            if ledger != before:
+                self.write(ledger)
+        return ledger
+
+    @contextmanager
+    def alone(self, *, waits: bool) -> Iterator[None]:
+        """Exclude every other switch. Raises BlockingIOError where it does not wait for its end."""
+        with self._locked("lock", waits=waits):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, *, waits: bool) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_name(name).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+            yield
 
 
 def read_ledger(path: Path = FILE) -> Ledger:

@@ -21,7 +21,8 @@ from edge.release.judge import (
     TrialJudge,
 )
 from edge.release.ledger import Baseline, RunningTrial, Stage, TrialOutcome
-from edge.release.switch import OvertakenError, Switch
+from edge.release.stages import OvertakenError
+from edge.release.switch import Switch
 from edge.release.unit import SystemdError
 
 _log = logging.getLogger(__name__)

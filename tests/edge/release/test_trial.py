@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from edge.installed import Slot
 from edge.release.judge import MOST_BOOTS, Fault, baseline_of
 from edge.release.ledger import TrialEntry, TrialOutcome
-from edge.release.switch import ActivationError, OvertakenError
+from edge.release.stages import ActivationError, OvertakenError
 from edge.release.watch import NOTED_EVERY_S
 from tests.edge.release.box import (
     FORMER,
