@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import replace
-from functools import partial
 from typing import Protocol
 
 from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
@@ -16,6 +14,7 @@ from edge.control.desk import CommandDesk
 from edge.daemon.former import FormerIdentities
 from edge.daemon.lookout import Glance, Lookout
 from edge.daemon.software import SoftwareNotice
+from edge.daemon.violations import EventStore, ViolationReporter
 from edge.host.health import read_vitals, rss_bytes
 from edge.host.load import Load
 from edge.host.status_file import StatusFile
@@ -26,7 +25,6 @@ from edge.publish.messages import (
     COMPLIANCE,
     HEALTH,
     RELEASE,
-    VIOLATION,
     DetectorIdentity,
     Origin,
     Versions,
@@ -34,18 +32,12 @@ from edge.publish.messages import (
     encode,
     health_message,
     release_message,
-    topic,
-    violation_message,
-    with_sequence,
 )
-from edge.publish.outbox.unended import Unended
-from edge.records import Violation, ViolationState
 from edge.telemetry import (
     BrokerState,
     CameraState,
     ClockState,
     InUse,
-    OutboxState,
     PageState,
     Software,
     Telemetry,
@@ -60,22 +52,6 @@ TELEMETRY_EVERY_S = 1.0
 VITALS_EVERY_S = 5.0
 START_S = 30.0
 """While the camera is waited for, systemd is asked for so much more time again and again."""
-
-
-class EventStore(Protocol):
-    """What keeps events until they are delivered: `Outbox`."""
-
-    def append(
-        self,
-        topic: str,
-        encode: Callable[[int], bytes],
-        *,
-        begins: Unended | None = ...,
-        ends: str | None = ...,
-    ) -> int: ...
-    def left_open(self) -> Sequence[Unended]: ...
-    def state(self) -> OutboxState: ...
-    def close(self) -> None: ...
 
 
 class Publisher(Protocol):
@@ -122,7 +98,6 @@ class Device:
         self._outbox = outbox
         self._publisher = publisher
         self._notifier = notifier
-        self._photographer = photographer
         self._former = former
         self._status_file = status_file
         self._software = software
@@ -131,14 +106,19 @@ class Device:
         self._clock = clock
         self._clock_is_right = clock_is_right
         self._read_vitals = vitals
-        self._prefix = settings.mqtt.topic_prefix
         self._health_every_s = settings.health.interval_s
+        self._violations = ViolationReporter(
+            outbox,
+            publisher.wake,
+            origin,
+            settings.mqtt.topic_prefix,
+            photographer,
+            clock_is_right,
+        )
         self._desk = CommandDesk(settings.commands, publisher, origin, photographer, clock)
         self._load = Load()
         self._stepped = SteppedClock(clock)
         self._vitals = Vitals()
-        self._misdated: set[str] = set()
-        """Events confirmed by a clock that was not right, until they have ended."""
         self._is_ready = False
         self._told: tuple[object, ...] = ()
         """The condition that health told last."""
@@ -161,22 +141,13 @@ class Device:
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._end_left_open()
+        self._violations.end_left_open()
         self._publisher.start()
 
     def take(self, glance: Glance) -> None:
         """Pass on what was decided; the glance's frame is the one that confirmed it."""
         violations = glance.decision.violations
-        snapshot = None
-        if (
-            glance.frame is not None
-            and self._photographer is not None
-            and any(violation.state is ViolationState.CONFIRMED for violation in violations)
-        ):
-            snapshot = self._photographer.take(glance.frame)
-        for violation in violations:
-            is_new = violation.state is ViolationState.CONFIRMED
-            self._accept(violation, snapshot if is_new else None)
+        self._violations.take(violations, glance.frame)
         if glance.decision.visits or violations:
             soon_s = self._clock.monotonic_s() + 1
             self._compliance_due_s = min(self._compliance_due_s, soon_s)
@@ -214,62 +185,6 @@ class Device:
         message = compliance_message(self._origin, lookout.counts, at, is_right, RUN)
         self._publisher.publish_state(COMPLIANCE, encode(message))
 
-    def _accept(self, violation: Violation, snapshot: bytes | None) -> None:
-        # All times of an event are told by the clock as it was when that was confirmed.
-        if violation.state is ViolationState.CONFIRMED and not self._clock_is_right():
-            self._misdated.add(violation.event_id)
-        dated_right = violation.event_id not in self._misdated
-        if violation.state is ViolationState.ENDED:
-            self._misdated.discard(violation.event_id)
-
-        def encoded(sequence: int) -> bytes:
-            return encode(
-                violation_message(self._origin, violation, sequence, dated_right, snapshot)
-            )
-
-        name = topic(self._prefix, self._origin.device_id, VIOLATION)
-        if violation.state is ViolationState.CONFIRMED:
-            end = self._end_if_cut_off(violation, dated_right)
-            begun = Unended(violation.event_id, name, end)
-            sequence = self._outbox.append(name, encoded, begins=begun)
-        else:
-            sequence = self._outbox.append(name, encoded, ends=violation.event_id)
-        # Only now: what the log names without "in memory", no crash can take any more.
-        _log.info(
-            "violation %s: person %d, %.1f s, %.0f %% sure; document %d of event %s%s",
-            violation.state,
-            violation.track_id,
-            violation.duration_s,
-            100 * violation.bare_probability,
-            sequence,
-            violation.event_id,
-            ", in memory" if self._outbox.state().is_refused else "",
-        )
-        self._publisher.wake()
-
-    def _end_if_cut_off(self, violation: Violation, dated_right: bool) -> bytes:
-        """Return the document that the next run tells, should this one not come to the end.
-
-        The last sight that is certain then is that of the confirmation: a later one would have to
-        be written down all the time.
-        """
-        ended = replace(violation, state=ViolationState.ENDED, ended_at=violation.confirmed_at)
-        return encode(violation_message(self._origin, ended, 1, dated_right, interrupted=True))
-
-    def _end_left_open(self) -> None:
-        """Tell the end of what the last run has begun and was cut off from."""
-        for event in self._outbox.left_open():
-            numbered = partial(with_sequence, event.payload)
-            sequence = self._outbox.append(event.topic, numbered, ends=event.event_id)
-            _log.warning(
-                "violation ended: the program was cut off before it saw that; document %d of event "
-                "%s%s",
-                sequence,
-                event.event_id,
-                ", in memory" if self._outbox.state().is_refused else "",
-            )
-            self._publisher.wake()
-
     def _look_after_the_machine(self, now_s: float) -> None:
         self._vitals = self._read_vitals()
         if not self._load.update(self._vitals, now_s):
@@ -291,7 +206,7 @@ class Device:
             or self.is_paused is (last.paused_for_s is None)
         ):
             self._telemetry_due_s = now_s + TELEMETRY_EVERY_S
-            self._end_left_open()  # of an outbox that could not be opened at the start
+            self._violations.end_left_open()  # of an outbox that could not be opened at the start
             if self._former is not None:
                 self._former.tend()
             if self._software is not None and self._software.has_changed():
