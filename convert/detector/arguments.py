@@ -1,0 +1,115 @@
+"""The steps of `python -m convert detector` and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from convert.options import add_boxed, add_dataset, add_output, add_part, count, step
+from edge.detect.detectors import NAMES
+
+
+def add_detector_steps(steps: Any) -> None:
+    parser = step(
+        steps,
+        "detector",
+        "train, measure and pack the face detector",
+        "Train a face detector of YuNet's architecture, starting from YuNet's weights, measure it, "
+        "and put together the folder that the daemon loads.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="STEP")
+    _add_train(actions)
+    _add_evaluate(actions)
+    _add_bundle(actions)
+
+
+def _add_train(actions: Any) -> None:
+    parser = step(
+        actions,
+        "train",
+        "train it on boxed pictures",
+        "Cut pieces out of the pictures at random sizes, put them together, and train the network "
+        "to find the faces in them; YuNet itself teaches where nobody has labelled anything. The "
+        "parts are those of the classifier's training in the same DIR. A run that was stopped goes "
+        "on from where it was. Writes detector.onnx, detector-history.json and finds.json.",
+    )
+    add_dataset(parser)
+    add_boxed(parser, "")
+    add_output(parser)
+    parser.add_argument(
+        "--start", type=Path, metavar="FILE", help="an ONNX file of YuNet's; default: the fetched"
+    )
+    parser.add_argument(
+        "--former",
+        type=Path,
+        metavar="FILE",
+        help="a detector.onnx to go on from, with other pictures or settings; --start teaches",
+    )
+    parser.add_argument(
+        "--weights",
+        default="imagenet",
+        metavar="imagenet|none|FILE",
+        help="by which near-duplicates are found, if not done yet (%(default)s)",
+    )
+    parser.add_argument(
+        "--steps", type=count, default=8000, metavar="N", help="batches to learn (%(default)s)"
+    )
+    parser.add_argument(
+        "--batch", type=count, default=16, metavar="N", help="scenes in each (%(default)s)"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=1e-3, help="highest learning rate (%(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=7, help="of split, scenes and order (%(default)s)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="start anew, whatever lies in DIR")
+
+
+def _add_evaluate(actions: Any) -> None:
+    parser = step(
+        actions,
+        "evaluate",
+        "measure detectors on boxed pictures",
+        "Count which labelled faces are found, by kind and size, where each detector leaves as "
+        "many finds without a label. Writes detector-PART.json and .txt, and for each set and "
+        "detector a picture of its surest finds without a label.",
+    )
+    add_boxed(parser, "")
+    add_output(parser)
+    parser.add_argument(
+        "--detector",
+        action="append",
+        metavar="NAME|FILE",
+        help=f"{', '.join(NAMES)}, or an ONNX file of YuNet's architecture; once or several times "
+        "(default: DIR/detector.onnx)",
+    )
+    parser.add_argument("--split", type=Path, metavar="FILE", help="default: DIR/split-boxed.json")
+    add_part(parser)
+
+
+def _add_bundle(actions: Any) -> None:
+    parser = step(
+        actions,
+        "bundle",
+        "put together the folder that the daemon loads",
+        "Write detector.onnx and the detector.json that describes it, and load them back as the "
+        "daemon does. The same files make the same folder.",
+    )
+    add_output(parser)
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/detector")
+    parser.add_argument("--network", type=Path, metavar="FILE", help="default: DIR/detector.onnx")
+    parser.add_argument(
+        "--evaluation", type=Path, metavar="FILE", help="default: DIR/detector-test.json"
+    )
+    parser.add_argument(
+        "--confidence", type=float, required=True, help="from this score on it is a face"
+    )
+    parser.add_argument(
+        "--sure", type=float, required=True, help="from this score on a track may begin with it"
+    )
+    parser.add_argument(
+        "--model-version", default="1", metavar="VERSION", help="of the detector (%(default)s)"
+    )
+    parser.add_argument("--licence", default="MIT", help="of the detector (%(default)s)")
+    parser.add_argument("--data-name", default="", metavar="NAME", help="of the training pictures")

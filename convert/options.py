@@ -1,0 +1,80 @@
+"""Options that several steps of `python -m convert` have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from edge.detect.detectors import NAMES
+
+OUTPUT = Path("build/model")
+
+
+def step(steps: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = steps.add_parser(name, help=summary, description=description)
+    return parser
+
+
+def count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="one folder per class: with_mask, without_mask; any picture format",
+    )
+
+
+def add_boxed(parser: Any, meaning: str) -> None:
+    parser.add_argument(
+        "--boxed",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help=f"images/ and Pascal VOC annotations/{meaning}; may be given several times",
+    )
+
+
+def add_part(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--part",
+        choices=("all", "training", "validation", "test"),
+        default="all",
+        help="the part of the split to look at (%(default)s)",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=OUTPUT,
+        metavar="DIR",
+        help="folder of all steps' files (%(default)s)",
+    )
+
+
+def add_detector(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    parser.add_argument(
+        "--detector",
+        choices=(*NAMES, "none"),
+        action="append" if several else "store",
+        default=None if several else "auto",
+        help="what locates the faces; auto (the default): the first of these that is here"
+        + ("; may be given several times" if several else ""),
+    )
+    parser.add_argument(
+        "--detector-model",
+        default="",
+        metavar="FILE",
+        help="the detector's weights, if not installed",
+    )
