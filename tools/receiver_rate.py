@@ -46,7 +46,7 @@ RUSH_S = 20
 COUNTS_PER_S, VIOLATIONS_PER_S = 100, 22
 
 
-class Receiver:
+class ReceiverProcess:
     def __init__(self, broker: Mosquitto, environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "deploy.receiver", f"127.0.0.1:{broker.port}"],
@@ -96,16 +96,16 @@ def rows(database: Any) -> int:
     return count
 
 
-def burst(database: Any, broker: Mosquitto, environment: dict[str, str]) -> Receiver:
+def burst(database: Any, broker: Mosquitto, environment: dict[str, str]) -> ReceiverProcess:
     """Leave a session at the broker, fill it, and come back."""
-    receiver = Receiver(broker, environment)
+    receiver = ReceiverProcess(broker, environment)
     until(lambda: broker.log_count("SUBACK to tensormask-receiver") == 2, "the session")
     receiver.kill()
     with publisher(broker.port) as client:
         sent = [client.publish(*each, qos=1) for each in documents(DEVICES * BURST, 0)]
         for each in sent:
             each.wait_for_publish()
-    receiver = Receiver(broker, environment)
+    receiver = ReceiverProcess(broker, environment)
     until(lambda: rows(database), "the first row")
     begun_s, already = time.monotonic(), rows(database)
     until(lambda: rows(database) == DEVICES * BURST, "all rows", 300)
@@ -118,7 +118,7 @@ def burst(database: Any, broker: Mosquitto, environment: dict[str, str]) -> Rece
     return receiver
 
 
-def rush(database: Any, broker: Mosquitto, receiver: Receiver) -> None:
+def rush(database: Any, broker: Mosquitto, receiver: ReceiverProcess) -> None:
     pid = receiver.process.pid
     used_s, first = cpu_s(pid), DEVICES * BURST
     each = COUNTS_PER_S + VIOLATIONS_PER_S

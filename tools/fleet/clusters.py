@@ -26,7 +26,7 @@ from pathlib import Path
 from deploy.users import main as users_for
 from tools.fleet.nats import Nats
 from tools.fleet.rabbitmq import RabbitMq, make_userland
-from tools.fleet.trials import NAME, Cluster, Fault, Trials, together
+from tools.fleet.trials import NAME, Cluster, NodeFault, Trials, together
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "clusters"
@@ -34,18 +34,18 @@ USERLAND = WORK / "rabbitmq"
 NATS_SERVER = ROOT / ".venv-clusters" / "bin" / "nats-server"
 CLUSTERS = ("rabbitmq", "nats")
 
-DEVICES_NODE = Fault("killed: the devices' node", lambda cluster, _: cluster.nodes[0])
-SUBSCRIBERS_NODE = Fault("killed: the subscriber's node", lambda _, subscriber: subscriber.node)
-HANG = Fault("hangs: the devices' node", lambda cluster, _: cluster.nodes[0], hangs=True)
-FOR_GOOD = Fault(
+DEVICES_NODE = NodeFault("killed: the devices' node", lambda cluster, _: cluster.nodes[0])
+SUBSCRIBERS_NODE = NodeFault("killed: the subscriber's node", lambda _, subscriber: subscriber.node)
+HANG = NodeFault("hangs: the devices' node", lambda cluster, _: cluster.nodes[0], hangs=True)
+FOR_GOOD = NodeFault(
     "killed for good: that of a subscriber who is away",
     lambda _, subscriber: subscriber.node,
     for_good=True,
 )
-META_LEADER = Fault(
+META_LEADER = NodeFault(
     "killed: the leader of the cluster", lambda cluster, _: cluster.leaders()["cluster"]
 )
-STREAM_LEADER = Fault(
+STREAM_LEADER = NodeFault(
     "killed: the leader of the messages", lambda cluster, _: cluster.leaders()["$MQTT_msgs"]
 )
 
@@ -94,24 +94,24 @@ def try_out(
 
 
 @dataclass(frozen=True)
-class Kind:
+class ClusterKind:
     """A cluster to try, and what happens to it."""
 
     make: Callable[[Path], Cluster]
-    faults: Sequence[Fault]
+    faults: Sequence[NodeFault]
     is_control: bool = False
     """Whether it may lose documents."""
 
 
-def kinds(which: str, users: str) -> list[Kind]:
+def kinds(which: str, users: str) -> list[ClusterKind]:
     if which == "nats":
         faults = [DEVICES_NODE, SUBSCRIBERS_NODE, FOR_GOOD, META_LEADER, STREAM_LEADER, HANG]
-        return [Kind(partial(Nats, NATS_SERVER, users=users), faults)]
+        return [ClusterKind(partial(Nats, NATS_SERVER, users=users), faults)]
     make = partial(RabbitMq, USERLAND, users=users)
     classic = partial(make, quorum=False)
     return [
-        Kind(make, [DEVICES_NODE, SUBSCRIBERS_NODE, FOR_GOOD, HANG]),
-        Kind(classic, [SUBSCRIBERS_NODE, FOR_GOOD], is_control=True),
+        ClusterKind(make, [DEVICES_NODE, SUBSCRIBERS_NODE, FOR_GOOD, HANG]),
+        ClusterKind(classic, [SUBSCRIBERS_NODE, FOR_GOOD], is_control=True),
     ]
 
 

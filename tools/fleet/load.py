@@ -44,7 +44,7 @@ READY_WITHIN_S = 30.0
 
 
 @dataclass(slots=True)
-class Device:
+class FleetDevice:
     name: str
     outbox: Outbox
     publisher: MqttPublisher
@@ -132,15 +132,15 @@ class Fleet:
     def waiting(self) -> int:
         return sum(each.outbox.state().rows for each in self.devices)
 
-    def _report(self, device: Device, state: ViolationState, number: int) -> None:
+    def _report(self, device: FleetDevice, state: ViolationState, number: int) -> None:
         device.report(state, number)
         self.accepted += 1
 
 
-def _device(name: str, settings: Callable[[str], MqttSettings], folder: Path) -> Device:
+def _device(name: str, settings: Callable[[str], MqttSettings], folder: Path) -> FleetDevice:
     origin = Origin(name, "Museum", "north entrance", ORIGIN.model)
     outbox = Outbox(folder / name / "outbox.sqlite")
-    return Device(name, outbox, MqttPublisher(settings(name), origin, outbox), origin)
+    return FleetDevice(name, outbox, MqttPublisher(settings(name), origin, outbox), origin)
 
 
 @dataclass(slots=True)

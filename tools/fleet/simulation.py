@@ -28,7 +28,7 @@ from typing import Any
 from edge.config import MqttSettings
 from edge.host.health import nearest_rank
 from tests.broker.conftest import Mosquitto, find_mosquitto
-from tools.fleet.load import Device, Fleet, Receiver, Subscriber
+from tools.fleet.load import Fleet, FleetDevice, Receiver, Subscriber
 
 QUIET_PER_H = 2.0
 RUSH_PER_H = 40.0
@@ -58,7 +58,7 @@ def work(numbers: range, port: int, folder: str, control: Control, results: Any)
     fleet.start()
     seen = 0
     """The last epoch in which they were seen connected."""
-    missing: list[Device] = []
+    missing: list[FleetDevice] = []
     while control.runs.value:
         fleet.step(control.per_h.value)
         if seen < (epoch := control.epoch.value):
@@ -74,7 +74,7 @@ def work(numbers: range, port: int, folder: str, control: Control, results: Any)
     results.put(("accepted", fleet.accepted, waiting))
 
 
-class Phase:
+class FleetPhase:
     """One time of the day: what came in it, and what the broker took for it."""
 
     def __init__(self, name: str, pid: int, receiver: Receiver) -> None:
@@ -151,7 +151,7 @@ def simulate(devices: int, workers: int, folder: Path, say: Callable[[str], None
     ]
     for process in processes:
         process.start()
-    phase = Phase("all connect", broker.pid, receiver)
+    phase = FleetPhase("all connect", broker.pid, receiver)
     say(connected(results, 1, devices))
     say(phase.line())
     for name, per_h, lasts_s in (
@@ -159,7 +159,7 @@ def simulate(devices: int, workers: int, folder: Path, say: Callable[[str], None
         ("rush hour", RUSH_PER_H, RUSH_S),
     ):
         control.per_h.value = per_h
-        phase = Phase(name, broker.pid, receiver)
+        phase = FleetPhase(name, broker.pid, receiver)
         time.sleep(lasts_s)
         say(phase.line())
     broker.stop()
@@ -170,7 +170,7 @@ def simulate(devices: int, workers: int, folder: Path, say: Callable[[str], None
         control.epoch.value = 2
         control.begun_s.value = time.monotonic()
     broker.start()
-    phase = Phase("back after an outage", broker.pid, receiver)
+    phase = FleetPhase("back after an outage", broker.pid, receiver)
     begun_s = time.monotonic()
     say(connected(results, 2, devices))
     time.sleep(max(0.0, RUSH_S - (time.monotonic() - begun_s)))

@@ -21,7 +21,7 @@ from edge.publish.broker import BrokerAccess
 from edge.publish.connection import Connection
 from edge.publish.messages import AVAILABILITY, COMPLIANCE
 from tests.systemd.machine import wait_until
-from tools.fleet.load import Device, Fleet, Receiver, Subscriber
+from tools.fleet.load import Fleet, FleetDevice, Receiver, Subscriber
 
 NAME = "cluster.example"
 """Has the addresses of all nodes."""
@@ -51,7 +51,7 @@ class Cluster(Protocol):
 
 
 @dataclass(frozen=True)
-class Fault:
+class NodeFault:
     """What happens to which node."""
 
     name: str
@@ -163,7 +163,7 @@ class Trials:
         password = self._folder / f"{name}.password"
         return MqttSettings(host=host, port=PORT, username=name, password_file=str(password))
 
-    def run(self, fault: Fault) -> Trial:
+    def run(self, fault: NodeFault) -> Trial:
         cluster = self._cluster
         receiver = Receiver()
         desk = f"desk-{secrets.token_hex(4)}"
@@ -206,7 +206,7 @@ class Trials:
             subscriber.forgotten,
         )
 
-    def _disturb(self, fault: Fault, node: str, subscriber: Subscriber) -> None:
+    def _disturb(self, fault: NodeFault, node: str, subscriber: Subscriber) -> None:
         cluster = self._cluster
         if fault.for_good:
             subscriber.leave()
@@ -253,7 +253,7 @@ class Trials:
             fleet.close()
         return told
 
-    def _known(self, device: Device) -> str:
+    def _known(self, device: FleetDevice) -> str:
         found = []
         for number, node in enumerate(self._cluster.nodes, 1):
             topics = [f"tensormask/{device.name}/{name}" for name in (AVAILABILITY, COMPLIANCE)]

@@ -10,16 +10,15 @@ from collections import Counter
 from pathlib import Path
 
 from tests.disk import SmallDisk
-from tools.soak.faults import Fault, all_faults, let_loose
+from tools.soak.broker import SoakBroker, SoakSubscriber
+from tools.soak.faults import SoakFault, all_faults, let_loose
 from tools.soak.ledger import Findings, compare, left_open, said_in
 from tools.soak.rig import (
     STOP_WITHIN_S,
-    Broker,
-    Camera,
-    Device,
+    Cable,
     FaultyCalls,
-    Network,
-    Subscriber,
+    SoakCamera,
+    SoakDevice,
     WallClock,
     empty_folder,
     move_into_namespaces,
@@ -49,19 +48,19 @@ def main() -> int:
 
 
 def soak(folder: Path, minutes: float, seed: int) -> int:
-    network = Network()
-    broker = Broker(folder)
-    subscriber = Subscriber()
+    network = Cable()
+    broker = SoakBroker(folder)
+    subscriber = SoakSubscriber()
     broker.remember_sessions()
     camera, disk, clock = (
-        Camera(folder, network),
+        SoakCamera(folder, network),
         SmallDisk(folder / "state", "8m", inodes=100),
         WallClock(folder),
     )
     calls = FaultyCalls(folder, disk.folder)
     both = {"LD_PRELOAD": f"{clock.environment['LD_PRELOAD']}:{calls.environment['LD_PRELOAD']}"}
     environment = {**clock.environment, **calls.environment, **both}
-    device = Device(folder, network, disk.folder, Camera.settings, environment)
+    device = SoakDevice(folder, network, disk.folder, SoakCamera.settings, environment)
     device.before_start = clock.boot
     device.start()
     faults = all_faults(device, broker, subscriber, network, camera, disk, clock, calls)
@@ -97,7 +96,7 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
     return 1 if problems else 0
 
 
-def drain(device: Device, camera: Camera, subscriber: Subscriber) -> None:
+def drain(device: SoakDevice, camera: SoakCamera, subscriber: SoakSubscriber) -> None:
     """With all mended, let the device deliver what it has, without a camera to tell it more."""
     device.supervise()
     camera.unplug()
@@ -113,7 +112,7 @@ def drain(device: Device, camera: Camera, subscriber: Subscriber) -> None:
             return  # else it was stopped before an acknowledgement came
 
 
-def deliver(device: Device, subscriber: Subscriber) -> None:
+def deliver(device: SoakDevice, subscriber: SoakSubscriber) -> None:
     """Raises TimeoutError where the subscriber lacks documents in the end."""
     said_before = device.log_path.stat().st_size
     device.start()
@@ -133,7 +132,7 @@ def deliver(device: Device, subscriber: Subscriber) -> None:
     time.sleep(_SETTLE_S)
 
 
-def device_problems(device: Device, log: str) -> list[str]:
+def device_problems(device: SoakDevice, log: str) -> list[str]:
     problems = [f"set aside needlessly: {name}" for name in device.set_aside()]
     problems += [f"crash: {line}" for line in log.splitlines() if line.startswith("Traceback")]
     problems += [
@@ -145,7 +144,7 @@ def device_problems(device: Device, log: str) -> list[str]:
 
 
 def report(
-    faults: list[Fault], device: Device, broker: Broker, findings: Findings, log: str
+    faults: list[SoakFault], device: SoakDevice, broker: SoakBroker, findings: Findings, log: str
 ) -> str:
     lines = [f"{fault.name:<24} {fault.count:>6}" for fault in faults]
     lines += [

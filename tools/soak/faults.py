@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.disk import SmallDisk
+from tools.soak.broker import Intruder, SoakBroker, SoakSubscriber
 from tools.soak.rig import (
-    Broker,
-    Camera,
-    Device,
+    Cable,
     FaultyCalls,
-    Intruder,
-    Network,
-    Subscriber,
+    SoakCamera,
+    SoakDevice,
     WallClock,
 )
 
@@ -25,7 +23,7 @@ Range = tuple[float, float]
 
 
 @dataclass
-class Fault:
+class SoakFault:
     """Something that breaks and is mended again."""
 
     name: str
@@ -65,15 +63,15 @@ class Fault:
 
 
 def all_faults(
-    device: Device,
-    broker: Broker,
-    subscriber: Subscriber,
-    network: Network,
-    camera: Camera,
+    device: SoakDevice,
+    broker: SoakBroker,
+    subscriber: SoakSubscriber,
+    network: Cable,
+    camera: SoakCamera,
     disk: SmallDisk,
     clock: WallClock,
     calls: FaultyCalls,
-) -> list[Fault]:
+) -> list[SoakFault]:
     intruder = Intruder()
 
     def end_device(chance: random.Random) -> None:
@@ -133,32 +131,38 @@ def all_faults(
         broker.proxy.doubles = False
 
     return [
-        Fault("device ended", (0.2, 12), (0.0, 0.4), end_device, device.start),
-        Fault("broker killed", (4, 14), (0.1, 5), kill_broker, broker.start),
-        Fault("cable unplugged", (8, 40), (0.5, 10), lambda _: network.unplug(), network.plug_in),
-        Fault(
+        SoakFault("device ended", (0.2, 12), (0.0, 0.4), end_device, device.start),
+        SoakFault("broker killed", (4, 14), (0.1, 5), kill_broker, broker.start),
+        SoakFault(
+            "cable unplugged", (8, 40), (0.5, 10), lambda _: network.unplug(), network.plug_in
+        ),
+        SoakFault(
             "answers swallowed",
             (8, 40),
             (0.5, 10),
             lambda _: network.swallow_answers(),
             network.let_answers_through,
         ),
-        Fault("camera frozen", (10, 40), (1, 12), lambda _: camera.freeze(), camera.thaw),
-        Fault("camera unplugged", (20, 60), (1, 6), lambda _: camera.unplug(), camera.plug_in),
-        Fault("disk full", (8, 40), (1, 8), fill_disk, disk.make_room),
-        Fault("inodes used up", (8, 40), (1, 8), use_up_inodes, disk.give_inodes_back),
-        Fault("card read-only", (20, 60), (3, 15), protect_card, lambda: restart_with("rw")),
-        Fault("fsync fails", (5, 30), (1, 8), lambda _: calls.fail(syncs=100), calls.fail),
-        Fault("pwrite fails", (5, 30), (1, 8), lambda _: calls.fail(writes=60), calls.fail),
-        Fault("broker stopped", (8, 40), (0.5, 8), lambda _: broker.freeze(), broker.thaw),
-        Fault("broker acknowledges twice", (5, 20), (2, 10), double, single),
-        Fault("another client's id", (30, 90), (0.2, 3), lambda _: intruder.come(), intruder.go),
-        Fault("clock without battery", (10, 40), (10, 40), take_battery, put_battery),
-        Fault("clock stepped", (3, 15), (3, 15), step_clock, lambda: clock.step_to(0)),
+        SoakFault("camera frozen", (10, 40), (1, 12), lambda _: camera.freeze(), camera.thaw),
+        SoakFault("camera unplugged", (20, 60), (1, 6), lambda _: camera.unplug(), camera.plug_in),
+        SoakFault("disk full", (8, 40), (1, 8), fill_disk, disk.make_room),
+        SoakFault("inodes used up", (8, 40), (1, 8), use_up_inodes, disk.give_inodes_back),
+        SoakFault("card read-only", (20, 60), (3, 15), protect_card, lambda: restart_with("rw")),
+        SoakFault("fsync fails", (5, 30), (1, 8), lambda _: calls.fail(syncs=100), calls.fail),
+        SoakFault("pwrite fails", (5, 30), (1, 8), lambda _: calls.fail(writes=60), calls.fail),
+        SoakFault("broker stopped", (8, 40), (0.5, 8), lambda _: broker.freeze(), broker.thaw),
+        SoakFault("broker acknowledges twice", (5, 20), (2, 10), double, single),
+        SoakFault(
+            "another client's id", (30, 90), (0.2, 3), lambda _: intruder.come(), intruder.go
+        ),
+        SoakFault("clock without battery", (10, 40), (10, 40), take_battery, put_battery),
+        SoakFault("clock stepped", (3, 15), (3, 15), step_clock, lambda: clock.step_to(0)),
     ]
 
 
-def let_loose(faults: Sequence[Fault], seed: int, until_s: float, look: Callable[[], None]) -> None:
+def let_loose(
+    faults: Sequence[SoakFault], seed: int, until_s: float, look: Callable[[], None]
+) -> None:
     """Break and mend until that time on the monotonic clock, then mend all; `look` in between."""
     for fault in faults:
         fault.begin(seed, time.monotonic())

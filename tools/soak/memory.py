@@ -18,11 +18,10 @@ import numpy as np
 from edge.publish.messages import HEALTH, HealthMessage
 from tests.clips import carphone
 from tools.soak import scene
+from tools.soak.broker import SoakBroker, SoakSubscriber
 from tools.soak.rig import (
-    Broker,
-    Device,
-    Network,
-    Subscriber,
+    Cable,
+    SoakDevice,
     empty_folder,
     move_into_namespaces,
     wait_until,
@@ -61,12 +60,12 @@ def main() -> int:
     move_into_namespaces("tools.soak.memory", sys.argv[1:])
     folder = empty_folder(options.folder)
     clip = write_clip(folder / "clip.avi")
-    network = Network()
-    broker = Broker(folder)
-    subscriber = Subscriber(HEALTH)
+    network = Cable()
+    broker = SoakBroker(folder)
+    subscriber = SoakSubscriber(HEALTH)
     state = folder / "state"
     state.mkdir()
-    device = Device(folder, network, state, _SETTINGS.format(clip=clip))
+    device = SoakDevice(folder, network, state, _SETTINGS.format(clip=clip))
     begun_s = time.monotonic()
     device.start()
     samples: list[Sample] = []

@@ -1,4 +1,4 @@
-"""Real parts in namespaces of their own: two networks with a cable between, a small disk, a broker.
+"""Real parts in namespaces of their own: two networks with a cable between, a camera, a device.
 
 The harness is in the broker's network; the device and its camera are in the other. None of it needs
 rights, and all of it vanishes with the harness, however that ends; only its folder stays.
@@ -13,20 +13,15 @@ import signal
 import struct
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge.publish.messages import VIOLATION, topic
 from tests.clips import carphone
 from tools.soak import scene
-from tools.soak.doubling import DoublingProxy
 from tools.soak.ledger import waiting_documents
 
 BROKER, DEVICE = "10.77.0.1", "10.77.0.2"
@@ -89,7 +84,7 @@ def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 2
         time.sleep(0.01)
 
 
-class Network:
+class Cable:
     """A cable from here to a network of its own, where the device lives."""
 
     def __init__(self) -> None:
@@ -132,137 +127,12 @@ class Network:
         subprocess.run(["ip", *words], stderr=subprocess.DEVNULL, check=False)
 
 
-class Broker:
-    """A Mosquitto that remembers its sessions, though not what is on its way to a subscriber."""
-
-    def __init__(self, folder: Path) -> None:
-        program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
-        if program is None:
-            sys.exit("mosquitto is not installed: apt-get install mosquitto")
-        self._config = folder / "mosquitto.conf"
-        self._config.write_text(
-            f"listener {PORT} {BROKER}\nlistener {PORT} 127.0.0.1\nuser root\n"
-            "allow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\n"
-            f"persistence true\npersistence_location {folder}/\nautosave_interval 0\n"
-        )
-        self._log = (folder / "mosquitto.log").open("ab")
-        self._command = [program, "-c", str(self._config)]
-        self.start()
-        self.proxy = DoublingProxy((BROKER, DEVICE_PORT), ("127.0.0.1", PORT))
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=self._log, stderr=self._log)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def freeze(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
-
-    def remember_sessions(self) -> None:
-        self._process.send_signal(signal.SIGUSR1)
-        wait_until((self._config.parent / "mosquitto.db").exists, "the sessions on disk")
-
-
-class Subscriber:
-    """Keeps what it receives, over a session that the broker keeps.
-
-    It acknowledges only when told to, and never while the broker is about to be killed: writing to
-    a broker that is dead would make it hang up on what that had sent before.
-    """
-
-    def __init__(self, name: str = VIOLATION) -> None:
-        """Receive the device's messages of that name."""
-        self.received: list[bytes] = []
-        self._topic = topic("tensormask", "soak", name)
-        self._in_sync = threading.Event()
-        self._acknowledges = True
-        self._noted: list[tuple[int, int]] = []
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            "ledger",
-            clean_session=False,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-        )
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = lambda *_: self._in_sync.clear()
-        self._client.on_message = self._on_message
-        self._client.reconnect_delay_set(1, 1)
-        wait_until(self._connects, "the broker")
-        self._client.loop_start()
-        wait_until(self.is_in_sync, "the subscription")
-
-    def is_in_sync(self) -> bool:
-        """Tell whether all that the broker held for us has arrived, so that it holds nothing."""
-        return self._in_sync.is_set()
-
-    def acknowledge(self) -> None:
-        while self._acknowledges and self._noted:
-            self._client.ack(*self._noted.pop(0))
-
-    def hold_back(self) -> None:
-        """Acknowledge nothing more on this connection."""
-        self._acknowledges = False
-
-    def _connects(self) -> bool:
-        try:
-            self._client.connect("127.0.0.1", PORT, keepalive=3600)
-        except OSError:
-            return False
-        return True
-
-    def _on_connect(self, client: paho.Client, *_: object) -> None:
-        self._noted.clear()
-        self._acknowledges = True
-        client.subscribe([(self._topic, 1), ("probe", 1)])
-        # What the broker holds for us comes before this does.
-        client.publish("probe", qos=1)
-
-    def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
-        self._noted.append((message.mid, message.qos))
-        if message.topic == "probe":
-            self._in_sync.set()
-        else:
-            self.received.append(bytes(message.payload))
-
-
-class Intruder:
-    """A client that calls itself what the device does, so that the broker throws that out."""
-
-    def __init__(self) -> None:
-        self._client: paho.Client | None = None
-
-    def come(self) -> bool:
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2, "tensormask-soak", protocol=MQTTProtocolVersion.MQTTv311
-        )
-        client.connect_timeout = 1.0
-        try:
-            client.connect("127.0.0.1", PORT)
-        except OSError:
-            return False
-        client.reconnect_delay_set(60, 60)
-        client.loop_start()
-        self._client = client
-        return True
-
-    def go(self) -> None:
-        if self._client is not None:
-            self._client.disconnect()
-            self._client.loop_stop()
-
-
-class Camera:
+class SoakCamera:
     """`tools.soak.camera` in the device's network."""
 
     settings = f'[camera]\nsource = "http://127.0.0.1:{CAMERA_PORT}/"\nopen_timeout_s = 3.0\n'
 
-    def __init__(self, folder: Path, network: Network) -> None:
+    def __init__(self, folder: Path, network: Cable) -> None:
         pictures = folder / "scene"
         pictures.mkdir()
         faces = scene.cut_out_faces(carphone())
@@ -331,13 +201,13 @@ class FaultyCalls:
             file.write(bytes((syncs, writes)))
 
 
-class Device:
+class SoakDevice:
     """The daemon, started again whenever it ends, as systemd would."""
 
     def __init__(
         self,
         folder: Path,
-        network: Network,
+        network: Cable,
         state: Path,
         settings: str,
         environment: Mapping[str, str] | None = None,
