@@ -11,19 +11,18 @@ Needs nothing but Python: it runs before there is any package.
 # ruff: noqa: T201 - a command line module
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from deploy.cameras import cameras, has_pi_camera, is_pi
 from edge.address import (
     DeviceSource,
     FileSource,
@@ -39,7 +38,6 @@ from edge.installed import hiding
 
 EXAMPLE = Path(__file__).with_name("tensormask.toml")
 """What settings begin as."""
-_PARTS_OF_THE_PI = re.compile(r"(bcm2835|rpi|rp1|pispbe|unicam)")
 _OPTIONS = {"host": "--broker", "source": "--source"}
 
 
@@ -294,41 +292,6 @@ def lacking(path: Path) -> list[str]:
         for name, is_lacking in (("broker", not now.broker), ("camera", needs_camera))
         if is_lacking
     ]
-
-
-def is_pi(root: Path = Path("/")) -> bool:
-    with contextlib.suppress(OSError):
-        return b"Raspberry Pi" in (root / "proc/device-tree/model").read_bytes()
-    return False
-
-
-def has_pi_camera(root: Path = Path("/")) -> bool:
-    """Tell whether a Pi sees a camera on its ribbon; True also where nothing can tell."""
-    if not is_pi(root):
-        return False
-    for program in ("rpicam-hello", "libcamera-hello"):
-        if found := shutil.which(program):
-            answer = subprocess.run(
-                [found, "--list-cameras"], capture_output=True, text=True, check=False
-            )
-            return re.search(r"^\d+ : ", answer.stdout + answer.stderr, re.MULTILINE) is not None
-    return True
-
-
-def cameras(root: Path = Path("/")) -> dict[Path, str]:
-    """Return each V4L2 camera's device and name, without the parts of a Pi's own video."""
-    found = {}
-    for device in sorted((root / "dev").glob("video[0-9]*")):
-        about = root / "sys/class/video4linux" / device.name
-        try:
-            name = (about / "name").read_text().strip()
-            is_first = (about / "index").read_text().strip() == "0"
-        except OSError:
-            continue
-        # The others of a USB camera carry its metadata.
-        if is_first and not _PARTS_OF_THE_PI.match(name):
-            found[Path("/") / device.relative_to(root)] = name
-    return found
 
 
 def ask(now: Present, wanted: Given) -> Given:

@@ -30,7 +30,8 @@ from edge.errors import ConfigError, NotAllowedError, OutboxError
 from edge.files import DamagedFileError, decoded
 from edge.host.status_file import read_telemetry
 from edge.publish.outbox.disk import drop
-from edge.publish.outbox.file import Refused, read_all
+from edge.publish.outbox.file import read_all
+from edge.publish.outbox.rows import Refused
 from edge.publish.outbox.trouble import DamagedError
 
 # ruff: noqa: T201 - a command's output

@@ -13,8 +13,8 @@ from edge.commands.refusal import refusal
 from edge.config import ReleaseSettings, load_settings
 from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.installed import Slot, installation
-from edge.release.judge import baseline_of
 from edge.release.ledger import RunningTrial, TrialEntry, TrialOutcome, read_ledger
+from edge.release.observed import baseline_of
 from edge.release.proof import Proof
 from edge.release.report import Reports
 from edge.release.store import ReleaseStore, called

@@ -11,8 +11,8 @@ from edge.errors import BrokerError
 from edge.host.bucket import TokenBucket
 from edge.publish.answers import BrokerRefusal
 from edge.publish.broker import Backoff
-from edge.publish.outbox.file import StoredDocument
 from edge.publish.outbox.outbox import Outbox
+from edge.publish.outbox.rows import StoredDocument
 from edge.publish.standing import BrokerStanding
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from edge.publish.caution import Caution, Item, Subscription, key_of
 from edge.publish.delivery import Delivery, Sent
 from edge.publish.mailbox import Mailbox, Retained
 from edge.publish.messages import AvailabilityState, without_snapshot
-from edge.publish.outbox.file import StoredDocument
+from edge.publish.outbox.rows import StoredDocument
 from edge.publish.standing import BrokerStanding, SilentBrokerError
 from edge.publish.wire import BrokerWire
 

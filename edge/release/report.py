@@ -8,7 +8,7 @@ import msgspec
 
 from edge.files import DamagedFileError, decoded, read_file
 from edge.host.status_file import DIRECTORY, NAME
-from edge.release.judge import ServiceReport
+from edge.release.observed import ServiceReport
 from edge.telemetry import SCAN, TOTAL, CameraState
 
 MAX_BYTES = 64 * 1024

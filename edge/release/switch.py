@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.installed import Slot
-from edge.release.judge import Fault, ServiceState
+from edge.release.judge import Fault
 from edge.release.ledger import (
     Baseline,
     Ledger,
@@ -27,6 +27,7 @@ from edge.release.ledger import (
     TrialEntry,
     TrialOutcome,
 )
+from edge.release.observed import ServiceState
 from edge.release.stages import (
     ActivationError,
     beginning,

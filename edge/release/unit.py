@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.errors import TensorMaskError
-from edge.release.judge import ServiceState
+from edge.release.observed import ServiceState
 
 UNIT = "tensormask.service"
 TRIAL_UNIT = "tensormask-trial.service"

@@ -9,18 +9,9 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from edge.release.judge import (
-    MOST_BOOTS,
-    OF_SETTINGS,
-    PATIENCE_S,
-    SPEED,
-    Fault,
-    Look,
-    ServiceReport,
-    ServiceState,
-    TrialJudge,
-)
+from edge.release.judge import MOST_BOOTS, OF_SETTINGS, PATIENCE_S, SPEED, Fault, TrialJudge
 from edge.release.ledger import Baseline, RunningTrial, Stage, TrialOutcome
+from edge.release.observed import Look, ServiceReport, ServiceState
 from edge.release.stages import OvertakenError
 from edge.release.switch import Switch
 from edge.release.unit import SystemdError

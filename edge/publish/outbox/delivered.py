@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edge.publish.outbox.file import SpoolFile, StoredDocument, Stub
+from edge.publish.outbox.file import SpoolFile
+from edge.publish.outbox.rows import StoredDocument, Stub
 
 DELIVERED_TOLD = 1000
 """So many of them are named at most while the disk refuses, and none is deleted."""

@@ -20,7 +20,8 @@ from typing import TypeVar
 
 from edge.clock import Moment
 from edge.errors import ConfigError, OutboxError
-from edge.publish.outbox.file import Refused, SpoolFile, StoredDocument
+from edge.publish.outbox.file import SpoolFile
+from edge.publish.outbox.rows import Refused, StoredDocument
 from edge.publish.outbox.salvage import (
     aside_at,
     complete,

@@ -9,17 +9,24 @@ newest row has left, or something was dropped.
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edge.clock import Moment
 from edge.durable import sync_folder
 from edge.publish.outbox.pages import Log
+from edge.publish.outbox.rows import (
+    COLUMNS,
+    Refused,
+    StoredDocument,
+    Stub,
+    checksum,
+    document_of,
+    moment_of,
+    row_of,
+)
 from edge.publish.outbox.sequence import UNRECORDED, is_counted
 from edge.publish.outbox.trouble import DamagedError, LogDamagedError
 from edge.publish.outbox.unended import SCHEMA as _UNENDED
@@ -66,7 +73,6 @@ CREATE TABLE IF NOT EXISTS refused (
 ) STRICT;
 """
 """Since 0.2.0: what the broker refuses for itself."""
-COLUMNS = "sequence, accepted_at, clock_is_right, run, run_s, topic, payload, crc32"
 _LOCK_TIMEOUT_S = 2.0
 PAGE_BYTES = 2048
 """Two or three documents of the usual size in a page: what writes the least, by `make wear`."""
@@ -78,33 +84,6 @@ _REFUSED_BYTES = 10_000_000
 """So much that was refused is kept; then the oldest of it goes."""
 LOG = "-wal"
 """What SQLite calls the log of a file, behind the file's own name."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A row of the outbox."""
-
-    sequence: int
-    accepted: Moment
-    topic: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A document that the broker does not take, and why."""
-
-    document: StoredDocument
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stub:
-    """A row without what it says."""
-
-    sequence: int
-    accepted: Moment
-    payload_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +170,7 @@ class SpoolFile:
 
     def insert(self, documents: Iterable[StoredDocument]) -> None:
         for document in documents:
-            row = _row(document)
+            row = row_of(document)
             self._database.execute(
                 f"INSERT OR REPLACE INTO documents ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (*row, checksum(*row)),
@@ -213,7 +192,7 @@ class SpoolFile:
     def refuse(self, refusals: Iterable[Refused]) -> None:
         """Put documents aside that the broker does not take; the oldest of too many go."""
         for refused in refusals:
-            row = _row(refused.document)
+            row = row_of(refused.document)
             self.delete([refused.document.sequence])
             self._database.execute(
                 f"INSERT OR REPLACE INTO refused ({COLUMNS}, reason) "
@@ -265,7 +244,7 @@ class SpoolFile:
             "FROM documents WHERE sequence > ? ORDER BY sequence LIMIT ?",
             (after, limit),
         ).fetchall()
-        return [Stub(sequence, _moment(*when), size) for sequence, *when, size in rows]
+        return [Stub(sequence, moment_of(*when), size) for sequence, *when, size in rows]
 
     def among(self, sequences: Iterable[int]) -> set[int]:
         """Return those of `sequences` that there are rows of."""
@@ -351,30 +330,3 @@ def _configure(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA synchronous = FULL")
     database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
     database.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * (PAGE_BYTES + 24) + 32}")
-
-
-def _row(document: StoredDocument) -> tuple[Any, ...]:
-    when = document.accepted
-    at = when.at.isoformat()
-    return (
-        document.sequence, at, int(when.clock_is_right), when.run, when.run_s,
-        document.topic, document.payload,
-    )  # fmt: skip
-
-
-def document_of(sequence: int, *content: Any) -> StoredDocument:
-    *when, topic, payload = content
-    return StoredDocument(sequence, _moment(*when), topic, payload)
-
-
-def _moment(accepted_at: str, clock_is_right: int, run: str, run_s: float) -> Moment:
-    try:
-        at = datetime.fromisoformat(accepted_at).astimezone(UTC)
-    except (ValueError, OverflowError, TypeError) as error:
-        raise DamagedError(f"a time was altered on the disk: {accepted_at}") from error
-    return Moment(at, bool(clock_is_right), run, run_s)
-
-
-def checksum(*content: object) -> int:
-    """Return the checksum over a row, which SQLite itself does not keep."""
-    return zlib.crc32(repr(content).encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from edge.publish.outbox.file import StoredDocument
+from edge.publish.outbox.rows import StoredDocument
 
 MEMORY_ROWS = 1000
 MEMORY_BYTES = 8_000_000

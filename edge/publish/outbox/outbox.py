@@ -19,8 +19,9 @@ from edge.config import OutboxSettings
 from edge.publish.outbox.bounds import OutboxBounds
 from edge.publish.outbox.delivered import DeliveredRows
 from edge.publish.outbox.disk import SpoolDisk
-from edge.publish.outbox.file import Refused, SpoolFile, StoredDocument
+from edge.publish.outbox.file import SpoolFile
 from edge.publish.outbox.memory import MemoryQueue
+from edge.publish.outbox.rows import Refused, StoredDocument
 from edge.publish.outbox.sequence import is_counted
 from edge.publish.outbox.unended import Unended, UnendedChanges
 from edge.telemetry import Dropped, OutboxState

@@ -17,19 +17,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from edge.publish.outbox.file import (
-    COLUMNS,
-    LOG,
-    PAGE_BYTES,
-    Refused,
-    SpoolFile,
-    StoredDocument,
-    checksum,
-    columns_in,
-    connect,
-    document_of,
-)
+from edge.publish.outbox.file import LOG, PAGE_BYTES, SpoolFile, columns_in, connect
 from edge.publish.outbox.pages import Log, LogFrame, Pages
+from edge.publish.outbox.rows import COLUMNS, Refused, StoredDocument, checksum, document_of
 from edge.publish.outbox.sequence import is_counted
 from edge.publish.outbox.trouble import DamagedError
 from edge.publish.outbox.unended import Unended, UnendedTable, event_of

@@ -13,8 +13,8 @@ from edge.config import MqttSettings
 from edge.publish.answers import Acknowledgement, BrokerRefusal, Turn
 from edge.publish.mailbox import Retained
 from edge.publish.messages import ModelIdentity, Origin
-from edge.publish.outbox.file import StoredDocument
 from edge.publish.outbox.outbox import Outbox
+from edge.publish.outbox.rows import StoredDocument
 from edge.publish.publisher import MqttPublisher
 from edge.publish.terms import Terms
 from tests.fakes import ScriptedAccess, ScriptedConnection, TurnedClock

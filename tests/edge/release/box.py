@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.installed import Slot
-from edge.release.judge import ServiceReport, ServiceState, baseline_of
 from edge.release.ledger import Ledger, LedgerFile, TrialOutcome
+from edge.release.observed import ServiceReport, ServiceState, baseline_of
 from edge.release.store import ReleaseStore
 from edge.release.switch import Switch
 from edge.release.watch import Watcher

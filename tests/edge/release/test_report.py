@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.host.status_file import NAME, StatusFile, read_telemetry
-from edge.release.judge import ServiceReport
+from edge.release.observed import ServiceReport
 from edge.release.report import MAX_BYTES, STALE_AFTER, Reports
 from edge.telemetry import (
     BrokerState,

@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from edge.installed import Slot
-from edge.release.judge import MOST_BOOTS, Fault, baseline_of
+from edge.release.judge import MOST_BOOTS, Fault
 from edge.release.ledger import TrialEntry, TrialOutcome
+from edge.release.observed import baseline_of
 from edge.release.stages import ActivationError, OvertakenError
 from edge.release.watch import NOTED_EVERY_S
 from tests.edge.release.box import (

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.release.judge import ServiceState
+from edge.release.observed import ServiceState
 from edge.release.unit import state_of
 
 

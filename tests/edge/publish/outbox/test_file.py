@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from edge.publish.outbox.disk import drop
-from edge.publish.outbox.file import SCHEMA_VERSION, Refused, StoredDocument, read_all
+from edge.publish.outbox.file import SCHEMA_VERSION, read_all
 from edge.publish.outbox.outbox import Outbox
+from edge.publish.outbox.rows import Refused, StoredDocument
 from edge.publish.outbox.unended import Unended
 
 FIRST_RELEASE = """

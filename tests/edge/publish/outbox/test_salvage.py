@@ -13,8 +13,9 @@ import pytest
 from edge.clock import this_moment
 from edge.config import OutboxSettings
 from edge.publish.outbox.disk import drop
-from edge.publish.outbox.file import PAGE_BYTES, SpoolFile, StoredDocument
+from edge.publish.outbox.file import PAGE_BYTES, SpoolFile
 from edge.publish.outbox.outbox import RETRY_S, Outbox
+from edge.publish.outbox.rows import StoredDocument
 from edge.publish.outbox.salvage import legible, set_aside
 from edge.publish.outbox.unended import Unended
 from tests.edge.publish.outbox.faulty import Disk, Faults
