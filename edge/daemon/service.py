@@ -24,6 +24,7 @@ from edge.detect.detectors import identify
 from edge.host.health import Stopwatch
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
+from edge.host.unending import refuse_ending
 from edge.host.unseen import refuse_unseen
 from edge.installed import running_release
 from edge.page.drawn import AreaBook
@@ -108,6 +109,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     Raises ConfigError, ModelError, OutboxError.
     """
     refuse_unseen(settings)
+    refuse_ending(settings)
     bundle = load_bundle(settings.classifier.bundle)
     stopwatch = Stopwatch(STEPS)
     judge = open_pipeline(settings, bundle, EventIds(), stopwatch)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.address import FileSource, StreamSource, source_in
-from edge.config import CREDENTIAL, Section, Settings
+from edge.config import CREDENTIAL, DEFAULT_PATH, Section, Settings
 from edge.errors import ConfigError
 from edge.installed import hiding, is_started_by_systemd
 
@@ -22,9 +22,11 @@ def refuse_unseen(settings: Settings) -> None:
         path = Path(name)
         folder = hiding(path)
         if folder is not None and not _is_there(path):
+            # Not the service's own folder: `uninstall.sh --purge` removes what is there.
+            place = DEFAULT_PATH.parent if key.endswith("_file") else Path("/srv")
             raise ConfigError(
-                f"{key}: the service does not see {folder}: sudo mv {path} /var/lib/tensormask/, "
-                f"and write /var/lib/tensormask/{path.name}"
+                f"{key}: the service does not see {folder}: sudo mv {path} {place}/, "
+                f"and write {place}/{path.name}"
             )
 
 

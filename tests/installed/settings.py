@@ -102,8 +102,8 @@ def test_a_clip_in_a_home_is_said_to_be_out_of_sight(box: Box) -> None:
     answer = box.by("owner", "sudo tensormask check")
     assert answer.returncode == 78
     said = (
-        f"[camera] source: the service does not see /home: sudo mv {clip} /var/lib/tensormask/, "
-        "and write /var/lib/tensormask/clip.avi"
+        f"[camera] source: the service does not see /home: sudo mv {clip} /srv/, "
+        "and write /srv/clip.avi"
     )
     assert said in answer.stdout + answer.stderr
     since = box.now()

@@ -167,16 +167,23 @@ def test_stop_takes_less_than_five_seconds_and_is_announced(running: Machine) ->
     assert _availability(running) == "stopped"
 
 
-def test_a_wrong_configuration_is_not_tried_again(running: Machine) -> None:
+@pytest.mark.parametrize(
+    ("written", "said"), [("lopp = true", "did you mean loop?"), ("", "add loop = true")]
+)
+def test_a_wrong_configuration_is_not_tried_again(
+    running: Machine, written: str, said: str
+) -> None:
+    """Without `loop` the clip would come to its end, and the service with it."""
     running.run("systemctl", "stop", UNIT)
-    running.write(SETTINGS, GOOD_SETTINGS.replace("loop", "lopp"))
+    running.write(SETTINGS, GOOD_SETTINGS.replace("loop = true", written))
     running.run("systemctl", "start", UNIT, check=False)
     # Were it to be restarted, the state would be "activating".
     wait_until(lambda: _show(running, "ActiveState") == "failed", DEADLINE_S, "it has failed")
     assert _show(running, "ExecMainStatus") == "78"
     assert _show(running, "NRestarts") == "0"
     errors = running.output("journalctl", "--no-pager", "--priority=err", "--unit", UNIT)
-    assert "did you mean loop?" in errors
+    assert said in errors
+    assert said in running.run("/usr/local/bin/tensormask", "check", check=False).stdout
 
 
 def test_start_fails_where_picamera2_is_missing(machine: Machine) -> None:

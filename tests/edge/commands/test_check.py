@@ -345,7 +345,8 @@ WRONGLY_NAMED = {
     '[detector]\nname = "yunet"': (65, "yunet"),
     '[classifier]\nbundle = "/nowhere/bundle"': (65, "/nowhere/bundle"),
     '[camera]\nsource = "/nowhere/clip.mp4"': (78, "[camera] source: /nowhere/clip.mp4 is no file"),
-    '[camera]\nsource = "FOLDER/text.mp4"': (78, "[camera] source: text.mp4: no video"),
+    '[camera]\nsource = "FOLDER"': (78, "comes to its end, and the service with it; add loop = true"),
+    '[camera]\nsource = "FOLDER/text.mp4"\nloop = true': (78, "[camera] source: text.mp4: no video"),
     'username = "door"\npassword_file = "/nowhere/password"': (
         78,
         "[mqtt] password_file: /nowhere",
@@ -379,7 +380,7 @@ def test_whatever_the_service_refuses_of_the_settings_is_a_fault_of_the_configur
         (tmp_path / name).write_text("secret\n")
         (tmp_path / name).chmod(mode)
     cv2.imwrite(str(tmp_path / "hall.png"), np.zeros((72, 128, 3), np.uint8))
-    clip = "" if "[camera]" in text else f'[camera]\nsource = "{tmp_path}"\n'
+    clip = "" if "[camera]" in text else f'[camera]\nsource = "{tmp_path}"\nloop = true\n'
     text = text.replace("FOLDER", str(tmp_path))
     status, said = checked(capsys, tmp_path, f"{BROKER}{text}\n{clip}", "--only", "configuration")
     expected, reason = WRONGLY_NAMED[text.replace(str(tmp_path), "FOLDER")]

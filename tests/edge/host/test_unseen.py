@@ -19,29 +19,29 @@ def settings_with(folder: Path, section: str, line: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("section", "line", "key", "name"),
+    ("section", "line", "key", "place"),
     [
-        ("camera", f'source = "{HIDDEN}/clip.avi"', "[camera] source", "clip.avi"),
-        ("camera", 'source = "/tmp/tensormask-none.avi"', "[camera] source", "tensormask-none.avi"),
-        ("classifier", f'bundle = "{HIDDEN}/bundle"', "[classifier] bundle", "bundle"),
-        ("detector", f'name = "yunet"\nmodel = "{HIDDEN}/n.onnx"', "[detector] model", "n.onnx"),
+        ("camera", f'source = "{HIDDEN}/clip.avi"', "[camera] source", "/srv/clip.avi"),
+        ("camera", 'source = "/tmp/tensormask-none"', "[camera] source", "/srv/tensormask-none"),
+        ("classifier", f'bundle = "{HIDDEN}/bundle"', "[classifier] bundle", "/srv/bundle"),
+        ("detector", f'name = "yunet"\nmodel = "{HIDDEN}/n"', "[detector] model", "/srv/n"),
         (
             "page",
             f'enabled = true\npassword_file = "{HIDDEN}/secret"',
             "[page] password_file",
-            "secret",
+            "/etc/tensormask/secret",
         ),
     ],
 )
 def test_a_file_that_the_sandbox_hides_is_said_to_be_hidden(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, line: str, key: str, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, line: str, key: str, place: str
 ) -> None:
     monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
     with pytest.raises(ConfigError) as refused:
         check_configuration(settings_with(tmp_path, section, line))
     said = str(refused.value)
     assert said.startswith(f"{key}: the service does not see /"), said
-    assert said.endswith(f"/var/lib/tensormask/, and write /var/lib/tensormask/{name}")
+    assert said.endswith(f" {place.rpartition('/')[0]}/, and write {place}")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_file_there_that_can_be_read_all_the_same_is_none_of_our_business(
     clip = tmp_path / "clip.avi"
     clip.touch()
     assert clip.is_relative_to("/tmp")
-    file = settings_with(tmp_path, "camera", f'source = "{clip}"')
+    file = settings_with(tmp_path, "camera", f'source = "{clip}"\nloop = true')
     monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
     assert check_configuration(file).camera.source == str(clip)
     monkeypatch.delenv("SYSTEMD_EXEC_PID")
