@@ -154,8 +154,9 @@ def require_picamera2() -> Any:
     except (ImportError, ValueError) as error:
         # ValueError: its parts were built for another numpy than the venv's.
         raise MissingPackageError(
-            f"picamera2 cannot be used ({error}): sudo apt install python3-picamera2, and make the "
-            "venv with --system-site-packages"
+            f"picamera2 cannot be used ({error}); for another camera write [camera] source, or: "
+            "sudo deploy/install.sh --source CAMERA; for a Pi's own: sudo apt install "
+            "python3-picamera2, and make the venv with --system-site-packages"
         ) from error
     return picamera2
 

@@ -11,7 +11,8 @@ import msgspec
 from edge.commands.options import add_config, add_json
 from edge.commands.output import fitted, print_document
 from edge.commands.parser import Parser
-from edge.errors import NotAllowedError, TensorMaskError
+from edge.config import load_settings
+from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.files import DamagedFileError
 from edge.host.in_use import CHANGED, has_changed
 from edge.host.status_file import FILE, StaleError, fresh_telemetry
@@ -31,7 +32,7 @@ _STATES = {
 }
 JUST_STARTED_S = 10.0
 """The rate of frames is that of so long; a picture is called dark or covered after 4 s."""
-_STOPPED = f"does not run; start it: sudo systemctl start {UNIT.removesuffix('.service')}"
+_START = f"sudo systemctl start {UNIT.removesuffix('.service')}"
 
 
 class NotRunningError(TensorMaskError):
@@ -55,7 +56,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    status = status_of(ask_service(), options.config)
+    status = status_of(ask_service(options.config), options.config)
     if options.json:
         print_document(status)
     else:
@@ -64,8 +65,11 @@ def run(options: argparse.Namespace) -> int:
     return 0 if status.is_well else 1
 
 
-def ask_service(file: Path = FILE) -> Telemetry:
-    """Return what the service says. Raises NotRunningError, and NotAllowedError."""
+def ask_service(config: Path, file: Path = FILE) -> Telemetry:
+    """Return what the service says, which runs with these settings.
+
+    Raises NotRunningError, and NotAllowedError.
+    """
     try:
         return fresh_telemetry(file)
     except FileNotFoundError:
@@ -73,7 +77,8 @@ def ask_service(file: Path = FILE) -> Telemetry:
             raise NotRunningError(
                 "only the installed service can be asked; install it: sudo deploy/install.sh"
             ) from None
-        raise NotRunningError(f"the service {_STATES.get(_state(), _STOPPED)}") from None
+        state = _STATES.get(_state()) or how_to_start(config)
+        raise NotRunningError(f"the service {state}") from None
     except PermissionError as error:
         raise NotAllowedError(f"{file}: {error.strerror}") from error
     except StaleError as error:
@@ -94,6 +99,17 @@ def _state() -> str:
         return Unit().state().active if is_booted() else ""
     except SystemdError:
         return ""
+
+
+def how_to_start(config: Path) -> str:
+    """Return what comes before the start of a service that does not run, if anything does."""
+    try:
+        load_settings(config)
+    except NotAllowedError:
+        return f"does not run; see what it lacks: sudo tensormask check; then start it: {_START}"
+    except ConfigError as error:
+        return f"does not run: {error}; then start it: {_START}"
+    return f"does not run; start it: {_START}"
 
 
 def status_of(telemetry: Telemetry, config: Path) -> Status:

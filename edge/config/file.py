@@ -35,6 +35,9 @@ since programs before 2 would refuse a key."""
 _MARK = re.compile(r"# tensormask settings (\d{1,9})\b")
 
 MAX_BYTES = 64_000
+_NO_BROKER = "; name the broker"
+_BY_INSTALL = ", or: sudo deploy/install.sh --broker HOST"
+"""Writes it into the settings of an installed service."""
 _TWICE = "; each section and each key may stand there only once"
 _HINTS = {
     "twice": _TWICE,
@@ -90,12 +93,14 @@ def parse_settings(tables: dict[str, Any], origin: str, schema: int = SCHEMA) ->
     if schema > SCHEMA:
         tables = _without_unknown_keys(tables, origin)
     _refuse_unknown_keys(tables, origin)
+    by_install = _BY_INSTALL if origin == str(DEFAULT_PATH) else ""
     if "mqtt" not in tables:
-        raise ConfigError(f'{origin}: no broker; add a section [mqtt] with host = "…"')
+        raise ConfigError(f'{origin}: no broker; add a section [mqtt] with host = "…"{by_install}')
     try:
         return msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_by_section_and_key(str(error))}") from error
+        said = _by_section_and_key(str(error))
+        raise ConfigError(f"{origin}: {said}{by_install if _NO_BROKER in said else ''}") from error
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from error
 
@@ -163,7 +168,7 @@ def _by_section_and_key(message: str) -> str:
     section, _, key = place.rstrip("`").partition(".")
     text = in_words(text)
     if (section, key) == ("mqtt", "host") and "empty" in text:
-        text += "; name the broker"
+        text += _NO_BROKER
     if "matching regex" in text:
         text = (
             "it is a certificate's SHA-256: 64 hexadecimal digits, with or without colons"

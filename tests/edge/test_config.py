@@ -11,7 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.config import SCHEMA, Settings, broker_at, load_settings, parse_settings, state_directory
+from edge.config import (
+    DEFAULT_PATH,
+    SCHEMA,
+    Settings,
+    broker_at,
+    load_settings,
+    parse_settings,
+    state_directory,
+)
 from edge.decide.evidence import Evidence
 from edge.decide.policy import ViolationPolicy
 from edge.detect.cadence import PacedDetection
@@ -275,6 +283,15 @@ def test_the_state_directory_is_systemd_s_or_the_user_s(monkeypatch: pytest.Monk
     monkeypatch.delenv("STATE_DIRECTORY")
     monkeypatch.setenv("XDG_STATE_HOME", "/home/somebody/state")
     assert state_directory() == Path("/home/somebody/state/tensormask")
+
+
+@pytest.mark.parametrize("tables", [{}, {"mqtt": {"host": ""}}])
+def test_the_installed_service_gets_its_broker_by_a_command(tables: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r", or: sudo deploy/install\.sh --broker HOST$"):
+        parse_settings(tables, str(DEFAULT_PATH))
+    with pytest.raises(ConfigError, match="broker") as refused:
+        parse_settings(tables, "door.toml")
+    assert "install.sh" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

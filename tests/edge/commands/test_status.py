@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.commands.status import lines, status_of
+from edge.commands.status import how_to_start, lines, status_of
 from edge.host.words import Weight
 from edge.telemetry import PageState
 from tests.broker.conftest import free_port
@@ -71,3 +71,22 @@ def test_what_the_daemon_knows_of_its_page_is_said_once() -> None:
     status = status_of(replace(TELEMETRY, page=state), NO_SETTINGS)
     (fault,) = (each for each in status.troubles if each.key == "page")
     assert fault.text == "no page: the password is too short"
+
+
+def test_a_service_that_lacks_something_is_not_just_to_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = "start it: sudo systemctl start tensormask"
+    file = tmp_path / "door.toml"
+    file.write_text('[mqtt]\nhost = "broker"\n')
+    assert how_to_start(file) == f"does not run; {start}"
+    file.write_text('[mqtt]\nhost = ""\n')
+    reason = f"{file}: [mqtt] host: must not be empty; name the broker"
+    assert how_to_start(file) == f"does not run: {reason}; then {start}"
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", forbidden)  # root may read whatever there is
+    lacks = "see what it lacks: sudo tensormask check"
+    assert how_to_start(file) == f"does not run; {lacks}; then {start}"
