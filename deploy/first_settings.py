@@ -26,6 +26,7 @@ from deploy.cameras import cameras, has_pi_camera, is_pi
 from edge.address import (
     DeviceSource,
     FileSource,
+    bracketed,
     did_you_mean,
     holds_password,
     host_and_port,
@@ -65,10 +66,10 @@ class Given:
     def over(self, there: Given) -> Given:
         """Return what the settings are to say that say `there` now: a port is that of its host,
         and only a clip is played over and over."""
-        is_same_broker = self.host in (None, there.host) and self.port is None
-        broker = there if is_same_broker else self
+        is_same_broker = self.host is None or there.host in (None, self.host)
+        port = self.port or (there.port if is_same_broker else None)
         camera = there if self.source in (None, there.source) else self
-        return Given(broker.host, broker.port, camera.source, camera.loop)
+        return Given(self.host or there.host, port, camera.source, camera.loop)
 
 
 def given(environment: dict[str, str]) -> Given:
@@ -131,14 +132,13 @@ def _file_at(text: str) -> str:
     path = Path(text).absolute()
     if holds_password(text) or not path.exists():
         shown = "this" if holds_password(text) else text
-        near = did_you_mean(text, ["picamera2", "/dev/video0"]) if text.isalnum() else ""
+        near = did_you_mean(f"/dev/{text}", ["/dev/video0"]) or did_you_mean(text, ["picamera2"])
         raise ConfigError(
             f"{shown} is no file or folder here; give a camera's number or device such as "
             f"/dev/video0, rtsp://user:password@host/path, picamera2, or a clip{near}"
         )
     path = path.resolve()
-    hidden = hiding(path)
-    if hidden:
+    if hidden := hiding(path):
         raise ConfigError(
             f"the service does not see {hidden}: sudo mv {text} /srv/, and give /srv/{path.name}"
         )
@@ -186,6 +186,11 @@ class Present:
         if wanted.source and self.source not in ("", wanted.source):
             shown = "another one" if holds_password(self.source) else self.source
             yield "--source", "[camera] source", shown
+
+    def kept_port(self, wanted: Given) -> object:
+        """Return the port that they name and that stays, where a broker is given without one."""
+        stays = wanted.host and wanted.port is None and self.broker in ("", wanted.host)
+        return self._at("mqtt", "port") if stays else None
 
     def _at(self, section: str, key: str) -> object:
         return self.tables.get(section, {}).get(key)
@@ -287,11 +292,8 @@ def lacking(path: Path) -> list[str]:
     """
     now = present(path)
     needs_camera = not now.source and not is_pi() and importlib.util.find_spec("picamera2") is None
-    return [
-        name
-        for name, is_lacking in (("broker", not now.broker), ("camera", needs_camera))
-        if is_lacking
-    ]
+    needs = {"broker": not now.broker, "camera": needs_camera}
+    return [name for name, is_lacking in needs.items() if is_lacking]
 
 
 def ask(now: Present, wanted: Given) -> Given:
@@ -343,9 +345,11 @@ def main(what: str, path: Path) -> None:
             for option, key, there in now.others(wanted):
                 _say(f"== {key} was {there}; it is corrected, as {option} says")
             answered = ask(now, wanted) if what == "ask" else wanted
+            if port := now.kept_port(answered):
+                host = bracketed(answered.host or "")
+                _say(f"== [mqtt] port stays {port}; for another: --broker {host}:PORT")
         port = f":{answered.port}" if answered.port else ""
-        host = answered.host or ""
-        print(f"[{host}]{port}" if ":" in host else f"{host}{port}")
+        print(f"{bracketed(answered.host or '')}{port}")
         print(answered.source or "")
 
 

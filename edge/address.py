@@ -199,6 +199,13 @@ def host_in(text: str) -> str:
     return ".".join(spelt)
 
 
+def is_this_machine(host: str) -> bool:
+    """Tell whether a host, by its name or address, is whatever machine it is used on."""
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return f".{host.lower().removesuffix('.')}".endswith(".localhost")
+
+
 def holds_password(source: str) -> bool:
     """Tell whether a source may hold a password: an address with a user, or so mistyped, or with
     a parameter, where cheap cameras take it."""
@@ -209,7 +216,9 @@ def holds_password(source: str) -> bool:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a message that suggests what comes closest; empty where nothing does."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, list(known))
+    # Letters in another order count as two mistakes, and are the most usual one.
+    close.sort(key=lambda each: sorted(each) != sorted(word))
     return f"; did you mean {close[0]}?" if close else ""
 
 

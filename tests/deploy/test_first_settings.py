@@ -197,6 +197,27 @@ def test_what_is_corrected_is_said_without_its_password(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("end", ["", "\n# mine\n"])
+@pytest.mark.parametrize(("host", "named"), [("broker", "broker"), ("::1", "[::1]")])
+def test_a_port_that_stays_is_said(tmp_path: Path, end: str, host: str, named: str) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(written(EXAMPLE, Given(host, 1884)) + end)
+    answer = _run("check", path, BROKER=named)
+    assert answer.stderr == f"== [mqtt] port stays 1884; for another: --broker {named}:PORT\n"
+    write(path, Given(host))
+    assert tomllib.loads(path.read_text())["mqtt"] == {"host": host, "port": 1884}
+    assert _alone("check", path, BROKER=f"{named}:1884") == f"{named}:1884\n\n"
+    assert _alone("check", path, SOURCE="0") == "\n/dev/video0\n"
+
+
+def test_a_port_that_was_written_before_its_broker_stays(tmp_path: Path) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(EXAMPLE.replace("#port = 1883", "port = 1884"))
+    assert "[mqtt] port stays 1884" in _run("check", path, BROKER="broker").stderr
+    write(path, Given("broker"))
+    assert tomllib.loads(path.read_text())["mqtt"] == {"host": "broker", "port": 1884}
+
+
 def test_damaged_settings_are_named(tmp_path: Path) -> None:
     path = tmp_path / "tensormask.toml"
     path.write_text("[mqtt\n")

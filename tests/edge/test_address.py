@@ -13,7 +13,9 @@ from edge.address import (
     PiSource,
     Source,
     StreamSource,
+    did_you_mean,
     host_in,
+    is_this_machine,
     source_in,
 )
 from edge.errors import ConfigError
@@ -117,7 +119,7 @@ def test_a_stream_s_repr_shows_neither_password_nor_path() -> None:
         (f"rtsp://secret@{64 * 'c'}.example/", "a part of a name has 63 characters at most"),
         (f"rtsp://secret@{40 * 'ü'}ab.{64 * 'ü'}/", "63 characters"),
         ("rtsp://secret@" + ".".join(["c" * 60] * 5), "253 characters at most"),
-        ("rtps://user:secret@cam/", "rtps:// is not known; known are .*; did you mean rtsp"),
+        ("rtps://user:secret@cam/", r"rtps:// is not known; known are .*; did you mean rtsp\?"),
         ("secret?://cam/", "what stands before :// is not known"),
     ],
 )
@@ -158,3 +160,36 @@ def test_a_host_is_a_name_or_an_address(text: str, host: str) -> None:
 def test_what_is_no_host_is_refused_with_what_is_meant(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         host_in(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("rtps", ["rtsps", "rtsp", "https", "http"], "rtsp"),  # its letters in another order
+        ("htps", ["rtsps", "rtsp", "https", "http"], "https"),
+        ("prot", ["port", "protocol", "path"], "port"),
+        ("actviate", ["wait", "rollback", "activate"], "activate"),
+        ("list", ["wait", "rollback", "activate", "watch", "count"], None),
+        ("height", ["width_px", "height_px"], "height_px"),
+        ("warn", ["debug", "info", "warning", "error"], "warning"),
+        ("xyz", ["port"], None),
+    ],
+)
+def test_what_is_suggested_is_what_was_probably_meant(
+    word: str, known: list[str], meant: str | None
+) -> None:
+    assert did_you_mean(word, known) == (f"; did you mean {meant}?" if meant else "")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_it"),
+    [
+        *[
+            (host, True)
+            for host in ("localhost", "LocalHost.", "door.localhost", "127.0.1.1", "::1")
+        ],
+        *[(host, False) for host in ("broker", "mylocalhost", "192.0.2.7", "::", "localhost.lan")],
+    ],
+)
+def test_this_machine_is_known_by_its_own_names(host: str, is_it: bool) -> None:
+    assert is_this_machine(host) is is_it
