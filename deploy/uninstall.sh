@@ -51,8 +51,21 @@ forget() {
     if [ -x /usr/local/bin/tensormask ] && [ -e "$state/outbox.sqlite" ]; then
         timeout 30 runuser -u tensormask -- /usr/local/bin/tensormask forget ||
             say "the broker could not be told to forget this device: its retained states stay there;" \
-                "the line above says why, and how to clear them later from any machine"
+                "the line above says why, and how to clear them later"
     fi
+}
+
+# Whatever of an installation is there, whole or cut off.
+is_installed() {
+    compgen -G "/opt/tensormask" || compgen -G "/usr/local/bin/tensormask*" || compgen -G "$units/tensormask*" ||
+        compgen -G "/etc/systemd/system/tensormask*" || compgen -G "/etc/sysusers.d/tensormask.conf"
+} >/dev/null
+
+kept() {
+    local folder
+    for folder in /etc/tensormask "$state"; do
+        [ ! -e "$folder" ] || echo "$folder"
+    done
 }
 
 remove_user() {
@@ -90,6 +103,8 @@ done
 take_lock
 cd /
 
+said="TensorMask is not installed here"
+! is_installed || said="TensorMask is removed"
 mapfile -t names < <(ours | awk '!seen[$0]++')
 if is_booted; then stop "${names[@]}"; fi
 for unit in "${names[@]}"; do remove_unit "$unit"; done
@@ -103,15 +118,15 @@ rm -rf /var/lib/tensormask-releases /run/tensormask "$share/doc/tensormask" /etc
 rm -f /usr/local/bin/tensormask /usr/local/bin/tensormask.new /etc/sysusers.d/tensormask.conf \
     "$share/man/man1/tensormask.1" "$share/bash-completion/completions/tensormask"
 remove_empty
+mapfile -t folders < <(kept)
 if [ "$purge" = yes ]; then
+    [ ${#folders[@]} -eq 0 ] || said="TensorMask is removed, with its settings and what it had kept"
     for unit in "${names[@]}"; do rm -rf "/etc/systemd/system/$unit.d"; done
     rm -rf /etc/tensormask "$state"
     remove_user
+elif [ ${#folders[@]} -gt 0 ]; then
+    said+="; kept (--purge removes it): ${folders[*]}"
 fi
 # At last: where only the release itself has this script, it can still be run again.
 rm -rf /opt/tensormask
-if [ "$purge" = yes ]; then
-    say "TensorMask is removed, with its settings and what it had kept"
-else
-    say "TensorMask is removed; /etc/tensormask and $state stay (--purge removes them)"
-fi
+say "$said"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 
+from edge.address import is_this_machine
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.commands.options import add_config
 from edge.commands.parser import Parser
@@ -66,8 +67,9 @@ def _remedy(settings: Settings, topics: list[str]) -> str:
     base = f"{settings.mqtt.topic_prefix}/{settings.device.id}/"
     names = " ".join(topic.removeprefix(base) for topic in topics)
     place = f"-h {settings.mqtt.host} -p {settings.mqtt.broker_port}"
+    where = "on this machine" if is_this_machine(settings.mqtt.host) else "from any machine"
     return (
-        f"what it retains of {settings.device.id} stays; clear it later, from any machine, with "
+        f"what it retains of {settings.device.id} stays; clear it later, {where}, with "
         f"-u, -P and --cafile where it wants them: for topic in {names}; do mosquitto_pub {place} "
         f"-r -n -t {base}$topic; done"
     )

@@ -152,7 +152,7 @@ def test_a_broker_that_is_away_leaves_the_command_that_clears_it_later(
     )
     with pytest.raises(BrokerError) as error:
         forget(settings)
-    assert "what it retains of door-1 stays" in str(error.value)
+    assert "what it retains of door-1 stays; clear it later, on this machine, " in str(error.value)
     command = re.search("for topic in .*; done$", str(error.value))
     assert command
     broker = start_mosquitto()
@@ -167,6 +167,12 @@ def test_a_broker_that_is_away_leaves_the_command_that_clears_it_later(
     publisher.close()
     subprocess.run(["sh", "-ec", there], check=True)
     assert retained(broker) == []
+
+
+def test_a_broker_elsewhere_is_cleared_from_any_machine() -> None:
+    mqtt = MqttSettings(host="192.0.2.7.invalid")
+    with pytest.raises(BrokerError, match=r"later, from any machine, .* -h 192\.0\.2\.7\.invalid "):
+        forget(Settings(mqtt=mqtt, device=DeviceSettings(id="door-1")))
 
 
 def test_a_broker_that_does_not_allow_it_is_said_so(tmp_path: Path) -> None:

@@ -161,6 +161,14 @@ def test_an_empty_answer_is_for_later(machine: Machine) -> None:
     on_a_terminal = f"printf '\\n\\n' | script --quiet --return --command '{INSTALL}' /dev/null"
     said = machine.run("sh", "-ec", on_a_terminal, timeout_s=PATIENCE_S).stdout
     assert "installed, not started: no broker and no camera named yet" in said
+    # What is needed before a start, said by whatever is asked.
+    named = "sudo deploy/install.sh --broker HOST"
+    assert named in machine.run("tensormask", "status", check=False).stderr
+    assert machine.run("systemctl", "start", UNIT, check=False).returncode != 0
+    assert named in machine.output("journalctl", "--no-pager", "--unit", UNIT, "--lines=20")
+    machine.run("systemctl", "reset-failed", UNIT)
+    visitor = ("runuser", "-u", "nobody", "--", "tensormask", "status")
+    assert "see what it lacks: sudo tensormask check" in machine.run(*visitor, check=False).stderr
     # The one is given by an option, and the other still lacks.
     status, said, complained = _installed(machine, "--broker", "localhost")
     assert (status, complained) == (0, "")
@@ -289,6 +297,22 @@ def test_masked_failed_and_overridden_units_leave_no_trace(machine: Machine) -> 
     assert _left(machine) == ""
 
 
+def test_where_it_was_never_installed_there_is_nothing_to_remove(machine: Machine) -> None:
+    machine.run(UNINSTALL, "--purge")
+    for options in ([], ["--purge"]):
+        said = machine.run(UNINSTALL, *options)
+        assert (said.stdout, said.stderr) == ("== TensorMask is not installed here\n", "")
+    machine.write(SETTINGS, "# mine\n")
+    kept = machine.run(UNINSTALL).stdout
+    assert kept == (
+        "== TensorMask is not installed here; kept (--purge removes it): /etc/tensormask\n"
+    )
+    assert _left(machine) != ""
+    removed = machine.run(UNINSTALL, "--purge").stdout
+    assert removed == "== TensorMask is removed, with its settings and what it had kept\n"
+    assert _left(machine) == ""
+
+
 def test_without_purge_the_settings_serve_the_next_installation(machine: Machine) -> None:
     _installed(machine, "--broker", "localhost", "--source", "/srv/clip.avi")
     machine.run(UNINSTALL)
@@ -331,7 +355,7 @@ def test_what_a_broker_that_is_away_keeps_is_said_with_what_clears_it(machine: M
     assert answer.returncode == 0, answer.stderr
     device = machine.output("hostname")
     assert re.search(
-        "clear it later, from any machine, .*: "
+        "clear it later, on this machine, .*: "
         "for topic in availability compliance health release; "
         f"do mosquitto_pub -h localhost -p 1883 -r -n -t tensormask/{device}/[$]topic; done$",
         answer.stderr.strip(),

@@ -345,8 +345,14 @@ WRONGLY_NAMED = {
     '[detector]\nname = "yunet"': (65, "yunet"),
     '[classifier]\nbundle = "/nowhere/bundle"': (65, "/nowhere/bundle"),
     '[camera]\nsource = "/nowhere/clip.mp4"': (78, "[camera] source: /nowhere/clip.mp4 is no file"),
-    '[camera]\nsource = "FOLDER"': (78, "comes to its end, and the service with it; add loop = true"),
-    '[camera]\nsource = "FOLDER/text.mp4"\nloop = true': (78, "[camera] source: text.mp4: no video"),
+    '[camera]\nsource = "FOLDER"': (
+        78,
+        "comes to its end, and the service with it; add loop = true",
+    ),
+    '[camera]\nsource = "FOLDER/text.mp4"\nloop = true': (
+        78,
+        "[camera] source: text.mp4: no video",
+    ),
     'username = "door"\npassword_file = "/nowhere/password"': (
         78,
         "[mqtt] password_file: /nowhere",

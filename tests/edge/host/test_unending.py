@@ -26,7 +26,9 @@ def test_the_service_refuses_a_clip_that_ends_and_says_how_it_goes_on(
 ) -> None:
     monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
     for source in (clip, str(Path(clip).parent)):
-        with pytest.raises(ConfigError, match=r"^\[camera\] source: .*; add loop = true") as refused:
+        with pytest.raises(
+            ConfigError, match=r"^\[camera\] source: .*; add loop = true"
+        ) as refused:
             refuse_ending(settings_of(source))
         assert refused.value.exit_status == 78
         refuse_ending(settings_of(source, loop=True))
