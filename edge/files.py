@@ -87,6 +87,9 @@ _LIMITS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
 _WRONG_KIND = re.compile(r"Expected `([a-z |]+)`, got `([a-z]+)`")
 _BEYOND = re.compile(r"Expected `(?:int|float)(?: \| null)?` ([<>]=?) ([-0-9.e+]+)")
 _LENGTH = re.compile(r"Expected `(str|array)` of length (?:([<>]=) )?(\d+)(?:, got \d+)?")
+NO_CHOICE = "Invalid enum value "
+"""How msgspec begins where a value is none of a key's few."""
+_NO_CHOICE = re.compile(rf"{NO_CHOICE}('.*'|\S+)")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
@@ -104,6 +107,8 @@ def in_words(message: str) -> str:
             limit = f"{_LIMITS[found[2]]} " if found[2] else ""
             parts = "characters" if found[1] == "str" else "entries"
             said = f"must have {limit}{found[3]} {parts}"
+    elif found := _NO_CHOICE.match(message):
+        said = f"{found[1]} is none of its values"
     elif found := _MISSING.match(message):
         said = f"{found[1]} is missing"
     else:

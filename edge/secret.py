@@ -76,4 +76,4 @@ def refuse_open(path: Path, key: str) -> None:
     if not stat.S_ISREG(mode):
         raise ConfigError(f"{key}: {path} is no file")
     if mode & stat.S_IRWXO:
-        raise ConfigError(f"{key}: everybody can read {path}; chmod o= {path}")
+        raise ConfigError(f"{key}: everybody can read {path}; sudo chmod o= {path}")

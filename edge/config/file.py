@@ -23,7 +23,7 @@ from edge.address import did_you_mean, holds_password
 from edge.config.section import MAX_TEXT
 from edge.config.settings import Settings
 from edge.errors import ConfigError, NotAllowedError
-from edge.files import DamagedFileError, in_words, text_in
+from edge.files import NO_CHOICE, DamagedFileError, in_words, text_in
 
 DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
 SERVICE_USER = "tensormask"
@@ -83,7 +83,8 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     settings = parse_settings(tables, str(path), int(mark[1]) if mark else SCHEMA)
     if is_open and holds_password(settings.camera.source):
         raise ConfigError(
-            f"{path}: everybody can read it, and [camera] source has a password; chmod o= {path}"
+            f"{path}: everybody can read it, and [camera] source has a password; "
+            f"sudo chmod o= {path}"
         )
     return settings
 
@@ -129,17 +130,18 @@ def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
     sections = {field.name: field.type for field in msgspec.structs.fields(Settings)}
     for name, table in tables.items():
         if name not in sections:
-            raise ConfigError(
-                f"{origin}: unknown section [{_on_one_line(name)}]{_nearest(name, sections)}"
-            )
+            shown = _on_one_line(name)
+            if isinstance(table, dict):
+                raise ConfigError(f"{origin}: unknown section [{shown}]{_nearest(name, sections)}")
+            hint = _elsewhere(name, tables) or "; each key stands in a section, such as [mqtt]"
+            raise ConfigError(f"{origin}: {shown} stands before the first section{hint}")
         if not isinstance(table, dict):
             raise ConfigError(f"{origin}: {name} is a section: write [{name}] and its keys below")
         keys = {field.name for field in msgspec.structs.fields(sections[name])}
         for key, value in table.items():
             if key not in keys:
-                raise ConfigError(
-                    f"{origin}: [{name}] unknown key {_on_one_line(key)}{_nearest(key, keys)}"
-                )
+                hint = _elsewhere(key, tables) or _nearest(key, keys)
+                raise ConfigError(f"{origin}: [{name}] unknown key {_on_one_line(key)}{hint}")
             if isinstance(value, str) and not (value.isprintable() and len(value) <= MAX_TEXT):
                 raise ConfigError(
                     f"{origin}: [{name}] {key}: a line break or another control character, or "
@@ -162,11 +164,22 @@ def _nearest(word: str, known: Any) -> str:
     return did_you_mean(word, known) or f"; known are {', '.join(sorted(known))}"
 
 
+def _elsewhere(key: str, tables: dict[str, Any]) -> str:
+    """Return the end of a message on a key that other sections have; empty where none has it."""
+    owners = [
+        f"[{section.name}]"
+        + ("" if section.name in tables else ", whose header is missing or has a # before it")
+        for section in msgspec.structs.fields(Settings)
+        if key in {field.name for field in msgspec.structs.fields(section.type)}
+    ]
+    return f"; it is a key of {' or of '.join(owners)}" if owners else ""
+
+
 def _by_section_and_key(message: str) -> str:
     """Turn msgspec's "Expected `int`, got `str` - at `$.mqtt.port`" round, and into words."""
-    text, _, place = message.partition(" - at `$.")
+    found, _, place = message.partition(" - at `$.")
     section, _, key = place.rstrip("`").partition(".")
-    text = in_words(text)
+    text = in_words(found)
     if (section, key) == ("mqtt", "host") and "empty" in text:
         text += _NO_BROKER
     if "matching regex" in text:
@@ -175,8 +188,8 @@ def _by_section_and_key(message: str) -> str:
             if key == "fingerprint"
             else "it is made of letters, digits, _, - and . only"
         )
-    if text.startswith("Invalid enum value "):
-        text += _choices(section, key.partition("[")[0], text.removeprefix("Invalid enum value "))
+    if found.startswith(NO_CHOICE):
+        text += _choices(section, key.partition("[")[0], found.removeprefix(NO_CHOICE))
     if not section:
         return text
     return f"[{section}] {key}: {text}" if key else f"[{section}] {text}"

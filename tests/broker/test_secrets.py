@@ -167,7 +167,7 @@ def test_settings_with_a_password_are_read_where_only_few_can(tmp_path: Path) ->
     config = tmp_path / "tensormask.toml"
     config.write_text('[mqtt]\nhost = "h"\n[camera]\nsource = "rtsp://viewer:xyzzy@camera/live"\n')
     config.chmod(0o644)
-    with pytest.raises(ConfigError, match=r"everybody can read it.*; chmod o= "):
+    with pytest.raises(ConfigError, match=r"everybody can read it.*; sudo chmod o= "):
         load_settings(config)
     config.chmod(0o640)
     assert load_settings(config).camera.source.endswith("@camera/live")

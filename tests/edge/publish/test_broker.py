@@ -259,7 +259,7 @@ def test_a_password_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
     secret.chmod(0o644)
     settings = MqttSettings(host="h", username="u", password_file=str(secret))
     with pytest.raises(
-        ConfigError, match=f"everybody can read {secret}; chmod o= {secret}"
+        ConfigError, match=f"everybody can read {secret}; sudo chmod o= {secret}"
     ) as raised:
         BrokerAccess(settings)
     assert "hunter2" not in str(raised.value)
