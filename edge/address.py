@@ -62,7 +62,11 @@ class StreamSource:
     @property
     def other_name(self) -> str:
         """The same with TLS where this is without, and the other way round."""
-        return replace(self, scheme=_OTHER[self.scheme]).name
+        return self.name_with(_OTHER[self.scheme])
+
+    def name_with(self, scheme: str) -> str:
+        """Return the name of the same port with another scheme."""
+        return replace(self, scheme=scheme).name
 
     @property
     def place(self) -> str:
@@ -73,6 +77,11 @@ class StreamSource:
     @property
     def is_web(self) -> bool:
         return self.scheme in _WEB
+
+    @property
+    def protocols(self) -> tuple[str, str]:
+        """What it speaks, with TLS or without, and what a port may speak in its place."""
+        return ("http", "rtsp") if self.is_web else ("rtsp", "http")
 
     @property
     def is_encrypted(self) -> bool:

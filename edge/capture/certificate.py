@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from edge.address import StreamSource
-from edge.capture.reach import connected, speaks_without_tls
+from edge.capture.reach import connected, speaks
 from edge.config import CameraSettings
 from edge.errors import CameraError
 from edge.secret import located
@@ -133,11 +133,13 @@ def _why_no_tls(stream: StreamSource, error: OSError, timeout_s: float) -> str:
             "[camera] insecure = true take what it speaks"
         )
     with suppress(CameraError):
-        if speaks_without_tls(stream, ANSWER_S):
-            return (
-                "this port does not speak TLS: write the port that does, or "
-                f"{stream.other_name}, where anybody on the way sees picture and password"
-            )
+        for protocol in stream.protocols:
+            if speaks(stream, protocol, ANSWER_S):
+                return (
+                    "this port does not speak TLS: write the port that does, or "
+                    f"{stream.name_with(protocol)}, where anybody on the way sees picture and "
+                    "password"
+                )
     if isinstance(error, TimeoutError):
         return f"no TLS handshake within {timeout_s:g} s; does this port speak TLS?"
     return "it does not speak TLS on this port; rtsp:// and http:// are without"

@@ -26,6 +26,7 @@ minute or more, and cannot be called off."""
 _questions = threading.BoundedSemaphore(MAX_QUESTIONS)
 _TLS_RECORDS = (b"\x16\x03", b"\x15\x03")
 """How an answer in TLS begins, a handshake or an alert."""
+_VERSIONS = {"rtsp": "RTSP/1.0", "http": "HTTP/1.1"}
 _asked_once = lru_cache(maxsize=4)
 """In one outage: a camera with room for one viewer may keep it for seconds after the last one."""
 
@@ -110,20 +111,20 @@ def speaks_tls(stream: StreamSource, timeout_s: float) -> bool:
 
 
 @_asked_once
-def speaks_without_tls(stream: StreamSource, timeout_s: float) -> bool:
-    """Tell whether its port answers RTSP or HTTP that is in clear; nothing secret is sent.
+def speaks(stream: StreamSource, protocol: str, timeout_s: float) -> bool:
+    """Tell whether its port answers `rtsp` or `http` that is in clear; nothing secret is sent.
 
     Raises CameraError where there is no connection.
     """
-    protocol = "HTTP/1.1" if stream.is_web else "RTSP/1.0"
-    asked = f"OPTIONS * {protocol}\r\nHost: {stream.place}\r\nCSeq: 1\r\n\r\n"
-    return _answer(stream, asked.encode(), timeout_s).startswith(protocol[:5].encode())
+    version = _VERSIONS[protocol]
+    asked = f"OPTIONS * {version}\r\nHost: {stream.place}\r\nCSeq: 1\r\n\r\n"
+    return _answer(stream, asked.encode(), timeout_s).startswith(version[:5].encode())
 
 
 def forget_answers() -> None:
     """The outage is over: let the next one ask again."""
     speaks_tls.cache_clear()
-    speaks_without_tls.cache_clear()
+    speaks.cache_clear()
 
 
 def _answer(stream: StreamSource, said: bytes, timeout_s: float) -> bytes:

@@ -27,6 +27,11 @@ def may_be_tls(error: av.error.FFmpegError | None, is_web: bool) -> bool:
     )
 
 
+def may_be_other_protocol(error: av.error.FFmpegError | None, is_web: bool) -> bool:
+    """Tell whether a port that speaks HTTP may have answered so to RTSP, or the other way round."""
+    return may_be_tls(error, is_web) or isinstance(error, av.error.HTTPServerError)
+
+
 def words_of(error: av.error.FFmpegError) -> str:
     """Return FFmpeg's own words, without the address."""
     if isinstance(error, LATE):

@@ -17,8 +17,8 @@ from edge.capture.arrivals import ArrivalTimes
 from edge.capture.ffmpeg import DecodedPicture, NoVideoError, UnreadableError, Video, open_video
 from edge.capture.packets import PacketReader
 from edge.capture.playout import Due, Playout
-from edge.capture.reach import connected, forget_answers, speaks_tls
-from edge.capture.reasons import LATE, REFUSED, may_be_tls, reason_of
+from edge.capture.reach import connected, forget_answers, speaks, speaks_tls
+from edge.capture.reasons import LATE, REFUSED, may_be_other_protocol, may_be_tls, reason_of
 from edge.capture.relay import Link, link_to
 from edge.capture.rotate import rotated
 from edge.capture.source import Undeveloped
@@ -93,11 +93,26 @@ def _why(stream: StreamSource, error: NoVideoError, late_s: float | None = None)
         except CameraError as absent:
             return str(absent)
         return f"it answers, but gave no video within {late_s:g} s"
-    if not stream.is_encrypted and may_be_tls(error.error, stream.is_web):
-        with suppress(CameraError):
-            if speaks_tls(stream, ANSWER_S):
-                return f"this port speaks TLS: write {stream.other_name}"
+    with suppress(CameraError):
+        if not stream.is_encrypted and (said := _other_speech(stream, error)):
+            return said
     return str(error) if error.error is None else reason_of(error.error)
+
+
+def _other_speech(stream: StreamSource, error: NoVideoError) -> str:
+    """Return what the port speaks in place of what the address says; empty: it may speak that.
+
+    Raises CameraError where there is no connection.
+    """
+    if may_be_tls(error.error, stream.is_web) and speaks_tls(stream, ANSWER_S):
+        return f"this port speaks TLS: write {stream.other_name}"
+    meant, other = stream.protocols
+    if may_be_other_protocol(error.error, stream.is_web) and speaks(stream, other, ANSWER_S):
+        return (
+            f"this port speaks {other.upper()}, not {meant.upper()}: write "
+            f"{stream.name_with(other)}, or the port that does"
+        )
+    return ""
 
 
 def open_linked(

@@ -95,6 +95,14 @@ def test_a_camera_with_tls_is_watched_when_its_fingerprint_is_written(
         box.camera.start()
 
 
+def test_a_scheme_that_is_not_the_ports_is_answered_with_the_one_that_is(box: Box) -> None:
+    address = URL.rpartition("@")[2].partition("/")[0]
+    box.write_settings(settings_text(camera={"source": URL.replace("rtsp:", "http:")}))
+    checked = box.by("root", "tensormask check --only camera")
+    assert checked.returncode == 1
+    assert f"this port speaks RTSP, not HTTP: write rtsp://{address}, " in checked.stdout
+
+
 def test_a_clip_in_a_home_is_said_to_be_out_of_sight(box: Box) -> None:
     clip = "/home/owner/clip.avi"
     box.by("owner", f"touch {clip}", check=True)

@@ -183,6 +183,21 @@ def test_a_port_without_tls_is_told_with_the_address_to_write(frames: list[bytes
         assert "sesame" not in str(refusal.value)
 
 
+def test_a_port_of_the_other_protocol_is_told_with_the_address_to_write(
+    frames: list[bytes],
+) -> None:
+    for scheme, written in (("rtsp", "http"), ("http", "rtsp")):
+        with served(scheme, frames) as place:
+            said = (
+                f"port speaks {scheme.upper()}, not {written.upper()}: write {scheme}://{place}, "
+            )
+            with pytest.raises(CameraError, match=said):
+                watch(f"{written}://{LOGIN}@{place}/video")
+            said = f"port does not speak TLS: write the port that does, or {scheme}://{place}, "
+            with pytest.raises(CameraError, match=said):
+                watch(f"{written}s://{LOGIN}@{place}/video")
+
+
 def test_a_port_with_tls_is_told_with_the_address_to_write(
     frames: list[bytes], camera: Identity
 ) -> None:
@@ -209,11 +224,11 @@ def test_what_a_camera_without_tls_says_itself_is_not_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "http", "https"])
-def test_whether_a_port_speaks_tls_is_asked_once_in_an_outage(scheme: str) -> None:
+def test_what_a_port_speaks_is_asked_once_in_an_outage(scheme: str) -> None:
     """A camera with room for one viewer keeps it for seconds after the last one has gone."""
     with web_camera() as server:
         server.hangs_up = True
-        for connections in (2, 3, 4):
+        for connections in (3, 4, 5):
             with pytest.raises(CameraError):
                 watch(f"{scheme}://{server.place}/video")
             assert server.connections == connections
@@ -223,7 +238,7 @@ def test_whether_a_port_speaks_tls_is_asked_once_in_an_outage(scheme: str) -> No
         before = server.connections
         with pytest.raises(CameraError):
             watch(f"{scheme}://{server.place}/video")
-        assert server.connections == before + 2
+        assert server.connections == before + 3
 
 
 @pytest.mark.parametrize("content", [b"<html>log in</html>", b""])
