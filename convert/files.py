@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ BOXED_SPLIT_FILE = "split-boxed.json"
 HELD_OUT_FILE = "held-out.json"
 HISTORY_FILE = "history.json"
 REPORT_FILE = "report.html"
+
+_INSIDE_AN_ITEM = re.compile(rb"\n(?: {3,}|  (?=[]}]))")
+"""The ends of lines inside an item of a field, in JSON that is indented by 1."""
 
 _Document = TypeVar("_Document", bound=msgspec.Struct)
 
@@ -52,8 +56,9 @@ def write_archive(folder: Path, names: Sequence[str]) -> tuple[Path, str]:
 
 
 def write_document(path: Path, document: msgspec.Struct) -> None:
-    """Write the document as JSON, indented."""
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(document), indent=1))
+    """Write the document as JSON: a line for each field, and for each item of a list or table."""
+    indented = msgspec.json.format(msgspec.json.encode(document), indent=1)
+    write_atomically(path, _INSIDE_AN_ITEM.sub(b"", indented) + b"\n")
 
 
 def read_checkpoint(path: Path, kind: type[_Document], recipe: msgspec.Struct) -> _Document | None:

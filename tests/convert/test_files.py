@@ -13,10 +13,36 @@ class Note(msgspec.Struct, frozen=True):
     words: list[str]
 
 
+class Table(msgspec.Struct, frozen=True):
+    columns: int
+    rows: list[Note]
+    others: dict[str, list[list[int]]]
+    none: list[int]
+
+
 def test_a_document_is_read_back_as_it_was(tmp_path: Path) -> None:
     note = Note(["one", "two"])
     write_document(tmp_path / "folder" / "note.json", note)
     assert read_document(tmp_path / "folder" / "note.json", Note, "train") == note
+
+
+def test_a_document_has_a_line_for_each_item_of_its_fields(tmp_path: Path) -> None:
+    table = Table(2, [Note(["one", "  [two\n]"]), Note([])], {"more": [[1, 2], [3]]}, [])
+    write_document(tmp_path / "table.json", table)
+    assert (tmp_path / "table.json").read_text().splitlines() == [
+        "{",
+        ' "columns": 2,',
+        ' "rows": [',
+        r'  {"words": ["one","  [two\n]"]},',
+        '  {"words": []}',
+        " ],",
+        ' "others": {',
+        '  "more": [[1,2],[3]]',
+        " },",
+        ' "none": []',
+        "}",
+    ]
+    assert read_document(tmp_path / "table.json", Table, "train") == table
 
 
 def test_a_missing_document_names_the_step_that_writes_it(tmp_path: Path) -> None:
