@@ -10,12 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from convert.detector.evaluate import DetectorEvaluation, DetectorScore, read_evaluation
 from convert.detector.graph import read_graph
 from convert.detector.train import read_history
-from convert.files import write_archive, write_atomically
+from convert.files import write_archive, write_atomically, write_document
 from edge.detect.card import (
     CARD_FILE,
     NETWORK_FILE,
@@ -79,8 +77,7 @@ def bundle_detector(options: DetectorBundleOptions, say: Callable[[str], None]) 
         ),
     )
     write_atomically(options.bundle / NETWORK_FILE, network)
-    encoded = msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
-    write_atomically(options.bundle / CARD_FILE, encoded)
+    write_document(options.bundle / CARD_FILE, card)
     loaded = read_card(options.bundle)
     self_test((options.bundle / NETWORK_FILE).read_bytes(), loaded.golden)
     archive, digest = write_archive(options.bundle, (NETWORK_FILE, CARD_FILE))

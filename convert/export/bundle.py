@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from convert.data.augment import MARGIN
 from convert.data.dataset import digest_of
 from convert.data.split import SplitPart, held_out, read_split
@@ -86,10 +84,7 @@ def bundle(options: BundleOptions, say: Callable[[str], None]) -> Bundle:
         read_recipe(options.output / RECIPE_FILE),
     )
     write_atomically(options.bundle / MODEL_FILE, model)
-    write_atomically(
-        options.bundle / CARD_FILE,
-        msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n",
-    )
+    write_document(options.bundle / CARD_FILE, card)
     splits = [read_split(path) for path in (options.split, options.boxed_split) if path]
     write_document(options.output / HELD_OUT_FILE, held_out(splits))
     loaded = load_bundle(options.bundle)
