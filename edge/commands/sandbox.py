@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge.release.unit import RUNNING, UNIT, is_booted
+from edge.release.unit import RUNNING, UNIT, is_booted, systemctl
 
 STARTING = "starting"
 """The status of a service that runs, and has not said anything yet."""
@@ -63,7 +63,7 @@ def installed_unit() -> InstalledUnit | None:
     """Return the service's unit where this process may run something as it: root, under systemd."""
     if os.geteuid() != 0 or not is_booted():
         return None
-    return _unit_in(_systemctl("cat", UNIT))
+    return _unit_in(systemctl("cat", UNIT, may_fail=True))
 
 
 def unit_of_this_release() -> InstalledUnit | None:
@@ -75,7 +75,9 @@ def unit_of_this_release() -> InstalledUnit | None:
     own = here / "systemd" / UNIT
     if os.geteuid() != 0 or not is_booted() or not own.is_file():
         return None
-    return _with_unit(_systemctl("cat", UNIT), own.read_text(), str(here / "tensormask"))
+    return _with_unit(
+        systemctl("cat", UNIT, may_fail=True), own.read_text(), str(here / "tensormask")
+    )
 
 
 def _with_unit(text: str, own: str, program: str) -> InstalledUnit | None:
@@ -88,13 +90,10 @@ def _unit_in(text: str) -> InstalledUnit | None:
     if not programs:
         return None
     status = ""
-    if _systemctl("is-active", UNIT).strip() in RUNNING:
-        status = _systemctl("show", "--value", "--property=StatusText", UNIT).strip() or STARTING
+    if systemctl("is-active", UNIT, may_fail=True).strip() in RUNNING:
+        said = systemctl("show", "--value", "--property=StatusText", UNIT, may_fail=True)
+        status = said.strip() or STARTING
     return InstalledUnit(programs[-1], properties, status)
-
-
-def _systemctl(*words: str) -> str:
-    return subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False).stdout
 
 
 def _read(text: str) -> tuple[list[str], tuple[str, ...]]:

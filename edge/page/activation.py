@@ -18,10 +18,10 @@ from pathlib import Path
 
 from edge.address import bracketed
 from edge.config import DEFAULT_PATH, PageSettings, load_settings
-from edge.errors import ConfigError
+from edge.errors import ConfigError, TensorMaskError
 from edge.host.status_file import DIRECTORY
 from edge.page.wire import FAILURE, FOLDER
-from edge.release.unit import PAGE_SOCKET, PAGE_UNIT
+from edge.release.unit import PAGE_SOCKET, PAGE_UNIT, systemctl
 
 USER = "tensormask"
 GROUP = "tensormask-web"
@@ -29,14 +29,14 @@ BACKLOG = 64
 
 
 def activate(settings: PageSettings) -> None:
-    """Have systemd listen as `settings` say, or not at all. Raises OSError, ConfigError."""
+    """Have systemd listen as `settings` say, or not at all. Raises OSError, TensorMaskError."""
     wanted = f"{bracketed(settings.address)}:{settings.port}" if settings.enabled else ""
     if wanted:
         make_folder(DIRECTORY / FOLDER)
         (DIRECTORY / FOLDER / FAILURE).unlink(missing_ok=True)
     if listened() == wanted:
         return
-    _systemctl("stop", PAGE_SOCKET, PAGE_UNIT)
+    systemctl("stop", PAGE_SOCKET, PAGE_UNIT, may_fail=True)
     if wanted:
         done = subprocess.run(
             [
@@ -50,7 +50,7 @@ def activate(settings: PageSettings) -> None:
             check=False,
         )
         if done.returncode:
-            _systemctl("reset-failed", PAGE_SOCKET)
+            systemctl("reset-failed", PAGE_SOCKET, may_fail=True)
             raise ConfigError(
                 f"[page] systemd cannot listen at {wanted}; does another program? "
                 f"sudo ss -ltnp 'sport = :{settings.port}'"
@@ -59,8 +59,8 @@ def activate(settings: PageSettings) -> None:
 
 def listened() -> str:
     """Return where systemd listens for the page: `127.0.0.1:8080`; empty: nowhere."""
-    show = _systemctl("show", "--value", "--property=ActiveState", "--property=Listen", PAGE_SOCKET)
-    lines = dict.fromkeys(show.split("\n"))
+    shown = ("--value", "--property=ActiveState", "--property=Listen")
+    lines = dict.fromkeys(systemctl("show", *shown, PAGE_SOCKET, may_fail=True).splitlines())
     if not {"active"} & lines.keys():
         return ""
     return next((each.split()[0] for each in lines if each.endswith("(Stream)")), "")
@@ -74,21 +74,12 @@ def make_folder(folder: Path) -> None:
     folder.chmod(0o2750)
 
 
-def _systemctl(*words: str) -> str:
-    """Return what it prints; nothing where there is no systemd."""
-    try:
-        done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip()
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m edge.page.activation", description=__doc__)
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
     try:
         activate(load_settings(parser.parse_args().config).page)
-    except (ConfigError, OSError, KeyError) as error:
+    except (TensorMaskError, OSError, KeyError) as error:
         # The service starts all the same. It reports what it finds here, and itself what is wrong
         # with the settings.
         with suppress(OSError):

@@ -30,27 +30,27 @@ class Unit:
 
     def state(self) -> ServiceState:
         names = "ActiveState,SubState,Result,ExecMainStatus,NRestarts,InvocationID,MainPID"
-        return state_of(_systemctl("show", f"--property={names}", UNIT))
+        return state_of(systemctl("show", f"--property={names}", UNIT))
 
     def begin(self) -> None:
         """Start it with whatever is linked now; return at once, as a bad one may never be ready."""
-        _systemctl("daemon-reload")
+        systemctl("daemon-reload")
         # A page ends by itself where the release is another, and systemd listens all the while. But
         # the port of a release that knows no page is free.
-        if _systemctl("show", "--value", "--property=LoadState", PAGE_UNIT).strip() != "loaded":
-            _systemctl("stop", PAGE_SOCKET, PAGE_UNIT, may_fail=True)
+        if systemctl("show", "--value", "--property=LoadState", PAGE_UNIT).strip() != "loaded":
+            systemctl("stop", PAGE_SOCKET, PAGE_UNIT, may_fail=True)
         # A former failure, or too many starts, must not stand in the way.
-        _systemctl("reset-failed", UNIT, may_fail=True)
-        _systemctl("--no-block", "restart", UNIT)
+        systemctl("reset-failed", UNIT, may_fail=True)
+        systemctl("--no-block", "restart", UNIT)
 
     def watch(self) -> None:
         """Start what looks after the trial."""
-        _systemctl("daemon-reload")
-        _systemctl("--no-block", "start", TRIAL_UNIT)
+        systemctl("daemon-reload")
+        systemctl("--no-block", "start", TRIAL_UNIT)
 
     def unwatch(self) -> None:
         """Stop looking after a trial: somebody has decided."""
-        _systemctl("stop", TRIAL_UNIT, may_fail=True)
+        systemctl("stop", TRIAL_UNIT, may_fail=True)
 
 
 def is_booted() -> bool:
@@ -73,7 +73,8 @@ def state_of(text: str) -> ServiceState:
     )
 
 
-def _systemctl(*words: str, may_fail: bool = False) -> str:
+def systemctl(*words: str, may_fail: bool = False) -> str:
+    """Return what it prints. Raises SystemdError where it does not answer, or refuses."""
     try:
         answer = subprocess.run(
             ["systemctl", *words], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
