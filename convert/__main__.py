@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from convert.arguments import build_parser
 from convert.files import (
@@ -23,6 +24,11 @@ from convert.files import (
     TFLITE_FILE,
 )
 from edge.errors import MissingPackageError, TensorMaskError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Options = TypeVar("_Options", bound="DataclassInstance")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,44 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _train(options: Namespace) -> None:
     from convert.train.train import TrainOptions, train
 
-    train(
-        TrainOptions(
-            dataset=options.dataset,
-            output=options.output,
-            boxed=tuple(options.boxed),
-            left_out=options.leave_out,
-            detector=options.detector,
-            detector_model=options.detector_model,
-            weights=options.weights,
-            side_px=options.input_side,
-            width=options.width,
-            frozen_epochs=options.frozen_epochs,
-            epochs=options.epochs,
-            batch=options.batch,
-            patience=options.patience,
-            seed=options.seed,
-            fresh=options.fresh,
-        ),
-        bar,
-        say,
-    )
+    named = {"left_out": options.leave_out, "side_px": options.input_side}
+    train(_filled(TrainOptions, options, **named), bar, say)
 
 
 def _quantize(options: Namespace) -> None:
     from convert.export.quantize import QuantizeOptions, quantize
 
-    quantize(
-        QuantizeOptions(
-            dataset=options.dataset,
-            output=options.output,
-            keras=options.keras or options.output / KERAS_FILE,
-            split=options.split or options.output / SPLIT_FILE,
-            pictures=options.pictures,
-            seed=options.seed,
-        ),
-        bar,
-        say,
-    )
+    keras = options.keras or options.output / KERAS_FILE
+    split = options.split or options.output / SPLIT_FILE
+    quantize(_filled(QuantizeOptions, options, keras=keras, split=split), bar, say)
 
 
 def _evaluate(options: Namespace) -> None:
@@ -91,69 +69,46 @@ def _evaluate(options: Namespace) -> None:
     from convert.measure.subject import EvaluateOptions
 
     run = evaluate_boxed if options.boxed else evaluate
-    run(
-        EvaluateOptions(
-            output=options.output,
-            dataset=options.dataset,
-            boxed=tuple(options.boxed),
-            bundle=options.bundle,
-            keras=options.keras,
-            tflite=options.tflite,
-            split=options.split,
-            part=options.part,
-            detectors=tuple(options.detector or ("auto",)),
-            confidence=options.confidence,
-            detector_model=options.detector_model,
-            json=options.json,
-        ),
-        bar,
-        say,
-    )
+    detectors = tuple(options.detector or ("auto",))
+    run(_filled(EvaluateOptions, options, detectors=detectors), bar, say)
 
 
 def _bundle(options: Namespace) -> None:
     from convert.export.bundle import BundleOptions, bundle
 
     output: Path = options.output
-    bundle(
-        BundleOptions(
-            output=output,
-            bundle=options.bundle or output / "bundle",
-            tflite=options.tflite or output / TFLITE_FILE,
-            split=options.split or output / SPLIT_FILE,
-            history=output / HISTORY_FILE,
-            evaluations=tuple(
-                options.evaluation
-                or (output / f"evaluation-{part}.json" for part in ("validation", "test"))
-            ),
-            boxed_evaluations=tuple(
-                options.boxed_evaluation
-                or _present(output / f"boxed-{part}.json" for part in ("validation", "test"))
-            ),
-            boxed_split=next(_present([output / BOXED_SPLIT_FILE]), None),
-            name=options.name,
-            version=options.model_version,
-            licence=options.licence,
-            data_name=options.data_name,
+    parts = ("validation", "test")
+    wanted = _filled(
+        BundleOptions,
+        options,
+        bundle=options.bundle or output / "bundle",
+        tflite=options.tflite or output / TFLITE_FILE,
+        split=options.split or output / SPLIT_FILE,
+        history=output / HISTORY_FILE,
+        evaluations=tuple(
+            options.evaluation or (output / f"evaluation-{part}.json" for part in parts)
         ),
-        say,
+        boxed_evaluations=tuple(
+            options.boxed_evaluation or _present(output / f"boxed-{part}.json" for part in parts)
+        ),
+        boxed_split=next(_present([output / BOXED_SPLIT_FILE]), None),
+        version=options.model_version,
     )
+    bundle(wanted, say)
 
 
 def _report(options: Namespace) -> None:
     from convert.report.report import ReportOptions, report
 
     output: Path = options.output
-    report(
-        ReportOptions(
-            folders=tuple(options.figures or [output]),
-            bundle=options.bundle or output / "bundle",
-            detector=options.detector_bundle or output / "detector",
-            page=output / REPORT_FILE,
-            crops=not options.no_pictures,
-        ),
-        say,
+    wanted = ReportOptions(
+        folders=tuple(options.figures or [output]),
+        bundle=options.bundle or output / "bundle",
+        detector=options.detector_bundle or output / "detector",
+        page=output / REPORT_FILE,
+        crops=not options.no_pictures,
     )
+    report(wanted, say)
 
 
 def _detector(options: Namespace) -> None:
@@ -168,39 +123,16 @@ def _detector(options: Namespace) -> None:
 def _train_detector(options: Namespace) -> None:
     from convert.detector.train import DetectorTrainOptions, train_detector
 
-    train_detector(
-        DetectorTrainOptions(
-            dataset=options.dataset,
-            boxed=tuple(options.boxed),
-            output=options.output,
-            start=options.start,
-            former=options.former,
-            weights=options.weights,
-            steps=options.steps,
-            batch=options.batch,
-            rate=options.rate,
-            seed=options.seed,
-            fresh=options.fresh,
-        ),
-        bar,
-        say,
-    )
+    train_detector(_filled(DetectorTrainOptions, options), bar, say)
 
 
 def _evaluate_detectors(options: Namespace) -> None:
     from convert.detector.evaluate import DetectorEvaluateOptions, evaluate_detectors
 
-    evaluate_detectors(
-        DetectorEvaluateOptions(
-            boxed=tuple(options.boxed),
-            output=options.output,
-            detectors=tuple(options.detector or [str(options.output / DETECTOR_FILE)]),
-            split=options.split or options.output / BOXED_SPLIT_FILE,
-            part=options.part,
-        ),
-        bar,
-        say,
-    )
+    detectors = tuple(options.detector or [str(options.output / DETECTOR_FILE)])
+    split = options.split or options.output / BOXED_SPLIT_FILE
+    wanted = _filled(DetectorEvaluateOptions, options, detectors=detectors, split=split)
+    evaluate_detectors(wanted, bar, say)
 
 
 def _bundle_detector(options: Namespace) -> None:
@@ -208,20 +140,24 @@ def _bundle_detector(options: Namespace) -> None:
     from convert.detector.train import HISTORY_FILE as DETECTOR_HISTORY_FILE
 
     output: Path = options.output
-    bundle_detector(
-        DetectorBundleOptions(
-            network=options.network or output / DETECTOR_FILE,
-            history=output / DETECTOR_HISTORY_FILE,
-            evaluation=options.evaluation or output / "detector-test.json",
-            bundle=options.bundle or output / "detector",
-            confidence=options.confidence,
-            sure=options.sure,
-            version=options.model_version,
-            licence=options.licence,
-            data_name=options.data_name,
-        ),
-        say,
+    wanted = _filled(
+        DetectorBundleOptions,
+        options,
+        network=options.network or output / DETECTOR_FILE,
+        history=output / DETECTOR_HISTORY_FILE,
+        evaluation=options.evaluation or output / "detector-test.json",
+        bundle=options.bundle or output / "detector",
+        version=options.model_version,
     )
+    bundle_detector(wanted, say)
+
+
+def _filled(kind: type[_Options], given: Namespace, **others: object) -> _Options:
+    """Return a step's options: `others`, and of the rest what is given by the same names."""
+    names = {each.name for each in fields(kind)} - others.keys()
+    values = {name: getattr(given, name) for name in names}
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return kind(**(values | lists | others))
 
 
 def _present(paths: Iterable[Path]) -> Iterator[Path]:
