@@ -10,8 +10,9 @@ import struct
 from pathlib import Path
 
 import cv2
+import numpy as np
 
-from edge.capture.arriving import ArrivingFrames
+from edge.capture.rotate import rotated
 from edge.clock import Clock
 from edge.config import CameraSettings
 from edge.errors import CameraError
@@ -49,7 +50,9 @@ class V4l2Camera:
         capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
         if not capture.isOpened():
             raise CameraError(f"{self.name}: {_REMEDIES[errno.EBUSY]}")
-        self._frames = ArrivingFrames(capture, settings.rotation_deg, clock)
+        self._capture, self._clock = capture, clock
+        self._rotation_deg = settings.rotation_deg
+        self._number = 0
         # The format first: it decides which sizes there are, and the size which rates.
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
@@ -61,15 +64,18 @@ class V4l2Camera:
         _log.info("%s: %.0f x %.0f pixels, %g frames per second", self.name, width, height, fps)
 
     def read(self) -> Frame:
-        frame = self._frames.read()
-        if frame is None:
+        arrived, pixels = self._capture.read()
+        if not arrived:
             raise CameraError(
                 f"{self.name}: gives no frame; unplugged, or another program uses it (`fuser -v`)"
             )
-        return frame
+        upright = rotated(np.asarray(pixels, np.uint8), self._rotation_deg)
+        number = self._number
+        self._number += 1
+        return Frame(number, upright, self._clock.utc(), self._clock.monotonic_s())
 
     def close(self) -> None:
-        self._frames.close()
+        self._capture.release()
 
 
 def _camera_at(path: Path) -> str:
