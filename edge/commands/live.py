@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
@@ -34,17 +33,12 @@ class LiveScreen:
         self._is_new = True
 
     def __enter__(self) -> Self:
-        self._live.__enter__()
+        self._live.start()
         self._draw()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
 
     def say(self, text: str) -> None:
         self._board.status = text

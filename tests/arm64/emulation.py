@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 CPU = "cortex-a72"
@@ -124,12 +123,7 @@ class Emulation:
             raise RuntimeError("no emulation: it takes root, and Linux 6.7 or later")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._holder is not None:
             self._holder.communicate()
 

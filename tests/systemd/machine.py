@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 BOOT_TIMEOUT_S = 180.0
@@ -147,12 +146,7 @@ class Machine:
             self._outside("ln", "-sf", "/dev/null", f"{self.root}/etc/systemd/system/{unit}")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self.power_off()
         finally:

@@ -10,7 +10,6 @@ import os
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.fleet.boxes import ip
@@ -44,12 +43,7 @@ class Street:
         ip("-n", self.street, "link", "set", "cable0", "up")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ending.close()
 
     def within(self, space: str) -> tuple[str, ...]:
