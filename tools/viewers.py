@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 
 from tests.page.conftest import Daemon
+from tools.fleet.simulation import cpu_s, rss_mb
 
 VIEWERS = (0, 1, 5, 20)
 SETTLE_S = 3.0
@@ -53,15 +53,6 @@ class Viewer(threading.Thread):
     def _get(connection: http.client.HTTPConnection, path: str) -> bytes:
         connection.request("GET", path)
         return connection.getresponse().read()
-
-
-def cpu_s(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_mb(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def main() -> int:
