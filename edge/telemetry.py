@@ -185,6 +185,17 @@ class ClockState:
     """How often it was set since the program's start."""
     last_step_s: float | None
     """By how much the last time; None: never; below 0: back."""
+    is_synchronised: bool = True
+    """Set from the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One that this box shows to others."""
+
+    key: str
+    """Where the settings name it."""
+    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,23 +282,9 @@ class Telemetry:
     page: PageState | None = None
     in_use: InUse | None = None
     """None: of an older version, which does not say."""
-
-    @property
-    def condition(self) -> tuple[object, ...]:
-        """Return what is told at once when it changes; figures can wait."""
-        camera = self.camera
-        return (
-            camera.state,
-            camera.view,
-            camera.slow,
-            camera.rotation_wanted_deg,
-            self.outbox.is_refused,
-            self.broker.refusal,
-            self.broker.limits,
-            self.pace,
-            self.paused_for_s is not None,
-            self.trial is not None,
-        )
+    at: datetime | None = None
+    """When it was taken; None: of an older version."""
+    certificates: tuple[Certificate, ...] = ()
 
     @property
     def summary(self) -> str:

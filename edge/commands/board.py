@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.commands.alerts import AlertLine, Alerts, Tone, clean, device_of, read
-from edge.host.words import MUCH_WAITS_S, duration
+from edge.conditions import KINDS, VIEWS, Code, Severity
 from edge.publish.answers import Received
 from edge.publish.messages import (
     AVAILABILITY,
@@ -30,7 +30,8 @@ from edge.publish.messages import (
     ViolationMessage,
 )
 from edge.records import ViolationKind, ViolationState
-from edge.telemetry import CameraState, CameraView, Strain
+from edge.telemetry import CameraState
+from edge.words import duration
 
 MAX_DEVICES = 1000
 MAX_ALERTS = 200
@@ -39,8 +40,6 @@ NARROW = 64
 """Below so many columns a device takes two lines."""
 STILL_OPEN = timedelta(minutes=10)
 """So long a violation is taken for one that is not over: its end may have been missed."""
-_VIEWS = {CameraView.DARK: "dark", CameraView.BLINDED: "blinded", CameraView.COVERED: "covered"}
-_STRAINS = {Strain.HEAT: "hot", Strain.POWER: "weak power", Strain.MEMORY: "low memory"}
 
 
 @dataclass(slots=True)
@@ -134,36 +133,33 @@ def health_words(device: DeviceRow) -> tuple[str, Tone]:
     """Return how it does in few words, the gravest first; nothing of one that is not there."""
     if device.health is None or not device.is_there:
         return "", Tone.PLAIN
-    found = sorted(_troubles(device.health), key=lambda each: each[1] is not Tone.ALARM)
-    if not found:
+    found = [_words(each) for each in _codes(device.health)]
+    shown = [each for each in found if each[0]]
+    if not shown:
         return "well", Tone.GOOD
-    return ", ".join(words for words, _ in found[:2]), found[0][1]
+    return ", ".join(words for words, _ in shown[:2]), shown[0][1]
 
 
-def _troubles(health: HealthMessage) -> Iterator[tuple[str, Tone]]:
-    camera, outbox = health.camera, health.outbox
+def _codes(health: HealthMessage) -> Sequence[str]:
+    """Return the codes of what is wrong, the gravest first."""
+    if health.conditions is not None:
+        return health.conditions
+    camera, found = health.camera, []  # of a version that does not say
     if camera.state is CameraState.LOST:
-        yield "no camera", Tone.ALARM
-    elif camera.state is CameraState.STARTING:
-        yield "camera starts", Tone.WARNING
-    elif camera.view in _VIEWS:
-        yield _VIEWS[camera.view], Tone.ALARM
-    if camera.slow:
-        yield "too few frames", Tone.ALARM
-    if camera.rotation_wanted_deg is not None:
-        yield "camera turned", Tone.ALARM
-    if outbox.state is OutboxCondition.REFUSED:
-        yield "disk refuses", Tone.ALARM
-    if health.paused_for_s is not None:
-        yield "paused", Tone.WARNING
-    for strain in health.pace.reasons:
-        yield _STRAINS[strain], Tone.WARNING
-    if (outbox.oldest_age_s or 0) > MUCH_WAITS_S:
-        yield f"{outbox.rows} wait", Tone.WARNING
-    if outbox.refused:
-        yield f"{outbox.refused} refused", Tone.WARNING
-    if health.trial is not None:
-        yield "on trial", Tone.WARNING
+        found.append(Code.CAMERA_LOST)
+    elif camera.view in VIEWS:
+        found.append(VIEWS[camera.view])
+    if health.outbox.state is OutboxCondition.REFUSED:
+        found.append(Code.DISK_UNWRITABLE)
+    return found
+
+
+def _words(code: str) -> tuple[str, Tone]:
+    try:
+        kind = KINDS[Code(code)]
+    except ValueError:  # of a newer version
+        return clean(code), Tone.WARNING
+    return kind.short, Tone.ALARM if kind.severity is Severity.FAULT else Tone.WARNING
 
 
 def hour_words(device: DeviceRow) -> str:

@@ -24,10 +24,10 @@ from edge.commands.output import written_anywhere
 from edge.commands.parser import Parser
 from edge.commands.position import turned_by_deg
 from edge.commands.progress import progress, say
+from edge.conditions import VIEWS, condition
 from edge.config import DetectorSettings, Settings
 from edge.decide.identity import EventIds
 from edge.decide.policy import Decision
-from edge.host.words import VIEWS
 from edge.pipeline import open_pipeline
 from edge.pixels import scaled
 from edge.publish.messages import encode, origin, violation_message
@@ -132,7 +132,7 @@ class _Samples:
         """Return why no face was found in any of them, as far as they tell."""
         views = {view_of(picture) for picture in self.pictures}
         if len(views) == 1 and (view := views.pop()) in VIEWS:
-            return f"no face was found: {VIEWS[view]}"
+            return f"no face was found: {condition(VIEWS[view]).text}"
         where = " in the watched area" if detector.watched or detector.excluded else ""
         return (
             f"no face was found{where}: is anybody seen from the front, in the light, and near "

@@ -11,16 +11,17 @@ import msgspec
 from edge.commands.options import add_config, add_json
 from edge.commands.output import fitted, print_document
 from edge.commands.parser import Parser
+from edge.conditions import Code, Condition, Severity, condition, conditions, waiting_in
 from edge.config import load_settings
 from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.files import DamagedFileError
-from edge.host.in_use import CHANGED, has_changed
+from edge.host.in_use import has_changed
 from edge.host.status_file import FILE, StaleError, fresh_telemetry
 from edge.host.web import trouble_with
-from edge.host.words import Condition, Weight, conditions, duration, waiting
 from edge.installed import installation
-from edge.release.unit import PAGE_UNIT, UNIT, SystemdError, Unit, is_booted
+from edge.release.unit import UNIT, SystemdError, Unit, is_booted
 from edge.telemetry import Telemetry
+from edge.words import count, duration
 
 LABEL = 9
 """Columns before the text of a line."""
@@ -33,6 +34,9 @@ _STATES = {
 JUST_STARTED_S = 10.0
 """The rate of frames is that of so long; a picture is called dark or covered after 4 s."""
 _START = f"sudo systemctl start {UNIT.removesuffix('.service')}"
+
+
+FIX = "fix: "
 
 
 class NotRunningError(TensorMaskError):
@@ -116,19 +120,14 @@ def status_of(telemetry: Telemetry, config: Path) -> Status:
     """Judge it; `config` are the settings that it should run with."""
     troubles = conditions(telemetry)
     if telemetry.uptime_s < JUST_STARTED_S:
-        text = (
-            f"started {duration(telemetry.uptime_s)} ago: its frame rate, and whether the picture "
-            f"is of use, are known after {duration(JUST_STARTED_S)}; ask again then"
-        )
-        troubles.append(Condition("start", text, Weight.HINT))
+        ago, known_after = duration(telemetry.uptime_s), duration(JUST_STARTED_S)
+        troubles.append(condition(Code.JUST_STARTED, ago=ago, known_after=known_after))
     page = telemetry.page
     if page is not None and not page.trouble and (trouble := trouble_with(page.url)):
-        troubles.append(
-            Condition("page", f"{trouble}; journalctl -u {PAGE_UNIT} -n 30", Weight.FAULT)
-        )
+        troubles.append(condition(Code.PAGE_DOWN, trouble=trouble))
     if has_changed(telemetry.in_use, config):
-        troubles.append(Condition("settings", f"{config} {CHANGED}", Weight.HINT))
-    is_well = not any(each.weight is Weight.FAULT for each in troubles)
+        troubles.append(condition(Code.SETTINGS_CHANGED, file=config))
+    is_well = not any(each.severity is Severity.FAULT for each in troubles)
     return Status(is_well, tuple(troubles), telemetry)
 
 
@@ -138,13 +137,15 @@ def lines(status: Status) -> Iterator[str]:
     if now.in_use is not None:
         place = ", ".join(each for each in (now.in_use.site, now.in_use.zone) if each)
         yield f"device   {now.in_use.device_id}{f' ({place})' if place else ''}"
-    yield f"service  up for {duration(now.uptime_s)}, {now.frames} frames judged"
+    yield f"service  up for {duration(now.uptime_s)}, {count(now.frames, 'frame')} judged"
     yield f"camera   {now.camera.state}, {now.fps:.1f} judged a second"
     broker = "connected" if now.broker.connected else "away"
-    yield f"broker   {broker}, {waiting(now)}"
-    if now.page is not None and not any(each.key == "page" for each in status.troubles):
+    yield f"broker   {broker}, {waiting_in(now)}"
+    if now.page is not None and not any(each.code is Code.PAGE_DOWN for each in status.troubles):
         yield f"page     {now.page.url}"
     if not status.troubles:
         yield "all is well"
     for each in status.troubles:
-        yield f"{each.weight:<{LABEL - 1}} {each.text}"
+        yield f"{each.severity:<{LABEL - 1}} {each.text}"
+        if each.fix:
+            yield f"{'':<{LABEL}}{FIX}{each.fix}"

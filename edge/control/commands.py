@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.config import CommandSettings
+from edge.files import DamagedFileError, decoded
 from edge.host.bucket import TokenBucket
 from edge.publish.messages import CommandName
 
@@ -110,8 +111,8 @@ class Gate:
 
     def _parse(self, name: CommandName, payload: bytes) -> Command | CommandRefusal:
         try:
-            request = msgspec.json.decode(payload, type=_REQUESTS[name])
-        except (ValueError, OverflowError, RecursionError) as error:
+            request = decoded(payload, _REQUESTS[name])
+        except DamagedFileError as error:
             return CommandRefusal(name, _request_id(payload), f"not understood: {error}"[:200])
         if not isinstance(request, _PauseRequest):
             return Command(name, request.request_id)
@@ -128,6 +129,6 @@ def _request_id(payload: bytes) -> str | None:
     if len(payload) > MAX_PAYLOAD_BYTES:
         return None
     try:
-        return msgspec.json.decode(payload, type=_Named).request_id
-    except (ValueError, OverflowError, RecursionError):
+        return decoded(payload, _Named).request_id
+    except DamagedFileError:
         return None

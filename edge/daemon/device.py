@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
+from edge.conditions import Code, Severity, conditions, news
 from edge.config import Settings
 from edge.control.desk import CommandDesk
 from edge.daemon.former import FormerIdentities
@@ -36,6 +37,7 @@ from edge.publish.messages import (
 from edge.telemetry import (
     BrokerState,
     CameraState,
+    Certificate,
     ClockState,
     InUse,
     PageState,
@@ -87,6 +89,7 @@ class Device:
         clock_is_right: Callable[[], bool] = clock_synchronised,
         vitals: Callable[[], Vitals] = read_vitals,
         in_use: InUse | None = None,
+        certificates: Sequence[Certificate] = (),
     ) -> None:
         """Without a `photographer` no picture leaves the device."""
         self.telemetry: Telemetry | None = None
@@ -103,6 +106,7 @@ class Device:
         self._software = software
         self._detector = detector
         self._in_use = in_use
+        self._certificates = tuple(certificates)
         self._clock = clock
         self._clock_is_right = clock_is_right
         self._read_vitals = vitals
@@ -121,7 +125,8 @@ class Device:
         self._vitals = Vitals()
         self._is_ready = False
         self._told: tuple[object, ...] = ()
-        """The condition that health told last."""
+        """What health told last."""
+        self._logged: set[Code] = set()
         self._started_s = clock.monotonic_s()
         self._vitals_due_s = self._telemetry_due_s = -math.inf
         self._health_due_s = self._compliance_due_s = self._alive_due_s = -math.inf
@@ -162,7 +167,7 @@ class Device:
             self._vitals_due_s = now_s + VITALS_EVERY_S
             self._look_after_the_machine(now_s)
         telemetry = self._renewed(lookout, now_s)
-        if telemetry.condition != self._told or now_s >= self._health_due_s:
+        if news(telemetry) != self._told or now_s >= self._health_due_s:
             self._health_due_s = now_s + self._health_every_s
             self._report_health(telemetry)
         if now_s >= self._compliance_due_s:
@@ -187,14 +192,7 @@ class Device:
 
     def _look_after_the_machine(self, now_s: float) -> None:
         self._vitals = self._read_vitals()
-        if not self._load.update(self._vitals, now_s):
-            return
-        pace = self._load.pace
-        if pace.max_fps is None:
-            _log.info("all frames are judged again")
-        else:
-            reasons = " and ".join(pace.reasons)
-            _log.warning("%g frames per second are judged at most, for %s", pace.max_fps, reasons)
+        self._load.update(self._vitals, now_s)
 
     def _renewed(self, lookout: Lookout, now_s: float) -> Telemetry:
         """Return the telemetry, taken anew once a second, and where camera or pause differ."""
@@ -212,6 +210,7 @@ class Device:
             if self._software is not None and self._software.has_changed():
                 self._report_release(self._software.software)
             self.telemetry = last = self._taken(lookout, now_s)
+            self._log_conditions(last)
             if self._status_file is not None:
                 self._status_file.write(last)
         return last
@@ -230,15 +229,30 @@ class Device:
             vitals=self._vitals,
             rss_bytes=rss_bytes(),
             pace=self._load.pace,
-            clock=ClockState(self._stepped.steps, self._stepped.last_step_s),
+            clock=ClockState(
+                self._stepped.steps, self._stepped.last_step_s, self._clock_is_right()
+            ),
             paused_for_s=self._desk.paused_for_s,
             trial=None if self._software is None else self._software.software.trial,
             page=self.page(),
             in_use=self._in_use,
+            at=self._clock.utc(),
+            certificates=self._certificates,
         )
 
+    def _log_conditions(self, telemetry: Telemetry) -> None:
+        """Log what has begun to be wrong, and what is over."""
+        now = {each.code: each for each in conditions(telemetry)}
+        for code, begun in now.items():
+            if code not in self._logged:
+                level = logging.WARNING if begun.severity is Severity.FAULT else logging.INFO
+                _log.log(level, "%s: %s", code, begun.text)
+        for code in self._logged - now.keys():
+            _log.info("%s: over", code)
+        self._logged = set(now)
+
     def _report_health(self, telemetry: Telemetry) -> None:
-        self._told = telemetry.condition
+        self._told = news(telemetry)
         at, is_right = self._clock.utc(), self._clock_is_right()
         message = health_message(
             self._origin, self._versions, telemetry, at, is_right, self._detector

@@ -13,7 +13,6 @@ from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
 from edge.detect.area import Area
 from edge.host.health import FrameMeter, Stopwatch
-from edge.host.words import turned
 from edge.observers import Observers
 from edge.pipeline import FrameOutcome
 from edge.records import Compliance, Frame
@@ -62,7 +61,6 @@ class Lookout:
         self._looked_s = clock.monotonic_s()
         self._compliance = ComplianceCounter(self._looked_s)
         self._judged_s = -math.inf
-        self._rotation_wanted_deg: int | None = None
 
     @property
     def ended(self) -> bool:
@@ -143,18 +141,7 @@ class Lookout:
             outcome = self._judge.process(frame)
         self._meter.add(self._clock.monotonic_s())
         self.observers.show(frame, outcome)
-        self._say_whether_turned()
         return outcome.decision
-
-    def _say_whether_turned(self) -> None:
-        before_deg, wanted_deg = self._rotation_wanted_deg, self._judge.rotation_wanted_deg
-        if wanted_deg == before_deg:
-            return
-        self._rotation_wanted_deg = wanted_deg
-        if wanted_deg is None:
-            _log.info("faces are upright again")
-        else:
-            _log.warning("%s", turned(wanted_deg))
 
     def _count(self, decision: Decision, *, watches: bool) -> float:
         """Count who has left; return how long this turn has watched."""

@@ -14,6 +14,7 @@ from edge.classify.runtime import runtime_version
 from edge.clock import clock_synchronised, this_moment
 from edge.config import DetectorSettings, Settings
 from edge.control.commands import MAX_PAYLOAD_BYTES
+from edge.daemon.certificates import certificates
 from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
 from edge.daemon.lookout import Glance, Lookout
@@ -146,6 +147,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         SoftwareNotice.of_this_program(),
         _detector(settings.detector),
         in_use=in_use,
+        certificates=certificates(settings),
     )
     lookout = Lookout(camera, judge, stopwatch)
     folder = settings.outbox.file.parent

@@ -15,14 +15,14 @@ import msgspec
 
 from edge.capture.quality import quality_of
 from edge.clock import SYSTEM_CLOCK, Clock
+from edge.conditions import Code, condition, conditions
 from edge.config import ClassifierSettings, Polygons
 from edge.errors import ConfigError
-from edge.host.words import Condition, Since, Weight, conditions
 from edge.observers import Observer, Observers
 from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea
 from edge.page.history import Hour, HoursSummary, PageHistory, RecentAlert
 from edge.page.scene import InSight, ShownScene
-from edge.page.trouble import AREA, Trouble, explained
+from edge.page.trouble import Since, Trouble, explained
 from edge.page.wire import Draw, NextScene, PageReport, Requests, Undo
 from edge.records import Box, Frame
 from edge.telemetry import CameraState, CameraView, Telemetry
@@ -155,10 +155,9 @@ class Window:
         self._frames = telemetry.frames
         found = conditions(telemetry)
         if self.book.damage:
-            text = "the area that was drawn cannot be read: the whole picture is watched"
-            found.insert(0, Condition(AREA, text, Weight.FAULT))
+            found.insert(0, condition(Code.AREA_DAMAGED))
         self._troubles = tuple(
-            explained(each, since, telemetry) for each, since in self._since.note(found, now)
+            explained(each, since) for each, since in self._since.note(found, now)
         )
 
     def rest(self) -> None:

@@ -332,13 +332,13 @@ def test_what_is_saved_is_said_whatever_is_lost_on_the_way(
 
 
 CAMERA = {
-    "key": "camera",
+    "code": "camera-lost",
     "text": "The camera gives no picture: no frame for 5 s",
-    "remedy": "Check its power.",
+    "fix": "Check its power.",
     "since": "2026-11-28T08:38:00Z",
-    "weight": "fault",
+    "severity": "fault",
 }
-POWER = CAMERA | {"key": "power", "text": "Weak power", "weight": "hint"}
+POWER = CAMERA | {"code": "power-weak", "text": "Weak power", "severity": "hint"}
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,12 @@ POWER = CAMERA | {"key": "power", "text": "Weak power", "weight": "hint"}
         ({}, "well", "Watching", ""),
         ({"troubles": [POWER]}, "hint", "Watching", "Weak power, since"),
         ({"troubles": [POWER], "paused_for_s": 60}, "hint", "Paused", "Weak power, since"),
-        ({"troubles": [CAMERA | {"key": "disk"}, POWER]}, "fault", "1 problem", "since"),
+        (
+            {"troubles": [CAMERA | {"code": "page-down"}, POWER]},
+            "fault",
+            "1 problem",
+            "since",
+        ),
         (
             {"troubles": [POWER, CAMERA], "camera": {"state": "lost"}, "isStale": True},
             "fault",
@@ -372,7 +377,7 @@ POWER = CAMERA | {"key": "power", "text": "Weak power", "weight": "hint"}
         ),
     ],
 )
-def test_the_verdict_has_its_cause_and_remedy(
+def test_the_verdict_has_its_cause_and_fix(
     context: BrowserContext, known: dict[str, object], level: str, pill: str, banner: str
 ) -> None:
     account: dict[str, object] = {

@@ -10,21 +10,14 @@ from edge.capture.trial import tried
 from edge.capture.view import view_of
 from edge.commands.doctor.finding import Finding, Level
 from edge.commands.position import turned_by_deg
+from edge.conditions import VIEWS, Code, Condition, condition
 from edge.config import Settings
 from edge.errors import TensorMaskError
-from edge.host.words import VIEWS, turned
-from edge.telemetry import CameraState, CameraView, Telemetry
+from edge.telemetry import CameraState, Telemetry
 
 BLURRED = 0.3
 """Sharpness below this is out of focus, whatever the scene: of 68 street pictures none is below
 0.4, and blurred with a sigma of 4 px none above 0.2."""
-_CURES = {
-    CameraView.DARK: "give it light; clean the lens; take the cap off",
-    CameraView.BLINDED: "turn it away from the window or the lamp",
-    CameraView.COVERED: (
-        "uncover and clean the lens; turn the lens until the page ([page]) calls it sharp"
-    ),
-}
 
 
 def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
@@ -39,10 +32,9 @@ def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
         text = "the service waits for its first picture"
         yield Finding("camera", Level.HINT, text, cure_of(source))
     elif camera.view in VIEWS:
-        yield Finding("camera", Level.FAULT, VIEWS[camera.view], _CURES[camera.view])
+        yield _bad(condition(VIEWS[camera.view]))
     elif camera.rotation_wanted_deg is not None:
-        text, _, cure = turned(camera.rotation_wanted_deg).partition("; ")
-        yield Finding("camera", Level.FAULT, text, cure)
+        yield _bad(condition(Code.CAMERA_TURNED, rotation_deg=camera.rotation_wanted_deg))
     elif camera.slow:
         yield Finding(
             "camera",
@@ -53,6 +45,10 @@ def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
     else:
         text = f"in use by the running service: {telemetry.fps:.1f} pictures a second judged"
         yield Finding("camera", Level.OK, text)
+
+
+def _bad(found: Condition) -> Finding:
+    return Finding("camera", Level.FAULT, found.text, found.fix)
 
 
 def looked_at(settings: Settings) -> Iterator[Finding]:
@@ -66,7 +62,7 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
     view = view_of(frame.pixels)
     picture = quality_of(frame.pixels)
     if view in VIEWS:
-        yield Finding("camera", Level.FAULT, VIEWS[view], _CURES[view])
+        yield _bad(condition(VIEWS[view]))
         return
     yield Finding("camera", Level.OK, f"{text}, light {picture.light} %, {picture.light_text}")
     if picture.sharpness < BLURRED:

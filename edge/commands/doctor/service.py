@@ -10,9 +10,9 @@ from pathlib import Path
 from edge.commands.doctor.finding import AS_ROOT, Finding, Level
 from edge.commands.doctor.host import Host, groups_of, shown, user_id
 from edge.commands.releases import installed
+from edge.conditions import Code, conditions
 from edge.config import SERVICE_USER
 from edge.errors import TensorMaskError
-from edge.host.words import conditions
 from edge.installed import installation
 from edge.release.judge import ENDINGS
 from edge.release.ledger import TrialOutcome
@@ -32,15 +32,14 @@ _CURES = {
     78: "sudo tensormask check, mend what it says, then: sudo systemctl restart tensormask",
 }
 
-_TOLD = {
-    "paused": (
-        "the command resume ends it at once (docs/mqtt.md, Commands), and so does: "
-        f"sudo systemctl restart {UNIT.removesuffix('.service')}"
-    ),
-    "backlog": "nothing is lost: a broker that is slow, or was away, catches up by itself",
-    "pace": "give the box air, the official power supply, or fewer other programs",
-}
-"""What mends the conditions of the running service that no other part looks at, by their keys."""
+_TOLD = (
+    Code.PAUSED,
+    Code.MESSAGES_WAITING,
+    Code.TOO_HOT,
+    Code.POWER_WEAK,
+    Code.MEMORY_SHORT,
+)
+"""The conditions of the running service that no other part looks at."""
 
 
 def unit(host: Host) -> Iterator[Finding]:
@@ -100,8 +99,8 @@ def _life(state: dict[str, str]) -> Finding:
 def told(telemetry: Telemetry) -> Iterator[Finding]:
     """Return what the running service says of itself, and nothing else here tells."""
     for condition in conditions(telemetry):
-        if condition.key in _TOLD:
-            yield Finding("service", Level.HINT, condition.text, _TOLD[condition.key])
+        if condition.code in _TOLD:
+            yield Finding("service", Level.HINT, condition.text, condition.fix)
 
 
 def files(host: Host, config: Path, state: Path) -> Iterator[Finding]:

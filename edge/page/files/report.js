@@ -14,7 +14,7 @@ let said = "";
 export function tellVerdict() {
   const { account, lost, scene, lookingAt, sceneAt } = state;
   const looked = lookingAt === null ? 0 : Math.min(since(lookingAt), sceneAt === null ? Infinity : since(sceneAt));
-  const trouble = account?.troubles.find((each) => each.key === "camera");
+  const trouble = account?.troubles.find((each) => each.code === "camera-lost");
   const lastAt = lost ? scene?.at ?? account?.camera?.last_frame_at ?? lost.at
     : account?.camera?.last_frame_at ?? trouble?.since ?? null;
   const found = verdict({ account, lost, isStale: account?.camera?.state === "lost" || looked > BLIND_MS, lastAt });
@@ -98,24 +98,24 @@ function entry(alert, when) {
 function tellProblems({ troubles, now: today }) {
   fill("problems", [troubles, day(today)], () => {
     if (!troubles.length) return [make("li", { className: "row well" }, icon("well"), make("p", {}, make("strong", {}, "Everything works"), " There is nothing to do."))];
-    return troubles.map((each) => make("li", { className: `row ${each.weight}` }, icon(each.weight),
-      make("p", {}, make("strong", {}, each.text), make("small", {}, `since ${moment(each.since, today)}`), each.remedy)));
+    return troubles.map((each) => make("li", { className: `row ${each.severity}` }, icon(each.severity),
+      make("p", {}, make("strong", {}, each.text), make("small", {}, `since ${moment(each.since, today)}`), each.fix)));
   });
 }
 
 function tellHealth(account) {
   const { camera, is_connected: isConnected, waiting, temperature_c: heat, fps, troubles } = account;
-  const wrong = (...keys) => troubles.find((each) => keys.some((key) => each.key.startsWith(key)))?.weight ?? "well";
+  const wrong = (...keys) => troubles.find((each) => keys.some((key) => each.code.startsWith(key)))?.severity ?? "well";
   const rate = camera?.fps ? `${camera.fps.toFixed(1)} frames/s` : "running";
   const sees = camera === null ? "starting" : camera.state !== "running" ? { lost: "no picture", starting: "starting" }[camera.state]
     : VIEWS[camera.view] ?? rate;
   const judging = account.paused_for_s !== null ? "paused" : camera?.state === "running" ? `${fps.toFixed(1)} frames/s` : "nothing";
   const rows = [
-    ["Camera", sees, camera === null ? "unknown" : wrong("camera", "view", "slow", "turned")],
-    ["Judging", judging, wrong("paused", "pace", "camera")],
+    ["Camera", sees, camera === null ? "unknown" : wrong("camera", "view")],
+    ["Judging", judging, wrong("paused", "too-hot", "power-weak", "memory-short", "camera")],
     ["Broker", isConnected ? "connected" : "not connected", isConnected ? "well" : wrong("broker")],
-    ["Waiting", many(waiting, "message", "messages"), wrong("backlog", "disk", "refused")],
-    ...(heat === null ? [] : [["Processor", `${Math.round(heat)} °C`, wrong("power")]]),
+    ["Waiting", many(waiting, "message", "messages"), wrong("messages", "disk")],
+    ...(heat === null ? [] : [["Processor", `${Math.round(heat)} °C`, wrong("too-hot", "power", "under-voltage")]]),
   ];
   fill("health", rows, () => rows.map(([name, text, level]) => make("li", { className: `row ${level}`, "data-name": name }, icon(level), make("span", {}, name), make("strong", {}, text))));
 }

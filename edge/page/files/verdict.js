@@ -20,7 +20,7 @@ export function verdict({ account, lost, isStale, lastAt }) {
   const [first] = account.troubles;
   const camera = account.camera?.state;
   if (isStale && camera === "lost") {
-    const trouble = account.troubles.find((each) => each.key === "camera");
+    const trouble = account.troubles.find((each) => each.code === "camera-lost");
     return { level: "fault", pill: "No picture", headline: `No picture${ago}`, detail: both(trouble) };
   }
   if (isStale && account.paused_for_s === null && camera === "running" && lastAt) {
@@ -28,9 +28,9 @@ export function verdict({ account, lost, isStale, lastAt }) {
     return { level: "fault", pill: "No picture", headline: `No picture${ago}`, detail };
   }
   if (!first) return { level: "well", pill: "Watching" };
-  const faults = account.troubles.filter((each) => each.weight === "fault").length;
+  const faults = account.troubles.filter((each) => each.severity === "fault").length;
   const pill = faults ? many(faults, "problem", "problems") : account.paused_for_s === null ? "Watching" : "Paused";
-  return { level: first.weight, pill, headline: `${first.text}, since ${moment(first.since)}`, detail: first.remedy };
+  return { level: first.severity, pill, headline: `${first.text}, since ${moment(first.since)}`, detail: first.fix };
 }
 
-const both = (trouble) => (trouble ? `${trouble.text}${trouble.text.endsWith("?") ? "" : "."} ${trouble.remedy}` : ON_DEVICE);
+const both = (trouble) => (trouble ? `${trouble.text}${trouble.text.endsWith("?") ? "" : "."} ${trouble.fix}` : ON_DEVICE);

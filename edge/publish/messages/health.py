@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from edge.conditions import health_codes
 from edge.publish.messages.common import (
     Count,
     Message,
@@ -194,6 +195,11 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
     ] = None
     detector: DetectorIdentity | None = None
     trial: Annotated[TrialHealth | None, Meta(description="null: nothing is on trial")] = None
+    conditions: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[a-z]+(-[a-z]+)*$")]] | None,
+        Meta(description="What is wrong, as codes, faults first; empty: all is well; null or "
+             "missing: an older version. See docs/mqtt.md"),
+    ] = None  # fmt: skip
 
 
 def health_message(
@@ -238,10 +244,11 @@ def health_message(
         rss_bytes=telemetry.rss_bytes,
         available_bytes=telemetry.vitals.available_bytes,
         pace=PaceHealth(max_fps=telemetry.pace.max_fps, reasons=list(telemetry.pace.reasons)),
-        clock=ClockHealth(**asdict(telemetry.clock)),
+        clock=ClockHealth(steps=telemetry.clock.steps, last_step_s=telemetry.clock.last_step_s),
         paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
         detector=detector,
         trial=trial_health(telemetry.trial),
+        conditions=[*health_codes(telemetry)],
     )
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from edge.commands.board import MAX_ALERTS, MAX_DEVICES, Board, view
 from edge.publish.answers import Received
-from edge.publish.messages import CameraHealth, PaceHealth, encode
+from edge.publish.messages import CameraHealth, encode
 from edge.telemetry import CameraState, CameraView
 from tests.edge.commands.test_watch import availability, compliance, violation
 from tests.edge.publish.test_messages import some_health
@@ -49,7 +49,7 @@ def health(**changes: Any) -> Received:
     return Received("tensormask/door-1/health", encode(some_health(**changes)))
 
 
-WELL = {"pace": PaceHealth(max_fps=None, reasons=[])}
+WELL: dict[str, Any] = {"conditions": []}
 DOOR = (availability("online", zone="north"), health(**WELL), compliance(), violation())
 
 
@@ -95,28 +95,33 @@ def test_a_violation_is_told_with_its_age_once_it_is_over() -> None:
     [
         (WELL, "well"),
         ({}, "hot"),
-        ({**WELL, "paused_for_s": 60.0}, "paused"),
+        ({"conditions": ["paused"]}, "paused"),
+        ({"conditions": ["camera-lost", "too-hot", "on-trial"]}, "no camera, hot"),
+        ({"conditions": ["under-voltage"]}, "well"),
+        ({"conditions": ["newer-code"]}, "newer-code"),
+        # Of an older version, which names no conditions.
+        ({"conditions": None}, "well"),
         (
             {
+                "conditions": None,
                 "camera": CameraHealth(
                     state=CameraState.LOST, outages=1, view=None, fps=None, slow=False
-                )
+                ),
             },
-            "no camera, hot",
+            "no camera",
         ),
         (
             {
-                **WELL,
+                "conditions": None,
                 "camera": CameraHealth(
                     state=CameraState.RUNNING,
                     outages=0,
-                    view=CameraView.CLEAR,
+                    view=CameraView.DARK,
                     fps=15.0,
                     slow=False,
-                    rotation_wanted_deg=180,
                 ),
             },
-            "camera turned",
+            "dark",
         ),
     ],
 )

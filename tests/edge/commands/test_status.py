@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.commands.status import how_to_start, lines, status_of
-from edge.host.words import Weight
+from edge.conditions import Code, Severity
 from edge.telemetry import PageState
 from tests.broker.conftest import free_port
 from tests.edge.samples import TELEMETRY
@@ -42,16 +42,17 @@ def page() -> Iterator[str]:
 def test_a_page_that_answers_is_named(page: str) -> None:
     status = status_of(replace(TELEMETRY, page=PageState(page)), NO_SETTINGS)
     assert f"page     {page}" in [*lines(status)]
-    assert "page" not in [each.key for each in status.troubles]
+    assert Code.PAGE_DOWN not in [each.code for each in status.troubles]
 
 
 def test_a_page_that_does_not_answer_is_a_fault_with_the_command_that_says_more() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     status = status_of(replace(TELEMETRY, page=PageState(url)), NO_SETTINGS)
-    (fault,) = (each for each in status.troubles if each.key == "page")
-    assert fault.text == (
-        f"{url} does not answer: Connection refused; journalctl -u tensormask-page.service -n 30"
-    )
+    (fault,) = (each for each in status.troubles if each.code is Code.PAGE_DOWN)
+    assert fault.text == f"the page is not served: {url} does not answer: Connection refused"
+    assert "         fix: journalctl -u tensormask-page -n 30; journalctl -u tensormask -n 30" in [
+        *lines(status)
+    ]
     assert not status.is_well
     assert not [line for line in lines(status) if line.startswith("page")]
 
@@ -59,7 +60,7 @@ def test_a_page_that_does_not_answer_is_a_fault_with_the_command_that_says_more(
 def test_a_service_that_has_just_started_is_not_called_well_yet() -> None:
     status = status_of(replace(TELEMETRY, uptime_s=0.4, frames=1), NO_SETTINGS)
     (hint,) = status.troubles
-    assert (hint.key, hint.weight) == ("start", Weight.HINT)
+    assert (hint.code, hint.severity) == (Code.JUST_STARTED, Severity.HINT)
     assert hint.text.startswith("started 0 s ago: ")
     assert status.is_well  # nothing is wrong, and so the exit status is 0
     assert "all is well" not in [*lines(status)]
@@ -69,8 +70,8 @@ def test_a_service_that_has_just_started_is_not_called_well_yet() -> None:
 def test_what_the_daemon_knows_of_its_page_is_said_once() -> None:
     state = PageState("http://127.0.0.1:1", "the password is too short")
     status = status_of(replace(TELEMETRY, page=state), NO_SETTINGS)
-    (fault,) = (each for each in status.troubles if each.key == "page")
-    assert fault.text == "no page: the password is too short"
+    (fault,) = (each for each in status.troubles if each.code is Code.PAGE_DOWN)
+    assert fault.text == "the page is not served: the password is too short"
 
 
 def test_a_service_that_lacks_something_is_not_just_to_be_started(

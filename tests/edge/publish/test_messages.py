@@ -122,6 +122,7 @@ def some_health(**changes: Any) -> Message:
         "pace": PaceHealth(max_fps=4.0, reasons=[Strain.HEAT]),
         "clock": ClockHealth(steps=1, last_step_s=-3600.0),
         "paused_for_s": None,
+        "conditions": ["too-hot"],
     }
     return HealthMessage(**{**given, **changes})
 
@@ -240,7 +241,7 @@ def test_a_schema_refuses_what_lacks_a_field_or_has_it_wrong(name: str) -> None:
         with pytest.raises(ValidationError):
             validate(name, json.dumps(without).encode())
         with pytest.raises(ValidationError):
-            validate(name, json.dumps({**document, key: ["wrong"]}).encode())
+            validate(name, json.dumps({**document, key: ["Wrong!"]}).encode())
 
 
 @pytest.mark.parametrize("name", MESSAGES)

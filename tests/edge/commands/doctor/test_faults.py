@@ -103,15 +103,15 @@ def test_a_damaged_model_is_named_with_the_way_back(tmp_path: Path) -> None:
     [
         (
             replace(TELEMETRY, paused_for_s=600.0),
-            "paused; it goes on by itself in 10 min",
+            "paused: judging goes on by itself in 10 min",
             "the command resume",
         ),
         (
             replace(TELEMETRY, outbox=OutboxState(rows=9, oldest_age_s=7200.0)),
-            "9 documents wait, the oldest for 2 h",
+            "9 messages waiting, the oldest for 2 h",
             "nothing is lost",
         ),
-        (replace(TELEMETRY, pace=Pace(4.0, (Strain.MEMORY,))), "memory is short", "fewer other"),
+        (replace(TELEMETRY, pace=Pace(4.0, (Strain.MEMORY,))), "memory is short", "ps -eo rss"),
     ],
 )
 def test_what_status_says_of_a_service_that_runs_the_doctor_says_too(
@@ -144,7 +144,7 @@ def _blurred(pixels: Pixels) -> Pixels:
 @pytest.mark.parametrize(
     ("change", "said", "cure"),
     [
-        (lambda pixels: pixels // 40, "too dark", "give it light"),
+        (lambda pixels: pixels // 40, "too dark", "switch on a light"),
         (lambda pixels: pixels // 64 + 100, "covered", "clean the lens"),
         (lambda pixels: pixels // 64 + 250, "blinded", "turn it away"),
         (_blurred, "out of focus", "turn the lens"),

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.words import count, duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (7200, "2 h"), (200_000, "2 days")],
+)
+def test_a_duration_has_the_unit_that_people_would_use(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 cats"), (1, "1 cat"), (2, "2 cats")])
+def test_a_count_has_its_plural(number: int, text: str) -> None:
+    assert count(number, "cat") == text
