@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from edge.commands.parser import build_parser, parsers_of
-from tests.systemd.machine import Machine, wait_until
+from tests.systemd.machine import Machine, says_all_is_well, wait_until
 from tests.systemd.test_service import GOOD_SETTINGS, SETTINGS, UNIT
 from tests.waiting import DEADLINE_S
 
@@ -56,7 +56,7 @@ ROWS = {
     ),
     "check": Row("check", says="broker +ok", visitor=_sudo("check")),
     "doctor": Row("doctor", says="camera: in use by the running service"),
-    "status": Row("status", says="device   box\n(.*\n)*all is well$"),
+    "status": Row("status", says="device   box\n(.*\n)*broker   connected, 0 messages waiting\n"),
     "replay": Row("replay /srv/clip.avi", says="15 frames"),
     "watch": Row(
         "watch",
@@ -164,7 +164,7 @@ def _write(machine: Machine, settings: str) -> None:
 
 def _wait_until_well(machine: Machine) -> None:
     def is_well() -> bool:
-        return machine.run(PROGRAM, "status", check=False).stdout.endswith("all is well\n")
+        return says_all_is_well(machine.run(PROGRAM, "status", check=False).stdout)
 
     wait_until(is_well, DEADLINE_S, "all is well")
 
