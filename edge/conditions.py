@@ -48,7 +48,7 @@ class Code(StrEnum):
     BROKER_AWAY = "broker-away"
     BROKER_REFUSED = "broker-refused"
     BROKER_LIMITED = "broker-limited"
-    MESSAGES_WAITING = "messages-waiting"
+    MESSAGES_QUEUED = "messages-queued"
     MESSAGES_REJECTED = "messages-rejected"
     DISK_UNWRITABLE = "disk-unwritable"
     TOO_HOT = "too-hot"
@@ -135,11 +135,11 @@ RUNNING = {
     Code.BROKER_LIMITED: ConditionKind(
         Severity.HINT, "{limit}", "docs/mqtt.md, Brokers that take less"
     ),
-    Code.MESSAGES_WAITING: ConditionKind(
+    Code.MESSAGES_QUEUED: ConditionKind(
         Severity.HINT,
-        "{waiting}, the oldest for {oldest}",
+        "{queued}, the oldest for {oldest}",
         "nothing is lost: a broker that is slow, or was away, catches up by itself",
-        "messages waiting",
+        "messages queued",
     ),
     Code.MESSAGES_REJECTED: ConditionKind(
         Severity.HINT,
@@ -307,7 +307,7 @@ def _reporting(now: Telemetry) -> Iterator[Condition]:
         yield condition(Code.BROKER_CONNECTING)
     elif (outbox.oldest_age_s or 0) > MUCH_WAITS_S:
         oldest = duration(outbox.oldest_age_s or 0)
-        yield condition(Code.MESSAGES_WAITING, waiting=waiting_in(now), oldest=oldest)
+        yield condition(Code.MESSAGES_QUEUED, queued=queued_in(now), oldest=oldest)
     if broker.refusal:
         yield condition(Code.BROKER_REFUSED, refusal=broker.refusal)
     for limit in broker.limits:
@@ -342,6 +342,6 @@ def _certificate(each: Certificate, now: datetime) -> Iterator[Condition]:
         yield condition(Code.CERTIFICATE_EXPIRING, key=each.key, ends_at=each.ends_at)
 
 
-def waiting_in(now: Telemetry) -> str:
-    """Return how many messages wait for the broker: `1 message waiting`."""
-    return f"{count(now.outbox.rows, 'message')} waiting"
+def queued_in(now: Telemetry) -> str:
+    """Return how many messages wait for the broker: `1 message queued`."""
+    return f"{count(now.outbox.rows, 'message')} queued"

@@ -11,7 +11,7 @@ import msgspec
 from edge.commands.options import add_config, add_json
 from edge.commands.output import fitted, print_document
 from edge.commands.parser import Parser
-from edge.conditions import Code, Condition, Severity, condition, conditions, waiting_in
+from edge.conditions import Code, Condition, Severity, condition, conditions, queued_in
 from edge.config import load_settings
 from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.files import DamagedFileError
@@ -140,7 +140,7 @@ def lines(status: Status) -> Iterator[str]:
     yield f"service  up for {duration(now.uptime_s)}, {count(now.frames, 'frame')} judged"
     yield f"camera   {now.camera.state}, {now.fps:.1f} judged a second"
     broker = "connected" if now.broker.connected else "away"
-    yield f"broker   {broker}, {waiting_in(now)}"
+    yield f"broker   {broker}, {queued_in(now)}"
     if now.page is not None and not any(each.code is Code.PAGE_DOWN for each in status.troubles):
         yield f"page     {now.page.url}"
     if not status.troubles:

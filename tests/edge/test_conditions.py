@@ -123,8 +123,8 @@ def certificate(ends_at: datetime) -> Telemetry:
         ),
         (
             replace(TELEMETRY, outbox=OutboxState(rows=9, oldest_age_s=7200.0)),
-            Code.MESSAGES_WAITING,
-            "9 messages waiting, the oldest for 2 h",
+            Code.MESSAGES_QUEUED,
+            "9 messages queued, the oldest for 2 h",
         ),
         (
             replace(TELEMETRY, outbox=OutboxState(is_refused=True)),

@@ -56,7 +56,7 @@ ROWS = {
     ),
     "check": Row("check", says="broker +ok", visitor=_sudo("check")),
     "doctor": Row("doctor", says="camera: in use by the running service"),
-    "status": Row("status", says="device   box\n(.*\n)*broker   connected, 0 messages waiting\n"),
+    "status": Row("status", says="device   box\n(.*\n)*broker   connected, 0 messages queued\n"),
     "replay": Row("replay /srv/clip.avi", says="15 frames"),
     "watch": Row(
         "watch",

@@ -34,7 +34,7 @@ _CURES = {
 
 _TOLD = (
     Code.PAUSED,
-    Code.MESSAGES_WAITING,
+    Code.MESSAGES_QUEUED,
     Code.TOO_HOT,
     Code.POWER_WEAK,
     Code.MEMORY_SHORT,

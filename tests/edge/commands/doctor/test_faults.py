@@ -108,7 +108,7 @@ def test_a_damaged_model_is_named_with_the_way_back(tmp_path: Path) -> None:
         ),
         (
             replace(TELEMETRY, outbox=OutboxState(rows=9, oldest_age_s=7200.0)),
-            "9 messages waiting, the oldest for 2 h",
+            "9 messages queued, the oldest for 2 h",
             "nothing is lost",
         ),
         (replace(TELEMETRY, pace=Pace(4.0, (Strain.MEMORY,))), "memory is short", "ps -eo rss"),
