@@ -123,6 +123,8 @@ def test_a_lost_camera_is_said_everywhere_until_it_is_back(box: Box, page: Page)
         expect_said(page, "no picture since|camera (is )?lost|camera gives no picture", 30)
         expect(people(page)).to_have_count(0)
         wait_until(lambda: _camera_of_health(box) == "lost", 20, "health says so")
+        assert "camera-lost" in box.retained("health")["conditions"]
+        assert "camera-lost: the camera gives no picture" in box.journal()
         assert box.by("root", "tensormask status").returncode == 1
         assert "camera" in box.by("root", "tensormask status | grep ^fault").stdout
         # Told less often than health is, in this lab.
@@ -132,6 +134,7 @@ def test_a_lost_camera_is_said_everywhere_until_it_is_back(box: Box, page: Page)
     box.until_well()
     expect_live(page, 2)
     wait_until(lambda: _camera_of_health(box) == "running", 20, "health says that it is back")
+    assert "camera-lost" not in box.retained("health")["conditions"]
     assert box.by("root", "tensormask status").returncode == 0
 
 
