@@ -12,11 +12,11 @@ from edge.commands.releases import (
     activate,
     count,
     installed,
+    known_window_s,
     lines,
     roll_back,
     said_in_use,
     watch,
-    window_s,
 )
 from edge.commands.waiting import TrialProgress, wait
 from edge.host.systemd import configure_logging
@@ -60,7 +60,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         print_document(state)
         return 0
-    for line in lines(state, window_s(options.config)):
+    for line in lines(state, known_window_s(options.config)):
         print(line)
     return 0
 
@@ -77,7 +77,7 @@ def _rollback(options: argparse.Namespace) -> int:
 
 
 def _wait(options: argparse.Namespace) -> int:
-    progress = TrialProgress(window_s(options.config))
+    progress = TrialProgress(known_window_s(options.config))
     try:
         said = wait(options.name, progress.show)
     finally:

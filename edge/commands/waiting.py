@@ -45,8 +45,8 @@ def wait(name: str, show: Show, clock: Clock = SYSTEM_CLOCK, ledger_file: Path =
     return text
 
 
-def progress_of(trial: RunningTrial, window_s: float) -> str:
-    """Return in a line how far a trial has come, and how long it may take."""
+def progress_of(trial: RunningTrial, window_s: float | None) -> str:
+    """Return in a line how far a trial has come, and, as far as it is known, how long it takes."""
     what = f"{trial.slot} {called(trial.name)}"
     if trial.stage is Stage.UNDOING:
         return f"{what}: going back to {called(trial.former)}: {trial.reason}"
@@ -56,11 +56,12 @@ def progress_of(trial: RunningTrial, window_s: float) -> str:
             f"whether {called(trial.former)} does better"
         )
     how = f"but now {trial.trouble}" if trial.trouble else "doing well"
+    well = f"{what} on trial: well for {minutes(trial.watched_s)}"
+    if window_s is None:
+        return f"{well}, {how}"
     left = max(0.0, GIVEN_UP * window_s - trial.ran_s)
     most = f"; {minutes(left)} more at most" if trial.trouble else ""
-    return (
-        f"{what} on trial: well for {minutes(trial.watched_s)} of {minutes(window_s)}, {how}{most}"
-    )
+    return f"{well} of {minutes(window_s)}, {how}{most}"
 
 
 def minutes(seconds: float) -> str:
@@ -77,7 +78,7 @@ class TrialProgress:
     """
 
     def __init__(
-        self, window_s: float, stream: TextIO | None = None, clock: Clock = SYSTEM_CLOCK
+        self, window_s: float | None, stream: TextIO | None = None, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self._window_s = window_s
         self._stream = sys.stderr if stream is None else stream

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from edge.commands.releases import UndoneError
+from edge.commands.releases import Installed, UndoneError, known_window_s, lines
 from edge.commands.waiting import TrialProgress, minutes, progress_of, wait
 from edge.installed import PREFIX, Slot
 from edge.release.ledger import Ledger, RunningTrial, Stage, TrialEntry, TrialOutcome, write_ledger
@@ -86,6 +87,30 @@ def test_a_name_that_is_in_use_needs_no_trial_and_another_is_an_error(file: Path
     with pytest.raises(UndoneError, match="other was never on trial"):
         wait("other", shown.append, TurnedClock(), file)
     assert shown == []
+
+
+def test_without_the_settings_no_figure_of_theirs_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "tensormask.toml"
+    settings.write_text('[mqtt]\nhost = "broker"\n[release]\ntrial_s = 20\n')
+    assert known_window_s(settings) == 20
+    settings.chmod(0)
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        window_s = known_window_s(settings)
+    finally:
+        os.seteuid(before)
+    assert window_s is None
+    on_trial = replace(TRIAL, watched_s=12, trouble=SLOW)
+    said = f"release 0.3.0-bbbb on trial: well for 12 s, but now {SLOW}"
+    assert progress_of(on_trial, window_s) == said
+    shown = Installed(dict.fromkeys(Slot, ""), {slot: [] for slot in Slot}, on_trial, ())
+    last = f"on trial  release 0.3.0-bbbb, running: well for 12 s; {SLOW}"
+    assert [*lines(shown, window_s)][-1] == last
+    assert [*lines(shown, 20)][-1] == last.replace("12 s", "12 of 20 s")
 
 
 def test_going_back_says_what_is_waited_for() -> None:
