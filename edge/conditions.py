@@ -6,6 +6,7 @@ are for programs and never change; the sentences are for people and may.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,8 @@ from edge.words import count, duration
 
 MUCH_WAITS_S = 60.0
 """A message that waits longer is worth a word."""
+_ANSWER = re.compile(r"\(4(\d\d|xx)\)")
+"""The status with which a network camera refuses: see `edge.capture.reasons`."""
 ENDS_SOON = timedelta(days=30)
 """A certificate that ends within this time is to be renewed."""
 
@@ -37,6 +40,7 @@ class Code(StrEnum):
 
     CAMERA_STARTING = "camera-starting"
     CAMERA_LOST = "camera-lost"
+    CAMERA_REFUSED = "camera-refused"
     CAMERA_SLOW = "camera-slow"
     CAMERA_TURNED = "camera-turned"
     VIEW_DARK = "view-dark"
@@ -62,6 +66,9 @@ class Code(StrEnum):
     ON_TRIAL = "on-trial"
     JUST_STARTED = "just-started"
     SETTINGS_CHANGED = "settings-changed"
+    SETTINGS_MISSING = "settings-missing"
+    SETTINGS_OTHER = "settings-other"
+    SETTINGS_UNREADABLE = "settings-unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class ConditionKind:
 _UNWATCHED = "this time does not count as watched"
 _KEPT = "nothing is lost: alerts wait on the device"
 _RENEW = "make another: deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"
+CORRECT_SOURCE = "correct [camera] source, then: sudo systemctl restart tensormask"
 DOCTOR = "sudo tensormask doctor says more"
 
 RUNNING = {
@@ -91,6 +99,12 @@ RUNNING = {
         "the camera gives no picture{why}",
         f"check its power and its cable; it is tried again by itself; {DOCTOR}",
         "no camera",
+    ),
+    Code.CAMERA_REFUSED: ConditionKind(
+        Severity.FAULT,
+        "the camera gives no picture: {why}",
+        f"{CORRECT_SOURCE}; {DOCTOR}",
+        "camera refuses",
     ),
     Code.CAMERA_SLOW: ConditionKind(
         Severity.FAULT,
@@ -216,14 +230,25 @@ FOUND = {
     ),
     Code.JUST_STARTED: ConditionKind(
         Severity.HINT,
-        "started {ago} ago: its frame rate, and whether the picture is of use, are known after "
-        "{known_after}",
+        "started {ago} ago: its frame rate, whether the picture is of use and whether the page "
+        "answers are known after {known_after}",
         "ask again then",
     ),
     Code.SETTINGS_CHANGED: ConditionKind(
         Severity.HINT,
         "{file} was changed after the service had started",
         "use it: sudo tensormask check && sudo systemctl restart tensormask",
+    ),
+    Code.SETTINGS_MISSING: ConditionKind(
+        Severity.HINT, "{file} is missing: the service cannot be started again without it"
+    ),
+    Code.SETTINGS_OTHER: ConditionKind(
+        Severity.HINT, "the service was started with {used}, not with {file}"
+    ),
+    Code.SETTINGS_UNREADABLE: ConditionKind(
+        Severity.UNKNOWN,
+        "{file} cannot be read: {why}",
+        "see whether it was changed since the start: sudo tensormask status",
     ),
 }
 """What only a look at the box finds."""
@@ -283,7 +308,9 @@ def health_codes(telemetry: Telemetry) -> list[Code]:
 
 def _seeing(now: Telemetry) -> Iterator[Condition]:
     camera = now.camera
-    if camera.state is CameraState.LOST:
+    if camera.state is CameraState.LOST and refuses(camera.trouble):
+        yield condition(Code.CAMERA_REFUSED, why=camera.trouble)
+    elif camera.state is CameraState.LOST:
         why = f": {camera.trouble}" if camera.trouble else ""
         yield condition(Code.CAMERA_LOST, why=why)
     elif camera.state is CameraState.STARTING:
@@ -297,6 +324,11 @@ def _seeing(now: Telemetry) -> Iterator[Condition]:
         yield condition(Code.CAMERA_TURNED, rotation_deg=camera.rotation_wanted_deg)
     if now.paused_for_s is not None:
         yield condition(Code.PAUSED, left=duration(now.paused_for_s))
+
+
+def refuses(trouble: str) -> bool:
+    """Tell whether a network camera is there and refuses what `[camera] source` asks for."""
+    return _ANSWER.search(trouble) is not None
 
 
 def _reporting(now: Telemetry) -> Iterator[Condition]:

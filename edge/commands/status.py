@@ -15,27 +15,29 @@ from edge.conditions import Code, Condition, Severity, condition, conditions, qu
 from edge.config import load_settings
 from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.files import DamagedFileError
-from edge.host.in_use import has_changed
+from edge.host.in_use import has_changed, is_started_with
 from edge.host.status_file import FILE, StaleError, fresh_telemetry
-from edge.host.web import trouble_with
+from edge.host.web import reachable, trouble_with
 from edge.installed import installation
+from edge.release.observed import ServiceState
 from edge.release.unit import UNIT, SystemdError, Unit, is_booted
-from edge.telemetry import Telemetry
+from edge.telemetry import InUse, Telemetry
 from edge.words import count, duration
 
 LABEL = 9
 """Columns before the text of a line."""
+_AGAIN = "ask again in some seconds"
 _STATES = {
-    "activating": "is starting; ask again in some seconds",
     "active": f"runs, but has not reported yet; ask again, or: journalctl -u {UNIT} -n 30",
-    "deactivating": "is stopping",
+    "activating": f"is starting; {_AGAIN}",
+    "deactivating": f"is being stopped or restarted; {_AGAIN}",
     "failed": "has failed; find out why: sudo tensormask doctor",
 }
+"""By systemd's word for it. What is not listed is on the way from one of these to another."""
 JUST_STARTED_S = 10.0
-"""The rate of frames is that of so long; a picture is called dark or covered after 4 s."""
+"""The rate of frames is that of so long; a picture is called dark or covered after 4 s; until then
+the page waits for the service."""
 _START = f"sudo systemctl start {UNIT.removesuffix('.service')}"
-
-
 FIX = "fix: "
 
 
@@ -81,8 +83,7 @@ def ask_service(config: Path, file: Path = FILE) -> Telemetry:
             raise NotRunningError(
                 "only the installed service can be asked; install it: sudo deploy/install.sh"
             ) from None
-        state = _STATES.get(_state()) or how_to_start(config)
-        raise NotRunningError(f"the service {state}") from None
+        raise NotRunningError(f"the service {_state(config)}") from None
     except PermissionError as error:
         raise NotAllowedError(f"{file}: {error.strerror}") from error
     except StaleError as error:
@@ -97,12 +98,24 @@ def ask_service(config: Path, file: Path = FILE) -> Telemetry:
         ) from error
 
 
-def _state() -> str:
-    """Return systemd's word for the service; empty where it has none."""
+def _state(config: Path) -> str:
+    """Return what becomes of a service that reports nothing, and should run with `config`."""
     try:
-        return Unit().state().active if is_booted() else ""
-    except SystemdError:
-        return ""
+        state = Unit().state() if is_booted() else None
+    except SystemdError as error:
+        return f"reports nothing, and systemd does not say why ({error})"
+    return how_to_start(config) if state is None else in_words(state, config)
+
+
+def in_words(state: ServiceState, config: Path) -> str:
+    """Return what systemd does with a service that reports nothing, and what is to be done."""
+    if state.is_between:
+        return "has ended, and is about to be restarted; find out why: sudo tensormask doctor"
+    if state.has_job and not state.is_up:
+        return _STATES["deactivating" if state.active == "deactivating" else "activating"]
+    if state.active == "inactive":
+        return how_to_start(config)
+    return _STATES.get(state.active, f"is {state.active}; {_AGAIN}")
 
 
 def how_to_start(config: Path) -> str:
@@ -110,10 +123,10 @@ def how_to_start(config: Path) -> str:
     try:
         load_settings(config)
     except NotAllowedError:
-        return f"does not run; see what it lacks: sudo tensormask check; then start it: {_START}"
+        return f"is not running; see what it lacks: sudo tensormask check; then start it: {_START}"
     except ConfigError as error:
-        return f"does not run: {error}; then start it: {_START}"
-    return f"does not run; start it: {_START}"
+        return f"is not running: {error}; then start it: {_START}"
+    return f"is not running; start it: {_START}"
 
 
 def status_of(telemetry: Telemetry, config: Path) -> Status:
@@ -122,13 +135,32 @@ def status_of(telemetry: Telemetry, config: Path) -> Status:
     if telemetry.uptime_s < JUST_STARTED_S:
         ago, known_after = duration(telemetry.uptime_s), duration(JUST_STARTED_S)
         troubles.append(condition(Code.JUST_STARTED, ago=ago, known_after=known_after))
-    page = telemetry.page
-    if page is not None and not page.trouble and (trouble := trouble_with(page.url)):
+    elif (page := telemetry.page) and not page.trouble and (trouble := trouble_with(page.url)):
         troubles.append(condition(Code.PAGE_DOWN, trouble=trouble))
-    if has_changed(telemetry.in_use, config):
-        troubles.append(condition(Code.SETTINGS_CHANGED, file=config))
+    if telemetry.in_use is not None:
+        troubles.extend(_of_settings(telemetry.in_use, config))
     is_well = not any(each.severity is Severity.FAULT for each in troubles)
     return Status(is_well, tuple(troubles), telemetry)
+
+
+def _of_settings(used: InUse, config: Path) -> Iterator[Condition]:
+    """Yield what is to be said of the settings. Raises ConfigError where they are not there."""
+    is_its_own = is_started_with(used, config)
+    try:
+        config.stat()
+    except FileNotFoundError as error:
+        if not is_its_own:
+            raise ConfigError(
+                f"{config}: {error.strerror}; the service was started with {used.settings}"
+            ) from error
+        yield condition(Code.SETTINGS_MISSING, file=config)
+    except OSError as error:
+        yield condition(Code.SETTINGS_UNREADABLE, file=config, why=error.strerror)
+    else:
+        if not is_its_own:
+            yield condition(Code.SETTINGS_OTHER, file=config, used=used.settings)
+        elif has_changed(used, config):
+            yield condition(Code.SETTINGS_CHANGED, file=config)
 
 
 def lines(status: Status) -> Iterator[str]:
@@ -142,8 +174,8 @@ def lines(status: Status) -> Iterator[str]:
     broker = "connected" if now.broker.connected else "away"
     yield f"broker   {broker}, {queued_in(now)}"
     if now.page is not None and not any(each.code is Code.PAGE_DOWN for each in status.troubles):
-        yield f"page     {now.page.url}"
-    if not status.troubles:
+        yield f"page     {reachable(now.page.url)}"
+    if all(each.severity is Severity.UNKNOWN for each in status.troubles):
         yield "all is well"
     for each in status.troubles:
         yield f"{each.severity:<{LABEL - 1}} {each.text}"

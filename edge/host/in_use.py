@@ -88,6 +88,11 @@ def _name(file: Path) -> str:
     return str(file.absolute()).encode(errors="replace").decode()
 
 
+def is_started_with(used: InUse, file: Path) -> bool:
+    """Tell whether `file` is what the service was started with."""
+    return used.settings == _name(file)
+
+
 def has_changed(used: InUse | None, file: Path) -> bool:
     """Tell whether `file` is what the service was started with, and was written since.
 
@@ -96,7 +101,7 @@ def has_changed(used: InUse | None, file: Path) -> bool:
     now_ns = written_at(file)
     return (
         used is not None
-        and used.settings == _name(file)
+        and is_started_with(used, file)
         and 0 not in (now_ns, used.settings_written_ns)
         and now_ns != used.settings_written_ns
     )

@@ -23,6 +23,8 @@ class ServiceState:
     """Names this run of it."""
     pid: int = 0
     """Of its first process; 0: it has none."""
+    has_job: bool = False
+    """Systemd is about to start or stop it."""
 
     @property
     def is_up(self) -> bool:

@@ -29,7 +29,7 @@ class Unit:
         return is_booted() and self.state().active in RUNNING
 
     def state(self) -> ServiceState:
-        names = "ActiveState,SubState,Result,ExecMainStatus,NRestarts,InvocationID,MainPID"
+        names = "ActiveState,SubState,Result,ExecMainStatus,NRestarts,InvocationID,MainPID,Job"
         return state_of(systemctl("show", f"--property={names}", UNIT))
 
     def begin(self) -> None:
@@ -70,6 +70,7 @@ def state_of(text: str) -> ServiceState:
         restarts=int(shown.get("NRestarts") or 0),
         invocation=shown.get("InvocationID", ""),
         pid=int(shown.get("MainPID") or 0),
+        has_job=shown.get("Job", "") not in ("", "0"),
     )
 
 

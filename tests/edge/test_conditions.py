@@ -77,6 +77,14 @@ def certificate(ends_at: datetime) -> Telemetry:
             "the camera gives no picture: 401",
         ),
         (
+            replace(
+                TELEMETRY,
+                camera=camera(state=CameraState.LOST, view=None, trouble="wrong password (401)"),
+            ),
+            Code.CAMERA_REFUSED,
+            "the camera gives no picture: wrong password (401)",
+        ),
+        (
             replace(TELEMETRY, camera=camera(state=CameraState.STARTING, view=None)),
             Code.CAMERA_STARTING,
             "waiting for the camera's first picture",

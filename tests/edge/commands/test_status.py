@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.commands.status import how_to_start, lines, status_of
+from edge.commands.status import how_to_start, in_words, lines, status_of
 from edge.conditions import Code, Severity
+from edge.errors import ConfigError
+from edge.release.observed import ServiceState
 from edge.telemetry import PageState
 from tests.broker.conftest import free_port
-from tests.edge.samples import TELEMETRY
+from tests.edge.samples import IN_USE, TELEMETRY
 
 NO_SETTINGS = Path("/nowhere/tensormask.toml")
 
@@ -45,6 +48,27 @@ def test_a_page_that_answers_is_named(page: str) -> None:
     assert Code.PAGE_DOWN not in [each.code for each in status.troubles]
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (ServiceState("activating", "start-pre", "success", 0, 0, ""), "is starting"),
+        (ServiceState("activating", "auto-restart", "signal", 9, 1, ""), "about to be restarted"),
+        (ServiceState("inactive", "dead", "success", 0, 0, "", has_job=True), "is starting"),
+        (ServiceState("failed", "failed", "signal", 9, 0, "", has_job=True), "is starting"),
+        (ServiceState("deactivating", "stop-sigterm", "success", 0, 0, ""), "stopped or restarted"),
+        (ServiceState("reloading", "reload", "success", 0, 0, ""), "is reloading; ask again"),
+        (ServiceState("failed", "failed", "exit-code", 78, 0, ""), "has failed"),
+        (ServiceState("inactive", "dead", "success", 0, 0, ""), "is not running; start it"),
+    ],
+)
+def test_what_systemd_does_with_a_service_that_reports_nothing(
+    tmp_path: Path, state: ServiceState, said: str
+) -> None:
+    config = tmp_path / "door.toml"
+    config.write_text('[mqtt]\nhost = "broker"\n')
+    assert said in in_words(state, config)
+
+
 def test_a_page_that_does_not_answer_is_a_fault_with_the_command_that_says_more() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     status = status_of(replace(TELEMETRY, page=PageState(url)), NO_SETTINGS)
@@ -55,6 +79,50 @@ def test_a_page_that_does_not_answer_is_a_fault_with_the_command_that_says_more(
     ]
     assert not status.is_well
     assert not [line for line in lines(status) if line.startswith("page")]
+
+
+def test_a_page_that_waits_for_the_service_at_its_start_is_no_fault() -> None:
+    page = PageState(f"http://127.0.0.1:{free_port()}")
+    status = status_of(replace(TELEMETRY, uptime_s=4.0, page=page), NO_SETTINGS)
+    assert [each.code for each in status.troubles] == [Code.JUST_STARTED]
+    assert status.is_well
+
+
+def test_settings_that_others_may_not_see_are_said_not_to_be_looked_at(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    config = closed / "tensormask.toml"
+    config.touch()
+    used = replace(IN_USE, settings=str(config))
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    else:
+        closed.chmod(0)
+    try:
+        status = status_of(replace(TELEMETRY, in_use=used), config)
+    finally:
+        os.seteuid(before)
+        closed.chmod(0o700)
+    assert status.is_well
+    assert [*lines(status)][-3:] == [
+        "all is well",
+        f"unknown  {config} cannot be read: Permission denied",
+        "         fix: see whether it was changed since the start: sudo tensormask status",
+    ]
+
+
+def test_settings_that_are_not_the_services_are_not_passed_over(tmp_path: Path) -> None:
+    own, other = tmp_path / "own.toml", tmp_path / "other.toml"
+    now = replace(TELEMETRY, in_use=replace(IN_USE, settings=str(own)))
+    with pytest.raises(ConfigError, match=f"other.toml: No such file.* was started with {own}"):
+        status_of(now, other)
+    (gone,) = status_of(now, own).troubles
+    assert gone.text == f"{own} is missing: the service cannot be started again without it"
+    other.touch()
+    (hint,) = status_of(now, other).troubles
+    assert hint.text == f"the service was started with {own}, not with {other}"
+    assert hint.severity is Severity.HINT
 
 
 def test_a_service_that_has_just_started_is_not_called_well_yet() -> None:
@@ -80,14 +148,14 @@ def test_a_service_that_lacks_something_is_not_just_to_be_started(
     start = "start it: sudo systemctl start tensormask"
     file = tmp_path / "door.toml"
     file.write_text('[mqtt]\nhost = "broker"\n')
-    assert how_to_start(file) == f"does not run; {start}"
+    assert how_to_start(file) == f"is not running; {start}"
     file.write_text('[mqtt]\nhost = ""\n')
     reason = f"{file}: [mqtt] host: must not be empty; name the broker"
-    assert how_to_start(file) == f"does not run: {reason}; then {start}"
+    assert how_to_start(file) == f"is not running: {reason}; then {start}"
 
     def forbidden(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", forbidden)  # root may read whatever there is
     lacks = "see what it lacks: sudo tensormask check"
-    assert how_to_start(file) == f"does not run; {lacks}; then {start}"
+    assert how_to_start(file) == f"is not running; {lacks}; then {start}"

@@ -14,6 +14,8 @@ def test_what_systemd_says_is_read() -> None:
     assert state.is_between
     assert not state.is_up
     assert not state.is_stopped
+    assert not state.has_job
+    assert state_of("ActiveState=inactive\nJob=812\n").has_job
 
 
 def test_a_unit_that_systemd_does_not_know_is_neither_up_nor_stopped() -> None:
