@@ -15,12 +15,11 @@ from edge.commands.checks import PARTS, check_settings
 from edge.commands.options import add_config, add_json
 from edge.commands.output import fitted, json_text, say
 from edge.commands.parser import Parser
-from edge.commands.sandbox import STARTING, installed_unit
+from edge.commands.sandbox import STARTING, add_here, whose_sight
 from edge.config import load_settings
 from edge.errors import NotAllowedError, TensorMaskError
 from edge.host.in_use import CHANGED, has_changed, public_source
 from edge.host.status_file import read_telemetry
-from edge.release.unit import UNIT
 from edge.telemetry import CameraState, Telemetry
 
 LABEL = 23
@@ -41,11 +40,7 @@ def add_arguments(parser: Parser) -> None:
         action="append",
         help="check the configuration and this; may be repeated",
     )
-    parser.add_argument(
-        "--here",
-        action="store_true",
-        help="as you see it; without, root's check is done as the installed service sees it",
-    )
+    add_here(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,10 +48,10 @@ def run(options: argparse.Namespace) -> int:
         say(json_text(checked) if options.json else fitted(line(checked), LABEL))
 
     chosen = [part for part in PARTS if not options.only or part in options.only]
-    unit = None if options.here else installed_unit()
+    unit, whose = whose_sight(options.here, "check")
+    if whose and not options.json:
+        say(whose)
     if unit is not None:
-        if not options.json:
-            say(f"as {UNIT} sees it; --here: as you do")
         json = ["--json"] if options.json else []
         return check_as_service(unit, options.config, chosen, told, json, read_telemetry())
     return check(options.config, chosen, told)
@@ -148,10 +143,22 @@ def check_as_service(
     only = [word for part in asked for word in ("--only", part)]
     status = service.run(["check", "--here", "--config", str(config.absolute()), *options, *only])
     if has_camera:
-        is_seen = not any(word in service.status for word in (CameraState.LOST, STARTING))
-        state = State.OK if is_seen else State.FAILED
-        tell(Checked("camera", state, f"in use by the running service: {service.status}"))
-        status = max(status, 0 if is_seen else 1)
+        checked = _camera_in_use(service.status, telemetry)
+        tell(checked)
+        status = max(status, 1 if checked.state is State.FAILED else 0)
     if service.status and has_changed(used, config):
         tell(Checked("service", State.HINT, f"{config} {CHANGED}"))
     return status
+
+
+def _camera_in_use(status: str, telemetry: Telemetry | None) -> Checked:
+    """Return what the running service says of the camera that it has: that it has it is well."""
+    if CameraState.LOST in status:
+        why = telemetry.camera.trouble if telemetry is not None else ""
+        return Checked(
+            "camera", State.FAILED, f"no picture in the running service: {why or status}"
+        )
+    if STARTING in status:
+        text = "the running service has no picture of it yet; check again in some seconds"
+        return Checked("camera", State.UNKNOWN, text)
+    return Checked("camera", State.OK, f"in use by the running service: {status}")

@@ -145,7 +145,7 @@ def told_of_broker(telemetry: Telemetry, name: str) -> str:
     broker = telemetry.broker
     if not broker.connected or broker.refusal:
         why = broker.refusal or broker.trouble or f"not connected to {name} yet; ask again"
-        raise BrokerError(f"in use by the running service: {why}")
+        raise BrokerError(f"the running service: {why}")
     text = f"in use by the running service: connected to {name}, {broker.protocol}"
     return "; ".join((text, *broker.limits))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge.installed import installation
 from edge.release.unit import RUNNING, UNIT, is_booted, systemctl
 
 STARTING = "starting"
@@ -57,6 +59,27 @@ class InstalledUnit:
             *(f"--property={each}" for each in (*self.properties, *more)),
             *("--", self.program, *arguments),
         ]
+
+
+def add_here(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--here",
+        action="store_true",
+        help="as you see it; without, root looks as the installed service sees it",
+    )
+
+
+def whose_sight(is_here: bool, command: str) -> tuple[InstalledUnit | None, str]:
+    """Return the place in which `command` is to look, and the line that says whose sight that is.
+
+    None: its own; without a line where there is no other, or it was asked for.
+    """
+    unit = None if is_here else installed_unit()
+    if unit is not None:
+        return unit, f"as {UNIT} sees it; --here: as you do"
+    if is_here or installation() is None:
+        return None, ""
+    return None, f"as you see it; as the service does: sudo tensormask {command}"
 
 
 def installed_unit() -> InstalledUnit | None:

@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from edge.page.server import FILES
 from edge.people import frames
 from tests.edge.capture.fakes import write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
+from tests.edge.samples import TELEMETRY
 from tests.page.conftest import Daemon, Start
 from tests.screenshots import assert_good_for_everybody, shoot
 from tests.waiting import DEADLINE_S, Stopwatch, until
@@ -84,7 +86,8 @@ def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserC
         "found more than 9 of 10 with a mask and 9 of 10 without"
     )
     assert wrong == []
-    found = doctor.page(PageSettings(enabled=True, port=daemon.port), is_running=True)
+    settings = PageSettings(enabled=True, port=daemon.port)
+    found = doctor.page(settings, replace(TELEMETRY, uptime_s=60.0))
     assert [each.level for each in found] == [Level.OK]
 
 

@@ -16,16 +16,27 @@ OLD_UNIT = f"/etc/systemd/system/{UNIT}"
 AT_ONCE = {
     f"cp {INSTALLED_UNIT} {OLD_UNIT}; systemctl daemon-reload": f"{OLD_UNIT} hides the installed",
     "echo {} >/var/lib/tensormask/area.json": "/var/lib/tensormask/area.json does not belong to",
-    f"chown root: {SETTINGS}; chmod 600 {SETTINGS}": "the service's user cannot read",
+    f"chown root: {SETTINGS}; chmod 600 {SETTINGS}": "Permission denied for the service's user",
     "gpasswd -d tensormask video": "tensormask is not in the group video",
     "mkdir /opt/tensormask/venv": "/opt/tensormask/venv is of an older version",
 }
 """What goes wrong, and what is said of it."""
 
 
-def _examine(machine: Machine) -> list[dict[str, Any]]:
+PROGRAM = "/usr/local/bin/tensormask"
+NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+ONLY_ROOT_SEES = {
+    '[camera]\nsource = "/home/clip.avi"': "the service does not see /home",
+    '[camera]\nsource = "/srv/secret.avi"': "Permission denied",
+    '[mqtt]\nusername = "x"\npassword_file = "/root/secret"': "the service does not see /root",
+    '[mqtt]\nusername = "x"\npassword_file = "/srv/password"': "Permission denied",
+}
+"""Settings, and what is said of them."""
+
+
+def _examine(machine: Machine, *options: str) -> list[dict[str, Any]]:
     """Return what is wrong, and of which it is said how it is mended."""
-    answer = machine.run("/usr/local/bin/tensormask", "doctor", "--json", check=False)
+    answer = machine.run(PROGRAM, "doctor", "--json", *options, check=False)
     found: list[dict[str, Any]] = json.loads(answer.stdout)
     assert answer.returncode == any(each["level"] == "FAULT" for each in found), answer.stderr
     # The machine has the clock of the one that it runs on, whoever sets that.
@@ -102,10 +113,58 @@ def test_settings_that_the_service_refused_are_named_beside_what_became_of_it(
     _start(machine)
 
 
+@pytest.mark.parametrize("settings", ONLY_ROOT_SEES)
+def test_files_that_only_root_sees_are_faults(machine: Machine, settings: str) -> None:
+    _start(machine)
+    machine.run("systemctl", "stop", UNIT)
+    for place in ("/home/clip.avi", "/srv/secret.avi"):
+        machine.run("install", "-m", "600", "/srv/clip.avi", place)
+    for place in ("/root/secret", "/srv/password"):
+        machine.write(place, "a password\n")
+        machine.run("chmod", "600", place)
+    section, _, lines = settings.partition("\n")
+    text = (
+        GOOD_SETTINGS.replace('source = "/srv/clip.avi"\n', "")
+        if "source" in lines
+        else (GOOD_SETTINGS)
+    )
+    machine.write(SETTINGS, text.replace(section, settings))
+    said = ONLY_ROOT_SEES[settings]
+    fault = _one(_examine(machine), said)
+    assert fault["level"] == "FAULT"
+    if said == "Permission denied":
+        _mend(machine, fault)
+    assert not [each for each in _examine(machine, "--here") if said in each["text"]]
+    assert bool([each for each in _examine(machine) if said in each["text"]]) is (
+        said != "Permission denied"
+    )
+
+
+def test_a_service_that_is_restarted_is_not_said_to_be_stopped(machine: Machine) -> None:
+    _start(machine)
+    unit, drop_in = "/etc/systemd/system/slow.service", f"/etc/systemd/system/{UNIT}.d/slow.conf"
+    machine.write(unit, "[Service]\nType=oneshot\nExecStart=/usr/bin/sleep 5\n")
+    # It has ended, and its start waits for another unit's, as when the machine boots.
+    machine.write(drop_in, "[Unit]\nWants=slow.service\nAfter=slow.service\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "--no-block", "restart", UNIT)
+    said: list[str] = []
+    was_away, is_back = False, False
+    while not is_back and len(said) < 100:
+        answer = machine.run(PROGRAM, "status", check=False)
+        said.append(answer.stdout + answer.stderr)
+        is_back = was_away and answer.returncode != 3
+        was_away |= answer.returncode == 3
+    machine.run("rm", unit, drop_in)
+    machine.run("systemctl", "daemon-reload")
+    assert [each for each in said if "is starting" in each], said
+    assert not [each for each in said if "does not run" in each], said
+    _wait_until_well(machine)
+
+
 def test_whoever_may_not_read_the_settings_is_told_who_may(machine: Machine) -> None:
     _start(machine)
-    nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
-    answer = machine.run(*nobody, "/usr/local/bin/tensormask", "doctor", "--json", check=False)
+    answer = machine.run(*NOBODY, PROGRAM, "doctor", "--json", check=False)
     assert (answer.returncode, answer.stderr) == (0, ""), "that is no fault of the box"
     found = _one(json.loads(answer.stdout), SETTINGS)
     assert (found["level"], found["cure"]) == ("unknown", "sudo tensormask doctor")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge.address import DeviceSource, PiSource, StreamSource, source_in
+from edge.address import DeviceSource, FileSource, PiSource, StreamSource, source_in
 from edge.capture.quality import quality_of
 from edge.capture.trial import tried
 from edge.capture.view import view_of
-from edge.commands.doctor.finding import Finding, Level
+from edge.commands.doctor.finding import Finding, Level, readable
 from edge.commands.position import turned_by_deg
-from edge.conditions import VIEWS, Code, Condition, condition
+from edge.conditions import CORRECT_SOURCE, VIEWS, Code, Condition, condition, refuses
 from edge.config import Settings
 from edge.errors import TensorMaskError
 from edge.telemetry import CameraState, Telemetry
@@ -27,7 +27,8 @@ def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
         often = f"; lost {camera.outages} times since the start" if camera.outages > 1 else ""
         text = f"gives no picture{often}"
         # The service's own reason says what to do, where it has one.
-        yield Finding("camera", Level.FAULT, camera.trouble or text, cure_of(source))
+        cure = cure_of(source, camera.trouble)
+        yield Finding("camera", Level.FAULT, camera.trouble or text, cure)
     elif camera.state is CameraState.STARTING:
         text = "the service waits for its first picture"
         yield Finding("camera", Level.HINT, text, cure_of(source))
@@ -56,7 +57,8 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
     try:
         frame = tried(settings.camera).frame  # the first ones are dark while the exposure settles
     except TensorMaskError as error:
-        yield Finding("camera", Level.FAULT, str(error), cure_of(settings.camera.source))
+        cure = cure_of(settings.camera.source, str(error))
+        yield Finding("camera", Level.FAULT, str(error), cure)
         return
     text = f"{frame.width} x {frame.height}"
     view = view_of(frame.pixels)
@@ -81,8 +83,8 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def cure_of(source: str) -> str:
-    """Return how to look for a camera of that kind."""
+def cure_of(source: str, trouble: str = "") -> str:
+    """Return how to look for a camera of that kind, which gives no picture because of `trouble`."""
     match source_in(source):
         case PiSource():
             return (
@@ -91,7 +93,11 @@ def cure_of(source: str) -> str:
             )
         case DeviceSource(path):
             return f"v4l2-ctl --list-devices; sudo fuser -v {path}; ls -l {path}"
+        case StreamSource() if refuses(trouble):
+            return f"user, password and path as the camera's own page has them; {CORRECT_SOURCE}"
         case StreamSource(host=host):
             return f"ping {host}; the camera's own page"
+        case FileSource() if "Permission denied" in trouble:
+            return readable(source)
         case _:
             return "check [camera] source"

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import shutil
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
 
 from edge.commands.output import wrapped
+from edge.config import SERVICE_USER
+from edge.installed import is_started_by_systemd
 
 NARROW = 30
 LABEL = 7
 AS_ROOT = "sudo tensormask doctor"
-"""The fix where a user may not look."""
+SETTINGS_FIRST = "correct the settings first"
+PACKAGES = {
+    "fuser": "psmisc",
+    "openssl": "openssl",
+    "ping": "iputils-ping",
+    "ss": "iproute2",
+    "v4l2-ctl": "v4l-utils",
+}
+"""What brings the programs of a fix that a small Debian lacks."""
+_FORBIDDEN = re.compile(r"(/.+?): Permission denied")
 
 
 class Level(StrEnum):
@@ -33,6 +48,34 @@ class Finding(msgspec.Struct, frozen=True):
     text: str
     cure: str = ""
     """What to do: a command, mostly."""
+
+
+def as_root(otherwise: str = "") -> str:
+    """Return the fix where a user may not look; `otherwise`: where root or the service has."""
+    return otherwise if os.geteuid() == 0 or is_started_by_systemd() else AS_ROOT
+
+
+def permission(text: str) -> str:
+    """Return what fixes a fault that is a file's permissions; empty: it is another."""
+    found = _FORBIDDEN.search(text)
+    return "" if found is None else readable(found[1])
+
+
+def readable(path: str) -> str:
+    """Return what lets the service read a file."""
+    path = shlex.quote(path)
+    return as_root(f"sudo chgrp {SERVICE_USER} {path}; sudo chmod 640 {path}; namei -l {path}")
+
+
+def complete(finding: Finding) -> Finding:
+    """Add to the fix what installs the programs that it needs and this machine lacks."""
+    commands = (words.split() for words in re.split(r"[;|]", finding.cure))
+    programs = {next((word for word in words if word != "sudo"), "") for words in commands}
+    lacking = {PACKAGES[each] for each in programs & PACKAGES.keys() if shutil.which(each) is None}
+    if not lacking:
+        return finding
+    cure = f"{finding.cure} (sudo apt-get install {' '.join(sorted(lacking))})"
+    return msgspec.structs.replace(finding, cure=cure)
 
 
 def lines(findings: Sequence[Finding], columns: int) -> Iterator[str]:

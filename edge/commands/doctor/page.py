@@ -8,30 +8,37 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from edge.commands.doctor.finding import Finding, Level
+from edge.commands.status import JUST_STARTED_S
 from edge.config import PageSettings
-from edge.host.web import trouble_with
+from edge.host.web import reachable, trouble_with
 from edge.page.activation import listened
 from edge.release.unit import PAGE_UNIT, UNIT
+from edge.telemetry import Telemetry
 
 
-def page(settings: PageSettings, *, is_running: bool) -> Iterator[Finding]:
-    """Return how the page does, where it is enabled; `is_running`: the service does."""
+def page(settings: PageSettings, telemetry: Telemetry | None) -> Iterator[Finding]:
+    """Return how the page does, where it is enabled; `telemetry`: of the service that runs."""
     if not settings.enabled:
         return
     cure = (
         f"sudo ss -ltnp 'sport = :{settings.port}'; another [page] port; "
         f"journalctl -u {UNIT} -u {PAGE_UNIT}"
     )
-    if is_running and (trouble := trouble_with(settings.url)):
+    if telemetry is not None and telemetry.uptime_s < JUST_STARTED_S:
+        text = f"{reachable(settings.url)}; whether it answers is known in some seconds"
+        yield Finding("page", Level.UNKNOWN, text)
+    elif telemetry is not None and (trouble := trouble_with(settings.url)):
         yield Finding("page", Level.FAULT, trouble, cure)
-    elif not is_running and not listened() and _is_taken(settings):
+    elif telemetry is None and not listened() and _is_taken(settings):
         text = f"its port, {settings.port}, is another program's"
         yield Finding("page", Level.FAULT, text, cure)
     else:
-        yield Finding("page", Level.OK, settings.url)
+        yield Finding("page", Level.OK, reachable(settings.url))
     if settings.is_in_clear:
         text = "the password crosses the network without TLS"
-        cure = "[page] certificate_file and key_file, or a reverse proxy: man tensormask"
+        cure = (
+            "[page] certificate_file and key_file, or a reverse proxy: docs/operating.md, The page"
+        )
         yield Finding("page", Level.HINT, text, cure)
 
 

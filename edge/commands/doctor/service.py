@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-from edge.commands.doctor.finding import AS_ROOT, Finding, Level
+from edge.commands.doctor.finding import Finding, Level, as_root
 from edge.commands.doctor.host import Host, groups_of, shown, user_id
 from edge.commands.releases import installed
 from edge.conditions import Code, conditions
@@ -22,7 +20,7 @@ from edge.telemetry import Telemetry
 
 SHOWN = (
     "LoadState,ActiveState,SubState,Result,ExecMainStatus,NRestarts,UnitFileState,FragmentPath,"
-    "DropInPaths,NeedDaemonReload"
+    "DropInPaths,NeedDaemonReload,Job"
 )
 OWN_DROP_IN = "00-release.conf"
 MANY_RESTARTS = 3
@@ -81,14 +79,19 @@ def _life(state: dict[str, str]) -> Finding:
     active, status = state.get("ActiveState", ""), int(state.get("ExecMainStatus") or 0)
     restarts = int(state.get("NRestarts") or 0)
     journal = f"journalctl -u {UNIT} -n 30"
+    is_between = state.get("SubState", "").startswith("auto-restart")
+    is_on_the_way = state.get("Job", "") not in ("", "0") or active.endswith("ing")
+    if is_on_the_way and not is_between:
+        text = "it is being started, stopped or restarted"
+        return Finding("service", Level.HINT, text, "look again in some seconds")
     if active == "failed":
         text = ENDINGS.get(status, f"it failed ({state.get('Result')}, {status})")
         cure = _CURES.get(status, f"{journal}; sudo systemctl restart {UNIT}")
         return Finding("service", Level.FAULT, text, cure)
-    if state.get("SubState", "").startswith("auto-restart"):
+    if is_between:
         text = f"it ends again and again ({state.get('Result')}, {status})"
         return Finding("service", Level.FAULT, text, journal)
-    if active in ("inactive", "deactivating"):
+    if active == "inactive":
         return Finding("service", Level.FAULT, "stopped", f"sudo systemctl start {UNIT}")
     if restarts > MANY_RESTARTS:
         text = f"started anew {restarts} times since it was last started by somebody"
@@ -103,8 +106,8 @@ def told(telemetry: Telemetry) -> Iterator[Finding]:
             yield Finding("service", Level.HINT, condition.text, condition.fix)
 
 
-def files(host: Host, config: Path, state: Path) -> Iterator[Finding]:
-    """Return whether the service's user reads its settings, and owns its state."""
+def files(host: Host, state: Path) -> Iterator[Finding]:
+    """Return whether the service's user is there, sees cameras, and owns its state."""
     uid = user_id(SERVICE_USER)
     if uid is None:
         if host.path("/opt/tensormask/current").is_symlink():
@@ -118,18 +121,6 @@ def files(host: Host, config: Path, state: Path) -> Iterator[Finding]:
             f"{SERVICE_USER} is not in the group video; the unit puts the service there",
             f"sudo usermod -aG video {SERVICE_USER}",
         )
-    with suppress(OSError):  # not there, or not for whoever asks: told above
-        found = config.stat()
-        readable = found.st_mode & stat.S_IROTH or (
-            found.st_uid == uid and found.st_mode & stat.S_IRUSR
-        )
-        if not readable and not (found.st_mode & stat.S_IRGRP and config.group() == SERVICE_USER):
-            yield Finding(
-                "configuration",
-                Level.FAULT,
-                f"the service's user cannot read {config}",
-                f"sudo chgrp {SERVICE_USER} {config}; sudo chmod 640 {config}",
-            )
     if state.is_dir():
         yield from _owned(state, uid)
 
@@ -139,7 +130,7 @@ def _owned(state: Path, uid: int) -> Iterator[Finding]:
         there = [state, *state.iterdir()]
         foreign = [each for each in there if each.lstat().st_uid != uid]
     except OSError as error:
-        yield Finding("state", Level.UNKNOWN, f"{state}: {error.strerror}", AS_ROOT)
+        yield Finding("state", Level.UNKNOWN, f"{state}: {error.strerror}", as_root("dmesg | tail"))
         return
     if foreign:
         yield Finding(

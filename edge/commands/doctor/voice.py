@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 import ssl
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from edge.commands.checks import probe_as_service
-from edge.commands.doctor.finding import AS_ROOT, Finding, Level
+from edge.commands.doctor.finding import SETTINGS_FIRST, Finding, Level, as_root, permission
 from edge.commands.doctor.host import Host
 from edge.config import CREDENTIAL, Settings
 from edge.errors import BrokerError, ConfigError
@@ -42,10 +43,10 @@ def broker(host: Host, settings: Settings | None, telemetry: Telemetry | None) -
     if settings is not None:
         yield from _tried(settings, telemetry)
     elif telemetry is not None and telemetry.broker.trouble:
-        yield Finding("broker", Level.FAULT, telemetry.broker.trouble, AS_ROOT)
+        yield Finding("broker", Level.FAULT, telemetry.broker.trouble, as_root(SETTINGS_FIRST))
     else:
         text = "not looked at: it takes the settings, or a service that is connected"
-        yield Finding("broker", Level.UNKNOWN, text, AS_ROOT)
+        yield Finding("broker", Level.UNKNOWN, text, as_root(SETTINGS_FIRST))
 
 
 def _told(telemetry: Telemetry, where: str) -> Iterator[Finding]:
@@ -71,7 +72,8 @@ def _tried(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]
     try:
         probe = probe_as_service(settings, telemetry)
     except ConfigError as error:
-        yield Finding("broker", Level.FAULT, str(error), "sudo tensormask check --only broker")
+        cure = permission(str(error)) or "sudo tensormask check --only broker, once it is corrected"
+        yield Finding("broker", Level.FAULT, str(error), cure)
         return
     except BrokerRefusalError as error:
         cure = "the user and password at the broker; [mqtt] username, password_file"
@@ -109,7 +111,8 @@ def certificate(host: Host, name: str) -> Iterator[Finding]:
         return
     ends = ends_at(host, Path(name))
     if ends is None:
-        yield Finding("certificate", Level.UNKNOWN, f"{name} cannot be read", AS_ROOT)
+        cure = as_root(f"openssl x509 -noout -enddate -in {shlex.quote(name)}")
+        yield Finding("certificate", Level.UNKNOWN, f"{name} cannot be read", cure)
         return
     left = ends - datetime.now(UTC)
     renew = "make another: deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"
@@ -133,13 +136,15 @@ def _unreachable(where: str, host: str, port: int) -> Finding | None:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         text = f"the name {host} is not found ({error.strerror})"
-        return Finding("broker", Level.FAULT, text, f"getent hosts {host}; resolvectl status")
+        return Finding("broker", Level.FAULT, text, f"getent hosts {host}; cat /etc/resolv.conf")
     try:
         socket.create_connection((host, port), TIMEOUT_S).close()
     except OSError as error:
         addresses = ", ".join(sorted({str(place[0]) for *_, place in found}))
         text = f"{where} ({addresses}) cannot be reached: {error.strerror or error}"
-        cure = f"ping {host}; is the broker running, and port {port} open in every firewall?"
+        cure = f"is the broker running, and port {port} open in every firewall?"
+        if not isinstance(error, ConnectionRefusedError):  # that is an answer
+            cure = f"ping {host}; {cure}"
         return Finding("broker", Level.FAULT, text, cure)
     return None
 

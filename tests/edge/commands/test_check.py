@@ -240,8 +240,14 @@ class Elsewhere:
     [
         ("/dev/video0", "camera running, 9 fps", 0, False, "ok      in use by the running service"),
         ("/dev/video0", "camera dark, 9 fps", 0, False, "ok      in use by the running service"),
-        ("/dev/video0", "camera lost, 0 fps", 1, False, "FAILED  in use by the running service"),
-        ("/dev/video0", "camera starting", 1, False, "FAILED  in use by the running service"),
+        (
+            "/dev/video0",
+            "camera lost, 0 fps",
+            1,
+            False,
+            "FAILED  no picture in the running service",
+        ),
+        ("/dev/video0", "camera starting", 0, False, "unknown the running service has no picture"),
         ("/dev/video0", "", 0, True, ""),
         ("rtsp://camera/live", "camera running, 9 fps", 0, True, ""),
     ],

@@ -6,8 +6,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,17 +18,26 @@ import pytest
 
 from edge.commands.doctor import eyes, machine, service, voice
 from edge.commands.doctor.doctor import examine, packages
-from edge.commands.doctor.finding import Finding, Level, exit_status, lines
+from edge.commands.doctor.finding import Finding, Level, complete, exit_status, lines
 from edge.commands.doctor.host import Host
 from edge.commands.doctor.page import page
 from edge.config import MqttSettings, PageSettings, Settings, load_settings
 from edge.host.health import read_vitals
 from edge.records import Pixels
-from edge.telemetry import BrokerState, OutboxState, Pace, Strain, Telemetry
+from edge.telemetry import (
+    BrokerState,
+    CameraState,
+    CameraStatus,
+    OutboxState,
+    Pace,
+    Strain,
+    Telemetry,
+)
 from tests.broker.conftest import Mosquitto, free_port
 from tests.broker.strict import HangUpError, Publish, Rules, StrictBroker
 from tests.clips import carphone
 from tests.disk import SmallDisk
+from tests.edge.capture.cameras import web_camera
 from tests.edge.capture.fakes import write_clip
 from tests.edge.samples import IN_USE, TELEMETRY
 from tests.needs import lacking
@@ -195,6 +204,27 @@ def test_a_camera_that_is_not_there_is_looked_for_by_its_kind(
     assert "secret" not in fault.text + fault.cure
 
 
+@pytest.mark.parametrize(
+    ("path", "authorization", "status"),
+    [("video", "Basic of somebody else", "401"), ("nowhere", None, "404")],
+)
+def test_a_camera_that_answers_is_not_looked_for_in_the_network(
+    tmp_path: Path, path: str, authorization: str | None, status: str
+) -> None:
+    with web_camera(authorization=authorization) as web:
+        source = f"http://{web.place}/{path}"
+        settings = settings_with(
+            tmp_path, f'[mqtt]\nhost = "localhost"\n[camera]\nsource = "{source}"\n'
+        )
+        (fault,) = faults(eyes.looked_at(settings))
+    lost = CameraStatus(CameraState.LOST, 1, None, None, False, fault.text)
+    (told,) = faults(eyes.told(replace(TELEMETRY, camera=lost), source))
+    for each in (fault, told):
+        assert f"({status})" in each.text
+        assert "ping" not in each.cure
+        assert "correct [camera] source, then: sudo systemctl restart tensormask" in each.cure
+
+
 # The broker.
 
 
@@ -212,7 +242,13 @@ def test_a_broker_that_lets_us_in_and_takes_what_we_say_is_no_fault(mosquitto: M
     assert [each.level for each in found] == [Level.OK]
 
 
-def test_without_the_settings_it_is_said_what_the_service_says() -> None:
+@pytest.mark.parametrize(
+    ("user", "cure"), [(1000, "sudo tensormask doctor"), (0, "correct the settings first")]
+)
+def test_without_the_settings_it_is_said_what_the_service_says(
+    monkeypatch: pytest.MonkeyPatch, user: int, cure: str
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: user)
     told = replace(TELEMETRY, in_use=IN_USE)
     (well,) = voice.broker(HOST, None, told)
     assert (well.level, "connected to broker.example:1883" in well.text) == (Level.OK, True)
@@ -220,7 +256,7 @@ def test_without_the_settings_it_is_said_what_the_service_says() -> None:
     (fault,) = voice.broker(HOST, None, replace(told, broker=away))
     assert (fault.level, fault.text) == (Level.FAULT, "it refuses the connection")
     (unknown,) = voice.broker(HOST, None, None)
-    assert (unknown.level, unknown.cure) == (Level.UNKNOWN, "sudo tensormask doctor")
+    assert (unknown.level, unknown.cure) == (Level.UNKNOWN, cure)
 
 
 def test_a_broker_that_the_service_does_not_use_yet_is_tried() -> None:
@@ -238,6 +274,7 @@ def test_a_name_that_is_not_found_is_told_from_a_port_that_is_closed() -> None:
     (closed,) = _broker(MqttSettings(host="127.0.0.1", port=port))
     assert "Connection refused" in closed.text
     assert f"port {port}" in closed.cure
+    assert "ping" not in closed.cure, "it has answered"
 
 
 def test_a_wrong_password_is_told(
@@ -372,7 +409,48 @@ def test_memory_limits_that_the_kernel_ignores_are_told(tmp_path: Path) -> None:
     assert "cgroup_enable=memory" in found.cure
 
 
+# Whose eyes look.
+
+
+@dataclass
+class Elsewhere:
+    """A service in whose place the doctor is only noted, and `says` this."""
+
+    says: str
+    asked: Sequence[str] = ()
+
+    def ask(self, arguments: Sequence[str], limit_s: float) -> tuple[int, str]:
+        self.asked = arguments
+        return 0, self.says
+
+
+def test_settings_are_looked_at_in_the_services_place(tmp_path: Path) -> None:
+    seen = [Finding("camera", Level.FAULT, "the service does not see /home")]
+    place = Elsewhere(msgspec.json.encode(seen).decode())
+    found = list(examine(tmp_path / "none.toml", place=place))
+    assert faults(found) == seen, "that there are no such settings is not looked at here"
+    assert {"packages", "clock", "disk"} <= {each.part for each in found}
+    assert place.asked[:4] == ["doctor", "--here", "--settings-only", "--json"]
+
+
+def test_where_nothing_can_be_started_as_the_service_one_looks_oneself(tmp_path: Path) -> None:
+    (fault,) = faults(examine(tmp_path / "none.toml", place=Elsewhere("")))
+    assert "No such file" in fault.text
+
+
 # How it is told.
+
+
+def test_a_program_of_a_fix_that_is_not_here_comes_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fault = Finding("camera", Level.FAULT, "", "ping camera; sudo fuser -v /dev/video0; ls")
+    said = complete(fault).cure
+    assert said == f"{fault.cure} (sudo apt-get install iputils-ping psmisc)"
+    for name in ("ping", "fuser"):
+        (tmp_path / name).touch(0o755)
+    assert complete(fault) == fault
 
 
 def test_forty_columns_are_enough() -> None:
@@ -425,16 +503,18 @@ def test_a_disk_that_is_full_or_read_only_is_told(tmp_path: Path) -> None:
 def test_a_port_of_the_page_that_another_program_has_is_told() -> None:
     port = free_port()
     settings = PageSettings(enabled=True, port=port)
-    assert [each.level for each in page(settings, is_running=False)] == [Level.OK]
-    assert "does not answer" in faults(page(settings, is_running=True))[0].text
+    running = replace(TELEMETRY, uptime_s=60.0)
+    assert [each.level for each in page(settings, None)] == [Level.OK]
+    assert "does not answer" in faults(page(settings, running))[0].text
+    assert not faults(page(settings, replace(TELEMETRY, uptime_s=3.0))), "it waits for the service"
     with socket.create_server(("127.0.0.1", port)) as other:
-        (fault,) = faults(page(settings, is_running=False))
+        (fault,) = faults(page(settings, None))
         assert fault.text == f"its port, {port}, is another program's"
         assert f"sport = :{port}" in fault.cure
         # It takes the connection, and says nothing of ours.
         thread = threading.Thread(target=_hang_up, args=[other])
         thread.start()
-        assert "does not answer" in faults(page(settings, is_running=True))[0].text
+        assert "does not answer" in faults(page(settings, running))[0].text
         thread.join()
 
 
