@@ -224,6 +224,8 @@ class Window:
 
     def _account(self) -> Account:
         telemetry, past = self.telemetry(), self.history.past()
+        if telemetry is not None:
+            self._note(telemetry)  # so that camera and troubles are of one moment
         return Account(
             self.about.device,
             self.about.site,

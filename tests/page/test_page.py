@@ -494,6 +494,26 @@ def test_a_lost_camera_is_gray_for_this_viewer_and_the_next(
             expect(viewer.locator("#banner")).to_contain_text("Check its power and its cable")
 
 
+def test_a_camera_that_is_back_is_shown_before_another_report_is_due(
+    start: Start, context: BrowserContext
+) -> None:
+    def says_lost(route: Route) -> None:
+        answer = route.fetch()
+        account = answer.json()
+        account["camera"]["state"] = "lost"
+        route.fulfill(response=answer, json=account)
+
+    # The first report says that it is lost, and no further one is ever due.
+    context.route("**/report", says_lost, times=1)
+    context.add_init_script(
+        "const later = setTimeout;"
+        "setTimeout = (run, ms, ...rest) => (ms === 2000 ? 0 : later(run, ms, ...rest));"
+    )
+    page, _ = _open(context, start())
+    expect(page.locator("#device")).to_have_text("door-1")
+    _is_live(page)
+
+
 def test_a_covered_camera_is_not_called_sharp(
     start: Start, context: BrowserContext, tmp_path: Path
 ) -> None:

@@ -65,6 +65,14 @@ connect(ask, async () => {
   tell();
   tellVerdict();
 });
+// A new picture of a camera that was lost: the report that is due next would say so only in some seconds.
+async function noteCameraIsBack() {
+  if (state.account?.camera?.state !== "lost") return;
+  await renew(ask);
+  tell();
+  tellVerdict();
+}
+
 open(wanted());
-follow(ask);
+follow(ask, noteCameraIsBack);
 report(ask, tell);

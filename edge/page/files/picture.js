@@ -210,8 +210,8 @@ new ResizeObserver(draw).observe($("stage"));
 setInterval(judgeAge, 500);
 for (const event of ["visibilitychange", "pageshow", "focus"]) addEventListener(event, judgeAge);
 
-// One scene after the other; a slow line gets fewer, and none waits in a queue.
-export async function follow(ask) {
+// One scene after the other; a slow line gets fewer, and none waits in a queue. `tell` hears of each before it is shown.
+export async function follow(ask, tell) {
   let after = 0;
   for (;;) {
     if (document.hidden || !["live", "setup"].includes(state.view)) {
@@ -231,6 +231,7 @@ export async function follow(ask) {
       state.scene = JSON.parse(new TextDecoder().decode(new Uint8Array(content, 4, size)));
       ({ number: after } = state.scene);
       state.sceneAt = now();
+      await tell();
       await show(new Blob([new Uint8Array(content, 4 + size)], { type: "image/jpeg" }));
     } catch {
       await pause(1000);

@@ -196,6 +196,18 @@ def test_a_lost_camera_is_reported_with_its_cause_and_the_time_of_its_last_frame
     assert found["code"] == "camera-lost"
     assert found["text"] == f"The camera gives no picture: {trouble}"
     assert "cable" in found["fix"]
+    stage.now = TELEMETRY
+    report = stage.ask(PageReport())
+    assert (report["camera"]["state"], report["troubles"]) == ("running", []), "of one moment"
+
+
+def test_a_camera_that_refuses_the_password_is_not_a_matter_of_its_cable(stage: Stage) -> None:
+    trouble = "http://camera: it refuses the user and password in the address (401)"
+    lost = CameraStatus(CameraState.LOST, 1, None, None, False, trouble)
+    stage.now = replace(TELEMETRY, camera=lost)
+    (found,) = stage.ask(PageReport())["troubles"]
+    assert found["text"] == f"The camera gives no picture: {trouble}"
+    assert found["fix"].startswith("Correct [camera] source, then: sudo systemctl restart tensormask.")
 
 
 def test_an_area_that_cannot_be_read_is_reported_until_another_is_drawn(tmp_path: Path) -> None:
