@@ -207,7 +207,9 @@ def test_a_camera_that_refuses_the_password_is_not_a_matter_of_its_cable(stage: 
     stage.now = replace(TELEMETRY, camera=lost)
     (found,) = stage.ask(PageReport())["troubles"]
     assert found["text"] == f"The camera gives no picture: {trouble}"
-    assert found["fix"].startswith("Correct [camera] source, then: sudo systemctl restart tensormask.")
+    assert found["fix"].startswith(
+        "Correct [camera] source, then: sudo systemctl restart tensormask."
+    )
 
 
 def test_an_area_that_cannot_be_read_is_reported_until_another_is_drawn(tmp_path: Path) -> None:
