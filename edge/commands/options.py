@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
+from edge.address import FileSource, holds_password, source_in
 from edge.config import DEFAULT_PATH, DetectorSettings, MqttSettings, Settings, load_settings
 from edge.detect.detectors import NAMES
+from edge.errors import ConfigError
 
 
 def add_config(parser: argparse.ArgumentParser, default: Path | str = DEFAULT_PATH) -> None:
@@ -50,7 +52,11 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
 
 
 def judging(options: argparse.Namespace, source: str, fps: float | None = None) -> Settings:
-    """Return the settings of a command that needs no broker: the file's or the defaults."""
+    """Return the settings of a command that needs no broker: the file's or the defaults.
+
+    Raises ConfigError, also where the source is a file or folder that is not there.
+    """
+    _refuse_absent(source)
     replace = msgspec.structs.replace
     if options.config:
         settings = load_settings(options.config)
@@ -70,6 +76,21 @@ def judging(options: argparse.Namespace, source: str, fps: float | None = None) 
     )
     classifier = replace(settings.classifier, bundle=options.bundle or settings.classifier.bundle)
     return replace(settings, camera=camera, detector=detector, classifier=classifier)
+
+
+def _refuse_absent(source: str) -> None:
+    """Raise ConfigError in the words of somebody who has given an argument, and no settings."""
+    wanted = "give a clip or a folder of pictures"
+    shown = "what is given" if holds_password(source) else source
+    try:
+        path = Path(source).expanduser()
+        if isinstance(source_in(source), FileSource) and not (path.is_file() or path.is_dir()):
+            raise ConfigError(f"{shown} is no file or folder here; {wanted}")
+    except ConfigError as error:
+        raise ConfigError(str(error).removeprefix("[camera] source: ")) from None
+    except (OSError, RuntimeError) as error:  # forbidden; a user who is nobody
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{shown}: {reason}; {wanted}") from None
 
 
 def whole(text: str, least: int, most: int) -> int:

@@ -89,9 +89,12 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    now = SYSTEM_CLOCK.utc()
-    for entry in entries(load_settings(options.config).outbox.file, _delivered(options)):
+    now, file, is_empty = SYSTEM_CLOCK.utc(), load_settings(options.config).outbox.file, True
+    for entry in entries(file, _delivered(options)):
         print(json_text(entry) if options.json else line(entry, now))
+        is_empty = False
+    if is_empty and not options.json:
+        print(f"{file}: nothing waits, and nothing was refused")
     return 0
 
 
@@ -117,12 +120,16 @@ def _drop(options: argparse.Namespace) -> int:
         )
 
     def agrees(count: int) -> bool:
-        return options.yes or _answers_yes(f"drop {count} documents for ever?")
+        return options.yes or _answers_yes(f"drop {_documents(count)} for ever?")
 
     file = load_settings(options.config).outbox.file
     count = dropped(file, is_wanted, agrees, options.sequence)
-    print(f"{count} documents dropped")
+    print(f"{_documents(count)} dropped")
     return 0
+
+
+def _documents(count: int) -> str:
+    return f"{count} document{'' if count == 1 else 's'}"
 
 
 def _answers_yes(question: str) -> bool:

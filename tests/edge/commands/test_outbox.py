@@ -131,8 +131,11 @@ def test_what_is_named_is_dropped(
     left: list[int],
 ) -> None:
     outbox.close()
-    assert lines(capsys, config, "drop", *which, "--yes") == [f"{3 - len(left)} documents dropped"]
-    assert [int(line.split()[0]) for line in lines(capsys, config, "list")] == left
+    count = 3 - len(left)
+    dropped = f"{count} document{'' if count == 1 else 's'} dropped"
+    assert lines(capsys, config, "drop", *which, "--yes") == [dropped]
+    listed = [json.loads(line) for line in lines(capsys, config, "list", "--json")]
+    assert [entry["sequence"] for entry in listed] == left
 
 
 def test_nothing_is_dropped_unasked(
@@ -157,4 +160,6 @@ def test_a_damaged_file_is_said_to_be_one(
 
 
 def test_no_outbox_yet_is_an_empty_one(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lines(capsys, config, "list") == []
+    nothing = f"{config.parent / 'state/outbox.sqlite'}: nothing waits, and nothing was refused"
+    assert lines(capsys, config, "list") == lines(capsys, config) == [nothing]
+    assert lines(capsys, config, "list", "--json") == lines(capsys, config, "export") == []

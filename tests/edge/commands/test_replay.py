@@ -130,8 +130,16 @@ def test_a_replay_is_readable_without_json(
 def test_a_clip_that_is_missing_or_none_is_one_clear_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["replay", str(tmp_path / "absent.mp4")]) == 78
-    assert "absent.mp4" in capsys.readouterr().err
+    wanted = "give a clip or a folder of pictures"
+    for given, said in (
+        (f"{tmp_path}/absent.mp4", f"{tmp_path}/absent.mp4 is no file or folder here; {wanted}"),
+        ("rtsp:/me:secret@camera/1", f"what is given is no file or folder here; {wanted}"),
+        ("x" * 300, f"{'x' * 300}: File name too long; {wanted}"),
+        ("x://camera", "x:// is not known; known are rtsp, rtsps, http, https"),
+    ):
+        for command in ("replay", "bench"):
+            assert main([command, given]) == 78
+            assert capsys.readouterr().err == f"tensormask: {said}\n"
     (tmp_path / "text.mp4").write_text("no clip")
     assert main(["replay", str(tmp_path / "text.mp4")]) == 1
     error = capsys.readouterr().err
