@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from edge.conditions import KINDS, VIEWS, Code, Severity
 from edge.files import decoded
 from edge.publish.answers import Received
 from edge.publish.messages import (
@@ -15,9 +17,11 @@ from edge.publish.messages import (
     AvailabilityState,
     ComplianceMessage,
     HealthMessage,
+    OutboxCondition,
     ViolationMessage,
 )
 from edge.records import ViolationKind, ViolationState
+from edge.telemetry import CameraState
 
 _MAX_NAME: Final = 64
 _MAX_TOLD: Final = 1000
@@ -37,8 +41,7 @@ class Tone(StrEnum):
 _ANSI: Final = {Tone.GOOD: "\x1b[32m", Tone.WARNING: "\x1b[33m", Tone.ALARM: "\x1b[1;31m"}
 _RESET: Final = "\x1b[0m"
 
-_Alert = AvailabilityMessage | ViolationMessage | ComplianceMessage
-Content = _Alert | HealthMessage
+Content = AvailabilityMessage | ViolationMessage | ComplianceMessage | HealthMessage
 _KINDS: Any = Content
 """For a decoder: a union is no type for a type checker."""
 
@@ -85,8 +88,9 @@ class Alerts:
 
     def __init__(self, *, colour: bool = False) -> None:
         self._colour = colour
-        self._told: OrderedDict[tuple[str, str], str] = OrderedDict()
-        """What was last said of each device's states and events, the latest of them only."""
+        self._told: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        """What was last said of each state and event, by device, zone and subject; the latest of
+        them only."""
 
     def line(self, message: Received, now: datetime) -> str | None:
         """Return the line for `message`, with local time; None where it tells nothing new.
@@ -106,27 +110,36 @@ class Alerts:
         """Return what `message` tells; None where that is nothing new."""
         device, subject = device_of(message), message.topic.split("/")[-1]
         heard = read(message.payload)
-        if heard is None or isinstance(heard.content, HealthMessage):
+        if heard is None:
             text, tone = "sends something unreadable", Tone.WARNING
             told = AlertLine(now.astimezone(), device, "", text, tone, "")
-        else:
-            content = heard.content
-            if isinstance(content, ViolationMessage):  # delivered at least once, told once
-                subject = f"{content.event_id} {content.state}"
-            zone, age = clean(content.zone), _age(content, heard.at, now)
-            told = AlertLine(heard.at, device, zone, *_describe(content), age)
-        return told if self._is_news(f"{device} ({told.zone})", subject, told.text) else None
+            return told if self._is_news((device, "", subject), text) else None
+        content, at = heard.content, heard.at
+        if isinstance(content, ViolationMessage):  # delivered at least once, told once
+            subject = f"{content.event_id} {content.state}"
+        zone, age = clean(content.zone), _age(content, at, now)
+        text, tone = _describe(content)
+        topic = device, zone, subject
+        if _is_offline(content) and topic in self._told:
+            at, age = now.astimezone(), ""  # the will's own time is that of the connection
+        if isinstance(content, HealthMessage):
+            self._told.setdefault(topic, "health: well")  # which is no news at first
+        return AlertLine(at, device, zone, text, tone, age) if self._is_news(topic, text) else None
 
-    def _is_news(self, device: str, subject: str, text: str) -> bool:
-        is_news = self._told.get((device, subject)) != text
-        self._told[device, subject] = text
-        self._told.move_to_end((device, subject))
+    def _is_news(self, topic: tuple[str, str, str], text: str) -> bool:
+        is_news = self._told.get(topic) != text
+        self._told[topic] = text
+        self._told.move_to_end(topic)
         if len(self._told) > _MAX_TOLD:
             self._told.popitem(last=False)
         return is_news
 
 
-def _describe(content: _Alert) -> tuple[str, Tone]:
+def _is_offline(content: Content) -> bool:
+    return isinstance(content, AvailabilityMessage) and content.state is AvailabilityState.OFFLINE
+
+
+def _describe(content: Content) -> tuple[str, Tone]:
     """Return the words, and how grave it is."""
     match content:
         case ViolationMessage(state=ViolationState.CONFIRMED, kind=ViolationKind.BARE):
@@ -146,6 +159,40 @@ def _describe(content: _Alert) -> tuple[str, Tone]:
                 f"last hour: {hour.seen} seen, {hour.masked} masked, {worn}{hour.bare} bare, "
                 f"{hour.unknown} unknown{share}"
             ), Tone.PLAIN
+        case HealthMessage():
+            words, tone = words_of(content)
+            return f"health: {words}", tone
+
+
+def words_of(health: HealthMessage) -> tuple[str, Tone]:
+    """Return how a device does in few words, the gravest first."""
+    found = [_words(each) for each in _codes(health)]
+    shown = [each for each in found if each[0]]
+    if not shown:
+        return "well", Tone.GOOD
+    return ", ".join(words for words, _ in shown[:2]), shown[0][1]
+
+
+def _codes(health: HealthMessage) -> Sequence[str]:
+    """Return the codes of what is wrong, the gravest first."""
+    if health.conditions is not None:
+        return health.conditions
+    camera, found = health.camera, []  # of a version that does not say
+    if camera.state is CameraState.LOST:
+        found.append(Code.CAMERA_LOST)
+    elif camera.view in VIEWS:
+        found.append(VIEWS[camera.view])
+    if health.outbox.state is OutboxCondition.REFUSED:
+        found.append(Code.DISK_UNWRITABLE)
+    return found
+
+
+def _words(code: str) -> tuple[str, Tone]:
+    try:
+        kind = KINDS[Code(code)]
+    except ValueError:  # of a newer version
+        return clean(code), Tone.WARNING
+    return kind.short, Tone.ALARM if kind.severity is Severity.FAULT else Tone.WARNING
 
 
 def _sure(content: ViolationMessage) -> str:
@@ -154,7 +201,7 @@ def _sure(content: ViolationMessage) -> str:
     return f"{100 * known:.0f} %"
 
 
-def _age(content: _Alert, at: datetime, now: datetime) -> str:
+def _age(content: Content, at: datetime, now: datetime) -> str:
     """Return how old `content` is, in brackets; empty where it is fresh, or its clock is no guide.
 
     A broker keeps the last states of a device for ever, also of one that is long gone.
@@ -169,7 +216,7 @@ def _age(content: _Alert, at: datetime, now: datetime) -> str:
             since = "since"
         case ViolationMessage():
             since = "told late,"
-        case ComplianceMessage():
+        case ComplianceMessage() | HealthMessage():
             since = "last heard"
     return f" ({since} {_ago(passed)})"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import textwrap
 from collections import OrderedDict, deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,8 +15,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edge.commands.alerts import AlertLine, Alerts, Tone, clean, device_of, read
-from edge.conditions import KINDS, VIEWS, Code, Severity
+from edge.commands.alerts import AlertLine, Alerts, Tone, clean, device_of, read, words_of
 from edge.publish.answers import Received
 from edge.publish.messages import (
     AVAILABILITY,
@@ -26,11 +24,9 @@ from edge.publish.messages import (
     ComplianceMessage,
     ComplianceTally,
     HealthMessage,
-    OutboxCondition,
     ViolationMessage,
 )
 from edge.records import ViolationKind, ViolationState
-from edge.telemetry import CameraState
 from edge.words import duration
 
 MAX_DEVICES = 1000
@@ -130,36 +126,10 @@ def state_words(device: DeviceRow, now: datetime) -> tuple[str, Tone]:
 
 
 def health_words(device: DeviceRow) -> tuple[str, Tone]:
-    """Return how it does in few words, the gravest first; nothing of one that is not there."""
+    """Return how it does in few words; nothing of one that is not there."""
     if device.health is None or not device.is_there:
         return "", Tone.PLAIN
-    found = [_words(each) for each in _codes(device.health)]
-    shown = [each for each in found if each[0]]
-    if not shown:
-        return "well", Tone.GOOD
-    return ", ".join(words for words, _ in shown[:2]), shown[0][1]
-
-
-def _codes(health: HealthMessage) -> Sequence[str]:
-    """Return the codes of what is wrong, the gravest first."""
-    if health.conditions is not None:
-        return health.conditions
-    camera, found = health.camera, []  # of a version that does not say
-    if camera.state is CameraState.LOST:
-        found.append(Code.CAMERA_LOST)
-    elif camera.view in VIEWS:
-        found.append(VIEWS[camera.view])
-    if health.outbox.state is OutboxCondition.REFUSED:
-        found.append(Code.DISK_UNWRITABLE)
-    return found
-
-
-def _words(code: str) -> tuple[str, Tone]:
-    try:
-        kind = KINDS[Code(code)]
-    except ValueError:  # of a newer version
-        return clean(code), Tone.WARNING
-    return kind.short, Tone.ALARM if kind.severity is Severity.FAULT else Tone.WARNING
+    return words_of(device.health)
 
 
 def hour_words(device: DeviceRow) -> str:

@@ -96,7 +96,7 @@ class Screen(Protocol):
 class Lines:
     """A line for each message that tells something new, for eyes and for scripts."""
 
-    kinds = (AVAILABILITY, VIOLATION, COMPLIANCE)
+    kinds = (AVAILABILITY, VIOLATION, COMPLIANCE, HEALTH)
 
     def __init__(self, output: TextIO) -> None:
         self._output = output

@@ -11,10 +11,9 @@ from rich.console import Console
 
 from edge.commands.board import MAX_ALERTS, MAX_DEVICES, Board, view
 from edge.publish.answers import Received
-from edge.publish.messages import CameraHealth, encode
+from edge.publish.messages import CameraHealth
 from edge.telemetry import CameraState, CameraView
-from tests.edge.commands.test_watch import availability, compliance, violation
-from tests.edge.publish.test_messages import some_health
+from tests.edge.commands.test_watch import availability, compliance, health, violation
 
 pytestmark = pytest.mark.usefixtures("_berlin_time")
 
@@ -43,10 +42,6 @@ def shown(
     )
     console.print(view(board, NOW + later, width, height))
     return [line.rstrip() for line in output.getvalue().splitlines()]
-
-
-def health(**changes: Any) -> Received:
-    return Received("tensormask/door-1/health", encode(some_health(**changes)))
 
 
 WELL: dict[str, Any] = {"conditions": []}

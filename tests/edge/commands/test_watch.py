@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,10 @@ from hypothesis import strategies as st
 
 from edge.commands.alerts import Alerts
 from edge.commands.output import takes_color
+from edge.commands.watch import Lines
 from edge.publish.answers import Received
+from edge.publish.messages import HEALTH, encode
+from tests.edge.publish.test_messages import some_health
 
 NOW = datetime(2026, 11, 23, 14, 3, 22, tzinfo=UTC)
 HEAD = (
@@ -42,6 +46,10 @@ def availability(state: str, device: str = "door-1", zone: str = "") -> Received
     return Received(f"tensormask/{device}/availability", text.encode())
 
 
+def health(**changes: Any) -> Received:
+    return Received("tensormask/door-1/health", encode(some_health(**changes)))
+
+
 def compliance() -> Received:
     tally = '{"seen":12,"masked":10,"bare":1,"unknown":1,"rate":0.9091,"watched_s":60.0}'
     text = (
@@ -67,9 +75,38 @@ def test_a_repeat_is_not_told_again() -> None:
     assert lines(violation(), violation(), violation("ended"), violation())[1::2] == [None, None]
 
 
-def test_a_device_that_goes_is_told_once() -> None:
-    told = lines(availability("online"), availability("offline"), availability("offline"))
-    assert told == ["15:03:21  door-1  is online", "15:03:21  door-1  is offline", None]
+def test_a_device_that_goes_is_told_once_and_when() -> None:
+    """The time in its last will is that of the connection."""
+    alerts = Alerts(colour=False)
+    later = NOW + timedelta(hours=3)
+    assert alerts.line(availability("online"), NOW) == "15:03:21  door-1  is online"
+    assert alerts.line(availability("offline"), later) == "18:03:22  door-1  is offline"
+    assert alerts.line(availability("offline"), later) is None
+
+
+def test_how_a_device_does_is_told_when_it_changes() -> None:
+    told = lines(
+        health(conditions=[]),
+        health(conditions=["paused"], paused_for_s=60.0),
+        health(conditions=["paused"], paused_for_s=30.0),
+        health(conditions=[]),
+        health(conditions=["camera-lost", "paused"]),
+        health(conditions=["messages-queued"]),
+        health(conditions=["messages-queued"]),
+    )
+    assert told == [
+        None,
+        "13:00:00  door-1  health: paused",
+        None,
+        "13:00:00  door-1  health: well",
+        "13:00:00  door-1  health: no camera, paused",
+        "13:00:00  door-1  health: messages queued",
+        None,
+    ]
+
+
+def test_in_a_pipe_health_is_asked_for() -> None:
+    assert HEALTH in Lines(io.StringIO()).kinds
 
 
 def test_compliance_is_told_when_it_changes() -> None:
@@ -97,9 +134,8 @@ def test_the_zone_is_told_where_there_is_one() -> None:
     ],
 )
 def test_a_state_that_the_broker_has_kept_tells_its_age(later: timedelta, age: str) -> None:
-    alerts = Alerts(colour=False)
     told = [
-        alerts.line(message, NOW + later)
+        Alerts(colour=False).line(message, NOW + later)
         for message in (availability("online"), compliance(), availability("offline"))
     ]
     ends = [f" ({since} {age})" if age else "" for since in ("since", "last heard", "connected")]
