@@ -23,6 +23,7 @@ COMMANDS = {
     "forget": "Clear what the broker retains of this device, which is taken down; stop it first.",
     "models": "List, fetch and show models.",
     "release": "What is installed and on trial; from one release to another, and back.",
+    "password": "Print the hash of a password for the page, to be kept in its password_file.",
     "bench": (
         "Measure speed, processor time, memory and start. Lists are separated by commas, and every "
         "combination is measured; without --detector, each detector that is here."

@@ -1,6 +1,4 @@
-"""The page's password, of which only a hash is kept.
-
-    python -m edge.page.password     ask for a password, and print its hash
+"""The page's password, of which only a hash is kept: `tensormask password` prints one.
 
 The hash is scrypt's (RFC 7914), written as a PHC string: `$scrypt$ln=14,r=8,p=1$SALT$HASH`, base64
 without padding. One takes 16 MiB and some 50 ms on a PC, 200 ms on a Raspberry Pi 4.
@@ -9,12 +7,9 @@ without padding. One takes 16 MiB and some 50 ms on a PC, 200 ms on a Raspberry 
 from __future__ import annotations
 
 import base64
-import getpass
 import hashlib
 import hmac
-import os
 import re
-import sys
 
 from edge.errors import ConfigError
 
@@ -22,16 +17,14 @@ SHORTEST = 8
 """Characters that a password must have."""
 _LN, _R, _P = 14, 8, 1
 _HASH_BYTES = 32
-_SALT_BYTES = 16
+SALT_BYTES = 16
 _LEAST_DIGEST_BYTES = 16
 _MIB = 1024 * 1024
 MOST_MIB = 32
 """What looking at one password may take: the page has 128 MiB for everything."""
 _PHC = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
 _HASH = re.compile(r"\$(scrypt|argon2\w*|2[aby]|y|7|[156])\$")
-_CURE = "make one on the device: cd /opt/tensormask/current && packages/bin/python -m " + (
-    "edge.page.password"
-)
+_CURE = "make one: tensormask password"
 
 
 def hashed(password: str, salt: bytes) -> str:
@@ -40,7 +33,7 @@ def hashed(password: str, salt: bytes) -> str:
         raise ConfigError(
             f"the page's password has {len(password)} characters, and needs {SHORTEST} or more"
         )
-    salt = salt[:_SALT_BYTES]
+    salt = salt[:SALT_BYTES]
     digest = _scrypt(password, salt, _LN, _R, _P, _HASH_BYTES)
     return f"$scrypt$ln={_LN},r={_R},p={_P}${_encoded(salt)}${_encoded(digest)}"
 
@@ -98,18 +91,3 @@ def _encoded(content: bytes) -> str:
 
 def _decoded(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-
-
-def main() -> int:
-    is_terminal = sys.stdin.isatty()
-    password = getpass.getpass() if is_terminal else sys.stdin.readline().removesuffix("\n")
-    try:
-        print(hashed(password, os.urandom(_SALT_BYTES)))  # noqa: T201 - a command line module
-    except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

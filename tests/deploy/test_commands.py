@@ -51,6 +51,7 @@ RUN = {
     "tensormask doctor": "tests/systemd/test_doctor.py",
     "tensormask forget": "tests/broker/test_retained.py",
     "tensormask models": "tests/systemd/test_releases.py",
+    "tensormask password": "tests/edge/commands/test_password.py",
     "tensormask outbox": "tests/edge/commands/test_outbox.py",
     "tensormask release": "tests/systemd/test_releases.py",
     "tensormask replay": "tests/edge/commands/test_replay.py",

@@ -186,6 +186,19 @@ def test_forget_clears_what_the_broker_retains(box: Box) -> None:
     assert box.by("root", left).stdout == ""
 
 
+def test_a_hash_in_place_of_the_pages_password_is_taken(box: Box) -> None:
+    made = box.by(VISITOR, "echo open sesame | tensormask password", check=True).stdout
+    assert made.startswith("$scrypt$")
+    file = "/etc/tensormask/page-hash"
+    box.machine.write(file, made)
+    box.machine.run("chown", "tensormask:", file)
+    box.machine.run("chmod", "600", file)
+    box.write_settings(settings_text(page={"address": "0.0.0.0", "password_file": file}))
+    checked = box.by("root", "tensormask check --only configuration")
+    assert checked.returncode == 0, checked.stdout
+    box.machine.run("rm", file)
+
+
 def test_the_manual_page_and_the_completions_are_there(box: Box) -> None:
     assert "tensormask" in box.by(VISITOR, "man -w tensormask", check=True).stdout
     assert ".TH" in box.by(VISITOR, "tensormask man", check=True).stdout

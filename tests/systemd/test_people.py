@@ -131,6 +131,7 @@ ROWS = {
     "release count": Row(
         "release count", service=_sudo("release count"), visitor=_sudo("release count")
     ),
+    "password": Row("password", 78, "has 0 characters, and needs 8 or more"),
     "bench": Row("bench /srv/clip.avi --frames 5", says="peak memory"),
     "completion": Row("completion bash", says="tensormask"),
     "man": Row("man", says="TENSORMASK 1"),

@@ -63,7 +63,7 @@ def test_a_hash_that_lets_nobody_in_is_refused(secret: Secret, known: str, said:
     settings = PageSettings(enabled=True, password_file=secret(known))
     with pytest.raises(ConfigError, match=rf"\[page\] password_file: .*{said}") as refused:
         front_of(settings, b"key")
-    assert "python -m edge.page.password" in str(refused.value)
+    assert "; make one: tensormask password" in str(refused.value)
 
 
 def test_the_key_of_the_cookies_outlives_a_restart_and_damage(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import base64
-import subprocess
-import sys
 
 import pytest
 
@@ -53,26 +51,6 @@ def test_a_short_password_is_refused(short: str) -> None:
 def test_what_is_no_hash_matches_nothing(text: str) -> None:
     assert not matches("open sesame", text)
     assert not matches(text, text)
-
-
-def test_a_hash_is_made_of_what_is_typed() -> None:
-    made = subprocess.run(
-        [sys.executable, "-m", "edge.page.password"],
-        input="open sesame\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    assert matches("open sesame", made)
-    short = subprocess.run(
-        [sys.executable, "-m", "edge.page.password"],
-        input="1234567\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (short.returncode, short.stdout) == (1, "")
-    assert "needs 8 or more" in short.stderr
 
 
 def test_a_hash_is_told_from_a_password() -> None:
