@@ -85,7 +85,7 @@ def some_compliance() -> Message:
     return compliance_message(ORIGIN, counter.totals(100.0), NOON, True, "1f0c5a2e")
 
 
-def some_health(**changes: Any) -> Message:
+def some_health(**changes: Any) -> HealthMessage:
     given: dict[str, Any] = {
         "device_id": "door-1",
         "site": "",
