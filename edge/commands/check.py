@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Collection, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -16,9 +15,10 @@ from edge.commands.options import add_config, add_json
 from edge.commands.output import fitted, json_text, say
 from edge.commands.parser import Parser
 from edge.commands.sandbox import STARTING, add_here, whose_sight
+from edge.conditions import Code, Severity, condition
 from edge.config import load_settings
 from edge.errors import NotAllowedError, TensorMaskError
-from edge.host.in_use import CHANGED, has_changed, public_source
+from edge.host.in_use import has_changed, public_source
 from edge.host.status_file import read_telemetry
 from edge.telemetry import CameraState, Telemetry
 
@@ -44,39 +44,34 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    def told(checked: Checked) -> None:
+    unit, whose = whose_sight(options.here, "check")
+    first = iter([whose] if whose and not options.json else [])
+
+    def tell(checked: Checked) -> None:
+        for sight in first:  # once, and not before a refusal
+            say(sight)
         say(json_text(checked) if options.json else fitted(line(checked), LABEL))
 
     chosen = [part for part in PARTS if not options.only or part in options.only]
-    unit, whose = whose_sight(options.here, "check")
-    if whose and not options.json:
-        say(whose)
-    if unit is not None:
-        json = ["--json"] if options.json else []
-        return check_as_service(unit, options.config, chosen, told, json, read_telemetry())
-    return check(options.config, chosen, told)
-
-
-class State(StrEnum):
-    OK = "ok"
-    FAILED = "FAILED"
-    HINT = "hint"
-    """It is no failure, but something is to be done."""
-    UNKNOWN = "unknown"
-    """It cannot be told here, and is no failure."""
+    if unit is None:
+        return check(options.config, chosen, tell)
+    for sight in first:
+        say(sight)
+    json = ["--json"] if options.json else []
+    return check_as_service(unit, options.config, chosen, tell, json, read_telemetry())
 
 
 class Checked(msgspec.Struct, frozen=True):
     """What became of one part."""
 
     part: str
-    state: State
+    severity: Severity
     text: str
 
 
 def line(checked: Checked) -> str:
     """Return it for eyes."""
-    return f"{checked.part:<13}  {checked.state:<7} {checked.text}"
+    return f"{checked.part:<13}  {checked.severity.label:<7} {checked.text}"
 
 
 Say = Callable[[Checked], None]
@@ -101,15 +96,16 @@ def check(config: Path, parts: Collection[str], tell: Say) -> int:
     except NotAllowedError:
         raise
     except TensorMaskError as error:
-        tell(Checked("configuration", State.FAILED, str(error)))
+        tell(Checked("configuration", Severity.FAULT, str(error)))
         return error.exit_status
-    tell(Checked("configuration", State.OK, str(config)))
+    tell(Checked("configuration", Severity.OK, str(config)))
     status = 0
     for name in parts:
         try:
-            tell(Checked(name, State.OK, PARTS[name](settings)))
+            tell(Checked(name, Severity.OK, PARTS[name](settings)))
         except TensorMaskError as error:
-            tell(Checked(name, State.FAILED if error.exit_status else State.UNKNOWN, str(error)))
+            severity = Severity.FAULT if error.exit_status else Severity.UNKNOWN
+            tell(Checked(name, severity, str(error)))
             status = max(status, error.exit_status)
     return status
 
@@ -145,9 +141,10 @@ def check_as_service(
     if has_camera:
         checked = _camera_in_use(service.status, telemetry)
         tell(checked)
-        status = max(status, 1 if checked.state is State.FAILED else 0)
+        status = max(status, 1 if checked.severity is Severity.FAULT else 0)
     if service.status and has_changed(used, config):
-        tell(Checked("service", State.HINT, f"{config} {CHANGED}"))
+        changed = condition(Code.SETTINGS_CHANGED, file=config)
+        tell(Checked("service", changed.severity, f"{changed.text}; {changed.fix}"))
     return status
 
 
@@ -156,9 +153,9 @@ def _camera_in_use(status: str, telemetry: Telemetry | None) -> Checked:
     if CameraState.LOST in status:
         why = telemetry.camera.trouble if telemetry is not None else ""
         return Checked(
-            "camera", State.FAILED, f"no picture in the running service: {why or status}"
+            "camera", Severity.FAULT, f"no picture in the running service: {why or status}"
         )
     if STARTING in status:
         text = "the running service has no picture of it yet; check again in some seconds"
-        return Checked("camera", State.UNKNOWN, text)
-    return Checked("camera", State.OK, f"in use by the running service: {status}")
+        return Checked("camera", Severity.UNKNOWN, text)
+    return Checked("camera", Severity.OK, f"in use by the running service: {status}")

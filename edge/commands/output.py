@@ -75,10 +75,7 @@ def _told_apart() -> Iterator[None]:
 
 NARROWEST = 30
 """Columns."""
-_COLORS = dict.fromkeys(("FAULT", "FAILED", "fault"), "\x1b[1;31m") | {
-    "hint": "\x1b[33m",
-    "ok": "\x1b[32m",
-}
+_COLORS = {"FAULT": "\x1b[1;31m", "hint": "\x1b[33m", "ok": "\x1b[32m"}
 _RESET = "\x1b[0m"
 _SEVERITY = re.compile(rf"((?:\w+ +)?)({'|'.join(_COLORS)})(?= )")
 _PLAIN = "tensormask-plain"

@@ -175,9 +175,9 @@ def lines(status: Status) -> Iterator[str]:
     yield f"broker   {broker}, {queued_in(now)}"
     if now.page is not None and not any(each.code is Code.PAGE_DOWN for each in status.troubles):
         yield f"page     {reachable(now.page.url)}"
-    if all(each.severity is Severity.UNKNOWN for each in status.troubles):
-        yield "all is well"
     for each in status.troubles:
-        yield f"{each.severity:<{LABEL - 1}} {each.text}"
+        yield f"{each.severity.label:<{LABEL - 1}} {each.text}"
         if each.fix:
             yield f"{'':<{LABEL}}{FIX}{each.fix}"
+    if all(each.severity is Severity.UNKNOWN for each in status.troubles):
+        yield "all is well"

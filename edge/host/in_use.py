@@ -11,12 +11,6 @@ from edge.address import DeviceSource, PiSource, StreamSource, bracketed, holds_
 from edge.config import CREDENTIAL, Settings
 from edge.telemetry import InUse
 
-CHANGED = (
-    "was changed after the service had started; use it: "
-    "sudo tensormask check && sudo systemctl restart tensormask"
-)
-"""What is refused would end a service that runs well."""
-
 
 def in_use(settings: Settings, file: Path, written_ns: int) -> InUse:
     """Return what everybody may know of the settings that were read from `file`.

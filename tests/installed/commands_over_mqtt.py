@@ -69,7 +69,7 @@ def test_pause_and_resume(box: Box, order: Order) -> None:
     assert "pause" in box.by("root", "tensormask status").stdout
     doctor = box.by("root", "tensormask doctor")
     assert doctor.returncode == 0, doctor.stdout
-    assert re.search(r"^hint +service: paused; .*\n +fix: the command resume", doctor.stdout, re.M)
+    assert re.search(r"^hint +service: paused: .*\n +fix: the command resume", doctor.stdout, re.M)
     box.camera.show("bare")
     assert order("resume")["outcome"] == "done"
     box.until_reported("confirmed")

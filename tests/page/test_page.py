@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from edge.commands.doctor import page as doctor
-from edge.commands.doctor.finding import Level
+from edge.conditions import Severity
 from edge.config import PageSettings, load_settings
 from edge.host.web import trouble_with
 from edge.page.__main__ import BUSY
@@ -88,7 +88,7 @@ def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserC
     assert wrong == []
     settings = PageSettings(enabled=True, port=daemon.port)
     found = doctor.page(settings, replace(TELEMETRY, uptime_s=60.0))
-    assert [each.level for each in found] == [Level.OK]
+    assert [each.severity for each in found] == [Severity.OK]
 
 
 @pytest.mark.parametrize("width", [360, 800, 1920])
@@ -401,7 +401,7 @@ def test_the_verdict_has_its_cause_and_fix(
     page.goto("http://localhost/login.html")
     found = page.evaluate("async (known) => (await import('/verdict.js')).verdict(known)", state)
     said = f"{found.get('headline', '')} {found.get('detail', '')}"
-    assert (found["level"], found["pill"]) == (level, pill)
+    assert (found["severity"], found["pill"]) == (level, pill)
     assert re.search(banner, said) if banner else "headline" not in found
 
 

@@ -36,7 +36,7 @@ def test_it_says_for_whom_it_looks_and_all_is_well(machine: Machine) -> None:
     [
         ("/home/somebody/clip.avi", "the service does not see /home: "),
         ("/tmp/clip.avi", "the service does not see /tmp: "),
-        ("/srv/secret.avi", "camera         FAILED"),
+        ("/srv/secret.avi", "camera         FAULT  "),
     ],
 )
 def test_a_clip_that_only_root_sees_is_refused(machine: Machine, place: str, reason: str) -> None:
@@ -57,7 +57,7 @@ def test_a_password_file_that_only_root_reads_is_refused(machine: Machine) -> No
     account = 'username = "door-1"\npassword_file = "/etc/tensormask/password"\n[device]'
     write(machine, GOOD_SETTINGS.replace("[device]", account))
     status, said = check(machine, "--only", "broker")
-    assert (status, "broker         FAILED" in said) == (78, True), said
+    assert (status, "broker         FAULT  " in said) == (78, True), said
     assert PASSWORD not in said
 
 

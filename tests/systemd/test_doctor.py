@@ -38,16 +38,16 @@ def _examine(machine: Machine, *options: str) -> list[dict[str, Any]]:
     """Return what is wrong, and of which it is said how it is mended."""
     answer = machine.run(PROGRAM, "doctor", "--json", *options, check=False)
     found: list[dict[str, Any]] = json.loads(answer.stdout)
-    assert answer.returncode == any(each["level"] == "FAULT" for each in found), answer.stderr
+    assert answer.returncode == any(each["severity"] == "fault" for each in found), answer.stderr
     # The machine has the clock of the one that it runs on, whoever sets that.
     return [
-        each for each in found if each["level"] in ("FAULT", "hint") and each["part"] != "clock"
+        each for each in found if each["severity"] in ("fault", "hint") and each["part"] != "clock"
     ]
 
 
 def _mend(machine: Machine, found: dict[str, Any]) -> None:
     """Do what it says, word for word."""
-    machine.run("sh", "-ec", found["cure"].replace("sudo ", ""))
+    machine.run("sh", "-ec", found["fix"].replace("sudo ", ""))
 
 
 def _one(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def test_files_that_only_root_sees_are_faults(machine: Machine, settings: str) -
     machine.write(SETTINGS, text.replace(section, settings))
     said = ONLY_ROOT_SEES[settings]
     fault = _one(_examine(machine), said)
-    assert fault["level"] == "FAULT"
+    assert fault["severity"] == "fault"
     if said == "Permission denied":
         _mend(machine, fault)
     assert not [each for each in _examine(machine, "--here") if said in each["text"]]
@@ -158,7 +158,7 @@ def test_a_service_that_is_restarted_is_not_said_to_be_stopped(machine: Machine)
     machine.run("rm", unit, drop_in)
     machine.run("systemctl", "daemon-reload")
     assert [each for each in said if "is starting" in each], said
-    assert not [each for each in said if "does not run" in each], said
+    assert not [each for each in said if "is not running" in each], said
     _wait_until_well(machine)
 
 
@@ -167,4 +167,4 @@ def test_whoever_may_not_read_the_settings_is_told_who_may(machine: Machine) -> 
     answer = machine.run(*NOBODY, PROGRAM, "doctor", "--json", check=False)
     assert (answer.returncode, answer.stderr) == (0, ""), "that is no fault of the box"
     found = _one(json.loads(answer.stdout), SETTINGS)
-    assert (found["level"], found["cure"]) == ("unknown", "sudo tensormask doctor")
+    assert (found["severity"], found["fix"]) == ("unknown", "sudo tensormask doctor")

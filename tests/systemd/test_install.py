@@ -137,7 +137,7 @@ def test_a_cameras_password_is_in_the_settings_and_nowhere_else(machine: Machine
     source = f"rtsp://door:{PASSWORD}@127.0.0.1:8554/stream1"
     status, said, complained = _installed(machine, "--broker", "localhost", "--source", source)
     assert (status, complained) == (0, "")
-    assert "camera         FAILED" in said
+    assert "camera         FAULT  " in said
     assert PASSWORD not in said
     found = machine.output(
         "grep", "-rl", PASSWORD, "/etc", "/opt/tensormask", "/var/lib/tensormask"

@@ -84,7 +84,7 @@ def test_a_camera_that_is_given_is_not_written_beside_settings_that_are_refused(
     before = upgraded.output("sha256sum", SETTINGS)
     answer = upgraded.run(INSTALL, "--source", "/srv/clip.avi", check=False)
     assert answer.returncode == 1
-    assert "FAILED  [detector] name" in answer.stdout
+    assert "FAULT   [detector] name" in answer.stdout
     assert "nothing is changed, and the former release runs on" in answer.stderr
     assert upgraded.output("sha256sum", SETTINGS) == before
     assert ".checked" not in answer.stdout + upgraded.output("ls", "/etc/tensormask")

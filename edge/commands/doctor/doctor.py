@@ -1,4 +1,4 @@
-"""`tensormask doctor`: all that keeps this box from working well, each with what mends it."""
+"""`tensormask doctor`: all that keeps this box from working well, each with its fix."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.commands.doctor import machine, service
-from edge.commands.doctor.finding import SETTINGS_FIRST, Finding, Level, as_root
+from edge.commands.doctor.finding import SETTINGS_FIRST, Finding, as_root, well, wrong
 from edge.commands.doctor.host import Host
 from edge.commands.doctor.page import page
 from edge.commands.doctor.sight import PlaceToAsk, look, seen_by_service
+from edge.conditions import Code
 from edge.config import Settings, load_settings
 from edge.errors import ConfigError
 from edge.host.health import read_vitals
@@ -38,7 +39,7 @@ def examine(
     settings = _readable(config)
     yield from packages()
     yield from sight(host, config, place)
-    # What mends these comes before what starts the service anew.
+    # What fixes these comes before what starts the service again.
     yield from service.files(host, STATE)
     yield from service.unit(host)
     if telemetry is not None:
@@ -48,10 +49,10 @@ def examine(
     if settings is not None:
         yield from page(settings.page, telemetry)
     elif telemetry is not None and telemetry.page is not None:
-        trouble = telemetry.page.trouble
-        level = Level.FAULT if trouble else Level.OK
-        cure = as_root(SETTINGS_FIRST) if trouble else ""
-        yield Finding("page", level, trouble or reachable(telemetry.page.url), cure)
+        if trouble := telemetry.page.trouble:
+            yield wrong("page", Code.PAGE_DOWN, as_root(SETTINGS_FIRST), trouble=trouble)
+        else:
+            yield well("page", reachable(telemetry.page.url))
     vitals = read_vitals(host.root)
     yield from machine.clock(datetime.now(UTC))
     yield from machine.disk(_state_of(settings))
@@ -91,19 +92,19 @@ def packages(folder: Path | None = None) -> Iterator[Finding]:
     wanted: dict[str, set[str]] = {}
     for name, version in re.findall(r"^([\w.\-]+)==([^\s;\\]+)", file.read_text(), re.MULTILINE):
         wanted.setdefault(name, set()).add(version)
-    wrong = []
+    misfits = []
     for name, versions in wanted.items():
         try:
             there = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             there = "missing"
         if there not in versions:
-            wrong.append(f"{name} is {there}, wanted {' or '.join(sorted(versions))}")
+            misfits.append(f"{name} is {there}, wanted {' or '.join(sorted(versions))}")
     cure = "sudo deploy/install.sh" if installation() else "make venv"
-    if wrong:
-        yield Finding("packages", Level.FAULT, "; ".join(wrong), cure)
+    if misfits:
+        yield wrong("packages", Code.PACKAGES_WRONG, cure, why="; ".join(misfits))
     else:
-        yield Finding("packages", Level.OK, f"{len(wanted)} as the release wants them")
+        yield well("packages", f"{len(wanted)} as the release wants them")
 
 
 def columns() -> int:

@@ -8,12 +8,12 @@ from edge.address import DeviceSource, FileSource, PiSource, StreamSource, sourc
 from edge.capture.quality import quality_of
 from edge.capture.trial import tried
 from edge.capture.view import view_of
-from edge.commands.doctor.finding import Finding, Level, readable
+from edge.commands.doctor.finding import Finding, readable, well, wrong
 from edge.commands.position import turned_by_deg
-from edge.conditions import CORRECT_SOURCE, VIEWS, Code, Condition, condition, refuses
+from edge.conditions import CORRECT_SOURCE, VIEWS, Code, refuses
 from edge.config import Settings
 from edge.errors import TensorMaskError
-from edge.telemetry import CameraState, Telemetry
+from edge.telemetry import CameraState, CameraStatus, Telemetry
 
 BLURRED = 0.3
 """Sharpness below this is out of focus, whatever the scene: of 68 street pictures none is below
@@ -24,32 +24,27 @@ def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
     """Return what the running service says of its camera, `source`: it cannot be opened twice."""
     camera = telemetry.camera
     if camera.state is CameraState.LOST:
-        often = f"; lost {camera.outages} times since the start" if camera.outages > 1 else ""
-        text = f"gives no picture{often}"
-        # The service's own reason says what to do, where it has one.
-        cure = cure_of(source, camera.trouble)
-        yield Finding("camera", Level.FAULT, camera.trouble or text, cure)
+        yield _lost(camera, source)
     elif camera.state is CameraState.STARTING:
-        text = "the service waits for its first picture"
-        yield Finding("camera", Level.HINT, text, cure_of(source))
+        yield wrong("camera", Code.CAMERA_STARTING, cure_of(source))
     elif camera.view in VIEWS:
-        yield _bad(condition(VIEWS[camera.view]))
+        yield wrong("camera", VIEWS[camera.view])
     elif camera.rotation_wanted_deg is not None:
-        yield _bad(condition(Code.CAMERA_TURNED, rotation_deg=camera.rotation_wanted_deg))
+        degrees = camera.rotation_wanted_deg
+        yield wrong("camera", Code.CAMERA_TURNED, rotation_deg=degrees)
     elif camera.slow:
-        yield Finding(
-            "camera",
-            Level.FAULT,
-            f"{camera.fps or 0:.1f} pictures a second are too few to follow people",
-            "more light, for a shorter exposure; a smaller [camera] width_px; a better line",
-        )
+        yield wrong("camera", Code.CAMERA_SLOW, rate=f" ({camera.fps or 0:.1f} a second)")
     else:
         text = f"in use by the running service: {telemetry.fps:.1f} pictures a second judged"
-        yield Finding("camera", Level.OK, text)
+        yield well("camera", text)
 
 
-def _bad(found: Condition) -> Finding:
-    return Finding("camera", Level.FAULT, found.text, found.fix)
+def _lost(camera: CameraStatus, source: str) -> Finding:
+    often = f"; lost {camera.outages} times since the start" if camera.outages > 1 else ""
+    why = f": {camera.trouble}" if camera.trouble else often
+    code = Code.CAMERA_REFUSED if refuses(camera.trouble) else Code.CAMERA_LOST
+    known = {"why": camera.trouble if code is Code.CAMERA_REFUSED else why}
+    return wrong("camera", code, cure_of(source, camera.trouble), **known)
 
 
 def looked_at(settings: Settings) -> Iterator[Finding]:
@@ -58,29 +53,20 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
         frame = tried(settings.camera).frame  # the first ones are dark while the exposure settles
     except TensorMaskError as error:
         cure = cure_of(settings.camera.source, str(error))
-        yield Finding("camera", Level.FAULT, str(error), cure)
+        yield wrong("camera", Code.CAMERA_UNUSABLE, cure, why=error)
         return
     text = f"{frame.width} x {frame.height}"
     view = view_of(frame.pixels)
     picture = quality_of(frame.pixels)
     if view in VIEWS:
-        yield _bad(condition(VIEWS[view]))
+        yield wrong("camera", VIEWS[view])
         return
-    yield Finding("camera", Level.OK, f"{text}, light {picture.light} %, {picture.light_text}")
+    yield well("camera", f"{text}, light {picture.light} %, {picture.light_text}")
     if picture.sharpness < BLURRED:
-        yield Finding(
-            "camera",
-            Level.FAULT,
-            f"out of focus (sharpness {picture.sharpness})",
-            "turn the lens; the page ([page]) shows the sharpness while you do",
-        )
+        yield wrong("camera", Code.OUT_OF_FOCUS, sharpness=picture.sharpness)
     if degrees := turned_by_deg([frame.pixels], settings.detector):
-        yield Finding(
-            "camera",
-            Level.FAULT,
-            f"the picture is turned: faces are upright when it is turned by {degrees} degrees",
-            f"set [camera] rotation_deg = {(settings.camera.rotation_deg + degrees) % 360}",
-        )
+        wanted_deg = (settings.camera.rotation_deg + degrees) % 360
+        yield wrong("camera", Code.CAMERA_TURNED, rotation_deg=wanted_deg)
 
 
 def cure_of(source: str, trouble: str = "") -> str:

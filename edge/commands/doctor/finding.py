@@ -1,4 +1,4 @@
-"""What the doctor finds: each with what mends it."""
+"""What the doctor finds, each with its fix."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 
 import msgspec
 
 from edge.commands.output import wrapped
+from edge.conditions import Code, Condition, Severity, condition
 from edge.config import SERVICE_USER
 from edge.installed import is_started_by_systemd
 
@@ -30,24 +30,29 @@ PACKAGES = {
 _FORBIDDEN = re.compile(r"(/.+?): Permission denied")
 
 
-class Level(StrEnum):
-    OK = "ok"
-    HINT = "hint"
-    """It works, but not as well as it could."""
-    FAULT = "FAULT"
-    """It does not do what it is there for."""
-    UNKNOWN = "unknown"
-    """It cannot be told here."""
-
-
 class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at."""
 
     part: str
-    level: Level
+    severity: Severity
     text: str
-    cure: str = ""
+    fix: str = ""
     """What to do: a command, mostly."""
+    code: Code | None = None
+    """None: nothing is wrong."""
+
+
+def well(part: str, text: str, fix: str = "") -> Finding:
+    return Finding(part, Severity.OK, text, fix)
+
+
+def wrong(part: str, code: Code, fix: str | None = None, **known: object) -> Finding:
+    """Return that a condition is there; `fix` replaces the usual one where more is known."""
+    return told(part, condition(code, **known), fix)
+
+
+def told(part: str, found: Condition, fix: str | None = None) -> Finding:
+    return Finding(part, found.severity, found.text, found.fix if fix is None else fix, found.code)
 
 
 def as_root(otherwise: str = "") -> str:
@@ -69,23 +74,23 @@ def readable(path: str) -> str:
 
 def complete(finding: Finding) -> Finding:
     """Add to the fix what installs the programs that it needs and this machine lacks."""
-    commands = (words.split() for words in re.split(r"[;|]", finding.cure))
+    commands = (words.split() for words in re.split(r"[;|]", finding.fix))
     programs = {next((word for word in words if word != "sudo"), "") for words in commands}
     lacking = {PACKAGES[each] for each in programs & PACKAGES.keys() if shutil.which(each) is None}
     if not lacking:
         return finding
-    cure = f"{finding.cure} (sudo apt-get install {' '.join(sorted(lacking))})"
-    return msgspec.structs.replace(finding, cure=cure)
+    fix = f"{finding.fix} (sudo apt-get install {' '.join(sorted(lacking))})"
+    return msgspec.structs.replace(finding, fix=fix)
 
 
 def lines(findings: Sequence[Finding], columns: int) -> Iterator[str]:
     """Return the findings for a terminal that is so wide; 40 columns are enough."""
     width = max(NARROW, columns - 1)
     for each in findings:
-        yield from wrapped(f"{each.part}: {each.text}", width, f"{each.level:<{LABEL}} ")
-        if each.cure:
-            yield from wrapped(each.cure, width, f"{'fix:':>{LABEL}} ")
+        yield from wrapped(f"{each.part}: {each.text}", width, f"{each.severity.label:<{LABEL}} ")
+        if each.fix:
+            yield from wrapped(each.fix, width, f"{'fix:':>{LABEL}} ")
 
 
 def exit_status(findings: Sequence[Finding]) -> int:
-    return int(any(each.level is Level.FAULT for each in findings))
+    return int(any(each.severity is Severity.FAULT for each in findings))

@@ -7,8 +7,9 @@ import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from edge.commands.doctor.finding import Finding, Level
+from edge.commands.doctor.finding import Finding, well, wrong
 from edge.commands.status import JUST_STARTED_S
+from edge.conditions import Code
 from edge.config import PageSettings
 from edge.host.web import reachable, trouble_with
 from edge.page.activation import listened
@@ -26,20 +27,15 @@ def page(settings: PageSettings, telemetry: Telemetry | None) -> Iterator[Findin
     )
     if telemetry is not None and telemetry.uptime_s < JUST_STARTED_S:
         text = f"{reachable(settings.url)}; whether it answers is known in some seconds"
-        yield Finding("page", Level.UNKNOWN, text)
+        yield wrong("page", Code.UNKNOWN, why=text)
     elif telemetry is not None and (trouble := trouble_with(settings.url)):
-        yield Finding("page", Level.FAULT, trouble, cure)
+        yield wrong("page", Code.PAGE_DOWN, cure, trouble=trouble)
     elif telemetry is None and not listened() and _is_taken(settings):
-        text = f"its port, {settings.port}, is another program's"
-        yield Finding("page", Level.FAULT, text, cure)
+        yield wrong("page", Code.PAGE_PORT_TAKEN, port=settings.port)
     else:
-        yield Finding("page", Level.OK, reachable(settings.url))
+        yield well("page", reachable(settings.url))
     if settings.is_in_clear:
-        text = "the password crosses the network without TLS"
-        cure = (
-            "[page] certificate_file and key_file, or a reverse proxy: docs/operating.md, The page"
-        )
-        yield Finding("page", Level.HINT, text, cure)
+        yield wrong("page", Code.PASSWORD_IN_CLEAR)
 
 
 def _is_taken(settings: PageSettings) -> bool:

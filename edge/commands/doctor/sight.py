@@ -6,15 +6,22 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from edge.commands.checks import check_configuration, check_detector, check_model
 from edge.commands.doctor import eyes, voice
-from edge.commands.doctor.finding import SETTINGS_FIRST, Finding, Level, as_root, permission
+from edge.commands.doctor.finding import (
+    SETTINGS_FIRST,
+    Finding,
+    as_root,
+    permission,
+    well,
+    wrong,
+)
 from edge.commands.doctor.host import Host
+from edge.conditions import Code
 from edge.config import Settings
 from edge.errors import MissingPackageError, ModelError, NotAllowedError, TensorMaskError
-from edge.host.in_use import CHANGED, has_changed, public_source
+from edge.files import DamagedFileError, decoded
+from edge.host.in_use import has_changed, public_source
 from edge.release.unit import UNIT
 from edge.telemetry import Telemetry
 
@@ -36,8 +43,8 @@ def seen_by_service(place: PlaceToAsk, config: Path) -> list[Finding] | None:
     words = ["doctor", "--here", "--settings-only", "--json", "--config", str(config.absolute())]
     _, said = place.ask(words, LIMIT_S)
     try:
-        return msgspec.json.decode(said, type=list[Finding])
-    except msgspec.MsgspecError:
+        return decoded(said.encode(), list[Finding])
+    except DamagedFileError:
         return None
 
 
@@ -58,36 +65,34 @@ def _configuration(
         settings = check_configuration(config)
     except NotAllowedError as error:
         text = f"{error}; the models are not looked at either"
-        yield Finding("configuration", Level.UNKNOWN, text, as_root())
+        yield wrong("configuration", Code.UNKNOWN, as_root(), why=text)
         return None
     except TensorMaskError as error:
+        text, _, _ = str(error).partition("; sudo ")  # the same fix
+        fix = permission(text) or None
         if not config.exists():
-            cure = "sudo deploy/install.sh writes one; another is named by --config FILE"
-        else:
-            cure = f"sudoedit {config}; sudo tensormask check --only configuration"
-        text, _, _ = str(error).partition("; sudo ")  # the same cure
-        yield Finding("configuration", Level.FAULT, text, permission(text) or cure)
+            fix = "sudo deploy/install.sh writes one; another is named by --config FILE"
+        yield wrong("configuration", Code.SETTINGS_REFUSED, fix, why=text, file=config)
         return None
     if telemetry is not None and has_changed(telemetry.in_use, config):
-        yield Finding("configuration", Level.HINT, f"{config} {CHANGED}")
+        yield wrong("configuration", Code.SETTINGS_CHANGED, file=config)
     else:
-        yield Finding("configuration", Level.OK, str(config))
+        yield well("configuration", str(config))
     return settings
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
     for part, look in (("model", check_model), ("detector", check_detector)):
         try:
-            yield Finding(part, Level.OK, look(settings))
+            yield well(part, look(settings))
         except MissingPackageError as error:
-            yield Finding(part, Level.FAULT, str(error), "sudo deploy/install.sh")
+            yield wrong(part, Code.PACKAGES_WRONG, why=error)
         except ModelError as error:
             kind = "bundle" if part == "model" else "detector"
-            cure = f"sudo tensormask models rollback {kind}, or sudo deploy/install.sh"
-            yield Finding(part, Level.FAULT, str(error), cure)
+            yield wrong(part, Code.MODEL_UNUSABLE, why=error, slot=kind)
         except TensorMaskError as error:
-            cure = f"mend that, then: sudo systemctl restart {UNIT}"
-            yield Finding(part, Level.FAULT, str(error), permission(str(error)) or cure)
+            fix = permission(str(error)) or f"fix that, then: sudo systemctl restart {UNIT}"
+            yield wrong(part, Code.SETTINGS_REFUSED, fix, why=error, file="")
 
 
 def _camera(settings: Settings | None, telemetry: Telemetry | None) -> Iterator[Finding]:
@@ -102,4 +107,4 @@ def _camera(settings: Settings | None, telemetry: Telemetry | None) -> Iterator[
         yield from eyes.looked_at(settings)
     else:
         text = "not looked at: it takes the settings, or a service that runs"
-        yield Finding("camera", Level.UNKNOWN, text, as_root(SETTINGS_FIRST))
+        yield wrong("camera", Code.UNKNOWN, as_root(SETTINGS_FIRST), why=text)

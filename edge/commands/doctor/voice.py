@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import shlex
 import socket
-import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.commands.checks import probe_as_service
-from edge.commands.doctor.finding import SETTINGS_FIRST, Finding, Level, as_root, permission
+from edge.commands.doctor.finding import (
+    SETTINGS_FIRST,
+    Finding,
+    as_root,
+    permission,
+    told,
+    well,
+    wrong,
+)
 from edge.commands.doctor.host import Host
+from edge.conditions import Code, ending_soon
 from edge.config import CREDENTIAL, Settings
 from edge.errors import BrokerError, ConfigError
+from edge.host.certificate import ends_at as end_of
 from edge.host.in_use import broker_name, is_same_broker
 from edge.publish.answers import BrokerRefusalError
 from edge.secret import are_withheld
-from edge.telemetry import Telemetry
+from edge.telemetry import Certificate, Telemetry
+from edge.words import count
 
 TIMEOUT_S = 5.0
 RULES = "the broker's access rules: this user may write below its own topic; its quotas"
-LIMITS = "docs/mqtt.md, Brokers that take less"
-ENDS_SOON = timedelta(days=30)
 
 
 def broker(host: Host, settings: Settings | None, telemetry: Telemetry | None) -> Iterator[Finding]:
@@ -33,7 +41,7 @@ def broker(host: Host, settings: Settings | None, telemetry: Telemetry | None) -
     used = None if telemetry is None else telemetry.in_use
     where = None if settings is None else broker_name(settings)
     if settings is not None:
-        yield from certificate(host, settings.mqtt.certificate_file)
+        yield from certificate(settings.mqtt.certificate_file)
     if telemetry is not None:
         yield from waiting(telemetry)
         is_same = used is None or settings is None or is_same_broker(used, settings)
@@ -43,20 +51,21 @@ def broker(host: Host, settings: Settings | None, telemetry: Telemetry | None) -
     if settings is not None:
         yield from _tried(settings, telemetry)
     elif telemetry is not None and telemetry.broker.trouble:
-        yield Finding("broker", Level.FAULT, telemetry.broker.trouble, as_root(SETTINGS_FIRST))
+        trouble = telemetry.broker.trouble
+        yield wrong("broker", Code.BROKER_AWAY, as_root(SETTINGS_FIRST), trouble=trouble)
     else:
         text = "not looked at: it takes the settings, or a service that is connected"
-        yield Finding("broker", Level.UNKNOWN, text, as_root(SETTINGS_FIRST))
+        yield wrong("broker", Code.UNKNOWN, as_root(SETTINGS_FIRST), why=text)
 
 
 def _told(telemetry: Telemetry, where: str) -> Iterator[Finding]:
     """Return what the running service says of its broker."""
     broker = telemetry.broker
     text = f"the service is connected to {where} ({broker.protocol})"
-    yield Finding("broker", Level.OK, text)
+    yield well("broker", text)
     if broker.refusal:
-        yield Finding("broker", Level.FAULT, broker.refusal, RULES)
-    yield from (Finding("broker", Level.HINT, each, LIMITS) for each in broker.limits)
+        yield wrong("broker", Code.BROKER_REFUSED, RULES, refusal=broker.refusal)
+    yield from (wrong("broker", Code.BROKER_LIMITED, limit=each) for each in broker.limits)
 
 
 def _tried(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]:
@@ -64,71 +73,58 @@ def _tried(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]
     mqtt, where = settings.mqtt, broker_name(settings)
     if are_withheld(mqtt.files):
         text = "systemd gives its credentials to the service only"
-        yield Finding("broker", Level.UNKNOWN, text, "sudo tensormask check --only broker")
+        yield wrong("broker", Code.UNKNOWN, "sudo tensormask check --only broker", why=text)
         return
-    if (wrong := _unreachable(where, mqtt.host, mqtt.broker_port)) is not None:
-        yield wrong
+    if (unreachable := _unreachable(where, mqtt.host, mqtt.broker_port)) is not None:
+        yield unreachable
         return
     try:
         probe = probe_as_service(settings, telemetry)
     except ConfigError as error:
         cure = permission(str(error)) or "sudo tensormask check --only broker, once it is corrected"
-        yield Finding("broker", Level.FAULT, str(error), cure)
+        yield wrong("broker", Code.BROKER_UNUSABLE, cure, why=error)
         return
     except BrokerRefusalError as error:
         cure = "the user and password at the broker; [mqtt] username, password_file"
-        yield Finding("broker", Level.FAULT, str(error), cure)
+        yield wrong("broker", Code.BROKER_UNUSABLE, cure, why=error)
         return
     except BrokerError as error:
-        yield Finding("broker", Level.FAULT, str(error), _cure(error, where))
+        yield wrong("broker", Code.BROKER_UNUSABLE, _cure(error, where), why=error)
         return
-    yield Finding("broker", Level.OK, f"{where} lets us in ({probe.version})")
-    yield from (Finding("broker", Level.FAULT, each, RULES) for each in probe.faults)
-    yield from (Finding("broker", Level.HINT, each, LIMITS) for each in probe.hints)
+    yield well("broker", f"connected to {where} ({probe.version})")
+    yield from (wrong("broker", Code.BROKER_REFUSED, RULES, refusal=each) for each in probe.faults)
+    yield from (wrong("broker", Code.BROKER_LIMITED, limit=each) for each in probe.hints)
 
 
 def waiting(telemetry: Telemetry) -> Iterator[Finding]:
-    """Return what has become of documents."""
+    """Return what has become of messages."""
     outbox = telemetry.outbox
     if outbox.refused:
-        yield Finding(
-            "broker",
-            Level.HINT,
-            f"it has refused {outbox.refused} documents",
-            "sudo tensormask outbox list; the broker's access rules for this device",
-        )
+        messages = count(outbox.refused, "message")
+        yield wrong("broker", Code.MESSAGES_REJECTED, messages=messages)
     if outbox.dropped.total:
-        text = f"{outbox.dropped.total} documents were given up: too many, or too old"
-        yield Finding("broker", Level.HINT, text, "mend the connection; [outbox] max_rows")
+        messages = count(outbox.dropped.total, "message")
+        yield wrong("broker", Code.MESSAGES_DROPPED, messages=messages)
     if outbox.is_refused:
-        text = "the disk takes nothing: what waits is in memory only"
-        yield Finding("disk", Level.FAULT, text, "df -h; dmesg | tail")
+        yield wrong("disk", Code.DISK_UNWRITABLE)
 
 
-def certificate(host: Host, name: str) -> Iterator[Finding]:
+def certificate(name: str) -> Iterator[Finding]:
     """Return when our own certificate ends."""
     if not name or name.startswith(CREDENTIAL):
         return
-    ends = ends_at(host, Path(name))
-    if ends is None:
+    try:
+        ends_at = end_of(Path(name))
+    except (OSError, ValueError):
         cure = as_root(f"openssl x509 -noout -enddate -in {shlex.quote(name)}")
-        yield Finding("certificate", Level.UNKNOWN, f"{name} cannot be read", cure)
+        yield wrong("certificate", Code.UNKNOWN, cure, why=f"{name} cannot be read")
         return
-    left = ends - datetime.now(UTC)
-    renew = "make another: deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"
-    if left < timedelta(0):
-        yield Finding("certificate", Level.FAULT, f"it ended on {ends:%Y-%m-%d}", renew)
-    elif left < ENDS_SOON:
-        yield Finding("certificate", Level.HINT, f"it ends on {ends:%Y-%m-%d}", renew)
+    own = Certificate(f"[mqtt] certificate_file {name}", ends_at)
+    ending = ending_soon(own, datetime.now(UTC))
+    if ending is None:
+        yield well("certificate", f"until {ends_at:%Y-%m-%d}")
     else:
-        yield Finding("certificate", Level.OK, f"until {ends:%Y-%m-%d}")
-
-
-def ends_at(host: Host, path: Path) -> datetime | None:
-    """Return when a certificate ends; None: it is none, or cannot be read."""
-    said = host.say("openssl", "x509", "-noout", "-enddate", "-in", str(path))
-    _, is_told, ends = said.partition("notAfter=")
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if is_told else None
+        yield told("certificate", ending)
 
 
 def _unreachable(where: str, host: str, port: int) -> Finding | None:
@@ -136,7 +132,8 @@ def _unreachable(where: str, host: str, port: int) -> Finding | None:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         text = f"the name {host} is not found ({error.strerror})"
-        return Finding("broker", Level.FAULT, text, f"getent hosts {host}; cat /etc/resolv.conf")
+        cure = f"getent hosts {host}; cat /etc/resolv.conf"
+        return wrong("broker", Code.BROKER_UNUSABLE, cure, why=text)
     try:
         socket.create_connection((host, port), TIMEOUT_S).close()
     except OSError as error:
@@ -145,7 +142,7 @@ def _unreachable(where: str, host: str, port: int) -> Finding | None:
         cure = f"is the broker running, and port {port} open in every firewall?"
         if not isinstance(error, ConnectionRefusedError):  # that is an answer
             cure = f"ping {host}; {cure}"
-        return Finding("broker", Level.FAULT, text, cure)
+        return wrong("broker", Code.BROKER_UNUSABLE, cure, why=text)
     return None
 
 

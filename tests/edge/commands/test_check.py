@@ -117,7 +117,7 @@ def test_an_unreachable_broker_ends_with_1(
         text = f"{BROKER}port = {reserved.getsockname()[1]}\n"
         status, said = checked(capsys, tmp_path, text, "--only", "broker")
     assert status == 1
-    assert "broker         FAILED" in said
+    assert "broker         FAULT  " in said
     assert said.count("\n") == 2
 
 
@@ -138,7 +138,7 @@ def test_a_camera_that_is_not_there_ends_with_1_and_is_named_apart_from_the_rest
     text = BROKER + '[camera]\nsource = "/dev/video-none"\n'
     status, said = checked(capsys, tmp_path, text, "--only", "camera")
     assert status == 1
-    assert "camera         FAILED" in said
+    assert "camera         FAULT  " in said
     status, said = checked(
         capsys, tmp_path, f'{BROKER}[camera]\nsource = "{carphone}"\n', "--only", "camera"
     )
@@ -214,10 +214,10 @@ def test_as_json_each_part_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     )
     assert status == 1
     parts = [json.loads(each) for each in said.splitlines()]
-    assert [(each["part"], each["state"]) for each in parts] == [
+    assert [(each["part"], each["severity"]) for each in parts] == [
         ("configuration", "ok"),
         ("model", "ok"),
-        ("broker", "FAILED"),
+        ("broker", "fault"),
     ]
 
 
@@ -245,7 +245,7 @@ class Elsewhere:
             "camera lost, 0 fps",
             1,
             False,
-            "FAILED  no picture in the running service",
+            "FAULT   no picture in the running service",
         ),
         ("/dev/video0", "camera starting", 0, False, "unknown the running service has no picture"),
         ("/dev/video0", "", 0, True, ""),
@@ -281,7 +281,7 @@ def test_a_camera_that_the_running_service_does_not_have_is_opened(
     check_as_service(place, config, list(PARTS), results.append, telemetry=telemetry)
     assert ("camera" in place.asked) is asks
     assert [each.part for each in results] == ([] if asks else ["camera"]) + ["service"]
-    assert (results[-1].state, "sudo systemctl restart" in results[-1].text) == ("hint", True)
+    assert (results[-1].severity, "sudo systemctl restart" in results[-1].text) == ("hint", True)
 
 
 def test_the_service_s_own_part_is_as_json_too(tmp_path: Path) -> None:
@@ -407,5 +407,5 @@ def test_a_part_that_is_checked_apart_is_said_there(
     assert status == 65
     assert [each.split()[:2] for each in said.splitlines()] == [
         ["configuration", "ok"],
-        ["model", "FAILED"],
+        ["model", "FAULT"],
     ]

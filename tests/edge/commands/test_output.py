@@ -106,9 +106,9 @@ def test_on_a_terminal_severity_is_a_word_and_a_color_and_no_word_is_broken(
     terminal = Terminal(command, columns=columns, environment=environment)
     assert terminal.end() == 1
     said = terminal.shown
-    assert ("\x1b[1;31mFAILED\x1b[0m" in said) is is_colored
+    assert ("\x1b[1;31mFAULT\x1b[0m" in said) is is_colored
     plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
-    assert "FAILED" in plain
+    assert "FAULT" in plain
     assert str(config) in plain, "a path is left whole"
     short = [each for each in plain.splitlines() if str(config) not in each]
     assert max(map(len, short)) < columns

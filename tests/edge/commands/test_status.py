@@ -106,9 +106,9 @@ def test_settings_that_others_may_not_see_are_said_not_to_be_looked_at(tmp_path:
         closed.chmod(0o700)
     assert status.is_well
     assert [*lines(status)][-3:] == [
-        "all is well",
         f"unknown  {config} cannot be read: Permission denied",
         "         fix: see whether it was changed since the start: sudo tensormask status",
+        "all is well",
     ]
 
 

@@ -1,0 +1,40 @@
+"""Everything that can be wrong with a box: a code, how grave it is, a sentence and what fixes it.
+
+`status`, `doctor`, `check`, `watch`, the page, the log and `health` speak from these lists. The
+codes are for programs and never change; the sentences are for people and may.
+"""
+
+from __future__ import annotations
+
+from edge.conditions.codes import Code, Condition, ConditionKind, Severity
+from edge.conditions.kinds import KINDS, condition
+from edge.conditions.now import (
+    OF_THE_CONNECTION,
+    VIEWS,
+    conditions,
+    ending_soon,
+    health_codes,
+    news,
+    queued_in,
+    refuses,
+)
+from edge.conditions.running import CORRECT_SOURCE, RUNNING
+
+__all__ = [
+    "CORRECT_SOURCE",
+    "KINDS",
+    "OF_THE_CONNECTION",
+    "RUNNING",
+    "VIEWS",
+    "Code",
+    "Condition",
+    "ConditionKind",
+    "Severity",
+    "condition",
+    "conditions",
+    "ending_soon",
+    "health_codes",
+    "news",
+    "queued_in",
+    "refuses",
+]

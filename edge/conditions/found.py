@@ -1,0 +1,218 @@
+"""What only a look at the box finds: the doctor, `status` and `check` tell these."""
+
+from __future__ import annotations
+
+from edge.conditions.codes import Code, ConditionKind, Severity
+
+FOUND = {
+    Code.AREA_DAMAGED: ConditionKind(
+        Severity.FAULT,
+        "the area that was drawn cannot be read: the whole picture is watched",
+        "draw it again on the page, under Set up",
+    ),
+    Code.JUST_STARTED: ConditionKind(
+        Severity.HINT,
+        "started {ago} ago: its frame rate, whether the picture is of use and whether the page "
+        "answers are known after {known_after}",
+        "ask again then",
+    ),
+    Code.SETTINGS_CHANGED: ConditionKind(
+        Severity.HINT,
+        "{file} was changed after the service had started",
+        "use it: sudo tensormask check && sudo systemctl restart tensormask",
+    ),
+    Code.SETTINGS_MISSING: ConditionKind(
+        Severity.HINT, "{file} is missing: the service cannot be started again without it"
+    ),
+    Code.SETTINGS_OTHER: ConditionKind(
+        Severity.HINT, "the service was started with {used}, not with {file}"
+    ),
+    Code.SETTINGS_UNREADABLE: ConditionKind(
+        Severity.UNKNOWN,
+        "{file} cannot be read: {why}",
+        "see whether it was changed since the start: sudo tensormask status",
+    ),
+    Code.SETTINGS_REFUSED: ConditionKind(
+        Severity.FAULT,
+        "{why}",
+        "sudoedit {file}; sudo tensormask check --only configuration",
+    ),
+    Code.PACKAGES_WRONG: ConditionKind(
+        Severity.FAULT,
+        "{why}",
+        "sudo deploy/install.sh",
+    ),
+    Code.MODEL_UNUSABLE: ConditionKind(
+        Severity.FAULT,
+        "{why}",
+        "sudo tensormask models rollback {slot}, or sudo deploy/install.sh",
+    ),
+    Code.SERVICE_MASKED: ConditionKind(
+        Severity.FAULT,
+        "masked: nothing may start it",
+        "sudo systemctl unmask tensormask; sudo systemctl enable --now tensormask",
+    ),
+    Code.SERVICE_ABSENT: ConditionKind(
+        Severity.HINT,
+        "not installed: nothing starts it",
+        "sudo deploy/install.sh",
+    ),
+    Code.SERVICE_FAILED: ConditionKind(
+        Severity.FAULT,
+        "{why}",
+        "journalctl -u tensormask -n 30; sudo systemctl restart tensormask",
+    ),
+    Code.SERVICE_STOPPED: ConditionKind(
+        Severity.FAULT,
+        "stopped",
+        "sudo systemctl start tensormask",
+    ),
+    Code.SERVICE_CHANGING: ConditionKind(
+        Severity.HINT,
+        "being started, stopped or restarted",
+        "look again in some seconds",
+    ),
+    Code.SERVICE_RESTARTED: ConditionKind(
+        Severity.HINT,
+        "restarted by systemd {times} since it was started",
+        "journalctl -u tensormask -n 30",
+    ),
+    Code.CRASH_LOOP: ConditionKind(
+        Severity.FAULT,
+        "crash loop ({result}, {status})",
+        "journalctl -u tensormask -n 30",
+    ),
+    Code.UNIT_HIDDEN: ConditionKind(
+        Severity.FAULT,
+        "{path} hides the installed one",
+        "sudo rm {path}; sudo systemctl daemon-reload; sudo systemctl restart tensormask",
+    ),
+    Code.UNIT_CHANGED: ConditionKind(
+        Severity.HINT,
+        "the unit has changed, and systemd has not read it yet",
+        "sudo systemctl daemon-reload; sudo systemctl restart tensormask",
+    ),
+    Code.NOT_AT_BOOT: ConditionKind(
+        Severity.HINT,
+        "the service does not start when the box does",
+        "sudo systemctl enable tensormask",
+    ),
+    Code.USER_MISSING: ConditionKind(
+        Severity.FAULT,
+        "there is no user {user}, whom the service runs as",
+        "sudo deploy/install.sh",
+    ),
+    Code.USER_WITHOUT_VIDEO: ConditionKind(
+        Severity.HINT,
+        "{user} is not in the group video; the unit puts the service there",
+        "sudo usermod -aG video {user}",
+    ),
+    Code.STATE_FOREIGN: ConditionKind(
+        Severity.FAULT,
+        "{path} does not belong to {user}: the service cannot write there",
+        "sudo chown -R {user}: {folder}",
+    ),
+    Code.OUTBOX_QUARANTINED: ConditionKind(
+        Severity.HINT,
+        "a damaged outbox is quarantined: {name}",
+        "what is in it can be saved: docs/operating.md, An outbox that is damaged",
+    ),
+    Code.LEDGER_DAMAGED: ConditionKind(
+        Severity.FAULT,
+        "{why}",
+    ),
+    Code.RELEASE_UNDONE: ConditionKind(
+        Severity.HINT,
+        "the {slot} {name} was undone: {why}",
+        "fix that, then: sudo tensormask release activate NAME --again",
+    ),
+    Code.LEFTOVERS: ConditionKind(
+        Severity.HINT,
+        "{path} is of an older version, and used by nothing",
+        "sudo rm -r {path}",
+    ),
+    Code.CAMERA_UNUSABLE: ConditionKind(
+        Severity.FAULT,
+        "{why}",
+        "check [camera] source",
+    ),
+    Code.OUT_OF_FOCUS: ConditionKind(
+        Severity.FAULT,
+        "out of focus (sharpness {sharpness})",
+        "turn the lens; the page ([page]) shows the sharpness while you do",
+    ),
+    Code.BROKER_UNUSABLE: ConditionKind(
+        Severity.FAULT,
+        "{why}",
+        "the broker's log says more",
+    ),
+    Code.MESSAGES_DROPPED: ConditionKind(
+        Severity.HINT,
+        "{messages} dropped: too many, or too old",
+        "fix the connection; [outbox] max_rows",
+    ),
+    Code.PAGE_PORT_TAKEN: ConditionKind(
+        Severity.FAULT,
+        "its port, {port}, is another program's",
+        "sudo ss -ltnp 'sport = :{port}'; another [page] port",
+    ),
+    Code.PASSWORD_IN_CLEAR: ConditionKind(
+        Severity.HINT,
+        "the password crosses the network without TLS",
+        "[page] certificate_file and key_file, or a reverse proxy: docs/operating.md, The page",
+    ),
+    Code.CLOCK_WRONG: ConditionKind(
+        Severity.FAULT,
+        "{date}: certificates and times are wrong",
+        "connect a network with a time server; timedatectl; sudo timedatectl set-ntp true",
+    ),
+    Code.DISK_READ_ONLY: ConditionKind(
+        Severity.FAULT,
+        "{folder} is read-only: messages are kept in memory only",
+        "dmesg | grep -i mmc; sudo mount -o remount,rw /; if it comes again, another card",
+    ),
+    Code.DISK_FULL: ConditionKind(
+        Severity.FAULT,
+        "{mb} MB left at {folder}",
+        "sudo apt-get clean; sudo journalctl --vacuum-size=100M; df -h",
+    ),
+    Code.DISK_NEARLY_FULL: ConditionKind(
+        Severity.HINT,
+        "{mb} MB left at {folder}",
+        "sudo apt-get clean; sudo journalctl --vacuum-size=100M; df -h",
+    ),
+    Code.DISK_WITHOUT_INODES: ConditionKind(
+        Severity.FAULT,
+        "no more files fit at {folder}",
+        "df -i",
+    ),
+    Code.LITTLE_MEMORY: ConditionKind(
+        Severity.HINT,
+        "{mb} MB left",
+        "see who takes it: ps -eo rss,comm --sort=-rss | head",
+    ),
+    Code.MEMORY_UNLIMITED: ConditionKind(
+        Severity.HINT,
+        "the kernel neither limits the service (MemoryMax=) nor keeps it out of swap",
+        "add cgroup_enable=memory to the line in /boot/firmware/cmdline.txt, and reboot",
+    ),
+    Code.OVERHEATED: ConditionKind(
+        Severity.FAULT,
+        "{degrees} C",
+        "give the box air, shade or a heat sink; from 75 C fewer frames are judged",
+    ),
+    Code.WARM: ConditionKind(
+        Severity.HINT,
+        "{degrees} C",
+        "give the box air, shade or a heat sink; from 75 C fewer frames are judged",
+    ),
+    Code.POWER_TOO_WEAK: ConditionKind(
+        Severity.FAULT,
+        "{why}",
+        "use the official power supply and a short cable; vcgencmd get_throttled",
+    ),
+    Code.UNKNOWN: ConditionKind(
+        Severity.UNKNOWN,
+        "{why}",
+    ),
+}

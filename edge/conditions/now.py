@@ -1,0 +1,128 @@
+"""What is wrong with a running service, from its telemetry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from edge.conditions.codes import Code, Condition, Severity
+from edge.conditions.kinds import condition
+from edge.telemetry import CameraState, CameraView, Certificate, Strain, Telemetry, ThrottlingFlag
+from edge.words import count, duration
+
+MUCH_WAITS_S = 60.0
+"""A message that waits longer is worth a word."""
+_ANSWER = re.compile(r"\(4(\d\d|xx)\)")
+"""The status with which a network camera refuses: see `edge.capture.reasons`."""
+ENDS_SOON = timedelta(days=30)
+"""A certificate that ends within this time is to be renewed."""
+
+_STRAINS = {
+    Strain.HEAT: Code.TOO_HOT,
+    Strain.POWER: Code.POWER_WEAK,
+    Strain.MEMORY: Code.MEMORY_SHORT,
+}
+VIEWS = {
+    CameraView.DARK: Code.VIEW_DARK,
+    CameraView.BLINDED: Code.VIEW_BLINDED,
+    CameraView.COVERED: Code.VIEW_COVERED,
+}
+OF_THE_CONNECTION = (Code.BROKER_CONNECTING, Code.BROKER_AWAY)
+"""Whoever reads `health` is told once these are over, and is not told of them."""
+
+
+def conditions(telemetry: Telemetry) -> list[Condition]:
+    """Return what is wrong with a running service, faults first; nothing where all is well."""
+    found = [*_seeing(telemetry), *_reporting(telemetry), *_around(telemetry)]
+    return sorted(found, key=lambda each: each.severity is not Severity.FAULT)
+
+
+def news(telemetry: Telemetry) -> tuple[object, ...]:
+    """Return what `health` tells at once when it changes; figures can wait."""
+    broker, camera = telemetry.broker, telemetry.camera
+    codes = tuple(health_codes(telemetry))
+    rotation_deg = camera.rotation_wanted_deg
+    return codes, rotation_deg, broker.refusal, broker.limits, telemetry.pace
+
+
+def health_codes(telemetry: Telemetry) -> list[Code]:
+    """Return the codes for `health`, each once."""
+    codes = (each.code for each in conditions(telemetry))
+    return [each for each in dict.fromkeys(codes) if each not in OF_THE_CONNECTION]
+
+
+def _seeing(now: Telemetry) -> Iterator[Condition]:
+    camera = now.camera
+    if camera.state is CameraState.LOST and refuses(camera.trouble):
+        yield condition(Code.CAMERA_REFUSED, why=camera.trouble)
+    elif camera.state is CameraState.LOST:
+        why = f": {camera.trouble}" if camera.trouble else ""
+        yield condition(Code.CAMERA_LOST, why=why)
+    elif camera.state is CameraState.STARTING:
+        yield condition(Code.CAMERA_STARTING)
+    elif camera.view in VIEWS:
+        yield condition(VIEWS[camera.view])
+    if camera.slow:
+        rate = "" if camera.fps is None else f" ({camera.fps:.1f} a second)"
+        yield condition(Code.CAMERA_SLOW, rate=rate)
+    if camera.rotation_wanted_deg is not None:
+        yield condition(Code.CAMERA_TURNED, rotation_deg=camera.rotation_wanted_deg)
+    if now.paused_for_s is not None:
+        yield condition(Code.PAUSED, left=duration(now.paused_for_s))
+
+
+def refuses(trouble: str) -> bool:
+    """Tell whether a network camera is there and refuses what `[camera] source` asks for."""
+    return _ANSWER.search(trouble) is not None
+
+
+def _reporting(now: Telemetry) -> Iterator[Condition]:
+    broker, outbox = now.broker, now.outbox
+    if not broker.connected and broker.trouble:
+        yield condition(Code.BROKER_AWAY, trouble=broker.trouble)
+    elif not broker.connected:
+        yield condition(Code.BROKER_CONNECTING)
+    elif (outbox.oldest_age_s or 0) > MUCH_WAITS_S:
+        oldest = duration(outbox.oldest_age_s or 0)
+        yield condition(Code.MESSAGES_QUEUED, queued=queued_in(now), oldest=oldest)
+    if broker.refusal:
+        yield condition(Code.BROKER_REFUSED, refusal=broker.refusal)
+    for limit in broker.limits:
+        yield condition(Code.BROKER_LIMITED, limit=limit)
+    if outbox.is_refused:
+        yield condition(Code.DISK_UNWRITABLE)
+    if outbox.refused:
+        yield condition(Code.MESSAGES_REJECTED, messages=count(outbox.refused, "message"))
+
+
+def _around(now: Telemetry) -> Iterator[Condition]:
+    if now.pace.max_fps is not None:
+        for strain in now.pace.reasons:
+            yield condition(_STRAINS[strain], max_fps=f"{now.pace.max_fps:g}")
+    if ThrottlingFlag.UNDER_VOLTAGE_OCCURRED in (now.vitals.throttling or ()):
+        yield condition(Code.UNDER_VOLTAGE)
+    if not now.clock.is_synchronised:
+        yield condition(Code.CLOCK_UNSYNCHRONISED)
+    if now.at is not None:
+        endings = (ending_soon(each, now.at) for each in now.certificates)
+        yield from (each for each in endings if each is not None)
+    if now.page is not None and now.page.trouble:
+        yield condition(Code.PAGE_DOWN, trouble=now.page.trouble)
+    if now.trial is not None:
+        what = f"{now.trial.slot} {now.trial.name or 'that comes with the release'}"
+        yield condition(Code.ON_TRIAL, what=what)
+
+
+def ending_soon(each: Certificate, now: datetime) -> Condition | None:
+    """Return what is wrong with a certificate; None: it lasts."""
+    if each.ends_at <= now:
+        return condition(Code.CERTIFICATE_EXPIRED, key=each.key, ends_at=each.ends_at)
+    if each.ends_at <= now + ENDS_SOON:
+        return condition(Code.CERTIFICATE_EXPIRING, key=each.key, ends_at=each.ends_at)
+    return None
+
+
+def queued_in(now: Telemetry) -> str:
+    """Return how many messages wait for the broker: `1 message queued`."""
+    return f"{count(now.outbox.rows, 'message')} queued"

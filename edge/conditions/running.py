@@ -1,0 +1,142 @@
+"""What the service itself can say of the box while it runs: `health` names these."""
+
+from __future__ import annotations
+
+from edge.conditions.codes import Code, ConditionKind, Severity
+
+_UNWATCHED = "this time does not count as watched"
+_KEPT = "nothing is lost: alerts wait on the device"
+_RENEW = "make another: deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"
+CORRECT_SOURCE = "correct [camera] source, then: sudo systemctl restart tensormask"
+DOCTOR = "sudo tensormask doctor says more"
+
+RUNNING = {
+    Code.CAMERA_STARTING: ConditionKind(
+        Severity.HINT, "waiting for the camera's first picture", short="camera starts"
+    ),
+    Code.CAMERA_LOST: ConditionKind(
+        Severity.FAULT,
+        "the camera gives no picture{why}",
+        f"check its power and its cable; it is tried again by itself; {DOCTOR}",
+        "no camera",
+    ),
+    Code.CAMERA_REFUSED: ConditionKind(
+        Severity.FAULT,
+        "the camera gives no picture: {why}",
+        f"{CORRECT_SOURCE}; {DOCTOR}",
+        "camera refuses",
+    ),
+    Code.CAMERA_SLOW: ConditionKind(
+        Severity.FAULT,
+        "the camera gives too few pictures to follow people{rate}",
+        "give it more light or a better network, or a smaller [camera] width_px",
+        "too few frames",
+    ),
+    Code.CAMERA_TURNED: ConditionKind(
+        Severity.FAULT,
+        "the camera is mounted upside down or on its side: nobody is judged",
+        "mount it upright, or set [camera] rotation_deg = {rotation_deg} and restart",
+        "camera turned",
+    ),
+    Code.VIEW_DARK: ConditionKind(
+        Severity.FAULT,
+        "too dark: nobody can be seen",
+        f"switch on a light, clean the lens, take the cap off; {_UNWATCHED}",
+        "dark",
+    ),
+    Code.VIEW_BLINDED: ConditionKind(
+        Severity.FAULT,
+        "the camera is blinded: nobody can be seen",
+        f"turn it away from the window or the lamp; {_UNWATCHED}",
+        "blinded",
+    ),
+    Code.VIEW_COVERED: ConditionKind(
+        Severity.FAULT,
+        "the camera is covered, or out of focus altogether",
+        "uncover and clean the lens; turn the lens until the page ([page]) calls it sharp; "
+        f"{_UNWATCHED}",
+        "covered",
+    ),
+    Code.PAUSED: ConditionKind(
+        Severity.HINT,
+        "paused: judging goes on by itself in {left}",
+        "the command resume ends the pause at once, and so does: sudo systemctl restart tensormask",
+        "paused",
+    ),
+    Code.BROKER_CONNECTING: ConditionKind(Severity.HINT, "not connected to the broker yet"),
+    Code.BROKER_AWAY: ConditionKind(Severity.FAULT, "{trouble}", f"{_KEPT}; {DOCTOR}"),
+    Code.BROKER_REFUSED: ConditionKind(Severity.FAULT, "{refusal}", _KEPT, "broker refuses"),
+    Code.BROKER_LIMITED: ConditionKind(
+        Severity.HINT, "{limit}", "docs/mqtt.md, Brokers that take less"
+    ),
+    Code.MESSAGES_QUEUED: ConditionKind(
+        Severity.HINT,
+        "{queued}, the oldest for {oldest}",
+        "nothing is lost: a broker that is slow, or was away, catches up by itself",
+        "messages queued",
+    ),
+    Code.MESSAGES_REJECTED: ConditionKind(
+        Severity.HINT,
+        "the broker has refused {messages}",
+        "see which, and why: sudo tensormask outbox list",
+        "messages refused",
+    ),
+    Code.DISK_UNWRITABLE: ConditionKind(
+        Severity.FAULT,
+        "the disk is full or broken: messages are kept in memory only",
+        "make room, or replace the card: df -h; sudo dmesg | tail",
+        "disk refuses",
+    ),
+    Code.TOO_HOT: ConditionKind(
+        Severity.HINT,
+        "the box is too hot: only {max_fps} pictures a second are judged",
+        "give the box air, shade or a heat sink",
+        "hot",
+    ),
+    Code.POWER_WEAK: ConditionKind(
+        Severity.HINT,
+        "the power supply is too weak: only {max_fps} pictures a second are judged",
+        "use the official power supply and a short cable",
+        "weak power",
+    ),
+    Code.MEMORY_SHORT: ConditionKind(
+        Severity.HINT,
+        "memory is short: only {max_fps} pictures a second are judged",
+        "see who takes it: ps -eo rss,comm --sort=-rss | head",
+        "low memory",
+    ),
+    Code.UNDER_VOLTAGE: ConditionKind(
+        Severity.HINT,
+        "under-voltage since boot: the power supply is too weak",
+        "use the official power supply and a short cable",
+    ),
+    Code.CERTIFICATE_EXPIRING: ConditionKind(
+        Severity.HINT,
+        "the certificate {key} ends on {ends_at:%Y-%m-%d}",
+        _RENEW,
+        "certificate ends",
+    ),
+    Code.CERTIFICATE_EXPIRED: ConditionKind(
+        Severity.FAULT,
+        "the certificate {key} ended on {ends_at:%Y-%m-%d}",
+        _RENEW,
+        "certificate ended",
+    ),
+    Code.CLOCK_UNSYNCHRONISED: ConditionKind(
+        Severity.HINT,
+        "the clock is not set from the network: the times in messages may be wrong",
+        "timedatectl; sudo timedatectl set-ntp true",
+    ),
+    Code.PAGE_DOWN: ConditionKind(
+        Severity.FAULT,
+        "the page is not served: {trouble}",
+        "journalctl -u tensormask-page -n 30; journalctl -u tensormask -n 30",
+        "no page",
+    ),
+    Code.ON_TRIAL: ConditionKind(
+        Severity.HINT,
+        "on trial: {what}",
+        "nothing needs to be done: where it does worse, the device goes back by itself",
+        "on trial",
+    ),
+}
