@@ -223,7 +223,8 @@ def test_what_an_ordinary_user_needs_to_know_of_a_service_that_does_not_run(
     # Who may not read the settings cannot be told what comes before a start.
     lacks = "see what it lacks: sudo tensormask check; then " if person == VISITOR else ""
     assert done.stderr == (
-        f"tensormask: the service is not running; {lacks}start it: sudo systemctl start tensormask\n"
+        f"tensormask: the service is not running; {lacks}"
+        "start it: sudo systemctl start tensormask\n"
     )
     said = _as(box, VISITOR, PROGRAM, "doctor").stdout
     assert re.search(r"^FAULT +service: stopped\n +fix: sudo systemctl start", said, re.MULTILINE)
