@@ -6,8 +6,6 @@ read from the file is read past these rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from edge.publish.outbox.file import SpoolFile
 from edge.publish.outbox.rows import StoredDocument, Stub
 
@@ -26,9 +24,6 @@ class DeliveredRows:
 
     def __len__(self) -> int:
         return len(self.sequences)
-
-    def add(self, sequences: Iterable[int]) -> None:
-        self.sequences.update(sequences)
 
     def clear(self) -> None:
         """Forget them: the file has deleted them."""

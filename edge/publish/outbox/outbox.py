@@ -135,7 +135,9 @@ class Outbox:
         with self._lock:
             delivered = set(sequences)
             self._live += len(self._in_memory.remove(delivered))
-            self._delivered.add(self._disk.attempt(lambda file: file.among(delivered), set[int]()))
+            self._delivered.sequences |= self._disk.attempt(
+                lambda file: file.among(delivered), set[int]()
+            )
             self._tend()
             if self._rows == 0:
                 self._bounds.tell_empty(self._disk.dropped)
@@ -153,7 +155,7 @@ class Outbox:
             for document in (*self._in_memory.remove({sequence}), *on_disk):
                 if document.sequence == sequence:
                     self._refused.append(Refused(document, reason))
-                    self._delivered.add({sequence})
+                    self._delivered.sequences.add(sequence)
             self._flush()
 
     def state(self) -> OutboxState:
