@@ -164,6 +164,7 @@ class Outbox:
             self._tend()
             oldest = self._oldest()
             set_aside, set_aside_at = self._disk.set_aside()
+            refused = {each.document.sequence for each in self._refused}
             file = self._disk.file
             return OutboxState(
                 rows=self._rows,
@@ -176,9 +177,7 @@ class Outbox:
                 set_aside=set_aside,
                 set_aside_at=set_aside_at,
                 refused=(file.refused if file else 0) + len(self._refused),
-                delivered=self._delivered.newest_but(
-                    {each.document.sequence for each in self._refused}
-                ),
+                delivered=self._delivered.newest_but(refused),
             )
 
     def close(self) -> None:
@@ -217,9 +216,8 @@ class Outbox:
         """Do what is due: try a disk that refuses, delete, drop what is too old."""
         now = self._now()
         is_resting = now.run_s - self._flushed_s < DELETE_AFTER_S
-        is_due = self._disk.is_refused or (
-            len(self._delivered) >= (DELETE_ROWS if is_resting else 1)
-        )
+        gathered = DELETE_ROWS if is_resting else 1
+        is_due = self._disk.is_refused or len(self._delivered) >= gathered
         if now.run_s - self._age_checked_s >= _AGE_CHECK_S:
             self._age_checked_s = now.run_s
             is_due |= self._disk.attempt(lambda file: bool(self._bounds.aged(file, now)), False)
