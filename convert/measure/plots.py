@@ -1,7 +1,8 @@
-"""Pictures of numbers, as PNG files."""
+"""Pictures of numbers."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from convert.measure.metrics import MeasuredPoint, ReliabilityBin
 
 
-def _figure(width: float, height: float, columns: int) -> tuple[Any, Any]:
+def new_figure(width: float, height: float, columns: int) -> tuple[Any, Any]:
+    """Return a figure of that size in inches, and its plots, side by side."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -28,9 +30,19 @@ def _figure(width: float, height: float, columns: int) -> tuple[Any, Any]:
     return figure, np.atleast_1d(figure.subplots(1, columns))
 
 
+def as_svg(figure: Any) -> bytes:
+    """Return the figure as a picture that scales, without a background and without the time."""
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "tensormask"}):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return file.getvalue()
+
+
 def plot_history(history: Sequence[Epoch], best_epoch: int, path: Path) -> None:
     """Draw loss and accuracy of each epoch, and which epoch was kept."""
-    figure, (loss, share) = _figure(9, 3.4, 2)
+    figure, (loss, share) = new_figure(9, 3.4, 2)
     numbers = [epoch.number + 1 for epoch in history]
     loss.plot(numbers, [epoch.loss for epoch in history], label="training, augmented")
     loss.plot(numbers, [epoch.validation_loss for epoch in history], label="validation")
@@ -47,7 +59,7 @@ def plot_history(history: Sequence[Epoch], best_epoch: int, path: Path) -> None:
 
 def plot_confusion(counts: Sequence[tuple[str, NDArray[np.int64]]], path: Path) -> None:
     """Draw a confusion matrix for each titled table of counts: row the truth, column the answer."""
-    figure, axes = _figure(3.6 * len(counts), 3.4, len(counts))
+    figure, axes = new_figure(3.6 * len(counts), 3.4, len(counts))
     for plot, (title, table) in zip(axes, counts, strict=True):
         shares = table / np.maximum(table.sum(1, keepdims=True), 1)
         plot.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -68,7 +80,7 @@ def plot_confusion(counts: Sequence[tuple[str, NDArray[np.int64]]], path: Path) 
 
 def plot_curves(curves: Sequence[tuple[str, Sequence[MeasuredPoint]]], path: Path) -> None:
     """Draw precision against recall of `without_mask` for each titled curve."""
-    figure, (plot,) = _figure(6, 5, 1)
+    figure, (plot,) = new_figure(6, 5, 1)
     for title, points in curves:
         recall, precision = [p.recall for p in points], [p.precision for p in points]
         plot.plot(recall, precision, label=title)
@@ -80,7 +92,7 @@ def plot_curves(curves: Sequence[tuple[str, Sequence[MeasuredPoint]]], path: Pat
 
 def plot_reliability(models: Sequence[tuple[str, Sequence[ReliabilityBin]]], path: Path) -> None:
     """Draw how many faces are bare against how likely each titled model says they are."""
-    figure, (plot, count) = _figure(9, 4, 2)
+    figure, (plot, count) = new_figure(9, 4, 2)
     plot.plot([0, 1], [0, 1], color="grey", linestyle=":")
     for title, bins in models:
         likely = [each.probability for each in bins]

@@ -151,7 +151,7 @@ def _reliability(item: Measured) -> Html:
     bins = item.reliability
     most = max(each.faces for each in bins)
     points = [
-        ChartPoint(each.probability, each.bare, radius=2 + 6 * math.sqrt(each.faces / most))
+        ChartPoint(each.probability, each.bare, radius=1.5 + 4.5 * math.sqrt(each.faces / most))
         for each in bins
     ]
     return chart(

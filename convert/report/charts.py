@@ -1,19 +1,22 @@
-"""Charts as inline SVG. Colours come from the page's style, so they follow light and dark."""
+"""Charts, each a picture in the page that scales (SVG), drawn by matplotlib."""
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from convert.report.html import Child, Html, details, table, tag
+from convert.measure.plots import as_svg, new_figure
+from convert.report.html import Html, details, table, tag
 
-WIDTH, HEIGHT = 360, 230
-LEFT, RIGHT, TOP, BOTTOM = 50, 18, 10, 40
-"""Space around the plot, in units of the view box."""
+SIZE_INCHES = (4.8, 3.2)
 LONGEST_NAME = 12
-SHIFT = 5
+SHIFT = 0.06
 """How far apart lie the points of several series at one place of a named axis."""
+LINES, MARKERS = ("-", "--", ":", "-."), "osD^"
+"""Of each series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,8 @@ class ChartPoint:
     low: float | None = None
     """Where the interval of `y` begins; None without one."""
     high: float | None = None
-    radius: float = 3.5
-    """Of its dot, where the series has dots."""
+    radius: float = 2.5
+    """Of its dot in points, where the series has dots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,6 @@ class Axis:
     high: float
     names: Sequence[str] = ()
     """Of the places 0, 1, 2, …, where they are no numbers."""
-
-    @property
-    def ticks(self) -> list[tuple[float, str]]:
-        """Return where the lines of the grid are: steps of 1, 2 or 5."""
-        if self.names:
-            return [(float(place), _short(name)) for place, name in enumerate(self.names)]
-        rough = (self.high - self.low) / 5
-        size = 10.0 ** math.floor(math.log10(rough))
-        step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.999)
-        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [(number * step, f"{number * step:.6g}") for number in range(first, last + 1)]
 
 
 SHARES = Axis("share", 0, 1)
@@ -85,100 +77,49 @@ def chart(
 
     `marks` are named upright lines; `numbers` is the table, where the points do not say it all.
     """
-
-    def across(value: float) -> float:
-        return round(LEFT + (value - x.low) / (x.high - x.low) * (WIDTH - LEFT - RIGHT), 1)
-
-    def down(value: float) -> float:
-        share = (value - y.low) / (y.high - y.low)
-        return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
-
-    top, bottom, left, right = down(y.high), down(y.low), across(x.low), across(x.high)
-    drawn: list[Child] = []
-    for at, name in y.ticks:
-        drawn.append(tag("line", x1=left, x2=right, y1=down(at), y2=down(at), class_="grid"))
-        drawn.append(tag("text", name, x=left - 5, y=down(at) + 4, class_="end"))
-    for at, name in x.ticks:
-        drawn.append(tag("line", x1=across(at), x2=across(at), y1=top, y2=bottom, class_="grid"))
-        drawn.append(tag("text", name, x=across(at), y=bottom + 14, class_="middle"))
-    drawn.append(tag("text", x.name, x=(left + right) / 2, y=bottom + 32, class_="middle axis"))
-    drawn.append(
-        tag(
-            "text",
-            y.name,
-            transform=f"translate(11 {(top + bottom) / 2}) rotate(-90)",
-            class_="middle axis",
-        )
-    )
-    if diagonal:
-        drawn.append(tag("line", x1=left, y1=bottom, x2=right, y2=top, class_="mark"))
-    for at, name in marks:
-        drawn.append(tag("line", x1=across(at), x2=across(at), y1=top, y2=bottom, class_="mark"))
-        side = ("start", 4) if across(at) < (left + right) / 2 else ("end", -4)
-        drawn.append(tag("text", name, x=across(at) + side[1], y=bottom - 6, class_=side[0]))
+    figure, (plot,) = new_figure(*SIZE_INCHES, 1)
     for number, each in enumerate(series):
-        shift = SHIFT * (number - (len(series) - 1) / 2) if x.names else 0
-        places = [(across(p.x) + shift, down(p.y)) for p in each.points]
-        intervals = [
-            (down(p.y if p.low is None else p.low), down(p.y if p.high is None else p.high))
-            for p in each.points
-        ]
-        drawn += _drawn(number, each, places, intervals)
-    svg = tag(
-        "svg",
-        drawn,
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        role="img",
-        aria_label=f"{title}: {', '.join(each.name for each in series)}, over {x.name}",
+        _draw(plot, each, number, SHIFT * (number - (len(series) - 1) / 2) if x.names else 0.0)
+    for at, name in marks:
+        plot.axvline(at, color="grey", linestyle=":")
+        shift, side = (4, "left") if at < (x.low + x.high) / 2 else (-4, "right")
+        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        plot.annotate(name, (at, 0.02), (shift, 0), ha=side, **place)
+    if diagonal:
+        plot.axline((0, 0), slope=1, color="grey", linestyle=":")
+    plot.set(xlabel=x.name, ylabel=y.name, xlim=(x.low, x.high), ylim=(y.low, y.high))
+    if x.names:
+        plot.set_xticks(range(len(x.names)), [_short(name) for name in x.names])
+    plot.grid(alpha=0.3)
+    figure.legend(loc="outside lower left", ncols=len(series), frameon=False)
+    drawing = tag(
+        "img",
+        src=f"data:image/svg+xml;base64,{base64.b64encode(as_svg(figure)).decode()}",
+        alt=f"{title}: {', '.join(each.name for each in series)}, over {x.name}",
+        class_="chart",
     )
-    keys = [tag("li", _key(number, each), each.name) for number, each in enumerate(series)]
     numbers = numbers or _numbers(title, x, y, series)
-    return tag(
-        "figure",
-        tag("figcaption", title),
-        svg,
-        tag("ul", keys, class_="legend"),
-        details("Numbers", numbers),
-    )
+    return tag("figure", tag("figcaption", title), drawing, details("Numbers", numbers))
 
 
-def _drawn(
-    number: int,
-    series: Series,
-    places: Sequence[tuple[float, float]],
-    intervals: Sequence[tuple[float, float]],
-) -> list[Html]:
-    """Return the line, intervals and dots of a series, given where they are in the drawing."""
-    drawn = []
-    if series.has_line and places:
-        path = "M" + "L".join(dict.fromkeys(f"{x:g} {y:g}" for x, y in places))
-        drawn.append(tag("path", d=path, class_=f"line s{number}"))
-    for (x, y), (low, high), point in zip(places, intervals, series.points, strict=True):
-        if low != high:
-            drawn.append(tag("line", x1=x, x2=x, y1=low, y2=high, class_=f"line solid s{number}"))
-        if series.has_dots:
-            drawn.append(_dot(number, x, y, point.radius))
-    return drawn
-
-
-def _dot(number: int, x: float, y: float, radius: float = 3.5) -> Html:
-    """Return a circle, or for every other series a square."""
-    if number % 2:
-        side = round(1.8 * radius, 1)
-        left, top = round(x - side / 2, 1), round(y - side / 2, 1)
-        return tag("rect", x=left, y=top, width=side, height=side, class_=f"dot s{number}")
-    return tag("circle", cx=x, cy=y, r=round(radius, 1), class_=f"dot s{number}")
-
-
-def _key(number: int, series: Series) -> Html:
-    line = tag("line", x1=0, x2=24, y1=5, y2=5, class_=f"line s{number}")
-    return tag(
-        "svg",
-        line if series.has_line else None,
-        _dot(number, 12, 5) if series.has_dots else None,
-        viewBox="0 0 24 10",
-        aria_hidden="true",
-    )
+def _draw(plot: Any, series: Series, number: int, shift: float) -> None:
+    """Draw the line, intervals and dots of a series, told from others by more than their color."""
+    color, points = f"C{number}", series.points
+    places, values = [point.x + shift for point in points], [point.y for point in points]
+    if series.has_line:
+        plot.plot(places, values, color=color, linestyle=LINES[number], label=series.name)
+    if series.has_dots:
+        sizes = [(2 * point.radius) ** 2 for point in points]
+        plot.scatter(
+            *(places, values, sizes, color),
+            marker=MARKERS[number],
+            label=None if series.has_line else series.name,
+            clip_on=False,
+            zorder=3,
+        )
+    for place, point in zip(places, points, strict=True):
+        if point.low is not None:
+            plot.vlines(place, point.low, point.high, color, clip_on=False)
 
 
 def _numbers(title: str, x: Axis, y: Axis, series: Sequence[Series]) -> Html:

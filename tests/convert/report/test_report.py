@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
+from xml.etree import ElementTree
 
 import msgspec
 import numpy as np
@@ -13,7 +15,7 @@ from convert.__main__ import main
 from convert.files import write_document
 from convert.measure.figures import read_boxed_evaluation
 from convert.measure.gallery import Mistake, write_gallery, write_mistakes
-from convert.report.charts import Axis, ChartPoint, Series, chart
+from convert.report.charts import ChartPoint, Series, chart, named, shares
 from convert.report.html import Html, tag
 from convert.report.material import read_material
 from convert.train.train import read_history
@@ -114,23 +116,18 @@ def test_a_name_of_a_picture_is_text_and_nothing_else(tmp_path: Path) -> None:
     assert name in page.tables["Mistakes, street, wide, looks, test part"]
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "ticks"),
-    [
-        (0, 1, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
-        (0.85, 1, ["0.85", "0.9", "0.95", "1"]),
-        (1, 17, ["5", "10", "15"]),
-        (0, 6000, ["0", "2000", "4000", "6000"]),
-        (0, 0.003, ["0", "0.001", "0.002", "0.003"]),
-    ],
-)
-def test_an_axis_has_round_ticks(low: float, high: float, ticks: list[str]) -> None:
-    assert [name for _, name in Axis("", low, high).ticks] == ticks
-
-
-def test_a_series_without_points_draws_nothing() -> None:
-    axis = Axis("x", 0, 1)
-    one = Series("one", [ChartPoint(0.5, 0.5, 0.25, 0.75)], has_dots=True)
-    drawn = chart("title", axis, axis, [one, Series("none", [])])
-    assert drawn.count("<path") == 1
-    assert "0.5 (0.250-0.750)" in drawn
+def test_a_chart_is_a_picture_with_its_numbers_beside_it() -> None:
+    ages = named("age", ["young", "old and very old indeed"])
+    faces = [
+        Series("masked", [ChartPoint(0, 0.5, 0.25, 0.75)], has_dots=True, has_line=False),
+        Series("bare", [ChartPoint(0, 0.125), ChartPoint(1, 1)], has_dots=True),
+        Series("none", []),
+    ]
+    drawn = chart("Right", ages, shares("share", faces), faces, [(0.5, "here")], diagonal=True)
+    encoded = drawn.partition("data:image/svg+xml;base64,")[2].partition('"')[0]
+    picture = ElementTree.fromstring(base64.b64decode(encoded))
+    written = {text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"age", "young", "old and ver…", "share", "masked", "bare", "none", "here"} <= written
+    assert 'alt="Right: masked, bare, none, over age"' in drawn
+    for number in ("0.5 (0.250-0.750)", "0.125", "old and very old indeed"):
+        assert number in drawn
