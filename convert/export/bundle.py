@@ -13,7 +13,7 @@ from convert.data.augment import MARGIN
 from convert.data.dataset import digest_of
 from convert.data.split import SplitPart, held_out, read_split
 from convert.export.golden import choose_golden
-from convert.export.graph import multiply_adds, read_operators
+from convert.export.graph import multiply_adds
 from convert.export.quantize import refuse
 from convert.files import HELD_OUT_FILE, write_archive, write_atomically, write_document
 from convert.measure.figures import (
@@ -42,6 +42,7 @@ from edge.classify.card import (
     digest,
     load_bundle,
 )
+from edge.classify.graph import check_graph
 from edge.classify.runtime import Int8Network
 from edge.errors import ConfigError, ModelError
 
@@ -141,7 +142,7 @@ def make_card(
         input=Quantization(scale=float(input_scale), zero_point=int(input_zero)),
         output=Quantization(scale=float(output_scale), zero_point=int(output_zero)),
         thresholds=CardThresholds(bare=thresholds.bare, masked=thresholds.masked),
-        multiply_adds=multiply_adds(read_operators(model)),
+        multiply_adds=multiply_adds(check_graph(model)),
         threshold_curve=[
             CurvePoint(threshold=p.threshold, precision=p.precision, recall=p.recall)
             for p in thinned(chosen_on.curve)

@@ -15,9 +15,10 @@ from convert.data.faces import read_faces
 from convert.data.prepare import FACES_FILE, Bar, camera_views
 from convert.data.split import SplitPart, read_split
 from convert.export.calibrate import calibration_crops, choose_pictures
-from convert.export.graph import multiply_adds, read_operators, refuse_foreign_operators
+from convert.export.graph import multiply_adds, refuse_foreign_operators
 from convert.files import write_atomically
 from convert.network import import_keras, load_model, quiet_tensorflow
+from edge.classify.graph import OPERATORS, check_graph, read_graph
 from edge.classify.preprocess import to_float
 from edge.classify.runtime import Int8Network
 from edge.errors import ModelError
@@ -91,7 +92,7 @@ def convert_to_int8(model: Any, crops: Any) -> bytes:
 
 def refuse(content: bytes) -> None:
     """Raise ModelError for a file that a Pi should not get."""
-    refuse_foreign_operators(read_operators(content))
+    refuse_foreign_operators(read_graph(content))
     Int8Network(content)
     if len(content) > MAX_BYTES:
         raise ModelError(
@@ -102,11 +103,11 @@ def refuse(content: bytes) -> None:
 
 def describe(content: bytes) -> str:
     """Return a line about the file: operators, cost and size."""
-    operators = read_operators(content)
-    versions = sorted({f"{operator.name} v{operator.version}" for operator in operators})
+    graph = check_graph(content)
+    operators = {f"{OPERATORS[each.number][0]} v{each.version}" for each in graph.operators}
     return (
-        f"int8 model: {len(content) / 1e6:.2f} MB, {multiply_adds(operators) / 1e6:.1f} million "
-        f"multiply-adds, {len(operators)} operators ({', '.join(versions)})"
+        f"int8 model: {len(content) / 1e6:.2f} MB, {multiply_adds(graph) / 1e6:.1f} million "
+        f"multiply-adds, {len(graph.operators)} operators ({', '.join(sorted(operators))})"
     )
 
 

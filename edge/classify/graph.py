@@ -94,18 +94,26 @@ def check_graph(model: bytes) -> Graph:
     Plain: one graph of known operators on int8 and int32 tensors of a bounded size, each of which
     is a constant, the input, or written once before it is read. Raises ModelError otherwise.
     """
-    if model[4:8] != b"TFL3":
-        raise ModelError("the model is no TensorFlow Lite file; make the bundle anew")
-    try:
-        graph = _read_graph(model)
-    except (struct.error, IndexError) as error:
-        raise ModelError(
-            "the TensorFlow Lite file is damaged: an offset leads out of it; make the bundle anew"
-        ) from error
+    graph = read_graph(model)
     _refuse_foreign_operators(graph.operators)
     _refuse_odd_tensors(graph.tensors)
     _refuse_odd_wiring(graph)
     return graph
+
+
+def read_graph(model: bytes) -> Graph:
+    """Return the network in the bytes of a `.tflite` file, of whatever operators and wiring.
+
+    Raises ModelError for a damaged file, and for one that is not made of one bounded graph.
+    """
+    if model[4:8] != b"TFL3":
+        raise ModelError("the model is no TensorFlow Lite file; make the bundle anew")
+    try:
+        return _read_graph(model)
+    except (struct.error, IndexError) as error:
+        raise ModelError(
+            "the TensorFlow Lite file is damaged: an offset leads out of it; make the bundle anew"
+        ) from error
 
 
 def _refuse_foreign_operators(operators: Sequence[GraphOperator]) -> None:

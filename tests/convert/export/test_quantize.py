@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert.export.graph import multiply_adds, read_operators
+from convert.export.graph import multiply_adds
 from convert.export.quantize import convert_to_int8, refuse
 from convert.network import load_model, predict, save_model
+from edge.classify.graph import OPERATORS, check_graph
 from edge.classify.runtime import Int8Network
 from edge.errors import ModelError
 from edge.records import Pixels
@@ -28,10 +29,11 @@ def test_the_file_runs_in_the_edge_runtime_and_answers_like_keras(
 
 
 def test_its_operators_and_their_cost_are_read(int8_file: bytes) -> None:
-    operators = read_operators(int8_file)
-    assert {"CONV_2D", "FULLY_CONNECTED", "SOFTMAX"} <= {o.name for o in operators}
+    graph = check_graph(int8_file)
+    names = {OPERATORS[operator.number][0] for operator in graph.operators}
+    assert {"CONV_2D", "FULLY_CONNECTED", "SOFTMAX"} <= names
     # 30 x 30 places, 4 channels, 3 x 3 x 3 products each; then 4 inputs to 3 outputs.
-    assert multiply_adds(operators) == 30 * 30 * 4 * 27 + 12
+    assert multiply_adds(graph) == 30 * 30 * 4 * 27 + 12
 
 
 def test_weights_have_a_scale_for_each_channel(int8_file: bytes) -> None:
