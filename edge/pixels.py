@@ -1,4 +1,4 @@
-"""Pictures resized: one rule for the size, and one for the interpolation."""
+"""Pictures resized and measured: one rule for the size, the interpolation, the sharpness."""
 
 from __future__ import annotations
 
@@ -27,3 +27,13 @@ def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     shrinks = max(size) < max(pixels.shape[:2])
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
+
+
+def sharpness(grey: Pixels) -> float:
+    """Return how sharp a (height, width) grey picture is; 0 where it has one level only.
+
+    The variance of the Laplacian (Pech-Pacheco et al., 2000) over that of the brightness, so that
+    neither light nor contrast matters.
+    """
+    contrast = float(grey.var())
+    return 0.0 if contrast < 1 else float(cv2.Laplacian(grey, cv2.CV_32F).var()) / contrast

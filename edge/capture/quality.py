@@ -6,6 +6,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from edge.pixels import sharpness
 from edge.records import Pixels
 from edge.telemetry import CameraView
 
@@ -34,9 +35,8 @@ class Quality(msgspec.Struct, frozen=True):
 def quality_of(pixels: Pixels, view: CameraView | None = CameraView.CLEAR) -> Quality:
     """Return how sharp and how bright a picture is; `view` is what the camera makes of it.
 
-    Sharpness is the variance of the Laplacian (Pech-Pacheco et al., 2000) over that of the
-    brightness, times 100, so that light and contrast hardly matter. A covered lens gives noise,
-    which that takes for sharp: of a picture that shows nothing there is none.
+    Sharpness is that of `edge.pixels`, times 100. A covered lens gives noise, which that takes for
+    sharp: of a picture that shows nothing there is none.
     """
     mean = float(np.mean(pixels[::8, ::8]))
     light = round(mean / 2.55)
@@ -45,9 +45,8 @@ def quality_of(pixels: Pixels, view: CameraView | None = CameraView.CLEAR) -> Qu
     height, width = pixels.shape[:2]
     top, left = max(0, (height - CENTRE_PX) // 2), max(0, (width - CENTRE_PX) // 2)
     grey = cv2.cvtColor(pixels[top : top + CENTRE_PX, left : left + CENTRE_PX], cv2.COLOR_BGR2GRAY)
-    contrast = float(grey.var())
-    sharpness = 0.0 if contrast < 1 else float(cv2.Laplacian(grey, cv2.CV_32F).var()) / contrast
-    return Quality(round(100 * sharpness, 1), light, _light_in_words(mean), view)
+    sharp = sharpness(np.asarray(grey, np.uint8))
+    return Quality(round(100 * sharp, 1), light, _light_in_words(mean), view)
 
 
 def _light_in_words(mean: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from edge.classify.card import Bundle
 from edge.classify.golden import self_test
 from edge.classify.network import open_network
-from edge.classify.preprocess import crop_face, sharpness
+from edge.classify.preprocess import crop_face, face_sharpness
 from edge.config import ClassifierSettings
 from edge.errors import ModelError
 from edge.records import Face, Frame, MaskReading, MaskState, Pixels
@@ -54,7 +54,7 @@ class MaskClassifier:
     def _read(self, pixels: Pixels, face: Face) -> MaskReading:
         if face.box.size_px < self._min_face_px:
             return MaskReading(face, None)
-        if sharpness(pixels, face.box) < self._min_sharpness:
+        if face_sharpness(pixels, face.box) < self._min_sharpness:
             return MaskReading(face, None)
         crop = crop_face(pixels, face.box, self._margin, self._network.side_px)
         answers = self._network.probabilities(crop[np.newaxis])[0].tolist()

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.pixels import resize, scaled_size
+from edge.pixels import resize, scaled, sharpness
 from edge.records import Box, Pixels
 
 SHARPNESS_SIDE_PX = 32
-"""Faces are shrunk to at most this side before `sharpness`, so that one limit serves all sizes."""
+"""Faces are shrunk to at most this side first, so that one limit serves all sizes."""
 
 
 def square_around(box: Box, margin: float) -> tuple[int, int, int]:
@@ -91,24 +91,15 @@ def to_int8(crops: Pixels, levels: NDArray[np.int8]) -> NDArray[np.int8]:
     return np.asarray(mapped[..., ::-1], np.int8)
 
 
-def sharpness(pixels: Pixels, box: Box) -> float:
+def face_sharpness(pixels: Pixels, box: Box) -> float:
     """Return how sharp the face is: below 0.05 for a smear, above 0.1 for nearly every face.
 
-    The variance of the Laplacian (Pech-Pacheco et al., 2000) over the variance of the brightness,
-    so that neither light nor contrast matters, on the face shrunk to at most 32 px.
+    That of `edge.pixels`, of the face shrunk to at most 32 px.
     """
     clipped = box.clipped(pixels.shape[1], pixels.shape[0])
     if clipped is None:
         return 0.0
     x0, y0 = int(clipped.left), int(clipped.top)
     face = pixels[y0 : max(y0 + 1, int(clipped.bottom)), x0 : max(x0 + 1, int(clipped.right))]
-    grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
-    longest = max(grey.shape)
-    if longest > SHARPNESS_SIDE_PX:
-        ratio = SHARPNESS_SIDE_PX / longest
-        size = scaled_size(np.asarray(grey, np.uint8), ratio)
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    contrast = float(grey.var())
-    if contrast < 1.0:  # one grey level: a blank wall has nothing to be sharp
-        return 0.0
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var()) / contrast
+    grey = np.asarray(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY), np.uint8)
+    return sharpness(scaled(grey, min(1.0, SHARPNESS_SIDE_PX / max(grey.shape))))

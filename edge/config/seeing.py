@@ -173,7 +173,7 @@ class ClassifierSettings(Section, frozen=True):
     min_face_px: Annotated[float, msgspec.Meta(ge=8, le=4096)] = 20.0
     """Smaller faces are tracked, but not judged: they stay `unknown`."""
     min_sharpness: NotNegative = 0.05
-    """Faces more blurred than this are not judged; see `edge.classify.preprocess.sharpness`."""
+    """Faces more blurred than this are not judged; see `face_sharpness` in `edge.classify`."""
     looks_per_frame: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 2
     """No more faces are judged in one frame; the others wait for their turn. With the default pace
     of scans, eight doubtful faces are judged twice a second each, which is all that counts."""

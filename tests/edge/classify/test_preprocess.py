@@ -7,9 +7,9 @@ import pytest
 from edge.classify.preprocess import (
     crop_face,
     dequantize,
+    face_sharpness,
     int8_levels,
     quantize,
-    sharpness,
     square_around,
     to_float,
     to_int8,
@@ -75,12 +75,12 @@ def test_a_blurred_face_is_less_sharp_whatever_its_size_and_light() -> None:
     face = np.asarray(large, np.uint8)
     blurred = np.asarray(cv2.GaussianBlur(face, (0, 0), 20), np.uint8)
     box = Box(0, 0, 200, 200)
-    assert sharpness(face, box) > 10 * sharpness(blurred, box)
+    assert face_sharpness(face, box) > 10 * face_sharpness(blurred, box)
     darker = (face // 4).astype(np.uint8)
-    assert sharpness(darker, box) == pytest.approx(sharpness(face, box), rel=0.1)
+    assert face_sharpness(darker, box) == pytest.approx(face_sharpness(face, box), rel=0.1)
 
 
 def test_a_blank_or_outside_face_is_not_sharp() -> None:
     blank = np.full((50, 50, 3), 80, np.uint8)
-    assert sharpness(blank, Box(0, 0, 50, 50)) == 0
-    assert sharpness(blank, Box(60, 60, 80, 80)) == 0
+    assert face_sharpness(blank, Box(0, 0, 50, 50)) == 0
+    assert face_sharpness(blank, Box(60, 60, 80, 80)) == 0
