@@ -39,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TensorMaskError as error:
         print(f"convert {options.step}: {error}", file=sys.stderr)
         return error.exit_status
+    except ModuleNotFoundError as error:
+        remedy = "pip install -r requirements-dev.txt"
+        print(f"convert {options.step}: {error.name} is missing: {remedy}", file=sys.stderr)
+        return MissingPackageError.exit_status
     except OSError as error:
         print(f"convert {options.step}: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
@@ -176,12 +180,8 @@ STEPS = {
 
 def bar(items: Iterable[Any], name: str) -> Iterable[Any]:
     """Show progress on stderr; a log file gets a line now and then instead of a drawing."""
-    try:
-        from tqdm import tqdm
-    except ImportError as error:
-        raise MissingPackageError(
-            "tqdm is not installed; install it: pip install -r requirements-dev.txt"
-        ) from error
+    from tqdm import tqdm
+
     quiet = not sys.stderr.isatty()
     progress: Iterable[Any] = tqdm(
         items, desc=name, mininterval=30 if quiet else 0.1, leave=True, dynamic_ncols=True

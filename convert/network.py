@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.classify.card import LABELS
 from edge.classify.preprocess import to_float
-from edge.errors import ConfigError, MissingPackageError, ModelError
+from edge.errors import ConfigError, ModelError
 from edge.records import Pixels
 
 BACKBONE = "backbone"
@@ -31,16 +31,12 @@ take longer than the whole training, and the averages would lie all that time.""
 
 
 def import_keras() -> Any:
-    """Import Keras with TensorFlow below it, quietly. Raises MissingPackageError."""
+    """Import Keras with TensorFlow below it, quietly."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        import keras
-        import tensorflow  # noqa: F401  (Keras finds out only later that it is missing)
-    except ImportError as error:
-        raise MissingPackageError(
-            f"{error.name} is not installed; install it: pip install -r requirements-dev.txt"
-        ) from error
+    import keras
+    import tensorflow  # noqa: F401  (Keras finds out only later that it is missing)
+
     return keras
 
 

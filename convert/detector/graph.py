@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.network import import_keras
-from edge.errors import MissingPackageError, ModelError
+from edge.errors import ModelError
 
 STRIDES = (8, 16, 32)
 """Pixels of the picture for each cell of the three maps."""
@@ -42,7 +42,8 @@ class DetectorGraph:
 
 def read_graph(path: Path) -> DetectorGraph:
     """Read a file of YuNet's architecture. Raises ModelError for every other one."""
-    onnx = _import_onnx()
+    import onnx.numpy_helper
+
     try:
         model = onnx.load(str(path))
     except OSError as error:
@@ -74,7 +75,8 @@ def write_graph(graph: DetectorGraph, arrays: Mapping[str, NDArray[np.float32]])
 
     The landmarks are not trained: their kernels become zero, lest anybody rely on them.
     """
-    onnx = _import_onnx()
+    import onnx.numpy_helper
+
     made_by = {output: node for node in graph.model.graph.node for output in node.output}
     landmarks = {
         name
@@ -173,14 +175,3 @@ def _to_tensorflow(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _to_onnx(array: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(array.transpose(3, 2, 0, 1)) if array.ndim == 4 else array
-
-
-def _import_onnx() -> Any:
-    try:
-        import onnx
-        import onnx.numpy_helper
-    except ImportError as error:
-        raise MissingPackageError(
-            "onnx is not installed; install it: pip install -r requirements-dev.txt"
-        ) from error
-    return onnx

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classify.card import BARE, LABELS, MASKED
-from edge.errors import MissingPackageError
 from edge.records import Box
 
 MIN_IOU = 0.3
@@ -137,12 +136,8 @@ def _sklearn_report(truth: Truth, answers: Answers, *, as_dict: bool) -> Any:
 
 
 def _sklearn() -> Any:
-    try:
-        from sklearn import metrics
-    except ImportError as error:
-        raise MissingPackageError(
-            "scikit-learn is not installed; install it: pip install -r requirements-dev.txt"
-        ) from error
+    from sklearn import metrics  # takes a second
+
     return metrics
 
 

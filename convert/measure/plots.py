@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classify.card import LABELS
-from edge.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from convert.measure.history import Epoch
@@ -20,12 +19,8 @@ if TYPE_CHECKING:
 
 def new_figure(width: float, height: float, columns: int) -> tuple[Any, Any]:
     """Return a figure of that size in inches, and its plots, side by side."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError(
-            "matplotlib is not installed; install it: pip install -r requirements-dev.txt"
-        ) from error
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, np.atleast_1d(figure.subplots(1, columns))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -87,6 +88,16 @@ def test_a_gallery_that_does_not_go_with_its_list_shows_nobody(tmp_path: Path) -
     assert crops() == [True] * 14
     write_gallery([(crop, "")], tmp_path / "boxed-test-mistakes.png")
     assert crops() == [False] * 14
+
+
+def test_a_package_that_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["report", "--output", str(tmp_path), "--figures", str(FIGURES)]) == 72
+    assert capsys.readouterr().err == (
+        "convert report: matplotlib.figure is missing: pip install -r requirements-dev.txt\n"
+    )
 
 
 def test_nothing_at_all_is_an_error(tmp_path: Path) -> None:
