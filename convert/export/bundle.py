@@ -13,8 +13,7 @@ from convert.data.augment import MARGIN
 from convert.data.dataset import digest_of
 from convert.data.split import SplitPart, held_out, read_split
 from convert.export.golden import choose_golden
-from convert.export.graph import multiply_adds
-from convert.export.quantize import refuse
+from convert.export.quantize import multiply_adds, refuse
 from convert.files import HELD_OUT_FILE, write_archive, write_atomically, write_document
 from convert.measure.figures import (
     BoxedEvaluation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,9 @@ from convert.data.faces import read_faces
 from convert.data.prepare import FACES_FILE, Bar, camera_views
 from convert.data.split import SplitPart, read_split
 from convert.export.calibrate import calibration_crops, choose_pictures
-from convert.export.graph import multiply_adds, refuse_foreign_operators
 from convert.files import write_atomically
 from convert.network import import_keras, load_model, quiet_tensorflow
-from edge.classify.graph import OPERATORS, check_graph, read_graph
+from edge.classify.graph import OPERATORS, Graph, check_graph, read_graph
 from edge.classify.preprocess import to_float
 from edge.classify.runtime import Int8Network
 from edge.errors import ModelError
@@ -92,7 +92,7 @@ def convert_to_int8(model: Any, crops: Any) -> bytes:
 
 def refuse(content: bytes) -> None:
     """Raise ModelError for a file that a Pi should not get."""
-    refuse_foreign_operators(read_graph(content))
+    _refuse_foreign_operators(read_graph(content))
     Int8Network(content)
     if len(content) > MAX_BYTES:
         raise ModelError(
@@ -109,6 +109,35 @@ def describe(content: bytes) -> str:
         f"int8 model: {len(content) / 1e6:.2f} MB, {multiply_adds(graph) / 1e6:.1f} million "
         f"multiply-adds, {len(graph.operators)} operators ({', '.join(sorted(operators))})"
     )
+
+
+def _refuse_foreign_operators(graph: Graph) -> None:
+    """Raise ModelError, by TensorFlow's name, for an operator that the edge runtimes lack."""
+    from tensorflow.lite.python.schema_py_generated import BuiltinOperator
+
+    names = {number: name for name, number in vars(BuiltinOperator).items()}
+    for operator in graph.operators:
+        if operator.number not in OPERATORS:
+            raise ModelError(
+                f"the network needs the operator {names.get(operator.number, operator.number)}, "
+                "which the edge runtime does not have in int8; leave the layer that makes it out "
+                "of the network"
+            )
+
+
+def multiply_adds(graph: Graph) -> int:
+    """Return how many one face takes in convolutions and matrix products; the rest is cheap."""
+    total = 0
+    for operator in graph.operators:
+        name, _ = OPERATORS[operator.number]
+        output = graph.tensors[operator.outputs[0]].shape
+        if name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+            # Weights are (out, height, width, in), (1, height, width, channels) or (out, in): each
+            # output value sums over the rest.
+            weights = graph.tensors[operator.inputs[1]].shape
+            summed = weights[1:3] if name == "DEPTHWISE_CONV_2D" else weights[1:]
+            total += math.prod(output) * math.prod(summed)
+    return total
 
 
 def _reason(error: Exception) -> str:

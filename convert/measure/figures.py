@@ -1,4 +1,4 @@
-"""What `evaluate` writes: the figures of models on a folder's pictures and on boxed ones."""
+"""What `train` and `evaluate` write: the figures of each epoch, and of models on pictures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ from numpy.typing import NDArray
 
 from convert.files import read_document
 from convert.measure.metrics import Interval, MeasuredPoint, ReliabilityBin, ThresholdChoice
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """A line of the history. Training figures are on augmented examples, with dropout; both losses
+    are against smoothed labels, so neither can reach zero.
+    """
+
+    number: int
+    phase: str
+    rate: float
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
 
 
 class ViewKind(StrEnum):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge.classify.card import LABELS
 
 if TYPE_CHECKING:
-    from convert.measure.history import Epoch
+    from convert.measure.figures import Epoch
     from convert.measure.metrics import MeasuredPoint, ReliabilityBin
 
 

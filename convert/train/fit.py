@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from convert.data.augment import WHOLE_PICTURE, View, augment
 from convert.files import read_checkpoint, write_atomically
-from convert.measure.history import Epoch
+from convert.measure.figures import Epoch
 from convert.measure.metrics import accuracy, cross_entropy
 from convert.network import BACKBONE, import_keras, predict, with_fused_norms
 from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY

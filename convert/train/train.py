@@ -36,7 +36,7 @@ from convert.files import (
     write_atomically,
     write_document,
 )
-from convert.measure.history import Epoch
+from convert.measure.figures import Epoch
 from convert.measure.metrics import accuracy, balanced_accuracy, classification_report
 from convert.measure.plots import plot_history
 from convert.network import build_network, import_keras, predict, save_model

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert.export.graph import multiply_adds
-from convert.export.quantize import convert_to_int8, refuse
+from convert.export.quantize import convert_to_int8, multiply_adds, refuse
 from convert.network import load_model, predict, save_model
+from edge.classify.card import DEFAULT_BUNDLE, load_bundle
 from edge.classify.graph import OPERATORS, check_graph
 from edge.classify.runtime import Int8Network
 from edge.errors import ModelError
@@ -34,6 +34,13 @@ def test_its_operators_and_their_cost_are_read(int8_file: bytes) -> None:
     assert {"CONV_2D", "FULLY_CONNECTED", "SOFTMAX"} <= names
     # 30 x 30 places, 4 channels, 3 x 3 x 3 products each; then 4 inputs to 3 outputs.
     assert multiply_adds(graph) == 30 * 30 * 4 * 27 + 12
+
+
+def test_the_card_of_the_default_bundle_gives_its_true_cost() -> None:
+    bundle = load_bundle(DEFAULT_BUNDLE)
+    assert multiply_adds(check_graph(bundle.model)) == bundle.card.multiply_adds
+    assert bundle.card.multiply_adds < 60_000_000
+    assert len(bundle.model) < 3_000_000
 
 
 def test_weights_have_a_scale_for_each_channel(int8_file: bytes) -> None:

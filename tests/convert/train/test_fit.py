@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convert.data.augment import View
-from convert.measure.history import Epoch
+from convert.measure.figures import Epoch
 from convert.train.fit import CLASS_SHARES, Recipe, Trainer, sampling_shares, validation_set
 from convert.train.train import tell_epochs
 from edge.errors import ConfigError
