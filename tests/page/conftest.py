@@ -131,33 +131,3 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     opened.set_default_timeout(1000 * DEADLINE_S)
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def certificate() -> Callable[[Path], tuple[Path, Path]]:
-    """Makes a certificate for this machine, signed by itself, and its key."""
-
-    def make(folder: Path) -> tuple[Path, Path]:
-        own, key = folder / "own.crt", folder / "own.key"
-        subprocess.run(
-            [
-                *(
-                    "openssl",
-                    "req",
-                    "-x509",
-                    "-newkey",
-                    "ec",
-                    "-pkeyopt",
-                    "ec_paramgen_curve:P-256",
-                ),
-                *("-nodes", "-days", "2"),
-                *("-subj", "/CN=localhost"),
-                *("-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", own),
-            ],
-            check=True,
-            capture_output=True,
-        )
-        key.chmod(0o600)
-        return own, key
-
-    return make

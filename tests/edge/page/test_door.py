@@ -7,7 +7,7 @@ import gc
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -16,7 +16,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn import Config
 
-from edge.page.door import CONNECTION, RESPONSE_S, STRANGER_S, UNCOLLECTED, Caller, Door, Phase
+from edge.page.door import (
+    CONNECTION,
+    REQUEST_S,
+    RESPONSE_S,
+    STRANGER_S,
+    UNCOLLECTED,
+    Caller,
+    Door,
+    Phase,
+)
 from edge.page.server import unavailable
 from tests import loops
 from tests.fakes import TurnedClock
@@ -154,10 +163,10 @@ class Slow:
         config = Config(app, http="h11", ws="none", lifespan="off", log_config=None)
         self.door = Door(config, clock=self.clock)
 
-    async def passes(self, seconds: float) -> None:
-        """Have time pass while an answer is waited for."""
+    async def passes(self, seconds: float, phase: Phase = Phase.RESPONSE) -> None:
+        """Have time pass while an answer is waited for, or the rest of a request."""
         async with asyncio.timeout(5):
-            while [each.phase for each in self.door._connections] != [Phase.RESPONSE]:
+            while [each.phase for each in self.door._connections] != [phase]:
                 await asyncio.sleep(0.01)
         self.door.end_late()
         self.clock.now_s += seconds
@@ -177,6 +186,28 @@ def test_an_answer_has_a_deadline_and_a_strangers_is_shorter(
     is_known: bool, seconds: float, has_ended: bool
 ) -> None:
     assert loops.run(_asked_after(is_known, [seconds])) == [not has_ended]
+
+
+def test_a_request_that_does_not_end_is_given_up() -> None:
+    async def asked() -> bytes:
+        slow = Slow(is_known=False)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            serving = asyncio.create_task(slow.door.serve([listener]))
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"GET /report HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+            await slow.passes(REQUEST_S - 1, Phase.REQUEST)
+            assert slow.door.count == 1
+            await slow.passes(2, Phase.REQUEST)
+            assert slow.door.count == 0
+            answer = b""
+            with suppress(ConnectionError):
+                answer = await asyncio.wait_for(reader.read(), DEADLINE_S)
+            writer.close()
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            return answer
+
+    assert loops.run(asked()) == b""
 
 
 def test_who_asks_again_at_once_has_a_new_deadline() -> None:

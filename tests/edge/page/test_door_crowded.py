@@ -87,9 +87,11 @@ class Visitor:
 
     def ask(self, path: str, times: int = 1, session: str = "") -> None:
         cookie = f"Cookie: tensormask-door={session}\r\n" if session else ""
-        request = f"GET {path} HTTP/1.1\r\n{self._headers}{cookie}\r\n".encode()
+        self.send(f"GET {path} HTTP/1.1\r\n{self._headers}{cookie}\r\n".encode() * times)
+
+    def send(self, content: bytes) -> None:
         with suppress(OSError):  # it has been ended: what is wanted of a stranger
-            self._socket.sendall(request * times)
+            self._socket.sendall(content)
 
     def status(self, path: str, session: str = "") -> int:
         """Return the status of the answer; 0: there is none."""
@@ -105,19 +107,27 @@ class Visitor:
 
 @contextmanager
 def crowd(door: tuple[str, int], paths: str, through_proxy: bool = False) -> Iterator[None]:
-    """As many as there is room for, from three addresses, all in the middle of an answer."""
+    """As many as there is room for, from three addresses, all in the middle of what they do."""
     with ExitStack() as stack:
         for address in STRANGERS:
             for _ in range(MOST_OF_ONE):
                 visitor = stack.enter_context(Visitor(door, address, through_proxy))
-                visitor.ask(paths, times=200)
+                if paths.startswith("/"):
+                    visitor.ask(paths, times=200)
+                else:
+                    visitor.send(paths.encode())
         yield
 
 
+IDLE = ""
+HALF = "POST /login HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n1"
 CROWDS = pytest.mark.parametrize(
     ("paths", "through_proxy"),
-    [("/page.css", False), ("/health", False), ("/page.css", True), ("/health", True)],
-    ids=["no reading", "waiting", "no reading, proxy", "waiting, proxy"],
+    [
+        *[(IDLE, False), (HALF, False), ("/page.css", False), ("/health", False)],
+        *[("/page.css", True), ("/health", True)],
+    ],
+    ids=["idle", "half", "no reading", "waiting", "no reading, proxy", "waiting, proxy"],
 )
 
 

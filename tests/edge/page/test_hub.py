@@ -9,11 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.decide.policy import Decision
 from edge.page.hub import Hub
 from edge.page.window import Window
 from edge.page.wire import PageReport, Requests, framed_answer, socket_path
+from edge.pipeline import FrameOutcome
 from tests import loops
 from tests.edge.page.test_listener import connected, started
+from tests.fakes import frame_at
+from tests.waiting import DEADLINE_S
 
 
 class Counted:
@@ -36,9 +40,12 @@ def test_a_daemon_that_was_started_again_answers_the_first_question(tmp_path: Pa
         listener = started(tmp_path)
         async with connected(tmp_path) as hub:
             await hub.report()
+            former = hub._link
             await asyncio.to_thread(listener.close)
             listener = await asyncio.to_thread(started, tmp_path)
-            await asyncio.sleep(1.5)  # nobody asks meanwhile
+            async with asyncio.timeout(DEADLINE_S):
+                while hub._link in (None, former):  # nobody asks meanwhile
+                    await asyncio.sleep(0.01)
             document, _ = await hub.ask(PageReport())
         listener.close()
         return document
@@ -69,6 +76,28 @@ def test_a_daemon_that_speaks_another_form_is_another_release_s(
             await asyncio.wait_for(until, 10)
 
     loops.run(served_until_then())
+
+
+def test_the_looking_ends_with_the_last_viewer_however_he_has_left(tmp_path: Path) -> None:
+    listener = started(tmp_path)
+    window = listener.window
+    nobody = FrameOutcome((), Decision())
+
+    async def looked_once() -> bytes:
+        async with connected(tmp_path) as hub, asyncio.timeout(DEADLINE_S):
+            asked = asyncio.create_task(hub.scene(0))
+            number = 0
+            while not asked.done():
+                window.observers.show(frame_at(number / 50), nobody)
+                number += 1
+                await asyncio.sleep(0.02)
+            assert window.is_looking
+            while hub.is_streaming or window.is_looking:
+                await asyncio.sleep(0.02)
+            return asked.result()
+
+    assert loops.run(looked_once()).endswith(b"jpeg")
+    listener.close()
 
 
 def test_many_who_want_a_report_at_once_are_one_question(tmp_path: Path) -> None:

@@ -36,14 +36,14 @@ def listener_in(folder: Path, **settings: object) -> PageListener:
     return PageListener(page, window, folder / SOCKET, folder)
 
 
-def started(folder: Path) -> PageListener:
+def started(folder: Path, **settings: object) -> PageListener:
     """Return one that listens."""
 
     def listens() -> bool:
         with socket.socket(socket.AF_UNIX) as page:
             return page.connect_ex(str(folder / SOCKET)) == 0
 
-    listener = listener_in(folder)
+    listener = listener_in(folder, **settings)
     listener.start()
     until(listens, "it listens")
     return listener
@@ -164,6 +164,21 @@ def test_what_keeps_the_page_from_being_served_is_in_the_telemetry(
     listener.start()
     until(lambda: said in listener.telemetry.trouble, "it is said")
     listener.close()
+
+
+def test_a_password_that_is_too_short_leaves_the_page_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = tmp_path / "password"
+    secret.touch(0o600)
+    secret.write_text("1234567\n")
+    listener = listener_in(tmp_path, password_file=str(secret))
+    listener.start()
+    until(lambda: bool(listener.telemetry.trouble), "it is said")
+    listener.close()
+    line = "no page: [page] password_file: the page's password has 7 characters, and needs 8"
+    assert line in caplog.text
+    assert not (tmp_path / SOCKET).exists()
 
 
 def test_a_path_that_is_too_long_is_said(tmp_path: Path) -> None:
