@@ -7,7 +7,7 @@ import json
 import random
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,13 +107,21 @@ def test_every_view_fits_every_screen_and_everybody_can_use_it(
         context.close()
 
 
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon that sees three people."""
+    folder = tmp_path_factory.mktemp("crowded")
+    daemon = Daemon(folder, source=write_clip(folder / "people.avi", [*frames(20, 5)], 5))
+    yield daemon
+    daemon.kill()
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_labels_stay_inside_the_picture_and_apart(
-    start: Start, browser: Browser, tmp_path: Path, width: int
+    crowded: Daemon, browser: Browser, width: int
 ) -> None:
-    clip = write_clip(tmp_path / "people.avi", [*frames(40, 10)], 10)
     page = browser.new_page(viewport={"width": width, "height": 800})
-    page.goto(start(source=clip).url)
+    page.goto(crowded.url)
     expect(page.locator(".tag.person")).to_have_count(3)
     inside, apart = page.evaluate(
         """() => {
@@ -469,8 +477,8 @@ def test_without_the_daemon_no_picture_looks_live_until_it_is_back(
 def test_a_lost_camera_is_gray_for_this_viewer_and_the_next(
     start: Start, context: BrowserContext, tmp_path: Path
 ) -> None:
-    clip = write_clip(tmp_path / "people.avi", [*frames(40, 10)], 10, codec="XVID")
-    with serving(encoded_frames(clip) * 2, falls_silent=True, every_s=0.1) as camera:
+    clip = write_clip(tmp_path / "people.avi", [*frames(20, 5)], 5, codec="XVID")
+    with serving(encoded_frames(clip) * 2, falls_silent=True, every_s=0.2) as camera:
         daemon = start(source=f"rtsp://127.0.0.1:{camera.port}/door")
         page, _ = _open(context, daemon)
         _is_live(page, people=3)
