@@ -56,9 +56,9 @@ def words_of(text: str, folder: Path, clip: Path, port: int = 1) -> list[str]:
         "outbox --config CONFIG export",
         "completion bash",
         "man",
-        "replay CLIP --detector res10",
-        "replay CLIP --detector res10 --json",
-        "bench CLIP --detector res10 --frames 3",
+        "replay CLIP",
+        "replay CLIP --json",
+        "bench CLIP --frames 3",
         "watch --broker 127.0.0.1:1",
     ],
 )
@@ -91,8 +91,8 @@ def test_a_reader_that_goes_away_while_nothing_comes_is_noticed() -> None:
         ("check --config CONFIG --here --only camera", "configuration  ok"),
         ("doctor --config CONFIG", "configuration"),
         ("forget --config CONFIG", ""),
-        ("replay CLIP --detector res10", "no mask"),
-        ("replay CLIP --detector res10 --json", '"confirmed"'),
+        ("replay CLIP", "no mask"),
+        ("replay CLIP --json", '"confirmed"'),
         ("bench CLIP --frames 1000000", ""),
     ],
 )
@@ -164,7 +164,7 @@ def test_the_service_loads_nothing_that_is_for_terminals() -> None:
 def test_a_bar_shows_how_far_a_replay_is_and_leaves_the_lines(
     on_terminal: type[Terminal], carphone: Path, tmp_path: Path
 ) -> None:
-    line = words_of("replay CLIP --detector res10 --show SEEN", tmp_path, carphone)
+    line = words_of("replay CLIP --show SEEN", tmp_path, carphone)
     line[-1] = str(tmp_path / "seen.mp4")
     terminal = on_terminal(line, columns=40)
     assert terminal.end() == 0
@@ -179,10 +179,10 @@ def test_a_bar_shows_how_far_a_replay_is_and_leaves_the_lines(
 def test_a_bar_is_no_part_of_what_is_piped(
     on_terminal: type[Terminal], carphone: Path, tmp_path: Path
 ) -> None:
-    line = words_of("bench CLIP --detector res10 --frames 400 --json", tmp_path, carphone)
+    line = words_of("bench CLIP --frames 100 --json", tmp_path, carphone)
     output = tmp_path / "report.json"
     with output.open("wb") as file:
         terminal = on_terminal(line, output=file.fileno())
         assert terminal.end() == 0
-    assert json.loads(output.read_text())["rows"][0]["frames"] == 400
-    assert "res10, 2 threads" in terminal.shown
+    assert json.loads(output.read_text())["rows"][0]["frames"] == 100
+    assert "tensormask, 2 threads" in terminal.shown

@@ -109,7 +109,7 @@ def test_a_replay_repeats_itself_to_the_letter(
     carphone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def once() -> list[dict[str, Any]]:
-        documents = replayed(capsys, carphone, "--detector", "res10")
+        documents = replayed(capsys, carphone)
         del documents[-1]["fps"]
         return documents
 
@@ -119,7 +119,7 @@ def test_a_replay_repeats_itself_to_the_letter(
 def test_a_replay_is_readable_without_json(
     carphone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["replay", str(carphone), "--detector", "res10"]) == 0
+    assert main(["replay", str(carphone)]) == 0
     confirmed, ended, person, summary = capsys.readouterr().out.splitlines()
     assert "person 1: no mask" in confirmed
     assert "person 1: over" in ended
@@ -222,9 +222,9 @@ def test_a_clip_that_is_cut_is_judged_and_said_to_be_cut(
     whole = write_clip(tmp_path / "whole.avi", [scene()] * 100)
     cut = tmp_path / "cut.avi"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 9])
-    assert main(["replay", str(whole), "--detector", "res10"]) == 0
+    assert main(["replay", str(whole)]) == 0
     assert "damaged" not in capsys.readouterr().err
-    assert main(["replay", str(cut), "--detector", "res10"]) == 1
+    assert main(["replay", str(cut)]) == 1
     said = capsys.readouterr()
     assert re.fullmatch(
         r"tensormask: .*cut.avi: read \d\.\d of 10\.0 s: the file is damaged or cut",
