@@ -164,8 +164,10 @@ def test_the_service_loads_nothing_that_is_for_terminals() -> None:
 def test_a_bar_shows_how_far_a_replay_is_and_leaves_the_lines(
     on_terminal: type[Terminal], carphone: Path, tmp_path: Path
 ) -> None:
-    line = words_of("replay CLIP --show SEEN", tmp_path, carphone)
+    line = words_of("replay CLIP --config CONFIG --show SEEN", tmp_path, carphone)
     line[-1] = str(tmp_path / "seen.mp4")
+    with (tmp_path / "tensormask.toml").open("a") as config:  # to cover heads takes ten seconds
+        config.write('[page]\nheads = "faces"\nmay_show_faces = true\n')
     terminal = on_terminal(line, columns=40)
     assert terminal.end() == 0
     bars = [part for part in re.split(r"[\r\n]", terminal.shown) if "%|" in part]

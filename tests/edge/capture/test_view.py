@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,12 @@ def room() -> Pixels:
     return picture
 
 
+@lru_cache(128)
+def exposed_room(number: int) -> Pixels:
+    """As a sensor gives it: with another noise for each number."""
+    return noisy(room(), seed=number)
+
+
 def with_walker(number: int) -> Pixels:
     picture = room()
     left = 7 * number % 600
@@ -228,7 +235,7 @@ CODECS = [("mjpeg", {}), ("mpeg4", {"b": "300000"}), ("libx264", {"crf": "33", "
 def test_a_sensor_s_picture_that_stands_still_is_frozen_through_every_encoder(
     codec: str, options: dict[str, str]
 ) -> None:
-    alive = decoded([noisy(room(), seed=seed) for seed in range(340)], codec, **options)
+    alive = decoded([exposed_room(seed) for seed in range(340)], codec, **options)
     frozen = becomes_frozen([*alive[:300], *[alive[299]] * 60, *alive[300:]])
     assert frozen.index(True) == pytest.approx(340, abs=2)
     assert frozen[360:].index(False) == pytest.approx(5, abs=8)
@@ -244,8 +251,8 @@ def test_an_empty_room_that_is_drawn_is_not_frozen(codec: str, options: dict[str
 @pytest.mark.parametrize("every_s", [2, 8, 40])
 def test_what_was_frozen_is_alive_where_an_encoder_repeats_its_quiet_picture(every_s: int) -> None:
     """Every key picture shows the noise, and nothing changes in between."""
-    stuck = [noisy(room(), seed=min(number, 99)) for number in range(400)]
-    quiet = [noisy(room(), seed=1000 + number // (2 * every_s)) for number in range(8 * every_s)]
+    stuck = [exposed_room(min(number, 99)) for number in range(400)]
+    quiet = [exposed_room(1000 + number // (2 * every_s)) for number in range(8 * every_s)]
     frozen = becomes_frozen([*stuck, *quiet])
     assert frozen[399]
     assert frozen[400:].index(False) == pytest.approx(2 * 2 * every_s, abs=2)
@@ -255,7 +262,7 @@ def test_what_was_frozen_is_alive_where_an_encoder_repeats_its_quiet_picture(eve
 @pytest.mark.parametrize("grey", [0, 120, 255])
 def test_what_was_frozen_and_then_shows_nothing_is_alive(grey: int) -> None:
     """A camera that was restarted in the dark may have no noise."""
-    stuck = [noisy(room(), seed=min(number, 99)) for number in range(400)]
+    stuck = [exposed_room(min(number, 99)) for number in range(400)]
     frozen = becomes_frozen([*stuck, *[blank(grey=grey)] * 100])
     assert frozen[399]
     assert frozen[400:].index(False) <= 8
@@ -264,22 +271,22 @@ def test_what_was_frozen_and_then_shows_nothing_is_alive(grey: int) -> None:
 
 def test_what_is_frozen_stays_so_however_often_it_is_opened() -> None:
     """Each opening may begin with a grey picture, and encode the frozen one differently."""
-    stuck = [noisy(room(), seed=min(number, 99)) for number in range(400)]
-    opening = [blank(grey=120)] * 2 + [noisy(room(), seed=1000)] * 200
+    stuck = [exposed_room(min(number, 99)) for number in range(400)]
+    opening = [blank(grey=120)] * 2 + [exposed_room(1000)] * 200
     assert all(becomes_frozen([*stuck, *opening * 4])[399:])
 
 
 def test_a_picture_that_all_changes_now_and_then_is_not_frozen() -> None:
     """Drawn pictures, one after the other, each for a while."""
-    slides = [noisy(room(), seed=number // 20) for number in range(300)]
+    slides = [exposed_room(number // 20) for number in range(300)]
     assert not any(becomes_frozen([*slides, *[slides[-1]] * 100]))
 
 
 def test_a_night_that_swallows_the_noise_is_not_frozen() -> None:
-    evening = [noisy(room(), seed=seed) for seed in range(100)]
+    evening = [exposed_room(seed) for seed in range(100)]
     assert not any(becomes_frozen([*evening, *[blank(grey=0)] * 100]))
 
 
 def test_a_picture_that_an_encoder_repeats_for_some_seconds_is_not_frozen() -> None:
-    quiet = [noisy(room(), seed=number // 20) for number in range(1000)]
+    quiet = [exposed_room(number // 20) for number in range(1000)]
     assert not any(becomes_frozen(quiet))
