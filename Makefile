@@ -63,8 +63,8 @@ demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BRO
 
 # Four files at a time, two processors or not: much of a test is waiting for something that runs for
 # real. In the order of tests/conftest.py.
-TOGETHER := -n 4 --dist loadfile --no-loadscope-reorder
-test: dev ## all tests; ARGS='-k name' for some
+TOGETHER := -n 4 --dist loadfile --no-loadscope-reorder -m 'not thorough'
+test: dev ## all tests but the thorough ones; ARGS='-k name' for some
 	$(DEV)/bin/python -m pytest $(TOGETHER) $(ARGS)
 
 test-repeatedly: MINUTES := 120
@@ -168,8 +168,8 @@ soak: dev ## the daemon under faults at random, with a real broker; MINUTES=10, 
 memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
 	nice $(DEV)/bin/python -m tools.soak.memory
 
-systemd-test: dev ## the real unit under a real systemd, and its limits (root)
-	ALL_TRIALS=1 $(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
+systemd-test: dev ## the real unit under a real systemd, thoroughly, and its limits (root)
+	$(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
 
 # Each of the files beside conftest.py but those that `make test` runs.
 PROOFS = $(filter-out %/__init__.py %/conftest.py tests/installed/test_%, $(wildcard tests/installed/*.py))

@@ -6,6 +6,7 @@ standard input is closed, which a kill of the run does too, and kills what carri
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,9 @@ MARK = "TENSORMASK_TEST_RUN"
 What is mounted for a run has that value as its source, and a folder outside of pytest's begins with
 it: the guardian takes them away, too.
 """
+WHOLE = "TENSORMASK_TEST_WHOLE_RUN"
+"""In the environment, too: the value of the whole run's mark, where each of several processes that
+share the tests has a mark of its own."""
 GRACE_S = 30.0
 """So long a process that was told to end may take: an ssh that has lost its peer needs 20 s."""
 _TURN_S = 0.02
@@ -76,6 +80,7 @@ class Guardian:
             start_new_session=True,
         )
         os.environ[MARK] = self._mark.partition("=")[2]
+        os.environ.setdefault(WHOLE, os.environ[MARK])
 
     def left_behind(self) -> list[str]:
         """Return what still runs after a grace, a command line each."""
@@ -89,6 +94,24 @@ class Guardian:
     def end(self) -> None:
         """Have all killed that is left; return when it is."""
         self._process.communicate()
+
+
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that `make` has filled, once for all processes of the whole run.
+
+    Whoever needs it first makes it, and the others wait. The guardian takes it away.
+    """
+    run = Path(tempfile.gettempdir()) / f"{os.environ[WHOLE]}-shared"
+    run.mkdir(exist_ok=True)
+    folder, begun = run / name, run / f"{name}.begun"
+    with (run / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(begun, ignore_errors=True)
+            begun.mkdir()
+            make(begun)
+            begun.rename(folder)
+    return folder
 
 
 def _marked(mark: str) -> Iterator[tuple[int, str]]:

@@ -14,7 +14,7 @@ import pytest
 from tests.broker.conftest import free_port
 from tests.conftest import LONG
 from tests.needs import lacking
-from tests.processes import ROOT, Running
+from tests.processes import ROOT, WHOLE, Running
 from tests.waiting import until
 
 StartRun = Callable[..., list[str]]
@@ -153,6 +153,42 @@ def test_it():
         run.kill()
     until(lambda: not _is_left(), "the end of what it has started")
     until(lambda: not Path(begun.read_text()).exists(), "the end of its folder")
+
+
+def test_what_all_tests_need_is_made_once_for_all_processes_and_taken_away(
+    run_of: StartRun, tmp_path: Path
+) -> None:
+    """And made again where it could not be made."""
+    text = f"""
+from pathlib import Path
+from tests.processes import made_once
+LOG = Path({str(tmp_path / "log")!r})
+def make(folder):
+    number = len(LOG.read_text()) if LOG.exists() else 0
+    with LOG.open("a") as log:
+        log.write("x")
+    (folder / "made").mkdir()
+    (folder / "made" / f"part {{number}}").touch()
+    if not number:
+        raise OSError("for once")
+@pytest.mark.parametrize("number", range(6))
+def test_it(number):
+    try:
+        folder = made_once("it", make)
+    except OSError:
+        folder = made_once("it", make)
+    assert [part.name for part in (folder / "made").iterdir()] == ["part 1"]
+    Path({str(tmp_path)!r}, f"folder {{number}}").symlink_to(folder)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != WHOLE}
+    command = run_of(text, "-n2", "--dist=load")
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "log").read_text() == "xx"
+    folders = {(tmp_path / f"folder {number}").readlink() for number in range(6)}
+    assert [each.exists() for each in folders] == [False]
 
 
 def test_what_a_killed_run_has_mounted_is_taken_away(run_of: StartRun, tmp_path: Path) -> None:

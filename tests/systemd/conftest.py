@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.needs import refuse_without_machines
+from tests.processes import made_once
 from tests.systemd.machine import Machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +27,8 @@ INSTALLED_FROM = (
     "systemd",
     "tests/systemd/probe.py",
 )
+FPS = 5
+"""Of the clip, which is judged for as long as a machine is up, beside all other tests."""
 _WITHOUT_BROKER = """
 [mqtt]
 host = ""
@@ -49,27 +53,36 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @contextmanager
 def installed(folders: pytest.TempPathFactory, limits: bool = False) -> Iterator[Machine]:
+    """A booted machine of one's own, with what one installation has left for all of them."""
     refuse_without_machines("sudo make systemd-test")
     folder = folders.mktemp("machine")
+    written = made_once("installed", partial(_install, folders.mktemp("installed")))
+    name = f"tensormask-{os.getpid()}-{folder.name}"
+    with Machine(folder, name, limits, written=written) as machine:
+        machine.boot()
+        machine.run("systemctl", "start", "mosquitto.service")
+        yield machine
+
+
+def _install(folder: Path, written: Path) -> None:
+    """Keep in `written` what deploy/install.sh leaves on a machine with a broker and a clip."""
     clip = folder.with_suffix(".avi")
     write_clip(clip)
-    with Machine(folder, f"tensormask-{os.getpid()}-{folder.name}", limits) as machine:
+    with Machine(folder, f"tensormask-{os.getpid()}-{folder.name}") as machine:
         for part in INSTALLED_FROM:
             machine.copy(ROOT / part, f"{SOURCES}/{part}")
         machine.copy(clip, "/srv/clip.avi")
         machine.write("/etc/tensormask/tensormask.toml", _WITHOUT_BROKER)
         machine.install(f"{SOURCES}/deploy/install.sh", "--broker", "localhost")
         machine.write("/etc/systemd/system/tensormask.service.d/patience.conf", _PATIENCE)
-        machine.boot()
-        machine.run("systemctl", "start", "mosquitto.service")
-        yield machine
+        machine.save(written)
 
 
 def write_clip(path: Path) -> None:
     """A second of moving bars: no face, but work for the detector."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 15, (320, 240))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (320, 240))
     columns = np.arange(320)
-    for shift in range(15):
+    for shift in range(FPS):
         bars = ((columns + 20 * shift) % 160).astype(np.uint8)
         writer.write(np.broadcast_to(bars[None, :, None], (240, 320, 3)).copy())
     writer.release()

@@ -42,6 +42,7 @@ set -e
 mount --make-rprivate /
 mount -t tmpfs -o size=3g,mode=755 tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
+if [ -n "$4" ]; then cp -a "$4/." "$1/upper/"; fi
 mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work$3" "$1/root"
 echo laid
 exec sleep infinity
@@ -107,6 +108,7 @@ class Machine:
         network: str | None = None,
         lower: Path = Path("/"),
         within: Sequence[str] = (),
+        written: Path | None = None,
     ) -> None:
         """`folder` must be empty; `name` is its host name and names its control groups.
 
@@ -116,12 +118,14 @@ class Machine:
         cgroup v1, and enforces MemoryMax= and TasksMax=.
 
         `lower` is the root that it is an overlay of. `within` are the words before a command that
-        run it in a user namespace of our own; the machine is then made there.
+        run it in a user namespace of our own; the machine is then made there. `written` is what
+        `save` has kept of another one, and is there from the beginning.
         """
         self._folder = folder
         self._name = name
         self._lower = lower
         self._within = within
+        self._written = written
         self._network = (
             "--private-network"
             if network is None
@@ -142,6 +146,7 @@ class Machine:
                 *("unshare", "--mount", "sh", "-c", _LAY_ROOT, "sh"),
                 # In a user namespace only root outside of it may write the usual attributes.
                 *(str(self._folder), str(self._lower), ",userxattr" if self._within else ""),
+                "" if self._written is None else str(self._written),
             ],
             stdout=subprocess.PIPE,
             text=True,
@@ -242,6 +247,13 @@ class Machine:
         """Copy a file or folder of the host to `path`, before the machine boots."""
         self._outside("mkdir", "-p", f"{self.root}{Path(path).parent}")
         self._outside("cp", "-rL", "--no-target-directory", str(source), f"{self.root}{path}")
+
+    def save(self, folder: Path) -> None:
+        """Keep in `folder` what has been written to the root, for another machine, before a boot.
+
+        What names this machine, the other one writes anew.
+        """
+        self._outside("cp", "-a", f"{self._folder}/upper/.", str(folder))
 
     def power_off(self) -> None:
         """Shut down in order, by force where that takes too long. Harmless when not booted."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 
 from tests.systemd.machine import Machine, says_all_is_well, wait_until
 from tests.systemd.test_service import GOOD_SETTINGS, SETTINGS, UNIT
+from tests.waiting import DEADLINE_S
 
 INSTALLED_UNIT = f"/usr/local/lib/systemd/system/{UNIT}"
 OLD_UNIT = f"/etc/systemd/system/{UNIT}"
@@ -57,13 +57,10 @@ def _one(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
 
 def _wait_until_well(machine: Machine) -> None:
     """Give it time for the first frames and the broker."""
-    found: list[dict[str, Any]] = []
-    for _ in range(30):
-        found = _examine(machine)
-        if not found:
-            return
-        time.sleep(1)
-    pytest.fail(f"still wrong: {found}")
+    try:
+        wait_until(lambda: not _examine(machine), DEADLINE_S, "nothing is wrong")
+    except TimeoutError:
+        pytest.fail(f"still wrong: {_examine(machine)}")
 
 
 def _start(machine: Machine) -> None:
@@ -76,7 +73,7 @@ def test_many_faults_are_told_at_once_and_mended_by_its_own_words(machine: Machi
     _start(machine)
     status = ("/usr/local/bin/tensormask", "status")
     # Not before it has run for a while.
-    wait_until(lambda: says_all_is_well(machine.output(*status)), 30, "all is well")
+    wait_until(lambda: says_all_is_well(machine.output(*status)), DEADLINE_S, "all is well")
     for breaks in AT_ONCE:
         machine.run("sh", "-ec", breaks)
     found = _examine(machine)

@@ -1,12 +1,12 @@
 """A release on trial under a real systemd: kept, undone, and through power cuts.
 
-Half an hour: `make systemd-test` runs all of them, the tests as a whole one of each kind.
+Half an hour: `make systemd-test` runs all of them, `make test` one that is undone, one that is
+refused, one that is kept, and one that has a setting changed meanwhile.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import sys
@@ -19,7 +19,7 @@ import cv2
 import pytest
 
 from edge.people import PEOPLE, frames
-from tests.systemd.conftest import installed
+from tests.systemd.conftest import FPS, installed
 from tests.systemd.machine import Machine, wait_until
 from tests.systemd.test_upgrade import GOOD_SETTINGS, SETTINGS
 from tests.waiting import DEADLINE_S
@@ -43,7 +43,6 @@ enabled = true
 LONG_TRIAL = SHORT_TRIAL.replace("10", "300")
 ASKED = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health')"
 """Does the page answer?"""
-FPS = 10
 PROOF_S = 300
 """The known clip takes seconds, but not on a machine that does ten other things."""
 TRIAL_S = 900
@@ -159,8 +158,9 @@ GOOD_CHANGES = {
 }
 
 
-def _all_or_one(names: Iterable[str], one: str) -> list[str]:
-    return list(names) if os.environ.get("ALL_TRIALS") else [one]
+def _each(names: Iterable[str], one: str) -> list[pytest.ParameterSet]:
+    """Return the parameters of a test that is a thorough one for all names but `one`."""
+    return [pytest.param(name, marks=() if name == one else pytest.mark.thorough) for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +258,7 @@ def _wait_until_it_runs(machine: Machine) -> None:
     )
 
 
-@pytest.mark.parametrize("name", _all_or_one(BAD, "hangs"))
+@pytest.mark.parametrize("name", _each(BAD, "hangs"))
 def test_a_bad_release_is_undone_by_the_device(machine: Machine, name: str) -> None:
     before = _current(machine)
     _set(machine, LONG_TRIAL)
@@ -276,7 +276,7 @@ def test_a_bad_release_is_undone_by_the_device(machine: Machine, name: str) -> N
     assert "--again" in again.stderr
 
 
-@pytest.mark.parametrize("name", _all_or_one(BLIND, "finds-nobody"))
+@pytest.mark.parametrize("name", _each(BLIND, "finds-nobody"))
 def test_a_release_that_does_not_judge_rightly_is_refused_before_it_is_used(
     machine: Machine, name: str
 ) -> None:
@@ -414,7 +414,7 @@ HAPPENS: dict[str, tuple[str, Callable[[Machine], None]]] = {
 }
 
 
-@pytest.mark.parametrize("what", _all_or_one(HAPPENS, "the settings are broken for a while"))
+@pytest.mark.parametrize("what", _each(HAPPENS, "the settings are edited"))
 def test_what_a_release_cannot_help_does_not_undo_it(machine: Machine, what: str) -> None:
     name, happens = HAPPENS[what]
     _set(machine, SHORT_TRIAL)
@@ -431,6 +431,7 @@ def test_what_a_release_cannot_help_does_not_undo_it(machine: Machine, what: str
     _wait_until_it_runs(machine)
 
 
+@pytest.mark.thorough
 def test_a_release_without_a_page_leaves_its_port_free(machine: Machine) -> None:
     _set(machine, LONG_TRIAL)
     _wait_until_it_is_known(machine)
@@ -448,6 +449,7 @@ def test_a_release_without_a_page_leaves_its_port_free(machine: Machine) -> None
     _wait_until_it_is_known(machine)
 
 
+@pytest.mark.thorough
 def test_while_one_activation_is_under_way_nothing_else_is_switched(machine: Machine) -> None:
     _set(machine, SHORT_TRIAL)
     _wait_until_it_is_known(machine)
@@ -472,7 +474,8 @@ def test_while_one_activation_is_under_way_nothing_else_is_switched(machine: Mac
     _wait_until_it_runs(machine)
 
 
-@pytest.mark.parametrize("name", _all_or_one(["better", "refuses"], "better"))
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["better", "refuses"])
 def test_power_cuts_at_random_change_nothing_of_the_end(machine: Machine, name: str) -> None:
     before = _current(machine)
     moments = random.Random(7)
@@ -491,6 +494,7 @@ def test_power_cuts_at_random_change_nothing_of_the_end(machine: Machine, name: 
     _wait_until_it_runs(machine)
 
 
+@pytest.mark.thorough
 def test_a_model_that_does_not_run_is_undone_too(machine: Machine) -> None:
     own = "/opt/tensormask/current/edge/classify/bundle"
     packing = ("python3", "-m", "zipfile", "-c", "/srv/model.zip")
@@ -507,6 +511,7 @@ def test_a_model_that_does_not_run_is_undone_too(machine: Machine) -> None:
     _wait_until_it_runs(machine)
 
 
+@pytest.mark.thorough
 def test_a_box_starts_the_release_in_use_when_the_first_one_is_gone(machine: Machine) -> None:
     first = _current(machine)
     # An administrator may do so at any time; systemctl follows links when it enables.
