@@ -28,6 +28,9 @@ quoted = '$(subst ','\'',$(value $(1)))'
 # An option with the value of a variable; nothing where that is empty.
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
+# Whatever the shell says: what the hundreds of processes of a test run import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers street heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters install clean
 
