@@ -60,7 +60,7 @@ def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserC
     expect(page.locator(".tag.person")).to_contain_text("No mask")
     expect(page.locator(".tag.person")).to_contain_text("reported")
     expect(page.locator("#verdict")).to_have_text("1 problem")
-    expect(page.locator("#banner")).to_contain_text("it refuses the connection, since")
+    expect(page.locator("#banner")).to_contain_text(re.compile("refuses the connection.*since"))
     expect(page.locator("#banner")).to_contain_text("Nothing is lost")
     expect(page.locator("#recent li")).to_contain_text("No mask")
     # How long they will have been there nobody knows.
@@ -74,9 +74,9 @@ def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserC
     page.get_by_role("link", name="Device").click()
     # What the list says in full, no banner repeats.
     expect(page.locator("#banner")).to_be_hidden()
-    expect(page.locator("#problems li")).to_contain_text("it refuses the connection")
+    expect(page.locator("#problems li").first).to_contain_text("it refuses the connection")
     expect(page.locator("#missed")).to_contain_text(
-        "found more than 9 of 10 with a mask and 9 of 10 without"
+        re.compile("detector finds more than 9 of 10 faces .* with a mask, and 9 of 10 without")
     )
     assert wrong == []
     settings = PageSettings(enabled=True, port=daemon.port)
@@ -156,7 +156,7 @@ def test_a_region_is_drawn_with_the_pointer_and_an_area_excluded_with_the_keys(
     expect(page.locator("#instruction")).to_contain_text("Not saved yet")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#hint")).to_contain_text("Saved")
-    expect(page.locator("#area-text")).to_have_text("Faces count in 1 region.")
+    expect(page.locator("#area-text")).to_have_text("Faces are judged in 1 region.")
     drawn = json.loads((daemon.folder / "state" / "area.json").read_text())
     assert [len(each) for each in drawn["regions"]] == [4]
     # He is shown, but not judged.
@@ -174,7 +174,7 @@ def test_a_region_is_drawn_with_the_pointer_and_an_area_excluded_with_the_keys(
     page.keyboard.press("c")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#hint")).to_contain_text("Saved")
-    expect(page.locator("#area-text")).to_contain_text("but not in 1 excluded area")
+    expect(page.locator("#area-text")).to_contain_text("except in 1 excluded area")
     _is_live(page, people=0)
     assert wrong == []
 
@@ -301,8 +301,8 @@ def test_what_is_not_saved_is_asked_for_before_it_is_lost(
     ("path", "is_lost_before", "said", "is_saved"),
     [
         ("report", True, "Saved", True),
-        ("area", True, "Perhaps not saved: ", False),
-        ("area", False, "Perhaps not saved: ", True),
+        ("area", True, "Possibly not saved: ", False),
+        ("area", False, "Possibly not saved: ", True),
     ],
 )
 def test_what_is_saved_is_said_whatever_is_lost_on_the_way(
@@ -347,8 +347,8 @@ POWER = CAMERA | {"code": "power-weak", "text": "Weak power", "severity": "hint"
     [
         ({"account": None}, "unknown", "Connecting", ""),
         ({}, "well", "Watching", ""),
-        ({"troubles": [POWER]}, "hint", "Watching", "Weak power, since"),
-        ({"troubles": [POWER], "paused_for_s": 60}, "hint", "Paused", "Weak power, since"),
+        ({"troubles": [POWER]}, "hint", "Watching", r"Weak power \(since"),
+        ({"troubles": [POWER], "paused_for_s": 60}, "hint", "Paused", r"Weak power \(since"),
         (
             {"troubles": [CAMERA | {"code": "page-down"}, POWER]},
             "fault",
@@ -361,20 +361,20 @@ POWER = CAMERA | {"code": "power-weak", "text": "Weak power", "severity": "hint"
             "No picture",
             "No picture since .*: no frame for 5 s. Check its power.",
         ),
-        ({"isStale": True}, "fault", "No picture", "No picture since .* shows no picture"),
+        ({"isStale": True}, "fault", "No picture", "No picture since .* sends no picture"),
         ({"isStale": True, "lastAt": None}, "well", "Watching", ""),
         ({"isStale": True, "paused_for_s": 60}, "well", "Watching", ""),
         (
             {"lost": {"kind": "network"}, "isStale": True},
             "fault",
             "No connection",
-            "No picture since .*: this page cannot reach the device.*has power",
+            "No picture since .*: this page cannot reach the device.*Check the power",
         ),
         (
             {"lost": {"kind": "service"}, "account": None, "isStale": True},
             "fault",
             "No connection",
-            "the service does not answer.*systemctl status tensormask",
+            "the service is not responding.*systemctl status tensormask",
         ),
     ],
 )
@@ -520,7 +520,7 @@ def test_a_covered_camera_is_not_called_sharp(
     expect(page.locator("#banner")).to_contain_text("covered")
     expect(page.locator("#view")).to_have_text("covered")
     page.get_by_role("link", name="Set up").click()
-    expect(page.locator("#sharpness")).to_have_text("not known: covered")
+    expect(page.locator("#sharpness")).to_have_text("unknown: covered")
     expect(page.locator("#light")).to_contain_text("covered")
 
 

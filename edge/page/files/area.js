@@ -39,10 +39,10 @@ export function tell() {
   if (now === shown) return;
   shown = now;
   const regions = parts.filter((each) => each.kind === "in").length;
-  const where = regions ? `Faces count in ${many(regions, "region", "regions")}` : "Faces count in the whole picture";
+  const where = regions ? `Faces are judged in ${many(regions, "region", "regions")}` : "Faces are judged in the whole picture";
   const out = parts.length - regions;
-  const but = out ? `, but not in ${many(out, "excluded area", "excluded areas")}` : "";
-  const fixed = isFixed() ? " The settings file says so: change it there, or take [detector] region, regions and excluded out of it to draw here." : "";
+  const but = out ? `, except in ${many(out, "excluded area", "excluded areas")}` : "";
+  const fixed = isFixed() ? " The settings file defines this area. Change it there, or remove region, regions and excluded from [detector] to draw here." : "";
   say("area-text", `${where}${but}.${fixed}`);
   $("parts").replaceChildren(...parts.map((part, number) => row(part, number, isBusy || isFixed())));
   const sameKind = (kind) => parts.filter((each) => each.kind === kind).length;
@@ -77,9 +77,9 @@ function tellTools() {
     $("close").disabled = count < 3;
     $("back").disabled = count === 0;
     say("instruction", count ? `${many(count, "corner", "corners")}. ${count < 3 ? "Tap the next one." : "Tap the next one, or the first again to close the outline."}`
-      : "Tap the corners on the picture, one after the other. Keys: arrows move, Enter sets a corner, C closes, Backspace removes the last, Escape ends.");
-  } else if (isEditing) say("instruction", "Drag the corners. Keys: Tab goes to a corner, arrows move it, Delete removes it.");
-  else say("instruction", "Not saved yet: the device still watches the area as it was.");
+      : "Tap the corners on the picture in order. Keyboard: arrow keys move the cursor, Enter sets a corner, C closes the outline, Backspace removes the last corner, Escape cancels.");
+  } else if (isEditing) say("instruction", "Drag the corners. Keyboard: Tab selects a corner, arrow keys move it, Delete removes it.");
+  else say("instruction", "Not saved yet: the device still watches the previous area.");
 }
 
 function changed() {
@@ -109,7 +109,7 @@ function end() {
 
 function close() {
   const { kind, points } = state.sketch;
-  if (points.length < 3) say("hint", "An outline has three corners at least.");
+  if (points.length < 3) say("hint", "An outline needs at least three corners.");
   else if (crossesItself(points)) say("hint", CROSSES);
   else {
     const place = kind === "in" ? state.parts.filter((each) => each.kind === "in").length : state.parts.length;
@@ -295,7 +295,7 @@ export function connect(ask, renew) {
       else state.isChanged = false;
     } catch (error) {
       // Without an answer of the device itself it may have been saved all the same.
-      said = `${error.status < 500 ? "Not saved" : "Perhaps not saved"}: ${error.message}.`;
+      said = `${error.status < 500 ? "Not saved" : "Possibly not saved"}: ${error.message}.`;
     }
     say("hint", said);
     if (said === done) setTimeout(() => $("hint").textContent === done && say("hint", ""), SAVED_MS);
@@ -311,10 +311,10 @@ export function connect(ask, renew) {
       type: "Draw", regions: all("in", "points"), excluded: all("out", "points"),
       region_names: all("in", "name"), excluded_names: all("out", "name"),
     };
-    wish("area", content, "Saved: watched from now on.");
+    wish("area", content, "Saved: the device watches this area now.");
   });
   $("discard").addEventListener("click", () => mayDiscard());
   $("undo").addEventListener("click", async () => {
-    if (await mayDiscard()) wish("area/undo", null, "The area before is watched again.");
+    if (await mayDiscard()) wish("area/undo", null, "Undone: the device watches the previous area again.");
   });
 }

@@ -18,7 +18,7 @@ form.addEventListener("submit", async (event) => {
     }
     error.textContent = (await answer.json()).error;
   } catch {
-    error.textContent = "the device does not answer";
+    error.textContent = "the device is not responding";
   }
   password.select();
 });

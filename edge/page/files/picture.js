@@ -61,9 +61,9 @@ function tellFigures() {
   say("light", isStale ? "–" : `${scene.picture.light} %, ${scene.picture.light_text}`);
   const best = Math.max(...sharpest.map(([, value]) => value), 0.1);
   const share = isStale || isUnclear ? 0 : scene.picture.sharpness / best;
-  const percent = share > 0.95 ? "the best in a minute" : `${Math.round(100 * share)} % of the best in a minute`;
+  const percent = share > 0.95 ? "the best in the last minute" : `${Math.round(100 * share)} % of the best in the last minute`;
   $("sharpness-bar").value = share;
-  say("sharpness", isStale ? "–" : isUnclear ? `not known: ${scene.picture.light_text}` : percent);
+  say("sharpness", isStale ? "–" : isUnclear ? `unknown: ${scene.picture.light_text}` : percent);
 }
 
 function inView({ people, outside }) {
@@ -201,7 +201,7 @@ export function tellRuler() {
   const px = Number($("ruler").value);
   const least = state.account?.judged_from_px ?? 20;
   say("ruler-px", String(px));
-  say("ruler-text", px < least ? `Too small to judge: ${least} px needed.` : px < 24 ? "Large enough to judge; surer from 24 px." : "Large enough to judge.");
+  say("ruler-text", px < least ? `Too small to judge: at least ${least} px are needed.` : px < 24 ? "Large enough to judge; more reliable from 24 px." : "Large enough to judge.");
   draw();
 }
 

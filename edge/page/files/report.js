@@ -69,7 +69,7 @@ function tellAlerts({ alerts, now: today }) {
   });
   $("all-alerts").hidden = newest.length <= RECENT;
   fill("alerts", [newest, day(today)], () => {
-    if (!newest.length) return [make("p", { className: "none" }, "No alerts. When somebody wears no mask, or wears it wrongly, it is listed here.")];
+    if (!newest.length) return [make("p", { className: "none" }, "No alerts in the last 31 days. An alert is listed here when somebody wears no mask, or wears it wrongly.")];
     const days = Map.groupBy ? Map.groupBy(newest, (each) => day(each.started_at)) : grouped(newest);
     return [...days].flatMap(([name, those]) => [
       make("h3", {}, sameDay(those[0].started_at, today) ? `Today, ${name}` : name),
@@ -97,7 +97,7 @@ function entry(alert, when) {
 
 function tellProblems({ troubles, now: today }) {
   fill("problems", [troubles, day(today)], () => {
-    if (!troubles.length) return [make("li", { className: "row well" }, icon("well"), make("p", {}, make("strong", {}, "Everything works"), " There is nothing to do."))];
+    if (!troubles.length) return [make("li", { className: "row well" }, icon("well"), make("p", {}, make("strong", {}, "Everything works"), " Nothing needs to be done."))];
     return troubles.map((each) => make("li", { className: `row ${each.severity}` }, icon(each.severity),
       make("p", {}, make("strong", {}, each.text), make("small", {}, `since ${moment(each.since, today)}`), each.fix)));
   });
@@ -109,12 +109,12 @@ function tellHealth(account) {
   const rate = camera?.fps ? `${camera.fps.toFixed(1)} frames/s` : "running";
   const sees = camera === null ? "starting" : camera.state !== "running" ? { lost: "no picture", starting: "starting" }[camera.state]
     : VIEWS[camera.view] ?? rate;
-  const judging = account.paused_for_s !== null ? "paused" : camera?.state === "running" ? `${fps.toFixed(1)} frames/s` : "nothing";
+  const judging = account.paused_for_s !== null ? "paused" : camera?.state === "running" ? `${fps.toFixed(1)} frames/s` : "not judging";
   const rows = [
     ["Camera", sees, camera === null ? "unknown" : wrong("camera", "view")],
     ["Judging", judging, wrong("paused", "too-hot", "power-weak", "memory-short", "camera")],
     ["Broker", isConnected ? "connected" : "not connected", isConnected ? "well" : wrong("broker")],
-    ["Waiting", many(waiting, "message", "messages"), wrong("messages", "disk")],
+    ["Queued", many(waiting, "message", "messages"), wrong("messages", "disk")],
     ...(heat === null ? [] : [["Processor", `${Math.round(heat)} °C`, wrong("too-hot", "power", "under-voltage")]]),
   ];
   fill("health", rows, () => rows.map(([name, text, level]) => make("li", { className: `row ${level}`, "data-name": name }, icon(level), make("span", {}, name), make("strong", {}, text))));
@@ -122,14 +122,14 @@ function tellHealth(account) {
 
 function tellMissed({ masked, bare }) {
   const tenths = (share) => Math.ceil(10 * share) - 1;
-  const known = masked && bare ? ` Of faces of 16 px and more in pictures that it had never seen, it found more than ${tenths(masked)} of 10 with a mask and ${tenths(bare)} of 10 without;` : " It finds";
-  say("missed", `Faces that the detector does not find are counted nowhere.${known} fewer of those far away, turned aside or in the dark.`);
+  const known = masked && bare ? ` In pictures that were not used to train it, the detector finds more than ${tenths(masked)} of 10 faces of 16 px and more with a mask, and ${tenths(bare)} of 10 without; it finds` : " The detector finds";
+  say("missed", `Faces that are not detected are not counted.${known} fewer faces that are far away, turned aside or in the dark.`);
 }
 
 // While the device does not answer, nothing of it is known.
 function forget() {
-  fill("health", "lost", () => [make("li", { className: "row unknown" }, icon("unknown"), make("span", {}, "Not known: no connection"))]);
-  fill("problems", "lost", () => [make("li", { className: "row fault" }, icon("fault"), make("p", {}, make("strong", {}, "No connection"), "What the device needs is not known."))]);
+  fill("health", "lost", () => [make("li", { className: "row unknown" }, icon("unknown"), make("span", {}, "Unknown: no connection"))]);
+  fill("problems", "lost", () => [make("li", { className: "row fault" }, icon("fault"), make("p", {}, make("strong", {}, "No connection"), "The state of the device is unknown."))]);
 }
 
 export async function renew(ask) {

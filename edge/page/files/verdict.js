@@ -2,10 +2,10 @@
 
 import { many, moment } from "./common.js";
 
-const ON_DEVICE = "“sudo tensormask doctor” on the device says more.";
+const ON_DEVICE = "For details, run “sudo tensormask doctor” on the device.";
 const LOST = {
-  network: ["this page cannot reach the device", "Check that it has power, and the network between; the page tries again by itself."],
-  service: ["the service does not answer", "It may be starting. Otherwise “systemctl status tensormask” on the device says why it has stopped."],
+  network: ["this page cannot reach the device", "Check the power and the network of the device. The page tries again by itself."],
+  service: ["the service is not responding", "It may be starting. If it has stopped, “systemctl status tensormask” on the device says why."],
 };
 
 // Returns { level, pill, headline, detail }; without a headline there is nothing to say.
@@ -24,13 +24,13 @@ export function verdict({ account, lost, isStale, lastAt }) {
     return { level: "fault", pill: "No picture", headline: `No picture${ago}`, detail: both(trouble) };
   }
   if (isStale && account.paused_for_s === null && camera === "running" && lastAt) {
-    const detail = `The device answers, but shows no picture. ${ON_DEVICE}`;
+    const detail = `The device is responding, but sends no picture. ${ON_DEVICE}`;
     return { level: "fault", pill: "No picture", headline: `No picture${ago}`, detail };
   }
   if (!first) return { level: "well", pill: "Watching" };
   const faults = account.troubles.filter((each) => each.severity === "fault").length;
   const pill = faults ? many(faults, "problem", "problems") : account.paused_for_s === null ? "Watching" : "Paused";
-  return { level: first.severity, pill, headline: `${first.text}, since ${moment(first.since)}`, detail: first.fix };
+  return { level: first.severity, pill, headline: `${first.text} (since ${moment(first.since)})`, detail: first.fix };
 }
 
 const both = (trouble) => (trouble ? `${trouble.text}${trouble.text.endsWith("?") ? "" : "."} ${trouble.fix}` : ON_DEVICE);

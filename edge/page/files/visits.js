@@ -1,4 +1,4 @@
-// Who passed: the rate, and visits by hour or day. Times are the viewer's own.
+// Visits: the rate, and visits by hour or day. Times are the viewer's own.
 
 import { $, date, day, duration, make, many, say, shape, state, time } from "./common.js";
 

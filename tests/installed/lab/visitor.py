@@ -59,10 +59,12 @@ def draw_region(page: Page, corners: Corners) -> None:
     for x, y in (*corners, corners[0]):
         page.mouse.click(stage["x"] + x * stage["width"], stage["y"] + y * stage["height"])
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator("#hint")).to_have_text("Saved: watched from now on.")
+    expect(page.locator("#hint")).to_have_text("Saved: the device watches this area now.")
 
 
 def undo(page: Page) -> None:
     """Go back to the area before."""
     page.get_by_role("button", name="Undo", exact=True).click()
-    expect(page.locator("#hint")).to_have_text("The area before is watched again.")
+    expect(page.locator("#hint")).to_have_text(
+        "Undone: the device watches the previous area again."
+    )
