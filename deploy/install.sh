@@ -40,7 +40,7 @@ refuse_other_systems() {
     architecture=$(dpkg --print-architecture 2>/dev/null)
     case $architecture in
     amd64 | arm64) ;;
-    armhf | armel | i386) fail "this system is a 32-bit one ($architecture): install a 64-bit one" ;;
+    armhf | armel | i386) fail "this system is 32-bit ($architecture): install a 64-bit one" ;;
     *) fail "there are no packages for $architecture; TensorMask runs on arm64 and amd64" ;;
     esac
 }
@@ -208,8 +208,8 @@ say_if_older() {
     version=${version%%+*}
     older=$(printf '%s\n' "$former" "$version" | sed 's/[.]dev/~dev/' | sort -V | sed 's/~dev/.dev/; q')
     if [ "$former" != "$version" ] && [ "$older" = "$version" ]; then
-        say "$version is older than $former, which is installed: settings and outbox stay, and what it" \
-            "does not know of them it ignores"
+        say "$version is older than $former, which is installed: settings and outbox stay, and keys that it" \
+            "does not know are ignored"
     fi
 }
 
@@ -319,7 +319,7 @@ check_before() {
     passes "$copy" | sed -u "s|$copy|$settings|g" || status=$?
     rm -f "$copy"
     [ "$status" -eq 0 ] ||
-        fail "nothing is changed, and the former release runs on; correct what the check says, and" \
+        fail "nothing is changed, and the former release is still running; correct what the check says, and" \
             "install again"
 }
 
@@ -332,11 +332,11 @@ check() {
 
 start() {
     if ! is_booted; then
-        say "installed; systemd does not run here, so it starts when this system boots"
+        say "installed; systemd is not running here, so the service starts when this system boots"
         return
     fi
     if "$program/tensormask" release | grep -q '^on trial'; then
-        say "$release is on trial, and undone where it does worse; see: tensormask release, sudo tensormask release wait"
+        say "$release is on trial, and is rolled back if it does worse; see: tensormask release, sudo tensormask release wait"
         return
     fi
     # What ran before the first release runs from files that are about to go; they tell, too, that an
@@ -351,7 +351,7 @@ start() {
     fi
     # A start that fails is said at once; so is a service that ends within its first seconds.
     if ! { sleep 3 && is_running && has_not_restarted; }; then
-        fail "installed, but the service does not come up; see: journalctl -u tensormask -n 30"
+        fail "installed, but the service does not start; see: journalctl -u tensormask -n 30"
     fi
     say "running; see: tensormask status, sudo tensormask doctor, sudo journalctl -u tensormask -f"
 }

@@ -57,6 +57,6 @@ reason_in() {
     elif found=$(grep -m 1 -oiE 'could not get lock.*' <<<"$1"); then
         echo "$found; wait until that has ended"
     elif grep -qiE "temporary failure (in name resolution|resolving)|name or service not known|could not resolve|network is unreachable|failed to establish a new connection|could not connect|no route to host" <<<"$1"; then
-        echo "there is no way to the internet, or no name server answers (try: ping deb.debian.org)"
+        echo "the internet cannot be reached, or no name server answers (try: ping deb.debian.org)"
     fi
 }

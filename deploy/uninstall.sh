@@ -50,7 +50,7 @@ remove_unit() {
 forget() {
     if [ -x /usr/local/bin/tensormask ] && [ -e "$state/outbox.sqlite" ]; then
         timeout 30 runuser -u tensormask -- /usr/local/bin/tensormask forget ||
-            say "the broker could not be told to forget this device: its retained states stay there;" \
+            say "the retained messages of this device could not be cleared at the broker;" \
                 "the line above says why, and how to clear them later"
     fi
 }
@@ -120,7 +120,7 @@ rm -f /usr/local/bin/tensormask /usr/local/bin/tensormask.new /etc/sysusers.d/te
 remove_empty
 mapfile -t folders < <(kept)
 if [ "$purge" = yes ]; then
-    [ ${#folders[@]} -eq 0 ] || said="TensorMask is removed, with its settings and what it had kept"
+    [ ${#folders[@]} -eq 0 ] || said="TensorMask is removed, with its settings and its state"
     for unit in "${names[@]}"; do rm -rf "/etc/systemd/system/$unit.d"; done
     rm -rf /etc/tensormask "$state"
     remove_user

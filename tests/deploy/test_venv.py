@@ -318,7 +318,7 @@ def test_a_registry_that_is_out_of_reach_is_one_line(tmp_path: Path) -> None:
         tmp_path / "venv", tmp_path / "requirements.txt", PIP_CONFIG_FILE=os.devnull, **away
     )
     assert answer.returncode == 1
-    assert "there is no way to the internet, or no name server answers" in answer.stderr
+    assert "the internet cannot be reached, or no name server answers" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
 
 

@@ -196,7 +196,7 @@ def test_one_that_is_under_way_is_waited_for_and_not_disturbed(machine: Machine)
 @pytest.mark.parametrize(
     ("program", "prints", "refused"),
     [
-        ("dpkg", "armhf", "this system is a 32-bit one (armhf)"),
+        ("dpkg", "armhf", "this system is 32-bit (armhf)"),
         pytest.param(
             *("dpkg", "riscv64", "there are no packages for riscv64"), marks=pytest.mark.thorough
         ),
@@ -316,7 +316,7 @@ def test_where_it_was_never_installed_there_is_nothing_to_remove(machine: Machin
     )
     assert _left(machine) != ""
     removed = machine.run(UNINSTALL, "--purge").stdout
-    assert removed == "== TensorMask is removed, with its settings and what it had kept\n"
+    assert removed == "== TensorMask is removed, with its settings and its state\n"
     assert _left(machine) == ""
 
 

@@ -70,7 +70,7 @@ def test_settings_that_the_new_version_refuses_leave_the_old_one_running(upgrade
     answer = upgraded.run(INSTALL, check=False)
     assert answer.returncode == 1
     assert "did you mean loop?" in answer.stdout
-    assert "nothing is changed, and the former release runs on" in answer.stderr
+    assert "nothing is changed, and the former release is still running" in answer.stderr
     assert upgraded.output("readlink", "/opt/tensormask/current") == before
     assert _active(upgraded) == "active"
 
@@ -86,7 +86,7 @@ def test_a_camera_that_is_given_is_not_written_beside_settings_that_are_refused(
     answer = upgraded.run(INSTALL, "--source", "/srv/clip.avi", check=False)
     assert answer.returncode == 1
     assert "FAULT   [detector] name" in answer.stdout
-    assert "nothing is changed, and the former release runs on" in answer.stderr
+    assert "nothing is changed, and the former release is still running" in answer.stderr
     assert upgraded.output("sha256sum", SETTINGS) == before
     assert ".checked" not in answer.stdout + upgraded.output("ls", "/etc/tensormask")
     assert _active(upgraded) == "active"
