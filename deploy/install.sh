@@ -5,15 +5,15 @@
 #                          [--wheels FOLDER] [--without-packages] [--prepare]
 #
 # CAMERA is a number or device (0, /dev/video0), an address (rtsp://user:password@host/path), or a clip.
-# On a terminal it asks for broker and camera where neither an option nor the settings name them.
-# --wheels takes the Python packages from FOLDER and from nowhere else, --without-packages leaves apt
-# alone: together nothing is fetched. --prepare makes the release, and changes nothing else.
+# On a terminal it asks for broker and camera, unless an option or the settings name them.
+# --wheels takes the Python packages from FOLDER only, --without-packages installs nothing with apt:
+# together, nothing is fetched. --prepare makes the release, and changes nothing else.
 #
-# May be run again at any time: what is there already is not made again. Settings in /etc/tensormask
-# that somebody has edited are kept; in others, another broker or camera corrects the former one. A
-# release is made beside the one that runs, and is on trial after the switch: where it does worse, the
-# device goes back by itself. Whenever this is killed, one of them runs. Exit status 0: the service runs,
-# starts at boot, or waits for the broker or camera to be named.
+# It can be run again at any time, and does only what is missing. Settings in /etc/tensormask that were
+# edited are kept; in others, another broker or camera replaces the former one. A release is made beside
+# the one that runs, and is on trial after the switch: if it does worse, the device rolls back by itself.
+# If this script is killed, one of them runs. Exit status 0: the service runs, starts at boot, or is not
+# started because no broker or no camera is set yet.
 set -euo pipefail
 
 # Whatever the caller's environment says: programs of root's, messages that can be read by a program,

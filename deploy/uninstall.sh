@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Removes what deploy/install.sh has made, also where it was cut off:
+# Removes what deploy/install.sh has made, also after an interrupted installation:
 #
 #   sudo deploy/uninstall.sh [--purge]
 #
-# Settings and the outbox stay for a later installation, unless --purge removes them and the user
-# too. Packages from apt stay. Killed at any moment, it may be run again.
+# Settings and the outbox stay for a later installation; --purge removes them and the user too.
+# Packages from apt stay. If it is killed, run it again.
 set -euo pipefail
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8

@@ -5,10 +5,10 @@
 #   deploy/mosquitto/certificates.sh FOLDER client NAME...    devices and receivers
 #   deploy/mosquitto/certificates.sh FOLDER revoke NAME       a stolen device
 #
-# Run it where only you are, and leave FOLDER there: who has ca.key can let anybody in. What is there
-# already is kept until a month before its end, so it may be run again at any time: whenever this is killed,
-# the next run completes what that has left. DAYS=365 in the environment has new certificates last so
-# long, not ten years. Needs openssl.
+# Run it on a machine of your own, and keep FOLDER there: with ca.key, anyone can make certificates.
+# Existing certificates are kept until a month before they expire, so it can be run again at any time; if
+# it is killed, the next run completes the rest. With DAYS=365 in the environment, new certificates are
+# valid for that long instead of ten years. Needs openssl.
 set -eu
 umask 077
 
@@ -49,7 +49,7 @@ make_authority() {
 issue() {
     [ -e "$1.key" ] || new_key "$1.key"
     if [ -e "$1.crt" ] && openssl x509 -in "$1.crt" -noout -checkend $((renewed_days * 24 * 3600)) >/dev/null; then
-        echo "$1.crt is there already; remove it to have another"
+        echo "$1.crt exists already; remove it to make another"
         return
     fi
     # It is good until its end, so it is kept for being revoked.
@@ -165,7 +165,7 @@ command=$2
 shift 2
 for name in "$@"; do
     case $command in
-    broker) case $name in *[!A-Za-z0-9.:_-]*) fail "$name is no host" ;; esac ;;
+    broker) case $name in *[!A-Za-z0-9.:_-]*) fail "$name is not a host name or address" ;; esac ;;
     *) is_name "$name" || fail "$name: a name has letters, digits, _ . and - only" ;;
     esac
 done
@@ -185,14 +185,14 @@ client)
     make_authority
     for name in "$@"; do
         [ ! -e "revoked-clients/$name.crt" ] ||
-            fail "$name was revoked; to let it in again, remove revoked-clients/$name.crt and .key"
+            fail "$name was revoked; to make a new certificate, remove revoked-clients/$name.crt and .key"
     done
     for name in "$@"; do
         issue "clients/$name" "$name" client
     done
     ;;
 revoke)
-    [ -e "clients/$1.crt" ] || [ -e "revoked-clients/$1.crt" ] || fail "$folder/clients/$1.crt is not there"
+    [ -e "clients/$1.crt" ] || [ -e "revoked-clients/$1.crt" ] || fail "$folder/clients/$1.crt does not exist"
     write_settings
     # From the first of these steps on it is revoked: every run completes the rest.
     mkdir -p revoked-clients
@@ -200,7 +200,7 @@ revoke)
         [ ! -e "clients/$file" ] || mv "clients/$file" revoked-clients/
     done
     make_authority
-    echo "give the broker the new $folder/ca.crl, and restart it"
+    echo "copy the new $folder/ca.crl to the broker, and restart it"
     ;;
 *) usage ;;
 esac
