@@ -299,7 +299,7 @@ def test_keys_are_private_and_what_is_there_is_kept(tmp_path: Path) -> None:
     }
     assert folder.stat().st_mode & 0o777 == 0o700
     made = {path: path.read_bytes() for path in folder.glob("**/*.*")}
-    assert "is there already" in certificates(folder, "client", "door-1")
+    assert "exists already" in certificates(folder, "client", "door-1")
     certificates(folder, "broker", "localhost")
     assert {path: path.read_bytes() for path in folder.glob("**/*.*")} == made
 
@@ -316,7 +316,7 @@ def test_a_certificate_is_made_anew_before_its_end(
     renewed = {path.suffix: path.read_bytes() for path in (folder / "clients").iterdir()}
     assert renewed[".key"] == made[".key"]
     assert renewed[".crt"] != made[".crt"]
-    assert "is there already" in certificates(folder, "client", "door-1")
+    assert "exists already" in certificates(folder, "client", "door-1")
     # Both are of the same key, and good until their end: both are revoked.
     (folder / "first.crt").write_bytes(made[".crt"])
     certificates(folder, "revoke", "door-1")
