@@ -399,7 +399,7 @@ def test_the_verdict_has_its_cause_and_fix(
     page.goto("http://localhost/login.html")
     found = page.evaluate("async (known) => (await import('/verdict.js')).verdict(known)", state)
     said = f"{found.get('headline', '')} {found.get('detail', '')}"
-    assert (found["severity"], found["pill"]) == (level, pill)
+    assert (found["level"], found["pill"]) == (level, pill)
     assert re.search(banner, said) if banner else "headline" not in found
 
 
