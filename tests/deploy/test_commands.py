@@ -81,6 +81,7 @@ NOT_RUN = {
     "make street": "a target of its own, with pictures that are not here",
     "make heads": "as above",
     "make viewers": "a target of its own, with twenty viewers",
+    "make systemd-test": "runs the tests of systemd, those marked thorough included",
     "make installed-test": "a target of its own, with two Debian releases",
     "make installed-essential": "CI runs it",
     "ansible-playbook": "make fleet-test runs each playbook",
