@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import msgspec
 
 from edge.conditions import Code, Condition, Severity
+
+_COPIED = re.compile(r"(sudo|journalctl|timedatectl|df|ps|docs)\b|\w+://|\S+:\d")
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -38,14 +41,11 @@ def _key(condition: Condition) -> tuple[Code, str]:
 
 
 def explained(condition: Condition, since: datetime) -> Trouble:
-    """Return a condition in sentences."""
-    fix = " ".join(map(_sentence, condition.fix.split("; "))) if condition.fix else ""
-    return Trouble(condition.code, _upper(condition.text), fix, since, condition.severity)
+    """Return a condition for people who read it in a browser."""
+    text, fix = _upper(condition.text), _upper(condition.fix)
+    return Trouble(condition.code, text, fix, since, condition.severity)
 
 
 def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _sentence(text: str) -> str:
-    return _upper(text) if text.endswith(("?", ".")) else f"{_upper(text)}."
+    """Begin with a capital; what begins with a command or an address is to be copied as it is."""
+    return text if _COPIED.match(text) else text[:1].upper() + text[1:]

@@ -35,7 +35,14 @@ def test_a_condition_is_told_in_sentences() -> None:
     assert told == Trouble(
         Code.MESSAGES_REJECTED,
         "The broker has refused 1 message",
-        "See which, and why: sudo tensormask outbox list.",
+        "See which, and why: sudo tensormask outbox list",
         NOON,
         Severity.HINT,
     )
+
+
+def test_a_command_is_shown_as_it_is_typed() -> None:
+    told = explained(condition(Code.CLOCK_UNSYNCHRONISED), NOON)
+    assert told.fix == "timedatectl; sudo timedatectl set-ntp true"
+    away = explained(condition(Code.BROKER_AWAY, trouble="broker:1883 refuses"), NOON)
+    assert away.text == "broker:1883 refuses"

@@ -208,7 +208,7 @@ def test_a_camera_that_refuses_the_password_is_not_a_matter_of_its_cable(stage: 
     (found,) = stage.ask(PageReport())["troubles"]
     assert found["text"] == f"The camera gives no picture: {trouble}"
     assert found["fix"].startswith(
-        "Correct [camera] source, then: sudo systemctl restart tensormask."
+        "Correct [camera] source, then: sudo systemctl restart tensormask"
     )
 
 
