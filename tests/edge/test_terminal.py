@@ -89,7 +89,7 @@ def test_a_reader_that_goes_away_while_nothing_comes_is_noticed() -> None:
         ("watch --config CONFIG", ""),
         ("watch --config CONFIG --json", ""),
         ("check --config CONFIG --here --only camera", "configuration  ok"),
-        ("doctor --config CONFIG", "configuration"),
+        ("doctor --config CONFIG", "packages"),
         ("forget --config CONFIG", ""),
         ("replay CLIP", "no mask"),
         ("replay CLIP --json", '"confirmed"'),
