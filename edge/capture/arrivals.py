@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 KNOWN = 25
 REMEMBERED = 250
-"""So many intervals between the times taken tell the usual one, at least and at most."""
+"""How many intervals between the times taken tell the usual one, at least and at most."""
 HELD_UP = 3.0
 """Usual intervals without a picture, from which on the next ones may have been held up."""
 AT_ONCE = 0.5
@@ -31,7 +31,7 @@ class ArrivalTimes:
     def taken_s(self, arrived_s: float, follows_s: Callable[[float], bool]) -> float:
         """Return when a picture was taken that came at `arrived_s`, both on the monotonic clock.
 
-        `follows_s` waits so long for the next one, and tells whether it has come.
+        `follows_s` waits so long for the next one, and says whether it has come.
         """
         before_s, self._arrived_s = self._arrived_s, arrived_s
         if before_s is None:

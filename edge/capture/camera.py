@@ -1,6 +1,6 @@
 """The camera through its outages: lost, said once, tried again with growing pauses, given up.
 
-What does not help within this process, a new process may: it ends, and the system starts it anew.
+What does not help within this process, a new process may: it ends, and the system starts it again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MAX_RETRY_S = 30.0
 MIN_LOGIN_RETRY_S = 300.0
 MAX_LOGIN_RETRY_S = 1800.0
 """The same where it refuses user and password: many lock an account for half an hour after five to
-seven refused logins, and begin anew with each further one."""
+seven refused logins, and begin again with each further one."""
 STEADY_S = 10.0
 """Who gives frames for so long is well again; else the next pause is longer than the last."""
 GRACE_S = 2.0
@@ -45,11 +45,11 @@ and is given so much longer."""
 SLOWEST_FPS = 2.0
 """With fewer frames a second, somebody who walks past is not followed from one to the next."""
 MAX_ABANDONED = 4
-"""So many capture calls that have not returned are left behind at once where that can be done; then
+"""How many capture calls that have not returned may be left behind at once where possible; then
 the camera is opened again only when one of them has. FFmpeg's return only when their own time is
 over, well after a stream was found to be silent."""
 FROZEN_S = 300.0
-"""So long a network camera gives one and the same picture before it is taken for frozen: many times
+"""How long a network camera may give the same picture before it is taken for frozen: many times
 as long as any encoder is content with what it has shown."""
 _RATE_MEMORY = 0.1
 """How much the newest interval between two frames counts for the rate."""
@@ -85,7 +85,7 @@ class Patience:
     """For another picture from elsewhere, if noise was seen in those before."""
     exclusive: bool = False
     """Whether a capture call that hangs holds the camera, so that only the end of this process
-    frees it. Otherwise it is left behind, and the camera opened anew beside it when that is due."""
+    frees it. Otherwise it is left behind, and the camera opened again beside it when due."""
 
 
 def patience_with(settings: CameraSettings) -> Patience:
@@ -257,7 +257,7 @@ class Camera:
         return frame
 
     def _stands_still(self, frame: Frame, now_s: float) -> bool:
-        """Tell whether a stream shows the same picture for long; raises CameraError where that is
+        """Return whether a stream shows the same picture for long; raises CameraError where that is
         new, or opening it again has not helped for as long."""
         limit_s = self._patience.frozen_s
         if math.isinf(limit_s):
@@ -274,12 +274,9 @@ class Camera:
         """Learn how the camera does; say what has changed."""
         if self._watch.look(frame):
             if self._watch.view is CameraView.CLEAR:
-                _log.info("the camera sees again")
+                _log.info("the camera's view is clear again")
             else:
-                _log.warning(
-                    "the camera sees nothing, the picture is %s: nobody is counted",
-                    self._watch.view,
-                )
+                _log.warning("the camera's view is %s: nobody is counted", self._watch.view)
         was_slow = self._rate.is_slow
         self._rate.add(frame)
         if self._rate.is_slow and not was_slow:
@@ -306,7 +303,10 @@ class Camera:
         if isinstance(error, CameraLoginError):
             shortest_s, longest_s = MIN_LOGIN_RETRY_S, MAX_LOGIN_RETRY_S
         if self._pause_s < shortest_s:
-            _log.warning("it is tried again in %.0f s only, lest it lock the account", shortest_s)
+            _log.warning(
+                "the next attempt is in %.0f s: cameras lock accounts after failed logins",
+                shortest_s,
+            )
         pause_s = min(longest_s, max(shortest_s, self._pause_s))
         self._pause_s = 2 * pause_s
         return pause_s
@@ -315,17 +315,17 @@ class Camera:
         if self.close(timeout_s) or self._clock.monotonic_s() <= self._close_by_s:
             return
         if self._patience.exclusive:
-            raise self._given_up("a capture call hangs and holds the camera")
+            raise self._given_up("a capture call hangs and blocks the camera")
         self._abandoned = [frames for frames in self._abandoned if not frames.close(0)]
         if len(self._abandoned) < MAX_ABANDONED and self._closing is not None:
             self._abandoned.append(self._closing)
             self._closing = None
-            _log.info("a capture call has not returned: the camera is opened beside it")
+            _log.info("a capture call has not returned: opening the camera a second time")
 
     def _given_up(self, why: str) -> CameraLostError:
         if self._has_given:
-            return CameraLostError(f"{why}; ending, so that a new process gets it back")
-        return CameraAbsentError(f"{why}; not one picture since the start; ending, to begin anew")
+            return CameraLostError(f"{why}; exiting, so that a new process gets the camera back")
+        return CameraAbsentError(f"{why}; no picture since the start; exiting, for a restart")
 
     def _found(self) -> None:
         if self.state is CameraState.LOST:

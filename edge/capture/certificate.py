@@ -19,7 +19,7 @@ _NOT_YET_VALID, _EXPIRED = 9, 10
 _UNKNOWN_ISSUER = {2, 18, 19, 20, 21}
 _OTHER_NAME = {62, 64}
 ANSWER_S = 1.0
-"""So long a port that does not speak TLS may take to answer without."""
+"""How long a port that does not speak TLS may take to answer without."""
 _TOO_OLD = ("PROTOCOL", "HANDSHAKE_FAILURE", "TOO_SMALL", "LEGACY", "NO_CIPHERS")
 """Parts of the reasons that OpenSSL has for a TLS, or keys, of long ago."""
 
@@ -27,8 +27,8 @@ _TOO_OLD = ("PROTOCOL", "HANDSHAKE_FAILURE", "TOO_SMALL", "LEGACY", "NO_CIPHERS"
 class TrustedCamera:
     """Connects to a camera with TLS, if it is the one that the settings trust.
 
-    Raises CameraError for an authority's file that is no use, and ConfigError for a credential that
-    the unit does not have.
+    Raises CameraError for an authority's file that is useless, and ConfigError for a credential
+    that the unit does not have.
     """
 
     def __init__(self, stream: StreamSource, settings: CameraSettings) -> None:
@@ -67,8 +67,10 @@ class TrustedCamera:
         if error.verify_code == _EXPIRED:
             reason = f"its certificate has expired by {clock}"
         elif error.verify_code in _UNKNOWN_ISSUER:
-            known = "[camera] ca_file" if self._settings.ca_file else "this machine's authorities"
-            reason = f"its certificate is signed by none of {known}"
+            by = "this machine's certificate authorities"
+            if self._settings.ca_file:
+                by = "[camera] ca_file"
+            reason = f"its certificate is not signed by {by}"
         elif error.verify_code in _OTHER_NAME:
             reason = f"its certificate is for another name than {self._stream.host}"
         else:
@@ -129,16 +131,16 @@ def _pinning(stream: StreamSource, timeout_s: float) -> str:
 def _why_no_tls(stream: StreamSource, error: OSError, timeout_s: float) -> str:
     if isinstance(error, ssl.SSLError) and any(each in (error.reason or "") for each in _TOO_OLD):
         return (
-            f"its TLS is too old ({error.reason}); update the camera's firmware, or let "
-            "[camera] insecure = true take what it speaks"
+            f"its TLS is too old ({error.reason}); update the camera's firmware, or accept "
+            "it with [camera] insecure = true"
         )
     with suppress(CameraError):
         for protocol in stream.protocols:
             if speaks(stream, protocol, ANSWER_S):
                 return (
                     "this port does not speak TLS: write the port that does, or "
-                    f"{stream.name_with(protocol)}, where anybody on the way sees picture and "
-                    "password"
+                    f"{stream.name_with(protocol)}, which sends picture and password "
+                    "unencrypted"
                 )
     if isinstance(error, TimeoutError):
         return f"no TLS handshake within {timeout_s:g} s; does this port speak TLS?"

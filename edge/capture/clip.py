@@ -93,7 +93,7 @@ class Clip:
                 if self._video.is_picture(packet):
                     yield from self._pictures_in(packet)
         except NoVideoError as error:
-            _log.warning("%s: reading breaks off: %s", self.name, error)
+            _log.warning("%s: reading stopped: %s", self.name, error)
         if self._unreadable:
             _log.warning("%s: %s", self.name, self._unreadable_pictures)
 
@@ -131,7 +131,7 @@ class Clip:
         return f"{self._unreadable} of {self._read + self._unreadable} frames cannot be decoded"
 
     def rewind(self) -> None:
-        # Opened anew: seeking back to the first frame fails in some containers.
+        # Opened again: seeking back to the first frame fails in some containers.
         self.close()
         self._video = self._open()
         self._rewound()

@@ -135,7 +135,7 @@ class Video:
         return f"{_PICTURES.get(codec, codec)}{_PIPE}" if self.kind == "image2" else None
 
     def goes_on(self) -> bool:
-        """Tell whether it is picture after picture, with nothing in between: Motion JPEG of a kind.
+        """Return whether it is picture after picture, nothing in between: a kind of Motion JPEG.
 
         Reads the first two, which are lost.
         """
@@ -167,7 +167,7 @@ class Video:
             except av.error.FFmpegError as error:
                 raise NoVideoError(words_of(error)) from None
             return
-        raise NoVideoError("nothing in it can be read any more")
+        raise NoVideoError("no more of it can be read")
 
     def is_picture(self, packet: Packet[Any]) -> bool:
         """Tell it from the packets of other streams."""

@@ -66,7 +66,7 @@ class PacketReader:
             return None
 
     def follows(self, within_s: float) -> bool:
-        """Tell whether another packet waits, or comes within that time."""
+        """Return whether another packet waits, or comes within that time."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._waiting) or self._over, within_s)
             return bool(self._waiting)

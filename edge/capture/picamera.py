@@ -16,6 +16,7 @@ from edge.clock import Clock
 from edge.config import CameraSettings
 from edge.errors import CameraError, MissingPackageError
 from edge.records import Frame, Pixels
+from edge.words import count
 
 _BUFFERS = 4
 """One being exposed, one in the image signal processor, the newest kept, one being copied. More
@@ -40,7 +41,7 @@ _PLANAR = {
     "NV12": cv2.COLOR_YUV2BGR_NV12,
     "NV21": cv2.COLOR_YUV2BGR_NV21,
 }
-"""Format with the colours at half the resolution behind the brightness: OpenCV's conversion."""
+"""Format with the colors at half the resolution behind the brightness: OpenCV's conversion."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Layout:
         if self.format in _PLANAR:
             height = self.height * 3 // 2
             planes = buffer[: height * self.stride].reshape(height, self.stride)
-            # With its padding, and cut after: the colour planes are padded too.
+            # With its padding, and cut after: the color planes are padded too.
             padded = cv2.cvtColor(planes, _PLANAR[self.format])
             return np.ascontiguousarray(padded[:, : self.width], np.uint8)
         channels, conversion = _PACKED[self.format]
@@ -87,8 +88,8 @@ class PiCamera:
         cameras = picamera2.Picamera2.global_camera_info()
         if number >= len(cameras):
             raise CameraError(
-                f"picamera2:{number}: libcamera sees {len(cameras)} camera(s), counted from 0; "
-                "check the ribbon cable, then `rpicam-hello --list-cameras`"
+                f"picamera2:{number}: libcamera sees {count(len(cameras), 'camera')}, counted from "
+                "0; check the ribbon cable, then `rpicam-hello --list-cameras`"
             )
         self.name = f"picamera2:{number} ({cameras[number]['Model']})"
         self._open_timeout_s = settings.open_timeout_s
@@ -101,8 +102,8 @@ class PiCamera:
             self._camera = picamera2.Picamera2(number)
         except RuntimeError as error:
             raise CameraError(
-                f"{self.name}: {error.__cause__ or error}; where another program uses the camera, "
-                "`fuser -v /dev/media*` tells which"
+                f"{self.name}: {error.__cause__ or error}; if another program uses the camera, "
+                "`fuser -v /dev/media*` shows which"
             ) from error
         try:
             self._camera.configure(_configuration(self._camera, settings))

@@ -24,7 +24,7 @@ _PNG_CHUNKS = (b"PLTE", b"IDAT", b"IEND", b"eXIf")
 def read_picture(path: Path) -> Pixels:
     """Return a JPEG, PNG, WebP or BMP file as uint8 BGR, turned upright as its EXIF says.
 
-    Grey, transparent and 16-bit pictures come out as BGR uint8 too; an animation gives its first
+    Gray, transparent and 16-bit pictures come out as BGR uint8 too; an animation gives its first
     picture. Raises PictureError for anything else, for damage, and beyond MAX_BYTES or MAX_PIXELS.
     """
     try:
@@ -37,10 +37,10 @@ def read_picture(path: Path) -> Pixels:
     # pixels are a PNG of 100 kB.
     size = _claimed_size(content)
     if size is None:
-        raise PictureError(f"{path.name}: no JPEG, PNG, WebP or BMP picture")
+        raise PictureError(f"{path.name}: not a JPEG, PNG, WebP or BMP picture")
     width, height = size
     if not 0 < width * height <= MAX_PIXELS:
-        raise PictureError(f"{path.name}: {width} x {height} pixels are too many or none")
+        raise PictureError(f"{path.name}: {width} x {height} pixels: too many or none")
     if content.startswith(_PNG):
         content = _plain_png(content)
     try:
@@ -73,7 +73,7 @@ def _plain_png(content: bytes) -> bytes:
     """Return a PNG file with nothing in it but its header and its one picture.
 
     OpenCV 4.11 reads animations by code of its own, and crashes on damaged ones; and texts and
-    colour profiles are packed, so a small one can become a very large one.
+    color profiles are packed, so a small one can become a very large one.
     """
     kept = []
     at = len(_PNG)

@@ -21,7 +21,7 @@ containers and servers have them in the order of decoding only."""
 JITTER_S = 0.25
 """What comes later than this makes everything after it wait as long, at once; less, by and by."""
 MEMORY_S = 30.0
-"""For so long it is remembered how late pictures came."""
+"""How long the delays of pictures are remembered."""
 SLEW = 0.05
 """Seconds in a second by which a delay is changed: nobody seems to walk much faster for it."""
 MOST_ASTRAY_S, ASTRAY_IN_S = 45.0, 600.0

@@ -22,7 +22,7 @@ UNCLEAR = {
 
 
 class Quality(msgspec.Struct, frozen=True):
-    """How good it is, as numbers and in words."""
+    """How good it is, as numbers and as text."""
 
     sharpness: float
     """Of the middle; comparable only between pictures of the same scene. 0: nothing is seen."""

@@ -1,4 +1,4 @@
-"""Is a camera in the network there at all, and does it speak TLS? Told in time, and why not.
+"""Is a camera in the network there at all, does it speak TLS, and if not, why not? Answers in time.
 
 FFmpeg itself looks a name up without any limit of time, and says no reasons.
 """
@@ -86,7 +86,7 @@ def _look_up(host: str, port: int, timeout_s: float) -> _Found | str:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             answers.put([(family, kind, address) for family, kind, _, _, address in found])
         except OSError as error:
-            answers.put(f"{error.strerror}; is its name right, and a name server there?")
+            answers.put(f"{error.strerror}; is its name right, and is a name server reachable?")
         finally:
             _questions.release()
 
@@ -94,12 +94,12 @@ def _look_up(host: str, port: int, timeout_s: float) -> _Found | str:
         threading.Thread(target=ask, name="look up", daemon=True).start()
         with suppress(queue.Empty):
             return answers.get(timeout=max(0.0, deadline_s - time.monotonic()))
-    return f"its name was not found within {timeout_s:g} s: the name servers do not answer"
+    return f"its name was not resolved within {timeout_s:g} s: the name servers do not respond"
 
 
 @_asked_once
 def speaks_tls(stream: StreamSource, timeout_s: float) -> bool:
-    """Tell whether its port answers TLS's first message in TLS: nothing else is sent.
+    """Return whether its port answers TLS's first message in TLS: nothing else is sent.
 
     Raises CameraError where there is no connection.
     """
@@ -112,7 +112,7 @@ def speaks_tls(stream: StreamSource, timeout_s: float) -> bool:
 
 @_asked_once
 def speaks(stream: StreamSource, protocol: str, timeout_s: float) -> bool:
-    """Tell whether its port answers `rtsp` or `http` that is in clear; nothing secret is sent.
+    """Return whether its port answers `rtsp` or `http` that is in clear; nothing secret is sent.
 
     Raises CameraError where there is no connection.
     """

@@ -1,4 +1,4 @@
-"""Why FFmpeg gets no video, in words for whoever has written the address."""
+"""Why FFmpeg gets no video, for the person who has written the address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LATE = (av.error.ExitError, av.error.TimeoutError)
 
 
 def may_be_tls(error: av.error.FFmpegError | None, is_web: bool) -> bool:
-    """Tell whether a port that speaks TLS may have answered so to RTSP or HTTP in clear.
+    """Return whether a port that speaks TLS may have answered so to RTSP or HTTP in clear.
 
     What is no video over HTTP came in an answer, and TLS would have given none.
     """
@@ -28,7 +28,7 @@ def may_be_tls(error: av.error.FFmpegError | None, is_web: bool) -> bool:
 
 
 def may_be_other_protocol(error: av.error.FFmpegError | None, is_web: bool) -> bool:
-    """Tell whether a port that speaks HTTP may have answered so to RTSP, or the other way round."""
+    """Return whether a port that speaks HTTP may have answered so to RTSP, or the reverse."""
     return may_be_tls(error, is_web) or isinstance(error, av.error.HTTPServerError)
 
 
@@ -47,25 +47,25 @@ def reason_of(error: av.error.FFmpegError) -> str:
     match error:
         case av.error.HTTPUnauthorizedError():
             return (
-                "it refuses the user and password in the address, or wants some (401); where they "
-                "are right, have it take basic or digest MD5 logins: SHA-256 is not known here"
+                "it rejects the user and password in the address, or needs them (401); if they are "
+                "right, allow basic or digest MD5 logins in the camera: SHA-256 is not supported"
             )
         case av.error.HTTPForbiddenError():
-            return "it lets nobody watch with this user (403); its own page says who may"
+            return "this user may not watch it (403); see the camera's own page"
         case av.error.HTTPNotFoundError():
             return "it has no video at this path (404); its manual has the right one"
         case av.error.HTTPServerError():
             return "it fails (5xx); too many may watch it already, or it needs a restart"
         case av.error.HTTPClientError():
-            return "it refuses what it is asked for (4xx); is the path that of a video?"
+            return "it rejects the request (4xx); is the path that of a video?"
         case av.error.InvalidDataError():
-            return "it answers, but with no video that is known; is the path that of a video?"
+            return "it answers, but without a known video format; is the path that of a video?"
         case av.error.DecoderNotFoundError():
             return "there is no decoder for its video; set it to H.264"
         case av.error.EOFError():
-            return "it hangs up; do scheme and port belong together?"
+            return "it disconnects; do scheme and port match?"
         case av.error.ArgumentError():
-            return "it leads to an address that is not followed; write an https:// one itself"
+            return "it redirects to another address; give that https:// address itself"
         case _ if error.errno == errno.EIO:
             return "it gives no video; is the path that of a video, and does no page redirect it?"
         case _ if error.errno in _UNREACHABLE:

@@ -134,7 +134,7 @@ class TlsRelay:
             except CameraError as error:
                 _log.warning("%s", error)
                 return
-            with far, suppress(OSError):  # whoever hangs up, or is cut off, ends it for both
+            with far, suppress(OSError):  # a side that disconnects, or is cut off, ends it for both
                 self._carry(near, far)
 
     def _carry(self, near: socket.socket, far: ssl.SSLSocket) -> None:

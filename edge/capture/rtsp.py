@@ -30,9 +30,9 @@ from edge.records import Frame
 REACH_SHARE = 0.5
 """Of the time for opening, what a host may take to be found and to answer; FFmpeg has the rest."""
 ANSWER_S = 1.0
-"""So long a host that gave no video may take to answer at all."""
+"""How long a host that gave no video may take to answer at all."""
 ANALYSIS_US = 1_000_000
-"""So much of a stream FFmpeg may look at before it opens it. What a stream does not say by then
+"""How much of a stream FFmpeg may look at before it opens it. What a stream does not say by then
 comes with its next key picture. Of single pictures it is 25, however slowly they come."""
 BEHIND_S = 1.0
 """A decoder that is so late goes on at the newest key picture."""
@@ -252,7 +252,7 @@ class NetworkStream:
     def _silence(self, limit_s: float) -> str:
         if self._needs_key and self._keyless:
             return (
-                f"no key picture for {limit_s:g} s, without which nothing can be seen; set its "
+                f"no key frame for {limit_s:g} s, without which nothing can be decoded; set its "
                 "I-frame interval (GOP) to 1 or 2 s, and no smart codec (H.264+)"
             )
         if self._unreadable:
@@ -267,4 +267,4 @@ class NetworkStream:
 
     def close(self) -> None:
         self._reader.close()
-        self._link.close()  # at last: FFmpeg would connect again, to whoever has the port then
+        self._link.close()  # at last: FFmpeg would connect again, to the port's next owner

@@ -24,7 +24,7 @@ class FrameSource(Protocol):
         """Wait for the next frame and return it; None at the end of a clip or folder.
 
         The pixels are the caller's: contiguous uint8 BGR, upright. Raises CameraError when the
-        camera or stream gives none, after which the source is to be closed and opened anew, and
+        camera or stream gives none, after which the source is to be closed and opened again, and
         PictureError where a file turns out to hold no picture.
         """
 

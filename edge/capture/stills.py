@@ -1,4 +1,4 @@
-"""A camera in the network that has single pictures only (a snapshot URL): asked again and again."""
+"""A camera in the network that has single pictures only (a snapshot URL): polled."""
 
 from __future__ import annotations
 

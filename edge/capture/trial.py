@@ -103,6 +103,6 @@ def _watched(frames: Frames, settings: CameraSettings, clock: Clock) -> CameraTr
 
 def _silence(seen: CameraTrial | None, limit_s: float) -> str:
     if seen is None:
-        return f"no frame within {limit_s:g} s; is it connected, and does no other program use it?"
+        return f"no frame within {limit_s:g} s; is it connected, and is no other program using it?"
     so_far = "one frame" if seen.frames == 1 else f"{seen.frames} frames"
     return f"{so_far}, and then none for {limit_s:g} s"

@@ -27,7 +27,7 @@ _REMEDIES = {
     errno.ENOENT: "no such device; is the camera plugged in? `v4l2-ctl --list-devices` lists them",
     errno.EACCES: "permission denied; add the user to the group: sudo usermod -aG video USER",
     errno.EPERM: "not permitted; does the service's DeviceAllow= name it?",
-    errno.EBUSY: "busy; `fuser -v` on it tells which program uses it",
+    errno.EBUSY: "busy; `fuser -v` on it shows which program uses it",
     errno.ENODEV: "the camera is gone; plug it in again",
     errno.ENXIO: "the camera is gone; plug it in again",
 }

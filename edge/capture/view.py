@@ -1,7 +1,7 @@
 """Whether the picture shows anything: a lens that is covered, a light that is out, a frozen camera.
 
 A covered lens gives a picture in which nothing has an edge, a dark room one in which nothing is
-bright. Both are judged on a small grey picture in tiles, so that neither a lamp in the night nor
+bright. Both are judged on a small gray picture in tiles, so that neither a lamp in the night nor
 one person before a white wall decides.
 """
 
@@ -35,17 +35,17 @@ PATIENCE_S = 4.0
 ROWS_APART = 16
 """Every so many rows are compared to know a picture again: the noise is in each of them."""
 COLUMNS = 32
-"""So many columns of such a row are a piece in which there is noise, or none."""
+"""How many columns of such a row are a piece in which there is noise, or none."""
 NOISY_SHARE = 0.5
 """Noise changes more than this share of the pieces; who walks by, or what is drawn, does not."""
 COMPARED_EVERY_S = 1.0
 NOISY_LOOKS = 30
-"""So often a picture has changed all over before it is known that there is noise in it."""
+"""How often a picture has changed all over before it is known that there is noise in it."""
 NOISE_WITHIN_S = 60.0
 """An encoder shows the noise at its next key picture at the latest; none comes later than this."""
 ALIVE_LOOKS = 3
-"""So often a picture that stood still changes, or shows nothing, before it is believed to be alive;
-an opening gives one or two others of what is frozen."""
+"""How often a picture that stood still must change, or show nothing, before it counts as alive; an
+opening gives one or two others of what is frozen."""
 
 
 def view_of(pixels: Pixels) -> CameraView:
@@ -107,17 +107,17 @@ class ViewWatch:
 
 
 class Repetition:
-    """Knows a picture again that a frozen camera gives once more.
+    """Recognizes a picture that a frozen camera repeats.
 
     No two exposures of a sensor are alike, but where a picture is black or white all over, noise is
-    cut off: such a one is not told from the next, nor need it be.
+    cut off: such a one cannot be told apart from the next, and need not be.
     """
 
     def __init__(self) -> None:
         self._last: Pixels | None = None
 
     def is_repeated(self, pixels: Pixels) -> bool:
-        """Tell whether `pixels` are those of the call before, and show something."""
+        """Return whether `pixels` are those of the call before, and show something."""
         rows = pixels[::ROWS_APART]
         if self._last is not None and np.array_equal(rows, self._last):
             return view_of(pixels) is CameraView.CLEAR
@@ -126,7 +126,7 @@ class Repetition:
 
 
 class Standstill:
-    """Knows a camera in the network whose picture stands still while its stream goes on.
+    """Detects a camera in the network whose picture is frozen while its stream goes on.
 
     An encoder may repeat a picture of a quiet room for many seconds, to the last bit, but shows the
     noise of the sensor with each key picture. So what counts is that there was noise all over the

@@ -173,7 +173,7 @@ def test_a_camera_that_does_not_come_ends_the_program_with_a_status_of_its_own(
     assert program.process.wait(DEADLINE_S) == 71
     last = program.log.splitlines()[-1]
     assert last.startswith("tensormask: lost for 3 s: /dev/video99: no such device")
-    assert last.endswith("not one picture since the start; ending, to begin anew")
+    assert last.endswith("no picture since the start; exiting, for a restart")
 
 
 IN_BACKGROUND = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
@@ -274,7 +274,7 @@ def test_a_network_without_names_is_an_outage_like_any_other(
                 "WATCHDOG_USEC": "2000000",
             },
         )
-        program.wait_for("camera lost: rtsp://camera.example:554: its name was not found within")
+        program.wait_for("camera lost: rtsp://camera.example:554: its name was not resolved within")
         # It used to end by itself after six seconds, twice what an opening may take.
         lost_s = time.monotonic()
         while time.monotonic() - lost_s < 12:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.words import count, duration
+from edge.words import count, duration, percent
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,7 @@ def test_a_duration_has_the_unit_that_people_would_use(seconds: float, text: str
 @pytest.mark.parametrize(("number", "text"), [(0, "0 cats"), (1, "1 cat"), (2, "2 cats")])
 def test_a_count_has_its_plural(number: int, text: str) -> None:
     assert count(number, "cat") == text
+
+
+def test_a_share_is_in_percent() -> None:
+    assert [percent(share) for share in (0.0, 0.974, 1.0)] == ["0 %", "97 %", "100 %"]

@@ -144,7 +144,7 @@ def _bombs() -> Iterator[tuple[str, bytes, str]]:
     yield "tall.png", _png(1, 2**31 - 1), "too many"
     # Its header is behind another chunk, whose content would be read as a size.
     small = _chunk(b"CgBI", struct.pack(">I", 64))
-    yield "late.png", _png(12_000, 12_000, _black(12_000, 12_000), small), "no JPEG"
+    yield "late.png", _png(12_000, 12_000, _black(12_000, 12_000), small), "not a JPEG"
     jpeg, webp = _SOUND["jpeg"], _SOUND["lossless webp"]
     yield (
         "large.jpg",

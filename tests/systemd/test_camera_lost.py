@@ -91,6 +91,6 @@ def test_with_leave_the_machine_reboots(lost: Machine) -> None:
     lost.run("systemctl", "disable", UNIT)
     lost.run("systemctl", "start", UNIT)
     lost.wait_for_reboot()
-    assert "a start anew has not helped: rebooting" in _journal(lost)
+    assert "a restart has not helped: rebooting" in _journal(lost)
     assert lost.output("systemctl", "is-system-running") in {"running", "degraded"}
     lost.run("systemctl", "enable", UNIT)

@@ -101,7 +101,7 @@ def test_the_pauses_are_bounded() -> None:
 
 
 def test_a_camera_that_refuses_the_password_is_asked_rarely_lest_it_lock_the_account() -> None:
-    refused = CameraLoginError("it refuses the user and password")
+    refused = CameraLoginError("it rejects the user and password")
     patience = Patience(open_s=12, stall_s=4)
     seen, clock = camera(GONE, *[refused] * 5, GONE, GONE, patience=patience)
     pauses: list[int] = []
@@ -265,9 +265,11 @@ def test_a_camera_that_is_never_given_up() -> None:
     assert patience_with(CameraSettings(restart_after_s=0)).restart_s == float("inf")
 
 
-def test_a_camera_that_does_not_come_back_ends_the_process_to_begin_anew() -> None:
+def test_a_camera_that_does_not_come_back_ends_the_process_for_a_new_one() -> None:
     seen, clock = camera([frame_at(0), GONE])
-    with pytest.raises(CameraLostError, match=r"lost for 6.. s: the camera is gone; ending") as end:
+    with pytest.raises(
+        CameraLostError, match=r"lost for 6.. s: the camera is gone; exiting"
+    ) as end:
         read_on(seen)
     assert clock.now_s == pytest.approx(600, abs=MAX_RETRY_S)
     assert (type(end.value), end.value.exit_status) == (CameraLostError, 69)
@@ -275,7 +277,7 @@ def test_a_camera_that_does_not_come_back_ends_the_process_to_begin_anew() -> No
 
 def test_a_camera_that_never_came_is_told_apart() -> None:
     seen, _ = camera(GONE)
-    with pytest.raises(CameraAbsentError, match="not one picture since the start") as end:
+    with pytest.raises(CameraAbsentError, match="no picture since the start") as end:
         read_on(seen)
     assert end.value.exit_status == 71
 
@@ -283,7 +285,7 @@ def test_a_camera_that_never_came_is_told_apart() -> None:
 def test_a_capture_call_that_hangs_ends_the_process_when_it_does_not_return() -> None:
     seen, clock = camera([frame_at(0)] + [None] * 20, closes=False, patience=SENSOR)
     seen.read(0.5)
-    with pytest.raises(CameraLostError, match="a capture call hangs and holds the camera"):
+    with pytest.raises(CameraLostError, match="a capture call hangs and blocks the camera"):
         read_on(seen)
     assert seen.state is CameraState.LOST
     assert clock.now_s == pytest.approx(4 + 12, abs=1)
@@ -372,8 +374,8 @@ def test_the_camera_tells_how_it_does(caplog: pytest.LogCaptureFixture) -> None:
     assert views.index((CameraView.DARK, False)) == 10 + 40  # it must last for 4 s
     assert [record.message for record in caplog.records] == [
         "camera gives frames",
-        "the camera sees nothing, the picture is dark: nobody is counted",
-        "the camera sees again",
+        "the camera's view is dark: nobody is counted",
+        "the camera's view is clear again",
     ]
 
 

@@ -45,7 +45,7 @@ def test_an_unreadable_picture_is_named_once_and_its_place_stays_empty(
         assert shown(folder) == [(0, 0), (0.25, None), (0.5, 2)]
         folder.rewind()
         assert shown(folder) == [(0, 0), (0.5, 2)]
-    assert caplog.messages == ["skipped: 2.png: no JPEG, PNG, WebP or BMP picture"]
+    assert caplog.messages == ["skipped: 2.png: not a JPEG, PNG, WebP or BMP picture"]
 
 
 def test_a_folder_of_unreadable_pictures_ends_instead_of_turning_for_ever(tmp_path: Path) -> None:

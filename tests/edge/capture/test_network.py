@@ -219,7 +219,7 @@ def test_a_stream_without_a_key_picture_says_so() -> None:
         places = [packet.pos for packet in container.demux(video=0) if packet.pos]
     with web(in_bursts(content[places[1] :], lambda at_s: at_s)) as address:
         source = open_source(CameraSettings(source=f"{address}/live", open_timeout_s=5))
-        with pytest.raises(CameraError, match=r"no key picture for 5 s.*I-frame interval"):
+        with pytest.raises(CameraError, match=r"no key frame for 5 s.*I-frame interval"):
             source.read()
         source.close()
 
@@ -313,7 +313,7 @@ def test_a_single_picture_that_wants_another_password_is_not_asked_for_again() -
         source.read()
         camera.authorization = "Basic another"
         before = len(camera.requests)
-        with pytest.raises(CameraLoginError, match="refuses the user and password"):
+        with pytest.raises(CameraLoginError, match="rejects the user and password"):
             source.read()
         assert len(camera.requests) - before <= 2
         source.close()

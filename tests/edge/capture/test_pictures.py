@@ -85,13 +85,13 @@ def test_a_photograph_is_turned_upright(tmp_path: Path, orientation: int, turns:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no JPEG, PNG, WebP or BMP"),
-        (b"GIF89a" + bytes(100), "no JPEG, PNG, WebP or BMP"),
-        (b"\xff\xd8\xff", "no JPEG, PNG, WebP or BMP"),
-        (b"\xff\xd8\xff\xe0\0\0" * 3, "no JPEG, PNG, WebP or BMP"),
-        (b"RIFF\0\0\0\0WEBPVP8L", "no JPEG, PNG, WebP or BMP"),
+        (b"", "not a JPEG, PNG, WebP or BMP"),
+        (b"GIF89a" + bytes(100), "not a JPEG, PNG, WebP or BMP"),
+        (b"\xff\xd8\xff", "not a JPEG, PNG, WebP or BMP"),
+        (b"\xff\xd8\xff\xe0\0\0" * 3, "not a JPEG, PNG, WebP or BMP"),
+        (b"RIFF\0\0\0\0WEBPVP8L", "not a JPEG, PNG, WebP or BMP"),
         (png_claiming(0, 100), "too many or none"),
-        (png_claiming(12_000, 12_000), "12000 x 12000 pixels are too many"),
+        (png_claiming(12_000, 12_000), "12000 x 12000 pixels: too many"),
         (png_claiming(100, 100), "damaged"),
     ],
     ids=[

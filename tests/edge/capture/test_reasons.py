@@ -51,10 +51,10 @@ def web() -> Iterator[WebCamera]:
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        ("401 Unauthorized", "refuses the user and password in the address, or wants some (401)"),
-        ("403 Forbidden", "lets nobody watch with this user (403)"),
+        ("401 Unauthorized", "rejects the user and password in the address, or needs them (401)"),
+        ("403 Forbidden", "this user may not watch it (403)"),
         ("404 Not Found", "no video at this path (404)"),
-        ("454 Session Not Found", "it refuses what it is asked for (4xx)"),
+        ("454 Session Not Found", "it rejects the request (4xx)"),
         ("503 Service Unavailable", "it fails (5xx)"),
     ],
 )
@@ -74,16 +74,16 @@ def test_a_password_that_is_wrong_or_missing_is_said_to_be(
         f"rtsp://{login}127.0.0.1:{rtsp.port}/live",
         f"http://{login}{web.place}/video",
     ):
-        assert "refuses the user and password in the address" in reason_at(address)
+        assert "rejects the user and password in the address" in reason_at(address)
 
 
 @pytest.mark.parametrize(
     ("path", "said"),
     [
         ("/none", "no video at this path (404)"),
-        ("/page", "with no video that is known"),
+        ("/page", "without a known video format"),
         ("/round", "it gives no video"),
-        ("/moved", "an address that is not followed"),
+        ("/moved", "it redirects to another address"),
     ],
 )
 def test_what_a_web_server_has_is_told_apart(web: WebCamera, path: str, said: str) -> None:
@@ -91,6 +91,6 @@ def test_what_a_web_server_has_is_told_apart(web: WebCamera, path: str, said: st
 
 
 def test_the_wrong_scheme_and_silence_are_told_apart(rtsp: RtspServer) -> None:
-    assert "do scheme and port belong together" in reason_at(f"http://127.0.0.1:{rtsp.port}/live")
+    assert "do scheme and port match" in reason_at(f"http://127.0.0.1:{rtsp.port}/live")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert reason_at(f"http://127.0.0.1:{silent.getsockname()[1]}/x") == "nothing came in time"

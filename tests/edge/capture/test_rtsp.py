@@ -108,7 +108,7 @@ def test_a_stream_that_falls_silent_is_an_error_in_time(frames: list[bytes]) -> 
 def test_a_wrong_password_is_said_without_naming_it(frames: list[bytes]) -> None:
     with (
         serving(frames, user="door:right") as server,
-        pytest.raises(CameraError, match="refuses the user and password") as refusal,
+        pytest.raises(CameraError, match="rejects the user and password") as refusal,
     ):
         stream(f"rtsp://door:wr@/ong@127.0.0.1:{server.port}/live")
     assert "ong" not in str(refusal.value).replace("wrong", "")
