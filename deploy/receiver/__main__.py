@@ -55,17 +55,17 @@ def main() -> None:
                     trouble, wait_s = "", FIRST_WAIT_S
         except (SessionError, psycopg.Error) as error:
             # Whichever is away, the other one is left: what comes meanwhile waits at the broker.
-            told = str(error).strip()
-            if told != trouble:
-                _log.warning("waiting: %s", told)
-            trouble = told
+            reason = str(error).strip()
+            if reason != trouble:
+                _log.warning("waiting: %s", reason)
+            trouble = reason
         time.sleep(random.uniform(0.1, wait_s))
         wait_s = min(2 * wait_s, MAX_WAIT_S)
 
 
 def _broker(options: argparse.Namespace) -> Broker:
     if options.certificate and not options.ca:
-        raise ValueError("--certificate wants --ca: without it nothing is encrypted")
+        raise ValueError("--certificate needs --ca: nothing is encrypted without it")
     tls = None
     if options.ca:
         tls = ssl.create_default_context(cafile=options.ca)
@@ -88,8 +88,8 @@ def _broker(options: argparse.Namespace) -> Broker:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="receiver", description="From MQTT to PostgreSQL.")
     parser.add_argument("broker", metavar="BROKER[:PORT]")
-    parser.add_argument("--ca", metavar="FILE", help="who signed its certificate: speak TLS")
-    parser.add_argument("--certificate", metavar="FILE", help="our own, and its key")
+    parser.add_argument("--ca", metavar="FILE", help="the authority of its certificate: use TLS")
+    parser.add_argument("--certificate", metavar="FILE", help="the client certificate and its key")
     parser.add_argument("--key", metavar="FILE")
     parser.add_argument("--username", metavar="NAME")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="on its first line")
@@ -97,9 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         "--client-id",
         default="tensormask-receiver",
         metavar="NAME",
-        help="whose session the broker keeps; one for each receiver (%(default)s)",
+        help="the client id whose session the broker keeps; one for each receiver (%(default)s)",
     )
-    parser.add_argument("--pictures", action="store_true", help="keep them; they are dropped else")
+    parser.add_argument("--pictures", action="store_true", help="keep them; else they are dropped")
     return parser
 
 

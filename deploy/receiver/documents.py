@@ -112,7 +112,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """The latest state of one kind."""
 
     kind: str
@@ -148,7 +148,7 @@ class Unreadable:
         return _MAYBE_PICTURE.sub("[…]", text)[:MAX_UNREADABLE]
 
 
-Reading = Happened | Told | Cleared | Ignored | Unreadable
+Reading = Happened | Reported | Cleared | Ignored | Unreadable
 
 
 def read(message: Delivered, *, pictures: bool) -> Reading:
@@ -173,7 +173,7 @@ def read(message: Delivered, *, pictures: bool) -> Reading:
     if document.device_id != message.device_id:
         return Unreadable(message.topic, f"it is of {document.device_id!r}", message.payload)
     if not isinstance(document, ReceivedViolation):
-        return Told(message.kind, document, text, _heard_at(document, message))
+        return Reported(message.kind, document, text, _heard_at(document, message))
     return Happened(document, text)
 
 

@@ -36,7 +36,7 @@ _OF_VIOLATIONS, _OF_ALL = 1, 2
 
 
 class SessionError(Exception):
-    """The broker is away, or does not let us in: one line that says why."""
+    """The broker is away, or rejects the connection: one line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Broker:
 class Session:
     """A connection, and the messages that wait for an acknowledgement on it. For one thread.
 
-    It is never used again: what was not acknowledged comes anew, in the same order, on the next.
+    It is never used again: what was not acknowledged comes again, in the same order, on the next.
     Raises BrokerError.
     """
 
@@ -136,7 +136,7 @@ class Session:
 
     def _on_connect(self, client: Client, data: Any, flags: Any, reason: Any, rest: Any) -> None:
         if reason.is_failure:
-            self._end = f"it refuses us: {str(reason).lower()}"
+            self._end = f"the broker rejected the connection: {str(reason).lower()}"
             return
         # What happens is kept for us while we are away; states are not (QoS 0), so that they do not
         # take its place in the queue: the present ones come on each connection.
@@ -147,7 +147,7 @@ class Session:
     def _on_subscribe(self, client: Client, data: Any, mid: int, reasons: Any, rest: Any) -> None:
         self._subscribed += 1
         if reasons[0].value >= _FIRST_REFUSAL:
-            self._end = f"it refuses the subscription: {str(reasons[0]).lower()}"
+            self._end = f"the broker rejected the subscription: {str(reasons[0]).lower()}"
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         of = getattr(message.properties, "SubscriptionIdentifier", None)
@@ -160,7 +160,7 @@ class Session:
 
     def _on_disconnect(self, client: Client, data: Any, flags: Any, reason: Any, rest: Any) -> None:
         if flags.is_disconnect_packet_from_server:
-            self._end = f"it hung up: {str(reason).lower()}"
+            self._end = f"the broker disconnected: {str(reason).lower()}"
 
 
 def _properties(packet: int, **values: int) -> Properties:

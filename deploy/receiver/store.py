@@ -16,7 +16,7 @@ from .documents import (
     Ignored,
     Reading,
     ReceivedCompliance,
-    Told,
+    Reported,
     Unreadable,
 )
 
@@ -36,7 +36,7 @@ ON CONFLICT (device_id, kind) DO UPDATE SET site = excluded.site, zone = exclude
     document = excluded.document"""
 
 _HOUR: LiteralString = """
-WITH told AS (
+WITH this AS (
     SELECT date_trunc('hour', %(at)s::timestamptz, 'UTC') AS hour
 ), before AS (
     SELECT coalesce(former.before_seen + former.seen, %(all_seen)s - %(seen)s) AS seen,
@@ -47,18 +47,18 @@ WITH told AS (
             %(all_worn_wrongly)s - %(worn_wrongly)s) AS worn_wrongly,
         coalesce(former.before_watched_s + former.watched_s,
             %(all_watched_s)s - %(watched_s)s) AS watched_s
-    FROM told LEFT JOIN compliance AS former
+    FROM this LEFT JOIN compliance AS former
         ON former.device_id = %(device_id)s AND former.run = %(run)s AND former.run <> ''
-        AND former.hour = told.hour - interval '1 hour'
+        AND former.hour = this.hour - interval '1 hour'
 )
 INSERT INTO compliance AS former (device_id, hour, run, site, zone, at,
     seen, masked, bare, unknown, worn_wrongly, watched_s,
     before_seen, before_masked, before_bare, before_unknown, before_worn_wrongly, before_watched_s)
-SELECT %(device_id)s, told.hour, %(run)s, %(site)s, %(zone)s, %(at)s,
+SELECT %(device_id)s, this.hour, %(run)s, %(site)s, %(zone)s, %(at)s,
     %(all_seen)s - before.seen, %(all_masked)s - before.masked, %(all_bare)s - before.bare,
     %(all_unknown)s - before.unknown, %(all_worn_wrongly)s - before.worn_wrongly,
     %(all_watched_s)s - before.watched_s, before.*
-FROM told, before
+FROM this, before
 ON CONFLICT (device_id, hour, run) DO UPDATE SET site = excluded.site, zone = excluded.zone,
     at = excluded.at,
     seen = %(all_seen)s - former.before_seen,
@@ -130,7 +130,7 @@ class DocumentStore:
 
 
 def _is_of_the_document(error: psycopg.Error) -> bool:
-    """Tell whether the same document would fail again, however often it is tried."""
+    """Return whether the same document would fail again, however often it is tried."""
     is_of_data = isinstance(error, psycopg.DataError | psycopg.IntegrityError)
     return is_of_data or (error.sqlstate or "").startswith("54")  # a limit of the program
 
@@ -139,12 +139,12 @@ def _statements(reading: Reading) -> list[Statement]:
     match reading:
         case Happened(violation, text):
             return [(_VIOLATION, {**asdict(violation), "text": text})]
-        case Told(kind, document, text, heard_at):
+        case Reported(kind, document, text, heard_at):
             values = {**asdict(document), "kind": kind, "text": text, "heard_at": heard_at}
             statements = [(_STATE, values)]
             if isinstance(document, ReceivedCompliance):
-                told = asdict(document.since_start or document.last_hour)
-                counts = {f"all_{name}": count for name, count in told.items()}
+                counts_now = asdict(document.since_start or document.last_hour)
+                counts = {f"all_{name}": count for name, count in counts_now.items()}
                 statements.append((_HOUR, {**values, **asdict(document.last_hour), **counts}))
             return statements
         case Cleared(device_id, kind):

@@ -57,8 +57,8 @@ def _refuse_in_use(device_id: str, telemetry: Telemetry | None) -> None:
     if telemetry is None or telemetry.in_use is None or telemetry.in_use.device_id != device_id:
         return
     raise InUseError(
-        f"the service runs as {device_id}, and would publish its states again; stop it first: "
-        "sudo systemctl stop tensormask"
+        f"the service runs as {device_id}, and would publish its states again; stop the service "
+        "first: sudo systemctl stop tensormask"
     )
 
 
@@ -69,9 +69,9 @@ def _remedy(settings: Settings, topics: list[str]) -> str:
     place = f"-h {settings.mqtt.host} -p {settings.mqtt.broker_port}"
     where = "on this machine" if is_this_machine(settings.mqtt.host) else "from any machine"
     return (
-        f"what it retains of {settings.device.id} stays; clear it later, {where}, with "
-        f"-u, -P and --cafile where it wants them: for topic in {names}; do mosquitto_pub {place} "
-        f"-r -n -t {base}$topic; done"
+        f"the retained messages of {settings.device.id} stay; clear them later, {where}, with "
+        f"-u, -P and --cafile if the broker needs them: for topic in {names}; do mosquitto_pub "
+        f"{place} -r -n -t {base}$topic; done"
     )
 
 
@@ -92,8 +92,8 @@ def _clear(connection: Connection, topics: list[str], clock: Clock) -> None:
     while waiting:
         left_s = until_s - clock.monotonic_s()
         if left_s <= 0:
-            raise BrokerError(f"the broker has not acknowledged within {TIMEOUT_S:g} s")
+            raise BrokerError(f"the broker did not acknowledge within {TIMEOUT_S:g} s")
         for answer in connection.turn(left_s).acknowledgements:
             topic = waiting.pop(answer.message_id, "")
             if answer.refusal is not None:
-                raise BrokerError(f"the broker does not let us clear {topic}: {answer.refusal}")
+                raise BrokerError(f"the broker rejected clearing {topic}: {answer.refusal}")

@@ -33,18 +33,19 @@ from edge.publish.outbox.disk import drop
 from edge.publish.outbox.file import read_all
 from edge.publish.outbox.rows import Refused
 from edge.publish.outbox.trouble import DamagedError
+from edge.words import count
 
 # ruff: noqa: T201 - a command's output
 
 _LOG = "-wal"
 _NAMED = 10
-"""So many runs of numbers fit a message."""
+"""How many runs of numbers fit a message."""
 _ATTEMPTS = 10
 """To copy file and log between two writes of the service."""
 
 
 class OutboxEntry(msgspec.Struct, frozen=True):
-    """One document, for eyes and programs."""
+    """One document, for people and programs."""
 
     sequence: int
     accepted_at: datetime
@@ -62,15 +63,15 @@ def add_arguments(parser: Parser) -> None:
     add_json(parser, "one JSON document a line")
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
     text = (
-        "What waits, and what the broker has refused and why. After a crash, what it had "
-        "acknowledged in the ten minutes before is among what waits: it is sent again."
+        "Queued messages, and those that the broker has refused and why. After a crash, messages "
+        "that it had acknowledged in the ten minutes before are queued again, and sent again."
     )
     example = "sudo tensormask outbox list --json"
     listing = add_action(actions, "list", _list, text, example)
     add_json(listing, "one JSON document a line")
-    text = "The same with the documents, as JSON lines."
-    add_action(actions, "export", _export, text, "sudo tensormask outbox export >waiting")
-    text = "Delete for ever, with the service stopped."
+    text = "The same with the payloads, as JSON lines."
+    add_action(actions, "export", _export, text, "sudo tensormask outbox export >messages.jsonl")
+    text = "Drop messages for good; the service has to be stopped."
     dropping = add_action(
         actions,
         "drop",
@@ -81,9 +82,9 @@ def add_arguments(parser: Parser) -> None:
     )
     which = dropping.add_mutually_exclusive_group(required=True)
     which.add_argument("sequence", nargs="*", type=int, default=[], metavar="SEQUENCE")
-    which.add_argument("--topic", help="all documents of this topic")
+    which.add_argument("--topic", help="all messages of this topic")
     which.add_argument("--refused", action="store_true", help="all that the broker has refused")
-    which.add_argument("--all", action="store_true", help="all that wait or were refused")
+    which.add_argument("--all", action="store_true", help="all, queued or refused")
     dropping.add_argument("--yes", action="store_true", help="do not ask")
     add_configs(actions)
 
@@ -94,7 +95,7 @@ def _list(options: argparse.Namespace) -> int:
         print(json_text(entry) if options.json else line(entry, now))
         is_empty = False
     if is_empty and not options.json:
-        print(f"{file}: nothing waits, and nothing was refused")
+        print(f"{file}: no messages are queued, and none was refused")
     return 0
 
 
@@ -119,22 +120,18 @@ def _drop(options: argparse.Namespace) -> int:
             or entry.topic == options.topic
         )
 
-    def agrees(count: int) -> bool:
-        return options.yes or _answers_yes(f"drop {_documents(count)} for ever?")
+    def agrees(number: int) -> bool:
+        return options.yes or _answers_yes(f"drop {count(number, 'message')} for good?")
 
     file = load_settings(options.config).outbox.file
-    count = dropped(file, is_wanted, agrees, options.sequence)
-    print(f"{_documents(count)} dropped")
+    number = dropped(file, is_wanted, agrees, options.sequence)
+    print(f"{count(number, 'message')} dropped")
     return 0
-
-
-def _documents(count: int) -> str:
-    return f"{count} document{'' if count == 1 else 's'}"
 
 
 def _answers_yes(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise ConfigError(f"{question} nobody is here to be asked; give --yes")
+        raise ConfigError(f"{question} there is no terminal to ask on; give --yes")
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
@@ -148,7 +145,7 @@ def entries(
     """
     if not path.exists():
         return
-    with _copy_of(path) as copy, _told(path):
+    with _copy_of(path) as copy, _plainly(path):
         for each in read_all(copy):
             document, reason = (
                 (each.document, each.reason) if isinstance(each, Refused) else (each, None)
@@ -166,9 +163,9 @@ def entries(
 
 
 def line(entry: OutboxEntry, now: datetime) -> str:
-    """Return the entry for eyes."""
+    """Return the entry for people."""
     age_s = max(0.0, (now - entry.accepted_at).total_seconds())
-    state = "waits" if entry.refused is None else f"refused: {entry.refused}"
+    state = "queued" if entry.refused is None else f"refused: {entry.refused}"
     return f"{entry.sequence:>8}  {_age(age_s):>6}  {entry.bytes:>7} B  {entry.topic}  {state}"
 
 
@@ -181,14 +178,14 @@ def dropped(
     """Drop the documents that are `wanted` or have one of these `sequences`; return their number.
 
     None where nobody `agrees` to that number. Raises OutboxError where a service has the outbox
-    open, it cannot be written, or there is no document of a sequence: then nothing is dropped.
+    open, it cannot be written, or there is no message of a sequence: then nothing is dropped.
     """
     there = list(entries(path))
     _refuse_absent(path, {*sequences} - {entry.sequence for entry in there}, there)
     chosen = [each.sequence for each in there if each.sequence in sequences or wanted(each)]
     if not chosen or not agrees(len(chosen)):
         return 0
-    with _told(path):
+    with _plainly(path):
         _delete(path, chosen)
     return len(chosen)
 
@@ -196,7 +193,7 @@ def dropped(
 def _refuse_absent(path: Path, absent: Collection[int], there: Sequence[OutboxEntry]) -> None:
     if absent:
         raise OutboxError(
-            f"{path}: there is no document {', '.join(map(str, sorted(absent)))}; "
+            f"{path}: there is no message {', '.join(map(str, sorted(absent)))}; "
             f"there {_numbers([each.sequence for each in there])}; see: sudo tensormask outbox list"
         )
 
@@ -223,8 +220,8 @@ def _delete(path: Path, sequences: Collection[int]) -> None:
 
 @contextmanager
 def _copy_of(path: Path) -> Iterator[Path]:
-    """Give a copy with its log, which whoever writes the original does not notice."""
-    with tempfile.TemporaryDirectory(prefix="tensormask-outbox-") as folder, _told(path):
+    """Give a copy with its log; the writer of the original does not notice."""
+    with tempfile.TemporaryDirectory(prefix="tensormask-outbox-") as folder, _plainly(path):
         copy = Path(folder, path.name)
         for _ in range(_ATTEMPTS):
             before = _stamps(path)
@@ -245,7 +242,7 @@ def _stamps(path: Path) -> list[tuple[int, int]]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _plainly(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
@@ -254,12 +251,13 @@ def _told(path: Path) -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
             raise OutboxError(f"{path}: {error}") from error
         raise OutboxError(
-            f"{path}: the service has it open; stop that first: sudo systemctl stop tensormask"
+            f"{path}: the service has it open; stop the service first: sudo systemctl stop "
+            "tensormask"
         ) from error
     except DamagedError as error:
-        raise OutboxError(f"{path}: {error}; start the service, which sets it aside") from error
+        raise OutboxError(f"{path}: {error}; start the service, which quarantines it") from error
     except (OSError, sqlite3.Error) as error:
-        raise OutboxError(f"{path}: {error}; once more, or stop the service first") from error
+        raise OutboxError(f"{path}: {error}; try again, or stop the service first") from error
 
 
 def readable(payload: bytes) -> Any:

@@ -18,7 +18,7 @@ from edge.publish.messages import CommandName
 
 MAX_PAYLOAD_BYTES: Final = 512
 BURST: Final = 5
-"""So many commands at once are nothing unusual."""
+"""How many commands at once are nothing unusual."""
 
 RequestId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:\-]+$", min_length=1, max_length=64)]
 
@@ -47,7 +47,7 @@ _REQUESTS: Final[dict[CommandName, type[_Request]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is to be done, by whoever is asked."""
+    """What is to be done."""
 
     name: CommandName
     request_id: str
@@ -57,7 +57,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class CommandRefusal:
-    """Why nothing is done, in one line for whoever asked."""
+    """Why nothing is done, in one line for the sender."""
 
     name: CommandName | None
     """None where there is no such command."""

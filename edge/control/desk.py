@@ -25,7 +25,7 @@ from edge.records import Frame
 _log = logging.getLogger(__name__)
 
 MIN_UPTIME_S = 10.0
-"""A restart is refused before: whoever answers `online` with `restart` makes no endless loop."""
+"""A restart is refused before: a client that answers `online` with `restart` makes no loop."""
 FRAME_PATIENCE_S = 5.0
 """How long a snapshot waits for a frame."""
 
@@ -67,7 +67,7 @@ class CommandDesk:
         self._paused_until_s: float | None = None
         self._wishes: list[_Wish] = []
         self.restart_wanted = False
-        """The program is to end, so that the system starts it anew."""
+        """The program is to end, so that the system starts it again."""
 
     @property
     def is_paused(self) -> bool:
@@ -83,7 +83,7 @@ class CommandDesk:
     def serve(self, frame: Frame | None) -> None:
         """Obey what has come since the last call; `frame` is the newest, None where none came."""
         if self.paused_for_s == 0:
-            self._resume("its time is over")
+            self._resume("its time has passed")
         now_s = self._clock.monotonic_s()
         for message in self._wire.take_commands():
             name = message.topic.rpartition("/")[2]
@@ -137,7 +137,7 @@ class CommandDesk:
         wishes, self._wishes = self._wishes, []
         if self.is_paused:
             for wish in wishes:
-                self._answer(wish.command, CommandOutcome.FAILED, "paused: nobody is looked at")
+                self._answer(wish.command, CommandOutcome.FAILED, "paused: no frame is judged")
         elif frame is not None:
             picture = self._photographer.take(frame)
             for wish in wishes:

@@ -1,4 +1,4 @@
-"""The device around the lookout: what it tells, what it is told, and how it bears up."""
+"""The device around the lookout: its reports, its commands, its pace and its watchdog."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ STATUS_EVERY_S = 2.0
 TELEMETRY_EVERY_S = 1.0
 VITALS_EVERY_S = 5.0
 START_S = 30.0
-"""While the camera is waited for, systemd is asked for so much more time again and again."""
+"""How much more time systemd is asked for, repeatedly, while the camera is waited for."""
 
 
 class Publisher(Protocol):
@@ -70,7 +70,7 @@ class Publisher(Protocol):
 
 
 class Device:
-    """Passes on what the lookout saw, and looks after reports, commands, pace and watchdog."""
+    """Passes on what the lookout saw; handles reports, commands, pace and watchdog."""
 
     def __init__(
         self,
@@ -124,8 +124,8 @@ class Device:
         self._stepped = SteppedClock(clock)
         self._vitals = Vitals()
         self._is_ready = False
-        self._told: tuple[object, ...] = ()
-        """What health told last."""
+        self._reported: tuple[object, ...] = ()
+        """What health reported last."""
         self._logged: set[Code] = set()
         self._started_s = clock.monotonic_s()
         self._vitals_due_s = self._telemetry_due_s = -math.inf
@@ -167,7 +167,7 @@ class Device:
             self._vitals_due_s = now_s + VITALS_EVERY_S
             self._look_after_the_machine(now_s)
         telemetry = self._renewed(lookout, now_s)
-        if news(telemetry) != self._told or now_s >= self._health_due_s:
+        if news(telemetry) != self._reported or now_s >= self._health_due_s:
             self._health_due_s = now_s + self._health_every_s
             self._report_health(telemetry)
         if now_s >= self._compliance_due_s:
@@ -195,7 +195,7 @@ class Device:
         self._load.update(self._vitals, now_s)
 
     def _renewed(self, lookout: Lookout, now_s: float) -> Telemetry:
-        """Return the telemetry, taken anew once a second, and where camera or pause differ."""
+        """Return the telemetry, renewed once a second, and where camera or pause differ."""
         last = self.telemetry
         if (
             last is None
@@ -252,7 +252,7 @@ class Device:
         self._logged = set(now)
 
     def _report_health(self, telemetry: Telemetry) -> None:
-        self._told = news(telemetry)
+        self._reported = news(telemetry)
         at, is_right = self._clock.utc(), self._clock_is_right()
         message = health_message(
             self._origin, self._versions, telemetry, at, is_right, self._detector

@@ -46,7 +46,7 @@ class FormerIdentities:
         if self._known != before:
             self._write()
         for identity in self._known.former:
-            _log.info("clearing what the broker retains of %s", _name(identity))
+            _log.info("clearing the broker's retained messages of %s", _name(identity))
             for topic in retained_topics(identity.prefix, identity.device_id):
                 mailbox.retain(Retained(topic, b""))
 

@@ -43,7 +43,7 @@ class Glance:
     """The newest; in a pause it was not judged. None: none came."""
     decision: Decision = _NOTHING
     watched_s: float = 0.0
-    """So long somebody could have been seen since the glance before."""
+    """How long somebody could have been seen since the glance before."""
 
 
 class Lookout:
@@ -131,7 +131,7 @@ class Lookout:
         self._camera.close(timeout_s)
 
     def _is_long_lost(self) -> bool:
-        """Tell whether the camera has been away for so long that nobody is known any more."""
+        """Return whether the camera has been away for so long that nobody is known any more."""
         blind_s = self._clock.monotonic_s() - self._judged_s
         return self._camera.state is CameraState.LOST and blind_s > self._judge.bridged_s
 

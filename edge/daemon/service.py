@@ -39,13 +39,13 @@ from edge.telemetry import InUse
 from edge.version import version
 
 POLL_S = 0.5
-"""How long the loop waits for a frame before it looks after everything else."""
+"""How long the loop waits for a frame before it does everything else."""
 CLOSING_S = 0.5
 """For a capture call to return when we stop; one that hangs ends with the process."""
 
 
 class Service:
-    """Watches until it is told to stop, or until a clip is over."""
+    """Watches until it is asked to stop, or until a clip is over."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Service:
                 self.run_once()
 
     def run_once(self) -> None:
-        """Take one frame along the road, if there is one; then look after everything else."""
+        """Take one frame along the road, if there is one; then do everything else."""
         if self._book is not None and (area := self._book.take()) is not None:
             self.lookout.limit_to(area)
         self.lookout.wait(self.device.interval_s)

@@ -81,8 +81,8 @@ class ViolationReporter:
             numbered = partial(with_sequence, event.payload)
             sequence = self._outbox.append(event.topic, numbered, ends=event.event_id)
             _log.warning(
-                "violation ended: the program was cut off before it saw that; document %d of event "
-                "%s%s",
+                "violation ended: the program was cut off before it saw the end; message %d of "
+                "event %s%s",
                 sequence,
                 event.event_id,
                 self._place(),
@@ -90,7 +90,7 @@ class ViolationReporter:
             self._wake()
 
     def _accept(self, violation: Violation, snapshot: bytes | None) -> None:
-        # All times of an event are told by the clock as it was when that was confirmed.
+        # All times of an event are those of the clock as it was when the event was confirmed.
         if violation.state is ViolationState.CONFIRMED and not self._clock_is_right():
             self._misdated.add(violation.event_id)
         dated_right = violation.event_id not in self._misdated
@@ -110,7 +110,7 @@ class ViolationReporter:
             sequence = self._outbox.append(self._topic, encoded, ends=violation.event_id)
         # Only now: what the log names without "in memory", no crash can take any more.
         _log.info(
-            "violation %s: person %d, %.1f s, %.0f %% sure; document %d of event %s%s",
+            "violation %s: person %d, %.1f s, %.0f %% sure; message %d of event %s%s",
             violation.state,
             violation.track_id,
             violation.duration_s,

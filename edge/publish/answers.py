@@ -16,11 +16,11 @@ _TAKEN_OVER = 0x8E
 _LACKS = {0x9A: "retains", 0x9B: "confirms"}
 """Retain not supported, QoS not supported: what of `Terms` the broker does not have."""
 _CREDENTIALS = (0x85, 0x86, 0x87, 0x8A, 0x8C)
-"""Client id, user name or password, authorisation, ban: they do not mend themselves in seconds."""
+"""Client id, user name or password, authorization, ban: they do not pass within seconds."""
 _PATIENCE_NEEDED = (0x87, 0x89, 0x96, 0x97, 0x98, 0x9C, 0x9D, 0x9F)
-"""Authorisation, busy, message rate, quota, an administrator, another server, connection rate."""
+"""Authorization, busy, message rate, quota, an administrator, another server, connection rate."""
 _OUR_MESSAGE = (0x80, 0x81, 0x82, 0x83, 0x87, 0x90, 0x95, 0x97, 0x99, 0xA1, 0xA2)
-"""It hangs up because of what we have sent, or does not say why."""
+"""It disconnects because of what we have sent, or does not say why."""
 _UNSPECIFIED = 0x80
 _OWN_FAULTS = (0x90, 0x95, 0x99)
 """Topic name invalid, packet too large, payload format invalid: the same bytes fail each time."""
@@ -48,7 +48,7 @@ class BrokerRefusal:
 
     @property
     def is_for_itself(self) -> bool:
-        """Whether the message is at fault, so that sending it again is no use."""
+        """Whether the message is at fault, so that sending it again is useless."""
         return self.code in _OWN_FAULTS
 
     @property
@@ -89,7 +89,7 @@ class Turn:
 
 
 class BrokerRefusalError(BrokerError):
-    """The broker answered, and turned us away: asking again soon is no use."""
+    """The broker answered, and turned us away: asking again soon is useless."""
 
 
 class UnsupportedVersionError(BrokerError):
@@ -97,7 +97,7 @@ class UnsupportedVersionError(BrokerError):
 
 
 class NoAnswerError(BrokerError):
-    """The broker accepted the connection, but did not answer, or hung up.
+    """The broker accepted the connection, but did not answer, or disconnected.
 
     Some brokers of MQTT 3.1.1 do that when they are spoken to in MQTT 5: they take its properties
     for the lengths of what follows, and wait for bytes that never come (amqtt 0.12 does).
@@ -113,11 +113,11 @@ class HungUpError(BrokerError):
 
     def __init__(self, text: str, refusal: BrokerRefusal | None = None) -> None:
         super().__init__(text)
-        self.refusal = refusal or BrokerRefusal(_UNSPECIFIED, "it hangs up")
+        self.refusal = refusal or BrokerRefusal(_UNSPECIFIED, "the broker disconnects")
 
 
 class ExpelledError(HungUpError, BrokerRefusalError):
-    """The same, and it says why: coming back soon is no use."""
+    """The same, and it says why: coming back soon is useless."""
 
 
 class TermsError(BrokerError):
@@ -133,7 +133,7 @@ def refused(
     broker: str, version: MqttVersion, reason: ReasonCode, properties: Properties | None
 ) -> BrokerError:
     """Return what a CONNACK means that does not accept the connection."""
-    text = f"the broker {broker} refuses us: {str(reason).lower()}"
+    text = f"the broker {broker} rejected the connection: {str(reason).lower()}"
     if reason.value == _UNSUPPORTED_PROTOCOL:
         return UnsupportedVersionError(f"{text} ({version})")
     if reason.value in _LACKS:
@@ -147,21 +147,22 @@ def refused(
 
 def ended(broker: str, reason: ReasonCode, properties: Properties | None) -> BrokerError:
     """Return what a broker's DISCONNECT means."""
-    text = f"the broker {broker} hung up: {str(reason).lower()}{_elsewhere(properties)}"
+    text = f"the broker {broker} disconnected: {str(reason).lower()}{_elsewhere(properties)}"
     if reason.value == _TAKEN_OVER:
         return BrokerRefusalError(
-            f"the broker {broker}: another client with our client_id has taken over; "
+            f"the broker {broker}: another client with the same client_id has taken over; "
             "give each device its own [device] id"
         )
     if reason.value in _LACKS:
         return TermsError(text, _LACKS[reason.value])
     if reason.value in _OUR_MESSAGE:
         kind = ExpelledError if reason.value in _PATIENCE_NEEDED else HungUpError
-        return kind(text, BrokerRefusal(reason.value, f"it hangs up: {str(reason).lower()}"))
+        refusal = BrokerRefusal(reason.value, f"the broker disconnects: {str(reason).lower()}")
+        return kind(text, refusal)
     return (BrokerRefusalError if reason.value in _PATIENCE_NEEDED else BrokerError)(text)
 
 
 def _elsewhere(properties: Properties | None) -> str:
     """Return which server the broker names instead of itself."""
     reference = getattr(properties, "ServerReference", "")
-    return f"; it names another: {reference}" if reference else ""
+    return f"; it refers to another server: {reference}" if reference else ""

@@ -34,7 +34,7 @@ MAX_BACKOFF_S = 60.0
 MAX_INCOMING_BYTES = 1_000_000
 """A broker of MQTT 5 sends us nothing larger, however large a message somebody publishes."""
 _DOUBTED_AFTER = 5
-"""So many hang-ups in a row let a broker that has taken our will before be tried without."""
+"""How many hang-ups in a row let a broker that has taken our will before be tried without."""
 _OF_THE_WILL = (0x80, 0x81, 0x82, 0x83, 0x87, 0x90, 0x99)
 """A refusal of these may mean the will: no reason, malformed, a rule, its topic, its payload."""
 _VERSIONS = {
@@ -123,8 +123,8 @@ class BrokerAccess:
 
         MQTT 3.1.1 is tried where the broker refuses MQTT 5, or, as long as it has never answered
         us, says nothing to it; the version that worked is kept. Where it refuses to retain, or QoS
-        1, the same goes without at once; where it hangs up at a will without a word, the next call
-        tries a smaller one, and keeps that for an hour (`Lessons`). Where `host` has several
+        1, the same goes without at once; where it disconnects at a will without a reason, the next
+        call tries a smaller one, and keeps that for an hour (`Lessons`). Where `host` has several
         addresses, that of the last connection comes last: a node of a cluster may hang, and still
         accept connections. Raises BrokerError.
         """
@@ -167,7 +167,7 @@ class BrokerAccess:
     def _confirmed(self, smaller: Connection, call: _Call) -> Connection:
         """Return one with all terms after all, where it was not the will that the broker refused.
 
-        A proxy whose broker is starting hangs up, too, and takes the next one, whatever it is.
+        A proxy whose broker is starting disconnects, too, and takes the next one, whatever it is.
         """
         smaller.leave(timeout_s=1.0)
         smaller.drop()
@@ -313,12 +313,12 @@ def _plainly(error: OSError | UnicodeError, timeout_s: float, *, tls: bool) -> s
         case ssl.SSLError():
             return f"no TLS connection: {error.reason or error}; does this port speak TLS?"
         case socket.gaierror() | UnicodeError():
-            return "its name is not found; check host, and the network's name server"
+            return "its name cannot be resolved; check host, and the network's name server"
         case ConnectionRefusedError():
             return "it refuses the connection; is a broker running there, on this port?"
         case TimeoutError():
             return f"no answer within {timeout_s:g} s; check host, port and firewall"
         case ConnectionResetError() | BrokenPipeError() if tls:
-            return "it hung up during the TLS handshake; does this port speak TLS?"
+            return "it disconnected during the TLS handshake; does this port speak TLS?"
         case _:
             return f"unreachable: {_strerror(error)}"

@@ -1,4 +1,4 @@
-"""Finding out which of our messages makes a broker hang up, where it does not say so.
+"""Finding out which of our messages makes a broker disconnect, where it does not say so.
 
 MQTT 3.1.1 has no word for a message that is not allowed, too large or not to be retained: brokers
 end the connection, and so do some of MQTT 5. What was on its way then goes out one at a time over
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 WINDOW = 20
 """How many messages may be on their way: enough to hide the latency."""
 SEARCH_S = 60.0
-"""So long messages go one at a time at most."""
+"""How long messages go one at a time at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,9 @@ class Caution:
     @property
     def limits(self) -> tuple[str, ...]:
         """Return what is not sent or received, in sentences for people."""
-        return tuple(f"the broker hangs up at {topic}: it is not used" for topic in self._held)
+        return tuple(
+            f"the broker disconnects at {topic}: the topic is not used" for topic in self._held
+        )
 
     def begin(self) -> None:
         """A connection begins; what was held back for long enough is tried again."""
@@ -96,14 +98,14 @@ class Caution:
         return topic in self._held
 
     def is_slimmed(self, sequence: int) -> bool:
-        """Tell whether a document goes without its picture, which may be what ends connections."""
+        """Return whether a message loses its picture, which may be what ends connections."""
         return sequence in self._slimmed
 
     def settle(self, item: Item) -> None:
-        """The broker has answered: this one has not made it hang up."""
+        """The broker has answered: this one has not made it disconnect."""
         key = key_of(item)
         self._suspects.discard(key)
-        if isinstance(item, Sent):  # those before it are set aside, or begin anew
+        if isinstance(item, Sent):  # earlier ones are quarantined, or begin again
             self._slimmed = {each for each in self._slimmed if each > item.sequence}
         if self._on_trial is not None and key == self._on_trial[0]:
             self._on_trial = None
@@ -153,7 +155,8 @@ class Caution:
         for topic in item.filters if isinstance(item, Subscription) else [str(key_of(item))]:
             self._held = {**self._held, topic: self._clock.monotonic_s()}
             _log.warning(
-                "the broker hangs up at %s; check its access rules: it is not used for an hour",
+                "the broker disconnects at %s; check its access rules: the topic is not used for "
+                "an hour",
                 topic,
             )
 

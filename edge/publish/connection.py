@@ -2,7 +2,7 @@
 
 paho keeps unacknowledged messages over a reconnect, in memory and without a bound, and reconnects
 without jitter. So every connection here is a client of its own, which forgets all at its end: what
-is sent again, and when, is decided by whoever owns the messages.
+is sent again, and when, is decided by the owner of the messages.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Connection:
         return message_id
 
     def takes(self, topic: str, payload: bytes) -> bool:
-        """Tell whether the broker takes a message of this size."""
+        """Return whether the broker takes a message of this size."""
         size = _MAX_HEADER_BYTES + len(topic.encode()) + len(payload)
         return size <= self.maximum_packet_bytes
 
@@ -146,7 +146,7 @@ class Connection:
         return arrivals
 
     def await_answer(self, timeout_s: float) -> None:
-        """Wait for the broker's CONNACK. Raises BrokerError where it refuses us or none comes."""
+        """Wait for the broker's CONNACK. Raises BrokerError: it rejects us, or none comes."""
         deadline_s = time.monotonic() + timeout_s
         while not self._accepted:
             left_s = deadline_s - time.monotonic()
@@ -220,12 +220,12 @@ class Connection:
             self._end = ended(self._broker, reason, properties)
         elif not self._accepted:
             self._end = NoAnswerError(
-                f"the broker {self._broker} hung up without an answer; does it want TLS, or a "
-                "client certificate?",
+                f"the broker {self._broker} closed the connection without an answer; does it want "
+                "TLS, or a client certificate?",
                 has_hung_up=True,
             )
         elif reason.value == _KEEPALIVE:
-            text = "the connection was lost: it gives no sign of life"
+            text = "the connection was lost: the broker does not answer"
             self._end = BrokerError(f"the broker {self._broker}: {text}")
         else:
             self._end = HungUpError(f"the broker {self._broker}: the connection was lost")
@@ -256,7 +256,7 @@ class Connection:
         denied = next((reason for reason in reasons if reason.value >= _FIRST_REFUSAL), None)
         if denied is not None:
             self._arrivals.denial = (
-                f"the broker {self._broker} refuses the subscription: {str(denied).lower()}"
+                f"the broker {self._broker} rejected the subscription: {str(denied).lower()}"
             )
 
     def _on_message(self, client: Client, userdata: Any, message: Any) -> None:

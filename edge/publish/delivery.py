@@ -18,9 +18,9 @@ from edge.publish.standing import BrokerStanding
 _log = logging.getLogger(__name__)
 
 TURN_S = 1.0
-"""So long nothing is sent at most, unless somebody wakes us."""
+"""How long nothing is sent at most, unless somebody wakes us."""
 _BURST_S = 0.1
-"""So much of a backlog's pace may go at once."""
+"""How much of a backlog's pace may go at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Delivery:
         return not self._outbox.pending(1)
 
     def begin(self) -> None:
-        """A connection begins: what it was not told of goes out anew."""
+        """A connection begins: what was not acknowledged is sent again."""
         self._last_sent = self._foreign_to = 0
 
     def send(self, room: int, is_idle: bool, post: Post) -> float:
@@ -132,7 +132,7 @@ class Delivery:
     def end(self, on_the_way: Sequence[Sent], problem: BrokerError) -> None:
         """A connection has ended with these on their way.
 
-        One of a former id on whose way two connections in a row have ended is set aside.
+        One of a former id on whose way two connections in a row have ended is quarantined.
         """
         foreign = next((sent.sequence for sent in on_the_way if sent.is_foreign), None)
         if foreign is not None and foreign == self._suspect:
@@ -169,11 +169,11 @@ class Delivery:
         return 0
 
     def _is_own(self, document: StoredDocument) -> bool:
-        """Tell whether it is below our present topic, and not that of a former id or prefix."""
+        """Return whether it is below our present topic, and not that of a former id or prefix."""
         return document.topic.startswith(self._own_topic)
 
     def _send(self, document: StoredDocument, post: Post, *, is_foreign: bool) -> bool:
-        """Return whether it was sent; one that the broker has no room for is set aside."""
+        """Return whether it was sent; one that the broker has no room for is quarantined."""
         has_picture = b'"snapshot":"' in document.payload
         if post(Sent(document.sequence, is_foreign, has_picture), document):
             return True
@@ -183,16 +183,16 @@ class Delivery:
     def _set_aside(self, sequence: int, reason: str) -> None:
         self._outbox.refuse(sequence, reason)
         _log.warning(
-            "the broker %s does not take document %d (%s): it is set aside",
+            "the broker %s does not take message %d (%s): the message is quarantined",
             self._broker, sequence, reason,
         )  # fmt: skip
 
     def _pause(self, sequence: int, refusal: BrokerRefusal) -> None:
-        """Send no documents for as long as after any refusal; then try a single one."""
+        """Send no messages for as long as after any refusal; then try a single one."""
         if self._paused_until_s is None:
             self.trouble = (
-                f"the broker {self._broker} does not take document {sequence} ({refusal}); check "
-                "its access rules and quotas: the outbox waits"
+                f"the broker {self._broker} does not take message {sequence} ({refusal}); check "
+                "its access rules and quotas: messages stay in the outbox"
             )
             self._standing.tell(self.trouble)
         self._paused_until_s = self._clock.monotonic_s() + self._backoff.slow_s()

@@ -52,7 +52,7 @@ class Mailbox:
             self._unsent.add(retained.topic)
 
     def is_cleared(self, topic: str) -> bool:
-        """Tell whether nothing of ours is left to be done there."""
+        """Return whether nothing of ours is left to be done there."""
         with self._lock:
             return topic not in self._retained
 

@@ -103,9 +103,7 @@ class _Prober:
         """Say whether the service is there: that is what it says first."""
         answer = self._ask(connection, connection.publish(self._availability, self._document))
         if answer.problem:
-            found.faults.append(
-                f"it does not let us publish {self._availability}: {answer.problem}"
-            )
+            found.faults.append(f"no permission to publish {self._availability}: {answer.problem}")
         answer.go_on()
 
     def _subscribe(self, connection: Connection, found: Probe) -> None:
@@ -115,17 +113,19 @@ class _Prober:
         wanted = self._topic(f"{COMMAND}/+")
         answer = self._ask(connection, connection.subscribe([wanted]))
         if answer.problem:
-            found.hints.append(f"it does not let us receive {wanted}: {answer.problem}")
+            found.hints.append(f"no permission to receive {wanted}: {answer.problem}")
         answer.go_on()
 
     def _retain(self, connection: Connection, found: Probe) -> None:
-        """Clear what is never kept: a broker that keeps nothing may hang up at that."""
+        """Clear what is never kept: a broker that keeps nothing may disconnect at that."""
         name = self._topic(RESPONSE)
         answer = self._ask(connection, connection.publish(name, b"", retain=True))
         if answer.problem and answer.is_over and connection.terms.retains:
-            found.hints.append(f"it hangs up at a retained message, {name}: {answer.problem}")
+            found.hints.append(
+                f"the broker disconnects at a retained message, {name}: {answer.problem}"
+            )
         elif answer.problem and self._settings.commands.allowed:
-            found.hints.append(f"it does not let us publish {name}: {answer.problem}")
+            found.hints.append(f"no permission to publish {name}: {answer.problem}")
         answer.go_on()
 
     def _ask(self, connection: Connection, message_id: int | None) -> _Answer:

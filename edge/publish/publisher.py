@@ -162,7 +162,7 @@ class MqttPublisher:
             while not self._leave.is_asked:
                 self._leave.wait(self.hold_a_connection())
         except BaseException as error:
-            self._failure = error  # told to the next caller: a service without its voice must end
+            self._failure = error  # raised in the next caller: a service that is cut off must end
             raise
 
     def hold_a_connection(self) -> float:
@@ -203,7 +203,7 @@ class MqttPublisher:
     def _learn_from(self, problem: BrokerError, session: BrokerSession | None) -> bool:
         """A connection has ended, with messages on their way; None: there was none.
 
-        Returns whether that is one step in finding out what the broker hangs up at.
+        Returns whether that is one step in finding out what makes the broker disconnect.
         """
         items = [] if session is None else list(session.in_flight.values())
         self._end_clearing(items, problem)
@@ -211,7 +211,7 @@ class MqttPublisher:
         if not self._leave.is_asked:
             denied = None if session is None else session.denied
             if denied is not None and isinstance(problem, HungUpError):
-                self._caution.hold(denied)  # some say so first, and then hang up
+                self._caution.hold(denied)  # some say so first, and then disconnect
                 items = []
             refused = self._caution.end(items, problem, is_waiting=self._delivery.is_waiting)
             if refused is not None:
@@ -227,7 +227,7 @@ class MqttPublisher:
         if clearing is not None and clearing == self._suspect:
             self.mailbox.settle(clearing)
             _log.warning(
-                "the broker %s does not let us clear %s (%s): it stays",
+                "the broker %s rejected clearing %s (%s): the message stays",
                 self._access.name, clearing.topic, problem,
             )  # fmt: skip
         self._suspect = clearing

@@ -47,7 +47,7 @@ class Leave:
 
     @property
     def is_drained(self) -> bool:
-        """Tell whether the time for deliveries is over."""
+        """Return whether the time for deliveries is over."""
         return self._clock.monotonic_s() >= self._drain_until_s
 
     def left_s(self) -> float:
@@ -148,7 +148,7 @@ class BrokerSession:
         with suppress(BlockingIOError):
             self._wakes.recv(4096)
         if arrivals.denial is not None:
-            self._standing.tell(f"{arrivals.denial}; nothing is received by it")
+            self._standing.tell(f"{arrivals.denial}; nothing is received from it")
         for message_id in arrivals.subscribed:
             match self.in_flight.pop(message_id, None):
                 case Subscription() as subscription:
@@ -242,17 +242,18 @@ class BrokerSession:
             return None
         if isinstance(item, Sent) and self._caution.is_slimmed(item.sequence):
             payload = without_snapshot(payload)
-            _log.warning("%s goes without its picture: the broker hangs up at it", name)
+            _log.warning("%s is sent without its picture: the broker disconnects at it", name)
         elif not self._connection.takes(topic, payload):
             payload = without_snapshot(payload)
             if not self._connection.takes(topic, payload):
                 if not isinstance(item, Sent):
                     self._standing.tell(
-                        f"the broker {self._presence.broker} takes no message as large as {name}"
+                        f"the broker {self._presence.broker} does not take a message as large as "
+                        f"{name}"
                     )
                 return None
             _log.warning(
-                "%s goes without its picture: the broker %s takes at most %d bytes",
+                "%s is sent without its picture: the broker %s takes at most %d bytes",
                 name, self._presence.broker, self._connection.maximum_packet_bytes,
             )  # fmt: skip
         message_id = self._connection.publish(topic, payload, retain=retain)
@@ -262,4 +263,4 @@ class BrokerSession:
 
 def _name_of(item: Item) -> str:
     """Return what a message is called in the log."""
-    return f"document {item.sequence}" if isinstance(item, Sent) else str(key_of(item))
+    return f"message {item.sequence}" if isinstance(item, Sent) else str(key_of(item))

@@ -15,7 +15,7 @@ STABLE_S = 10.0
 """A connection that lasts so long was a good one: the next back-off starts small again. Two clients
 that throw each other out never get there, so they slow down."""
 THROWN_OUT = 4
-"""So many short connections in a row, without a failed attempt between them, are no accident."""
+"""How many short connections in a row, without a failed attempt between them, are no accident."""
 
 
 class SilentBrokerError(BrokerError):
@@ -38,7 +38,7 @@ class BrokerStanding:
         self._lost_s = self._clock.monotonic_s()
         self._is_proven = False
         self._short_lived = 0
-        self._told: set[str] = set()
+        self._said: set[str] = set()
         self.is_silent = False
         """Whether the last connection that was worth anything ended in silence."""
         self.protocol = "none"
@@ -59,7 +59,7 @@ class BrokerStanding:
         """Take the connection for good, now that the broker has acknowledged something.
 
         After short connections or a silence it must last, too, with nothing unacknowledged, which
-        is `is_idle`: or the end of each would be said again and again.
+        is `is_idle`: or the end of each would be logged again.
         """
         if self._is_proven or self._begun_s is None:
             return
@@ -72,7 +72,7 @@ class BrokerStanding:
         self._connections += 1
         self.protocol = protocol
         self.trouble = ""
-        self._told.clear()
+        self._said.clear()
         if self._connections == 1:
             _log.info("connected to the broker %s with %s", self._broker, protocol)
         else:
@@ -84,7 +84,7 @@ class BrokerStanding:
         """Learn from the end of a connection, or of the attempt to make one.
 
         Returns how long to wait before the next one: not long where that `is_searching` for what
-        the broker hangs up at.
+        makes the broker disconnect.
         """
         self._judge(problem, is_searching=is_searching)
         self._begun_s = None
@@ -96,8 +96,8 @@ class BrokerStanding:
 
     def tell(self, problem: str) -> None:
         """Say a problem, unless it was said since the last good connection began."""
-        if problem not in self._told:
-            self._told.add(problem)
+        if problem not in self._said:
+            self._said.add(problem)
             _log.warning("%s", problem)
 
     def _judge(self, problem: BrokerError, *, is_searching: bool) -> None:
@@ -119,5 +119,5 @@ class BrokerStanding:
             if self._short_lived == THROWN_OUT:
                 self.tell(
                     f"the broker {self._broker} has ended {THROWN_OUT} connections within seconds; "
-                    f"does another client use our client id, {self._client_id}?"
+                    f"does another client use the same client id, {self._client_id}?"
                 )

@@ -1,7 +1,7 @@
 """What a broker takes of what MQTT offers: as it says itself, and as trying without has shown.
 
 A broker of MQTT 5 says in its CONNACK whether it keeps messages and which QoS it takes. One of MQTT
-3.1.1 has no words for that: it hangs up, and so do clouds and gateways.
+3.1.1 has no words for that: it disconnects, and so do clouds and gateways.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edge.clock import SYSTEM_CLOCK, Clock
 _log = logging.getLogger(__name__)
 
 LESSON_S = 3600.0
-"""So long what was found is believed; the next connection after that tries all again."""
+"""How long what was found is believed; the next connection after that tries all again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,19 @@ class Terms:
     def limits(self) -> tuple[str, ...]:
         """Return what is missed, in sentences for people; empty: nothing."""
         missed = (
-            (self.retains, "the broker keeps nothing: late subscribers do not see states at once"),
+            (
+                self.retains,
+                "the broker retains nothing: late subscribers do not see states at once",
+            ),
             (
                 self.confirms,
-                "the broker takes QoS 0 only: delivered means that it has read a message, and "
-                "nothing tells whether it has stored it",
+                "the broker takes QoS 0 only: delivered means that it has read a message, "
+                "and not that it has stored it",
             ),
-            (self.has_will, "the broker takes no last will: it does not say when we vanish"),
+            (
+                self.has_will,
+                "the broker takes no last will: it does not report a device that vanishes",
+            ),
         )
         return tuple(text for is_there, text in missed if not is_there)
 
@@ -51,7 +57,7 @@ ALL = Terms()
 
 
 def smaller(terms: Terms) -> list[Terms]:
-    """Return what is tried, in order, at a broker that hangs up at a message without a reason."""
+    """Return what to try, in order, at a broker that disconnects at a message without a reason."""
     found = (
         replace(terms, retains=False),
         replace(terms, confirms=False),
@@ -61,7 +67,7 @@ def smaller(terms: Terms) -> list[Terms]:
 
 
 _GUESSES = (ALL, *smaller(ALL), Terms(has_will=False))
-"""In this order a will is made smaller for a broker that refuses us without a reason."""
+"""The order in which a will is made smaller for a broker that rejects it without a reason."""
 
 
 class Lessons:
@@ -74,7 +80,7 @@ class Lessons:
         self._learned_s = 0.0
         self._guess = 0
         self._is_supposed = False
-        self._told = ALL
+        self._announced = ALL
 
     @property
     def terms(self) -> Terms:
@@ -86,7 +92,7 @@ class Lessons:
     @property
     def known(self) -> Terms:
         """What the broker takes, as far as it has been shown."""
-        return self._told
+        return self._announced
 
     @property
     def is_guess(self) -> bool:
@@ -109,7 +115,7 @@ class Lessons:
 
     def confirm(self) -> None:
         self._is_supposed = False
-        self._tell(self._learned)
+        self._announce(self._learned)
 
     def note(self, terms: Terms) -> None:
         """A connection was accepted on these: they are right, as far as a CONNACK tells."""
@@ -117,11 +123,11 @@ class Lessons:
         if terms != self._learned:
             self._learned, self._learned_s = terms, self._clock.monotonic_s()
         if not self._is_supposed:
-            self._tell(terms)
+            self._announce(terms)
 
-    def _tell(self, terms: Terms) -> None:
+    def _announce(self, terms: Terms) -> None:
         """Say what is missed, where that has not been said yet."""
         for text in terms.limits:
-            if text not in self._told.limits:
+            if text not in self._announced.limits:
                 _log.warning("%s (%s)", text, self._broker)
-        self._told = terms
+        self._announced = terms

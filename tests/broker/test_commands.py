@@ -274,7 +274,7 @@ def test_a_daemon_obeys_and_survives_garbage(
 
     assert answer_to("pause", duration_s=600)["outcome"] == "done"
     until(lambda: last(subscriber, "health")["paused_for_s"], "the pause")
-    assert answer_to("snapshot")["reason"] == "paused: nobody is looked at"
+    assert answer_to("snapshot")["reason"] == "paused: no frame is judged"
     assert answer_to("resume")["outcome"] == "done"
     until(lambda: last(subscriber, "health")["paused_for_s"] is None, "its end")
     assert shown_in(answer_to("snapshot")).shape == (144, 176, 3)

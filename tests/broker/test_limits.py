@@ -25,7 +25,7 @@ from tests.broker.strict import HANG_UP, Connect, HangUpError, Publish, Rules, S
 QUICK = Backoff(first_s=0.02, longest_s=0.2)
 KEEPS_NOTHING = "allow_anonymous true\nretain_available false"
 QOS_0_ONLY = "allow_anonymous true\nmax_qos 0"
-MISSED = {KEEPS_NOTHING: "keeps nothing", QOS_0_ONLY: "QoS 0 only"}
+MISSED = {KEEPS_NOTHING: "retains nothing", QOS_0_ONLY: "QoS 0 only"}
 """What is said of each."""
 
 
@@ -186,7 +186,7 @@ def test_a_broker_that_hangs_up_at_what_is_to_be_retained_gets_it_unretained(
     until(lambda: broker.payloads("compliance") and broker.payloads("health"), "the states")
     assert {each.will_retain for each in broker.connects[-1:]} == {False}
     assert device.publisher.state.retains is False
-    assert caplog.text.count("keeps nothing") == 1
+    assert caplog.text.count("retains nothing") == 1
     assert len(broker.connects) <= 5
 
 
@@ -203,7 +203,7 @@ def test_a_broker_that_takes_a_retained_will_and_no_retained_message(
     assert device.publisher.state.retains is False
     found = probe(broker.port)
     assert found.faults == []
-    assert "hangs up at a retained message" in found.hints[0]
+    assert "disconnects at a retained message" in found.hints[0]
 
 
 @pytest.mark.parametrize("code", [None, 0x87])
@@ -225,7 +225,7 @@ def test_a_state_that_is_denied_by_hanging_up_does_not_keep_violations(
     device = start_device(port=broker.port, backoff=QUICK)
     settle(device)
     until(lambda: broker.payloads("compliance"), "another state")
-    assert "the broker hangs up at tensormask/door-1/health" in caplog.text
+    assert "the broker disconnects at tensormask/door-1/health" in caplog.text
     assert device.publisher.state.retains, "it was not that"
     (limit,) = device.publisher.state.limits
     assert "tensormask/door-1/health" in limit
@@ -249,7 +249,7 @@ def test_violations_that_are_denied_by_hanging_up_wait_and_states_go_on(
     device = start_device(port=broker.port, backoff=Backoff(first_s=0.02, longest_s=0.5))
     device.report(5)
     until(lambda: device.publisher.state.refusal != "", "the refusal to be understood")
-    assert "does not take document" in device.publisher.state.refusal
+    assert "does not take message" in device.publisher.state.refusal
     device.publisher.publish_state("health", b'{"a": 1}')
     until(lambda: broker.payloads("health")[-1:] == [b'{"a": 1}'], "a state")
     assert device.waiting() == 5
@@ -333,7 +333,7 @@ def test_a_broker_where_our_topics_are_not_allowed_at_all_is_not_hammered(
     broker = strict(versions=(4,), connect=any_other, publish=any_other)
     found = probe(broker.port)
     assert found.faults == [
-        f"it does not let us publish {AVAILABILITY}: the broker 127.0.0.1:{broker.port}: "
+        f"no permission to publish {AVAILABILITY}: the broker 127.0.0.1:{broker.port}: "
         "the connection was lost"
     ]
     device = start_device(port=broker.port, backoff=Backoff(first_s=0.02, longest_s=2.0))
@@ -344,7 +344,7 @@ def test_a_broker_where_our_topics_are_not_allowed_at_all_is_not_hammered(
     with pytest.raises(pytest.fail.Exception):
         until(lambda: broker.hang_ups > hung_up + 5, "nothing", deadline_s=3.0)
     assert device.waiting() == 5
-    assert "does not say when we vanish" in caplog.text
+    assert "does not report a device that vanishes" in caplog.text
 
 
 @pytest.mark.parametrize(("code", "waits"), [(0x10, 0), (0x97, 2), (0x87, 2)])
@@ -443,7 +443,7 @@ def test_a_subscription_that_ends_the_connection_is_done_without(
     until(lambda: broker.payloads("availability"), "the device")
     publisher.close()
     outbox.close()
-    assert "the broker hangs up at tensormask/door-1/command/+" in caplog.text
+    assert "the broker disconnects at tensormask/door-1/command/+" in caplog.text
     assert len(broker.connects) <= 4
 
 
@@ -477,5 +477,5 @@ def test_a_proxy_whose_broker_is_still_starting_teaches_nothing(
 
 def test_another_server_is_named(strict: Callable[..., StrictBroker]) -> None:
     broker = strict(connect=lambda came: 0x9C)
-    with pytest.raises(BrokerError, match="refuses us: use another server"):
+    with pytest.raises(BrokerError, match="rejected the connection: use another server"):
         probe(broker.port)

@@ -211,7 +211,7 @@ def test_on_a_full_disk_documents_go_out_live_in_order_and_to_the_disk_when_ther
     until(lambda: device.waiting() == 0, "an empty outbox")
     state = device.outbox.state()
     assert (state.rows, state.in_memory, state.live, state.dropped.total) == (0, 0, held + 2, 0)
-    assert caplog.text.count("make room or mend the disk") == 1, "said once"
+    assert caplog.text.count("make room or repair the disk") == 1, "said once"
 
 
 def test_what_is_too_much_for_disk_and_memory_is_a_gap_and_nothing_is_altered(

@@ -66,8 +66,8 @@ def test_a_check_asks_the_running_service_and_does_not_throw_it_out(
     ("state", "complaint"),
     [
         (BrokerState(False, 0, "none"), "not connected to .* yet; ask again"),
-        (BrokerState(False, 2, "MQTT 5", "it refuses us"), "running service: it refuses us"),
-        (BrokerState(True, 0, "MQTT 5", refusal="the outbox waits"), "the outbox waits"),
+        (BrokerState(False, 2, "MQTT 5", "it is away"), "running service: it is away"),
+        (BrokerState(True, 0, "MQTT 5", refusal="messages wait"), "messages wait"),
     ],
 )
 def test_what_keeps_the_running_service_from_its_broker_is_a_failure(
@@ -137,7 +137,7 @@ def test_a_topic_that_is_denied_is_a_fault_and_named(
     )
     found = probe_broker(settings, ORIGIN)
     assert found.faults == [
-        "it does not let us publish tensormask/door-1/availability: not authorized"
+        "no permission to publish tensormask/door-1/availability: not authorized"
     ]
     with pytest.raises(BrokerError, match="door-1/availability: not authorized"):
         check_broker(settings)

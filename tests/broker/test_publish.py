@@ -171,18 +171,18 @@ class TestWithMosquitto:
             path.write_text(f"{password}\n")
             path.chmod(0o600)
         settings: dict[str, Any] = {"port": broker.port, "username": "door-1"}
-        with pytest.raises(BrokerError, match=r"refuses us: not authorized"):
+        with pytest.raises(BrokerError, match=r"rejected the connection: not authorized"):
             probed(MqttSettings(host="127.0.0.1", password_file=str(wrong), **settings))
         tries = partial(broker.log_count, "disconnected, not authorised")
         slow = start_device(tmp_path / "slow", password_file=str(wrong), **settings)
-        until(lambda: "refuses us: not authorized" in caplog.text, "the warning")
+        until(lambda: "rejected the connection: not authorized" in caplog.text, "the warning")
         slow.close(timeout_s=1.0)
         assert tries() < 4, "hammering"
         caplog.clear()
         patience = Backoff(longest_s=0.2)  # the same in a shorter time
         start_device(backoff=patience, password_file=str(wrong), **settings)
         until(lambda: tries() > 10, "more attempts")
-        assert caplog.text.count("refuses us: not authorized") == 1, "said once"
+        assert caplog.text.count("rejected the connection: not authorized") == 1, "said once"
         assert "secret-and-wrong" not in caplog.text
         answer = probed(MqttSettings(host="127.0.0.1", password_file=str(right), **settings))
         assert answer == "MQTT 5"
@@ -196,12 +196,12 @@ class TestWithMosquitto:
     ) -> None:
         folders = (tmp_path, tmp_path / "other")
         twins = [start_device(folder, port=mosquitto.port) for folder in folders]
-        until(lambda: "client use our client id, tensormask-door-1?" in caplog.text, "a word")
+        until(lambda: "client use the same client id, tensormask-door-1?" in caplog.text, "a word")
         for twin in twins:
             twin.report(20)
         until(lambda: all(twin.waiting() == 0 for twin in twins), "both having had their turn")
         assert mosquitto.log.count("as tensormask-door-1") < 30
-        assert caplog.text.count("client use our client id, tensormask-door-1?") <= 2, "once each"
+        assert caplog.text.count("the same client id, tensormask-door-1?") <= 2, "once each"
         assert caplog.text.count("the connection was lost") <= 2, "once each"
 
     def test_a_document_that_access_rules_forbid_waits_in_the_outbox(
@@ -217,7 +217,7 @@ class TestWithMosquitto:
         device = start_device(port=broker.port)
         device.publisher.publish_state("health", b"{}")
         device.report(2)
-        until(lambda: "does not take document 1 (not authorized)" in caplog.text, "a word")
+        until(lambda: "does not take message 1 (not authorized)" in caplog.text, "a word")
         until(lambda: "health: not authorized" in caplog.text, "another")
         assert device.waiting() == 2
 

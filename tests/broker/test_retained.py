@@ -134,7 +134,9 @@ def test_a_device_whose_service_runs_is_not_forgotten(mosquitto: Mosquitto, tmp_
     publisher.start()
     until(lambda: "tensormask/door-1/availability" in retained(mosquitto), "it is online")
     telemetry = replace(TELEMETRY, in_use=IN_USE)
-    with pytest.raises(InUseError, match=r"runs as door-1, .* stop it first: sudo systemctl stop"):
+    with pytest.raises(
+        InUseError, match=r"runs as door-1, .* stop the service first: sudo systemctl stop"
+    ):
         forget(Settings(mqtt=settings, device=DeviceSettings(id="door-1")), telemetry)
     # Another one's, which this machine was once called, may be cleared.
     forget(Settings(mqtt=settings, device=DeviceSettings(id="dor-1")), telemetry)
@@ -152,7 +154,9 @@ def test_a_broker_that_is_away_leaves_the_command_that_clears_it_later(
     )
     with pytest.raises(BrokerError) as error:
         forget(settings)
-    assert "what it retains of door-1 stays; clear it later, on this machine, " in str(error.value)
+    assert "the retained messages of door-1 stay; clear them later, on this machine, " in str(
+        error.value
+    )
     command = re.search("for topic in .*; done$", str(error.value))
     assert command
     broker = start_mosquitto()
@@ -185,7 +189,7 @@ def test_a_broker_that_does_not_allow_it_is_said_so(tmp_path: Path) -> None:
         mqtt=MqttSettings(host="127.0.0.1", port=broker.port), device=DeviceSettings(id="door-1")
     )
     try:
-        with pytest.raises(BrokerError, match="does not let us clear tensormask/door-1/"):
+        with pytest.raises(BrokerError, match="rejected clearing tensormask/door-1/"):
             forget(settings)
     finally:
         broker.kill()

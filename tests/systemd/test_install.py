@@ -365,7 +365,7 @@ def test_what_a_broker_that_is_away_keeps_is_said_with_what_clears_it(machine: M
     assert answer.returncode == 0, answer.stderr
     device = machine.output("hostname")
     assert re.search(
-        "clear it later, on this machine, .*: "
+        "clear them later, on this machine, .*: "
         "for topic in availability compliance health release; "
         f"do mosquitto_pub -h localhost -p 1883 -r -n -t tensormask/{device}/[$]topic; done$",
         answer.stderr.strip(),

@@ -62,7 +62,7 @@ def test_a_document_that_was_written_but_not_said_any_more_may_arrive() -> None:
         (
             {},
             [document(1), document(2), document(3), document(5)],
-            ["gap: nobody knows of document 4"],
+            ["gap: the log does not mention document 4"],
         ),
         (
             {},
@@ -82,7 +82,7 @@ def test_a_document_that_was_written_but_not_said_any_more_may_arrive() -> None:
         (
             {},
             [document(1), document(2), document(3), document(4, event=2)],
-            ["repeated: document 4 tells of the same as 2"],
+            ["repeated: document 4 reports the same as 2"],
         ),
         (
             {2: document(2, event=9)},
@@ -138,15 +138,15 @@ def test_a_number_that_was_told_from_memory_and_then_put_on_disk_may_follow_a_ga
 def test_the_log_s_lines_are_read() -> None:
     event = "01a2077b-d3e8-772f-a6df-c66801bca1ce"
     lines = [
-        f"INFO    violation confirmed: person 2, 0.1 s, 90 % sure; document 134 of event {event}",
-        "ERROR   the outbox /o: disk is full; make room or mend the disk: until then",
-        f"INFO    violation ended: person 2, 1 s; document 135 of event {event}, in memory",
-        f"INFO    violation ended: person 2, 2 s, 90 % sure; document 140 of event {event}",
+        f"INFO    violation confirmed: person 2, 0.1 s, 90 % sure; message 134 of event {event}",
+        "ERROR   the outbox /o: disk is full; make room or repair the disk: until then",
+        f"INFO    violation ended: person 2, 1 s; message 135 of event {event}, in memory",
+        f"INFO    violation ended: person 2, 2 s, 90 % sure; message 140 of event {event}",
         f"ERROR   violation {event} is lost: the outbox",
-        f"INFO    violation ended: person 2, 3 s, 90 % sure; document 141 of event {event}",
-        "WARNING the outbox: its last write was cut off; 0 of its documents were kept, and "
-        "numbers go on behind 142",
-        f"INFO    violation ended: person 2, 3 s, 90 % sure; document 143 of event {event}",
+        f"INFO    violation ended: person 2, 3 s, 90 % sure; message 141 of event {event}",
+        "WARNING the outbox: its last write was cut off; messages recovered: 0; "
+        "numbers go on after 142",
+        f"INFO    violation ended: person 2, 3 s, 90 % sure; message 143 of event {event}",
     ]
     said = said_in("\n".join(lines))
     assert said.accepted == (
@@ -180,14 +180,12 @@ def test_a_disk_on_which_nothing_was_begun_holds_nothing(tmp_path: Path) -> None
 
 
 _START = "INFO    tensormask 0.3.0, /c.toml"
-_REFUSAL = "ERROR   the outbox /o: disk is full; make room or mend the disk: until then"
+_REFUSAL = "ERROR   the outbox /o: disk is full; make room or repair the disk: until then"
 
 
 def line_of(sequence: int, where: str = "") -> str:
     event = a_violation(sequence).event_id
-    return (
-        f"INFO    violation confirmed: person 2, 1 s; document {sequence} of event {event}{where}"
-    )
+    return f"INFO    violation confirmed: person 2, 1 s; message {sequence} of event {event}{where}"
 
 
 def test_what_waits_in_an_outbox_that_could_not_be_opened_may_come_later() -> None:
@@ -208,8 +206,8 @@ def test_a_count_that_goes_on_after_drawn_numbers_may_skip_once() -> None:
     assert said.after_refusal == {9}
     received = [document(n) for n in (1, drawn, 9, 12)]
     assert compare(said, {}, received).problems == (
-        "gap: nobody knows of document 10",
-        "gap: nobody knows of document 11",
+        "gap: the log does not mention document 10",
+        "gap: the log does not mention document 11",
     )
 
 

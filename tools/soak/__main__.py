@@ -83,7 +83,7 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
     problems = [*findings.problems, *device_problems(device, log)]
     problems += left_open(said_in(log), subscriber.received)
     if findings.unlogged > device.kills:  # each can take one line; else the log is no witness
-        problems.append(f"{findings.unlogged} documents came of which the log says nothing")
+        problems.append(f"{findings.unlogged} messages came that the log does not mention")
     if findings.received < _LEAST_A_MINUTE * minutes:
         problems.append("so little was accepted that this proves nothing")
     print(report(faults, device, broker, findings, log))
@@ -97,7 +97,7 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
 
 
 def drain(device: SoakDevice, camera: SoakCamera, subscriber: SoakSubscriber) -> None:
-    """With all mended, let the device deliver what it has, without a camera to tell it more."""
+    """With all repaired, let the device deliver what it has, without a camera to add more."""
     device.supervise()
     camera.unplug()
     device.stop()
@@ -133,13 +133,13 @@ def deliver(device: SoakDevice, subscriber: SoakSubscriber) -> None:
 
 
 def device_problems(device: SoakDevice, log: str) -> list[str]:
-    problems = [f"set aside needlessly: {name}" for name in device.set_aside()]
+    problems = [f"quarantined needlessly: {name}" for name in device.set_aside()]
     problems += [f"crash: {line}" for line in log.splitlines() if line.startswith("Traceback")]
     problems += [
         f"slow: SIGTERM took {took_s:.1f} s" for took_s in device.stops_s if took_s > STOP_WITHIN_S
     ]
     if left := len(device.waiting()):
-        problems.append(f"{left} documents are in the outbox still")
+        problems.append(f"{left} messages are still in the outbox")
     return problems
 
 

@@ -57,8 +57,8 @@ class SoakBroker:
 class SoakSubscriber:
     """Keeps what it receives, over a session that the broker keeps.
 
-    It acknowledges only when told to, and never while the broker is about to be killed: writing to
-    a broker that is dead would make it hang up on what that had sent before.
+    It acknowledges only when asked to, and never while the broker is about to be killed: writing to
+    a broker that is dead would make it disconnect at what that had sent before.
     """
 
     def __init__(self, name: str = VIOLATION) -> None:
@@ -84,7 +84,7 @@ class SoakSubscriber:
         wait_until(self.is_in_sync, "the subscription")
 
     def is_in_sync(self) -> bool:
-        """Tell whether all that the broker held for us has arrived, so that it holds nothing."""
+        """Return whether all that the broker held for us has arrived, so that it holds nothing."""
         return self._in_sync.is_set()
 
     def acknowledge(self) -> None:

@@ -1,6 +1,6 @@
 """A camera in the network: `python -m tools.soak.camera PORT FOLDER FPS`.
 
-It serves the folder's JPEG files over and over, as a video over HTTP, to whoever is connected. It
+It serves the folder's JPEG files over and over, as a video over HTTP, to every client. It
 is a process of its own, so that it can be frozen and unplugged.
 """
 

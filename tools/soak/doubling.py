@@ -54,7 +54,7 @@ def _until_the_end(
     source: socket.socket,
     target: socket.socket,
 ) -> None:
-    """Pass on until one of both hangs up, and then hang up on both."""
+    """Pass on until one of both disconnects, and then disconnect both."""
     with contextlib.suppress(OSError):
         work(source, target)
     for end in (source, target):

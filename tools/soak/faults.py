@@ -24,7 +24,7 @@ Range = tuple[float, float]
 
 @dataclass
 class SoakFault:
-    """Something that breaks and is mended again."""
+    """Something that breaks and is repaired again."""
 
     name: str
     pause_s: Range
@@ -47,7 +47,7 @@ class SoakFault:
         if now_s < self._due_s:
             return
         if self._is_broken:
-            self.mend()
+            self.repair()
             self._due_s = now_s + self.chance.uniform(*self.pause_s)
         elif self.strike(self.chance) is False:
             self._due_s = now_s + _NOT_NOW_S
@@ -56,7 +56,7 @@ class SoakFault:
             self.count += 1
             self._due_s = now_s + self.chance.uniform(*self.hold_s)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         if self._is_broken:
             self._is_broken = False
             self.relieve()
@@ -106,7 +106,7 @@ def all_faults(
         return True
 
     def protect_card(chance: random.Random) -> bool:
-        """It becomes read-only where an error makes it so, and the device is started anew."""
+        """It becomes read-only where an error makes it so, and the device is started again."""
         if disk.is_full or disk.lacks_inodes:
             return False
         restart_with("ro")
@@ -163,7 +163,7 @@ def all_faults(
 def let_loose(
     faults: Sequence[SoakFault], seed: int, until_s: float, look: Callable[[], None]
 ) -> None:
-    """Break and mend until that time on the monotonic clock, then mend all; `look` in between."""
+    """Break and repair until a time on the monotonic clock, then repair all; `look` in between."""
     for fault in faults:
         fault.begin(seed, time.monotonic())
     while (now_s := time.monotonic()) < until_s:
@@ -172,4 +172,4 @@ def let_loose(
         look()
         time.sleep(_TURN_S)
     for fault in faults:
-        fault.mend()
+        fault.repair()

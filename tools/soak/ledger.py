@@ -22,9 +22,9 @@ from edge.publish.messages import ViolationMessage
 from edge.publish.outbox.sequence import is_counted
 
 _LINE = re.compile(
-    r"violation (?P<state>confirmed|ended): .*document (?P<sequence>\d+) of event "
+    r"violation (?P<state>confirmed|ended): .*message (?P<sequence>\d+) of event "
     r"(?P<event_id>[0-9a-f-]+)(?P<in_memory>, in memory)?"
-    r"|(?P<refusal>make room or mend the disk)"
+    r"|(?P<refusal>make room or repair the disk)"
     r"|(?P<start>INFO +tensormask \S+, )"
     r"|(?P<reopened>the outbox is on disk again)"
     r"|(?P<cut_off>its last write was cut off)"
@@ -51,12 +51,12 @@ class Said:
     accepted: tuple[Accepted, ...]
     """On disk."""
     in_memory: frozenset[int] = frozenset()
-    """Sequences of documents that the disk refused: told from memory, and gone with a kill."""
+    """Sequences of documents that the disk refused: sent from memory, and gone with a kill."""
     after_refusal: frozenset[int] = frozenset()
     """Counted ones before which the disk had refused, or was cut off while it was written to: there
     the sequence may skip."""
     overtaking: Mapping[int, int] = field(default_factory=dict)
-    """Told from memory while the outbox could not be opened, since the start of a run, and the how
+    """Sent from memory while the outbox could not be opened, since the start of a run, and the how
     manyeth run that was: what earlier ones have left in it comes behind them."""
 
 
@@ -157,15 +157,15 @@ def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes])
         first[sequence] = payload
         earlier = events.setdefault((document.event_id, document.state), sequence)
         if earlier != sequence:
-            # What the disk refused may be found there after a kill, and be told once more.
+            # What the disk refused may be found there after a kill, and be sent again.
             if {earlier, sequence}.isdisjoint(said.in_memory):
-                problems.append(f"repeated: document {sequence} tells of the same as {earlier}")
+                problems.append(f"repeated: document {sequence} reports the same as {earlier}")
         elif not is_counted(sequence):
             if 0 < newest_unrecorded - sequence < _A_RUN:
                 problems.append(f"reordered: document {sequence} came after {newest_unrecorded}")
             newest_unrecorded = sequence
         elif sequence < newest:
-            # What an earlier run told from memory may have reached the disk before that ended.
+            # What an earlier run sent from memory may have reached the disk before that ended.
             waited = sequence in known or sequence in said.in_memory
             overtaken = said.overtaking.get(newest, 0) > said.overtaking.get(sequence, 0)
             if not (waited and overtaken):
@@ -186,7 +186,7 @@ def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes])
         if {sequence, following} & said.in_memory or following in said.after_refusal:
             skipped += 1
         else:
-            problems.append(f"gap: nobody knows of document {sequence}")
+            problems.append(f"gap: the log does not mention document {sequence}")
     unknown = first.keys() - known.keys()
     from_memory = len(unknown & said.in_memory)
     return Findings(

@@ -61,7 +61,7 @@ min_looks = 2
 
 
 def move_into_namespaces(module: str, arguments: Sequence[str]) -> None:
-    """Run the module anew as the first process of namespaces of its own; there, just return."""
+    """Run the module again as the first process of namespaces of its own; there, just return."""
     if os.environ.get(_INSIDE):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else a first process ignores it
         return

@@ -26,7 +26,7 @@ class AvailabilityMessage(Message, frozen=True, kw_only=True, tag="tensormask/av
 
     state: Annotated[
         AvailabilityState,
-        Meta(description="online: connected; stopped: ended on purpose; offline: vanished"),
+        Meta(description="online: connected; stopped: ended on purpose; offline: connection lost"),
     ]
 
 

@@ -31,14 +31,12 @@ class ResponseMessage(Message, frozen=True, kw_only=True, tag="tensormask/respon
     """What became of a command. Sent once, not kept for a broker that is away."""
 
     request_id: Annotated[
-        str | None, Meta(description="As in the command; null where none could be read")
+        str | None, Meta(description="As in the command; null: none could be read")
     ]
-    command: Annotated[CommandName | None, Meta(description="null: there is no such command")]
+    command: Annotated[CommandName | None, Meta(description="null: an unknown command")]
     outcome: Annotated[
         CommandOutcome,
         Meta(description="refused: not understood or not allowed; failed: not possible now"),
     ]
-    reason: Annotated[str | None, Meta(description="Why not, for eyes; null when it is done")]
-    snapshot: Annotated[
-        bytes | None, Meta(description="The picture that was asked for, a JPEG in base64")
-    ]
+    reason: Annotated[str | None, Meta(description="Why not, for people to read; null: done")]
+    snapshot: Annotated[bytes | None, Meta(description="The requested picture, a JPEG in base64")]

@@ -65,11 +65,11 @@ class Message(PayloadPart, frozen=True, kw_only=True, tag_field="schema"):
     device_id: Annotated[str, Meta(min_length=1, description="Also a level of the topic")]
     site: Annotated[str, Meta(description="Where the device is, as configured; may be empty")]
     zone: Annotated[str, Meta(description="Which part of the site it watches; may be empty")]
-    at: Annotated[Timestamp, Meta(description="When what this document says was so")]
+    at: Annotated[Timestamp, Meta(description="When the content of this message was true")]
     clock_synchronised: Annotated[
         bool,
-        Meta(description="Whether the device's clock was set from the network by then; "
-             "otherwise its timestamps may be wrong, but never its durations"),
+        Meta(description="Whether the device's clock was set from the network by "
+             "then; if not, timestamps may be wrong, durations never"),
     ]  # fmt: skip
     model: ModelIdentity
 

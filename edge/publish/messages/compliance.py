@@ -1,4 +1,4 @@
-"""How many wear a mask."""
+"""How many people wear a mask."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/comp
     last_day: ComplianceTally
     run: Annotated[
         str,
-        Meta(description="Which run of the program counts: another one begins at zero"),
+        Meta(description="The run of the program that counts: the next one begins at zero"),
     ] = ""
     since_start: Annotated[
         ComplianceTally | None, Meta(description="All since the start of this run")

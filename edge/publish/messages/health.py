@@ -61,9 +61,9 @@ class LatencyHealth(PayloadPart, frozen=True, kw_only=True):
 class CameraHealth(PayloadPart, frozen=True, kw_only=True):
     state: Annotated[
         CameraState,
-        Meta(description="lost: gone, frozen or without frames; it is being tried again"),
+        Meta(description="lost: gone, frozen or without frames; the device keeps trying"),
     ]
-    outages: Annotated[Count, Meta(description="How often it was lost since the program's start")]
+    outages: Annotated[Count, Meta(description="How often it was lost since the program started")]
     view: Annotated[
         CameraView | None,
         Meta(description="dark: no light; blinded: too much of it; covered: nothing in the "
@@ -76,7 +76,7 @@ class CameraHealth(PayloadPart, frozen=True, kw_only=True):
     rotation_wanted_deg: Annotated[
         int | None,
         Meta(description="What [camera] rotation_deg should be: faces are upside down or on their "
-             "side, and nobody is judged; null or missing: not as far as it is known"),
+             "side, and nobody is judged; null or missing: no change, as far as is known"),
     ] = None  # fmt: skip
 
 
@@ -86,7 +86,7 @@ class OutboxCondition(StrEnum):
 
 
 class DroppedHealth(PayloadPart, frozen=True, kw_only=True):
-    """Documents given up undelivered, since the outbox was begun."""
+    """Messages dropped undelivered, since the outbox was created."""
 
     rows: Annotated[Count, Meta(description="Beyond `[outbox] max_rows`")]
     bytes: Annotated[Count, Meta(description="Beyond `[outbox] max_bytes`")]
@@ -95,67 +95,71 @@ class DroppedHealth(PayloadPart, frozen=True, kw_only=True):
 
 
 class OutboxHealth(PayloadPart, frozen=True, kw_only=True):
-    """What waits on disk for the broker."""
+    """The queue of messages for the broker, on disk."""
 
-    rows: Annotated[Count, Meta(description="Documents that the broker has not acknowledged")]
+    rows: Annotated[Count, Meta(description="Messages that the broker has not acknowledged")]
     oldest_age_s: Annotated[
         NotNegative | None, Meta(description="Age of the oldest, at least; null: none")
     ]
-    dropped: Annotated[Count, Meta(description="Documents dropped, for whatever reason")]
+    dropped: Annotated[Count, Meta(description="Messages dropped, for any reason")]
     set_aside: Annotated[
-        Count, Meta(description="Damaged outboxes kept beside the new one; more than 0: look")
+        Count,
+        Meta(description="Damaged outboxes in quarantine; more than 0: inspect them"),
     ]
     set_aside_at: Annotated[
-        Timestamp | None, Meta(description="When the newest of them was set aside; null: none")
+        Timestamp | None, Meta(description="When the newest of them was quarantined; null: none")
     ]
     state: Annotated[
         OutboxCondition,
-        Meta(description="on_disk: as it should be; refused: the disk is full or broken, and "
-             "documents are published from memory"),
+        Meta(description="on_disk: normal; refused: the disk is full or broken, and "
+             "messages are published from memory"),
     ]  # fmt: skip
-    bytes: Annotated[Count, Meta(description="Size of the payloads that wait")]
-    in_memory: Annotated[Count, Meta(description="Documents among `rows` that a stop would lose")]
+    bytes: Annotated[Count, Meta(description="Size of the queued payloads")]
+    in_memory: Annotated[Count, Meta(description="Messages among `rows` that a stop would lose")]
     live: Annotated[
         Count,
-        Meta(description="Documents delivered that were never on the disk, since the start"),
+        Meta(description="Messages delivered that were never on the disk, since the start"),
     ]
     dropped_by: Annotated[DroppedHealth, Meta(description="`dropped` by its reasons")]
     refused: Annotated[
         Count,
-        Meta(description="Documents that the broker does not take, kept aside; more than 0: look"),
+        Meta(
+            description="Messages that the broker does not take, in quarantine; more than 0: "
+            "inspect them"
+        ),
     ] = 0
 
 
 class BrokerHealth(PayloadPart, frozen=True, kw_only=True):
     reconnects: Annotated[Count, Meta(description="Connections after the first")]
-    protocol: Annotated[str, Meta(description="What is spoken: `MQTT 5` or `MQTT 3.1.1`")]
-    retains: Annotated[bool, Meta(description="It keeps states for those who subscribe later")] = (
-        True
-    )
+    protocol: Annotated[str, Meta(description="The protocol: `MQTT 5` or `MQTT 3.1.1`")]
+    retains: Annotated[
+        bool, Meta(description="Whether the broker retains states for later subscribers")
+    ] = True
     qos: Annotated[
         int,
-        Meta(ge=0, le=1, description="With which messages are sent; 0: none is acknowledged"),
+        Meta(ge=0, le=1, description="QoS of the messages; 0: none is acknowledged"),
     ] = 1
     limits: Annotated[
-        list[str], Meta(description="What is missed at it, in sentences for people")
+        list[str], Meta(description="What the broker does not support, in sentences for people")
     ] = msgspec.field(default_factory=list)
 
 
 class PaceHealth(PayloadPart, frozen=True, kw_only=True):
-    """How fast the device lets itself work."""
+    """How fast the device may work."""
 
     max_fps: Annotated[
         NotNegative | None, Meta(description="Frames judged per second at most; null: all of them")
     ]
-    reasons: Annotated[list[Strain], Meta(description="Why it is bounded; empty: it is not")]
+    reasons: Annotated[list[Strain], Meta(description="Why the rate is limited; empty: it is not")]
 
 
 class ClockHealth(PayloadPart, frozen=True, kw_only=True):
     """The wall clock; durations do not depend on it."""
 
-    steps: Annotated[Count, Meta(description="How often it was set since the program's start")]
+    steps: Annotated[Count, Meta(description="How often it was set since the program started")]
     last_step_s: Annotated[
-        float | None, Meta(description="By how much the last time; null: never; below 0: back")
+        float | None, Meta(description="By how much the last time; null: never; negative: back")
     ]
 
 
@@ -167,11 +171,11 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
     fps: Annotated[NotNegative, Meta(description="Frames judged per second, over the last 10 s")]
     latency_ms: Annotated[
         dict[str, LatencyHealth],
-        Meta(description="By step of the road, and `total` for all of them"),
+        Meta(description="By step of the pipeline, and `total` for all of them"),
     ]
-    frames: Annotated[Count, Meta(description="Frames judged since the program's start")]
+    frames: Annotated[Count, Meta(description="Frames judged since the program started")]
     dropped_frames: Annotated[
-        Count, Meta(description="Frames of the camera passed over since the program's start")
+        Count, Meta(description="Frames of the camera skipped since the program started")
     ]
     camera: CameraHealth
     outbox: OutboxHealth
@@ -191,7 +195,9 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
     clock: ClockHealth
     paused_for_s: Annotated[
         NotNegative | None,
-        Meta(description="Until judging is resumed by itself, after a command; null: not paused"),
+        Meta(
+            description="Until judging resumes by itself, after the command pause; null: not paused"
+        ),
     ] = None
     detector: DetectorIdentity | None = None
     trial: Annotated[TrialHealth | None, Meta(description="null: nothing is on trial")] = None

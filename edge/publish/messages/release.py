@@ -20,26 +20,26 @@ from edge.telemetry import OnTrial, Software
 
 
 class TrialHealth(PayloadPart, frozen=True, kw_only=True):
-    """A release or model that goes back by itself where it does worse than the former."""
+    """A release or model that the device undoes if it does worse than the one before."""
 
     slot: Annotated[str, Meta(description="release, bundle or detector")]
-    name: Annotated[str, Meta(description="Empty: the model that comes with the release")]
+    name: Annotated[str, Meta(description="Empty: the model included in the release")]
     former: Annotated[str, Meta(description="What ran before")]
     begun_at: Timestamp
-    watched_s: Annotated[NotNegative, Meta(description="So long it has done well")]
+    watched_s: Annotated[NotNegative, Meta(description="How long it has done well")]
 
 
 class Settlement(PayloadPart, frozen=True, kw_only=True):
     """What became of a release or model."""
 
     slot: Annotated[str, Meta(description="release, bundle or detector")]
-    name: Annotated[str, Meta(description="Empty: the model that comes with the release")]
+    name: Annotated[str, Meta(description="Empty: the model included in the release")]
     outcome: Annotated[
         str,
-        Meta(description="kept; refused: undone, and not tried again; undone: but the former did "
-             "no better; interrupted; activated: without a trial; rolled_back: on command"),
+        Meta(description="kept; refused: undone, and not tried again; undone: but the one before "
+             "did no better; interrupted; activated: without a trial; rolled_back: on command"),
     ]  # fmt: skip
-    reason: Annotated[str, Meta(description="Why, for eyes")]
+    reason: Annotated[str, Meta(description="Why, for people to read")]
     at: Timestamp
 
 
@@ -48,7 +48,7 @@ class ReleaseMessage(Message, frozen=True, kw_only=True, tag="tensormask/release
 
     current: Annotated[
         dict[str, str],
-        Meta(description="By slot; an empty name: the model that comes with the release"),
+        Meta(description="By slot; an empty name: the model included in the release"),
     ]
     trial: Annotated[TrialHealth | None, Meta(description="null: nothing is on trial")]
     settled: Annotated[list[Settlement], Meta(description="The last ones, the newest last")]

@@ -34,17 +34,23 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
     ]  # fmt: skip
     sequence: Annotated[
         int,
-        Meta(ge=1, description="Counts what this device delivers for certain, across restarts; "
+        Meta(ge=1, description="Counts the violation messages of this device, across restarts; "
              "a gap is a loss"),
     ]  # fmt: skip
     state: Annotated[ViolationState, Meta(description="confirmed, later ended")]
-    started_at: Annotated[Timestamp, Meta(description="When the bare face was first seen")]
-    confirmed_at: Annotated[Timestamp, Meta(description="When it had been bare for long enough")]
+    started_at: Annotated[
+        Timestamp, Meta(description="When the face was first seen without a mask")
+    ]
+    confirmed_at: Annotated[
+        Timestamp, Meta(description="When it had been without a mask for long enough")
+    ]
     ended_at: Annotated[
-        Timestamp | None, Meta(description="When the bare face was last seen; null until then")
+        Timestamp | None,
+        Meta(description="When the face was last seen without a mask; null until the end"),
     ]
     duration_s: Annotated[
-        NotNegative, Meta(description="From the first bare look to this state, monotonic clock")
+        NotNegative,
+        Meta(description="From the first face without a mask to this state, monotonic clock"),
     ]
     bare_probability: Annotated[Share, Meta(description="The accumulated evidence")]
     face_px: Annotated[
@@ -66,8 +72,8 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
     ] = None
     interrupted: Annotated[
         bool,
-        Meta(description="The program was cut off before the end was seen: told by the next run; "
-             "`ended_at` is the last moment that is certain, the confirmation"),
+        Meta(description="The program was cut off before the end was seen, and its next run "
+             "reports it; `ended_at` is the last moment that is certain, the confirmation"),
     ] = False  # fmt: skip
 
 

@@ -55,7 +55,7 @@ class OutboxBounds:
             if bound not in self._met and getattr(dropped, bound) > getattr(before, bound):
                 self._met.add(bound)
                 _log.warning(
-                    "the outbox is beyond its bound of %s: its oldest documents are dropped", bound
+                    "the outbox is beyond its limit of %s: the oldest messages are dropped", bound
                 )
 
     def tell_empty(self, dropped: Dropped) -> None:

@@ -10,7 +10,7 @@ from edge.publish.outbox.file import SpoolFile
 from edge.publish.outbox.rows import StoredDocument, Stub
 
 DELIVERED_TOLD = 1000
-"""So many of them are named at most while the disk refuses, and none is deleted."""
+"""How many of them are named at most while the disk refuses, and none is deleted."""
 _BATCH = 100
 
 

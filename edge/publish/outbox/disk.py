@@ -55,7 +55,7 @@ class SpoolDisk:
         self._reserve = SequenceReserve(path.with_name(path.name + ".sequence"))
         self.numbers = DocumentNumbers(self._reserve)
         self._damaged: dict[Path, str] = {}
-        """The files that were set aside, and why, until their documents are taken over."""
+        """The files that were quarantined, and why, until their documents are taken over."""
         self.file: SpoolFile | None = None
         self.left_open: dict[str, Unended] = {}
         """Events that earlier runs have begun and not ended, by their ids."""
@@ -81,7 +81,7 @@ class SpoolDisk:
     def attempt(
         self, work: Callable[[SpoolFile], _T], otherwise: _T, *, opening: bool = False
     ) -> _T:
-        """Do `work`; where the file turns out damaged, once more on a new one.
+        """Do `work`; where the file turns out to be damaged, a second time on a new one.
 
         Return `otherwise` where the disk refuses, or where the file is not open and is not to be
         opened.
@@ -137,7 +137,7 @@ class SpoolDisk:
         return True
 
     def set_aside(self) -> tuple[int, datetime | None]:
-        """Return how many damaged files are kept, and when the newest of them was set aside."""
+        """Return how many damaged files are kept, and when the newest of them was quarantined."""
         return len(self._aside), aside_at(self._aside[-1]) if self._aside else None
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ class SpoolDisk:
             self._knows_left_open = True
 
     def _take_over(self, file: SpoolFile, aside: Path) -> None:
-        """Bring what is legible in a file that was set aside into the new one."""
+        """Bring what is legible in a file that was quarantined into the new one."""
         saved = 0
         with file.transaction():
             for each in legible(aside):
@@ -199,7 +199,7 @@ class SpoolDisk:
         keep(self._path, aside)
         self._aside = files_aside(self._path)
         _log.error(
-            "the outbox was damaged (%s): it is kept as %s, and %d of its documents were saved",
+            "the outbox was damaged (%s): quarantined as %s; messages recovered: %d",
             self._damaged.pop(aside),
             self._aside[-1],
             saved,
@@ -209,8 +209,8 @@ class SpoolDisk:
         if self._refused_s is None:
             self._refused_s = self._now().run_s
             _log.error(
-                "the outbox %s: %s; make room or mend the disk: until then documents are published "
-                "from memory",
+                "the outbox %s: %s; make room or repair the disk: until then messages are "
+                "published from memory",
                 self._path,
                 error.strerror if isinstance(error, OSError) else error,
             )
@@ -260,9 +260,9 @@ def _refuse_foreign_folder(path: Path) -> None:
     owner = path.parent.stat().st_uid
     if os.geteuid() == 0 and owner != 0:
         raise ConfigError(
-            f"{path.parent} belongs to {_name_of(owner)}, who could not write what root leaves "
-            "there; start the service: sudo systemctl start tensormask; or run it as that user: "
-            f"sudo runuser -u {_name_of(owner)} -- tensormask run"
+            f"{path.parent} belongs to {_name_of(owner)}, who could not write files that root "
+            "leaves there; start the service: sudo systemctl start tensormask; or run it as that "
+            f"user: sudo runuser -u {_name_of(owner)} -- tensormask run"
         )
 
 

@@ -8,7 +8,7 @@ from edge.publish.outbox.rows import StoredDocument
 
 MEMORY_ROWS = 1000
 MEMORY_BYTES = 8_000_000
-"""So much waits in memory at most; then the oldest is dropped."""
+"""How much waits in memory at most; then the oldest is dropped."""
 
 
 class MemoryQueue:

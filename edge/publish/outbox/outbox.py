@@ -130,7 +130,7 @@ class Outbox:
     def acknowledge(self, sequences: Iterable[int]) -> None:
         """Note that the broker has these; those that are gone already don't matter.
 
-        They are deleted later, so a power cut can make the broker get them once more.
+        They are deleted later, so a power cut can make the broker get them twice.
         """
         with self._lock:
             delivered = set(sequences)
@@ -188,7 +188,7 @@ class Outbox:
             self._flush()
             self._is_closed = True
             if self._in_memory:
-                _log.error("%d documents are lost: no room on the disk", len(self._in_memory))
+                _log.error("lost messages: %d; no room on the disk", len(self._in_memory))
             self._disk.close()
 
     # From here on: with the lock held.

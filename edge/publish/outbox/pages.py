@@ -49,7 +49,7 @@ class Log:
         self.frames: list[LogFrame] = []
         """As they lie in it, those behind a damaged one too, but none of an earlier use."""
         self.sound = 0
-        """So many of them are as they were written; SQLite takes the completed transactions."""
+        """How many of them are as they were written; SQLite takes the completed transactions."""
         self.content = content = b""
         with suppress(FileNotFoundError):
             self.content = content = read_file(path, _MOST_LOG_BYTES)

@@ -1,6 +1,6 @@
 """What is legible in a damaged outbox, and of a write that was cut off, is kept.
 
-A damaged file is set aside, and what is legible in it is taken over into a new one.
+A damaged file is quarantined, and what is legible in it is taken over into a new one.
 
 While that is under way the file is called `<name>.damaged-<time>.salvaging`, so that a kill in
 between is made up for by the next run; then `<name>.damaged-<time>`, and there it stays.
@@ -27,7 +27,7 @@ from edge.publish.outbox.unended import Unended, UnendedTable, event_of
 _log = logging.getLogger(__name__)
 
 _KEPT_ASIDE = 5
-"""So many damaged outboxes are kept; then the oldest of them goes."""
+"""How many damaged outboxes are kept; then the oldest of them goes."""
 _UNKNOWN_AT = "1970-01-01T00:00:00+00:00"
 _ASIDE_TIME = "%Y%m%dT%H%M%S%fZ"
 _UNDER_WAY = ".salvaging"
@@ -55,17 +55,17 @@ def keep(path: Path, aside: Path) -> None:
 
 
 def files_aside(path: Path) -> list[Path]:
-    """Return the files that were set aside, oldest first."""
+    """Return the files that were quarantined, oldest first."""
     return sorted(path.parent.glob(path.name + ".damaged-*Z"))
 
 
 def files_under_way(path: Path) -> list[Path]:
-    """Return the files that were set aside, and not salvaged yet."""
+    """Return the files that were quarantined, and not salvaged yet."""
     return sorted(path.parent.glob(path.name + ".damaged-*Z" + _UNDER_WAY))
 
 
 def aside_at(aside: Path) -> datetime:
-    """Return when a file was set aside."""
+    """Return when a file was quarantined."""
     stamp = aside.name.rpartition(".damaged-")[2]
     return datetime.strptime(stamp, _ASIDE_TIME).replace(tzinfo=UTC)
 
@@ -106,8 +106,7 @@ def complete(file: SpoolFile) -> int:
                 )
             kept = len(documents)
     _log.warning(
-        "the outbox: its last write was cut off; %d of its documents were kept, and numbers go "
-        "on behind %d",
+        "the outbox: its last write was cut off; messages recovered: %d; numbers go on after %d",
         kept,
         last,
     )

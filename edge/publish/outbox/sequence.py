@@ -24,13 +24,13 @@ from pathlib import Path
 from edge.durable import replace_file
 
 RESERVE = 1000
-"""So far the reserve runs ahead while the outbox works: it is written once in so many documents."""
+"""How far the reserve runs ahead while the outbox works: it is written once in so many messages."""
 UNRECORDED = 10**15
 """From here on are the numbers that no disk knows of."""
 MOST = 2**53
 """All numbers are below: beyond it JavaScript's have gaps."""
 _DRAWN_FROM = 4 * 10**15
-"""So many places to begin at: two of a thousand runs of a thousand documents meet in one of four
+"""How many places to begin at: two of a thousand runs of a thousand documents meet in one of four
 million devices."""
 _LOST = 10**12
 """Where a count goes on that is lost altogether; such places are few, for it is a rare accident."""
@@ -42,7 +42,7 @@ _chance = random.SystemRandom()
 
 
 def is_counted(sequence: int) -> bool:
-    """Tell whether a number belongs to the count."""
+    """Return whether a number belongs to the count."""
     return sequence < UNRECORDED
 
 

@@ -36,7 +36,7 @@ class LogDamagedError(DamagedError):
 
 
 def is_damage(error: Exception) -> bool:
-    """Tell whether `error` speaks against the file; otherwise the disk refuses."""
+    """Return whether `error` speaks against the file; otherwise the disk refuses."""
     if isinstance(error, DamagedError):
         return True
     if not isinstance(error, sqlite3.DatabaseError) or isinstance(error, sqlite3.ProgrammingError):

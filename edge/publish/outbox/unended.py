@@ -1,4 +1,4 @@
-"""Events that were begun and not ended: what is to be told of each where a kill takes its end.
+"""Events that were begun and not ended: what is reported of each where a kill takes its end.
 
 A row is written in the transaction of the document that begins an event, and deleted in that of the
 document that ends it; so what a run finds here at its start is what the last one left open.
@@ -30,7 +30,7 @@ class Unended:
     event_id: str
     topic: str
     payload: bytes
-    """Without the right sequence, which it is given when it is told."""
+    """Without the right sequence, which it is given when it is reported."""
 
 
 class UnendedTable:

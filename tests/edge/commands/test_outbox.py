@@ -10,6 +10,7 @@ import pytest
 from edge.cli import main
 from edge.commands.outbox import entries
 from edge.publish.outbox.outbox import Outbox
+from edge.words import count
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_what_waits_and_what_was_refused_is_listed_while_a_service_runs(
     listed = lines(capsys, config, "list")
     assert lines(capsys, config) == listed
     assert [line.split()[0] for line in listed] == ["1", "2", "3"]
-    assert listed[0].endswith("7 B  tensormask/door/violation  waits")
+    assert listed[0].endswith("7 B  tensormask/door/violation  queued")
     assert listed[2].endswith("refused: packet too large")
     as_json = [json.loads(line) for line in lines(capsys, config, "list", "--json")]
     assert [(entry["sequence"], entry["bytes"], entry["refused"]) for entry in as_json] == [
@@ -89,8 +90,8 @@ def test_what_the_running_service_has_delivered_is_left_out(outbox: Outbox, tmp_
 @pytest.mark.parametrize(
     ("which", "said"),
     [
-        (["99"], "there is no document 99; there are 1 to 3; see: sudo tensormask outbox list"),
-        (["1", "98", "99"], "there is no document 98, 99; there are 1 to 3; see: "),
+        (["99"], "there is no message 99; there are 1 to 3; see: sudo tensormask outbox list"),
+        (["1", "98", "99"], "there is no message 98, 99; there are 1 to 3; see: "),
     ],
 )
 def test_a_number_that_is_not_there_drops_nothing(
@@ -131,8 +132,7 @@ def test_what_is_named_is_dropped(
     left: list[int],
 ) -> None:
     outbox.close()
-    count = 3 - len(left)
-    dropped = f"{count} document{'' if count == 1 else 's'} dropped"
+    dropped = f"{count(3 - len(left), 'message')} dropped"
     assert lines(capsys, config, "drop", *which, "--yes") == [dropped]
     listed = [json.loads(line) for line in lines(capsys, config, "list", "--json")]
     assert [entry["sequence"] for entry in listed] == left
@@ -143,7 +143,7 @@ def test_nothing_is_dropped_unasked(
 ) -> None:
     outbox.close()
     assert main(["outbox", "--config", str(config), "drop", "--all"]) == 78
-    assert "drop 3 documents for ever? nobody is here to be asked" in capsys.readouterr().err
+    assert "drop 3 messages for good? there is no terminal to ask on" in capsys.readouterr().err
     assert len(lines(capsys, config, "list")) == 3
 
 
@@ -156,10 +156,10 @@ def test_a_damaged_file_is_said_to_be_one(
     content[36:40] = b"\0\0\0\7"  # more free pages than there are
     file.write_bytes(content)
     assert main(["outbox", "--config", str(config), "drop", "--all", "--yes"]) == 1
-    assert "start the service, which sets it aside" in capsys.readouterr().err
+    assert "start the service, which quarantines it" in capsys.readouterr().err
 
 
 def test_no_outbox_yet_is_an_empty_one(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    nothing = f"{config.parent / 'state/outbox.sqlite'}: nothing waits, and nothing was refused"
+    nothing = f"{config.parent / 'state/outbox.sqlite'}: no messages are queued, and none was refused"
     assert lines(capsys, config, "list") == lines(capsys, config) == [nothing]
     assert lines(capsys, config, "list", "--json") == lines(capsys, config, "export") == []

@@ -145,7 +145,7 @@ def test_nobody_is_photographed_in_a_pause() -> None:
     taker, shown = photographer()
     counter = Counter(photographer=taker)
     counter.ask("pause")
-    assert counter.ask("snapshot", frame=frame_at(0)) == [("failed", "paused: nobody is looked at")]
+    assert counter.ask("snapshot", frame=frame_at(0)) == [("failed", "paused: no frame is judged")]
     assert shown == []
 
 

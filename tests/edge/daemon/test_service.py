@@ -198,7 +198,7 @@ def test_a_violation_is_in_the_outbox_before_the_publisher_is_woken(
     ]
     assert publisher.calls == ["start", "wake", "wake", "close"]
     named = [line.partition("; ")[2] for line in caplog.messages if line.startswith("violation")]
-    assert named == [f"document {n} of event {EVENT_ID}" for n in (1, 2)]
+    assert named == [f"message {n} of event {EVENT_ID}" for n in (1, 2)]
 
 
 def killed_while_told(state: Path, after: Path) -> None:
@@ -229,7 +229,7 @@ def test_what_a_kill_leaves_open_is_ended_at_the_next_start_and_once(
     expected = {"sequence": 2, "state": "ended", "interrupted": True}
     at = {"at": confirmed["at"], "ended_at": confirmed["confirmed_at"]}
     assert ended == {**confirmed, **expected, **at}
-    assert "document 2 of event " + EVENT_ID in caplog.text
+    assert "message 2 of event " + EVENT_ID in caplog.text
 
 
 def test_who_is_still_there_after_a_kill_is_an_event_of_its_own(tmp_path: Path) -> None:

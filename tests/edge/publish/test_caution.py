@@ -40,7 +40,7 @@ def ends(caution: Caution, *items: Retained | Sent, times: int = 1) -> None:
 def test_an_end_that_is_no_hang_up_teaches_nothing(caution: Caution, lessons: Lessons) -> None:
     for _ in range(5):
         caution.begin()
-        caution.end([HEALTH], BrokerError("no sign of life"), is_waiting=False)
+        caution.end([HEALTH], BrokerError("does not answer"), is_waiting=False)
     assert (caution.window, lessons.terms) == (WINDOW, ALL)
 
 
@@ -53,7 +53,7 @@ def test_what_helped_is_told_and_kept_for_an_hour(
     assert (lessons.known, caplog.text) == (ALL, ""), "not shown yet"
     caution.settle(HEALTH)
     assert lessons.known == Terms(retains=False)
-    assert caplog.text.count("keeps nothing") == 1
+    assert caplog.text.count("retains nothing") == 1
     clock.sleep(LESSON_S + 1)
     assert lessons.terms == ALL
 

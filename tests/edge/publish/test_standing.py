@@ -27,12 +27,12 @@ def test_a_client_that_is_thrown_out_again_and_again_asks_for_its_double(
     standing: BrokerStanding, clock: TurnedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(THROWN_OUT):
-        assert "client use our client id" not in caplog.text
+        assert "client use the same client id" not in caplog.text
         standing.begin()
         standing.prove("MQTT 5", is_idle=True)
         clock.sleep(STABLE_S - 1)
         standing.end(LOST)
-    assert caplog.text.count("does another client use our client id, door-1?") == 1
+    assert caplog.text.count("does another client use the same client id, door-1?") == 1
 
 
 def test_a_connection_that_lasts_makes_the_next_wait_short(

@@ -232,11 +232,11 @@ def test_what_is_dropped_is_said_once_until_the_outbox_was_empty(
     caplog.set_level("INFO")
     outbox = open_outbox(max_rows=10)
     fill(outbox, 15)
-    assert caplog.text.count("beyond its bound of rows") == 1
+    assert caplog.text.count("beyond its limit of rows") == 1
     outbox.acknowledge(sequences(outbox))
     assert caplog.text.count("the outbox is empty again; dropped so far: Dropped(rows=5") == 1
     fill(outbox, 15)
-    assert caplog.text.count("beyond its bound of rows") == 2
+    assert caplog.text.count("beyond its limit of rows") == 2
 
 
 def test_the_age_is_that_of_the_oldest_and_never_negative(open_outbox: OpenOutbox) -> None:
@@ -306,7 +306,7 @@ class TestOnADiskThatRefuses:
         assert sequences(cut) == list(range(2, 25))
         assert fill(cut, 1) == [26], "no gap"
         cut.close()
-        assert caplog.text.count("make room or mend the disk") == 1, "said once"
+        assert caplog.text.count("make room or repair the disk") == 1, "said once"
         assert "the outbox is on disk again after 5 s" in caplog.text
 
     def test_no_number_is_used_again_after_a_power_cut_in_the_meantime(

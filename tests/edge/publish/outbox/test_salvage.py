@@ -357,7 +357,7 @@ def test_the_log_says_what_became_of_a_write_that_was_cut_off(
     faults.disk = disk
     outbox = Outbox(path)
     kept = 1 if disk is Disk.WORKS else 0
-    assert f"cut off; {kept} of its documents were kept, and numbers go on behind 3" in caplog.text
+    assert f"cut off; messages recovered: {kept}; numbers go on after 3" in caplog.text
     assert len(pending(outbox)) == 2 + kept
     assert outbox.append("t/violation", payload) == 4
     outbox.close()
