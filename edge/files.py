@@ -108,7 +108,7 @@ def in_words(message: str) -> str:
             parts = "characters" if found[1] == "str" else "entries"
             said = f"must have {limit}{found[3]} {parts}"
     elif found := _NO_CHOICE.match(message):
-        said = f"{found[1]} is none of its values"
+        said = f"{found[1]} is not one of its values"
     elif found := _MISSING.match(message):
         said = f"{found[1]} is missing"
     else:

@@ -4,7 +4,7 @@ A look is the dearest thing that one more person costs. New and doubtful faces a
 often as they are found; a person whose looks have agreed for a while is known, and is looked at
 again once every `recheck_s`. A look that is unsure or disagrees ends that. What is judged less
 often weighs no less: evidence goes by time (`edge.decide.evidence`). In a crowd, where not
-everybody's turn comes in time, whoever may be bare comes before those who looked masked.
+everybody's turn comes in time, people who may be bare come before those who looked masked.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from edge.records import Face, Frame, MaskReading, Sighting, TrackedFace
 SURE = 0.8
 """A look is sure of a bare face from this probability, and of a mask from one minus it."""
 SETTLED_S = 1.2
-"""So long must sure looks agree until the person is known: longer than a violation takes to be
+"""How long sure looks must agree until the person is known: longer than a violation takes to be
 confirmed, so that this comes no later than with looks at every frame."""
 SETTLED_LOOKS = 4
 """And so many of them: in a crowd there may be seconds between two."""
 MASKED_LATER_S = 3.0
-"""So much longer than the others they wait, if somebody has to."""
+"""How much longer than the others they wait, if somebody has to."""
 
 
 class MaskJudge(Protocol):
@@ -44,7 +44,7 @@ class _Impression:
     """What the last looks were sure of; None: of nothing."""
     since_s: float = 0.0
     agreed: int = 0
-    """So many looks."""
+    """How many of them."""
 
     def take_in(self, probability: float | None, now_s: float, recheck_s: float) -> None:
         self.due_s = now_s

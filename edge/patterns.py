@@ -13,9 +13,9 @@ _CELLS: Final = (2, 3, 4, 6, 8)
 
 
 def draw(number: int, side_px: int) -> Pixels:
-    """Return pattern `number` as a crop (side_px, side_px, 3) uint8 BGR: blotches of colour.
+    """Return pattern `number` as a crop (side_px, side_px, 3) uint8 BGR: blotches of color.
 
-    A grid of random colours, with everything between them interpolated.
+    A grid of random colors, with everything between them interpolated.
     """
     cells = _CELLS[number % len(_CELLS)]
     corners = _noise(number, 3 * (cells + 1) ** 2).reshape(cells + 1, cells + 1, 3)

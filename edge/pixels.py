@@ -22,7 +22,7 @@ def scaled(pixels: Pixels, ratio: float) -> Pixels:
 def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """Resize a picture to width and height: by area where it shrinks, else bilinear.
 
-    (height, width) grey ones too.
+    (height, width) gray ones too.
     """
     shrinks = max(size) < max(pixels.shape[:2])
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

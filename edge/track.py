@@ -4,10 +4,10 @@ A track predicts where its face is next, at constant velocity, and is continued 
 overlaps the prediction most. Boxes are compared with a buffer around them (buffered IoU, Yang et
 al., 2023): a face that moves by its own width between two scans still meets its track.
 
-Whoever stands still may be hidden by others for seconds, or the camera may be away. A track that
+Somebody who stands still may be hidden for seconds, or the camera may be away. A track that
 stood still is kept for so long, apart from those in sight: only a face that nobody else's track
 takes, found surely, at the same place and in the same size, and found there again a moment later,
-continues it. Whoever just passes by is elsewhere by then.
+continues it. Somebody who just passes by is elsewhere by then.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ MAX_PREDICTION_S = 1.3
 """A face that is missing longer is expected where it would have been by then. So long may somebody
 far away wait for the next close-up, where others are far away too."""
 SAME_PLACE = 0.6
-"""Two faces are at the same place where their centres are apart by this share of the narrower one's
+"""Two faces are at the same place where their centers are apart by this share of the narrower one's
 width at most."""
 SAME_SIZE = 1.4
 """And where neither is wider than the other by more than this factor."""
 STILL_S = 1.0
-"""Whoever has been at the same place for so long stands still."""
+"""How long somebody must be at the same place to count as standing still."""
 RETURN_S = 0.3
 RETURN_PLACE = 0.25
-"""So long a face stays there, not moving by this share of its width, before it is theirs."""
+"""How long a face stays there, not moving by this share of its width, before it is theirs."""
 MAX_TRACKS = 256
 """More faces than fit into a frame: the bound on memory, not a setting."""
 
@@ -67,7 +67,7 @@ class _Track:
         return self.box.moved(self.velocity[0] * ahead_s, self.velocity[1] * ahead_s)
 
     def returns_at(self, box: Box, now_s: float, bridged_s: float) -> bool:
-        """Tell whether a face at the place of the missed one has come to stay."""
+        """Return whether a face at the place of the missed one has come to stay."""
         waited_s = now_s - self.returns_from_s
         if (
             self.returns is None
@@ -202,7 +202,7 @@ class Tracker:
             buffer = FIRST_BUFFER if track.seen_once else BUFFER
             if buffer not in grown:
                 grown[buffer] = [face.box.grown(buffer) for face in faces]
-            # Whoever was walking may have stopped.
+            # Somebody who was walking may have stopped.
             for place in (track.predicted(now_s).grown(buffer), track.box.grown(buffer)):
                 left, top, right, bottom = place.sides
                 for index, box in enumerate(grown[buffer]):
@@ -226,7 +226,7 @@ class Tracker:
 
 
 def _is_same_place(one: Box, other: Box, within: float = SAME_PLACE) -> bool:
-    """Tell whether two faces are about where the other is, and about as large."""
+    """Return whether two faces are about where the other is, and about as large."""
     size, other_size = one.right - one.left, other.right - other.left
     if not 1 / SAME_SIZE <= size / other_size <= SAME_SIZE:
         return False

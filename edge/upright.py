@@ -3,7 +3,7 @@
 A detector finds many faces however they are turned, and a mask that is upside down reads as a bare
 face. So a face that looks unmasked is cut out and scored by the detector in all four positions
 before the look counts, and now and then any other. Where another position is clearly better, the
-face is turned, and cannot be judged. Where several people's are, or one person's again and again,
+face is turned, and cannot be judged. Where several people's are, or one person's repeatedly,
 so is the camera: it is said, and nobody is judged until faces are upright again.
 
 Of 121 faces of street and press pictures in upright pictures none is called turned, of 46 in the
@@ -63,7 +63,7 @@ class _Person:
 
 
 class Upright:
-    """Holds back what looks at turned faces say, and tells whether the camera is turned."""
+    """Holds back what looks at turned faces say, and finds out whether the camera is turned."""
 
     def __init__(self, detector: Finder, rotation_deg: int = 0) -> None:
         """By `rotation_deg`, clockwise, the camera's pictures are turned already."""
@@ -123,7 +123,7 @@ class Upright:
         return min(telling, key=lambda each: self._people[each.track_id].voted_s, default=None)
 
     def _is_open(self, sighting: Sighting) -> bool:
-        """Tell whether it looks unmasked, and it is not known whether the face is turned."""
+        """Return whether it looks unmasked, and it is not known whether the face is turned."""
         person = self._people[sighting.track_id]
         return _is_unmasked(sighting) and not self._is_cleared(person) and person.turned <= CLEARED
 

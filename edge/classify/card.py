@@ -77,7 +77,7 @@ class Measurement(_Part, frozen=True):
     """Metrics, and what they were measured on."""
 
     data: str
-    """The pictures, in words."""
+    """The pictures, as text."""
     pictures: Annotated[int, msgspec.Meta(ge=1)]
     runtime: str
     accuracy: Share
@@ -180,7 +180,7 @@ def load_bundle(location: str | Path = "") -> Bundle:
         card = decoded(card_bytes, ModelCard)
     except DamagedFileError as error:
         raise ModelError(
-            f"{folder / CARD_FILE}: {error}; make the bundle anew with `python -m convert bundle`"
+            f"{folder / CARD_FILE}: {error}; make the bundle again with `python -m convert bundle`"
         ) from error
     _refuse_odd_labels(card, str(folder / CARD_FILE))
     if card.thresholds.masked > card.thresholds.bare:
@@ -204,7 +204,7 @@ def _refuse_odd_labels(card: ModelCard, origin: str) -> None:
             f"perhaps {LABELS[WORN_WRONGLY]}, each once"
         )
     if any(len(row) != len(card.labels) for row in card.golden.answers):
-        raise ModelError(f"{origin}: golden.answers has not one answer for each label")
+        raise ModelError(f"{origin}: golden.answers does not have one answer for each label")
     if len(card.labels) > 2 and not card.golden.answers:
         raise ModelError(f"{origin}: golden.answers is missing; more than two labels need it")
 
@@ -220,5 +220,5 @@ def _read(path: Path, limit: int) -> bytes:
             f"{path}: {error.strerror}; a bundle is a folder with {MODEL_FILE} and {CARD_FILE}"
         ) from error
     if len(content) > limit:
-        raise ModelError(f"{path}: larger than {limit} bytes, so no bundle of ours")
+        raise ModelError(f"{path}: larger than {limit} bytes, so not a bundle of this program")
     return content

@@ -30,7 +30,7 @@ class MaskClassifier:
         if found != described:
             raise ModelError(
                 f"{bundle.folder}: model.json describes input side and labels {described}, "
-                f"the model has {found}; make the bundle anew"
+                f"the model has {found}; make the bundle again"
             )
         for end, numbers in (
             (card.input, self._network.input_quantization),
@@ -39,7 +39,7 @@ class MaskClassifier:
             if (end.scale, end.zero_point) != numbers:
                 raise ModelError(
                     f"{bundle.folder}: model.json describes the quantization "
-                    f"{(end.scale, end.zero_point)}, the model has {numbers}; make the bundle anew"
+                    f"{(end.scale, end.zero_point)}, the model has {numbers}; make the bundle again"
                 )
         self._states = card.states
         self_test(self._network, card.golden, self._states.index(MaskState.BARE))

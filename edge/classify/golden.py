@@ -33,7 +33,7 @@ def self_test(network: Network, golden: Golden, bare: int = BARE) -> None:
     try:
         answers = network.answers(crops)
     except (RuntimeError, ValueError) as error:
-        raise ModelError(f"the model cannot be run ({error}); make the bundle anew") from error
+        raise ModelError(f"the model cannot be run ({error}); make the bundle again") from error
     # Of each output that is described, over all patterns; the worst counts.
     off = np.abs(answers[:, bare] - np.asarray(golden.bare_answers)).mean()
     if golden.answers:
@@ -43,5 +43,6 @@ def self_test(network: Network, golden: Golden, bare: int = BARE) -> None:
         raise ModelError(
             f"the model fails its self-test: its answers are off by {off_steps:.0f} of 256 steps, "
             f"{TOLERANCE_STEPS:.0f} are allowed; it is not the model described, or "
-            f"{runtime_version()} does not run it rightly: install bundle and program again"
+            f"{runtime_version()} gives wrong results on this machine: install bundle and program "
+            "again"
         )

@@ -121,7 +121,7 @@ def _refuse_foreign_operators(operators: Sequence[GraphOperator]) -> None:
         name, newest = OPERATORS.get(operator.number, (f"number {operator.number}", 0))
         if operator.is_custom or operator.version > newest:
             kind = "custom" if operator.is_custom else f"version {operator.version} of the"
-            raise ModelError(f"the model needs {kind} operator {name}, which is not run here")
+            raise ModelError(f"the model needs {kind} operator {name}, which is not supported here")
 
 
 def _refuse_odd_tensors(tensors: Sequence[Tensor]) -> None:
@@ -129,10 +129,10 @@ def _refuse_odd_tensors(tensors: Sequence[Tensor]) -> None:
     for place, tensor in enumerate(tensors):
         size = _BYTES_OF_TYPE.get(tensor.type)
         if size is None or any(side < 1 for side in tensor.shape):
-            raise ModelError(f"tensor {place} of the model is no int8 or int32 one of a fixed size")
+            raise ModelError(f"tensor {place} of the model is not int8 or int32 of a fixed size")
         needs = size * math.prod(tensor.shape)
         if not _is_sound(tensor):
-            raise ModelError(f"tensor {place} of the model has no sound quantization")
+            raise ModelError(f"tensor {place} of the model has an invalid quantization")
         if tensor.data and len(tensor.data) != needs:
             raise ModelError(f"tensor {place} of the model has {len(tensor.data)} of {needs} bytes")
         total += needs
@@ -158,16 +158,18 @@ def _refuse_odd_wiring(graph: Graph) -> None:
     known_before = len(known)
     known.update(graph.inputs)
     if len(known) == known_before or not known <= set(range(len(tensors))):
-        raise ModelError("the model's input is a constant, or not there")
+        raise ModelError("the model's input is a constant, or missing")
     for place, operator in enumerate(graph.operators):
         # A bias, always the third input, may be left out; other kernels take what is not there.
         has_bias = operator.inputs[2:] != (-1,)
         if not known.issuperset(operator.inputs if has_bias else operator.inputs[:2]):
-            raise ModelError(f"operator {place} of the model reads what was not written before")
+            raise ModelError(
+                f"operator {place} of the model reads a tensor that was not written before"
+            )
         if len(operator.outputs) != 1 or operator.outputs[0] in known:
-            raise ModelError(f"operator {place} of the model writes not one new tensor")
+            raise ModelError(f"operator {place} of the model does not write exactly one new tensor")
         if not 0 <= operator.outputs[0] < len(tensors):
-            raise ModelError(f"operator {place} of the model writes a tensor that is not there")
+            raise ModelError(f"operator {place} of the model writes a tensor that does not exist")
         known.add(operator.outputs[0])
         if operator.number == _PAD:
             _refuse_odd_padding([tensors[read] for read in operator.inputs])
@@ -179,9 +181,9 @@ def _refuse_odd_padding(inputs: Sequence[Tensor]) -> None:
     """PAD alone has an output whose size a value decides, not the shapes that it declares."""
     paddings = inputs[1].data if len(inputs) == 2 else b""
     if not paddings or len(paddings) % 4:
-        raise ModelError("the model pads by what is no constant")
+        raise ModelError("the model pads by a value that is not constant")
     if not all(0 <= amount <= MAX_PADDING for (amount,) in struct.iter_unpack("<i", paddings)):
-        raise ModelError(f"the model pads by less than nothing or more than {MAX_PADDING}")
+        raise ModelError(f"the model pads by a negative size or by more than {MAX_PADDING}")
 
 
 @dataclass(frozen=True, slots=True)

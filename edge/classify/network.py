@@ -40,6 +40,6 @@ def open_network(format_: str, model: bytes, threads: int = 1) -> Network:
     if format_ not in NETWORKS:
         raise ModelError(
             f"the model's format is {format_}; this program runs {', '.join(NETWORKS)}: "
-            "make the bundle anew, or install a newer program"
+            "make the bundle again, or install a newer program"
         )
     return NETWORKS[format_](model, threads)

@@ -20,7 +20,7 @@ SHARPNESS_SIDE_PX = 32
 def square_around(box: Box, margin: float) -> tuple[int, int, int]:
     """Return (left, top, side) in whole pixels of the square that shows the face of `box`.
 
-    The square shares the box's centre; its side is `margin` times the longer side of the box. It
+    The square shares the box's center; its side is `margin` times the longer side of the box. It
     may reach over the edge of the picture.
     """
     side = max(1, round(max(box.width, box.height) * margin))
@@ -37,7 +37,7 @@ def crop_face(pixels: Pixels, box: Box, margin: float, side_px: int) -> Pixels:
     left, top, side = square_around(box, margin)
     height, width = pixels.shape[:2]
     right, bottom = left + side, top + side
-    # The square's centre lies in the picture, but rounding can push a tiny square just outside it.
+    # The square's center lies in the picture, but rounding can push a tiny square just outside it.
     x0, x1 = min(max(left, 0), width - 1), max(min(right, width), 1)
     y0, y1 = min(max(top, 0), height - 1), max(min(bottom, height), 1)
     inside = pixels[y0:y1, x0:x1]
@@ -64,7 +64,7 @@ def to_float(crops: Pixels) -> NDArray[np.float32]:
 def quantize(values: NDArray[np.float32], scale: float, zero_point: int) -> NDArray[np.int8]:
     """Map real values onto int8 by rounding and saturating.
 
-    A bare `astype(np.int8)` would cut towards zero and wrap 128 round to -128.
+    A bare `astype(np.int8)` would cut toward zero and wrap 128 round to -128.
     """
     steps = np.round(values / scale) + zero_point
     return np.asarray(np.clip(steps, -128, 127), np.int8)

@@ -77,8 +77,7 @@ class Int8Network:
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelError(
-                f"the model is no TensorFlow Lite file that this runtime can run ({error}); "
-                "make the bundle anew"
+                f"the runtime cannot load the model ({error}); make the bundle again"
             ) from error
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()

@@ -9,24 +9,25 @@ COMMANDS = {
     "check": (
         "Check configuration, model, detector, camera and broker; exit 78 when the configuration "
         "is wrong, 65 when a model is, 72 when a package is missing, 1 when the camera or the "
-        "broker is not there."
+        "broker cannot be reached."
     ),
-    "doctor": (
-        "Find what keeps this box from working well, each with what mends it; exit 1: a fault."
-    ),
-    "status": "Ask the running service whether it is well; exit 1: it is not, 3: it does not run.",
+    "doctor": ("Find what keeps this box from working well, each with its fix; exit 1: a fault."),
+    "status": "Ask the service whether it is well; exit 1: it is not, 3: it is not running.",
     "replay": "Judge a clip or a folder of pictures without a broker.",
     "watch": (
         "Subscribe and show devices and alerts as they come: live on a terminal, else as lines."
     ),
-    "outbox": "List, export and drop what waits for the broker or was refused.",
-    "forget": "Clear what the broker retains of this device, which is taken down; stop it first.",
+    "outbox": "List, export and drop messages that are queued or were refused.",
+    "forget": (
+        "Clear the broker's retained messages of this device, which is taken down; stop the "
+        "service first."
+    ),
     "models": "List, fetch and show models.",
-    "release": "What is installed and on trial; from one release to another, and back.",
+    "release": "Show what is installed and on trial; switch to another release, and back.",
     "password": "Print the hash of a password for the page, to be kept in its password_file.",
     "bench": (
         "Measure speed, processor time, memory and start. Lists are separated by commas, and every "
-        "combination is measured; without --detector, each detector that is here."
+        "combination is measured; without --detector, each detector that is installed."
     ),
     "completion": "Print the script that completes the commands in this shell.",
     "man": "Print the manual page, in the language of man(7).",

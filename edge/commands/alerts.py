@@ -1,4 +1,4 @@
-"""What the devices' messages tell, in words for eyes."""
+"""What the devices' messages say, as lines for people."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from edge.publish.messages import (
 )
 from edge.records import ViolationKind, ViolationState
 from edge.telemetry import CameraState
+from edge.words import percent
 
 _MAX_NAME: Final = 64
-_MAX_TOLD: Final = 1000
+_MAX_SHOWN: Final = 1000
 _FRESH: Final = timedelta(minutes=1)
 """What is no older than this has just been said."""
 
 
 class Tone(StrEnum):
-    """How grave something is: a colour of rich's, empty for none."""
+    """How grave something is: a color of rich's, empty for none."""
 
     PLAIN = ""
     GOOD = "green"
@@ -71,7 +72,7 @@ def device_of(message: Received) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """What a message tells that is new, for eyes. Nothing in it can move a terminal's cursor."""
+    """What a message tells that is new, for people. Nothing in it can move a terminal's cursor."""
 
     at: datetime
     """Local."""
@@ -88,7 +89,7 @@ class Alerts:
 
     def __init__(self, *, colour: bool = False) -> None:
         self._colour = colour
-        self._told: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        self._shown: OrderedDict[tuple[str, str, str], str] = OrderedDict()
         """What was last said of each state and event, by device, zone and subject; the latest of
         them only."""
 
@@ -111,27 +112,27 @@ class Alerts:
         device, subject = device_of(message), message.topic.split("/")[-1]
         heard = read(message.payload)
         if heard is None:
-            text, tone = "sends something unreadable", Tone.WARNING
-            told = AlertLine(now.astimezone(), device, "", text, tone, "")
-            return told if self._is_news((device, "", subject), text) else None
+            text, tone = "sent an unreadable message", Tone.WARNING
+            alert = AlertLine(now.astimezone(), device, "", text, tone, "")
+            return alert if self._is_news((device, "", subject), text) else None
         content, at = heard.content, heard.at
-        if isinstance(content, ViolationMessage):  # delivered at least once, told once
+        if isinstance(content, ViolationMessage):  # delivered at least once, shown once
             subject = f"{content.event_id} {content.state}"
         zone, age = clean(content.zone), _age(content, at, now)
         text, tone = _describe(content)
         topic = device, zone, subject
-        if _is_offline(content) and topic in self._told:
+        if _is_offline(content) and topic in self._shown:
             at, age = now.astimezone(), ""  # the will's own time is that of the connection
         if isinstance(content, HealthMessage):
-            self._told.setdefault(topic, "health: well")  # which is no news at first
+            self._shown.setdefault(topic, "health: well")  # which is no news at first
         return AlertLine(at, device, zone, text, tone, age) if self._is_news(topic, text) else None
 
     def _is_news(self, topic: tuple[str, str, str], text: str) -> bool:
-        is_news = self._told.get(topic) != text
-        self._told[topic] = text
-        self._told.move_to_end(topic)
-        if len(self._told) > _MAX_TOLD:
-            self._told.popitem(last=False)
+        is_news = self._shown.get(topic) != text
+        self._shown[topic] = text
+        self._shown.move_to_end(topic)
+        if len(self._shown) > _MAX_SHOWN:
+            self._shown.popitem(last=False)
         return is_news
 
 
@@ -153,10 +154,10 @@ def _describe(content: Content) -> tuple[str, Tone]:
             good = content.state is AvailabilityState.ONLINE
             return f"is {content.state}", Tone.GOOD if good else Tone.WARNING
         case ComplianceMessage(last_hour=hour):
-            share = "" if hour.rate is None else f", {100 * hour.rate:.0f} % with a mask"
+            share = "" if hour.rate is None else f", {percent(hour.rate)} with a mask"
             worn = f"{hour.worn_wrongly} worn wrongly, " if hour.worn_wrongly else ""
             return (
-                f"last hour: {hour.seen} seen, {hour.masked} masked, {worn}{hour.bare} bare, "
+                f"last hour: {hour.seen} seen, {hour.masked} masked, {worn}{hour.bare} no mask, "
                 f"{hour.unknown} unknown{share}"
             ), Tone.PLAIN
         case HealthMessage():
@@ -198,7 +199,7 @@ def _words(code: str) -> tuple[str, Tone]:
 def _sure(content: ViolationMessage) -> str:
     """Return the evidence; older devices tell only that of a bare face."""
     known = content.bare_probability if content.probability is None else content.probability
-    return f"{100 * known:.0f} %"
+    return percent(known)
 
 
 def _age(content: Content, at: datetime, now: datetime) -> str:
@@ -215,7 +216,7 @@ def _age(content: Content, at: datetime, now: datetime) -> str:
         case AvailabilityMessage():
             since = "since"
         case ViolationMessage():
-            since = "told late,"
+            since = "reported late,"
         case ComplianceMessage() | HealthMessage():
             since = "last heard"
     return f" ({since} {_ago(passed)})"

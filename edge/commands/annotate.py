@@ -1,4 +1,4 @@
-"""A clip for eyes: what the road saw, drawn in, with heads covered as on the page."""
+"""A clip for people: what the road saw, drawn in, with heads covered as on the page."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def annotating(
         finally:
             clip.close()
         if not clip.is_whole:
-            raise AnnotationError(f"{path}: the clip could not be written; is there room for it?")
+            raise AnnotationError(f"{path}: the clip could not be written; is there enough room?")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ class _Clip:
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether all can be read again: of a full disk the writer says nothing."""
+        """Return whether all can be read again: of a full disk the writer says nothing."""
         reader = cv2.VideoCapture(self._name, cv2.CAP_FFMPEG)
         try:
             return int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) == self._count > 0

@@ -95,10 +95,10 @@ def _sizes(text: str) -> list[tuple[int, int]]:
 
 
 def report_lines(report: BenchReport) -> str:
-    """Return the report for eyes."""
+    """Return the report for people."""
     lines = [
         "source               size       faces detector thr |  fps   p50 ms  p95 ms  CPU ms | "
-        "scanned (full)  looks"
+        "scanned (full)  classified"
     ]
     for row in report.rows:
         total = row.latency_ms["total"]
@@ -106,8 +106,8 @@ def report_lines(report: BenchReport) -> str:
             f"{row.source[:20]:<20} {row.width_px:>4}x{row.height_px:<4} "
             f"{row.faces_found if row.faces is None else row.faces:>6} "
             f"{row.detector:<8} {row.threads:>3} | {row.fps:>6.1f} {total.p50:>7.2f} "
-            f"{total.p95:>7.2f} {1000 * row.cpu_s_per_frame:>7.2f} | {row.scanned:>6.1%} "
-            f"({row.scanned_in_full:.1%}) {row.looks_per_frame:>6.2f}"
+            f"{total.p95:>7.2f} {1000 * row.cpu_s_per_frame:>7.2f} | {100 * row.scanned:>5.1f} % "
+            f"({100 * row.scanned_in_full:.1f} %) {row.looks_per_frame:>6.2f}"
         )
         steps = (
             f"{step} {latency.p50:.2f}/{latency.p95:.2f}"

@@ -35,7 +35,7 @@ MAX_STATUS_LINES = 4
 NARROW = 64
 """Below so many columns a device takes two lines."""
 STILL_OPEN = timedelta(minutes=10)
-"""So long a violation is taken for one that is not over: its end may have been missed."""
+"""How long a violation is taken for one that is not over: its end may have been missed."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class DeviceRow:
         return self.state is AvailabilityState.ONLINE
 
     def needs_eyes(self, now: datetime) -> bool:
-        """Tell whether it comes first: gone, not well, or somebody without a mask right now."""
+        """Return whether it comes first: gone, not well, or somebody without a mask right now."""
         said = state_words(self, now), health_words(self), violation_words(self, now)
         return any(tone is Tone.ALARM for _, tone in said)
 
@@ -100,7 +100,7 @@ class Board:
             case AvailabilityMessage():
                 device.state, device.since = content.state, at
                 device.zone = clean(content.zone)
-                device.open_event = ""  # whoever comes back has ended it, or will tell anew
+                device.open_event = ""  # a device that is back has ended it, or reports it again
             case HealthMessage():
                 device.health = content
             case ComplianceMessage():
@@ -116,7 +116,7 @@ class Board:
 def state_words(device: DeviceRow, now: datetime) -> tuple[str, Tone]:
     """Return whether it is there, and since when it is not."""
     if device.state is None:
-        return "not said", Tone.WARNING
+        return "unknown", Tone.WARNING
     if device.is_there or device.since is None:
         return str(device.state), Tone.GOOD if device.is_there else Tone.WARNING
     tone = Tone.ALARM if device.state is AvailabilityState.OFFLINE else Tone.WARNING
@@ -138,7 +138,7 @@ def hour_words(device: DeviceRow) -> str:
     if hour is None:
         return ""
     wrong = f", {hour.worn_wrongly} wrong" if hour.worn_wrongly else ""
-    return f"{hour.seen} seen, {hour.bare} bare{wrong}"
+    return f"{hour.bare} of {hour.seen} no mask{wrong}"
 
 
 def violation_words(device: DeviceRow, now: datetime) -> tuple[str, Tone]:
@@ -203,9 +203,9 @@ def _stacked(devices: list[DeviceRow], now: datetime) -> Group:
         head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         head.add_column(justify="right", no_wrap=True)
         head.add_row(_named(each), Text(*state_words(each, now)))
-        told = [health_words(each), violation_words(each, now), (hour_words(each), Tone.PLAIN)]
+        shown = [health_words(each), violation_words(each, now), (hour_words(each), Tone.PLAIN)]
         words = Text("  ", no_wrap=True, overflow="ellipsis")
-        words.append_text(Text(", ").join(Text(*each) for each in told if each[0]))
+        words.append_text(Text(", ").join(Text(*each) for each in shown if each[0]))
         parts += [head, words]
     return Group(*parts)
 

@@ -1,4 +1,4 @@
-"""`tensormask completion`: what a shell is told of the commands, made from the parser itself."""
+"""`tensormask completion`: what a shell needs to complete commands, made from the parser itself."""
 
 from __future__ import annotations
 

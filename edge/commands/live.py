@@ -16,7 +16,7 @@ from edge.publish.messages import AVAILABILITY, COMPLIANCE, HEALTH, VIOLATION
 SOON_S = 0.2
 """What came is shown no later, and not more often."""
 IDLE_S = 1.0
-"""Ages are told anew so often."""
+"""How often ages are updated."""
 
 
 class LiveScreen:
@@ -25,7 +25,7 @@ class LiveScreen:
     kinds = (AVAILABILITY, VIOLATION, COMPLIANCE, HEALTH)
 
     def __init__(self, terminal: TextIO) -> None:
-        # rich leaves out colours itself where NO_COLOR is set.
+        # rich leaves out colors itself where NO_COLOR is set.
         self._console = Console(file=terminal, force_terminal=True, highlight=False)
         self._live = Live(console=self._console, screen=True, auto_refresh=False)
         self._board = Board()

@@ -33,7 +33,7 @@ from edge.telemetry import Latency
 
 WARM_UP_FRAMES = 60
 MOST_FRAMES = 4096
-"""So many of the last ones count for the latencies."""
+"""How many of the last ones count for the latencies."""
 """Two seconds of a scene: by then everybody in it is known."""
 START_TIMEOUT_S = 60.0
 POLL_S = 0.05

@@ -37,7 +37,7 @@ class DetectorHere(msgspec.Struct, frozen=True):
     licence: str
     origin: str
     state: str
-    """Where its files are, or what is wrong and what mends it."""
+    """Where its files are, or what is wrong and how to fix it."""
 
 
 class Models(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ def add_arguments(parser: Parser) -> None:
     installing.add_argument("source", metavar="FILE|URL")
     installing.add_argument("--sha256", required=True, help="of the archive", metavar="DIGEST")
     add_config(installing)
-    text = "Use an installed model. One that does worse than the former is undone by the device."
+    text = "Use an installed model. The device undoes one that does worse than the one before."
     example = "sudo tensormask models activate tensormask-4"
     activating = add_action(actions, "activate", _activate, text, example)
     activating.add_argument("name", metavar="MODEL")
@@ -114,7 +114,7 @@ def _activate(options: argparse.Namespace) -> int:
 
 def _rollback(options: argparse.Namespace) -> int:
     name = roll_back(options.config, Slot(options.kind))
-    print(f"{name or f'the {options.kind} that comes with the release'} is in use")
+    print(f"{name or f'the {options.kind} of the release'} is in use")
     return 0
 
 

@@ -35,7 +35,7 @@ def add_json(parser: argparse.ArgumentParser, text: str = "one JSON document") -
 
 
 def add_again(parser: argparse.ArgumentParser) -> None:
-    text = "although it was tried before, and undone"
+    text = "even if it was tried before and undone"
     parser.add_argument("--again", action="store_true", help=text)
 
 
@@ -43,7 +43,7 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         type=Path,
-        help="judge as this file says (default: the defaults)",
+        help="use the settings of this file (default: the defaults)",
         metavar="FILE",
     )
     parser.add_argument("--detector", choices=NAMES)
@@ -96,5 +96,5 @@ def _refuse_absent(source: str) -> None:
 def whole(text: str, least: int, most: int) -> int:
     """Read a whole number. ArgumentTypeError, a line of argparse's own, for anything else."""
     if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
     return int(text)

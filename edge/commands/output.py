@@ -1,4 +1,4 @@
-"""Standard output: its failures are told from those of all else, a reader may leave, and whatever
+"""Standard output: its failures are kept apart from all others, a reader may leave, and whatever
 is written can be written, in every encoding of a terminal."""
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class OutputError(TensorMaskError):
 
 
 class ReaderGoneError(OutputError):
-    """Nothing: whoever read our output has had enough, as `| head` does."""
+    """Nothing: the reader of our output has had enough, as `| head` does."""
 
     exit_status = 0
 
 
 class Output:
-    """A stream whose failures are told from those of all else that is written to."""
+    """A stream whose failures are kept apart from those of all else that is written to."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -53,7 +53,7 @@ class Output:
 
 
 def _has_reader(stream: TextIO) -> bool:
-    """Tell whether a pipe has a reader, without writing; of anything else, that it has."""
+    """Return whether a pipe has a reader, without writing; of anything else, that it has."""
     try:
         number = stream.fileno()
     except (OSError, ValueError):  # none of the system's
@@ -137,7 +137,7 @@ def fitted(line: str, label: int) -> str:
 
 
 def takes_color(output: TextIO) -> bool:
-    """Tell whether to color: on a terminal, unless its user sets NO_COLOR (no-color.org)."""
+    """Return whether to color: on a terminal, unless its user sets NO_COLOR (no-color.org)."""
     return output.isatty() and not os.environ.get("NO_COLOR")
 
 

@@ -58,7 +58,7 @@ def build_parser(loaded: Collection[str] = tuple(COMMANDS)) -> Parser:
     """Return the parser, which knows the arguments of these commands."""
     parser = Parser(
         prog="tensormask",
-        description="Watches a camera and says over MQTT when somebody wears no mask.",
+        description="Watches a camera and reports over MQTT when somebody wears no mask.",
         epilog=_listed("tensormask status", "tensormask COMMAND --help"),
         formatter_class=Help,
     )

@@ -1,6 +1,6 @@
 """How pictures hang, by the faces in them: upright, upside down, or on a side.
 
-The detector finds many faces however they are turned, so each find is enlarged and scored in all
+The detector finds many faces however they are turned, so each detection is enlarged and scored in all
 four positions: the best one is upright. Of 113 street and press pictures in each position that was
 right for 111, 105, 105 and 106, and wrong for 2, 3, 1 and 2.
 """

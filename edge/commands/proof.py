@@ -44,7 +44,7 @@ def prove() -> str:
     confirmed = sum(each["state"] == ViolationState.CONFIRMED for each in documents)
     _compare(summary, confirmed)
     return (
-        f"of {len(PEOPLE)} drawn people {len(summary.people)} were found and judged as drawn, by "
+        f"{len(summary.people)} of {len(PEOPLE)} drawn people were found and judged as drawn, by "
         f"{summary.detector} and {summary.model}"
     )
 
@@ -58,17 +58,18 @@ def _write(path: Path) -> None:
 
 def _compare(summary: ClipSummary, confirmed: int) -> None:
     if summary.frames != FPS * LENGTH_S:
-        raise ProofError(f"of a clip of {FPS * LENGTH_S} frames it reads {summary.frames}")
+        raise ProofError(f"of a clip of {FPS * LENGTH_S} frames it read {summary.frames}")
     found = Counter(person.verdict for person in summary.people)
     masked = sum(each.mask is not None for each in PEOPLE)
     bare = len(PEOPLE) - masked
     if found.total() != len(PEOPLE):
         who = "nobody" if not found else f"{found.total()}"
-        raise ProofError(f"of {len(PEOPLE)} drawn people it finds {who}")
+        raise ProofError(f"of {len(PEOPLE)} drawn people it found {who}")
     if found != Counter({Verdict.MASKED: masked, Verdict.BARE: bare}):
         taken = " and ".join(f"{count} as {verdict}" for verdict, count in sorted(found.items()))
         raise ProofError(
-            f"of {len(PEOPLE)} drawn people, {masked} masked and {bare} bare, it judges {taken}"
+            f"of {len(PEOPLE)} drawn people, {masked} masked and {bare} without a mask, it judged "
+            f"{taken}"
         )
     if confirmed != bare:
-        raise ProofError(f"of {bare} drawn people without a mask it reports {confirmed}")
+        raise ProofError(f"of {bare} drawn people without a mask it reported {confirmed}")

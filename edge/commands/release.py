@@ -30,27 +30,27 @@ def add_arguments(parser: Parser) -> None:
     add_config(parser)
     add_json(parser)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
-    text = "Use another release. One that does worse than the former is undone by the device."
+    text = "Use another release. The device undoes one that does worse than the one before."
     example = "sudo tensormask release activate 0.3.0-1a2b3c4d"
     activating = add_action(actions, "activate", _activate, text, example)
     activating.add_argument("name", metavar="RELEASE")
     add_again(activating)
-    text = "Go back at once to the release that ran before."
+    text = "Go back at once to the release before."
     example = "sudo tensormask release rollback"
     add_action(actions, "rollback", _rollback, text, example)
-    text = "Wait for the end of the trial, and say how far it is; exit 1 where it was undone."
+    text = "Wait for the end of the trial, and show its progress; exit 1 if the release was undone."
     waiting = add_action(actions, "wait", _wait, text, "sudo tensormask release wait")
     waiting.add_argument(
-        "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this is in use then"
+        "name", nargs="?", default="", metavar="NAME", help="exit 1 unless this one is in use then"
     )
-    text = "Judge a clip of drawn people: what is asked of a release or model before it is used."
+    text = "Judge a clip of drawn people: the test of a release or model before it is used."
     proving = add_action(actions, "prove", _prove, text, "tensormask release prove")
     proving.add_argument(
         "--models", metavar="FOLDER", help="with links bundle and detector to those to be used"
     )
-    text, example = "Look after the trial: what its unit runs.", "sudo tensormask release watch"
+    text, example = "Watch the trial: what its unit runs.", "sudo tensormask release watch"
     add_action(actions, "watch", _watch, text, example)
-    text = "Count a start of the machine: it runs that first."
+    text = "Count a start of the machine: what the unit runs first."
     add_action(actions, "count", _count, text, "sudo tensormask release count")
     add_configs(actions)
 

@@ -45,7 +45,7 @@ def store() -> ReleaseStore:
     prefix = installation()
     if prefix is None:
         raise ConfigError(
-            "this program is not installed, so there are no releases; see deploy/install.sh, and "
+            "this program is not installed, so it has no releases; see deploy/install.sh, and "
             "use /usr/local/bin/tensormask"
         )
     return ReleaseStore(prefix)
@@ -63,9 +63,9 @@ def installed() -> Installed:
 
 
 def lines(state: Installed, window_s: float | None) -> Iterator[str]:
-    """Return the same for eyes; `window_s`: see `known_window_s`."""
+    """Return the same for people; `window_s`: see `known_window_s`."""
     for slot in Slot:
-        name = state.current[slot] or "the one that comes with the release"
+        name = state.current[slot] or "the one included in the release"
         others = [each for each in state.installed[slot] if each != state.current[slot]]
         beside = f"; beside it: {', '.join(others)}" if others else ""
         yield f"{slot:<9} {name}{beside}"
@@ -85,7 +85,7 @@ def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
     around, switch = Surroundings(config, refusal), open_switch(config)
     # It would be started with settings that every release refuses.
     if switch.service.runs() and (reason := refusal(config)):
-        raise ConfigError(f"nothing is switched: {reason}")
+        raise ConfigError(f"nothing was switched: {reason}")
     baseline = baseline_of(
         Reports().read(), page_answers=around.page_answers(), settings=around.settings()
     )
@@ -102,7 +102,7 @@ def activate(config: Path, slot: Slot, name: str, *, again: bool) -> bool:
 
 
 def said_in_use(config: Path, name: str, *, on_trial: bool) -> str:
-    """Return what became of `activate`, for eyes."""
+    """Return what became of `activate`, for people."""
     return f"{name} is in use{f'; on trial for {window_s(config):.0f} s' if on_trial else ''}"
 
 

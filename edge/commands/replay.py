@@ -41,6 +41,7 @@ from edge.records import (
     ViolationState,
     Visit,
 )
+from edge.words import count, percent
 
 # ruff: noqa: T201 - a command's output
 
@@ -48,6 +49,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """A clip does not say when it was taken: its frames are stamped as if it had begun here."""
 
 
+VERDICTS = {
+    Verdict.MASKED: "mask",
+    Verdict.BARE: "no mask",
+    Verdict.WORN_WRONGLY: "mask worn wrongly",
+    Verdict.UNKNOWN: "not known",
+}
 TURNED = "the picture is upside down or on its side"
 MOST_SAMPLES = 16
 SAMPLE_PX = 640
@@ -92,11 +99,11 @@ class _Faces:
         elif is_turned:
             why = TURNED
         elif self.judged_px:
-            why = "no look was sure enough"
+            why = "no classification was sure enough"
         elif largest_px < least_px:
             why = f"too small to judge: {least_px:g} px needed"
         else:
-            why = "too blurred, or never looked at"
+            why = "too blurred, or never classified"
         return ClipPerson(
             visit.track_id,
             visit.verdict,
@@ -155,12 +162,12 @@ class ClipSummary:
     detector: str
     model: str
     claimed_frames: int | None
-    """How many the file says to have; None: unsaid."""
+    """How many the file declares; None: it does not."""
     smallest_judged_px: float | None
     damage: str
     """What the file lacks, where that is much; else empty."""
     hint: str
-    """Why nobody is judged, as far as it can be told; else empty."""
+    """Why nobody is judged, as far as known; else empty."""
     people: tuple[ClipPerson, ...]
 
 
@@ -174,9 +181,9 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "source",
         metavar="CLIP|FOLDER",
-        help="a folder's pictures are taken for those of one camera, one after the other by name",
+        help="the pictures of a folder count as those of one camera, in the order of their names",
     )
-    add_json(parser, "the documents as they would be published, one a line, then a summary")
+    add_json(parser, "the messages as they would be published, one a line, then a summary")
     parser.add_argument(
         "--show",
         type=Path,
@@ -215,7 +222,7 @@ def _rate(text: str) -> float:
     except ValueError:
         rate = 0.0
     if not 0 < rate <= 120:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0 and up to 120")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and up to 120")
     return rate
 
 
@@ -293,11 +300,11 @@ def replay(
 
 
 def violation_line(violation: Violation) -> str:
-    """Return the document for eyes; times are those of the clip."""
+    """Return the document for people; times are those of the clip."""
     at_s = ((violation.ended_at or violation.confirmed_at) - EPOCH).total_seconds()
     wrong = "no mask" if violation.kind is ViolationKind.BARE else "mask worn wrongly"
     what = wrong if violation.state is ViolationState.CONFIRMED else "over"
-    sure = f"{violation.probability:.0%} sure, face of {violation.face_px:.0f} px"
+    sure = f"{percent(violation.probability)} sure, face of {violation.face_px:.0f} px"
     return (
         f"{at_s:8.2f} s  person {violation.track_id}: {what}, "
         f"for {violation.duration_s:.1f} s ({sure})"
@@ -305,12 +312,12 @@ def violation_line(violation: Violation) -> str:
 
 
 def person_line(person: ClipPerson) -> str:
-    """Return what a visit came to, for eyes."""
+    """Return what a visit came to, for people."""
     why = f" ({person.why})" if person.why else ""
     return (
-        f"person {person.track_id}: {person.verdict}{why}; face {person.largest_px:.0f} px at "
-        f"most, {person.median_px:.0f} px in the middle; {person.finds} finds, "
-        f"{person.sure_finds} of them sure"
+        f"person {person.track_id}: {VERDICTS[person.verdict]}{why}; face at most "
+        f"{person.largest_px:.0f} px, median {person.median_px:.0f} px; "
+        f"{count(person.finds, 'detection')}, {person.sure_finds} of them sure"
     )
 
 
@@ -320,11 +327,11 @@ def summary_line(summary: ClipSummary, *, as_json: bool) -> str:
         return json.dumps({"state": "summary", **asdict(summary)})
     smallest = summary.smallest_judged_px
     judged = "none judged" if smallest is None else f"the smallest judged {smallest:.0f} px"
+    people = "1 person" if summary.tracks == 1 else f"{summary.tracks} people"
     brief = summary.tracks - len(summary.people)
-    briefly = f" ({brief} of them too briefly to say anything of)" if brief > 0 else ""
+    briefly = f" ({brief} of them too briefly to be judged)" if brief > 0 else ""
     return (
-        f"{summary.frames} frames, {summary.faces} faces ({judged}), {summary.tracks} people"
-        f"{briefly}, "
-        f"{summary.violations} violations; {summary.fps:.1f} frames per second "
-        f"({summary.detector}, {summary.model})"
+        f"{count(summary.frames, 'frame')}, {count(summary.faces, 'face')} ({judged}), "
+        f"{people}{briefly}, {count(summary.violations, 'violation')}; "
+        f"{summary.fps:.1f} frames per second ({summary.detector}, {summary.model})"
     )

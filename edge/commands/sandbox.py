@@ -33,7 +33,7 @@ class InstalledUnit:
 
     program: str
     properties: tuple[str, ...]
-    """`Key=value`, in their order: some keys add up, and an empty one begins anew."""
+    """`Key=value`, in their order: some keys add up, and an empty one begins again."""
     status: str
     """What it says of itself while it runs; empty: it does not run."""
 

@@ -29,7 +29,7 @@ Size = tuple[int, int]
 
 
 def clip_frames(settings: Settings) -> Iterator[Frame]:
-    """Return the frames of the source, again and again; time goes on."""
+    """Return the frames of the source, in a loop; time goes on."""
     offset_s = 0.0
     while True:
         source = open_source(settings.camera, starts_at=EPOCH)
@@ -67,7 +67,7 @@ def cut_out_faces(settings: Settings, detector: DetectorSettings) -> list[Pixels
 
 
 def scene_frames(cutouts: Sequence[Pixels], people: int, size: Size) -> Iterator[Frame]:
-    """Return frames of a wall that stands still, and so many people before it who sway.
+    """Return frames of a motionless wall, and so many people before it who sway.
 
     The people, at most MAX_PEOPLE, are in two rows of five, each at another moment of the clip.
     """

@@ -52,8 +52,8 @@ def progress_of(trial: RunningTrial, window_s: float | None) -> str:
         return f"{what}: going back to {called(trial.former)}: {trial.reason}"
     if trial.stage is Stage.VERIFYING:
         return (
-            f"{what}: undone: {trial.reason}; for {minutes(VERIFY_WITHIN_S)} at most it is seen "
-            f"whether {called(trial.former)} does better"
+            f"{what}: undone: {trial.reason}; {minutes(VERIFY_WITHIN_S)} at most to see whether "
+            f"{called(trial.former)} does better"
         )
     how = f"but now {trial.trouble}" if trial.trouble else "doing well"
     well = f"{what} on trial: well for {minutes(trial.watched_s)}"

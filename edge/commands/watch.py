@@ -32,7 +32,7 @@ EVERY: Final = "+"
 _MAX_TOLD: Final = 1000
 _TURN_S: Final = 0.25
 _PATIENCE_S: Final = 5.0
-"""So long after a subscription what a broker has kept has come, if there is anything."""
+"""How long after a subscription what a broker has kept has come, if there is anything."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -43,7 +43,7 @@ def add_arguments(parser: Parser) -> None:
         "tensormask watch --json | jq .topic",
     )
     add_config(parser)
-    add_json(parser, "one JSON document a line, for each message: its topic and what it says")
+    add_json(parser, "a line of JSON for each message: its topic and payload")
     parser.add_argument(
         "--device", type=_device, default="+", metavar="NAME", help="this one (default +: all)"
     )
@@ -67,17 +67,17 @@ def run(options: argparse.Namespace) -> int:
 def _device(text: str) -> str:
     """Read a device's name, one level of a topic, or `+`."""
     if not re.fullmatch(r"\+|[A-Za-z0-9_.\-]{1,64}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no device's name, nor + for all")
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a device, nor + for all")
     return text
 
 
 def is_for_live_view(output: TextIO) -> bool:
-    """Tell whether this is a terminal that can be painted."""
+    """Return whether this is a terminal that can be painted."""
     return output.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 class Screen(Protocol):
-    """Whoever shows what comes."""
+    """Shows what comes."""
 
     @property
     def kinds(self) -> Sequence[str]:
@@ -94,7 +94,7 @@ class Screen(Protocol):
 
 
 class Lines:
-    """A line for each message that tells something new, for eyes and for scripts."""
+    """A line for each message that tells something new, for people and for scripts."""
 
     kinds = (AVAILABILITY, VIOLATION, COMPLIANCE, HEALTH)
 
@@ -149,7 +149,7 @@ def watch(
     """Show what one device says, or all (`+`), until `stop` is set; reconnect by itself.
 
     Where nothing has come `patience_s` after a subscription, it says so: a broker that denies
-    reading often does not tell. Raises ConfigError where a password or certificate is no use.
+    reading often does not tell. Raises ConfigError where a password or certificate is useless.
     """
     stop = stop or threading.Event()
     access = BrokerAccess(settings)
@@ -160,12 +160,12 @@ def watch(
     watched = f"{settings.topic_prefix}/#" if every else topic(settings.topic_prefix, device, "#")
     question = f"may this user read {watched}?"
     silence = f"no device {'' if every else f'{device} '}has ever reported here; {question}"
-    told = ""
+    said = ""
     while not stop.is_set():
         try:
             connection = access.connect(name)
         except BrokerError as problem:
-            told = _tell(screen, problem, told)
+            said = _say_once(screen, problem, said)
             _wait(screen, stop, backoff.next_s())
             continue
         try:
@@ -186,7 +186,7 @@ def watch(
                     screen.show(message)
                 screen.turn()
         except BrokerError as problem:
-            told = _tell(screen, problem, "")
+            said = _say_once(screen, problem, "")
             refused = isinstance(problem, BrokerRefusalError)
             _wait(screen, stop, backoff.slow_s() if refused else backoff.next_s())
         finally:
@@ -194,9 +194,9 @@ def watch(
             connection.drop()
 
 
-def _tell(screen: Screen, problem: BrokerError, told: str) -> str:
-    """Say a problem, unless it is the one that was `told` last; return what is told now."""
-    if str(problem) != told:
+def _say_once(screen: Screen, problem: BrokerError, said: str) -> str:
+    """Say a problem, unless it was `said` last; return it."""
+    if str(problem) != said:
         screen.say(f"{problem}; trying again")
     return str(problem)
 

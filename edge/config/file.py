@@ -38,11 +38,11 @@ MAX_BYTES = 64_000
 _NO_BROKER = "; name the broker"
 _BY_INSTALL = ", or: sudo deploy/install.sh --broker HOST"
 """Writes it into the settings of an installed service."""
-_TWICE = "; each section and each key may stand there only once"
+_TWICE = "; each section and each key may occur only once"
 _HINTS = {
     "twice": _TWICE,
     "overwrite": _TWICE,
-    "Invalid value": '; text stands in straight quotes ("door"), yes and no are true and false',
+    "Invalid value": '; text goes in straight quotes ("door"), yes and no are true and false',
 }
 """By a word of what tomllib says."""
 
@@ -186,7 +186,7 @@ def _by_section_and_key(message: str) -> str:
         text = (
             "it is a certificate's SHA-256: 64 hexadecimal digits, with or without colons"
             if key == "fingerprint"
-            else "it is made of letters, digits, _, - and . only"
+            else "only letters, digits, _, - and . are allowed"
         )
     if found.startswith(NO_CHOICE):
         text += _choices(section, key.partition("[")[0], found.removeprefix(NO_CHOICE))

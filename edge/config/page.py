@@ -20,7 +20,7 @@ class PageSettings(Section, frozen=True):
 
     enabled: bool = False
     address: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
-    """Where it listens: on this machine only, unless told otherwise; `::`: everywhere."""
+    """Where it listens: on this machine only by default; `::`: everywhere."""
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8080
     password_file: str = ""
     """A file that only the service's user and root can read, or `credential:NAME`: the password on
@@ -45,7 +45,7 @@ class PageSettings(Section, frozen=True):
 
     @property
     def is_in_clear(self) -> bool:
-        """Tell whether the password crosses a network without TLS, as far as the settings tell."""
+        """Return whether the password crosses a network without TLS, judging by the settings."""
         is_encrypted = self.certificate_file or self.external_url.startswith("https:")
         is_local = ip_address(self.address).is_loopback
         return bool(self.password_file and not is_encrypted and not is_local)
@@ -78,8 +78,8 @@ class PageSettings(Section, frozen=True):
             )
         if self.heads == "faces" and not self.may_show_faces:
             raise ValueError(
-                'heads = "faces" shows recognizable people to whoever has the password; if you may '
-                "do that, say so with may_show_faces = true"
+                'heads = "faces" shows recognizable people to everyone with the password; if you '
+                "may do that, set may_show_faces = true"
             )
 
 

@@ -96,7 +96,7 @@ def broker_at(address: str) -> MqttSettings:
 
 
 class OutboxSettings(Section, frozen=True):
-    """What waits on disk for the broker."""
+    """The queue of messages for the broker, on disk."""
 
     path: str = ""
     """The SQLite file; empty: `outbox.sqlite` in the service's state directory."""
@@ -155,7 +155,7 @@ class SnapshotSettings(Section, frozen=True):
     def __post_init__(self) -> None:
         if self.pictures == "faces" and not self.may_publish_faces:
             raise ValueError(
-                'pictures = "faces" sends recognizable people; if you may do that, say so with '
+                'pictures = "faces" sends recognizable people; if you may do that, set '
                 "may_publish_faces = true"
             )
 

@@ -30,10 +30,10 @@ class CameraSettings(Section, frozen=True):
     """The authority that signed the certificate of an rtsps:// or https:// camera, or that
     certificate itself; a path or `credential:NAME`; empty: the system's."""
     fingerprint: Annotated[str, msgspec.Meta(pattern=_FINGERPRINT)] = ""
-    """The SHA-256 of its certificate, which is then trusted whoever signed it, whatever names it
+    """The SHA-256 of its certificate, which is then trusted whatever signed it, whatever names it
     has and however old it is."""
     insecure: bool = False
-    """Whether the password and the pictures may go to and come from whoever answers."""
+    """Whether the password and the pictures may go to and come from anything that answers."""
     width_px: Annotated[int, msgspec.Meta(ge=64, le=4608)] = 1280
     height_px: Annotated[int, msgspec.Meta(ge=64, le=2592)] = 720
     fps: Annotated[float, msgspec.Meta(gt=0, le=120)] = 15.0
@@ -55,7 +55,7 @@ class CameraSettings(Section, frozen=True):
     over, until it counts as lost. Three frames at `fps` are always waited for."""
     restart_after_s: NotNegative = 600.0
     """A Pi or USB camera that stays lost for so long ends the program, so that the system starts it
-    anew; 0: never."""
+    again; 0: never."""
 
     def __post_init__(self) -> None:
         kept = [key for key in ("ca_file", "fingerprint", "insecure") if getattr(self, key)]
@@ -88,11 +88,11 @@ class DetectorSettings(Section, frozen=True):
     model: str = ""
     """Path of the detector's weights; empty: the known ones."""
     confidence: Share | None = None
-    """Finds below this score are not looked at; 0.4 with res10 and 0.6 with the others unless
+    """Detections below this score are not looked at; 0.4 with res10 and 0.6 with the others unless
     given."""
     sure_confidence: Share | None = None
-    """Nobody is followed who has not once been found with this score, and nobody told of who has
-    not been so `min_looks` times; 0.5 with res10 and 0.78 with the others unless given."""
+    """Nobody is followed who was never detected with this score, and nobody reported who was not
+    detected so `min_looks` times; 0.5 with res10 and 0.78 with the others unless given."""
     min_face_px: Annotated[float, msgspec.Meta(ge=8, le=4096)] = 16.0
     """Smaller faces (geometric mean of width and height) are not looked at."""
     longest_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 640
@@ -101,7 +101,7 @@ class DetectorSettings(Section, frozen=True):
     upscale_below_px: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 480
     """Frames whose longest side is smaller are doubled before detection; 0: never."""
     region: tuple[Point, ...] = ()
-    """A polygon in fractions of the frame, (0, 0) its top left corner: only faces whose centre lies
+    """A polygon in fractions of the frame, (0, 0) its top left corner: only faces whose center lies
     in it count. Empty: the whole frame."""
     regions: Polygons = ()
     """More of these: a face counts in any of them."""
@@ -128,9 +128,7 @@ class DetectorSettings(Section, frozen=True):
             and self.sure_confidence is not None
             and self.sure_confidence < self.confidence
         ):
-            raise ValueError(
-                "sure_confidence is at least confidence: of what is found, some is surely a face"
-            )
+            raise ValueError("sure_confidence must be at least confidence")
 
     @property
     def watched(self) -> Polygons:
@@ -145,7 +143,7 @@ class DetectorSettings(Section, frozen=True):
         return gap_s if is_in_sight else _at_frame(SEARCH_PACE * self.every_s, frame_s)
 
     def still_gap_s(self, frame_s: float) -> float:
-        """Return the same for somebody who stands still."""
+        """Return the same for somebody who does not move."""
         gap_s = _at_frame(max(self.every_s, self.full_every_s), frame_s)
         linger_s = lingers_s(frame_s)
         if gap_s < linger_s:
@@ -209,8 +207,8 @@ class PolicySettings(Section, frozen=True):
     confirm_s: NotNegative = 1.0
     """How long the mask must have been missing."""
     min_looks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
-    """How many judged looks it takes at least, and finds that are surely a face, however slow the
-    camera."""
+    """How many judged looks it takes at least, and detections that are surely a face, however slow
+    the camera."""
     bare_probability: Annotated[float, msgspec.Meta(ge=0, le=0.98)] = 0.8
     """The accumulated evidence must reach this, and the bundle's own threshold. Evidence is never
     surer than 0.989."""
@@ -218,4 +216,4 @@ class PolicySettings(Section, frozen=True):
     """What a mask below the nose or the chin is, where the bundle tells it apart: counted apart, a
     violation too, or a mask like others."""
     worn_wrongly_s: NotNegative = 3.0
-    """How long it must have been so: whoever puts a mask on or adjusts it is quicker."""
+    """How long it must have been so: putting a mask on or adjusting it is quicker."""

@@ -33,7 +33,7 @@ class ReleaseSettings(Section, frozen=True):
     trial_s: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 600.0
     """It must do well for so long; until then it is undone where it does worse than the former."""
     keep: Annotated[int, msgspec.Meta(ge=2, le=20)] = 3
-    """So many releases, and models of a kind, stay installed."""
+    """How many releases, and models of a kind, stay installed."""
 
 
 class LogSettings(Section, frozen=True):
@@ -74,4 +74,4 @@ class Settings(Section, frozen=True):
             ),
         ):
             if gap_s >= self.tracker.bridged_s(frame_s):
-                raise ValueError(f"{wanted}: everybody would be lost between two scans")
+                raise ValueError(f"{wanted}: every person would be lost between two scans")

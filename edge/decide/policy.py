@@ -3,8 +3,8 @@
 Evidence (`edge.decide.evidence`) must say so for a while without a break; then it is one, once for
 each visit.
 
-Whoever stood still, was hidden and is found again is known by the place alone. The visit goes on,
-but what is not confirmed yet takes its whole time anew; and where the looks since then are sure of
+Somebody who stood still and was hidden is known again by the place alone. The visit goes on,
+but what is not confirmed yet takes its whole time again; and where the looks since then are sure of
 a mask and those before were sure that there was none, or the other way round, it is somebody else.
 """
 
@@ -63,18 +63,18 @@ class Standing:
     probability: float
     """The evidence for that, 0 to 1."""
     wrong_for_s: float
-    """So long it has said what may become a violation."""
+    """How long it has said what may become a violation."""
     confirm_s: float
-    """So long it must; 0: nothing is awaited."""
+    """How long it must; 0: nothing is awaited."""
     looks: int
     """Judged in that time."""
     sure_finds: int
-    is_told: bool
+    is_reported: bool
     """A violation of this visit has been confirmed."""
 
 
 @dataclass(slots=True)
-class _Spell:
+class _Streak:
     """How long the evidence has said one thing."""
 
     since: Sighting | None = None
@@ -101,8 +101,8 @@ class _Person:
     sightings: int = 0
     sure_finds: int = 0
     evidence: Evidence = field(default_factory=Evidence)
-    bare: _Spell = field(default_factory=_Spell)
-    worn: _Spell = field(default_factory=_Spell)
+    bare: _Streak = field(default_factory=_Streak)
+    worn: _Streak = field(default_factory=_Streak)
     """Of a mask worn wrongly."""
     masked_from: Sighting | None = None
     """Since when the evidence has been sure of a mask."""
@@ -124,7 +124,7 @@ class _Person:
         self.returned = _Return(before)
         self.masked_from = None
         if self.violation is None:
-            self.bare, self.worn = _Spell(), _Spell()
+            self.bare, self.worn = _Streak(), _Streak()
 
 
 @dataclass(slots=True)
@@ -226,29 +226,29 @@ class ViolationPolicy:
 
     def _standing(self, person: _Person, now: Sighting) -> Standing:
         evidence = person.evidence
-        spell, confirm_s = _Spell(), 0.0
+        streak, confirm_s = _Streak(), 0.0
         if person.bare.since is not None:
             state, probability = MaskState.BARE, evidence.bare_probability
-            spell, confirm_s = person.bare, self._settings.confirm_s
+            streak, confirm_s = person.bare, self._settings.confirm_s
         elif person.worn.since is not None and self._settings.worn_wrongly != "ignore":
             state, probability = (
                 MaskState.WORN_WRONGLY,
                 evidence.probability(MaskState.WORN_WRONGLY),
             )
             if self._settings.worn_wrongly == "violation":
-                spell, confirm_s = person.worn, self._settings.worn_wrongly_s
+                streak, confirm_s = person.worn, self._settings.worn_wrongly_s
         elif person.masked_from is not None:
             state, probability = MaskState.MASKED, 1 - self._unmasked(evidence)
         else:
             state, probability = None, 0.0
-        wrong_for_s = 0.0 if spell.since is None else now.monotonic_s - spell.since.monotonic_s
+        wrong_for_s = 0.0 if streak.since is None else now.monotonic_s - streak.since.monotonic_s
         return Standing(
             now.track_id,
             state,
             probability,
             wrong_for_s,
             confirm_s,
-            spell.looks,
+            streak.looks,
             person.sure_finds,
             person.violation is not None,
         )
@@ -291,14 +291,14 @@ class ViolationPolicy:
         if self._settings.worn_wrongly == "violation":
             worn_s = self._settings.worn_wrongly_s
             wrongs.append((ViolationKind.WORN_WRONGLY, person.worn, self._worn, worn_s))
-        for kind, spell, least, seconds in wrongs:
+        for kind, streak, least, seconds in wrongs:
             if (
-                spell.since is not None
-                and spell.looks >= self._settings.min_looks
+                streak.since is not None
+                and streak.looks >= self._settings.min_looks
                 and person.evidence.probability(MaskState(kind)) >= least
-                and now.monotonic_s - spell.since.monotonic_s >= seconds
+                and now.monotonic_s - streak.since.monotonic_s >= seconds
             ):
-                return [self._confirm(person, now, spell.since, kind)]
+                return [self._confirm(person, now, streak.since, kind)]
         return []
 
     def _confirm(

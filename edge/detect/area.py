@@ -25,13 +25,13 @@ class Area:
         """Left, top, right and bottom around all regions; None: the whole picture."""
 
     def holds(self, x: float, y: float) -> bool:
-        """Tell whether a face with its centre there counts."""
+        """Return whether a face with its center there counts."""
         inside = not self._within or any(_is_in(each, x, y) for each in self._within)
         return inside and not any(_is_in(each, x, y) for each in self._without)
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether no face counts anywhere, as far as a grid of points can show."""
+        """Return whether no face counts anywhere, as far as a grid of points can show."""
         steps = [(each + 0.5) / GRID for each in range(GRID)]
         return not any(self.holds(x, y) for x in steps for y in steps)
 

@@ -1,7 +1,7 @@
 """Which frames are scanned for faces, and how large.
 
 Detection is the dearest step, and most frames show what the one before them showed. The difference
-of two small grey pictures says whether anything moved since the last scan: where nothing moves,
+of two small gray pictures says whether anything moved since the last scan: where nothing moves,
 nothing runs. Where something does, scans keep a steady pace; faces in sight that are large enough
 are followed in a small picture. While nobody is in sight, or somebody far away, every other scan is
 a close-up of where something is going on (`edge.detect.closeup`).
@@ -26,7 +26,7 @@ from edge.records import Face, Frame, Pixels
 from edge.telemetry import SCAN
 
 GLIMPSE_PX = 160
-"""Longest side of the small grey picture: a face of 16 px in 1280 still is two pixels wide."""
+"""Longest side of the small gray picture: a face of 16 px in 1280 still is two pixels wide."""
 MOVED_LEVELS = 8
 """A pixel of it has changed when it differs by more: well above a sensor's noise, averaged over
 dozens of pixels, and below a face before any wall."""
@@ -142,7 +142,7 @@ class PacedDetection:
 
 
 def glimpse_of(pixels: Pixels) -> NDArray[np.uint8]:
-    """Return a small grey picture for comparison, at a fraction of a millisecond."""
+    """Return a small gray picture for comparison, at a fraction of a millisecond."""
     ratio = min(1.0, GLIMPSE_PX / max(pixels.shape[:2]))
     size = scaled_size(pixels, ratio)
     # Bilinear reads four pixels for each, where averaging the area would read the whole picture;
@@ -159,5 +159,5 @@ def changes(before: NDArray[np.uint8] | None, now: NDArray[np.uint8]) -> NDArray
 
 
 def has_moved(changed: NDArray[np.bool_]) -> bool:
-    """Tell whether so many pixels changed that it is no speck."""
+    """Return whether so many pixels changed that it is no speck."""
     return int(np.count_nonzero(changed)) >= MOVED_PIXELS

@@ -23,7 +23,7 @@ NETWORK_FILE = "detector.onnx"
 CARD_FILE = "detector.json"
 TOLERANCE = 0.05
 """How far an answer may be off, as a share of the largest. OpenCV 4.11 and 4.14 are off by less
-than 0.0001 from each other; a network with swapped colours or another training by 0.2 and more."""
+than 0.0001 from each other; a network with swapped colors or another training by 0.2 and more."""
 PATTERN_PX = 160
 OUTPUTS = ("bbox_8", "bbox_16", "bbox_32")
 
@@ -36,10 +36,10 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class FoundFaces(_Part, frozen=True, kw_only=True):
-    """How many labelled faces of a kind and size are found."""
+    """How many labeled faces of a kind and size are found."""
 
     data: str
-    """The pictures, in words."""
+    """The pictures, as text."""
     kind: Literal["masked", "bare", "worn_wrongly"]
     size_px: str
     """Geometric mean of width and height, as `16-32` or `>= 32`."""
@@ -103,9 +103,9 @@ def read_card(folder: Path = FOLDER) -> DetectorCard:
     try:
         return decoded(path.read_bytes(), DetectorCard)
     except OSError as error:
-        raise ModelError(f"{path}: {error.strerror}; install the program anew") from error
+        raise ModelError(f"{path}: {error.strerror}; install the program again") from error
     except DamagedFileError as error:
-        raise ModelError(f"{path}: {error}; install the program anew") from error
+        raise ModelError(f"{path}: {error}; install the program again") from error
 
 
 def self_test(network: bytes, golden: DetectorGolden) -> None:
@@ -116,8 +116,8 @@ def self_test(network: bytes, golden: DetectorGolden) -> None:
     if off > TOLERANCE:
         raise ModelError(
             f"the detector fails its self-test: its answers are off by {off:.0%}, "
-            f"{TOLERANCE:.0%} are allowed; OpenCV {cv2.__version__} does not run it rightly: "
-            "install the program and its packages anew"
+            f"{TOLERANCE:.0%} are allowed; OpenCV {cv2.__version__} gives wrong results on this "
+            "machine: install the program and its packages again"
         )
 
 

@@ -1,6 +1,6 @@
 """Where a closer look is worth it.
 
-Whoever is far away is too small for the picture that the detector sees of the whole scene. A
+Somebody far away is too small for the picture that the detector sees of the whole scene. A
 close-up shows half of the frame's width and height in the size of that picture: every face twice as
 large, at the same price. It goes where something has moved, or a small face was found, and nothing
 has been looked at closely since; so several places get their turns.
@@ -19,7 +19,7 @@ from edge.records import Box, Frame
 SHARE = 0.5
 """Of the frame's width and height."""
 KEPT = 0.7
-"""What is left of a movement's interest at the next scan: whoever caused it has moved on."""
+"""What is left of a movement's interest at the next scan: its cause has moved on."""
 FORGOTTEN = 0.1
 """Less than this is none."""
 FACE_INTEREST = 3.0

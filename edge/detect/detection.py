@@ -1,4 +1,4 @@
-"""Which picture of a frame a detector gets, and which of its finds matter.
+"""Which picture of a frame a detector gets, and which of its detections matter.
 
 A back end (`yunet`, `res10`) finds faces in a picture as it is. The step around it chooses that:
 the small stream where there is one, scaled to what the settings ask for. It keeps the faces that
@@ -90,7 +90,7 @@ def _slices(part: Box) -> tuple[slice, slice]:
 
 
 def _is_in(face: Face, part: Box, frame: Frame) -> bool:
-    """Tell whether the face is not cut by an edge of `part` that is none of the frame's."""
+    """Return whether the face is not cut by an edge of `part` that is none of the frame's."""
     x, y = CUT * part.width, CUT * part.height
     return (
         (part.left <= 0 or face.box.left > part.left + x)

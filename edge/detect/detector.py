@@ -12,7 +12,7 @@ class FaceDetector(Protocol):
 
     name: str
     sure: float
-    """The score from which on a find is so surely a face that a track may begin with it."""
+    """The score from which on a detection is so surely a face that a track may begin with it."""
     input_px: int | None
     """The longest side of what it makes of every picture, so that a small one saves nothing; None:
     it takes pictures as they are."""

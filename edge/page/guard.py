@@ -24,14 +24,14 @@ _log = logging.getLogger(__name__)
 SESSION_S = 12 * 3600.0
 MOST_SESSIONS = 100
 FREE_TRIES = 3
-"""So many wrong passwords cost nothing; the time to wait doubles with each one after them."""
+"""How many wrong passwords cost nothing; the time to wait doubles with each one after them."""
 LONGEST_S = 60.0
 FORGOTTEN_S = 3600.0
-"""So long after the last one, wrong passwords count no more."""
+"""How long after the last one, wrong passwords count no more."""
 MOST_GUESSERS = 1000
-"""So many sources are remembered; of more, the oldest is forgotten."""
+"""How many sources are remembered; of more, the oldest is forgotten."""
 MOST_WAITING = 4
-"""So many passwords wait to be looked at; that of a known browser always may."""
+"""How many passwords wait to be looked at; that of a known browser always may."""
 IPV6_NETWORK_BITS = 64
 """What one customer of a provider has at least."""
 
@@ -116,11 +116,11 @@ class Guard:
         return Admission(self._new_session(), self._new_browser())
 
     def knows(self, session: str) -> bool:
-        """Tell whether a session is good."""
+        """Return whether a session is good."""
         return not self.password or self._sessions.get(session, 0.0) > self.clock.monotonic_s()
 
     def knows_browser(self, browser: str) -> bool:
-        """Tell whether somebody has logged in with this browser, by the password as it is now."""
+        """Return whether somebody has logged in with this browser, by the password as it is now."""
         name, _, signature = browser.partition(".")
         return bool(name) and hmac.compare_digest(
             signature.encode("utf-8", "surrogatepass"), self._signature(name).encode()

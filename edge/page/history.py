@@ -71,7 +71,7 @@ class HoursSummary(msgspec.Struct, frozen=True):
     unknown: int
     watched_s: float
     span_s: float
-    """So much of them has passed: what was not watched is the rest."""
+    """How much of them has passed: what was not watched is the rest."""
     rate: float | None
     """As in the MQTT documents, see `Tally.rate`."""
     rate_low: float | None

@@ -23,15 +23,15 @@ from edge.page.wire import (
 )
 
 PATIENCE_S = 3.0
-"""So long after the last viewer has asked, scenes are still asked for."""
+"""How long after the last viewer has asked, scenes are still asked for."""
 LONGEST_S = 10.0
-"""So long a viewer waits for a newer scene, and asks again then."""
+"""How long a viewer waits for a newer scene, and asks again then."""
 FRESH_S = 2.5
 """A scene that is older is shown to nobody."""
 ANSWER_S = 15.0
-"""So long the daemon may take for an answer."""
+"""How long the daemon may take for an answer."""
 AGAIN_S = 0.25
-"""So long after it has gone, the daemon is tried again; and so often its going is looked for."""
+"""How long after it has gone the daemon is tried again; and how often it is looked for."""
 REPORT_EVERY_S = 1.0
 _LENGTH = struct.Struct(">I")
 

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 MAX_FAILURE = 500
 TICK_S = 1.0
 PATIENCE_S = 5.0
-"""So long a request may take to arrive, and an answer to be read."""
+"""How long a request may take to arrive, and an answer to be read."""
 MOST = 4
 """Pages at once: one, and for a moment the next one."""
 
@@ -151,7 +151,7 @@ class PageListener:
             self.window.tick()
         except Exception:  # noqa: BLE001 - a fault of ours there must not end the page
             if not self._has_failed:
-                _log.exception("the page does not know what is wrong with the device")
+                _log.exception("the page cannot show what is wrong with the device")
             self._has_failed = True
 
     def _answer(self, page: socket.socket) -> bool:

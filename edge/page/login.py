@@ -13,7 +13,7 @@ from edge.page.guard import Guard, TooManyError, Visitor
 from edge.page.origin import Site
 
 BROWSER_S = 180 * 86_400
-"""So long a browser is known after a login."""
+"""How long a browser is known after a login."""
 OPEN = ("/login", "/login.js", "/page.css", "/icon.svg", "/health")
 """What is shown without a session."""
 

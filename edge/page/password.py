@@ -39,7 +39,7 @@ def hashed(password: str, salt: bytes) -> str:
 
 
 def is_hash(text: str) -> bool:
-    """Tell whether this is a hash, or meant as one."""
+    """Return whether this is a hash, or meant as one."""
     return _HASH.match(text) is not None
 
 
@@ -59,7 +59,7 @@ def refuse_useless(known: str) -> None:
 
 
 def matches(password: str, known: str) -> bool:
-    """Tell whether `known` is the hash of `password`. Takes as long as hashing it."""
+    """Return whether `known` is the hash of `password`. Takes as long as hashing it."""
     try:
         return _compared(password, known)
     except ValueError:

@@ -16,6 +16,7 @@ from edge.config import ClassifierSettings
 from edge.decide.policy import Standing
 from edge.pipeline import FrameOutcome
 from edge.records import Box, Face, Frame, MaskState, Sighting
+from edge.words import percent
 
 LINGER_S = 1.5
 """Between two scans people are shown where they were seen last, and so they are where a scan misses
@@ -148,7 +149,7 @@ def _found(faces: Sequence[Face], before: Sequence[_Outside], frame: Frame) -> t
 
 
 def _is_there(outside: _Outside, frame: Frame) -> bool:
-    """Tell whether somebody was seen there lately, or the picture still shows the same there."""
+    """Return whether somebody was seen there lately, or the picture still shows the same there."""
     seen_ago_s = frame.monotonic_s - outside.at_s
     if not LINGER_S <= seen_ago_s <= OUTSIDE_S:
         return seen_ago_s < LINGER_S
@@ -196,10 +197,10 @@ def words(standing: Standing, size_px: float, least_px: float) -> tuple[str, str
     """Return what is known of somebody, and what a violation would still take."""
     label = STATES[standing.state].capitalize()
     if standing.state is not None:
-        label += f" {standing.probability:.0%}".replace("%", " %")
+        label += f" {percent(standing.probability)}"
     if size_px < least_px:
         return label, f"too small to judge: {int(size_px)} px, {least_px:g} px needed"
-    if standing.is_told:
+    if standing.is_reported:
         return label, "reported"
     if standing.confirm_s and standing.wrong_for_s < standing.confirm_s:
         return label, f"for {standing.wrong_for_s:.1f} of {standing.confirm_s:.1f} s"

@@ -28,11 +28,11 @@ from edge.records import Box, Frame
 from edge.telemetry import CameraState, CameraView, Telemetry
 
 ROOM = 4
-"""So many frames may wait while a scene is made; each holds its pixels."""
+"""How many frames may wait while a scene is made; each holds its pixels."""
 WAIT_S = 1.0
-"""So long a scene is waited for."""
+"""How long a scene is waited for."""
 QUIET_S = 3.0
-"""So long after the last question the looking ends, however the viewer has left: nobody takes for
+"""How long after the last question the looking ends, however the viewer has left: nobody takes for
 live what has waited for the next one. A frame itself may be older, of a stream that was held up."""
 DAY_HOURS, MONTH_HOURS = 24, 30 * 24
 
@@ -137,7 +137,7 @@ class Window:
 
     @property
     def is_looking(self) -> bool:
-        """Tell whether scenes are made."""
+        """Return whether scenes are made."""
         return self._observer is not None
 
     def tick(self) -> None:

@@ -1,6 +1,6 @@
 """Finding every head in a picture, so that it can be covered.
 
-Every face is covered, not only the one that a violation is about. So the picture is searched anew,
+Every face is covered, not only the one that a violation is about. So the picture is searched again,
 more eagerly than the road does it: what is no face may be covered, a face may not be missed.
 """
 
@@ -54,7 +54,7 @@ MOVED = 8
 """Gray levels by which more than half of the patches differ where the camera was moved: of a street
 turned by 22 degrees at least two thirds do, of clips from a camera that hangs at most 36 %."""
 STILL_S = 1.0
-"""So long at most a turned search holds, however still the scene is."""
+"""How long at most a turned search holds, however still the scene is."""
 PATCH_PX = 8
 """A scene is compared with an earlier one by squares of this side: a quarter of the smallest head
 that counts."""
@@ -67,7 +67,7 @@ the second before it is searched."""
 MAX_GAIN = 8.0
 """By more, noise alone would be left."""
 HOLD_S = 0.5
-"""So long a head stays covered where it was found."""
+"""How long a head stays covered where it was found."""
 AGAIN = 0.5
 """Intersection over union from which on it is the same head that is found again."""
 GROWTH = 1.0
@@ -90,13 +90,13 @@ class _Candidate:
     """Of a turn, by which the scene was turned when it was found."""
 
     def may_be_face(self, expected: bool) -> bool:
-        """Tell whether the score is enough, in a direction in which faces are `expected`."""
+        """Return whether the score is enough, in a direction in which faces are `expected`."""
         score = _score_for(self.size_px)
         score = score if self.quarters else min(CONFIDENCE, score)
         return self.score >= (score if expected else max(UNSURE, score))
 
     def surrounds(self, other: _Candidate) -> bool:
-        """Tell whether this is hair, a chest or the like around the surer face `other`."""
+        """Return whether this is hair, a chest or the like around the surer face `other`."""
         x, y = other.box.centre
         return (
             other.score > self.score

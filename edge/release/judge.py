@@ -22,9 +22,9 @@ MOST_RESTARTS = 20
 MOST_BOOTS = 5
 """A trial takes so many runs of the machine; more, and it may have been brought down by it."""
 PATIENCE_S = 90.0
-"""So long a fault that may pass is borne with: a camera may take 10 s to open, a broker 30 s."""
+"""How long a fault that may pass is tolerated: a camera may take 10 s to open, a broker 30 s."""
 START_PATIENCE_S = 360.0
-"""So long it may take to come up at all."""
+"""How long it may take to come up at all."""
 SLOWER, SLOWER_MS = 1.6, 20.0
 """A scan may take so many times as long as before, and so much more."""
 FRAME_SLOWER, FRAME_SLOWER_MS = 2.0, 150.0
@@ -37,7 +37,7 @@ LONGEST_STEP_S = 10.0
 """More than this between two looks was not watched: the machine slept."""
 
 ENDINGS = {
-    65: "its model is damaged or not what it runs (exit status 65)",
+    65: "its model is damaged or cannot be used (exit status 65)",
     72: "a package is missing (exit status 72)",
     78: "it refuses the configuration (exit status 78)",
 }
@@ -104,7 +104,7 @@ class TrialJudge:
     hangs: int = 0
     restarts: int = 0
     trouble: str = ""
-    """What is being borne with now, in words; empty: all is well."""
+    """The present problem that is still tolerated, as text; empty: all is well."""
     _last_s: float | None = None
     _counted: tuple[str, int] | None = None
     _excused: str | None = None
@@ -151,12 +151,12 @@ class TrialJudge:
         if self.ran_s >= GIVEN_UP * self.window_s:
             return TrialVerdict(
                 True,
-                f"nothing speaks against it, but not all could be judged in {self.ran_s:.0f} s",
+                f"no problem was seen, but not everything could be measured in {self.ran_s:.0f} s",
             )
         return None
 
     def _is_excused(self, look: Look) -> bool:
-        """Tell whether it has ended for settings that were wrong then; they may be right by now."""
+        """Return whether it has ended for settings that were wrong; they may be right by now."""
         service = look.service
         if service.has_ended and look.settings_refused:
             self._excused = service.invocation
@@ -197,14 +197,14 @@ class TrialJudge:
         elif self.baseline.camera_runs:
             self.crashes += 1
             if self.crashes >= MOST_CRASHES:
-                reason = f"it ended {self.crashes} times for want of the camera, which ran before"
+                reason = f"it ended {self.crashes} times because of the camera, which ran before"
                 return TrialVerdict(False, f"{reason} ({how})", Fault.CRASHES)
         return None
 
     def _silence(self, look: Look) -> Iterator[Sign]:
         """Return whether it runs at all, and says how it does."""
         is_up = look.service.is_up
-        yield Sign(Fault.NOT_UP, not is_up, "it does not come up", START_PATIENCE_S)
+        yield Sign(Fault.NOT_UP, not is_up, "it does not start", START_PATIENCE_S)
         text = "it runs, but its status file is missing, stale or cannot be read"
         yield Sign(Fault.MUTE, is_up and look.report is None, text)
 
@@ -217,12 +217,12 @@ class TrialJudge:
         yield Sign(
             Fault.NO_FRAMES,
             before.camera_runs and (not report.camera_runs or (stands and not report.is_held_back)),
-            "no frames are judged, and before there were",
+            "no frames are judged, unlike before",
         )
         yield Sign(
             Fault.NO_BROKER,
             before.broker_connected and not report.broker_connected,
-            "it does not reach the broker, and before it was reached",
+            "it does not reach the broker, unlike before",
         )
         yield Sign(
             Fault.STUCK,
@@ -232,13 +232,13 @@ class TrialJudge:
         yield Sign(
             Fault.DISK,
             before.disk_takes and not report.disk_takes,
-            "its outbox takes nothing, and before it did",
+            "its outbox takes nothing, unlike before",
         )
         rate = self._memory.leak(look.service.invocation, look.at_s, report.rss_bytes)
         yield Sign(Fault.LEAKS, rate > 0, f"its memory grows by {rate / 1e6:.1f} MB/s", 0.0)
         if look.settings_changed:
             return
-        text = "its page does not answer, and before it did"
+        text = "its page does not answer, unlike before"
         yield Sign(Fault.PAGE, before.page_answers and not look.page_answers, text)
         if not report.is_held_back and not look.is_starved:
             yield from self._slowness(report)
@@ -249,24 +249,24 @@ class TrialJudge:
         yield Sign(
             Fault.SLOW,
             _is_above(*scan, SLOWER, SLOWER_MS),
-            f"a scan takes {scan[0] or 0:.0f} ms, and before {scan[1] or 0:.0f} ms",
+            f"a scan takes {scan[0] or 0:.0f} ms, up from {scan[1] or 0:.0f} ms",
         )
         yield Sign(
             Fault.SLOW_FRAMES,
             _is_above(*frame, FRAME_SLOWER, FRAME_SLOWER_MS),
-            f"one frame in twenty takes {frame[0] or 0:.0f} ms or longer, and before "
+            f"one frame in twenty takes {frame[0] or 0:.0f} ms or longer, up from "
             f"{frame[1] or 0:.0f} ms",
         )
         judged, given = (report.fps, before.fps), (report.camera_fps, before.camera_fps)
         yield Sign(
             Fault.SLOW_CAMERA,
             _is_below(*given, FEWER),
-            f"the camera gives {given[0] or 0:.1f} frames a second, and before {given[1] or 0:.1f}",
+            f"the camera gives {given[0] or 0:.1f} frames a second, down from {given[1] or 0:.1f}",
         )
         yield Sign(
             Fault.FEW_FRAMES,
             _is_below(*judged, FEWER),
-            f"{judged[0] or 0:.1f} frames a second are judged, and before {judged[1] or 0:.1f}",
+            f"{judged[0] or 0:.1f} frames a second are judged, down from {judged[1] or 0:.1f}",
         )
 
     def _bears(self, sign: Sign, step_s: float) -> bool:

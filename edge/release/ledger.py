@@ -61,18 +61,18 @@ class RunningTrial(msgspec.Struct, frozen=True):
     baseline: Baseline = Baseline()
     stage: Stage = Stage.SWITCHING
     watched_s: NotNegative = 0.0
-    """So long it has done well, over all boots."""
+    """How long it has done well, over all boots."""
     ran_s: NotNegative = 0.0
-    """So long it has run, well or not to be judged."""
+    """How long it has run, well or not to be judged."""
     crashes: Count = 0
     hangs: Count = 0
     restarts: Count = 0
     trouble: str = ""
-    """What is being borne with now; empty: it does well."""
+    """What is being tolerated now; empty: it does well."""
     boot: str = ""
     """The machine's present run, by the kernel's name for it."""
     boots: Count = 0
-    """So many runs of the machine it has been on trial in."""
+    """How many runs of the machine it has been on trial in."""
     reason: str = ""
     """Why it is undone."""
     fault: str = ""
@@ -163,7 +163,7 @@ class Ledger(msgspec.Struct, frozen=True):
 
 
 class LedgerFile:
-    """The file, as several processes change it: commands, and what looks after a trial."""
+    """The file, as several processes change it: commands, and what watches a trial."""
 
     def __init__(self, path: Path = FILE) -> None:
         self._path = path
@@ -178,7 +178,7 @@ class LedgerFile:
     def change(self, change: Callable[[Ledger], Ledger]) -> Ledger:
         """Read the ledger, and write what becomes of it; nobody else writes in between.
 
-        What looks after a trial writes while another switch is under way: this lock is held for a
+        What watches a trial writes while another switch is under way: this lock is held for a
         moment only, and `change` goes by nothing that was read before.
         """
         with self._locked("ledger.lock", waits=True):

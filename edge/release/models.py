@@ -97,7 +97,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     with archive.open(entry) as file:
         content = file.read(entry.file_size + 1)
     if len(content) != entry.file_size:
-        raise zipfile.BadZipFile(f"{entry.filename} has another size than it says")
+        raise zipfile.BadZipFile(f"{entry.filename} does not have the size that the archive says")
     return content
 
 
@@ -122,7 +122,7 @@ def _named(slot: Slot, folder: Path) -> str:
     card = detector_card.read_card(folder)
     network = (folder / detector_card.NETWORK_FILE).read_bytes()
     if hashlib.sha256(network).hexdigest() != card.sha256:
-        raise ModelError(f"{detector_card.NETWORK_FILE} is not the network that its card describes")
+        raise ModelError(f"{detector_card.NETWORK_FILE} is not the network of its description")
     return f"{card.name}-{card.version}"
 
 

@@ -89,7 +89,7 @@ def _run(command: list[str]) -> str | None:
             timeout=TIMEOUT_S,
         )
     except subprocess.TimeoutExpired:
-        return f"it does not judge the known clip within {TIMEOUT_S:.0f} s"
+        return f"it does not judge the test clip within {TIMEOUT_S:.0f} s"
     except OSError as error:
         return f"it cannot be run: {error.strerror}"
     return ending_of(done).removeprefix("tensormask: ") if done.returncode else None

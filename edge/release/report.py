@@ -55,7 +55,7 @@ class _Telemetry(msgspec.Struct):
 
 
 class Reports:
-    """Reads the service's status file, again and again."""
+    """Reads the service's status file repeatedly."""
 
     def __init__(self, path: Path = DIRECTORY / NAME) -> None:
         self._path = path

@@ -60,7 +60,7 @@ def going_back(now: Ledger, left: RunningTrial, reason: str) -> Ledger:
 def unless_overtaken(now: Ledger, trial: RunningTrial) -> Ledger:
     """Return the ledger. Raises OvertakenError where another, or another stage, is in it."""
     if now.trial != trial:
-        raise OvertakenError("the trial has gone on meanwhile; see: tensormask release")
+        raise OvertakenError("the trial has moved on meanwhile; see: tensormask release")
     return now
 
 
@@ -76,8 +76,8 @@ def refuse_again(now: Ledger, slot: Slot, name: str) -> None:
     """Raise ActivationError where it failed a trial, or the proof, before."""
     if (refused := now.refused(slot, name)) is not None:
         raise ActivationError(
-            f"the {slot} {called(name)} was tried and undone ({refused.reason}); to try it "
-            "again all the same, give --again"
+            f"the {slot} {called(name)} was tried and undone ({refused.reason}); to try "
+            "it again, add --again"
         )
 
 
@@ -95,7 +95,7 @@ def refuse_two(trial: RunningTrial, slot: Slot) -> None:
     if trial.slot is not slot:
         raise ActivationError(
             f"the {trial.slot} {called(trial.name)} is on trial; wait for its end: "
-            "tensormask release wait, or go back from that first"
+            "tensormask release wait, or roll that back first"
         )
 
 

@@ -71,7 +71,7 @@ class ReleaseStore:
             self._set(self.link(slot), slot, name)
 
     def watcher(self) -> str:
-        """Return the release that looks after trials: never the one that is on trial."""
+        """Return the release that watches trials: never the one that is on trial."""
         return _named(self.prefix / _WATCHER)
 
     def point_to_watcher(self, release: str) -> None:

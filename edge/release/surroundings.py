@@ -38,7 +38,7 @@ class Surroundings:
     """By process: the time, how long it had waited for a processor, and how long it had run."""
 
     def broker_answers(self) -> bool:
-        """Tell whether somebody listens at the broker's address; true where none can be read."""
+        """Return whether somebody listens at the broker's address; true where none can be read."""
         settings = self._settings()
         if settings is None:
             return True
@@ -50,7 +50,7 @@ class Surroundings:
             return False
 
     def page_answers(self) -> bool:
-        """Tell whether the page is wanted, and answers."""
+        """Return whether the page is wanted, and answers."""
         settings = self._settings()
         if settings is None or not settings.page.enabled:
             return False
@@ -64,14 +64,14 @@ class Surroundings:
             return ""
 
     def settings_refused(self) -> bool:
-        """Tell whether this release would refuse them too."""
+        """Return whether this release would refuse them too."""
         reason = self.refusal(self.config)
         if reason:
             _log.warning("the settings are refused by this release too: %s", reason)
         return bool(reason)
 
     def is_starved(self, pid: int) -> bool:
-        """Tell whether other programs kept this process from running since the last question."""
+        """Return whether other programs kept this process from running since the last question."""
         try:
             # See proc(5) and the kernel's sched-stats: ns that it ran and waited, of its first
             # thread; and of all its threads the processor time in ticks.

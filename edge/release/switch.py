@@ -61,7 +61,7 @@ class Switch:
     service: ServiceControl
     ledger_file: LedgerFile = field(default_factory=LedgerFile)
     keep: int = 3
-    """So many releases, and models of a kind, stay installed."""
+    """How many releases, and models of a kind, stay installed."""
     proof: Callable[[Slot, str], str | None] = lambda slot, name: None
     """Says why it is not worth a trial; None: nothing speaks against it."""
     clock: Clock = SYSTEM_CLOCK
@@ -99,7 +99,7 @@ class Switch:
                 self.ledger_file.change(lambda now: now.with_entry(first))
             return False
         if slot is Slot.RELEASE and present == OWN:
-            raise ActivationError("there is no release yet to go back to; run deploy/install.sh")
+            raise ActivationError("there is no release to go back to yet; run deploy/install.sh")
         if name != (present if trial is None else trial.former) and not again:
             self._prove(slot, name)
         # That took its time: what is on trial may be kept by now, or undone.
@@ -120,7 +120,7 @@ class Switch:
             refused = self._entry(slot, name, TrialOutcome.REFUSED, reason)
             self.ledger_file.change(lambda now: now.noting(refused))
             raise ActivationError(
-                f"the {slot} {called(name)} is refused, and nothing was switched: {reason}"
+                f"the {slot} {called(name)} failed its test, and nothing was switched: {reason}"
             )
 
     def _go_on(self, trial: RunningTrial) -> bool:
@@ -190,12 +190,12 @@ class Switch:
             return None
         present = self.store.current(trial.slot)
         if trial.stage is Stage.SWITCHING and present not in (trial.former, trial.name):
-            # It was to take the place of another on trial, which nobody looks after any more.
+            # It was to take the place of another on trial, which nobody watches any more.
             self._go_on(trial)
             return self.ledger.trial
         elsewhere = {
             Stage.SWITCHING: "cut off before the switch",
-            Stage.RUNNING: "somebody has switched to another",
+            Stage.RUNNING: "another one was activated",
         }
         if trial.stage in elsewhere and present != trial.name:
             self.close(trial, TrialOutcome.INTERRUPTED, elsewhere[trial.stage])
@@ -259,8 +259,8 @@ class Switch:
                 yield
         except BlockingIOError:
             raise ActivationError(
-                "another activation or rollback is under way, and nothing is changed by this "
-                "one; see what comes of that: tensormask release wait"
+                "another activation or rollback is in progress, and nothing was changed; wait for "
+                "its end: tensormask release wait"
             ) from None
 
     def _entry(self, slot: Slot, name: str, outcome: TrialOutcome, reason: str) -> TrialEntry:

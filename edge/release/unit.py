@@ -1,4 +1,4 @@
-"""The service as systemd has it: how it does, and how it is started anew."""
+"""The service as systemd has it: its state, and its restart."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Unit:
     """The service. Raises SystemdError where systemd does not answer or refuses."""
 
     def runs(self) -> bool:
-        """Tell whether it runs, or is about to."""
+        """Return whether it runs, or is about to."""
         return is_booted() and self.state().active in RUNNING
 
     def state(self) -> ServiceState:
@@ -44,7 +44,7 @@ class Unit:
         systemctl("--no-block", "restart", UNIT)
 
     def watch(self) -> None:
-        """Start what looks after the trial."""
+        """Start what watches the trial."""
         systemctl("daemon-reload")
         systemctl("--no-block", "start", TRIAL_UNIT)
 
@@ -54,7 +54,7 @@ class Unit:
 
 
 def is_booted() -> bool:
-    """Tell whether systemd is this machine's."""
+    """Return whether systemd is this machine's."""
     return Path("/run/systemd/system").is_dir()
 
 

@@ -75,7 +75,7 @@ class Watcher:
         """
         trial = self.switch.ledger.trial
         if trial is not None and trial.stage is Stage.UNDOING:
-            # It was cut off on the way back: what is left must not be started once more.
+            # It was cut off on the way back: what is left must not be started again.
             self.switch.store.point(trial.slot, trial.former)
         if trial is None or trial.stage not in (Stage.SWITCHING, Stage.RUNNING):
             return
@@ -89,7 +89,7 @@ class Watcher:
         return self.switch.note(trial, replace(trial, boot=self.boot, boots=trial.boots + 1))
 
     def _leave(self, trial: RunningTrial) -> RunningTrial:
-        reason = f"the machine began anew {trial.boots - 1} times while it was on trial"
+        reason = f"the machine restarted {trial.boots - 1} times while it was on trial"
         return self.switch.undo(trial, Fault.REBOOTS, reason)
 
     def _try(self, trial: RunningTrial) -> RunningTrial:

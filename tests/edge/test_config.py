@@ -101,7 +101,7 @@ def test_tls_has_its_own_port() -> None:
         ({"classifier": {"recheck_s": 61}}, r"recheck_s: must be at most 60"),
         (
             {"detector": {"confidence": 0.7, "sure_confidence": 0.6}},
-            r"\[detector\] sure_confidence is at least confidence",
+            r"\[detector\] sure_confidence must be at least confidence",
         ),
         ({"camera": {"source": "rtps://c/live"}}, r"file.toml: \[camera\] source: rtps:// is not"),
         ({"camera": {"source": "rtsp://c..e/live"}}, r"file.toml: \[camera\] source: the host of"),
@@ -110,11 +110,11 @@ def test_tls_has_its_own_port() -> None:
         ({"mqtt": {"host": "a b"}}, r"\[mqtt\] host: a name has letters"),
         (
             {"camera": {"rotation_deg": 45}},
-            r"rotation_deg: 45 is none of its values; known are 0, 90, 180, 270$",
+            r"rotation_deg: 45 is not one of its values; known are 0, 90, 180, 270$",
         ),
         (
             {"commands": {"allowed": ["pause", "halt"]}},
-            r"\[commands\] allowed\[1\]: 'halt' is none of its values; known are pause, restart",
+            r"\[commands\] allowed\[1\]: 'halt' is not one of its values; known are pause, restart",
         ),
         ({"mqtt": {"host": "b", "key_file": "k"}}, r"\[mqtt\] certificate_file and key_file"),
         ({"mqtt": {"host": "b", "ca_file": "c"}}, r"\[mqtt\] .*tls = true"),
@@ -178,7 +178,7 @@ def test_a_value_without_its_quotes_is_answered_with_how_it_is_written(
     path = tmp_path / "broken.toml"
     path.write_text(f"[mqtt]\nhost = {value}\n")
     path.chmod(0o600)
-    with pytest.raises(ConfigError, match=r"line 2.*; text stands in straight quotes"):
+    with pytest.raises(ConfigError, match=r"line 2.*; text goes in straight quotes"):
         load_settings(path)
 
 

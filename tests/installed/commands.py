@@ -134,7 +134,7 @@ def test_the_outbox_is_listed_exported_and_dropped_by_root(away: Box) -> None:
     away.machine.run("systemctl", "stop", UNIT)
     absent = away.by("root", "tensormask outbox drop 999999 --yes")
     assert absent.returncode == 1
-    assert "there is no document 999999; there are " in absent.stderr
+    assert "there is no message 999999; there are " in absent.stderr
     away.by("root", "tensormask outbox drop --all --yes", check=True)
     assert away.by("root", "tensormask outbox list --json", check=True).stdout == ""
 
@@ -177,7 +177,7 @@ def test_forget_clears_what_the_broker_retains(box: Box) -> None:
     assert box.retained("availability")["state"] == "online"
     running = box.by(OWNER, "sudo tensormask forget")
     assert running.returncode == 1, running.stdout
-    assert "stop it first: sudo systemctl stop tensormask" in running.stderr
+    assert "stop the service first: sudo systemctl stop tensormask" in running.stderr
     assert box.retained("availability")["state"] == "online"
     box.machine.run("systemctl", "stop", UNIT)
     assert box.by(VISITOR, "tensormask forget").returncode == 78

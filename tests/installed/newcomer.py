@@ -198,7 +198,7 @@ def test_installing_again_changes_nothing(home: Box) -> None:
 def test_a_release_proves_itself_to_everybody(home: Box) -> None:
     answer = home.by("visitor", "tensormask release prove", timeout_s=300)
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.startswith("of 3 drawn people 3 were found and judged as drawn, by ")
+    assert answer.stdout.startswith("3 of 3 drawn people were found and judged as drawn, by ")
     # Whatever the present release could do: what is asked of another one is that it can fail.
     blind = "sudo sh -c 'mkdir /srv/blind && ln -s /nowhere /srv/blind/bundle'"
     home.by(OWNER, blind, check=True)

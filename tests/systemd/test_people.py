@@ -77,13 +77,13 @@ ROWS = {
     "outbox export": Row("outbox export", visitor=_sudo("outbox export")),
     "outbox drop": Row(
         "outbox drop --all --yes",
-        says="0 documents dropped",
+        says="0 messages dropped",
         visitor=_sudo("outbox drop --all --yes"),
     ),
     "forget": Row(
         "forget",
         1,
-        "the service runs as box, and would publish its states again; stop it first",
+        "the service runs as box, and would publish its states again; stop the service first",
         visitor=_sudo("forget"),
     ),
     "models": Row("models", says="bundle   tensormask"),
@@ -132,7 +132,9 @@ ROWS = {
         visitor=_sudo("release rollback"),
     ),
     "release wait": Row("release wait", says="nothing is on trial"),
-    "release prove": Row("release prove", says="drawn people 3 were found and judged as drawn"),
+    "release prove": Row(
+        "release prove", says="3 of 3 drawn people were found and judged as drawn"
+    ),
     "release watch": Row(
         "release watch", service=_sudo("release watch"), visitor=_sudo("release watch")
     ),

@@ -138,16 +138,16 @@ BAD = {
     "leaks": "its memory grows by",
     "sends-nothing": "a message has waited for",
     "is-slow": "one frame in twenty takes",
-    "loses-the-camera": "it ended 3 times for want of the camera, which ran before (exit-code, 69)",
+    "loses-the-camera": "it ended 3 times because of the camera, which ran before (exit-code, 69)",
     "writes-a-wrong-byte": "it runs, but its status file is missing, stale or cannot be read",
     "writes-a-pipe": "it runs, but its status file is missing, stale or cannot be read",
     "crashes-at-random": "it crashed 3 times (signal, 6)",
-    "ends-its-page": "its page does not answer, and before it did",
+    "ends-its-page": "its page does not answer, unlike before",
 }
 """How the reason begins for which each is undone."""
 BLIND = {
-    "masks-everybody": "of 3 drawn people, 2 masked and 1 bare, it judges 3 as masked",
-    "finds-nobody": "of 3 drawn people it finds nobody",
+    "masks-everybody": "of 3 drawn people, 2 masked and 1 without a mask, it judged 3 as masked",
+    "finds-nobody": "of 3 drawn people it found nobody",
 }
 """How the reason begins for which each is refused before it is used."""
 GOOD_CHANGES = {
@@ -284,7 +284,7 @@ def test_a_release_that_does_not_judge_rightly_is_refused_before_it_is_used(
     refused = machine.run("tensormask", "release", "activate", name, check=False, timeout_s=PROOF_S)
     _say(refused.stderr)
     assert refused.returncode == 78
-    assert f"{name} is refused, and nothing was switched: {BLIND[name]}" in refused.stderr
+    assert f"{name} failed its test, and nothing was switched: {BLIND[name]}" in refused.stderr
     assert (_current(machine), _invocation(machine)) == (before, runs)
     last = _state(machine)["entries"][-1]
     assert (last["name"], last["outcome"]) == (name, "refused")
@@ -468,7 +468,7 @@ def test_while_one_activation_is_under_way_nothing_else_is_switched(machine: Mac
     for command in (("activate", "refuses", "--again"), ("rollback",)):
         refused = machine.run("tensormask", "release", *command, check=False)
         assert refused.returncode == 78
-        assert "another activation or rollback is under way" in refused.stderr
+        assert "another activation or rollback is in progress" in refused.stderr
     machine.run("systemctl", "stop", "other.service")
     assert _current(machine) == f"{RELEASES}/{name}"
     _wait_until_it_runs(machine)
@@ -506,7 +506,7 @@ def test_a_model_that_does_not_run_is_undone_too(machine: Machine) -> None:
     machine.run("tensormask", "models", "activate", name, "--again")
     last = _over(machine)
     assert (last["slot"], last["name"], last["outcome"]) == ("bundle", name, "refused")
-    assert last["reason"] == "its model is damaged or not what it runs (exit status 65)"
+    assert last["reason"] == "its model is damaged or cannot be used (exit status 65)"
     assert _state(machine)["current"]["bundle"] == ""
     _wait_until_it_runs(machine)
 

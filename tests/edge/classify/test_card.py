@@ -84,7 +84,7 @@ def test_the_bundle_that_comes_with_the_program_is_sound() -> None:
         ({"labels": [*LABELS, "mask_weared_incorrect"]}, "labels are"),
         ({"labels": [*LABELS]}, "golden.answers is missing"),
         ({"golden": golden(answers=[[0, 0]])}, "patterns and answers come in pairs"),
-        ({"golden": golden(answers=[[0]] * 4)}, "not one answer for each label"),
+        ({"golden": golden(answers=[[0]] * 4)}, "one answer for each label"),
         ({"input_side_px": 4}, "input_side_px"),
         ({"crop_margin": "wide"}, r"must be a number, not text in quotes - at `\$\.crop_margin`"),
         ({"thresholds": {"bare": 0.2, "masked": 0.3}}, r"thresholds\.masked is above"),
@@ -116,7 +116,7 @@ def test_missing_broken_and_huge_files_are_named(tmp_path: Path) -> None:
         load_bundle(tmp_path)
     written(tmp_path, described())
     (tmp_path / CARD_FILE).write_text("{")
-    with pytest.raises(ModelError, match="make the bundle anew"):
+    with pytest.raises(ModelError, match="make the bundle again"):
         load_bundle(tmp_path)
     written(tmp_path, described())
     with (tmp_path / MODEL_FILE).open("wb") as file:
@@ -135,7 +135,7 @@ def test_the_curve_behind_the_thresholds_may_be_left_out(tmp_path: Path) -> None
 def test_a_bundle_without_a_self_test_is_refused(tmp_path: Path) -> None:
     card = described()
     del card["golden"]
-    with pytest.raises(ModelError, match=r"golden is missing; make the bundle anew"):
+    with pytest.raises(ModelError, match=r"golden is missing; make the bundle again"):
         load_bundle(written(tmp_path, card))
 
 

@@ -81,7 +81,7 @@ def test_a_model_that_is_not_the_one_described_is_refused() -> None:
 
 
 def test_bytes_that_are_no_model_are_refused() -> None:
-    with pytest.raises(ModelError, match="no TensorFlow Lite file"):
+    with pytest.raises(ModelError, match="not a TensorFlow Lite file"):
         Int8Network(b"no model at all")
 
 

@@ -110,7 +110,7 @@ def test_a_full_disk_leaves_no_half_clip(
     clip = small_disk.folder / "seen.mp4"
     small_disk.fill()
     assert main(["replay", str(source), "--show", str(clip)]) == 1
-    assert "the clip could not be written; is there room for it?" in capfd.readouterr().err
+    assert "the clip could not be written; is there enough room?" in capfd.readouterr().err
     assert not list(small_disk.folder.glob("*.mp4"))
     assert not list(small_disk.folder.glob(".*"))
 

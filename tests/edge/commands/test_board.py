@@ -52,7 +52,7 @@ def test_a_wide_terminal_shows_a_row_for_each_device_and_the_alerts_below() -> N
     assert shown(*DOOR, availability("offline", "gate")) == [
         "watching tensormask at broker:1883 (MQTT 5)",
         "device             state       health       last hour         last violation",
-        "door-1 north       online      well         12 seen, 1 bare   no mask now",
+        "door-1 north       online      well         1 of 12 no mask   no mask now",
         "gate               offline",
         "",
         "15:03:21  door-1 (north)  is online",
@@ -67,7 +67,7 @@ def test_forty_columns_are_enough() -> None:
         "watching tensormask at broker:1883 (MQTT",
         "5)",
         "door-1 north                      online",
-        "  well, no mask now, 12 seen, 1 bare",
+        "  well, no mask now, 1 of 12 no mask",
         "gate                             offline",
         "",
         "",

@@ -59,7 +59,7 @@ def test_an_unknown_detector_is_a_fault_of_the_configuration(
     text = BROKER + '[detector]\nname = "yunet2"\n'
     status, said = checked(capsys, tmp_path, text, "--only", "configuration")
     assert status == 78
-    assert "no such detector; known are auto, tensormask, yunet, res10; did you mean yunet?" in said
+    assert "unknown detector; known are auto, tensormask, yunet, res10; did you mean yunet?" in said
 
 
 @pytest.fixture
@@ -345,7 +345,7 @@ def test_a_certificate_of_the_page_that_is_none_is_a_fault_of_the_configuration(
 
 
 WRONGLY_NAMED = {
-    '[detector]\nname = "yunett"': (78, "no such detector"),
+    '[detector]\nname = "yunett"': (78, "unknown detector"),
     "[detector]\nsure_confidence = 0.3": (78, "[detector] sure_confidence of tensormask is 0.3"),
     '[detector]\nmodel = "/nowhere/own.onnx"': (65, "/nowhere/own.onnx: No such file"),
     '[detector]\nname = "yunet"': (65, "yunet"),

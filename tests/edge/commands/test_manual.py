@@ -68,7 +68,7 @@ def test_the_page_names_every_command_and_option() -> None:
     )
     assert formatted.stderr == ""
     shown = formatted.stdout
-    assert "tensormask - watches a camera and says over MQTT" in shown
+    assert "tensormask - watches a camera and reports over MQTT" in shown
     assert "1.2.3" in shown
     assert "\n         sudo tensormask outbox drop 4711 4712 --yes\n" in shown.replace("‐", "-")
     for part in ("outbox drop", "models fetch", "--every-frame", "--topic TOPIC", "HOST[:PORT]"):

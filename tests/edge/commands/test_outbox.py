@@ -160,6 +160,8 @@ def test_a_damaged_file_is_said_to_be_one(
 
 
 def test_no_outbox_yet_is_an_empty_one(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    nothing = f"{config.parent / 'state/outbox.sqlite'}: no messages are queued, and none was refused"
+    nothing = (
+        f"{config.parent / 'state/outbox.sqlite'}: no messages are queued, and none was refused"
+    )
     assert lines(capsys, config, "list") == lines(capsys, config) == [nothing]
     assert lines(capsys, config, "list", "--json") == lines(capsys, config, "export") == []

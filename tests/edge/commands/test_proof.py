@@ -15,7 +15,7 @@ from tests.fakes import face_read
 
 
 def test_this_release_judges_the_known_clip_rightly() -> None:
-    assert prove().startswith("of 3 drawn people 3 were found and judged as drawn, by tensormask")
+    assert prove().startswith("3 of 3 drawn people were found and judged as drawn, by tensormask")
 
 
 def test_a_release_that_finds_nobody_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ def test_a_release_that_finds_nobody_fails(monkeypatch: pytest.MonkeyPatch) -> N
         return ()
 
     monkeypatch.setattr(YuNet, "find", nobody)
-    with pytest.raises(ProofError, match="of 3 drawn people it finds nobody"):
+    with pytest.raises(ProofError, match="of 3 drawn people it found nobody"):
         prove()
 
 
@@ -37,7 +37,7 @@ def test_a_release_that_judges_everybody_alike_fails(
         return [face_read(face, bare) for face in faces]
 
     monkeypatch.setattr(MaskClassifier, "classify", alike)
-    with pytest.raises(ProofError, match=f"2 masked and 1 bare, it judges {judged}$"):
+    with pytest.raises(ProofError, match=f"2 masked and 1 without a mask, it judged {judged}$"):
         prove()
 
 
@@ -54,5 +54,5 @@ def test_a_release_that_reports_nobody_fails(monkeypatch: pytest.MonkeyPatch) ->
         return type(decision)((), decision.visits)
 
     monkeypatch.setattr(ViolationPolicy, "update", silent)
-    with pytest.raises(ProofError, match="of 1 drawn people without a mask it reports 0"):
+    with pytest.raises(ProofError, match="of 1 drawn people without a mask it reported 0"):
         prove()

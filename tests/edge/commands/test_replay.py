@@ -124,11 +124,11 @@ def test_a_replay_is_readable_without_json(
     assert "person 1: no mask" in confirmed
     assert "person 1: over" in ended
     assert re.fullmatch(
-        r"person 1: bare; face \d+ px at most, \d+ px in the middle; 30 finds, \d+ of them sure",
+        r"person 1: no mask; face at most \d+ px, median \d+ px; 30 detections, \d+ of them sure",
         person,
     )
     assert "120 frames, 30 faces (the smallest judged " in summary
-    assert "1 violations" in summary
+    assert "1 person, 1 violation;" in summary
 
 
 def test_a_clip_that_is_missing_or_none_is_one_clear_line(

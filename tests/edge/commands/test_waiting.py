@@ -16,7 +16,7 @@ from edge.release.store import ReleaseStore
 from tests.fakes import START, TurnedClock
 
 TRIAL = RunningTrial(Slot.RELEASE, "0.3.0-bbbb", "0.2.0-aaaa", START, stage=Stage.RUNNING)
-SLOW = "a scan takes 90 ms, and before 30 ms"
+SLOW = "a scan takes 90 ms, up from 30 ms"
 
 
 class Terminal(StringIO):
@@ -118,7 +118,7 @@ def test_going_back_says_what_is_waited_for() -> None:
     back = f"release 0.3.0-bbbb: going back to 0.2.0-aaaa: {SLOW}"
     assert progress_of(undone, 600) == back
     looked_at = progress_of(replace(undone, stage=Stage.VERIFYING), 600)
-    assert looked_at.startswith(f"release 0.3.0-bbbb: undone: {SLOW}; for 3 min at most")
+    assert looked_at.startswith(f"release 0.3.0-bbbb: undone: {SLOW}; 3 min at most")
 
 
 @pytest.mark.parametrize(

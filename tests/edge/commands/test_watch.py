@@ -111,7 +111,7 @@ def test_in_a_pipe_health_is_asked_for() -> None:
 
 def test_compliance_is_told_when_it_changes() -> None:
     assert lines(compliance(), compliance()) == [
-        "15:03:21  door-1  last hour: 12 seen, 10 masked, 1 bare, 1 unknown, 91 % with a mask",
+        "15:03:21  door-1  last hour: 12 seen, 10 masked, 1 no mask, 1 unknown, 91 % with a mask",
         None,
     ]
 
@@ -141,7 +141,7 @@ def test_a_state_that_the_broker_has_kept_tells_its_age(later: timedelta, age: s
     ends = [f" ({since} {age})" if age else "" for since in ("since", "last heard", "connected")]
     assert told == [
         f"15:03:21  door-1  is online{ends[0]}",
-        "15:03:21  door-1  last hour: 12 seen, 10 masked, 1 bare, 1 unknown, 91 % with a mask"
+        "15:03:21  door-1  last hour: 12 seen, 10 masked, 1 no mask, 1 unknown, 91 % with a mask"
         f"{ends[1]}",
         f"15:03:21  door-1  is offline{ends[2]}",
     ]
@@ -149,7 +149,7 @@ def test_a_state_that_the_broker_has_kept_tells_its_age(later: timedelta, age: s
 
 def test_a_violation_from_a_backlog_is_told_as_late() -> None:
     line = Alerts(colour=False).line(violation(), NOW + timedelta(hours=3))
-    assert line == "15:03:21  door-1  NO MASK   for 1.2 s (96 %) (told late, 3 h ago)"
+    assert line == "15:03:21  door-1  NO MASK   for 1.2 s (96 %) (reported late, 3 h ago)"
 
 
 def test_a_clock_that_was_never_set_tells_no_age() -> None:

@@ -100,14 +100,14 @@ def test_an_opencv_that_runs_it_otherwise_is_refused(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("content", ["", "{}", '{"schema": 2}'])
 def test_a_damaged_description_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / CARD_FILE).write_text(content)
-    with pytest.raises(ModelError, match=r"detector\.json: .*; install the program anew"):
+    with pytest.raises(ModelError, match=r"detector\.json: .*; install the program again"):
         read_card(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["yunet2", "", "YUNET", "none"])
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"no such detector; known are auto, tensormask, yunet, res10"
+        ConfigError, match=r"unknown detector; known are auto, tensormask, yunet, res10"
     ):
         open_detector(name)
 

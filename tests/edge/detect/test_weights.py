@@ -88,7 +88,7 @@ def test_a_second_address_is_tried(site: tuple[Path, str]) -> None:
 def test_what_is_not_the_file_is_not_kept(site: tuple[Path, str], models: Path) -> None:
     folder, address = site
     (folder / "net.onnx").write_bytes(b"weights and a surprise of many bytes")
-    with pytest.raises(ModelError, match=r"could not be fetched .*bring the file net.onnx by hand"):
+    with pytest.raises(ModelError, match=r"could not be fetched .*copy the file net.onnx by hand"):
         weights.fetch(described(b"weights", f"{address}/net.onnx"))
     assert not models.exists()
 
@@ -134,7 +134,7 @@ def test_after_a_bad_answer_the_next_address_is_tried(
 def test_bad_answers_everywhere_are_one_line_and_leave_nothing(
     site: tuple[Path, str], models: Path, bad: str
 ) -> None:
-    with pytest.raises(ModelError, match=r"^yunet could not be fetched \(.+\); bring .*$"):
+    with pytest.raises(ModelError, match=r"^yunet could not be fetched \(.+\); copy .*$"):
         weights.fetch(described(b"weights", f"{site[1]}{bad}"))
     assert not models.exists()
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_put_in_its_place_leaves_nothing_half_written(
     folder, address = site
     (folder / "net.onnx").write_bytes(b"weights")
     (models / "net.onnx").mkdir(parents=True)
-    with pytest.raises(ModelError, match="run it as a user who may write there"):
+    with pytest.raises(ModelError, match="run it as a user who can write there"):
         weights.fetch(described(b"weights", f"{address}/net.onnx"))
     assert [path.name for path in models.iterdir()] == ["net.onnx"]
 
@@ -153,11 +153,11 @@ def test_what_cannot_be_put_in_its_place_leaves_nothing_half_written(
 @pytest.mark.parametrize("content", [b"weig", b"weighty"])
 def test_damaged_weights_are_told_with_what_mends_them(models: Path, content: bytes) -> None:
     wanted = described(b"weights", "https://example.invalid/net.onnx")
-    assert weights.state(wanted) == "not here; tensormask models fetch yunet"
+    assert weights.state(wanted) == "missing; tensormask models fetch yunet"
     models.mkdir()
     (models / "net.onnx").write_bytes(content)
     assert weights.state(wanted).startswith(f"damaged: {models / 'net.onnx'}")
-    assert weights.state(wanted).endswith("get it anew with: tensormask models fetch yunet")
+    assert weights.state(wanted).endswith("fix: tensormask models fetch yunet")
     (models / "net.onnx").write_bytes(b"weights")
     assert weights.state(wanted) == str(models / "net.onnx")
 
@@ -167,7 +167,7 @@ def test_weights_that_the_program_carries_are_read_from_its_folder(tmp_path: Pat
     carried = dataclasses.replace(described(b"weights"), folder=tmp_path)
     assert weights.read(carried) == (b"weights",)
     (tmp_path / "net.onnx").unlink()
-    with pytest.raises(ModelError, match="an install of the program anew"):
+    with pytest.raises(ModelError, match="install the program again"):
         weights.read(carried)
 
 

@@ -9,7 +9,7 @@ from edge.pipeline import FrameOutcome
 from edge.records import Face, MaskState
 from tests.fakes import blank, face_at, frame_at
 
-KNOWN = Standing(1, MaskState.BARE, 0.97, 0.6, 1.0, 3, 3, is_told=False)
+KNOWN = Standing(1, MaskState.BARE, 0.97, 0.6, 1.0, 3, 3, is_reported=False)
 
 
 def standing(**changed: object) -> Standing:
@@ -22,7 +22,7 @@ def standing(**changed: object) -> Standing:
     [
         (KNOWN, 34.2, "No mask 97 %", "for 0.6 of 1.0 s"),
         (standing(wrong_for_s=1.4), 34, "No mask 97 %", "for 1.4 s, not sure enough yet"),
-        (standing(is_told=True), 34, "No mask 97 %", "reported"),
+        (standing(is_reported=True), 34, "No mask 97 %", "reported"),
         (standing(state=MaskState.MASKED, confirm_s=0.0), 50, "Mask 97 %", ""),
         (standing(state=None, confirm_s=0.0), 50, "Not known yet", ""),
         (

@@ -28,7 +28,7 @@ LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
 def seen(frame: Frame, left: float = 64, size: float = 64) -> FrameOutcome:
     sighting = Sighting(3, reading_at(left, 36, size), frame.captured_at, frame.monotonic_s)
-    standing = Standing(3, MaskState.BARE, 0.97, 0.6, 1.0, 3, 3, is_told=False)
+    standing = Standing(3, MaskState.BARE, 0.97, 0.6, 1.0, 3, 3, is_reported=False)
     return FrameOutcome((sighting,), Decision(), (standing,))
 
 

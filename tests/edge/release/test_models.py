@@ -120,7 +120,7 @@ def test_a_model_that_is_not_what_its_card_says_is_refused(store: ReleaseStore) 
     network[len(network) // 2] ^= 64
     card = (FOLDER / "detector.json").read_bytes()
     content, sha256 = packed({"detector.onnx": bytes(network), "detector.json": card})
-    with pytest.raises(ModelError, match="not the network that its card describes"):
+    with pytest.raises(ModelError, match="not the network of its description"):
         install(store, content, sha256, "file")
     changed = card.replace(
         OWN.weights.files[0].sha256.encode(), hashlib.sha256(b"garbage").hexdigest().encode()

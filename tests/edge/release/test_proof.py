@@ -38,7 +38,7 @@ def released(store: ReleaseStore, name: str, does: str) -> None:
         ("echo 'tensormask: it finds nobody' >&2; exit 1", "it finds nobody"),
         ("kill -SEGV $$", "it brings down the process that uses it (SIGSEGV)"),
         ("exit 70", "exit status 70"),
-        ("exec sleep 60", "it does not judge the known clip within 1 s"),
+        ("exec sleep 60", "it does not judge the test clip within 1 s"),
     ],
 )
 def test_what_a_release_says_or_how_it_ends_is_the_reason(

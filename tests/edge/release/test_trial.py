@@ -41,14 +41,14 @@ BAD: dict[str, Behaviour] = {
     "it hung 2 times (timeout)": ending("timeout", 15, 90),
     "it hung 2 times (watchdog)": ending("watchdog", 6, 40),
     "no frames are judged": lambda for_s: up(for_s, camera=False),
-    "no frames are judged, and": lambda for_s: up(for_s, frames=7),
+    "no frames are judged, unlike": lambda for_s: up(for_s, frames=7),
     "it does not reach the broker": lambda for_s: up(for_s, broker=False),
     "its outbox takes nothing": lambda for_s: up(for_s, disk=False),
-    "a scan takes 90 ms, and before 30 ms": lambda for_s: up(for_s, scan_ms=90),
-    "it does not come up": lambda for_s: starting(),
+    "a scan takes 90 ms, up from 30 ms": lambda for_s: up(for_s, scan_ms=90),
+    "it does not start": lambda for_s: starting(),
     # A wrong byte in its status file, or none.
     "it runs, but its status file": lambda for_s: (up(for_s)[0], None),
-    "it ended 3 times for want of the camera": ending("exit-code", 69, 6),
+    "it ended 3 times because of the camera": ending("exit-code", 69, 6),
     "systemd has restarted it 20 times": ending("success", 0, 6),
     "its memory grows by 3.0 MB/s": lambda for_s: up(for_s, rss_bytes=140e6 + 3e6 * for_s),
     # It sends no document, and everything else is fine.
@@ -101,7 +101,7 @@ def test_a_cable_that_stays_away_does_not_keep_a_trial_open_for_ever(tmp_path: P
     box.activate()
     box.network = lambda now_s: False
     assert box.watch() is TrialOutcome.KEPT
-    assert "not all could be judged" in box.switch.ledger.entries[-1].reason
+    assert "not everything could be measured" in box.switch.ledger.entries[-1].reason
 
 
 def test_a_broker_that_was_away_before_is_not_asked_for(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_a_release_under_which_the_machine_begins_anew_again_and_again_is_left(
         box.reboot()
     assert box.watch() is TrialOutcome.UNDONE
     assert box.current == FORMER
-    assert box.switch.ledger.entries[-1].reason.startswith("the machine began anew 5 times")
+    assert box.switch.ledger.entries[-1].reason.startswith("the machine restarted 5 times")
     # Nobody knows that it was to blame.
     assert box.activate()
     assert box.watch() is TrialOutcome.KEPT
@@ -624,7 +624,7 @@ def test_of_two_activations_at_once_one_is_refused_and_changes_nothing(tmp_path:
     assert box.activate()
     assert box.current == NEW
     assert len(said) == 2
-    assert all("another activation or rollback is under way" in text for text in said)
+    assert all("another activation or rollback is in progress" in text for text in said)
     assert box.watch() is TrialOutcome.KEPT
 
 
