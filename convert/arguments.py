@@ -44,7 +44,7 @@ def _add_train(steps: Any) -> None:
         "train",
         "train the Keras model",
         "Fine-tune MobileNetV2 on a folder of pictures. Copies and near-copies are found first and "
-        "kept in one part of the split. A run that was stopped goes on from its last epoch. Writes "
+        "kept in one part of the split. A stopped run goes on from its last epoch. Writes "
         "model.keras, history.json, history.png, report.txt, split.json, split-boxed.json, "
         "leak.json, faces.json and skipped.txt.",
     )
@@ -54,8 +54,8 @@ def _add_train(steps: Any) -> None:
         "--leave-out",
         type=Path,
         metavar="DIR",
-        help="one of these folders, from which, and from whatever resembles its pictures, nothing "
-        "is learnt: a model to be measured on it",
+        help="one of these folders, which is left out of the training, and so are similar "
+        "pictures: for a model to be measured on it",
     )
     add_output(parser)
     add_detector(parser)
@@ -102,7 +102,7 @@ def _add_train(steps: Any) -> None:
     parser.add_argument(
         "--seed", type=int, default=7, help="of split, augmentation and weights (%(default)s)"
     )
-    parser.add_argument("--fresh", action="store_true", help="start anew, whatever lies in DIR")
+    parser.add_argument("--fresh", action="store_true", help="start over, whatever is in DIR")
 
 
 def _add_quantize(steps: Any) -> None:
@@ -112,7 +112,7 @@ def _add_quantize(steps: Any) -> None:
         "make the int8 TensorFlow Lite file",
         "Convert the Keras model to int8, with int8 input and output and per-channel weights. The "
         "ranges of its tensors are measured on training pictures, as many of each class, prepared "
-        "as the camera's are. A network that the edge runtime cannot run is refused. Writes "
+        "as the camera's are. A network that the edge runtime cannot run is rejected. Writes "
         "model.tflite.",
     )
     add_dataset(parser)
@@ -138,8 +138,8 @@ def _add_evaluate(steps: Any) -> None:
         "measure the Keras model, the int8 file, or a bundle",
         "Score models on a folder of pictures: accuracy, balanced accuracy, precision, recall and "
         "F1 per class, the agreement of Keras and int8, and how small a face may be. The int8 file "
-        "runs in the edge's own runtime. Each picture is judged twice: by its largest face, as the "
-        "camera does it, and whole. Writes evaluation-PART.json and .txt, confusion-PART.png, "
+        "runs in the edge's own runtime. Each picture is judged twice: by its largest face, as by "
+        "the camera, and whole. Writes evaluation-PART.json and .txt, confusion-PART.png, "
         "reliability-PART.png and mistakes-PART.png. Boxed pictures are judged given their boxes, "
         "by size of face, and with --bundle end to end with each --detector. Writes "
         "boxed-PART.json and .txt, and plots and mistakes as PNG files beside it.",
@@ -225,7 +225,7 @@ def _add_report(steps: Any) -> None:
         "show in one page what the other steps have measured",
         "Write report.html: training, confusion matrices, sizes, thresholds, calibration, sources, "
         "Keras beside int8, the worst mistakes, the detector, the bundle's card. It is one file, "
-        "which loads nothing and runs nothing. What has not been measured is named. The crops of "
+        "which loads nothing and runs nothing. What has not been measured is listed. The crops of "
         "mistakes show people: --no-pictures leaves them out.",
     )
     add_output(parser)
@@ -239,4 +239,4 @@ def _add_report(steps: Any) -> None:
     )
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/bundle")
     parser.add_argument("--detector-bundle", type=Path, metavar="DIR", help="default: DIR/detector")
-    parser.add_argument("--no-pictures", action="store_true", help="name the mistakes, show nobody")
+    parser.add_argument("--no-pictures", action="store_true", help="show no pictures of mistakes")

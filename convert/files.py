@@ -71,11 +71,11 @@ def read_checkpoint(path: Path, kind: type[_Document], recipe: msgspec.Struct) -
     try:
         state = msgspec.msgpack.decode(path.read_bytes(), type=kind)
     except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: {error}; delete it to start anew") from error
+        raise ConfigError(f"{path}: {error}; delete the file to start again") from error
     if getattr(state, "recipe", None) != recipe:
         raise ConfigError(
             f"{path}: of a run with other pictures or options; give the same ones to go on, "
-            "another --output, or --fresh to start anew"
+            "another --output, or --fresh to start again"
         )
     return state
 

@@ -136,7 +136,7 @@ def load_model(path: Path) -> Any:
     # h5py, zipfile and Keras each raise their own; all mean the same to the user.
     except Exception as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(f"{path}: no Keras model ({reason}); train it anew") from error
+        raise ModelError(f"{path}: no Keras model ({reason}); train the model again") from error
     shape, answers = tuple(model.input_shape), tuple(model.output_shape)
     if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3 or answers[1:] != (len(LABELS),):
         raise ModelError(

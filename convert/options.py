@@ -49,7 +49,7 @@ def add_part(parser: argparse.ArgumentParser) -> None:
         "--part",
         choices=("all", "training", "validation", "test"),
         default="all",
-        help="the part of the split to look at (%(default)s)",
+        help="the part of the split to use (%(default)s)",
     )
 
 

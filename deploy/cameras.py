@@ -18,7 +18,7 @@ def is_pi(root: Path = Path("/")) -> bool:
 
 
 def has_pi_camera(root: Path = Path("/")) -> bool:
-    """Tell whether a Pi sees a camera on its ribbon; True also where nothing can tell."""
+    """Return whether a Pi sees a camera on its ribbon; True also where nothing can tell."""
     if not is_pi(root):
         return False
     for program in ("rpicam-hello", "libcamera-hello"):

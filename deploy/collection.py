@@ -33,5 +33,5 @@ def build(output: Path, galaxy: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("where to? python -m deploy.collection FOLDER")
+        sys.exit("give a folder: python -m deploy.collection FOLDER")
     build(Path(sys.argv[1]), Path(sys.executable).with_name("ansible-galaxy"))

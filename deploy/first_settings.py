@@ -108,7 +108,7 @@ def source_at(text: str) -> Given:
     """Read a number, a device, an address, a clip or a folder. Raises ConfigError."""
     text = text.strip()
     if not text.isprintable():
-        raise ConfigError("a character in it cannot be printed")
+        raise ConfigError("it has a character that cannot be printed")
     try:
         meant = source_in(text)
     except ConfigError as error:

@@ -4,7 +4,7 @@
     python -m deploy.heard DEVICE --broker HOST[:PORT] | --config FILE [--within 120]
 
 Exit status 1, with what was heard last, where it has not in time. What the broker has kept of it
-counts: whoever vanished without a word is well until the broker has noticed, within its keepalive.
+counts: a device that vanished is well until the broker has noticed, within its keepalive.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def wait(mqtt: MqttSettings, device_id: str, within_s: float) -> str:
     finally:
         connection.leave(timeout_s=1.0)
         connection.drop()
-    raise BrokerError(f"{device_id} has not said within {within_s:g} s that it is well: {heard}")
+    raise BrokerError(f"{device_id} did not report within {within_s:g} s that it is well: {heard}")
 
 
 def _read(payload: bytes) -> AvailabilityMessage | HealthMessage | None:
@@ -75,7 +75,7 @@ def _read(payload: bytes) -> AvailabilityMessage | HealthMessage | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Wait until a device says that it is well.")
+    parser = argparse.ArgumentParser(description="Wait until a device reports that it is well.")
     parser.add_argument("device")
     broker = parser.add_mutually_exclusive_group(required=True)
     broker.add_argument("--broker", metavar="HOST[:PORT]")

@@ -1,4 +1,4 @@
-"""Hosts and sources of frames as somebody writes them: what is meant, told from the text alone."""
+"""Hosts and sources of frames as somebody writes them: what is meant, from the text alone."""
 
 from __future__ import annotations
 
@@ -209,14 +209,14 @@ def host_in(text: str) -> str:
 
 
 def is_this_machine(host: str) -> bool:
-    """Tell whether a host, by its name or address, is whatever machine it is used on."""
+    """Return whether a host, by its name or address, is whatever machine it is used on."""
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return f".{host.lower().removesuffix('.')}".endswith(".localhost")
 
 
 def holds_password(source: str) -> bool:
-    """Tell whether a source may hold a password: an address with a user, or so mistyped, or with
+    """Return whether a source may hold a password: an address with a user, or so mistyped, or with
     a parameter, where cheap cameras take it."""
     if source.startswith("/"):
         return False

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif str(error):
             complain(str(error))
         if isinstance(error, OutputError):
-            sys.stdout = None  # Python would try once more at exit, and complain
+            sys.stdout = None  # Python would try again at exit, and complain
         return error.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED

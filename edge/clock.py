@@ -157,7 +157,7 @@ def _adjtimex(timex: Timex) -> int:
 
 
 def clock_synchronised(adjtimex: Callable[[Timex], int] = _adjtimex) -> bool:
-    """Tell whether the wall clock follows a time server. False where it cannot be known.
+    """Return whether the wall clock follows a time server. False where it cannot be known.
 
     Asks the kernel, whom timesyncd, chrony and ntpd all tell, for the clock's greatest error, as
     timedatectl does. The flag STA_UNSYNC is no answer: timesyncd leaves it set where the hardware

@@ -1,7 +1,7 @@
 """Every deliberate error, named by what the operator does next.
 
 A message says what is wrong, where, and what to do. Anything else that is raised is a bug: it ends
-the process and systemd starts it anew.
+the process and systemd starts it again.
 """
 
 
@@ -24,7 +24,7 @@ class NotAllowedError(ConfigError):
 class ModelError(TensorMaskError):
     """Redeploy the model: its files are missing, damaged or not what this program runs.
 
-    Exit 65 (`EX_DATAERR`): no restart mends a file.
+    Exit 65 (`EX_DATAERR`): no restart fixes a file.
     """
 
     exit_status = 65
@@ -46,7 +46,7 @@ class CameraLoginError(CameraError):
 
 
 class CameraLostError(CameraError):
-    """Wait, the system starts the program anew: this process cannot get the camera back. Exit 69.
+    """Wait, the system starts the program again: this process cannot get the camera back. Exit 69.
 
     `EX_UNAVAILABLE`; this process has had pictures.
     """
@@ -64,11 +64,11 @@ class CameraAbsentError(CameraLostError):
 
 
 class BrokerError(TensorMaskError):
-    """Wait, the service tries again: the MQTT broker refuses us or cannot be reached."""
+    """Wait, the service tries again: the broker rejects the connection or cannot be reached."""
 
 
 class OutboxError(TensorMaskError):
-    """Make room or mend the disk: an event could not be written to the outbox."""
+    """Make room or repair the disk: an event could not be written to the outbox."""
 
 
 class PictureError(TensorMaskError):

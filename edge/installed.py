@@ -46,7 +46,7 @@ def running_release() -> str | None:
 
 
 def is_started_by_systemd() -> bool:
-    """Tell whether this process is a unit's own: the service, or what runs in its place."""
+    """Return whether this process is a unit's own: the service, or what runs in its place."""
     return os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())
 
 
@@ -56,5 +56,5 @@ def activated(slot: Slot) -> Path | None:
     if prefix is None:
         return None
     link = prefix / LINKS[slot]
-    # A link that leads nowhere is one too: whoever opens it says so.
+    # A link that leads nowhere is one too: opening it says so.
     return link if link.is_symlink() else None

@@ -36,7 +36,7 @@ def attempt(module: str, *arguments: str) -> None:
 
 
 def ending_of(process: subprocess.CompletedProcess[str]) -> str:
-    """Return in words why a process has failed: what it said last, or the signal that ended it."""
+    """Return why a process has failed: what it printed last, or the signal that ended it."""
     if process.returncode < 0:
         return f"it brings down the process that uses it ({_name(-process.returncode)})"
     last = process.stderr.strip().splitlines()[-1:] or process.stdout.strip().splitlines()[-1:]

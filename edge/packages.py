@@ -21,7 +21,7 @@ MOST_CHARACTERS = 200
 def refuse_damaged() -> None:
     """Compare the libraries' sizes with what was installed. Raises MissingPackageError.
 
-    A package that is missing altogether is told by its import.
+    A package that is missing altogether is reported by its import.
     """
     for name in NATIVE:
         try:

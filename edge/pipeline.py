@@ -75,7 +75,7 @@ class Pipeline:
 
     @property
     def bridged_s(self) -> float:
-        """So long without a frame, somebody who was in sight may still be there."""
+        """How long without a frame, somebody who was in sight may still be there."""
         return self.tracker.settings.longest_missed_s
 
     def limit_to(self, area: Area) -> None:

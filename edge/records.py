@@ -198,7 +198,7 @@ class Violation:
     state: ViolationState
     track_id: int
     started_at: datetime
-    """When the bare face was first seen."""
+    """When the face was first seen without a mask."""
     confirmed_at: datetime
     ended_at: datetime | None
     """When the bare face was last seen; None while it is confirmed."""
@@ -254,7 +254,7 @@ class Compliance:
     last_hour: Tally
     last_day: Tally
     since_start: Tally
-    """All of them since the program's start: what a restart does not take from what was told."""
+    """All of them since the program's start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from edge.installed import is_started_by_systemd
 
 
 def are_withheld(named: Iterable[str]) -> bool:
-    """Tell whether systemd gives one of these files to the service only, and we are not it."""
+    """Return whether systemd gives one of these files to the service only, and we are not it."""
     is_service = is_started_by_systemd() or "CREDENTIALS_DIRECTORY" in os.environ
     return not is_service and any(each.startswith(CREDENTIAL) for each in named)
 

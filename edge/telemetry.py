@@ -1,4 +1,4 @@
-"""How the device is doing: values that are read, told and acted on; no picture among them."""
+"""How the device is doing: values that are read, reported and acted on; no picture among them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CameraStatus:
 
     state: CameraState
     outages: int
-    """How often it was lost since the program's start."""
+    """How often it was lost since the program started."""
     view: CameraView | None
     """None while it gives no frames."""
     fps: float | None
@@ -140,7 +140,7 @@ class OutboxState:
     refused: int = 0
     """Documents that the broker does not take, kept beside those that wait."""
     set_aside_at: datetime | None = None
-    """When the newest of them was set aside."""
+    """When the newest of them was quarantined."""
     delivered: tuple[int, ...] = ()
     """Sequences that the broker has acknowledged and that are still in the file: deleted within ten
     minutes. A thousand at most."""
@@ -154,13 +154,13 @@ class BrokerState:
     reconnects: int
     """Connections after the first."""
     protocol: str
-    """What is spoken: `MQTT 5` or `MQTT 3.1.1`; `none` before the first time."""
+    """The protocol: `MQTT 5` or `MQTT 3.1.1`; `none` before the first time."""
     trouble: str = ""
     """Why it is not connected, in a sentence."""
     refusal: str = ""
     """Why it does not take the documents that wait, in a sentence; empty: it does."""
     retains: bool = True
-    """It keeps states for those who subscribe later."""
+    """Whether the broker retains states for later subscribers."""
     qos: int = 1
     """0: it acknowledges nothing."""
     limits: tuple[str, ...] = ()
@@ -182,7 +182,7 @@ class ClockState:
     """The wall clock; durations do not depend on it."""
 
     steps: int
-    """How often it was set since the program's start."""
+    """How often it was set since the program started."""
     last_step_s: float | None
     """By how much the last time; None: never; below 0: back."""
     is_synchronised: bool = True
@@ -205,11 +205,11 @@ class OnTrial:
     slot: str
     """`release`, `bundle` or `detector`."""
     name: str
-    """Empty: the model that comes with the release."""
+    """Empty: the model included in the release."""
     former: str
     begun_at: datetime
     watched_s: float
-    """So long it has done well."""
+    """How long it has done well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class Software:
     """What is installed and runs."""
 
     current: Mapping[str, str]
-    """By slot; an empty name: the model that comes with the release."""
+    """By slot; an empty name: the model included in the release."""
     trial: OnTrial | None
     settled: tuple[Settled, ...]
     """The newest last."""
@@ -288,7 +288,7 @@ class Telemetry:
 
     @property
     def summary(self) -> str:
-        """Return the condition in one line, for eyes."""
+        """Return the condition in one line, for people."""
         camera = self.camera
         sees = camera.state if camera.view in (None, CameraView.CLEAR) else camera.view
         turned = "" if camera.rotation_wanted_deg is None else ", faces turned: nobody is judged"
@@ -297,5 +297,5 @@ class Telemetry:
         refused = ", the disk refuses them" if self.outbox.is_refused else ""
         return (
             f"{paused}camera {sees}{turned}, {self.fps:.1f} fps; "
-            f"broker {broker}, {self.outbox.rows} waiting{refused}"
+            f"broker {broker}, {self.outbox.rows} queued{refused}"
         )

@@ -17,7 +17,7 @@ VIEW = {"width": 1280, "height": 1030}
 def main() -> int:
     chromium = shutil.which("chromium")
     if chromium is None:
-        sys.exit("no browser here; get: sudo apt-get install chromium")
+        sys.exit("no browser here; install it: sudo apt-get install chromium")
     expect.set_options(timeout=60_000)
     with daemon(has_area=True) as running, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

@@ -111,7 +111,7 @@ def burst(database: Any, broker: Mosquitto, environment: dict[str, str]) -> Rece
     until(lambda: rows(database) == DEVICES * BURST, "all rows", 300)
     took_s = time.monotonic() - begun_s
     rate = (DEVICES * BURST - already) / took_s
-    print(f"{DEVICES * BURST} documents that waited: {took_s:.0f} s, {rate:.0f} a second")
+    print(f"{DEVICES * BURST} queued messages: {took_s:.0f} s, {rate:.0f} a second")
     begun_s = time.monotonic()
     database.execute("SELECT * FROM gap").fetchall()
     print(f"the view gap of them: {time.monotonic() - begun_s:.2f} s")

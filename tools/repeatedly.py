@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a command line module
-"""Runs the tests again and again beside a load, as a script in the background does: which fail?
+"""Runs the tests repeatedly beside a load, as a script in the background does: which fail?
 
     make test-repeatedly TIMES=10 MINUTES=120 ARGS=tests/broker
 

@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a command line module
-"""Who is told of in a moving street: `make street BOXED=folder`.
+"""Who is reported in a moving street: `make street BOXED=folder`.
 
 Pictures of a boxed set side by side, before a camera that sways and has noise: 1280 pixels wide,
 six seconds at 15 frames. The whole road from detect to decide runs, which single pictures cannot
@@ -38,7 +38,7 @@ NOISE = 3.0
 FPS = 15
 SECONDS = 6
 COUNTED_PX = 22
-"""Smaller faces need not be told of: just above what the daemon judges at all."""
+"""Smaller faces need not be reported: just above what the daemon judges at all."""
 NAMES = {MASKED: "masked", BARE: "bare"}
 UNSURE = -1
 """Stands in for the label of a face of which nobody can say whether it wears a mask."""
@@ -47,13 +47,13 @@ COUNTS = (
     "masked followed",
     "bare",
     "bare followed",
-    "bare told of",
-    "told of",
-    "masked told of",
-    "worn wrongly told of",
+    "bare, reported",
+    "reported",
+    "masked, reported",
+    "worn wrongly, reported",
     "nobody can say",
-    "no labelled face",
-    "told of twice",
+    "no labeled face",
+    "reported twice",
 )
 """The first five are faces from COUNTED_PX, the others are violations."""
 
@@ -117,13 +117,13 @@ def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -
     )
     pipeline = open_pipeline(settings, load_bundle(), lambda at: str(uuid.uuid4()))
     whose: dict[int, LabelledFace | None] = {}
-    told: list[int] = []
+    reported: list[int] = []
     for frame, left, top in scene.frames(noise):
         outcome = pipeline.process(frame)
         for sighting in outcome.sightings:
             box = sighting.reading.face.box.moved(left, top)
             whose[sighting.track_id] = scene.face_at(box)
-        told += [
+        reported += [
             violation.track_id
             for violation in outcome.decision.violations
             if violation.state is ViolationState.CONFIRMED
@@ -136,15 +136,17 @@ def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -
             name = NAMES[face.label]
             count[name] += 1
             count[f"{name} followed"] += face in followed
-    told_of = [whose[track_id] for track_id in told]
-    count["bare told of"] = sum(face.label == BARE for face in counted if face in told_of)
-    count["told of"] = len(told)
-    labels = [face.label for face in told_of if face is not None]
-    count["masked told of"] = labels.count(MASKED)
-    count["worn wrongly told of"] = labels.count(WORN_WRONGLY)
+    faces_reported = [whose[track_id] for track_id in reported]
+    count["bare, reported"] = sum(face.label == BARE for face in counted if face in faces_reported)
+    count["reported"] = len(reported)
+    labels = [face.label for face in faces_reported if face is not None]
+    count["masked, reported"] = labels.count(MASKED)
+    count["worn wrongly, reported"] = labels.count(WORN_WRONGLY)
     count["nobody can say"] = labels.count(UNSURE)
-    count["no labelled face"] = sum(face is None for face in told_of)
-    count["told of twice"] = len(told_of) - len(set(told_of) - {None}) - count["no labelled face"]
+    count["no labeled face"] = sum(face is None for face in faces_reported)
+    count["reported twice"] = (
+        len(faces_reported) - len(set(faces_reported) - {None}) - count["no labeled face"]
+    )
     return count
 
 

@@ -39,7 +39,7 @@ POSTER = [[0.05, 0.14], [0.21, 0.14], [0.21, 0.48], [0.05, 0.48]]
 def main(chosen: list[str]) -> int:
     chromium = shutil.which("chromium")
     if chromium is None:
-        sys.exit("no browser here; get: sudo apt-get install chromium")
+        sys.exit("no browser here; install it: sudo apt-get install chromium")
     expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -99,7 +99,7 @@ def write_past(state: Path) -> None:
                 "unknown": round(busy * draw.randint(0, 5)),
             }
         )
-    told = [
+    alerts = [
         {
             "event_id": f"event {number}",
             "kind": "worn_wrongly" if number % 4 == 1 else "bare",
@@ -110,7 +110,7 @@ def write_past(state: Path) -> None:
         }
         for number in range(12, 0, -1)
     ]
-    (state / "history.json").write_text(json.dumps({"hours": hours, "told": told}))
+    (state / "history.json").write_text(json.dumps({"hours": hours, "told": alerts}))
 
 
 def write_area(state: Path) -> None:

@@ -2,7 +2,7 @@
 
 They were given by eye to what detectors find without a label, and are kept by the picture's digest,
 so that they hold wherever the same picture is used; a picture that is not listed has none. A box
-that a set has already is labelled anew by it: some of the sets' labels are wrong.
+that a set has already is relabeled by it: some of the sets' labels are wrong.
 """
 
 from __future__ import annotations

@@ -33,10 +33,10 @@ WHOLE_PICTURE = 0.1
 NEW_BACKGROUND = 0.15
 """Share of the located faces that are set before another background."""
 RECOLOURED = 0.5
-"""Share of the examples whose colours are changed."""
+"""Share of the examples whose colors are changed."""
 DEGRADED = 0.5
 """Share of the examples that pass through a cheap camera. With all of them, and more backgrounds,
-the network never learnt to see clearly what is clear."""
+the network never learned to see clearly what is clear."""
 SCENE_MARGIN = 2.4
 SCENE_PX = 256
 KEPT_FACE_PX = 144.0
@@ -154,7 +154,7 @@ def _cut_close(pixels: Pixels, box: Box, rng: Generator) -> tuple[Pixels, Box]:
 def _moved_elsewhere(
     pixels: Pixels, box: Box, rng: Generator, background: Pixels
 ) -> tuple[Pixels, Box]:
-    """Set the head before one colour or before a piece of another picture."""
+    """Set the head before one color or before a piece of another picture."""
     side = max(box.width, box.height) * SCENE_MARGIN
     scene_px = max(8, round(min(side, SCENE_PX)))
     scene = crop_face(pixels, box, SCENE_MARGIN, scene_px)
@@ -184,7 +184,7 @@ def _piece(background: Pixels, side_px: int, rng: Generator) -> Pixels:
 
 
 def _occluded(crop: Pixels, rng: Generator) -> Pixels:
-    """Lay a patch of the picture's own colours on the upper half: never over the mouth."""
+    """Lay a patch of the picture's own colors on the upper half: never over the mouth."""
     side = crop.shape[0]
     width, height = (max(1, int(side * share)) for share in rng.uniform(0.1, 0.45, 2))
     height = min(height, int(side * 0.3) + 1)
@@ -197,7 +197,7 @@ def _occluded(crop: Pixels, rng: Generator) -> Pixels:
 
 
 def _recoloured(crop: Pixels, rng: Generator) -> Pixels:
-    """Turn the hues and scale the saturation: masks come in every colour, and so does light."""
+    """Turn the hues and scale the saturation: masks come in every color, and so does light."""
     hue = rng.uniform(0, 180) if rng.random() < 0.2 else rng.normal(0, 12)
     hsv = cv2.cvtColor(crop, cv2.COLOR_BGR2HSV).astype(np.float32)
     hsv[..., 0] = (hsv[..., 0] + np.float32(hue)) % 180

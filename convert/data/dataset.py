@@ -95,7 +95,7 @@ def decode(content: bytes, longest_side_px: int = LONGEST_SIDE_PX) -> Pixels:
             image.draft(None, (2 * longest_side_px, 2 * longest_side_px))
             rgb = _on_white(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
-        raise PictureError("no picture of a known format") from error
+        raise PictureError("not a picture of a known format") from error
     except Image.DecompressionBombError as error:
         raise PictureError("more pixels than this program opens") from error
     # Pillow's decoders raise all of these on damaged files.
@@ -125,7 +125,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bit(grey: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Pixels:
-    """Map grey levels of 16 bits or more onto 8; `convert` would saturate all above 255."""
+    """Map gray levels of 16 bits or more onto 8; `convert` would saturate all above 255."""
     full = 65535.0 if grey.max(initial=0) > 255 else 255.0
     return np.asarray(np.clip(grey * (255 / full), 0, 255), np.uint8)
 

@@ -53,7 +53,7 @@ Keypoints = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def thumbnail_correlation(pictures: Sequence[Pixels]) -> Matrix:
-    """Return (n, n): how alike any two pictures are as grey thumbnails, -1 to 1.
+    """Return (n, n): how alike any two pictures are as gray thumbnails, -1 to 1.
 
     The best over mirroring, three zooms and five turns of one of the two.
     """

@@ -150,7 +150,7 @@ def open_face_detector(
         return None
     if name == "auto" and not model and not here():
         return None
-    # A single picture has no track to begin: each find is as sure as any.
+    # A single picture has no track to begin: each detection is as sure as any.
     return open_detector(name, model, confidence, confidence)
 
 

@@ -22,7 +22,7 @@ from edge.records import Box, Pixels
 LEAK_PX = 32
 LEAK_MARGIN = 1.1
 LEAK_LIMIT = 0.975
-"""Correlation of two face crops in colour at which two pictures of different parts are one. In the
+"""Correlation of two face crops in color at which two pictures of different parts are one. In the
 TensorMask set strangers reach 0.95 (one face and a morph made of it 0.97), while half of the known
 copies lie above 0.98: a split that leaks as random ones do, in dozens of pairs, cannot pass."""
 
@@ -62,7 +62,7 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HeldOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`held-out.json`: what a bundle was not trained on, so that it can be measured again.
 
-    Pictures are told by the first `KNOWN_DIGITS` digits of their sha256.
+    Pictures are identified by the first `KNOWN_DIGITS` digits of their sha256.
     """
 
     training_digest: str
@@ -131,7 +131,7 @@ def make_split(
 
 
 def leak_fingerprints(views: Sequence[tuple[Pixels, Box]]) -> NDArray[np.float32]:
-    """Return (n, LEAK_PX² * 3): the face of each picture in colour, without its mean, of length 1.
+    """Return (n, LEAK_PX² * 3): the face of each picture in color, without its mean, of length 1.
 
     Cut out by the face's own box, it does not see how the picture was framed, which is what the
     grouping measures go by.

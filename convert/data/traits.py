@@ -1,4 +1,4 @@
-"""What may make a face hard to judge, told by eye of 309 faces of the test part.
+"""What may make a face hard to judge, labeled by eye for 309 faces of the test part.
 
 They are kept by the picture's digest, like `added.json`. Skin is as the picture shows it: light and
 camera count for as much as the person.
@@ -70,8 +70,8 @@ def traits_of(sha256: str, faces: Sequence[LabelledFace]) -> Iterator[tuple[Trai
     """
     known = _all().faces.get(sha256, [])
     for face in faces:
-        told = (each.traits for each in known if each.box.iou(face.box) >= SAME_IOU)
-        yield next(told, ())
+        matching = (each.traits for each in known if each.box.iou(face.box) >= SAME_IOU)
+        yield next(matching, ())
 
 
 @cache

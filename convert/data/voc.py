@@ -100,7 +100,7 @@ def read_boxed(
         # By the set's own labels: what is added later must not move pictures to another part.
         label = BARE if any(face.label == BARE for face in faces) else MASKED
         added = added_to(sha256)
-        # One of the set's own faces that is there once more is labelled anew.
+        # One of the set's own faces that is there a second time is relabeled.
         faces = tuple(
             face for face in faces if all(a.box.iou(face.box) < SAME_IOU for a in added)
         ) + tuple(LabelledFace(a.box, KINDS[a.word]) for a in added if a.word in KINDS)
@@ -158,7 +158,7 @@ def parse_annotation(
             odd.append(f"object {number}: unknown class {name!r}")
             continue
         if left is None or top is None or right is None or bottom is None:
-            odd.append(f"object {number}: a side of the box is missing or no number")
+            odd.append(f"object {number}: a side of the box is missing or not a number")
             continue
         try:
             inside = Box(left, top, right, bottom).clipped(width, height)

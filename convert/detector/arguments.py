@@ -29,9 +29,9 @@ def _add_train(actions: Any) -> None:
         "train",
         "train it on boxed pictures",
         "Cut pieces out of the pictures at random sizes, put them together, and train the network "
-        "to find the faces in them; YuNet itself teaches where nobody has labelled anything. The "
-        "parts are those of the classifier's training in the same DIR. A run that was stopped goes "
-        "on from where it was. Writes detector.onnx, detector-history.json and finds.json.",
+        "to find the faces in them; where nothing is labeled, YuNet itself is the teacher. The "
+        "parts are those of the classifier's training in the same DIR. A stopped run goes on from "
+        "where it stopped. Writes detector.onnx, detector-history.json and finds.json.",
     )
     add_dataset(parser)
     add_boxed(parser, "")
@@ -43,13 +43,13 @@ def _add_train(actions: Any) -> None:
         "--former",
         type=Path,
         metavar="FILE",
-        help="a detector.onnx to go on from, with other pictures or settings; --start teaches",
+        help="a detector.onnx to continue from, with other pictures or settings; --start teaches",
     )
     parser.add_argument(
         "--weights",
         default="imagenet",
         metavar="imagenet|none|FILE",
-        help="by which near-duplicates are found, if not done yet (%(default)s)",
+        help="used to find near-duplicates, if not done yet (%(default)s)",
     )
     parser.add_argument(
         "--steps", type=count, default=8000, metavar="N", help="batches to learn (%(default)s)"
@@ -63,7 +63,7 @@ def _add_train(actions: Any) -> None:
     parser.add_argument(
         "--seed", type=int, default=7, help="of split, scenes and order (%(default)s)"
     )
-    parser.add_argument("--fresh", action="store_true", help="start anew, whatever lies in DIR")
+    parser.add_argument("--fresh", action="store_true", help="start over, whatever is in DIR")
 
 
 def _add_evaluate(actions: Any) -> None:
@@ -71,9 +71,9 @@ def _add_evaluate(actions: Any) -> None:
         actions,
         "evaluate",
         "measure detectors on boxed pictures",
-        "Count which labelled faces are found, by kind and size, where each detector leaves as "
-        "many finds without a label. Writes detector-PART.json and .txt, and for each set and "
-        "detector a picture of its surest finds without a label.",
+        "Count which labeled faces are found, by kind and size, where each detector makes as many "
+        "detections without a label. Writes detector-PART.json and .txt, and for each set and "
+        "detector a picture of its most confident detections without a label.",
     )
     add_boxed(parser, "")
     add_output(parser)
@@ -102,11 +102,9 @@ def _add_bundle(actions: Any) -> None:
     parser.add_argument(
         "--evaluation", type=Path, metavar="FILE", help="default: DIR/detector-test.json"
     )
+    parser.add_argument("--confidence", type=float, required=True, help="a face from this score on")
     parser.add_argument(
-        "--confidence", type=float, required=True, help="from this score on it is a face"
-    )
-    parser.add_argument(
-        "--sure", type=float, required=True, help="from this score on a track may begin with it"
+        "--sure", type=float, required=True, help="sure enough to begin a track from this score on"
     )
     parser.add_argument(
         "--model-version", default="1", metavar="VERSION", help="of the detector (%(default)s)"

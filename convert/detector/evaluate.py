@@ -1,7 +1,7 @@
-"""The `detector evaluate` step: what detectors find of labelled faces, and what else they find.
+"""The `detector evaluate` step: what detectors find of labeled faces, and what else they find.
 
 At a picture's own size, as the program looks at a camera's. Detectors are compared where they find
-equally much that nobody has labelled: a lower limit always finds more.
+equally much that nobody has labeled: a lower limit always finds more.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from edge.errors import ConfigError
 from edge.records import Box, Face
 
 LOWEST = 0.05
-"""Score from which on finds are counted at all."""
+"""Score from which on detections are counted at all."""
 SMALLEST_PX = 12.0
-"""Finds below this are not counted: the program does not look at them either."""
+"""Detections below this are not counted: the program does not look at them either."""
 RATES = (12.0, 3.0)
 """Finds without a label in 100 pictures at which detectors are compared."""
 BANDS = (Band(12, 16), Band(16, 24), Band(24, 32), Band(16, 32), Band(32, 64), Band(32, None))
@@ -81,7 +81,7 @@ class DetectorScore(msgspec.Struct, frozen=True):
     data: str
     pictures: int
     box_iou: float
-    """The mean over the matched finds at the first point: how tight the boxes are."""
+    """The mean over the matched detections at the first point: how tight the boxes are."""
     points: list[DetectorPoint]
     """At each of `RATES`."""
 
@@ -101,8 +101,8 @@ def read_evaluation(path: Path) -> DetectorEvaluation:
 def evaluate_detectors(
     options: DetectorEvaluateOptions, bar: Bar, say: Callable[[str], None]
 ) -> DetectorEvaluation:
-    """Run the step: print the table, write it, the figures, and galleries of the finds without a
-    label. Raises ConfigError and ModelError."""
+    """Run the step: print the table, write it, the figures, and galleries of the detections that
+    have no label. Raises ConfigError and ModelError."""
     if not options.boxed:
         raise ConfigError("give --boxed DIR at least once")
     cv2.setNumThreads(2)
@@ -130,7 +130,7 @@ def _open(name: str) -> FaceDetector:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a detector makes of pictures: rows of labelled faces, and of finds without a label."""
+    """What a detector makes of pictures: rows of labeled faces, and of unlabeled detections."""
 
     size_px: NDArray[np.float64]
     kind: NDArray[np.int64]
@@ -172,10 +172,10 @@ def look(
 
 
 def matched_by_score(finds: Sequence[Face], known: Sequence[Box]) -> list[int | None]:
-    """Return for each find, the surest first, the number of the box that it stands for.
+    """Return for each detection, the surest first, the number of the box that it stands for.
 
-    A surer find has the choice, the best overlap first: or a doubtful one, which the program would
-    not look at, took the face away from the find that it follows.
+    A surer detection has the choice, the best overlap first: or a doubtful one, which the program
+    would not look at, took the face away from the detection that it follows.
     """
     matches: list[int | None] = []
     for find in finds:
@@ -199,7 +199,7 @@ def _score(name: str, data: str, pictures: int, found: Looked) -> DetectorScore:
 
 
 def point_at(found: Looked, pictures: int, unlabelled_in_100: float) -> DetectorPoint:
-    """Return what is found at the lowest limit that leaves no more finds without a label."""
+    """Return what is found at the lowest limit that leaves no more detections without a label."""
     allowed = int(unlabelled_in_100 * pictures / 100)
     score = LOWEST if len(found.other) <= allowed else np.nextafter(found.other[allowed][0], 1)
     left = sum(1 for other, *_ in found.other if other >= score)
@@ -218,14 +218,15 @@ def point_at(found: Looked, pictures: int, unlabelled_in_100: float) -> Detector
 
 def describe(evaluation: DetectorEvaluation) -> str:
     """Return the shares found as a table, a row for each detector, set and limit."""
-    lines = [
-        f"{evaluation.part}: found of the labelled faces, by kind: masked, bare, mask worn wrongly"
-    ]
+    lines = [f"{evaluation.part}: labeled faces found, by kind: masked, bare, mask worn wrongly"]
     for each in evaluation.scores:
         lines += ["", f"{each.data}, {each.pictures} pictures: {each.detector}"]
         lines.append(f"boxes overlap the labels by {each.box_iou:.3f}")
         for point in each.points:
-            lines.append(f"  at {point.score:.3f}, {point.unlabelled_in_100:g} finds in 100 more")
+            lines.append(
+                f"  at {point.score:.3f}, {point.unlabelled_in_100:g} other detections in 100 "
+                "pictures"
+            )
             by_band: dict[str, list[str]] = {}
             for row in point.found:
                 share = f"{row.found / row.faces:.3f}" if row.faces else "  -  "
@@ -235,7 +236,7 @@ def describe(evaluation: DetectorEvaluation) -> str:
 
 
 def _gallery(pictures: Sequence[BoxedPicture], found: Looked, path: Path) -> None:
-    """Show the surest finds without a label: faces that nobody has boxed, and mistakes."""
+    """Show the surest detections without a label: faces that nobody has boxed, and mistakes."""
     surest = found.other[:MOST]
     pixels = {number: pictures[number].read() for _, number, _ in surest}
     tiles = [

@@ -42,7 +42,7 @@ def find_all(
     cache: Path,
     progress: Callable[[Iterable[tuple[str, Pixels]]], Iterable[tuple[str, Pixels]]],
 ) -> dict[str, list[Find]]:
-    """Return the finds in each picture, given with its sha256; from `cache` where it has them."""
+    """Return the detections in each picture, given with its sha256; from `cache` where known."""
     known: dict[str, list[Find]] = {}
     if cache.exists():
         file = read_document(cache, Finds, "detector train")

@@ -124,7 +124,7 @@ class DetectorTrainer:
             if (step + 1) % SAVED_EVERY == 0 or step + 1 == self._recipe.steps:
                 means = np.mean([each.numpy() for each in seen], 0)
                 if not math.isfinite(means.sum()):
-                    raise ConfigError(f"the loss is no number any more at step {step + 1}")
+                    raise ConfigError(f"the loss is not a number any more at step {step + 1}")
                 losses.append(Losses(step + 1, *(round(float(mean), 5) for mean in means)))
                 seen = []
                 self._save(losses, average)

@@ -1,7 +1,7 @@
 """A detector's ONNX file as a network that TensorFlow can train, and back into a file.
 
 Only what YuNet is made of is understood: convolutions, ReLU, pooling, doubling by nearest
-neighbour and sums, and then for each stride (8, 16, 32) four maps: class, objectness, box and
+neighbor and sums, and then for each stride (8, 16, 32) four maps: class, objectness, box and
 landmarks. The graph itself is never changed: training writes other numbers into its initializers,
 so that whatever reads YuNet reads the result.
 """
@@ -73,7 +73,7 @@ def read_graph(path: Path) -> DetectorGraph:
 def write_graph(graph: DetectorGraph, arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
     """Return the file with these numbers in the place of its own.
 
-    The landmarks are not trained: their kernels become zero, lest anybody rely on them.
+    The landmarks are not trained: their kernels become zero, so that nobody relies on them.
     """
     import onnx.numpy_helper
 

@@ -2,7 +2,7 @@
 
 The assignment is SimOTA (Ge et al., YOLOX, 2021), as YuNet was trained with (Wu et al., 2023); the
 box's loss is CIoU (Zheng et al., 2020); class and objectness are cross-entropies, the class's
-target the overlap that its box has. Another detector teaches where nobody has labelled anything:
+target the overlap that its box has. Another detector teaches where nobody has labeled anything:
 its objectness is the target there, and what it is in doubt about is left alone.
 """
 
@@ -18,7 +18,7 @@ from convert.detector.graph import STRIDES
 from convert.detector.scenes import Batch
 
 CENTRE_RADIUS = 2.5
-"""Cells whose centre is so many strides from a face's may answer for it."""
+"""Cells whose center is so many strides from a face's may answer for it."""
 CANDIDATES = 10
 """The overlaps of so many cells say how many answer for a face."""
 IOU_COST = 3.0
@@ -51,7 +51,7 @@ def cells_of(height: int, width: int) -> Cells:
 def decode(cells: Cells, answers: Any) -> Any:
     """Return the boxes (n, anchors, 4) as left, top, right, bottom in pixels.
 
-    The way of OpenCV's FaceDetectorYN: centre and logarithm of the size in strides.
+    The way of OpenCV's FaceDetectorYN: center and logarithm of the size in strides.
     """
     import tensorflow as tf
 
@@ -131,7 +131,7 @@ def _assign(
 
 
 def _covered(cells: Cells, boxes: Any) -> Any:
-    """Return (n, anchors): 1 where the cell's centre lies in one of the boxes."""
+    """Return (n, anchors): 1 where the cell's center lies in one of the boxes."""
     import tensorflow as tf
 
     x = (cells.x + cells.stride / 2)[None, :, None]

@@ -43,11 +43,11 @@ SMALLEST_PX = 8.0
 VISIBLE = 0.55
 """From this share on a face that is cut off by the edge counts as one; below it is left alone."""
 SURE, DOUBTFUL = 0.8, 0.35
-"""Scores of another detector's finds that carry no label: from SURE on faces, from DOUBTFUL on
+"""Scores of another detector's detections that carry no label: from SURE on faces, from DOUBTFUL on
 left alone."""
 SAME_FACE_IOU = 0.5
 CAMERA_SIDE_PX = 48
-"""How a cheap camera smears is told by the side of a face: that of one in the middle distance."""
+"""How much a cheap camera smears, by the side of a face: that of one in the middle distance."""
 
 Sides = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
@@ -116,7 +116,7 @@ class Batch(NamedTuple):
 
 
 def with_finds(known: Boxes, finds: Sequence[Find]) -> tuple[Boxes, Boxes]:
-    """Return the finds of which nothing is known: faces for sure, and doubtful ones."""
+    """Return the detections of which nothing is known: faces for sure, and doubtful ones."""
     sure: list[Sides] = []
     doubtful: list[Sides] = []
     for box, score in finds:
@@ -126,7 +126,7 @@ def with_finds(known: Boxes, finds: Sequence[Find]) -> tuple[Boxes, Boxes]:
 
 
 def tightened(labelled: Boxes, finds: Sequence[Find]) -> Boxes:
-    """Return the labelled boxes, each drawn half way to a sure find of the same face.
+    """Return the labeled boxes, each drawn half way to a sure detection of the same face.
 
     People box as they like, each set's in another way; the detector that looked is consistent.
     """
@@ -271,7 +271,7 @@ class SceneSampler:
             wanted = float(rng.uniform(most, LARGEST_PX))
         wanted = min(wanted, 0.95 * min(width, height), MOST_ENLARGED * size)
         ratio_x, ratio_y = wanted / size * shape, wanted / size / shape
-        # Where in the area the face's centre comes to lie: anywhere that shows most of it.
+        # Where in the area the face's center comes to lie: anywhere that shows most of it.
         at_x, at_y = (
             float(rng.uniform(min(0.4 * wanted, side / 2), max(side - 0.4 * wanted, side / 2)))
             for side in (width, height)
@@ -305,7 +305,7 @@ def cut(
 ) -> TrainingPiece:
     """Return the piece of the scene around `middle`, scaled to fill `size` (width, height).
 
-    Beyond the picture's edge there is one colour, that of its corner.
+    Beyond the picture's edge there is one color, that of its corner.
     """
     width, height = size
     tall, wide = scene.pixels.shape[:2]

@@ -78,7 +78,7 @@ def read_history(path: Path) -> DetectorHistory:
 def train_detector(options: DetectorTrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     """Run the step. Raises ConfigError, ModelError and LeakError."""
     if not options.boxed:
-        raise ConfigError("give --boxed DIR at least once: faces are learnt from boxes")
+        raise ConfigError("give --boxed DIR at least once: faces are learned from boxes")
     cv2.setNumThreads(1)
     options.output.mkdir(parents=True, exist_ok=True)
     if options.fresh:
@@ -141,7 +141,7 @@ def _start(options: DetectorTrainOptions) -> Path:
     paths = weights.locate(YUNET.weights)
     if paths is None:
         raise ConfigError(
-            f"training starts from YuNet's weights, which are not here; {YUNET.weights.remedy}, or "
+            f"training starts from YuNet's weights, which are missing; {YUNET.weights.remedy}, or "
             "--start FILE"
         )
     return paths[-1]

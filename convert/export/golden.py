@@ -22,8 +22,8 @@ _NOISE_WEIGHT: Final = 4
 def choose_golden(network: Int8Network, say: Callable[[str], None]) -> Golden:
     """Return the part of `model.json`; say how well it tells.
 
-    A good pattern is answered otherwise when its colours are swapped or its contrast is halved, and
-    alike when it is two grey levels brighter or darker, which stands for other kernels' rounding.
+    A good pattern is answered otherwise when its colors are swapped or its contrast is halved, and
+    alike when it is two gray levels brighter or darker, which stands for other kernels' rounding.
     """
     crops = np.stack([draw(number, network.side_px) for number in range(CANDIDATES)])
 
@@ -44,7 +44,7 @@ def choose_golden(network: Int8Network, say: Callable[[str], None]) -> Golden:
     worth = np.minimum(swapped, paler) - _NOISE_WEIGHT * wobble
     best = np.sort(np.argsort(-worth, kind="stable")[:CHOSEN])
     say(
-        f"self-test: {CHOSEN} patterns; with swapped colours it would be off by "
+        f"self-test: {CHOSEN} patterns; with swapped colors it would be off by "
         f"{swapped[best].mean():.0f} steps, {TOLERANCE_STEPS:.0f} are allowed"
     )
     return Golden(

@@ -194,7 +194,7 @@ def _traits(pictures: Sequence[BoxedPicture]) -> list[tuple[Trait, ...]]:
 def _views(pictures: Sequence[BoxedPicture], margin: float, bar: Bar) -> list[View]:
     return [
         View(pixels, face.box, margin)
-        for item in bar(pictures, "labelled faces")
+        for item in bar(pictures, "labeled faces")
         for pixels in [item.read()]
         for face in item.faces
     ]

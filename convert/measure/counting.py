@@ -48,7 +48,7 @@ BANDS = (
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """The labelled faces, or the found ones: a row each."""
+    """The labeled faces, or the found ones: a row each."""
 
     picture: NDArray[np.int64]
     size_px: NDArray[np.float64]
@@ -71,7 +71,7 @@ class Faces:
 def true_box_score(
     model: str, band: Band, truth: Faces, answers: Answers, pictures: int
 ) -> TrueBoxScore:
-    """Count which labelled faces of `band` are called what they are, given their boxes."""
+    """Count which labeled faces of `band` are called what they are, given their boxes."""
     inside = band.holds(truth.size_px)
     called = decisions(answers)
     counts = np.zeros((pictures, 4), np.int64)
@@ -109,7 +109,7 @@ def true_box_score(
 def trait_scores(
     model: str, truth: Faces, answers: Answers, traits: Sequence[tuple[Trait, ...]]
 ) -> list[TraitScore]:
-    """Count which labelled faces that show a trait are called what they are; a row per face."""
+    """Count which labeled faces that show a trait are called what they are; a row per face."""
     called = decisions(answers)
     scores = []
     for trait in get_args(Trait):

@@ -35,7 +35,7 @@ class Steps:
 
     detector: str
     confidence: float
-    """From which on a find is a face."""
+    """From which on a detection is a face."""
     detection: FaceDetection
     judge: MaskClassifier
 
@@ -84,7 +84,7 @@ def _open_steps(options: EvaluateOptions, name: str, judge: MaskClassifier) -> S
     if back_end is None:
         return None
     # The daemon's default settings, except that no face is too small: whether a face is in a band
-    # is decided by the labelled box.
+    # is decided by the labeled box.
     settings = DetectorSettings(min_face_px=8, confidence=options.confidence)
     confidence = back_end.sure
     return Steps(back_end.name, confidence, FaceDetection(back_end, settings), judge)
@@ -116,7 +116,7 @@ def _find(
 def _matched(
     readings: Sequence[MaskReading], picture: BoxedPicture
 ) -> Iterator[tuple[MaskReading, float, Kind]]:
-    """Yield each reading with the size and the kind of the labelled face that it stands for.
+    """Yield each reading with the size and the kind of the labeled face that it stands for.
 
     Those of faces of which nobody knows the kind are passed over.
     """

@@ -154,12 +154,12 @@ class TraitScore(msgspec.Struct, frozen=True):
 class EndToEndScore(msgspec.Struct, frozen=True):
     """What a detector and the bundle make of pictures, for the faces of one band.
 
-    A found face counts in the band of the labelled one that it stands for.
+    A found face counts in the band of the labeled one that it stands for.
     """
 
     detector: str
     confidence: float
-    """From which on a find of the detector is a face: in a single picture, the one from which the
+    """The score from which on a detection is a face: in a single picture, the one from which the
     daemon follows somebody."""
     band: Band
     masked_faces: int
@@ -173,7 +173,7 @@ class EndToEndScore(msgspec.Struct, frozen=True):
     violations_on_nothing: int
     precision: Interval | None
     recall: Interval | None
-    """Of all labelled bare faces, found or not."""
+    """Of all labeled bare faces, found or not."""
     incorrect_found: int
     incorrect_called_bare: int
     curve: list[MeasuredPoint]
@@ -191,7 +191,7 @@ class BoxedEvaluation(msgspec.Struct, frozen=True):
     """From which on a face is a violation, end to end."""
     min_iou: float
     accuracy: float
-    """Of the last model, on labelled faces from 16 px on."""
+    """Of the last model, on labeled faces from 16 px on."""
     faces: int
     per_class: dict[str, dict[str, float]]
     confusion: dict[str, list[list[int]]]

@@ -17,7 +17,7 @@ from edge.classify.card import BARE, LABELS, MASKED
 from edge.records import Box
 
 MIN_IOU = 0.3
-"""From here on a found box stands for a labelled one. Whether a face is found is asked here, how
+"""From here on a found box stands for a labeled one. Whether a face is found is asked here, how
 tight its box is is another figure; and some people box whole heads, and profiles with their hair.
 """
 Truth = NDArray[np.int64]

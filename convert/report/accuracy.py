@@ -71,7 +71,7 @@ def sizes(material: ReportMaterial) -> list[Child]:
         figures.append(
             chart(
                 f"Right, by size of face: {MODELS[bands[0].model]}, {about(item)}",
-                named("size of the labelled box, px", names),
+                named("size of the labeled box, px", names),
                 shares("share", right),
                 right,
             )
@@ -124,8 +124,8 @@ def curves(material: ReportMaterial) -> list[Child]:
     return [
         tag(
             "p",
-            "A face is called bare where its probability of without mask is at or above the "
-            "threshold: a single look. The service asks for several.",
+            "A face counts as without a mask if its probability is at or above the threshold: "
+            "a single classification. The service asks for several.",
         ),
         charts(figures),
         *reasons,

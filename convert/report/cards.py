@@ -88,8 +88,8 @@ def detector(material: ReportMaterial) -> list[Child]:
     found = [
         _found(
             f"{score.detector} on {score.data}, {item.part} part, {score.pictures} pictures, "
-            f"from a score of {point.score:g}: {point.unlabelled_in_100:g} other finds in 100 "
-            "pictures",
+            f"from a score of {point.score:g}: {point.unlabelled_in_100:g} other detections "
+            "in 100 pictures",
             ((str(each.band), each.kind, each.found, each.faces) for each in point.found),
         )
         for item in material.detector_evaluations
@@ -105,7 +105,10 @@ def detector(material: ReportMaterial) -> list[Child]:
             for data, rows_of_data in by_data.items()
         ]
     if found:
-        contents += [tag("h3", "Found of the labelled faces"), tag("div", found, class_="matrices")]
+        contents += [
+            tag("h3", "Labeled faces that were found"),
+            tag("div", found, class_="matrices"),
+        ]
     return contents or [
         missing("The face detector's figures", "`detector train` and its other steps write them.")
     ]

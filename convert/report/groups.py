@@ -129,11 +129,11 @@ def traits(material: ReportMaterial) -> list[Child]:
         return [
             missing(
                 f"Faces with one of {known} known traits",
-                "They are labelled for the test part of the project's own pictures.",
+                "They are labeled for the test part of the project's own pictures.",
             )
         ]
     return [
-        tag("p", "Told by eye of a few hundred faces: the counts are small, read them as such."),
+        tag("p", "Labelled by eye, for a few hundred faces: the counts are small."),
         *tables,
     ]
 

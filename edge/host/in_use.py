@@ -58,7 +58,7 @@ def broker_digest(settings: Settings) -> str:
 
 
 def is_same_broker(used: InUse | None, settings: Settings) -> bool:
-    """Tell whether the service connects as these settings say.
+    """Return whether the service connects as these settings say.
 
     One of an older version, which says less, is compared by the broker's name.
     """
@@ -70,7 +70,7 @@ def is_same_broker(used: InUse | None, settings: Settings) -> bool:
 
 
 def written_at(file: Path) -> int:
-    """Return when the file was written, in ns since 1970; 0 where that cannot be told."""
+    """Return when the file was written, in ns since 1970; 0 where that is unknown."""
     try:
         return file.stat().st_mtime_ns
     except OSError:
@@ -88,9 +88,9 @@ def is_started_with(used: InUse, file: Path) -> bool:
 
 
 def has_changed(used: InUse | None, file: Path) -> bool:
-    """Tell whether `file` is what the service was started with, and was written since.
+    """Return whether `file` is what the service was started with, and was written since.
 
-    False where that cannot be told: for an ordinary user, of an older version.
+    False where that is unknown: for an ordinary user, of an older version.
     """
     now_ns = written_at(file)
     return (

@@ -94,7 +94,7 @@ STEP_FOR: dict[Strain, Callable[[Vitals, int], int]] = {
 def _steps_down(
     before: int, takes: Callable[[Bounds], bool], keeps: Callable[[Bounds], bool]
 ) -> int:
-    """Return how many steps are taken anew, or kept where they had been taken."""
+    """Return how many steps are new, or kept where they had been taken."""
     return sum(
         takes(bounds) or (step <= before and keeps(bounds))
         for step, bounds in enumerate(BOUNDS, start=1)

@@ -30,7 +30,7 @@ def runtime_directory(environment: Mapping[str, str] = os.environ) -> Path | Non
 
 
 class StatusFile:
-    """Written anew again and again, always whole; gone when the service has ended."""
+    """Rewritten regularly, always whole; gone when the service has ended."""
 
     def __init__(self, directory: Path | None) -> None:
         """Without a directory nothing is written."""

@@ -57,7 +57,7 @@ class Notifier:
                 peer.sendto("\n".join(lines).encode(), address)
             except OSError as error:
                 # Not worth dying for: if it lasts, the watchdog decides.
-                logging.getLogger(__name__).warning("systemd was not told: %s", error)
+                logging.getLogger(__name__).warning("systemd could not be notified: %s", error)
 
 
 def _status_line(text: str) -> str:
@@ -85,7 +85,7 @@ def configure_logging(
 
     Under systemd to the journal, by systemd-python where it is installed (with priority, source
     line and the fields given as `extra=`), else by lines that begin with `<priority>`, which
-    journald understands. Anywhere else to `stream` (standard error unless given), for eyes.
+    journald understands. Anywhere else to `stream` (standard error unless given), for people.
     """
     stream = stream or sys.stderr
     journal = _is_journal(stream, environment)
@@ -130,7 +130,7 @@ def _handler(stream: TextIO, journal: bool) -> logging.Handler:
 
 
 def _is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Tell whether `stream` goes to journald: it gives the socket's `device:inode` to its services.
+    """Return whether `stream` goes to journald, which gives its socket's `device:inode`.
 
     The variable alone is not enough: our children inherit it, and may be redirected.
     """

@@ -1,4 +1,4 @@
-"""A source that comes to its end: systemd would start the service again and again after it."""
+"""A source that comes to its end: systemd would restart the service in a loop after it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def refuse_ending(settings: Settings) -> None:
     if isinstance(source_in(camera.source), FileSource) and _is_there(camera.source):
         raise ConfigError(
             "[camera] source: a clip or folder comes to its end, and the service with it; add "
-            "loop = true, which plays it again and again"
+            "loop = true, which plays it in a loop"
         )
 
 

@@ -43,7 +43,7 @@ def _own_address(version: int) -> str:
 def trouble_with(url: str, timeout_s: float = TIMEOUT_S) -> str:
     """Return why the page at `url` of this machine does not answer; empty: it does.
 
-    Whose certificate it is does not matter: nothing secret is asked or told.
+    Whose certificate it is does not matter: nothing secret is asked or sent.
     """
     parts = urlsplit(url)
     host, port, path = parts.hostname or "", parts.port, parts.path.removesuffix("/")

@@ -25,7 +25,7 @@ def test_it_shows_a_violation_and_how_many_messages_came() -> None:
     answer = subprocess.run(DEMO, cwd=ROOT, capture_output=True, text=True)
     assert (answer.returncode, answer.stderr) == (0, "")
     assert "NO MASK" in answer.stdout
-    assert answer.stdout.splitlines()[-1].endswith("1 violation(s) among them")
+    assert answer.stdout.splitlines()[-1].endswith("1 violation among them")
 
 
 def test_before_a_screen_the_page_is_opened_and_it_goes_on_until_it_is_stopped(

@@ -204,7 +204,7 @@ class Boxes:
         )
         self.machines[name].run("systemctl", "daemon-reload")
 
-    def mend(self, name: str) -> None:
+    def repair(self, name: str) -> None:
         self.machines[name].run("rm", BROKEN)
         self.machines[name].run("systemctl", "daemon-reload")
 

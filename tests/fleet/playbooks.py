@@ -203,7 +203,7 @@ def test_a_bad_model_is_undone_by_the_box_and_stops_the_rest(boxes: Boxes, model
     assert first
     assert others == ["", ""]
     assert [boxes.runs(name) for name in boxes.names] == [True] * 3
-    boxes.mend("box-2")
+    boxes.repair("box-2")
     boxes.machines["box-2"].run("tensormask", "models", "activate", first, "--again")
     boxes.machines["box-2"].run("tensormask", "release", "wait")
     rows = recap(_play(boxes, "model.yml", "-e", f"tensormask_model={model}", "-e", ONE_BY_ONE))
@@ -239,7 +239,7 @@ def test_a_wave_goes_back_as_a_whole(boxes: Boxes) -> None:
 
 
 def test_a_box_that_is_away_stops_nobody_and_is_caught_up(boxes: Boxes) -> None:
-    boxes.mend("box-2")
+    boxes.repair("box-2")
     boxes.new_release("0000005")
     before = boxes.current("box-3")
     boxes.cut_off("box-3")

@@ -1,6 +1,6 @@
 """`make bench`: the pipeline and the prototype's own steps, in turns in one process.
 
-A busy or hot machine slows both, so what is told is how many times one is as fast as the other: the
+A busy or hot machine slows both, so the result is how many times one is as fast as the other: the
 median over several turns, with the range seen.
 """
 

@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clusters = [options.cluster] if options.cluster else CLUSTERS
     if options.inside is None:
         return _go_inside(clusters)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever has started us ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends us
     logging.disable()
     _lay_network(options.inside)
     head = row("cluster", "node", *HEAD)
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _go_inside(clusters: Sequence[str]) -> int:
-    """Run once more, in namespaces with whose end every process and mount is gone."""
+    """Run again, in namespaces with whose end every process and mount is gone."""
     if os.geteuid() != 0:
         sys.exit("only root may make namespaces: sudo make clusters")
     WORK.mkdir(parents=True, exist_ok=True)

@@ -164,8 +164,8 @@ class Receiver:
             return
         now_s = time.time()
         content = json.loads(message.payload)
-        told = content["ended_at"] or content["confirmed_at"]
-        accepted_s = datetime.fromisoformat(told).timestamp()
+        at = content["ended_at"] or content["confirmed_at"]
+        accepted_s = datetime.fromisoformat(at).timestamp()
         seen = self.sequences[content["device_id"]]
         if content["sequence"] in seen:
             self.repeats += 1

@@ -41,11 +41,11 @@ DEVICES_OF_A_WORKER = 100
 
 @dataclass(frozen=True)
 class Control:
-    """What the workers are told, in memory that all share."""
+    """Orders to the workers, in memory that all share."""
 
     per_h: Synchronized[float]
     epoch: Synchronized[int]
-    """Counts the times that all connect anew."""
+    """Counts the times that all connect again."""
     begun_s: Synchronized[float]
     """When the present epoch began, on the machine's monotonic clock."""
     runs: Synchronized[bool]

@@ -232,7 +232,7 @@ class Trials:
 
     def retained(self) -> list[str]:
         """Tell which node knows the states of a device that has come by the first one."""
-        told = []
+        lines = []
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             fleet = Fleet(range(1), self.settings, Path(folder))
             (device,) = fleet.devices
@@ -242,16 +242,16 @@ class Trials:
                 lambda: device.publisher.connected, CONNECTED_WITHIN_S, "the device connects"
             )
             time.sleep(2)
-            told.append(f"a device at node 1; its states are known at: {self._known(device)}")
+            lines.append(f"a device at node 1; its states are known at: {self._known(device)}")
             node = self._cluster.nodes[0]
             self._cluster.kill(node)
             time.sleep(DOWN_S)
-            told.append(f"node 1 is dead; the device is at another one: {self._known(device)}")
+            lines.append(f"node 1 is dead; the device is at another one: {self._known(device)}")
             self._cluster.start(node)
             time.sleep(AFTER_S)
-            told.append(f"node 1 is back: {self._known(device)}")
+            lines.append(f"node 1 is back: {self._known(device)}")
             fleet.close()
-        return told
+        return lines
 
     def _known(self, device: FleetDevice) -> str:
         found = []
@@ -318,7 +318,7 @@ def _client_id(name: str) -> str:
 
 
 def _listen(connection: Connection, for_s: float) -> list[Any]:
-    """Return what has come by then; the broker may have hung up."""
+    """Return what has come by then; the broker may have disconnected."""
     messages = []
     until_s = time.monotonic() + for_s
     try:

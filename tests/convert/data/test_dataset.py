@@ -154,7 +154,7 @@ def test_odd_files_are_skipped_by_name_and_the_rest_is_used(tmp_path: Path) -> N
     assert reasons == {
         "with_mask/both.png": "the same picture is in both classes",
         "with_mask/empty.png": "empty file",
-        "with_mask/notes.txt": "no picture of a known format",
+        "with_mask/notes.txt": "not a picture of a known format",
         "with_mask/twin.png": "same content as with_mask/0.png",
         "without_mask/both too.png": "the same picture is in both classes",
     }

@@ -35,7 +35,7 @@ def test_an_odd_object_is_named_and_the_rest_used() -> None:
     found, odd = parse_annotation(document.encode(), 320, 240)
     assert found == (LabelledFace(Box(1, 2, 31, 32), BARE),)
     assert odd == [
-        "object 1: a side of the box is missing or no number",
+        "object 1: a side of the box is missing or not a number",
         "object 2: unknown class 'helmet'",
         "object 3: the box has no area in the picture",
         "object 4: the box has no area in the picture",
@@ -99,7 +99,7 @@ def test_a_set_is_read_and_what_is_odd_named(tmp_path: Path) -> None:
     assert [item.picture.label for item in found.pictures] == [BARE, BARE, BARE, MASKED]
     assert found.pictures[0].read().shape == (240, 320, 3)
     reasons = {item.path: item.reason for item in found.skipped}
-    assert reasons.pop("images/broken.jpg") == "no picture of a known format"
+    assert reasons.pop("images/broken.jpg") == "not a picture of a known format"
     assert reasons == {
         "annotations/lost.xml": "no picture",
         "images/lonely.png": "no annotation",

@@ -59,7 +59,7 @@ def test_a_quantile_is_one_of_the_values(share: float, value: int) -> None:
 
 
 def test_no_values_have_no_quantile() -> None:
-    with pytest.raises(ValueError, match="no values"):
+    with pytest.raises(ValueError, match="needs values"):
         nearest_rank([], 0.5)
 
 
