@@ -30,7 +30,7 @@ def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def sharpness(grey: Pixels) -> float:
-    """Return how sharp a (height, width) grey picture is; 0 where it has one level only.
+    """Return how sharp a (height, width) gray picture is; 0 where it has one level only.
 
     The variance of the Laplacian (Pech-Pacheco et al., 2000) over that of the brightness, so that
     neither light nor contrast matters.

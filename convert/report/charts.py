@@ -103,7 +103,7 @@ def chart(
 
 
 def _draw(plot: Any, series: Series, number: int, shift: float) -> None:
-    """Draw the line, intervals and dots of a series, told from others by more than their color."""
+    """Draw the line, intervals and dots of a series, different from others not in color alone."""
     color, points = f"C{number}", series.points
     places, values = [point.x + shift for point in points], [point.y for point in points]
     if series.has_line:

@@ -107,12 +107,13 @@ def read_graph(model: bytes) -> Graph:
     Raises ModelError for a damaged file, and for one that is not made of one bounded graph.
     """
     if model[4:8] != b"TFL3":
-        raise ModelError("the model is no TensorFlow Lite file; make the bundle anew")
+        raise ModelError("the model is not a TensorFlow Lite file; make the bundle again")
     try:
         return _read_graph(model)
     except (struct.error, IndexError) as error:
         raise ModelError(
-            "the TensorFlow Lite file is damaged: an offset leads out of it; make the bundle anew"
+            "the TensorFlow Lite file is damaged: an offset points outside of it; "
+            "make the bundle again"
         ) from error
 
 

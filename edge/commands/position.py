@@ -1,7 +1,7 @@
 """How pictures hang, by the faces in them: upright, upside down, or on a side.
 
-The detector finds many faces however they are turned, so each detection is enlarged and scored in all
-four positions: the best one is upright. Of 113 street and press pictures in each position that was
+The detector finds many faces however they are turned, so each detection is enlarged and scored in
+all four positions: the best is upright. Of 113 street and press pictures in each position this was
 right for 111, 105, 105 and 106, and wrong for 2, 3, 1 and 2.
 """
 

@@ -141,7 +141,7 @@ def window_s(config: Path) -> float:
 
 
 def known_window_s(config: Path) -> float | None:
-    """Return how long the trial takes, for eyes; None: whoever asks may not read the settings."""
+    """Return how long the trial takes; None: this user may not read the settings."""
     try:
         return load_settings(config).release.trial_s
     except NotAllowedError:

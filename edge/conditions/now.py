@@ -29,7 +29,7 @@ VIEWS = {
     CameraView.COVERED: Code.VIEW_COVERED,
 }
 OF_THE_CONNECTION = (Code.BROKER_CONNECTING, Code.BROKER_AWAY)
-"""Whoever reads `health` is told once these are over, and is not told of them."""
+"""`health` leaves these out: they pass by themselves, and health is published when they do."""
 
 
 def conditions(telemetry: Telemetry) -> list[Condition]:
@@ -73,7 +73,7 @@ def _seeing(now: Telemetry) -> Iterator[Condition]:
 
 
 def refuses(trouble: str) -> bool:
-    """Tell whether a network camera is there and refuses what `[camera] source` asks for."""
+    """Return whether a network camera is there and refuses what `[camera] source` asks for."""
     return _ANSWER.search(trouble) is not None
 
 

@@ -83,7 +83,7 @@ def _name(file: Path) -> str:
 
 
 def is_started_with(used: InUse, file: Path) -> bool:
-    """Tell whether `file` is what the service was started with."""
+    """Return whether `file` is what the service was started with."""
     return used.settings == _name(file)
 
 
