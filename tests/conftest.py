@@ -33,22 +33,22 @@ settings.load_profile("busy")
 
 
 LONG = (
+    "convert/test_end_to_end.py",
     "systemd/test_releases.py",
     "systemd/test_install.py",
-    "convert/test_end_to_end.py",
-    "systemd/test_people.py",
-    "page/test_page.py",
     "systemd/test_upgrade.py",
+    "page/test_page.py",
+    "systemd/test_people.py",
     "convert/detector/test_training.py",
-    "edge/commands/test_replay.py",
-    "deploy/test_venv.py",
     "systemd/test_service.py",
+    "deploy/test_venv.py",
     "edge/test_process.py",
-    "edge/test_terminal.py",
     "systemd/test_camera_lost.py",
-    "edge/commands/test_annotate.py",
+    "systemd/test_doctor.py",
+    "edge/commands/test_replay.py",
     "deploy/test_receiver.py",
     "broker/test_outages.py",
+    "edge/test_terminal.py",
 )
 """Below tests: what takes a minute or nearly so, the longest first. What begins last is short then,
 and no processor waits for it."""
