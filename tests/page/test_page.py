@@ -442,9 +442,9 @@ def _click(page: Page, corners: Sequence[tuple[float, float]]) -> None:
         }""",
         polling=200,
     )
-    box = page.locator("#overlay").bounding_box()
-    assert box is not None
     for x, y in corners:
+        box = page.locator("#overlay").bounding_box()  # a banner may come between two of them
+        assert box is not None
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
