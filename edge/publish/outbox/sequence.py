@@ -38,6 +38,7 @@ _LEAST_SKIP, _MOST_SKIP = 10**9, 10**12
 """More than a run gives, so that what lies between may be numbers that were given and forgotten."""
 _KEPT = "kept"
 _LIVE = "live"
+_RECORD_BYTES = 19 + 1 + 4 + 1 + 8 + 1
 _chance = random.SystemRandom()
 
 
@@ -177,7 +178,9 @@ class DocumentNumbers:
 
 def _record_in(path: Path) -> tuple[int, bool]:
     """Return limit and whether it is live. Raises OSError, and ValueError where it is illegible."""
-    number, state, crc32 = path.read_text(encoding="ascii").split()
+    with path.open("rb") as file:
+        # What lies behind it was there before: records are written in place.
+        number, state, crc32 = file.read(_RECORD_BYTES).decode("ascii").split()
     if int(crc32, 16) != _crc32(int(number), state):
         raise ValueError(f"{path}: its checksum is wrong")
     return int(number), state == _LIVE

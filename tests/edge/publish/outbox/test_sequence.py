@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from edge.clock import Moment
 from edge.publish.outbox.outbox import RETRY_S, Outbox
-from edge.publish.outbox.sequence import MOST, UNRECORDED
+from edge.publish.outbox.sequence import MOST, UNRECORDED, SequenceReserve
 from tests.edge.publish.outbox.faulty import Disk, Faults, Killed
 
 _BOOT = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -177,3 +177,15 @@ Life.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestLife = Life.TestCase
+
+
+def test_a_reserve_that_was_spoiled_is_legible_once_it_is_written_again(tmp_path: Path) -> None:
+    """What lay behind the record before is no part of it."""
+    path = tmp_path / "numbers"
+    SequenceReserve(path).cover(1, live=False)
+    for each in tmp_path.iterdir():
+        each.write_bytes(b"\xe9" * 5000)
+    SequenceReserve(path).cover(7, live=True)
+    after = SequenceReserve(path)
+    after.load()
+    assert (after.limit, after.is_live) == (7, True)
