@@ -86,7 +86,7 @@ def test_a_checkpoint_of_another_run_is_refused(
 def test_a_damaged_checkpoint_is_named(tiny_network: Callable[[], Any], tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     path.write_bytes(b"\xc1")
-    with pytest.raises(ConfigError, match="delete it"):
+    with pytest.raises(ConfigError, match="delete the file"):
         trainer(tiny_network, path).run(all_of, lambda epoch: None)
 
 

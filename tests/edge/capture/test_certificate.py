@@ -91,7 +91,7 @@ def test_a_camera_whose_authority_the_system_trusts_needs_no_setting(
 def test_a_certificate_that_nobody_known_has_signed_gets_no_request_at_all(
     frames: list[bytes], stranger: Authority, camera: Identity
 ) -> None:
-    untrusted = f'none of .*write in \\[camera\\] fingerprint = "{camera.fingerprint}"'
+    untrusted = f'not signed by .*write in \\[camera\\] fingerprint = "{camera.fingerprint}"'
     for trusted in ({}, {"ca_file": str(stranger.certificate)}):
         with (
             serving(frames, LOGIN, identity=camera) as server,

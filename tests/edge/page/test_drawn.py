@@ -187,6 +187,6 @@ def test_a_disk_that_takes_nothing_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     book = open_book(tmp_path)
     book._file = tmp_path / "file" / "area.json"
-    with pytest.raises(ConfigError, match="nothing is changed"):
+    with pytest.raises(ConfigError, match="nothing was changed"):
         book.draw(DrawnArea((LEFT,)))
     assert book.present == DrawnArea()
