@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from edge.commands.status import JUST_STARTED_S
 from tests.installed.lab.box import PAGE_UNIT, UNIT, Box
 from tests.installed.lab.camera import MASKED_AT
 from tests.installed.lab.street import BOX
@@ -168,6 +169,10 @@ def test_the_unit_has_no_device_no_state_and_no_user_of_the_service(box: Box, pa
     assert int(box.show("MemoryMax", PAGE_UNIT)) <= 256 * 2**20
 
 
+def _has_run_for(box: Box, duration_s: float) -> bool:
+    return bool(box.telemetry().get("uptime_s", 0) > duration_s)
+
+
 def test_a_port_that_is_taken_is_said_and_stops_nothing(box: Box) -> None:
     box.machine.run("systemctl", "stop", UNIT)
     box.machine.run(
@@ -178,8 +183,10 @@ def test_a_port_that_is_taken_is_said_and_stops_nothing(box: Box) -> None:
         asked = ("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8088")  # not every box has curl
         wait_until(lambda: box.machine.run(*asked, check=False).returncode == 0, 20, "it listens")
         box.configure(page={"enabled": True, "port": 8088})
+        # Until then the page waits for the service.
+        wait_until(lambda: _has_run_for(box, JUST_STARTED_S), 60, "what the page does is known")
         answer = box.by("root", "tensormask doctor")
-        assert answer.returncode == 1
+        assert answer.returncode == 1, answer.stdout
         assert re.search("FAULT +page: .*8088", answer.stdout)
     finally:
         box.machine.run("systemctl", "stop", "other")

@@ -66,10 +66,12 @@ connect(ask, async () => {
   tellVerdict();
 });
 // A new picture of a camera that was lost: the report that is due next would say so only in some seconds.
+let isAsking = false;
 async function noteCameraIsBack() {
-  if (state.account?.camera?.state !== "lost") return;
-  await renew(ask);
-  tell();
+  if (state.account?.camera?.state !== "lost" || isAsking) return;
+  isAsking = true;
+  await renew(ask).then(tell, () => {}); // it is asked for again anyway
+  isAsking = false;
   tellVerdict();
 }
 

@@ -210,7 +210,7 @@ new ResizeObserver(draw).observe($("stage"));
 setInterval(judgeAge, 500);
 for (const event of ["visibilitychange", "pageshow", "focus"]) addEventListener(event, judgeAge);
 
-// One scene after the other; a slow line gets fewer, and none waits in a queue. `tell` hears of each before it is shown.
+// One scene after the other; a slow line gets fewer, and none waits in a queue. `tell` is called for each once it is shown; the next one does not wait for it.
 export async function follow(ask, tell) {
   let after = 0;
   for (;;) {
@@ -231,8 +231,8 @@ export async function follow(ask, tell) {
       state.scene = JSON.parse(new TextDecoder().decode(new Uint8Array(content, 4, size)));
       ({ number: after } = state.scene);
       state.sceneAt = now();
-      await tell();
       await show(new Blob([new Uint8Array(content, 4 + size)], { type: "image/jpeg" }));
+      tell();
     } catch {
       await pause(1000);
     }
