@@ -58,7 +58,7 @@ forget() {
 # Whatever of an installation is there, whole or cut off.
 is_installed() {
     compgen -G "/opt/tensormask" || compgen -G "/usr/local/bin/tensormask*" || compgen -G "$units/tensormask*" ||
-        compgen -G "/etc/systemd/system/tensormask*" || compgen -G "/etc/sysusers.d/tensormask.conf"
+        compgen -G "/etc/systemd/system/tensormask*.service" || compgen -G "/etc/sysusers.d/tensormask.conf"
 } >/dev/null
 
 kept() {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from edge.conditions import KINDS, VIEWS, Code, Severity
+from edge.conditions import KINDS, MUCH_WAITS_S, STRAINS, VIEWS, Code, Severity
 from edge.files import decoded
 from edge.publish.answers import Received
 from edge.publish.messages import (
@@ -178,14 +178,28 @@ def _codes(health: HealthMessage) -> Sequence[str]:
     """Return the codes of what is wrong, the gravest first."""
     if health.conditions is not None:
         return health.conditions
-    camera, found = health.camera, []  # of a version that does not say
-    if camera.state is CameraState.LOST:
-        found.append(Code.CAMERA_LOST)
+    return sorted(_codes_of_older(health), key=lambda each: KINDS[each].severity)  # faults first
+
+
+def _codes_of_older(health: HealthMessage) -> Iterator[Code]:
+    """Yield the codes for a device of a version that names none."""
+    camera, outbox = health.camera, health.outbox
+    if camera.state is not CameraState.RUNNING:
+        is_lost = camera.state is CameraState.LOST
+        yield Code.CAMERA_LOST if is_lost else Code.CAMERA_STARTING
     elif camera.view in VIEWS:
-        found.append(VIEWS[camera.view])
-    if health.outbox.state is OutboxCondition.REFUSED:
-        found.append(Code.DISK_UNWRITABLE)
-    return found
+        yield VIEWS[camera.view]
+    is_there = {
+        Code.CAMERA_SLOW: camera.slow,
+        Code.CAMERA_TURNED: camera.rotation_wanted_deg is not None,
+        Code.DISK_UNWRITABLE: outbox.state is OutboxCondition.REFUSED,
+        Code.PAUSED: health.paused_for_s is not None,
+        Code.MESSAGES_QUEUED: (outbox.oldest_age_s or 0) > MUCH_WAITS_S,
+        Code.MESSAGES_REJECTED: outbox.refused > 0,
+        Code.ON_TRIAL: health.trial is not None,
+    }
+    yield from (code for code, is_so in is_there.items() if is_so)
+    yield from (STRAINS[each] for each in health.pace.reasons)
 
 
 def _words(code: str) -> tuple[str, Tone]:

@@ -12,7 +12,10 @@ from edge.page.password import SALT_BYTES, hashed
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.runs(run, "tensormask password | sudo tee /etc/tensormask/page-password")
+    parser.runs(
+        run,
+        "tensormask password | sudo install -m 640 -g tensormask /dev/stdin /etc/tensormask/page-password",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from edge.conditions.codes import Code, Condition, ConditionKind, Severity
 from edge.conditions.kinds import KINDS, condition
 from edge.conditions.now import (
+    MUCH_WAITS_S,
     OF_THE_CONNECTION,
+    STRAINS,
     VIEWS,
     conditions,
     ending_soon,
@@ -23,8 +25,10 @@ from edge.conditions.running import CORRECT_SOURCE, RUNNING
 __all__ = [
     "CORRECT_SOURCE",
     "KINDS",
+    "MUCH_WAITS_S",
     "OF_THE_CONNECTION",
     "RUNNING",
+    "STRAINS",
     "VIEWS",
     "Code",
     "Condition",

@@ -117,3 +117,5 @@ class Condition:
     severity: Severity
     text: str
     fix: str = ""
+    subject: str = ""
+    """Which one it is, of a kind that may be there several times: a certificate, say."""

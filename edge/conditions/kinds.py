@@ -9,7 +9,8 @@ from edge.conditions.running import RUNNING
 KINDS = RUNNING | FOUND
 
 
-def condition(code: Code, **known: object) -> Condition:
+def condition(code: Code, subject: str = "", /, **known: object) -> Condition:
     """Return the condition of that code, with what is known of it. Raises KeyError for less."""
     kind = KINDS[code]
-    return Condition(code, kind.severity, kind.text.format(**known), kind.fix.format(**known))
+    text, fix = kind.text.format(**known), kind.fix.format(**known)
+    return Condition(code, kind.severity, text, fix, subject)

@@ -18,7 +18,9 @@ _ANSWER = re.compile(r"\(4(\d\d|xx)\)")
 ENDS_SOON = timedelta(days=30)
 """A certificate that ends within this time is to be renewed."""
 
-_STRAINS = {
+_OF_A_CLIENT = "deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"
+_OF_A_PAGE = "docs/operating.md, The page"
+STRAINS = {
     Strain.HEAT: Code.TOO_HOT,
     Strain.POWER: Code.POWER_WEAK,
     Strain.MEMORY: Code.MEMORY_SHORT,
@@ -89,7 +91,7 @@ def _reporting(now: Telemetry) -> Iterator[Condition]:
     if broker.refusal:
         yield condition(Code.BROKER_REFUSED, refusal=broker.refusal)
     for limit in broker.limits:
-        yield condition(Code.BROKER_LIMITED, limit=limit)
+        yield condition(Code.BROKER_LIMITED, limit, limit=limit)
     if outbox.is_refused:
         yield condition(Code.DISK_UNWRITABLE)
     if outbox.refused:
@@ -99,7 +101,7 @@ def _reporting(now: Telemetry) -> Iterator[Condition]:
 def _around(now: Telemetry) -> Iterator[Condition]:
     if now.pace.max_fps is not None:
         for strain in now.pace.reasons:
-            yield condition(_STRAINS[strain], max_fps=f"{now.pace.max_fps:g}")
+            yield condition(STRAINS[strain], max_fps=f"{now.pace.max_fps:g}")
     if ThrottlingFlag.UNDER_VOLTAGE_OCCURRED in (now.vitals.throttling or ()):
         yield condition(Code.UNDER_VOLTAGE)
     if not now.clock.is_synchronised:
@@ -116,11 +118,11 @@ def _around(now: Telemetry) -> Iterator[Condition]:
 
 def ending_soon(each: Certificate, now: datetime) -> Condition | None:
     """Return what is wrong with a certificate; None: it lasts."""
-    if each.ends_at <= now:
-        return condition(Code.CERTIFICATE_EXPIRED, key=each.key, ends_at=each.ends_at)
-    if each.ends_at <= now + ENDS_SOON:
-        return condition(Code.CERTIFICATE_EXPIRING, key=each.key, ends_at=each.ends_at)
-    return None
+    if each.ends_at > now + ENDS_SOON:
+        return None
+    code = Code.CERTIFICATE_EXPIRED if each.ends_at <= now else Code.CERTIFICATE_EXPIRING
+    how = _OF_A_PAGE if each.key.startswith("[page]") else _OF_A_CLIENT
+    return condition(code, each.key, key=each.key, ends_at=each.ends_at, how=how)
 
 
 def queued_in(now: Telemetry) -> str:

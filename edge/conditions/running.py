@@ -6,7 +6,7 @@ from edge.conditions.codes import Code, ConditionKind, Severity
 
 _UNWATCHED = "this time does not count as watched"
 _KEPT = "nothing is lost: alerts wait on the device"
-_RENEW = "make another: deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"
+_RENEW = "renew it ({how}), then: sudo systemctl restart tensormask"
 CORRECT_SOURCE = "correct [camera] source, then: sudo systemctl restart tensormask"
 DOCTOR = "sudo tensormask doctor says more"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 from edge.config import CREDENTIAL, Settings
@@ -13,15 +14,22 @@ from edge.telemetry import Certificate
 
 def certificates(settings: Settings) -> tuple[Certificate, ...]:
     """Return when each that the settings name ends, as far as it can be read."""
-    named = [("mqtt", settings.mqtt.certificate_file)]
-    if settings.page.enabled:
-        named.append(("page", settings.page.certificate_file))
     found = []
-    for section, name in named:
-        key = f"[{section}] certificate_file"
+    for key, name in named(settings):
         with suppress(OSError, ValueError, ConfigError):
-            if name:
-                path = located(name, key)
-                shown = key if name.startswith(CREDENTIAL) else f"{key} {name}"
-                found.append(Certificate(shown, ends_at(path)))
+            found.append(read(key, name))
     return tuple(found)
+
+
+def named(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the key of each, and the file or credential."""
+    if settings.mqtt.certificate_file:
+        yield "[mqtt] certificate_file", settings.mqtt.certificate_file
+    if settings.page.enabled and settings.page.certificate_file:
+        yield "[page] certificate_file", settings.page.certificate_file
+
+
+def read(key: str, name: str) -> Certificate:
+    """Return one. Raises OSError, ValueError, and ConfigError for a credential that is not ours."""
+    path = located(name, key)
+    return Certificate(key if name.startswith(CREDENTIAL) else f"{key} {name}", ends_at(path))

@@ -126,7 +126,7 @@ class Device:
         self._is_ready = False
         self._reported: tuple[object, ...] = ()
         """What health reported last."""
-        self._logged: set[Code] = set()
+        self._logged: set[tuple[Code, str]] = set()
         self._started_s = clock.monotonic_s()
         self._vitals_due_s = self._telemetry_due_s = -math.inf
         self._health_due_s = self._compliance_due_s = self._alive_due_s = -math.inf
@@ -242,13 +242,13 @@ class Device:
 
     def _log_conditions(self, telemetry: Telemetry) -> None:
         """Log what has begun to be wrong, and what is over."""
-        now = {each.code: each for each in conditions(telemetry)}
-        for code, begun in now.items():
-            if code not in self._logged:
+        now = {(each.code, each.subject): each for each in conditions(telemetry)}
+        for key, begun in now.items():
+            if key not in self._logged:
                 level = logging.WARNING if begun.severity is Severity.FAULT else logging.INFO
-                _log.log(level, "%s: %s", code, begun.text)
-        for code in self._logged - now.keys():
-            _log.info("%s: over", code)
+                _log.log(level, "%s: %s", begun.code, begun.text)
+        for code, subject in sorted(self._logged - now.keys()):
+            _log.info("%s: over%s", code, f" ({subject})" if subject else "")
         self._logged = set(now)
 
     def _report_health(self, telemetry: Telemetry) -> None:

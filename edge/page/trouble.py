@@ -31,13 +31,9 @@ class Since:
 
     def note(self, found: list[Condition], now: datetime) -> list[tuple[Condition, datetime]]:
         """Return each with the time when it was noted first; what is over is forgotten."""
-        self._since = {_key(each): self._since.get(_key(each), now) for each in found}
-        return [(each, self._since[_key(each)]) for each in found]
-
-
-def _key(condition: Condition) -> tuple[Code, str]:
-    """Return what is the same as long as it is the same condition, whatever its figures are."""
-    return condition.code, condition.text if condition.code is Code.BROKER_LIMITED else ""
+        keys = [(each.code, each.subject) for each in found]
+        self._since = {key: self._since.get(key, now) for key in keys}
+        return [(each, self._since[key]) for each, key in zip(found, keys, strict=True)]
 
 
 def explained(condition: Condition, since: datetime) -> Trouble:

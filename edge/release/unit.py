@@ -75,12 +75,17 @@ def state_of(text: str) -> ServiceState:
 
 
 def systemctl(*words: str, may_fail: bool = False) -> str:
-    """Return what it prints. Raises SystemdError where it does not answer, or refuses."""
+    """Return what it prints. Raises SystemdError where it does not answer, or refuses.
+
+    Where it `may_fail`, that is nothing.
+    """
     try:
         answer = subprocess.run(
             ["systemctl", *words], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
         )
     except (OSError, subprocess.TimeoutExpired) as error:
+        if may_fail:
+            return ""
         raise SystemdError(f"systemctl {words[0]}: {error}") from error
     if answer.returncode and not may_fail:
         raise SystemdError(f"systemctl {' '.join(words)}: {answer.stderr.strip()}")

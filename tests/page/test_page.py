@@ -363,6 +363,16 @@ POWER = CAMERA | {"code": "power-weak", "text": "Weak power", "severity": "hint"
             "No picture",
             "No picture since .*: no frame for 5 s. Check its power.",
         ),
+        (
+            {
+                "troubles": [CAMERA | {"code": "camera-refused"}],
+                "camera": {"state": "lost"},
+                "isStale": True,
+            },
+            "fault",
+            "No picture",
+            "no frame for 5 s. Check its power.",
+        ),
         ({"isStale": True}, "fault", "No picture", "No picture since .* sends no picture"),
         ({"isStale": True, "lastAt": None}, "well", "Watching", ""),
         ({"isStale": True, "paused_for_s": 60}, "well", "Watching", ""),

@@ -68,8 +68,8 @@ def _configuration(
         yield wrong("configuration", Code.UNKNOWN, as_root(), why=text)
         return None
     except TensorMaskError as error:
-        text, _, _ = str(error).partition("; sudo ")  # the same fix
-        fix = permission(text) or None
+        text, _, rest = str(error).partition("; sudo ")
+        fix = permission(text) or (f"sudo {rest}" if rest else None)
         if not config.exists():
             fix = "sudo deploy/install.sh writes one; another is named by --config FILE"
         yield wrong("configuration", Code.SETTINGS_REFUSED, fix, why=text, file=config)

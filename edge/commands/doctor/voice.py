@@ -6,7 +6,6 @@ import shlex
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from edge.commands.checks import probe_as_service
 from edge.commands.doctor.finding import (
@@ -20,13 +19,13 @@ from edge.commands.doctor.finding import (
 )
 from edge.commands.doctor.host import Host
 from edge.conditions import Code, ending_soon
-from edge.config import CREDENTIAL, Settings
+from edge.config import Settings
+from edge.daemon.certificates import named, read
 from edge.errors import BrokerError, ConfigError
-from edge.host.certificate import ends_at as end_of
 from edge.host.in_use import broker_name, is_same_broker
 from edge.publish.answers import BrokerRefusalError
 from edge.secret import are_withheld
-from edge.telemetry import Certificate, Telemetry
+from edge.telemetry import Telemetry
 from edge.words import count
 
 TIMEOUT_S = 5.0
@@ -41,7 +40,7 @@ def broker(host: Host, settings: Settings | None, telemetry: Telemetry | None) -
     used = None if telemetry is None else telemetry.in_use
     where = None if settings is None else broker_name(settings)
     if settings is not None:
-        yield from certificate(settings.mqtt.certificate_file)
+        yield from certificate(settings)
     if telemetry is not None:
         yield from waiting(telemetry)
         is_same = used is None or settings is None or is_same_broker(used, settings)
@@ -109,22 +108,22 @@ def waiting(telemetry: Telemetry) -> Iterator[Finding]:
         yield wrong("disk", Code.DISK_UNWRITABLE)
 
 
-def certificate(name: str) -> Iterator[Finding]:
-    """Return when our own certificate ends."""
-    if not name or name.startswith(CREDENTIAL):
-        return
-    try:
-        ends_at = end_of(Path(name))
-    except (OSError, ValueError):
-        cure = as_root(f"openssl x509 -noout -enddate -in {shlex.quote(name)}")
-        yield wrong("certificate", Code.UNKNOWN, cure, why=f"{name} cannot be read")
-        return
-    own = Certificate(f"[mqtt] certificate_file {name}", ends_at)
-    ending = ending_soon(own, datetime.now(UTC))
-    if ending is None:
-        yield well("certificate", f"until {ends_at:%Y-%m-%d}")
-    else:
-        yield told("certificate", ending)
+def certificate(settings: Settings) -> Iterator[Finding]:
+    """Return when our own certificates end; a credential is seen in the service's place only."""
+    for key, name in named(settings):
+        try:
+            own = read(key, name)
+        except ConfigError:
+            continue
+        except (OSError, ValueError):
+            cure = as_root(f"openssl x509 -noout -enddate -in {shlex.quote(name)}")
+            yield wrong("certificate", Code.UNKNOWN, cure, why=f"{name} cannot be read")
+            continue
+        ending = ending_soon(own, datetime.now(UTC))
+        if ending is None:
+            yield well("certificate", f"{own.key}: until {own.ends_at:%Y-%m-%d}")
+        else:
+            yield told("certificate", ending)
 
 
 def _unreachable(where: str, host: str, port: int) -> Finding | None:

@@ -20,7 +20,12 @@ async function ask(path, options) {
   throw Object.assign(new Error(content.error ?? `HTTP ${answer.status}`), { status: answer.status });
 }
 
+// Another release may serve other files.
+let program = null;
+
 function tell() {
+  program ??= state.account.program;
+  if (program !== state.account.program && !hasUnsaved()) location.reload();
   tellReport();
   tellRuler();
   take(state.account.area);
@@ -70,9 +75,15 @@ let isAsking = false;
 async function noteCameraIsBack() {
   if (state.account?.camera?.state !== "lost" || isAsking) return;
   isAsking = true;
-  await renew(ask).then(tell, () => {}); // it is asked for again anyway
-  isAsking = false;
-  tellVerdict();
+  try {
+    await renew(ask);
+    tell();
+    tellVerdict();
+  } catch {
+    // It is asked for again anyway.
+  } finally {
+    isAsking = false;
+  }
 }
 
 open(wanted());

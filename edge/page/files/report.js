@@ -14,7 +14,7 @@ let said = "";
 export function tellVerdict() {
   const { account, lost, scene, lookingAt, sceneAt } = state;
   const looked = lookingAt === null ? 0 : Math.min(since(lookingAt), sceneAt === null ? Infinity : since(sceneAt));
-  const trouble = account?.troubles.find((each) => each.code === "camera-lost");
+  const trouble = account?.troubles.find((each) => ["camera-lost", "camera-refused"].includes(each.code));
   const lastAt = lost ? scene?.at ?? account?.camera?.last_frame_at ?? lost.at
     : account?.camera?.last_frame_at ?? trouble?.since ?? null;
   const found = verdict({ account, lost, isStale: account?.camera?.state === "lost" || looked > BLIND_MS, lastAt });

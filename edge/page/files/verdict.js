@@ -20,7 +20,7 @@ export function verdict({ account, lost, isStale, lastAt }) {
   const [first] = account.troubles;
   const camera = account.camera?.state;
   if (isStale && camera === "lost") {
-    const trouble = account.troubles.find((each) => each.code === "camera-lost");
+    const trouble = account.troubles.find((each) => ["camera-lost", "camera-refused"].includes(each.code));
     return { level: "fault", pill: "No picture", headline: `No picture${ago}`, detail: both(trouble) };
   }
   if (isStale && account.paused_for_s === null && camera === "running" && lastAt) {

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from edge.commands.board import MAX_ALERTS, MAX_DEVICES, Board, view
 from edge.publish.answers import Received
-from edge.publish.messages import CameraHealth
+from edge.publish.messages import CameraHealth, PaceHealth
 from edge.telemetry import CameraState, CameraView
 from tests.edge.commands.test_watch import availability, compliance, health, violation
 
@@ -95,7 +95,8 @@ def test_a_violation_is_told_with_its_age_once_it_is_over() -> None:
         ({"conditions": ["under-voltage"]}, "well"),
         ({"conditions": ["newer-code"]}, "newer-code"),
         # Of an older version, which names no conditions.
-        ({"conditions": None}, "well"),
+        ({"conditions": None, "pace": PaceHealth(max_fps=None, reasons=[])}, "well"),
+        ({"conditions": None, "paused_for_s": 9.0}, "paused, hot"),
         (
             {
                 "conditions": None,
@@ -103,7 +104,22 @@ def test_a_violation_is_told_with_its_age_once_it_is_over() -> None:
                     state=CameraState.LOST, outages=1, view=None, fps=None, slow=False
                 ),
             },
-            "no camera",
+            "no camera, hot",
+        ),
+        (
+            {
+                "conditions": None,
+                "pace": PaceHealth(max_fps=None, reasons=[]),
+                "camera": CameraHealth(
+                    state=CameraState.RUNNING,
+                    outages=0,
+                    view=CameraView.CLEAR,
+                    fps=15.0,
+                    slow=False,
+                    rotation_wanted_deg=180,
+                ),
+            },
+            "camera turned",
         ),
         (
             {
@@ -116,7 +132,7 @@ def test_a_violation_is_told_with_its_age_once_it_is_over() -> None:
                     slow=False,
                 ),
             },
-            "dark",
+            "dark, hot",
         ),
     ],
 )

@@ -23,8 +23,8 @@ def test_since_when_is_known_while_only_figures_change_and_forgotten_when_it_is_
 
 def test_two_limits_of_a_broker_are_two_conditions() -> None:
     since = Since()
-    first = condition(Code.BROKER_LIMITED, limit="it keeps nothing")
-    second = condition(Code.BROKER_LIMITED, limit="no QoS 1")
+    first = condition(Code.BROKER_LIMITED, "nothing kept", limit="it keeps nothing")
+    second = condition(Code.BROKER_LIMITED, "QoS", limit="no QoS 1")
     since.note([first], NOON)
     later = NOON + timedelta(minutes=1)
     assert since.note([first, second], later) == [(first, NOON), (second, later)]

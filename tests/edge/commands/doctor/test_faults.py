@@ -25,6 +25,7 @@ from edge.commands.doctor.page import page
 from edge.conditions import Severity
 from edge.config import MqttSettings, PageSettings, Settings, load_settings
 from edge.host.health import read_vitals
+from edge.page.activation import listened
 from edge.records import Pixels
 from edge.telemetry import (
     BrokerState,
@@ -352,7 +353,10 @@ def test_the_end_of_a_certificate_is_reported(tmp_path: Path, days: int, level: 
         check=True,
         capture_output=True,
     )
-    (found,) = voice.certificate(str(own))
+    mqtt = MqttSettings(host="b", tls=True, certificate_file=str(own), key_file="k")
+    page_of = PageSettings(enabled=True, certificate_file=str(own), key_file="k")
+    found, of_page = voice.certificate(Settings(mqtt=mqtt, page=page_of))
+    assert of_page.severity is level
     assert found.severity is level
     assert re.search(r"\d{4}-\d\d-\d\d$", found.text)
 
@@ -528,3 +532,20 @@ def _hang_up(server: socket.socket) -> None:
     server.settimeout(DEADLINE_S)
     connection, _ = server.accept()
     connection.close()
+
+
+def test_a_password_file_that_all_can_read_has_the_command_that_closes_it(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("secret")
+    password.chmod(0o644)
+    file = tmp_path / "tensormask.toml"
+    file.write_text(
+        f'[mqtt]\nhost = "localhost"\n[page]\nenabled = true\npassword_file = "{password}"\n'
+    )
+    fault = next(each for each in faults(examine(file)) if each.part == "configuration")
+    assert fault.fix == f"sudo chmod o= {password}"
+
+
+def test_without_systemctl_nobody_listens_for_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert listened() == ""
