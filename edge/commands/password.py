@@ -12,10 +12,8 @@ from edge.page.password import SALT_BYTES, hashed
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.runs(
-        run,
-        "tensormask password | sudo install -m 640 -g tensormask /dev/stdin /etc/tensormask/page-password",
-    )
+    install = "sudo install -m 640 -g tensormask /dev/stdin"
+    parser.runs(run, f"tensormask password | {install} /etc/tensormask/page-password")
 
 
 def run(options: argparse.Namespace) -> int:
