@@ -262,7 +262,10 @@ def _address(place: tuple[Any, ...]) -> str:
 
 
 class _TidySocket(ssl.SSLSocket):
-    """Closed by a failed handshake; paho leaves that to the garbage collector."""
+    """Closed by a failed handshake, or by one that was never begun.
+
+    paho leaves the one to the garbage collector, CPython's `wrap_socket` the other.
+    """
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -270,6 +273,9 @@ class _TidySocket(ssl.SSLSocket):
         except BaseException:
             self.close()
             raise
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _connect_properties() -> Properties:

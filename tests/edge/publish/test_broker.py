@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import socket
+import ssl
 import struct
 import subprocess
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +21,10 @@ import pytest
 from edge.config import MqttSettings
 from edge.errors import BrokerError, ConfigError
 from edge.publish.answers import BrokerRefusalError, MqttVersion, Received
-from edge.publish.broker import Backoff, BrokerAccess, _address
+from edge.publish.broker import Backoff, BrokerAccess, _address, _TidySocket
 from edge.publish.connection import Connection
 from tests.broker.samples import probed
+from tests.waiting import until
 
 CONNACK_V5 = bytes.fromhex("2003000000")
 CONNACK_V311 = bytes.fromhex("20020000")
@@ -241,6 +245,32 @@ def test_a_port_that_resets_a_tls_handshake_is_asked_about() -> None:
         with pytest.raises(BrokerError, match="does this port speak TLS"):
             probed(settings)
         thread.join()
+
+
+def test_a_socket_whose_peer_is_gone_before_the_handshake_is_closed() -> None:
+    """CPython's own wrapping leaves it to the garbage collector, which warns."""
+    context = ssl.create_default_context()
+    context.sslsocket_class = _TidySocket
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ours = socket.create_connection(listening.getsockname())
+        theirs, _ = listening.accept()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()  # with a reset
+        until(lambda: _is_reset(ours), "the reset has come")
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            with pytest.raises(ConnectionResetError):
+                context.wrap_socket(ours, server_hostname="x", do_handshake_on_connect=False)
+            gc.collect()
+    assert [str(each.message) for each in warned] == []
+
+
+def _is_reset(ours: socket.socket) -> bool:
+    try:
+        ours.getpeername()
+    except OSError:
+        return True
+    return False
 
 
 def test_nobody_at_the_port_is_said_so() -> None:
