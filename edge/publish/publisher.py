@@ -104,10 +104,10 @@ class MqttPublisher:
             standing.reconnects,
             standing.protocol,
             standing.trouble,
-            self._delivery.trouble,
+            self._delivery.trouble or standing.refusal,
             terms.retains,
             terms.qos,
-            terms.limits + self._caution.limits,
+            terms.limits + self._caution.limits + standing.limits,
         )
 
     def start(self) -> None:

@@ -186,10 +186,9 @@ class BrokerSession:
                 continue
             if isinstance(item, Retained):
                 self._mailbox.settle(item)
-            if refusal is not None:
-                self._standing.tell(
-                    f"the broker {self._presence.broker} does not take {_name_of(item)}: {refusal}"
-                )
+            text = "" if refusal is None else f"does not take {_name_of(item)}: {refusal}"
+            is_presence = isinstance(item, Retained) and item.topic == self._presence.topic
+            self._standing.note(_name_of(item), text, is_presence=is_presence)
         self._delivery.settle(delivered, refused)
 
     def _send_availability(self, state: AvailabilityState) -> int | None:

@@ -39,6 +39,10 @@ class BrokerStanding:
         self._is_proven = False
         self._short_lived = 0
         self._said: set[str] = set()
+        self._refused: dict[str, str] = {}
+        """Why the broker does not take a state or an answer, by what that is called."""
+        self._presence = ""
+        """What the state is called that says that the device is there."""
         self.is_silent = False
         """Whether the last connection that was worth anything ended in silence."""
         self.protocol = "none"
@@ -49,6 +53,25 @@ class BrokerStanding:
     def reconnects(self) -> int:
         """Connections after the first that proved good."""
         return max(0, self._connections - 1)
+
+    @property
+    def refusal(self) -> str:
+        """Why nobody can know that the device is there; empty: the broker takes it."""
+        return self._refused.get(self._presence, "")
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What else the broker does not take of states and answers, in sentences."""
+        return tuple(text for name, text in self._refused.items() if name != self._presence)
+
+    def note(self, name: str, refusal: str, *, is_presence: bool) -> None:
+        """Learn that a state or an answer was taken, or why it was not; that is said once."""
+        if is_presence:
+            self._presence = name
+        self._refused.pop(name, None)
+        if refusal:
+            self._refused[name] = f"the broker {self._broker} {refusal}; check its access rules"
+            self.tell(self._refused[name])
 
     def begin(self) -> None:
         """A connection was made."""

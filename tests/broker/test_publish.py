@@ -221,6 +221,26 @@ class TestWithMosquitto:
         until(lambda: "health: not authorized" in caplog.text, "another")
         assert device.waiting() == 2
 
+    def test_a_broker_that_takes_no_state_is_not_called_well(
+        self,
+        start_mosquitto: Callable[..., Mosquitto],
+        start_device: StartDevice,
+        tmp_path: Path,
+    ) -> None:
+        rules = tmp_path / "acl"
+        rules.write_text("topic write elsewhere/#\n")
+        broker = start_mosquitto(f"allow_anonymous true\nacl_file {rules}")
+        device = start_device(port=broker.port)
+        device.publisher.publish_state("health", b"{}")
+        until(lambda: "availability: not auth" in device.publisher.state.refusal, "the fault")
+        until(lambda: any("/health" in each for each in device.publisher.state.limits), "a hint")
+        rules.write_text("topic write tensormask/#\n")
+        broker.stop()
+        broker.start()
+        device.publisher.publish_state("health", b"{}")
+        until(lambda: not device.publisher.state.refusal, "it is taken now")
+        until(lambda: not device.publisher.state.limits, "and so is health")
+
     def test_a_document_larger_than_the_broker_takes_goes_without_its_picture(
         self,
         start_mosquitto: Callable[..., Mosquitto],

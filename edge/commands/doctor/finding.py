@@ -27,6 +27,7 @@ PACKAGES = {
     "v4l2-ctl": "v4l-utils",
 }
 """What brings the programs of a fix that a small Debian lacks."""
+_INSTALL = "sudo apt-get install"
 _FORBIDDEN = re.compile(r"(/.+?): Permission denied")
 
 
@@ -77,9 +78,9 @@ def complete(finding: Finding) -> Finding:
     commands = (words.split() for words in re.split(r"[;|]", finding.fix))
     programs = {next((word for word in words if word != "sudo"), "") for words in commands}
     lacking = {PACKAGES[each] for each in programs & PACKAGES.keys() if shutil.which(each) is None}
-    if not lacking:
+    if not lacking or _INSTALL in finding.fix:  # the service has said so in its place
         return finding
-    fix = f"{finding.fix} (sudo apt-get install {' '.join(sorted(lacking))})"
+    fix = f"{finding.fix} ({_INSTALL} {' '.join(sorted(lacking))})"
     return msgspec.structs.replace(finding, fix=fix)
 
 

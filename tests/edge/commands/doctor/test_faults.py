@@ -458,6 +458,7 @@ def test_a_program_of_a_fix_that_is_not_here_comes_with_its_package(
     fault = Finding("camera", Severity.FAULT, "", "ping camera; sudo fuser -v /dev/video0; ls")
     said = complete(fault).fix
     assert said == f"{fault.fix} (sudo apt-get install iputils-ping psmisc)"
+    assert complete(complete(fault)).fix == said, "once"
     for name in ("ping", "fuser"):
         (tmp_path / name).touch(0o755)
     assert complete(fault) == fault
