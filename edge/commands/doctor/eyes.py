@@ -72,6 +72,11 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
 def cure_of(source: str, trouble: str = "") -> str:
     """Return how to look for a camera of that kind, which gives no picture because of `trouble`."""
     match source_in(source):
+        case PiSource() if "picamera2" in trouble:
+            return (
+                "no Pi: sudo deploy/install.sh --source /dev/video0, or an rtsp:// address; "
+                "a Pi: sudo apt-get install python3-picamera2"
+            )
         case PiSource():
             return (
                 "both ends of the ribbon, contacts to the right side; rpicam-hello "

@@ -195,7 +195,7 @@ def test_a_good_picture_is_no_fault(tmp_path: Path) -> None:
     [
         ("/dev/video77", "no such device", "v4l2-ctl --list-devices; sudo fuser -v /dev/video77"),
         ("rtsp://user:secret@127.0.0.1:9/x", "", "ping 127.0.0.1"),
-        ("picamera2", "picamera2", "rpicam-hello --list-cameras"),
+        ("picamera2", "picamera2", "install.sh --source /dev/video0"),
     ],
 )
 def test_a_camera_that_is_not_there_is_looked_for_by_its_kind(
@@ -545,6 +545,10 @@ def test_a_password_file_that_all_can_read_has_the_command_that_closes_it(tmp_pa
     )
     fault = next(each for each in faults(examine(file)) if each.part == "configuration")
     assert fault.fix == f"sudo chmod o= {password}"
+
+
+def test_a_pis_camera_is_looked_for_at_its_ribbon() -> None:
+    assert "rpicam-hello --list-cameras" in eyes.cure_of("picamera2", "no camera is connected")
 
 
 def test_without_systemctl_nobody_listens_for_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
