@@ -284,6 +284,7 @@ addEventListener("beforeunload", (event) => {
 });
 
 export function connect(ask, renew) {
+  let fading;
   const wish = async (path, content, done) => {
     state.isSaving = true;
     say("hint", "");
@@ -298,7 +299,8 @@ export function connect(ask, renew) {
       said = `${error.status < 500 ? "Not saved" : "Possibly not saved"}: ${error.message}.`;
     }
     say("hint", said);
-    if (said === done) setTimeout(() => $("hint").textContent === done && say("hint", ""), SAVED_MS);
+    clearTimeout(fading); // of the last one, which may have said the same
+    if (said === done) fading = setTimeout(() => $("hint").textContent === done && say("hint", ""), SAVED_MS);
     await renew().catch(() => {}); // it is asked for again every few seconds
     state.isSaving = false;
     tell();
