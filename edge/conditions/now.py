@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from edge.conditions.codes import Code, Condition, Severity
@@ -31,7 +31,7 @@ VIEWS = {
     CameraView.COVERED: Code.VIEW_COVERED,
 }
 OF_THE_CONNECTION = (Code.BROKER_CONNECTING, Code.BROKER_AWAY)
-"""`health` leaves these out: they pass by themselves, and health is published when they do."""
+"""`health` leaves these out: who receives `health` has a broker, and would read of the past."""
 
 
 def conditions(telemetry: Telemetry) -> list[Condition]:
@@ -40,17 +40,20 @@ def conditions(telemetry: Telemetry) -> list[Condition]:
     return sorted(found, key=lambda each: each.severity is not Severity.FAULT)
 
 
-def news(telemetry: Telemetry) -> tuple[object, ...]:
-    """Return what `health` tells at once when it changes; figures can wait."""
+def news(telemetry: Telemetry, found: Iterable[Condition]) -> tuple[object, ...]:
+    """Return what `health` tells at once when it changes; figures can wait.
+
+    `found` are the conditions of that telemetry.
+    """
     broker, camera = telemetry.broker, telemetry.camera
-    codes = tuple(health_codes(telemetry))
+    codes = tuple(health_codes(found))
     rotation_deg = camera.rotation_wanted_deg
     return codes, rotation_deg, broker.refusal, broker.limits, telemetry.pace
 
 
-def health_codes(telemetry: Telemetry) -> list[Code]:
+def health_codes(found: Iterable[Condition]) -> list[Code]:
     """Return the codes for `health`, each once."""
-    codes = (each.code for each in conditions(telemetry))
+    codes = (each.code for each in found)
     return [each for each in dict.fromkeys(codes) if each not in OF_THE_CONNECTION]
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
-from edge.conditions import Code, Severity, conditions, news
+from edge.conditions import Code, Condition, Severity, conditions, news
 from edge.config import Settings
 from edge.control.desk import CommandDesk
 from edge.daemon.former import FormerIdentities
@@ -124,6 +124,8 @@ class Device:
         self._stepped = SteppedClock(clock)
         self._vitals = Vitals()
         self._is_ready = False
+        self._news: tuple[object, ...] = ()
+        """What health is to tell at once, of the present telemetry."""
         self._reported: tuple[object, ...] = ()
         """What health reported last."""
         self._logged: set[tuple[Code, str]] = set()
@@ -167,7 +169,7 @@ class Device:
             self._vitals_due_s = now_s + VITALS_EVERY_S
             self._look_after_the_machine(now_s)
         telemetry = self._renewed(lookout, now_s)
-        if news(telemetry) != self._reported or now_s >= self._health_due_s:
+        if self._news != self._reported or now_s >= self._health_due_s:
             self._health_due_s = now_s + self._health_every_s
             self._report_health(telemetry)
         if now_s >= self._compliance_due_s:
@@ -210,7 +212,9 @@ class Device:
             if self._software is not None and self._software.has_changed():
                 self._report_release(self._software.software)
             self.telemetry = last = self._taken(lookout, now_s)
-            self._log_conditions(last)
+            found = conditions(last)
+            self._news = news(last, found)
+            self._log_conditions(found)
             if self._status_file is not None:
                 self._status_file.write(last)
         return last
@@ -240,9 +244,9 @@ class Device:
             certificates=self._certificates,
         )
 
-    def _log_conditions(self, telemetry: Telemetry) -> None:
+    def _log_conditions(self, found: Iterable[Condition]) -> None:
         """Log what has begun to be wrong, and what is over."""
-        now = {(each.code, each.subject): each for each in conditions(telemetry)}
+        now = {(each.code, each.subject): each for each in found}
         for key, begun in now.items():
             if key not in self._logged:
                 level = logging.WARNING if begun.severity is Severity.FAULT else logging.INFO
@@ -252,7 +256,7 @@ class Device:
         self._logged = set(now)
 
     def _report_health(self, telemetry: Telemetry) -> None:
-        self._reported = news(telemetry)
+        self._reported = self._news
         at, is_right = self._clock.utc(), self._clock_is_right()
         message = health_message(
             self._origin, self._versions, telemetry, at, is_right, self._detector

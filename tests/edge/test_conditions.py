@@ -236,5 +236,5 @@ def test_faults_come_first() -> None:
 
 def test_health_names_each_code_once_and_not_that_the_broker_was_away() -> None:
     away = BrokerState(False, 0, "none", "it hangs up", limits=("no QoS 1", "keeps nothing"))
-    found = health_codes(replace(TELEMETRY, broker=away, camera=camera(slow=True)))
+    found = health_codes(conditions(replace(TELEMETRY, broker=away, camera=camera(slow=True))))
     assert found == [Code.CAMERA_SLOW, Code.BROKER_LIMITED]

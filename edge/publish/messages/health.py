@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge.conditions import health_codes
+from edge.conditions import conditions, health_codes
 from edge.publish.messages.common import (
     Count,
     Message,
@@ -254,7 +254,7 @@ def health_message(
         paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
         detector=detector,
         trial=trial_health(telemetry.trial),
-        conditions=[*health_codes(telemetry)],
+        conditions=[*health_codes(conditions(telemetry))],
     )
 
 
