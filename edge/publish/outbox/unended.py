@@ -7,10 +7,11 @@ document that ends it; so what a run finds here at its start is what the last on
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from edge.publish.outbox.rows import checksum
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS unended (
@@ -45,7 +46,7 @@ class UnendedTable:
             self._database.execute(
                 "INSERT OR REPLACE INTO unended (event_id, topic, payload, crc32) "
                 "VALUES (?, ?, ?, ?)",
-                (*content, _crc32(*content)),
+                (*content, checksum(*content)),
             )
 
     def delete(self, event_ids: Iterable[str]) -> None:
@@ -90,8 +91,4 @@ class UnendedChanges:
 def event_of(row: Sequence[Any]) -> Unended | None:
     """Return the event in a row; None where it was altered."""
     *content, crc32 = row
-    return Unended(*content) if _crc32(*content) == crc32 else None
-
-
-def _crc32(*content: object) -> int:
-    return zlib.crc32(repr(content).encode())
+    return Unended(*content) if checksum(*content) == crc32 else None
