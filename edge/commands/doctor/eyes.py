@@ -8,43 +8,36 @@ from edge.address import DeviceSource, FileSource, PiSource, StreamSource, sourc
 from edge.capture.quality import quality_of
 from edge.capture.trial import tried
 from edge.capture.view import view_of
-from edge.commands.doctor.finding import Finding, readable, well, wrong
+from edge.commands.doctor.finding import Finding, readable, reported, well, wrong
 from edge.commands.position import turned_by_deg
 from edge.conditions import CORRECT_SOURCE, VIEWS, Code, refuses
 from edge.config import Settings
 from edge.errors import TensorMaskError
-from edge.telemetry import CameraState, CameraStatus, Telemetry
+from edge.telemetry import CameraState, Telemetry
 
 BLURRED = 0.3
 """Sharpness below this is out of focus, whatever the scene: of 68 street pictures none is below
 0.4, and blurred with a sigma of 4 px none above 0.2."""
 
+_OF_THE_CAMERA = (
+    Code.CAMERA_LOST,
+    Code.CAMERA_REFUSED,
+    Code.CAMERA_STARTING,
+    *VIEWS.values(),
+    Code.CAMERA_TURNED,
+    Code.CAMERA_SLOW,
+)
+"""The gravest first: one of them is said."""
+
 
 def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
     """Return what the running service says of its camera, `source`: it cannot be opened twice."""
     camera = telemetry.camera
-    if camera.state is CameraState.LOST:
-        yield _lost(camera, source)
-    elif camera.state is CameraState.STARTING:
-        yield wrong("camera", Code.CAMERA_STARTING, cure_of(source))
-    elif camera.view in VIEWS:
-        yield wrong("camera", VIEWS[camera.view])
-    elif camera.rotation_wanted_deg is not None:
-        degrees = camera.rotation_wanted_deg
-        yield wrong("camera", Code.CAMERA_TURNED, rotation_deg=degrees)
-    elif camera.slow:
-        yield wrong("camera", Code.CAMERA_SLOW, rate=f" ({camera.fps or 0:.1f} a second)")
-    else:
-        text = f"in use by the running service: {telemetry.fps:.1f} pictures a second judged"
-        yield well("camera", text)
-
-
-def _lost(camera: CameraStatus, source: str) -> Finding:
-    often = f"; lost {camera.outages} times since the start" if camera.outages > 1 else ""
-    why = f": {camera.trouble}" if camera.trouble else often
-    code = Code.CAMERA_REFUSED if refuses(camera.trouble) else Code.CAMERA_LOST
-    known = {"why": camera.trouble if code is Code.CAMERA_REFUSED else why}
-    return wrong("camera", code, cure_of(source, camera.trouble), **known)
+    fix = None if camera.state is CameraState.RUNNING else cure_of(source, camera.trouble)
+    found = {each.code: each for each in reported("camera", telemetry, _OF_THE_CAMERA, fix)}
+    gravest = next((found[code] for code in _OF_THE_CAMERA if code in found), None)
+    text = f"in use by the running service: {telemetry.fps:.1f} pictures a second judged"
+    yield gravest or well("camera", text)
 
 
 def looked_at(settings: Settings) -> Iterator[Finding]:

@@ -6,14 +6,15 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
 from edge.commands.output import wrapped
-from edge.conditions import Code, Condition, Severity, condition
+from edge.conditions import Code, Condition, Severity, condition, conditions
 from edge.config import SERVICE_USER
 from edge.installed import is_started_by_systemd
+from edge.telemetry import Telemetry
 
 NARROW = 30
 LABEL = 7
@@ -54,6 +55,13 @@ def wrong(part: str, code: Code, fix: str | None = None, **known: object) -> Fin
 
 def told(part: str, found: Condition, fix: str | None = None) -> Finding:
     return Finding(part, found.severity, found.text, found.fix if fix is None else fix, found.code)
+
+
+def reported(
+    part: str, telemetry: Telemetry, codes: Collection[Code], fix: str | None = None
+) -> Iterator[Finding]:
+    """Yield what the running service says of itself, as far as it has one of these codes."""
+    return (told(part, each, fix) for each in conditions(telemetry) if each.code in codes)
 
 
 def as_root(otherwise: str = "") -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.commands.doctor.finding import Finding, as_root, well, wrong
-from edge.commands.doctor.finding import told as reported
+from edge.commands.doctor.finding import Finding, as_root, reported, well, wrong
 from edge.commands.doctor.host import Host, groups_of, shown, user_id
 from edge.commands.releases import installed
-from edge.conditions import Code, conditions
+from edge.conditions import Code
 from edge.config import SERVICE_USER
 from edge.errors import TensorMaskError
 from edge.installed import installation
@@ -92,9 +91,7 @@ def _life(state: dict[str, str]) -> Finding:
 
 def told(telemetry: Telemetry) -> Iterator[Finding]:
     """Return what the running service says of itself, and nothing else here tells."""
-    yield from (
-        reported("service", each) for each in conditions(telemetry) if each.code in _REPORTED
-    )
+    return reported("service", telemetry, _REPORTED)
 
 
 def files(host: Host, state: Path) -> Iterator[Finding]:

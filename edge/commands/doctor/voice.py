@@ -13,6 +13,7 @@ from edge.commands.doctor.finding import (
     Finding,
     as_root,
     permission,
+    reported,
     told,
     well,
     wrong,
@@ -62,9 +63,8 @@ def _told(telemetry: Telemetry, where: str) -> Iterator[Finding]:
     broker = telemetry.broker
     text = f"the service is connected to {where} ({broker.protocol})"
     yield well("broker", text)
-    if broker.refusal:
-        yield wrong("broker", Code.BROKER_REFUSED, RULES, refusal=broker.refusal)
-    yield from (wrong("broker", Code.BROKER_LIMITED, limit=each) for each in broker.limits)
+    yield from reported("broker", telemetry, [Code.BROKER_REFUSED], RULES)
+    yield from reported("broker", telemetry, [Code.BROKER_LIMITED])
 
 
 def _tried(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]:
@@ -98,14 +98,11 @@ def _tried(settings: Settings, telemetry: Telemetry | None) -> Iterator[Finding]
 def waiting(telemetry: Telemetry) -> Iterator[Finding]:
     """Return what has become of messages."""
     outbox = telemetry.outbox
-    if outbox.refused:
-        messages = count(outbox.refused, "message")
-        yield wrong("broker", Code.MESSAGES_REJECTED, messages=messages)
+    yield from reported("broker", telemetry, [Code.MESSAGES_REJECTED])
     if outbox.dropped.total:
         messages = count(outbox.dropped.total, "message")
         yield wrong("broker", Code.MESSAGES_DROPPED, messages=messages)
-    if outbox.is_refused:
-        yield wrong("disk", Code.DISK_UNWRITABLE)
+    yield from reported("disk", telemetry, [Code.DISK_UNWRITABLE])
 
 
 def certificate(settings: Settings) -> Iterator[Finding]:
