@@ -36,6 +36,11 @@ class ServiceState:
         return self.sub.startswith("auto-restart")
 
     @property
+    def is_changing(self) -> bool:
+        """It is being started, stopped or restarted."""
+        return (self.has_job or self.active.endswith("ing")) and not self.is_between
+
+    @property
     def has_ended(self) -> bool:
         return self.active == "failed" or self.is_between
 

@@ -14,8 +14,9 @@ from edge.errors import TensorMaskError
 from edge.installed import installation
 from edge.release.judge import ENDINGS
 from edge.release.ledger import TrialOutcome
+from edge.release.observed import ServiceState
 from edge.release.store import called
-from edge.release.unit import UNIT
+from edge.release.unit import UNIT, state_of
 from edge.telemetry import Telemetry
 from edge.words import count
 
@@ -46,18 +47,19 @@ def unit(host: Host) -> Iterator[Finding]:
     if not host.has_systemd:
         yield wrong("service", Code.UNKNOWN, why="there is no systemd here")
         return
-    state = shown(host.say("systemctl", "show", f"--property={SHOWN}", UNIT))
+    text = host.say("systemctl", "show", f"--property={SHOWN}", UNIT)
+    state = shown(text)
     match state.get("LoadState"):
         case "masked":
             yield wrong("service", Code.SERVICE_MASKED)
         case "loaded":
+            yield _life(state_of(text))
             yield from _loaded(state)
         case _:
             yield wrong("service", Code.SERVICE_ABSENT)
 
 
 def _loaded(state: dict[str, str]) -> Iterator[Finding]:
-    yield _life(state)
     if state.get("FragmentPath", "").startswith("/etc/systemd/system/"):
         yield wrong("unit", Code.UNIT_HIDDEN, path=state["FragmentPath"])
     elif state.get("NeedDaemonReload") == "yes":
@@ -70,23 +72,19 @@ def _loaded(state: dict[str, str]) -> Iterator[Finding]:
         yield well("unit", text, f"systemctl cat {UNIT} shows the whole of it")
 
 
-def _life(state: dict[str, str]) -> Finding:
-    active, status = state.get("ActiveState", ""), int(state.get("ExecMainStatus") or 0)
-    restarts = int(state.get("NRestarts") or 0)
-    is_between = state.get("SubState", "").startswith("auto-restart")
-    is_on_the_way = state.get("Job", "") not in ("", "0") or active.endswith("ing")
-    if is_on_the_way and not is_between:
+def _life(state: ServiceState) -> Finding:
+    if state.is_changing:
         return wrong("service", Code.SERVICE_CHANGING)
-    if active == "failed":
-        text = ENDINGS.get(status, f"it failed ({state.get('Result')}, {status})")
-        return wrong("service", Code.SERVICE_FAILED, _CURES.get(status), why=text)
-    if is_between:
-        return wrong("service", Code.CRASH_LOOP, result=state.get("Result"), status=status)
-    if active == "inactive":
+    if state.active == "failed":
+        text = ENDINGS.get(state.status, f"it failed ({state.result}, {state.status})")
+        return wrong("service", Code.SERVICE_FAILED, _CURES.get(state.status), why=text)
+    if state.is_between:
+        return wrong("service", Code.CRASH_LOOP, result=state.result, status=state.status)
+    if state.active == "inactive":
         return wrong("service", Code.SERVICE_STOPPED)
-    if restarts > MANY_RESTARTS:
-        return wrong("service", Code.SERVICE_RESTARTED, times=count(restarts, "time"))
-    return well("service", active)
+    if state.restarts > MANY_RESTARTS:
+        return wrong("service", Code.SERVICE_RESTARTED, times=count(state.restarts, "time"))
+    return well("service", state.active)
 
 
 def told(telemetry: Telemetry) -> Iterator[Finding]:
