@@ -21,6 +21,14 @@ class DamagedFileError(ValueError):
     """The content is not what it should be; the text says what is wrong, and where, in one line."""
 
 
+def is_there(path: Path) -> bool:
+    """Return whether a file or folder is there, as far as that may be seen."""
+    try:
+        return path.expanduser().exists()
+    except (OSError, RuntimeError):  # forbidden; a user who is nobody
+        return False
+
+
 def read_file(path: Path, max_bytes: int) -> bytes:
     """Return what the file holds, but no more than `max_bytes`. Raises OSError.
 

@@ -99,7 +99,7 @@ class Guardian:
 def made_once(name: str, make: Callable[[Path], None]) -> Path:
     """Return a folder that `make` has filled, once for all processes of the whole run.
 
-    Whoever needs it first makes it, and the others wait. The guardian takes it away.
+    The process that needs it first makes it, and the others wait. The guardian takes it away.
     """
     run = Path(tempfile.gettempdir()) / f"{os.environ[WHOLE]}-shared"
     run.mkdir(exist_ok=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from edge.address import FileSource, source_in
 from edge.config import Settings
 from edge.errors import ConfigError
+from edge.files import is_there
 from edge.installed import is_started_by_systemd
 
 
@@ -16,14 +16,8 @@ def refuse_ending(settings: Settings) -> None:
     camera = settings.camera
     if camera.loop or not is_started_by_systemd():
         return
-    if isinstance(source_in(camera.source), FileSource) and _is_there(camera.source):
+    if isinstance(source_in(camera.source), FileSource) and is_there(Path(camera.source)):
         raise ConfigError(
             "[camera] source: a clip or folder comes to its end, and the service with it; add "
             "loop = true, which plays it in a loop"
         )
-
-
-def _is_there(source: str) -> bool:
-    with suppress(OSError, RuntimeError):  # forbidden; a user who is nobody
-        return Path(source).expanduser().exists()
-    return False

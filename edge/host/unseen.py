@@ -11,6 +11,7 @@ from pathlib import Path
 from edge.address import FileSource, StreamSource, source_in
 from edge.config import CREDENTIAL, DEFAULT_PATH, Section, Settings
 from edge.errors import ConfigError
+from edge.files import is_there
 from edge.installed import hiding, is_started_by_systemd
 
 
@@ -21,7 +22,7 @@ def refuse_unseen(settings: Settings) -> None:
     for key, name in _named(settings):
         path = Path(name)
         folder = hiding(path)
-        if folder is not None and not _is_there(path):
+        if folder is not None and not is_there(path):
             # Not the service's own folder: `uninstall.sh --purge` removes what is there.
             place = DEFAULT_PATH.parent if key.endswith("_file") else Path("/srv")
             raise ConfigError(
@@ -49,10 +50,3 @@ def _named(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "[classifier] bundle", settings.classifier.bundle
     if settings.detector.model:
         yield "[detector] model", settings.detector.model
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # forbidden
-        return False

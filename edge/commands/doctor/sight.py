@@ -49,7 +49,7 @@ def seen_by_service(place: PlaceToAsk, config: Path) -> list[Finding] | None:
 
 
 def look(host: Host, config: Path, telemetry: Telemetry | None) -> Iterator[Finding]:
-    """Look at all of it, with the rights of whoever asks; what one part lacks hides no other."""
+    """Look at all of it, with the rights of the caller; what one part lacks hides no other."""
     settings = yield from _configuration(config, telemetry)
     if settings is not None:
         yield from _models(settings)
