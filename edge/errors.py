@@ -40,7 +40,11 @@ class CameraError(TensorMaskError):
     """Wait, the service tries again: the camera is busy, gone, or gives no frames."""
 
 
-class CameraLoginError(CameraError):
+class CameraRefusalError(CameraError):
+    """Correct `[camera] source`: a network camera is there, and refuses what that asks for."""
+
+
+class CameraLoginError(CameraRefusalError):
     """Write the right user and password: the camera refuses them. Asked again too often, it locks
     the account."""
 

@@ -44,6 +44,8 @@ class CameraStatus:
     """Too few of them to follow people."""
     trouble: str = ""
     """Why it is lost."""
+    refuses: bool = False
+    """A network camera is there, and refuses what `[camera] source` asks for."""
     rotation_wanted_deg: int | None = None
     """What `[camera] rotation_deg` should be: faces are turned, and nobody is judged. None: not as
     far as it is known."""

@@ -22,6 +22,7 @@ from edge.errors import (
     CameraError,
     CameraLoginError,
     CameraLostError,
+    CameraRefusalError,
     ConfigError,
     PictureError,
 )
@@ -159,6 +160,7 @@ class Camera:
         """Whether this process has ever had a frame."""
         self._dropped_before = 0
         self._trouble = ""
+        self._refuses = False
         self._lost_at_s = 0.0
         self._retry_at_s = 0.0
         self._close_by_s = 0.0
@@ -188,6 +190,7 @@ class Camera:
             fps=self._rate.fps if running else None,
             slow=running and self._rate.is_slow,
             trouble=self._trouble if self.state is CameraState.LOST else "",
+            refuses=self._refuses and self.state is CameraState.LOST,
         )
 
     def read(self, timeout_s: float) -> Frame | None:
@@ -283,7 +286,8 @@ class Camera:
             _log.warning("the camera is slow: %.1f frames per second", self._rate.fps)
 
     def _lose(self, error: CameraError) -> None:
-        now_s, self._trouble = self._clock.monotonic_s(), str(error)
+        now_s = self._clock.monotonic_s()
+        self._trouble, self._refuses = str(error), isinstance(error, CameraRefusalError)
         if self.state is not CameraState.LOST:
             self.state = CameraState.LOST
             self.outages += 1

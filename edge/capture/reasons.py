@@ -6,6 +6,8 @@ import errno
 
 import av.error
 
+from edge.errors import CameraError, CameraLoginError, CameraRefusalError
+
 _UNREACHABLE = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH}
 
 
@@ -72,3 +74,13 @@ def reason_of(error: av.error.FFmpegError) -> str:
             return f"{error.strerror}; is the camera on, and the address right?"
         case _:
             return words_of(error)
+
+
+def failure_of(name: str, error: av.error.FFmpegError) -> CameraError:
+    """Return it as what is wrong with the camera `name`: a refusal is an error of its own."""
+    text = f"{name}: {reason_of(error)}"
+    if isinstance(error, REFUSED):
+        return CameraLoginError(text)
+    if isinstance(error, av.error.HTTPClientError):
+        return CameraRefusalError(text)
+    return CameraError(text)

@@ -18,13 +18,13 @@ from edge.capture.ffmpeg import DecodedPicture, NoVideoError, UnreadableError, V
 from edge.capture.packets import PacketReader
 from edge.capture.playout import Due, Playout
 from edge.capture.reach import connected, forget_answers, speaks, speaks_tls
-from edge.capture.reasons import LATE, REFUSED, may_be_other_protocol, may_be_tls, reason_of
+from edge.capture.reasons import LATE, REFUSED, failure_of, may_be_other_protocol, may_be_tls
 from edge.capture.relay import Link, link_to
 from edge.capture.rotate import rotated
 from edge.capture.source import Undeveloped
 from edge.clock import Clock
 from edge.config import CameraSettings
-from edge.errors import CameraError, CameraLoginError, PictureError
+from edge.errors import CameraError, PictureError
 from edge.records import Frame
 
 REACH_SHARE = 0.5
@@ -51,11 +51,8 @@ def open_stream(stream: StreamSource, settings: CameraSettings) -> tuple[Link, V
         video = _opened(stream, link, settings, deadline_s)
     except NoVideoError as error:
         link.close()
-        if isinstance(error.error, REFUSED):
-            raise CameraLoginError(f"{stream.name}: {_why(stream, error)}") from None
-        is_late = isinstance(error.error, LATE) or time.monotonic() >= deadline_s
-        why = _why(stream, error, settings.open_timeout_s if is_late else None)
-        raise CameraError(f"{stream.name}: {why}") from None
+        is_late = time.monotonic() >= deadline_s
+        raise _failure(stream, error, settings.open_timeout_s, is_late) from None
     except PictureError as error:
         link.close()
         raise CameraError(f"{stream.name}: {error}; ask the camera for smaller ones") from error
@@ -82,21 +79,31 @@ def _left_s(deadline_s: float) -> float:
     return max(0.001, deadline_s - time.monotonic())
 
 
-def _why(stream: StreamSource, error: NoVideoError, late_s: float | None = None) -> str:
-    """Return why there is no video; `late_s`: none came in that time.
+def _failure(
+    stream: StreamSource, error: NoVideoError, limit_s: float, is_late: bool
+) -> CameraError:
+    """Return why there is no video; `is_late`: the time for opening, `limit_s`, is over.
 
     FFmpeg tells neither a host that is not there from one that hangs, nor TLS from bad data.
     """
-    if late_s is not None:
-        try:
-            connected(stream.host, stream.port, ANSWER_S).close()
-        except CameraError as absent:
-            return str(absent)
-        return f"it answers, but gave no video within {late_s:g} s"
+    cause = error.error
+    if isinstance(cause, LATE) or (is_late and not isinstance(cause, REFUSED)):
+        return CameraError(f"{stream.name}: {_why_silent(stream, limit_s)}")
     with suppress(CameraError):
         if not stream.is_encrypted and (said := _other_speech(stream, error)):
-            return said
-    return str(error) if error.error is None else reason_of(error.error)
+            return CameraError(f"{stream.name}: {said}")
+    if cause is None:
+        return CameraError(f"{stream.name}: {error}")
+    return failure_of(stream.name, cause)
+
+
+def _why_silent(stream: StreamSource, limit_s: float) -> str:
+    """Return why nothing came in that time."""
+    try:
+        connected(stream.host, stream.port, ANSWER_S).close()
+    except CameraError as absent:
+        return str(absent)
+    return f"it answers, but gave no video within {limit_s:g} s"
 
 
 def _other_speech(stream: StreamSource, error: NoVideoError) -> str:

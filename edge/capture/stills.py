@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 
 from edge.capture.ffmpeg import NoVideoError, UnreadableError
-from edge.capture.reasons import REFUSED, reason_of
+from edge.capture.reasons import REFUSED, failure_of
 from edge.capture.relay import Link
 from edge.capture.rotate import rotated
 from edge.capture.rtsp import open_linked
 from edge.clock import Clock
 from edge.config import CameraSettings
-from edge.errors import CameraError, CameraLoginError, PictureError
+from edge.errors import CameraError, PictureError
 from edge.records import Frame, Pixels
 
 MAX_FPS = 5.0
@@ -54,7 +54,7 @@ class Stills:
                 pixels = self._ask()
             except (NoVideoError, UnreadableError, PictureError) as error:
                 if isinstance(error, NoVideoError) and isinstance(error.error, REFUSED):
-                    raise CameraLoginError(f"{self.name}: {reason_of(error.error)}") from None
+                    raise failure_of(self.name, error.error) from None
                 self._number += 1
                 if self._clock.monotonic_s() - self._given_s >= limit_s:
                     raise CameraError(

@@ -83,7 +83,7 @@ def _watched(frames: Frames, settings: CameraSettings, clock: Clock) -> CameraTr
         except CameraError as error:
             if seen is None or seen.frames > 1:
                 raise
-            raise CameraError(f"{error}; it has given one picture, and no video") from error
+            raise type(error)(f"{error}; it has given one picture, and no video") from error
         now_s = clock.monotonic_s()
         if frame is not None:
             begun_s = begun_s if seen else now_s

@@ -18,7 +18,6 @@ from edge.conditions.now import (
     health_codes,
     news,
     queued_in,
-    refuses,
 )
 from edge.conditions.running import CORRECT_SOURCE, RUNNING
 
@@ -40,5 +39,4 @@ __all__ = [
     "health_codes",
     "news",
     "queued_in",
-    "refuses",
 ]

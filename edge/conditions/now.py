@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -13,8 +12,6 @@ from edge.words import count, duration
 
 MUCH_WAITS_S = 60.0
 """A message that waits longer is worth a word."""
-_ANSWER = re.compile(r"\(4(\d\d|xx)\)")
-"""The status with which a network camera refuses: see `edge.capture.reasons`."""
 ENDS_SOON = timedelta(days=30)
 """A certificate that ends within this time is to be renewed."""
 
@@ -59,7 +56,7 @@ def health_codes(found: Iterable[Condition]) -> list[Code]:
 
 def _seeing(now: Telemetry) -> Iterator[Condition]:
     camera = now.camera
-    if camera.state is CameraState.LOST and refuses(camera.trouble):
+    if camera.state is CameraState.LOST and camera.refuses:
         yield condition(Code.CAMERA_REFUSED, why=camera.trouble)
     elif camera.state is CameraState.LOST:
         why = f": {camera.trouble}" if camera.trouble else ""
@@ -75,11 +72,6 @@ def _seeing(now: Telemetry) -> Iterator[Condition]:
         yield condition(Code.CAMERA_TURNED, rotation_deg=camera.rotation_wanted_deg)
     if now.paused_for_s is not None:
         yield condition(Code.PAUSED, left=duration(now.paused_for_s))
-
-
-def refuses(trouble: str) -> bool:
-    """Return whether a network camera is there and refuses what `[camera] source` asks for."""
-    return _ANSWER.search(trouble) is not None
 
 
 def _reporting(now: Telemetry) -> Iterator[Condition]:

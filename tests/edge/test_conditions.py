@@ -72,17 +72,21 @@ def certificate(ends_at: datetime) -> Telemetry:
             "the camera gives no picture",
         ),
         (
-            replace(TELEMETRY, camera=camera(state=CameraState.LOST, view=None, trouble="401")),
+            replace(
+                TELEMETRY, camera=camera(state=CameraState.LOST, view=None, trouble="busy (404)")
+            ),
             Code.CAMERA_LOST,
-            "the camera gives no picture: 401",
+            "the camera gives no picture: busy (404)",
         ),
         (
             replace(
                 TELEMETRY,
-                camera=camera(state=CameraState.LOST, view=None, trouble="wrong password (401)"),
+                camera=camera(
+                    state=CameraState.LOST, view=None, trouble="wrong password", refuses=True
+                ),
             ),
             Code.CAMERA_REFUSED,
-            "the camera gives no picture: wrong password (401)",
+            "the camera gives no picture: wrong password",
         ),
         (
             replace(TELEMETRY, camera=camera(state=CameraState.STARTING, view=None)),

@@ -10,9 +10,9 @@ from edge.capture.trial import tried
 from edge.capture.view import view_of
 from edge.commands.doctor.finding import Finding, readable, reported, well, wrong
 from edge.commands.position import turned_by_deg
-from edge.conditions import CORRECT_SOURCE, VIEWS, Code, refuses
+from edge.conditions import CORRECT_SOURCE, VIEWS, Code
 from edge.config import Settings
-from edge.errors import TensorMaskError
+from edge.errors import CameraRefusalError, TensorMaskError
 from edge.telemetry import CameraState, Telemetry
 
 BLURRED = 0.3
@@ -33,7 +33,9 @@ _OF_THE_CAMERA = (
 def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
     """Return what the running service says of its camera, `source`: it cannot be opened twice."""
     camera = telemetry.camera
-    fix = None if camera.state is CameraState.RUNNING else cure_of(source, camera.trouble)
+    fix = None
+    if camera.state is not CameraState.RUNNING:
+        fix = cure_of(source, camera.trouble, camera.refuses)
     found = {each.code: each for each in reported("camera", telemetry, _OF_THE_CAMERA, fix)}
     gravest = next((found[code] for code in _OF_THE_CAMERA if code in found), None)
     text = f"in use by the running service: {telemetry.fps:.1f} pictures a second judged"
@@ -45,7 +47,7 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
     try:
         frame = tried(settings.camera).frame  # the first ones are dark while the exposure settles
     except TensorMaskError as error:
-        cure = cure_of(settings.camera.source, str(error))
+        cure = cure_of(settings.camera.source, str(error), isinstance(error, CameraRefusalError))
         yield wrong("camera", Code.CAMERA_UNUSABLE, cure, why=error)
         return
     text = f"{frame.width} x {frame.height}"
@@ -62,8 +64,11 @@ def looked_at(settings: Settings) -> Iterator[Finding]:
         yield wrong("camera", Code.CAMERA_TURNED, rotation_deg=wanted_deg)
 
 
-def cure_of(source: str, trouble: str = "") -> str:
-    """Return how to look for a camera of that kind, which gives no picture because of `trouble`."""
+def cure_of(source: str, trouble: str = "", refuses: bool = False) -> str:
+    """Return how to look for a camera of that kind, which gives no picture because of `trouble`.
+
+    `refuses`: it is there, and refuses what `source` asks for.
+    """
     match source_in(source):
         case PiSource() if "picamera2" in trouble:
             return (
@@ -77,7 +82,7 @@ def cure_of(source: str, trouble: str = "") -> str:
             )
         case DeviceSource(path):
             return f"v4l2-ctl --list-devices; sudo fuser -v {path}; ls -l {path}"
-        case StreamSource() if refuses(trouble):
+        case StreamSource() if refuses:
             return f"user, password and path as the camera's own page has them; {CORRECT_SOURCE}"
         case StreamSource(host=host):
             return f"ping {host}; the camera's own page"

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.capture.camera import Camera, frames_of, patience_with
 from edge.capture.rtsp import NetworkStream
 from edge.capture.sources import open_source
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import CameraSettings
-from edge.errors import CameraError
+from edge.errors import CameraError, CameraLoginError, CameraRefusalError
 from tests.edge.capture.cameras import web_camera
 from tests.edge.capture.fakes import NOON, TurnedClock, scene, write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
-from tests.waiting import Stopwatch
+from tests.waiting import DEADLINE_S, Stopwatch, until
 
 
 def stream(
@@ -112,6 +113,32 @@ def test_a_wrong_password_is_said_without_naming_it(frames: list[bytes]) -> None
     ):
         stream(f"rtsp://door:wr@/ong@127.0.0.1:{server.port}/live")
     assert "ong" not in str(refusal.value).replace("wrong", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("401 Unauthorized", CameraLoginError),
+        ("403 Forbidden", CameraLoginError),
+        ("404 Not Found", CameraRefusalError),
+        ("454 Session Not Found", CameraRefusalError),
+        ("503 Service Unavailable", CameraError),
+    ],
+)
+def test_what_a_camera_refuses_is_an_error_of_its_own(
+    frames: list[bytes], status: str, kind: type[CameraError]
+) -> None:
+    with serving(frames) as server:
+        server.status = status
+        settings = CameraSettings(source=f"rtsp://127.0.0.1:{server.port}/live")
+        camera = Camera(lambda: frames_of(settings), patience_with(settings))
+        with pytest.raises(CameraError) as refusal:
+            open_source(settings)
+        until(lambda: camera.read(0.2) or camera.status().trouble, "it is lost")
+        camera.close(DEADLINE_S)
+    assert type(refusal.value) is kind
+    assert camera.status().trouble == str(refusal.value)
+    assert camera.status().refuses == isinstance(refusal.value, CameraRefusalError)
 
 
 def test_a_host_that_refuses_is_told_apart() -> None:

@@ -203,7 +203,7 @@ def test_a_lost_camera_is_reported_with_its_cause_and_the_time_of_its_last_frame
 
 def test_a_camera_that_refuses_the_password_is_not_a_matter_of_its_cable(stage: Stage) -> None:
     trouble = "http://camera: it rejects the user and password in the address (401)"
-    lost = CameraStatus(CameraState.LOST, 1, None, None, False, trouble)
+    lost = CameraStatus(CameraState.LOST, 1, None, None, False, trouble, refuses=True)
     stage.now = replace(TELEMETRY, camera=lost)
     (found,) = stage.ask(PageReport())["troubles"]
     assert found["text"] == f"The camera gives no picture: {trouble}"

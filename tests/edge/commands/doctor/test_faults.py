@@ -224,7 +224,7 @@ def test_a_camera_that_answers_is_not_looked_for_in_the_network(
             tmp_path, f'[mqtt]\nhost = "localhost"\n[camera]\nsource = "{source}"\n'
         )
         (fault,) = faults(eyes.looked_at(settings))
-    lost = CameraStatus(CameraState.LOST, 1, None, None, False, fault.text)
+    lost = CameraStatus(CameraState.LOST, 1, None, None, False, fault.text, refuses=True)
     (told,) = faults(eyes.told(replace(TELEMETRY, camera=lost), source))
     for each in (fault, told):
         assert f"({status})" in each.text
