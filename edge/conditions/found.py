@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from edge.conditions.codes import Code, ConditionKind, Severity
+from edge.conditions.running import BETTER_POWER, COOLER, SET_CLOCK, WHO_TAKES_MEMORY
+
+_COOLER = f"{COOLER}; from 75 C fewer frames are judged"
+_MAKE_ROOM = "sudo apt-get clean; sudo journalctl --vacuum-size=100M; df -h"
+_INSTALL = "sudo deploy/install.sh"
+_LOG = "journalctl -u tensormask -n 30"
 
 FOUND = {
     Code.AREA_DAMAGED: ConditionKind(
@@ -40,7 +46,7 @@ FOUND = {
     Code.PACKAGES_WRONG: ConditionKind(
         Severity.FAULT,
         "{why}",
-        "sudo deploy/install.sh",
+        _INSTALL,
     ),
     Code.MODEL_UNUSABLE: ConditionKind(
         Severity.FAULT,
@@ -55,12 +61,12 @@ FOUND = {
     Code.SERVICE_ABSENT: ConditionKind(
         Severity.HINT,
         "not installed: nothing starts it",
-        "sudo deploy/install.sh",
+        _INSTALL,
     ),
     Code.SERVICE_FAILED: ConditionKind(
         Severity.FAULT,
         "{why}",
-        "journalctl -u tensormask -n 30; sudo systemctl restart tensormask",
+        f"{_LOG}; sudo systemctl restart tensormask",
     ),
     Code.SERVICE_STOPPED: ConditionKind(
         Severity.FAULT,
@@ -75,12 +81,12 @@ FOUND = {
     Code.SERVICE_RESTARTED: ConditionKind(
         Severity.HINT,
         "restarted by systemd {times} since it was started",
-        "journalctl -u tensormask -n 30",
+        _LOG,
     ),
     Code.CRASH_LOOP: ConditionKind(
         Severity.FAULT,
         "crash loop ({result}, {status})",
-        "journalctl -u tensormask -n 30",
+        _LOG,
     ),
     Code.UNIT_HIDDEN: ConditionKind(
         Severity.FAULT,
@@ -100,7 +106,7 @@ FOUND = {
     Code.USER_MISSING: ConditionKind(
         Severity.FAULT,
         "there is no user {user}, whom the service runs as",
-        "sudo deploy/install.sh",
+        _INSTALL,
     ),
     Code.USER_WITHOUT_VIDEO: ConditionKind(
         Severity.HINT,
@@ -164,7 +170,7 @@ FOUND = {
     Code.CLOCK_WRONG: ConditionKind(
         Severity.FAULT,
         "{date}: certificates and times are wrong",
-        "connect a network with a time server; timedatectl; sudo timedatectl set-ntp true",
+        f"connect a network with a time server; {SET_CLOCK}",
     ),
     Code.DISK_READ_ONLY: ConditionKind(
         Severity.FAULT,
@@ -174,12 +180,12 @@ FOUND = {
     Code.DISK_FULL: ConditionKind(
         Severity.FAULT,
         "{mb} MB left at {folder}",
-        "sudo apt-get clean; sudo journalctl --vacuum-size=100M; df -h",
+        _MAKE_ROOM,
     ),
     Code.DISK_NEARLY_FULL: ConditionKind(
         Severity.HINT,
         "{mb} MB left at {folder}",
-        "sudo apt-get clean; sudo journalctl --vacuum-size=100M; df -h",
+        _MAKE_ROOM,
     ),
     Code.DISK_WITHOUT_INODES: ConditionKind(
         Severity.FAULT,
@@ -189,7 +195,7 @@ FOUND = {
     Code.LITTLE_MEMORY: ConditionKind(
         Severity.HINT,
         "{mb} MB left",
-        "see who takes it: ps -eo rss,comm --sort=-rss | head",
+        WHO_TAKES_MEMORY,
     ),
     Code.MEMORY_UNLIMITED: ConditionKind(
         Severity.HINT,
@@ -199,17 +205,17 @@ FOUND = {
     Code.OVERHEATED: ConditionKind(
         Severity.FAULT,
         "{degrees} C",
-        "give the box air, shade or a heat sink; from 75 C fewer frames are judged",
+        _COOLER,
     ),
     Code.WARM: ConditionKind(
         Severity.HINT,
         "{degrees} C",
-        "give the box air, shade or a heat sink; from 75 C fewer frames are judged",
+        _COOLER,
     ),
     Code.POWER_TOO_WEAK: ConditionKind(
         Severity.FAULT,
         "{why}",
-        "use the official power supply and a short cable; vcgencmd get_throttled",
+        f"{BETTER_POWER}; vcgencmd get_throttled",
     ),
     Code.UNKNOWN: ConditionKind(
         Severity.UNKNOWN,

@@ -9,6 +9,10 @@ _KEPT = "nothing is lost: alerts wait on the device"
 _RENEW = "renew it ({how}), then: sudo systemctl restart tensormask"
 CORRECT_SOURCE = "correct [camera] source, then: sudo systemctl restart tensormask"
 DOCTOR = "sudo tensormask doctor says more"
+COOLER = "give the box air, shade or a heat sink"
+BETTER_POWER = "use the official power supply and a short cable"
+WHO_TAKES_MEMORY = "see who takes it: ps -eo rss,comm --sort=-rss | head"
+SET_CLOCK = "timedatectl; sudo timedatectl set-ntp true"
 
 RUNNING = {
     Code.CAMERA_STARTING: ConditionKind(
@@ -90,25 +94,25 @@ RUNNING = {
     Code.TOO_HOT: ConditionKind(
         Severity.HINT,
         "the box is too hot: only {max_fps} pictures a second are judged",
-        "give the box air, shade or a heat sink",
+        COOLER,
         "hot",
     ),
     Code.POWER_WEAK: ConditionKind(
         Severity.HINT,
         "the power supply is too weak: only {max_fps} pictures a second are judged",
-        "use the official power supply and a short cable",
+        BETTER_POWER,
         "weak power",
     ),
     Code.MEMORY_SHORT: ConditionKind(
         Severity.HINT,
         "memory is short: only {max_fps} pictures a second are judged",
-        "see who takes it: ps -eo rss,comm --sort=-rss | head",
+        WHO_TAKES_MEMORY,
         "low memory",
     ),
     Code.UNDER_VOLTAGE: ConditionKind(
         Severity.HINT,
         "under-voltage since boot: the power supply is too weak",
-        "use the official power supply and a short cable",
+        BETTER_POWER,
     ),
     Code.CERTIFICATE_EXPIRING: ConditionKind(
         Severity.HINT,
@@ -125,7 +129,7 @@ RUNNING = {
     Code.CLOCK_UNSYNCHRONISED: ConditionKind(
         Severity.HINT,
         "the clock is not set from the network: the times in messages may be wrong",
-        "timedatectl; sudo timedatectl set-ntp true",
+        SET_CLOCK,
     ),
     Code.PAGE_DOWN: ConditionKind(
         Severity.FAULT,
