@@ -45,18 +45,22 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     unit, whose = whose_sight(options.here, "check")
-    first = iter([whose] if whose and not options.json else [])
+    heading = "" if options.json else whose
+
+    def say_heading() -> None:
+        nonlocal heading
+        if heading:
+            say(heading)
+        heading = ""
 
     def tell(checked: Checked) -> None:
-        for sight in first:  # once, and not before a refusal
-            say(sight)
+        say_heading()  # here, since a refusal has none
         say(json_text(checked) if options.json else fitted(line(checked), LABEL))
 
     chosen = [part for part in PARTS if not options.only or part in options.only]
     if unit is None:
         return check(options.config, chosen, tell)
-    for sight in first:
-        say(sight)
+    say_heading()
     json = ["--json"] if options.json else []
     return check_as_service(unit, options.config, chosen, tell, json, read_telemetry())
 
