@@ -12,6 +12,7 @@ from edge.commands.options import add_config, add_json
 from edge.commands.output import colored, print_document, say, takes_color
 from edge.commands.parser import Parser
 from edge.commands.sandbox import add_here, whose_sight
+from edge.host.status_file import read_telemetry
 
 
 def add_arguments(parser: Parser) -> None:
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if whose and not options.json:
         say(whose)
     if options.settings_only:
-        examined = sight(Host(), options.config, place)
+        examined = sight(Host(), options.config, read_telemetry(), place)
     else:
         examined = examine(options.config, place=place)
     findings = []

@@ -21,6 +21,7 @@ from edge.host.health import read_vitals
 from edge.host.status_file import read_telemetry
 from edge.host.web import reachable
 from edge.installed import installation
+from edge.telemetry import Telemetry
 
 LIST = "requirements-pi.txt"
 STATE = Path("/var/lib/tensormask")
@@ -38,7 +39,7 @@ def examine(
     telemetry = read_telemetry()
     settings = _readable(config)
     yield from packages()
-    yield from sight(host, config, place)
+    yield from sight(host, config, telemetry, place)
     # What fixes these comes before what starts the service again.
     yield from service.files(host, STATE)
     yield from service.unit(host)
@@ -61,10 +62,12 @@ def examine(
     yield from machine.power(vitals)
 
 
-def sight(host: Host, config: Path, place: PlaceToAsk | None = None) -> Iterator[Finding]:
+def sight(
+    host: Host, config: Path, telemetry: Telemetry | None, place: PlaceToAsk | None = None
+) -> Iterator[Finding]:
     """Look at what depends on whose eyes look: the service's, in its `place`, or one's own."""
     seen = None if place is None else seen_by_service(place, config)
-    yield from look(host, config, read_telemetry()) if seen is None else seen
+    yield from look(host, config, telemetry) if seen is None else seen
 
 
 def _readable(config: Path) -> Settings | None:
