@@ -99,7 +99,7 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
 def drain(device: SoakDevice, camera: SoakCamera, subscriber: SoakSubscriber) -> None:
     """With all repaired, let the device deliver what it has, without a camera to add more."""
     device.supervise()
-    camera.unplug()
+    camera.kill()
     device.stop()
     end_s = time.monotonic() + _DRAIN_S
     while time.monotonic() < end_s:

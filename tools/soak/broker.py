@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -15,10 +14,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.publish.messages import VIOLATION, topic
 from tools.soak.doubling import DoublingProxy
-from tools.soak.rig import BROKER, DEVICE_PORT, PORT, wait_until
+from tools.soak.rig import BROKER, DEVICE_PORT, PORT, SoakProcess, wait_until
 
 
-class SoakBroker:
+class SoakBroker(SoakProcess):
     """A Mosquitto that remembers its sessions, though not what is on its way to a subscriber."""
 
     def __init__(self, folder: Path) -> None:
@@ -31,23 +30,9 @@ class SoakBroker:
             "allow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\n"
             f"persistence true\npersistence_location {folder}/\nautosave_interval 0\n"
         )
-        self._log = (folder / "mosquitto.log").open("ab")
-        self._command = [program, "-c", str(self._config)]
-        self.start()
+        log = (folder / "mosquitto.log").open("ab")
+        super().__init__([program, "-c", str(self._config)], log)
         self.proxy = DoublingProxy((BROKER, DEVICE_PORT), ("127.0.0.1", PORT))
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=self._log, stderr=self._log)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def freeze(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
 
     def remember_sessions(self) -> None:
         self._process.send_signal(signal.SIGUSR1)

@@ -144,7 +144,7 @@ def all_faults(
             network.let_answers_through,
         ),
         SoakFault("camera frozen", (10, 40), (1, 12), lambda _: camera.freeze(), camera.thaw),
-        SoakFault("camera unplugged", (20, 60), (1, 6), lambda _: camera.unplug(), camera.plug_in),
+        SoakFault("camera unplugged", (20, 60), (1, 6), lambda _: camera.kill(), camera.start),
         SoakFault("disk full", (8, 40), (1, 8), fill_disk, disk.make_room),
         SoakFault("inodes used up", (8, 40), (1, 8), use_up_inodes, disk.give_inodes_back),
         SoakFault("card read-only", (20, 60), (3, 15), protect_card, lambda: restart_with("rw")),

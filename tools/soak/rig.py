@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 
@@ -127,7 +128,32 @@ class Cable:
         subprocess.run(["ip", *words], stderr=subprocess.DEVNULL, check=False)
 
 
-class SoakCamera:
+class SoakProcess:
+    """A part that is killed and started again, or frozen for a while."""
+
+    def __init__(self, command: Sequence[str], log: BinaryIO | None = None) -> None:
+        """Start it; `log`: where its output goes, to ours unless given."""
+        self._command = command
+        self._log = log
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, cwd=_ROOT, stdout=self._log, stderr=self._log
+        )
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+
+class SoakCamera(SoakProcess):
     """`tools.soak.camera` in the device's network."""
 
     settings = f'[camera]\nsource = "http://127.0.0.1:{CAMERA_PORT}/"\nopen_timeout_s = 3.0\n'
@@ -138,22 +164,8 @@ class SoakCamera:
         faces = scene.cut_out_faces(carphone())
         for number, pixels in enumerate(scene.pictures(faces, FPS, round(6 * FPS))):
             cv2.imwrite(str(pictures / f"{number:03}.jpg"), pixels)
-        self._command = [*network.enter, sys.executable, "-m", "tools.soak.camera",
-                         str(CAMERA_PORT), str(pictures), str(FPS)]  # fmt: skip
-        self.plug_in()
-
-    def plug_in(self) -> None:
-        self._process = subprocess.Popen(self._command, cwd=_ROOT)
-
-    def unplug(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def freeze(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
+        super().__init__([*network.enter, sys.executable, "-m", "tools.soak.camera",
+                          str(CAMERA_PORT), str(pictures), str(FPS)])  # fmt: skip
 
 
 class WallClock:
