@@ -39,7 +39,6 @@ from edge.installed import hiding
 
 EXAMPLE = Path(__file__).with_name("tensormask.toml")
 """What settings begin as."""
-_OPTIONS = {"host": "--broker", "source": "--source"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import random
+import time
 
 from edge.address import is_this_machine
-from edge.clock import SYSTEM_CLOCK, Clock
 from edge.commands.options import add_config
 from edge.commands.parser import Parser
 from edge.config import Settings, load_settings
@@ -35,9 +35,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def forget(
-    settings: Settings, telemetry: Telemetry | None = None, clock: Clock = SYSTEM_CLOCK
-) -> list[str]:
+def forget(settings: Settings, telemetry: Telemetry | None = None) -> list[str]:
     """Clear what the broker retains of the configured device; return the topics.
 
     `telemetry` is that of the service that runs here. Raises InUseError where that is this device:
@@ -47,7 +45,7 @@ def forget(
     _refuse_in_use(settings.device.id, telemetry)
     topics = retained_topics(settings.mqtt.topic_prefix, settings.device.id)
     try:
-        _connect_and_clear(settings, topics, clock)
+        _connect_and_clear(settings, topics)
     except BrokerError as error:
         raise BrokerError(f"{error}; {_remedy(settings, topics)}") from error
     return topics
@@ -75,22 +73,22 @@ def _remedy(settings: Settings, topics: list[str]) -> str:
     )
 
 
-def _connect_and_clear(settings: Settings, topics: list[str], clock: Clock) -> None:
+def _connect_and_clear(settings: Settings, topics: list[str]) -> None:
     access = BrokerAccess(settings.mqtt)
     connection = access.connect(f"tensormask-forget-{random.getrandbits(32):08x}", None, TIMEOUT_S)
     try:
         if connection.terms.retains:  # else nothing is kept
-            _clear(connection, topics, clock)
+            _clear(connection, topics)
         connection.leave(timeout_s=1.0)
     finally:
         connection.drop()
 
 
-def _clear(connection: Connection, topics: list[str], clock: Clock) -> None:
+def _clear(connection: Connection, topics: list[str]) -> None:
     waiting = {connection.publish(topic, b"", retain=True): topic for topic in topics}
-    until_s = clock.monotonic_s() + TIMEOUT_S
+    until_s = time.monotonic() + TIMEOUT_S
     while waiting:
-        left_s = until_s - clock.monotonic_s()
+        left_s = until_s - time.monotonic()
         if left_s <= 0:
             raise BrokerError(f"the broker did not acknowledge within {TIMEOUT_S:g} s")
         for answer in connection.turn(left_s).acknowledgements:

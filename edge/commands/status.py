@@ -71,13 +71,13 @@ def run(options: argparse.Namespace) -> int:
     return 0 if status.is_well else 1
 
 
-def ask_service(config: Path, file: Path = FILE) -> Telemetry:
+def ask_service(config: Path) -> Telemetry:
     """Return what the service says, which runs with these settings.
 
     Raises NotRunningError, and NotAllowedError.
     """
     try:
-        return fresh_telemetry(file)
+        return fresh_telemetry()
     except FileNotFoundError:
         if not installation():
             raise NotRunningError(
@@ -85,7 +85,7 @@ def ask_service(config: Path, file: Path = FILE) -> Telemetry:
             ) from None
         raise NotRunningError(f"the service {_state(config)}") from None
     except PermissionError as error:
-        raise NotAllowedError(f"{file}: {error.strerror}") from error
+        raise NotAllowedError(f"{FILE}: {error.strerror}") from error
     except StaleError as error:
         raise NotRunningError(
             f"the service has reported nothing for {duration(error.age_s)}; find out why: "
@@ -93,7 +93,7 @@ def ask_service(config: Path, file: Path = FILE) -> Telemetry:
         ) from None
     except (OSError, DamagedFileError) as error:
         raise NotRunningError(
-            f"{file} cannot be read ({error}); start the service again: "
+            f"{FILE} cannot be read ({error}); start the service again: "
             "sudo systemctl restart tensormask"
         ) from error
 

@@ -115,17 +115,15 @@ class Lines:
 
 
 class JsonLines:
-    """Each message as one line of JSON, in ASCII; how the connection does, elsewhere."""
+    """Each message as one line of JSON, in ASCII; how the connection does, on standard error."""
 
     kinds = (AVAILABILITY, VIOLATION, COMPLIANCE, HEALTH, RELEASE)
 
-    def __init__(self, output: TextIO, notes: TextIO | None = None) -> None:
-        """`notes`: standard error unless given."""
+    def __init__(self, output: TextIO) -> None:
         self._output = output
-        self._notes = notes or sys.stderr
 
     def say(self, text: str) -> None:
-        print(f"tensormask: {clean(text, _MAX_TOLD)}", file=self._notes, flush=True)
+        print(f"tensormask: {clean(text, _MAX_TOLD)}", file=sys.stderr, flush=True)  # noqa: T201 - its output
 
     def show(self, message: Received) -> None:
         document = {

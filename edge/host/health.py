@@ -103,7 +103,7 @@ def read_vitals(root: Path = Path("/")) -> Vitals:
     )
 
 
-def cpu_temperature_c(zones: Path = Path("/sys/class/thermal")) -> float | None:
+def cpu_temperature_c(zones: Path) -> float | None:
     """Return the processor's temperature, or None where the kernel shows no thermal zone of it."""
     for kind in ("cpu-thermal", "cpu_thermal", "soc-thermal", "x86_pkg_temp", "acpitz"):
         for zone in sorted(zones.glob("thermal_zone*")):
@@ -127,9 +127,7 @@ _THROTTLING_BITS = {
 _UNDER_VOLTAGE_ALARM = "*/*:firmware/raspberrypi-hwmon/hwmon/hwmon*/in0_lcrit_alarm"
 
 
-def throttling_flags(
-    devices: Path = Path("/sys/devices/platform"),
-) -> list[ThrottlingFlag] | None:
+def throttling_flags(devices: Path) -> list[ThrottlingFlag] | None:
     """Return what holds a Raspberry Pi back; empty: nothing; None: it cannot be known, or no Pi.
 
     Raspberry Pi's kernel shows the firmware's word in hexadecimal at `soc/soc:firmware` (a Pi 5's
@@ -146,14 +144,12 @@ def throttling_flags(
     return None
 
 
-def rss_bytes(statm: Path = Path("/proc/self/statm")) -> int:
+def rss_bytes() -> int:
     """Return how much memory this process occupies."""
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def available_bytes(
-    proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
-) -> int | None:
+def available_bytes(proc: Path, cgroups: Path) -> int | None:
     """Return how much memory this process may still take before somebody is killed for it.
 
     That is what the kernel has available, or what the control group (version 2, the service's own

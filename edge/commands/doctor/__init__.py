@@ -7,7 +7,6 @@ import sys
 
 from edge.commands.doctor.doctor import columns, examine, sight
 from edge.commands.doctor.finding import complete, exit_status, lines
-from edge.commands.doctor.host import Host
 from edge.commands.options import add_config, add_json
 from edge.commands.output import colored, print_document, say, takes_color
 from edge.commands.parser import Parser
@@ -32,9 +31,9 @@ def run(options: argparse.Namespace) -> int:
     if whose and not options.json:
         say(whose)
     if options.settings_only:
-        examined = sight(Host(), options.config, read_telemetry(), place)
+        examined = sight(options.config, read_telemetry(), place)
     else:
-        examined = examine(options.config, place=place)
+        examined = examine(options.config, place)
     findings = []
     for finding in map(complete, examined):
         findings.append(finding)

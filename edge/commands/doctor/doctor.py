@@ -27,19 +27,17 @@ LIST = "requirements-pi.txt"
 STATE = Path("/var/lib/tensormask")
 
 
-def examine(
-    config: Path, host: Host | None = None, place: PlaceToAsk | None = None
-) -> Iterator[Finding]:
+def examine(config: Path, place: PlaceToAsk | None = None) -> Iterator[Finding]:
     """Look at everything, one part after the other; what one part lacks does not hide the rest.
 
     What depends on whose eyes look is looked at in the service's `place`, where there is one. Who
     may not read the settings learns what the running service says, and what is not looked at.
     """
-    host = host or Host()
+    host = Host()
     telemetry = read_telemetry()
     settings = _readable(config)
     yield from packages()
-    yield from sight(host, config, telemetry, place)
+    yield from sight(config, telemetry, place)
     # What fixes these comes before what starts the service again.
     yield from service.files(host, STATE)
     yield from service.unit(host)
@@ -62,12 +60,10 @@ def examine(
     yield from machine.power(vitals)
 
 
-def sight(
-    host: Host, config: Path, telemetry: Telemetry | None, place: PlaceToAsk | None = None
-) -> Iterator[Finding]:
+def sight(config: Path, telemetry: Telemetry | None, place: PlaceToAsk | None) -> Iterator[Finding]:
     """Look at what depends on whose eyes look: the service's, in its `place`, or one's own."""
     seen = None if place is None else seen_by_service(place, config)
-    yield from look(host, config, telemetry) if seen is None else seen
+    yield from look(config, telemetry) if seen is None else seen
 
 
 def _readable(config: Path) -> Settings | None:

@@ -16,7 +16,6 @@ from edge.commands.doctor.finding import (
     well,
     wrong,
 )
-from edge.commands.doctor.host import Host
 from edge.conditions import Code
 from edge.config import Settings
 from edge.errors import MissingPackageError, ModelError, NotAllowedError, TensorMaskError
@@ -48,13 +47,13 @@ def seen_by_service(place: PlaceToAsk, config: Path) -> list[Finding] | None:
         return None
 
 
-def look(host: Host, config: Path, telemetry: Telemetry | None) -> Iterator[Finding]:
+def look(config: Path, telemetry: Telemetry | None) -> Iterator[Finding]:
     """Look at all of it, with the rights of the caller; what one part lacks hides no other."""
     settings = yield from _configuration(config, telemetry)
     if settings is not None:
         yield from _models(settings)
     yield from _camera(settings, telemetry)
-    yield from voice.broker(host, settings, telemetry)
+    yield from voice.broker(settings, telemetry)
 
 
 def _configuration(

@@ -18,7 +18,6 @@ from edge.commands.doctor.finding import (
     well,
     wrong,
 )
-from edge.commands.doctor.host import Host
 from edge.conditions import Code, ending_soon
 from edge.config import Settings
 from edge.daemon.certificates import named, read
@@ -33,7 +32,7 @@ TIMEOUT_S = 5.0
 RULES = "the broker's access rules: this user may write below its own topic; its quotas"
 
 
-def broker(host: Host, settings: Settings | None, telemetry: Telemetry | None) -> Iterator[Finding]:
+def broker(settings: Settings | None, telemetry: Telemetry | None) -> Iterator[Finding]:
     """Return what keeps documents from the broker.
 
     While the service is connected it is not disturbed: many brokers keep one connection of a name.

@@ -28,7 +28,6 @@ _NO_ROW = (IndexError, ValueError, struct.error, OSError)
 _INTEGERS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 """Bytes of an integer by its serial type."""
 _LOG_HEADER, _FRAME_HEADER = 32, 24
-_LOG_MAGIC = 0x377F0682
 _MOST_LOG_BYTES = 64_000_000
 
 

@@ -241,7 +241,7 @@ def _broker(settings: MqttSettings, **device: str) -> list[Finding]:
         whole = msgspec.structs.replace(
             whole, device=msgspec.structs.replace(whole.device, **device)
         )
-    return list(voice.broker(HOST, whole, None))
+    return list(voice.broker(whole, None))
 
 
 def test_a_broker_that_lets_us_in_and_takes_what_we_say_is_no_fault(mosquitto: Mosquitto) -> None:
@@ -257,19 +257,19 @@ def test_without_the_settings_it_is_said_what_the_service_says(
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: user)
     told = replace(TELEMETRY, in_use=IN_USE)
-    (well,) = voice.broker(HOST, None, told)
+    (well,) = voice.broker(None, told)
     assert (well.severity, "connected to broker.example:1883" in well.text) == (Severity.OK, True)
     away = BrokerState(False, 0, "MQTT 5", "it refuses the connection")
-    (fault,) = voice.broker(HOST, None, replace(told, broker=away))
+    (fault,) = voice.broker(None, replace(told, broker=away))
     assert (fault.severity, fault.text) == (Severity.FAULT, "it refuses the connection")
-    (unknown,) = voice.broker(HOST, None, None)
+    (unknown,) = voice.broker(None, None)
     assert (unknown.severity, unknown.fix) == (Severity.UNKNOWN, cure)
 
 
 def test_a_broker_that_the_service_does_not_use_yet_is_tried() -> None:
     """The settings were edited, and the service was not restarted."""
     settings = Settings(mqtt=MqttSettings(host="127.0.0.1", port=free_port()))
-    (fault,) = voice.broker(HOST, settings, replace(TELEMETRY, in_use=IN_USE))
+    (fault,) = voice.broker(settings, replace(TELEMETRY, in_use=IN_USE))
     assert "Connection refused" in fault.text
 
 
