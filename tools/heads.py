@@ -171,7 +171,7 @@ def shown(picture: BoxedPicture) -> tuple[Pixels, list[Box]]:
 
 
 def cost(detector: FaceDetector, frames: Sequence[Frame]) -> float:
-    """Return how many times one look at the same scenes the page's search takes."""
+    """Return how many detections take as long as one search of the page, on the same scenes."""
     search = Held(FaceSearch(detector, quarters=False))
     looks, searches = [], []
     for frame in frames:

@@ -1,4 +1,4 @@
-"""Make docs/page.png: the page in a real browser, before the real service and drawn people."""
+"""Make docs/page.png: the page in a real browser, with the real service and drawn people."""
 
 from __future__ import annotations
 

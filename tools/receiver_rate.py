@@ -2,8 +2,8 @@
 """How much the receiver stores: `python -m tools.receiver_rate`.
 
 A real Mosquitto and a real PostgreSQL that writes through to the disk, all on this machine. First
-what a thousand devices have said in an hour of rush waits at the broker for the receiver; then it
-meets a rush hour as it comes: their violations and counts, as `make fleet` has them.
+the messages of a thousand devices in an hour of rush are queued at the broker for the receiver;
+then it gets a rush hour live: their violations and counts, as `make fleet` has them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from tools.fleet.simulation import cpu_s, rss_mb
 
 DEVICES = 1000
 BURST = 80
-"""Documents of each device: an hour of rush."""
+"""Messages of each device: an hour of rush."""
 RUSH_S = 20
 COUNTS_PER_S, VIOLATIONS_PER_S = 100, 22
 
@@ -60,7 +60,7 @@ class ReceiverProcess:
 
 
 def documents(count: int, first: int) -> list[tuple[str, bytes]]:
-    """Return so many documents of the thousand devices in turn."""
+    """Return so many messages of the thousand devices in turn."""
     made = []
     for number in range(first, first + count):
         name, sequence = f"box-{number % DEVICES:05}", number // DEVICES + 1

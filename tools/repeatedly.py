@@ -1,10 +1,10 @@
 # ruff: noqa: T201 - a command line module
-"""Runs the tests repeatedly beside a load, as a script in the background does: which fail?
+"""Runs the tests repeatedly under load, as a script in the background does: which fail?
 
     make test-repeatedly TIMES=10 MINUTES=120 ARGS=tests/broker
 
-Each run ignores SIGINT, and shares each processor with a busy loop. Tells at the end how often
-which test failed, and with what words.
+Each run ignores SIGINT, and shares each processor with a busy loop. Prints at the end how often
+which test failed, and with which message.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ COUNTED_PX = 22
 """Smaller faces need not be reported: just above what the daemon judges at all."""
 NAMES = {MASKED: "masked", BARE: "bare"}
 UNSURE = -1
-"""Stands in for the label of a face of which nobody can say whether it wears a mask."""
+"""The label of a face that is too unclear to say whether it wears a mask."""
 COUNTS = (
     "masked",
     "masked followed",
@@ -106,7 +106,7 @@ def scenes(boxed: BoxedSet, chosen: set[str] | None, columns: int) -> Iterator[S
 
 
 def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -> Counter[str]:
-    """Count whom the daemon would tell of, and who is there."""
+    """Count who is there, and whom the daemon would report."""
     settings = parse_settings(
         {
             "mqtt": {"host": "none"},

@@ -1,4 +1,4 @@
-"""Pictures of every view and state of the page, to be looked at: build/screenshots/page-*.png.
+"""Pictures of every view and state of the page, for review: build/screenshots/page-*.png.
 
 .venv-dev/bin/python -m tools.views [STATE...]
 """

@@ -1,9 +1,9 @@
 # ruff: noqa: T201 - a command line module
 """What a day of violations writes to the card: `make wear`.
 
-The outbox gets two documents for each violation, and the broker has each at once. As root it lies
+The outbox gets two messages for each violation, and the broker gets each at once. As root it lies
 on an ext4 of its own in a loop device, whose counter of written sectors is read, and after each
-document all is written back, journal and inodes, as the kernel does within half a minute.
+message all is written back, journal and inodes, as the kernel does within half a minute.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main(violations: int) -> None:
 
 
 def report(outbox: Outbox, number: int, state: ViolationState) -> int:
-    """Accept a document as the device does, have it delivered, and return its size."""
+    """Accept a message as the device does, have it delivered, and return its size."""
     violation = a_violation(number, state)
     name = topic("tensormask", ORIGIN.device_id, VIOLATION)
     begun = ended = None

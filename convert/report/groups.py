@@ -55,7 +55,7 @@ def sources(material: ReportMaterial) -> list[Child]:
 
 def _by_size(item: BoxedEvaluation, by_set: Mapping[str, Sequence[TrueBoxScore]]) -> Html:
     return table(
-        f"Labelled faces by source and size, int8 where it was measured, {item.part} part",
+        f"Labeled faces by source and size, int8 where it was measured, {item.part} part",
         [
             "source, size",
             "masked, bare",
@@ -133,7 +133,7 @@ def traits(material: ReportMaterial) -> list[Child]:
             )
         ]
     return [
-        tag("p", "Labelled by eye, for a few hundred faces: the counts are small."),
+        tag("p", "Labeled by eye, for a few hundred faces: the counts are small."),
         *tables,
     ]
 

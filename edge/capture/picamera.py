@@ -190,7 +190,7 @@ def _configuration(camera: Any, settings: CameraSettings) -> dict[str, Any]:
 
 
 def _even(size_px: float) -> int:
-    """Colours come at half the resolution, so sizes are even."""
+    """Colors come at half the resolution, so sizes are even."""
     return max(2, round(size_px / 2) * 2)
 
 

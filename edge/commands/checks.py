@@ -51,7 +51,7 @@ WITHHELD = "systemd gives its credentials to the service only: check with sudo"
 
 
 class NotHereError(TensorMaskError):
-    """Check elsewhere: this cannot be told here, and is no failure."""
+    """Check elsewhere: this cannot be checked here, and is no failure."""
 
     exit_status = 0
 

@@ -48,7 +48,7 @@ class NotRunningError(TensorMaskError):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What is told."""
+    """What is reported."""
 
     is_well: bool
     troubles: tuple[Condition, ...]

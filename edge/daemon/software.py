@@ -1,4 +1,4 @@
-"""What the service tells of releases and models: the ledger, read again when it has changed."""
+"""What the service reports about releases and models: the ledger, read again after changes."""
 
 from __future__ import annotations
 

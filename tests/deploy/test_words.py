@@ -23,6 +23,7 @@ READ = sorted(
         *(ROOT / "deploy").rglob("*.md"),
         *(ROOT / "edge" / "page" / "files").glob("*.html"),
         ROOT / "deploy" / "tensormask.toml",
+        ROOT / "Makefile",
     ]
 )
 
@@ -38,7 +39,9 @@ def prose(file: Path) -> str:
     return re.sub(r"<[^>]*>|`[^`]*`|\]\([^)]*\)|^#\w.*", "", text, flags=re.MULTILINE)
 
 
-PROGRAMS = sorted(file for part in ("edge", "deploy") for file in (ROOT / part).rglob("*.py"))
+PROGRAMS = sorted(
+    file for part in ("edge", "deploy", "tools") for file in (ROOT / part).rglob("*.py")
+)
 
 
 def messages(file: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 """The daemon's publishers against clusters of three nodes that lose one: `make clusters` (root).
 
 Real brokers, set up as `deploy/rabbitmq` and `deploy/nats` have it. While people pass, a node is
-killed or hangs, and comes back; every document that an outbox accepted must arrive. Everything runs
+killed or hangs, and comes back; every message that an outbox accepted must arrive. Everything runs
 in namespaces of its own for mounts, processes and network, and ends with them. The outboxes lie in
 memory, the brokers on this machine's disk.
 """
@@ -100,7 +100,7 @@ class ClusterKind:
     make: Callable[[Path], Cluster]
     faults: Sequence[NodeFault]
     is_control: bool = False
-    """Whether it may lose documents."""
+    """Whether it may lose messages."""
 
 
 def kinds(which: str, users: str) -> list[ClusterKind]:
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _go_inside(clusters: Sequence[str]) -> int:
-    """Run again, in namespaces with whose end every process and mount is gone."""
+    """Run again in new namespaces, whose end removes every process and mount."""
     if os.geteuid() != 0:
         sys.exit("only root may make namespaces: sudo make clusters")
     WORK.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Devices without cameras, each the product's own publisher with its outbox, and who receives."""
+"""Devices without cameras, each the product's own publisher with its outbox, and a subscriber."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FleetDevice:
 
 
 class Fleet:
-    """Devices that people pass; whom they report, and when, is drawn at random."""
+    """Devices that people pass; the violations and their times are random."""
 
     def __init__(
         self, numbers: range, settings: Callable[[str], MqttSettings], folder: Path
@@ -81,7 +81,7 @@ class Fleet:
         """`settings` are those of a device's name. Their outboxes are in `folder`."""
         self.devices = [_device(f"box-{number:05}", settings, folder) for number in numbers]
         self.accepted = 0
-        """Documents that an outbox has taken."""
+        """Messages that an outbox has accepted."""
         self._draw = random.Random(numbers.start)
         self._due: list[tuple[float, int, str]] = []
         for place in range(len(self.devices)):
@@ -114,7 +114,7 @@ class Fleet:
                 self._report(device, ViolationState.ENDED, int(kind.split()[1]))
 
     def settle(self, within_s: float) -> int:
-        """End what has begun, and deliver what waits; return how many documents still do."""
+        """End what has begun, and deliver the queue; return how many messages are still queued."""
         for _, place, kind in sorted(self._due):
             if kind.startswith("end"):
                 self._report(self.devices[place], ViolationState.ENDED, int(kind.split()[1]))

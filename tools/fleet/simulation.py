@@ -2,8 +2,8 @@
 """A fleet without cameras against a real broker: `make fleet DEVICES=1000`.
 
 Every device is the product's own publisher with its outbox and payloads, on a thread of its own;
-what people do is drawn at random. First all connect at once, then come a quiet time, a rush hour,
-and an outage after which everybody is back at the same moment with what an hour of rush has left.
+what people do is random. First all connect at once, then come a quiet time, a rush hour,
+and an outage, after which all reconnect at the same moment with the messages of an hour of rush.
 The outboxes lie in memory: a thousand devices have a thousand cards, this machine has one disk.
 """
 
@@ -32,7 +32,7 @@ from tools.fleet.load import Fleet, FleetDevice, Receiver, Subscriber
 
 QUIET_PER_H = 2.0
 RUSH_PER_H = 40.0
-"""Violations of one device; each is two documents."""
+"""Violations of one device; each is two messages."""
 QUIET_S, RUSH_S, OUTAGE_S = 30.0, 60.0, 60.0
 OUTAGE_STANDS_FOR_S = 3600.0
 SETTLED_S = 300.0
@@ -52,7 +52,7 @@ class Control:
 
 
 def work(numbers: range, port: int, folder: str, control: Control, results: Any) -> None:
-    """Be these devices until it is over; then say how many documents were accepted."""
+    """Be these devices until it is over; then say how many messages were accepted."""
     logging.disable()
     fleet = Fleet(numbers, lambda _: MqttSettings(host="127.0.0.1", port=port), Path(folder))
     fleet.start()
@@ -75,7 +75,7 @@ def work(numbers: range, port: int, folder: str, control: Control, results: Any)
 
 
 class FleetPhase:
-    """One time of the day: what came in it, and what the broker took for it."""
+    """One part of the day: the messages received in it, and what they cost the broker."""
 
     def __init__(self, name: str, pid: int, receiver: Receiver) -> None:
         self.name = name
@@ -124,7 +124,7 @@ def connected(results: Any, epoch: int, devices: int, within_s: float = 180) -> 
 
 
 def simulate(devices: int, workers: int, folder: Path, say: Callable[[str], None]) -> bool:
-    """Run the day; return whether every document came."""
+    """Run the day; return whether every message arrived."""
     program = find_mosquitto()
     if program is None:
         sys.exit("mosquitto is not installed: sudo apt-get install mosquitto")

@@ -1,4 +1,4 @@
-"""What becomes of a fleet's documents while a node of a clustered broker dies or hangs."""
+"""What happens to a fleet's messages while a node of a clustered broker dies or hangs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class NodeFault:
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a fleet's documents."""
+    """What happened to a fleet's messages."""
 
     accepted: int
     received: int

@@ -1,4 +1,4 @@
-"""`make soak`: the real daemon under faults at random, with a real broker. Nothing may be lost."""
+"""`make soak`: the real daemon under random faults, with a real broker. Nothing may be lost."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
 
 
 def drain(device: SoakDevice, camera: SoakCamera, subscriber: SoakSubscriber) -> None:
-    """With all repaired, let the device deliver what it has, without a camera to add more."""
+    """Repair everything, and let the device deliver its queue, without a camera that adds to it."""
     device.supervise()
     camera.kill()
     device.stop()
@@ -113,7 +113,7 @@ def drain(device: SoakDevice, camera: SoakCamera, subscriber: SoakSubscriber) ->
 
 
 def deliver(device: SoakDevice, subscriber: SoakSubscriber) -> None:
-    """Raises TimeoutError where the subscriber lacks documents in the end."""
+    """Raises TimeoutError where the subscriber lacks messages in the end."""
     said_before = device.log_path.stat().st_size
     device.start()
 

@@ -1,4 +1,4 @@
-"""The broker of the soak, and its clients beside the device: who receives, and who intrudes."""
+"""The broker of the soak, and its clients beside the device: a subscriber and an intruder."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class SoakSubscriber:
         wait_until(self.is_in_sync, "the subscription")
 
     def is_in_sync(self) -> bool:
-        """Return whether all that the broker held for us has arrived, so that it holds nothing."""
+        """Return whether all that the broker had queued for us has arrived."""
         return self._in_sync.is_set()
 
     def acknowledge(self) -> None:
@@ -91,7 +91,7 @@ class SoakSubscriber:
         self._noted.clear()
         self._acknowledges = True
         client.subscribe([(self._topic, 1), ("probe", 1)])
-        # What the broker holds for us comes before this does.
+        # What the broker has queued for us comes before this does.
         client.publish("probe", qos=1)
 
     def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
@@ -103,7 +103,7 @@ class SoakSubscriber:
 
 
 class Intruder:
-    """A client that calls itself what the device does, so that the broker throws that out."""
+    """A client with the device's client id, so that the broker disconnects the device."""
 
     def __init__(self) -> None:
         self._client: paho.Client | None = None

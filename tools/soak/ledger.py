@@ -1,8 +1,8 @@
 """Comparing what the device accepted with what a subscriber received. Pure.
 
-There are two witnesses of what was accepted. The device's log has a line for each document, written
-once that is on disk. And whenever the device has been killed, the outbox's file shows the documents
-that waited, byte for byte, among them the one that was written but not logged any more.
+There are two witnesses of what was accepted. The device's log has a line for each message, written
+once that is on disk. And whenever the device has been killed, the outbox's file shows the messages
+that were queued, byte for byte, among them the one that was written but not logged any more.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _A_RUN = 10**6
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What identifies a document."""
+    """What identifies a message."""
 
     sequence: int
     event_id: str
@@ -51,13 +51,13 @@ class Said:
     accepted: tuple[Accepted, ...]
     """On disk."""
     in_memory: frozenset[int] = frozenset()
-    """Sequences of documents that the disk refused: sent from memory, and gone with a kill."""
+    """Sequences of messages that the disk refused: sent from memory, and gone with a kill."""
     after_refusal: frozenset[int] = frozenset()
     """Counted ones before which the disk had refused, or was cut off while it was written to: there
     the sequence may skip."""
     overtaking: Mapping[int, int] = field(default_factory=dict)
-    """Sent from memory while the outbox could not be opened, since the start of a run, and the how
-    manyeth run that was: what earlier ones have left in it comes behind them."""
+    """Sent from memory while the outbox could not be opened, since the start of a run, and the
+    number of that run: what earlier runs have left in it comes after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Findings:
     received: int
     repeats: int
     compared: int
-    """Documents that arrived with exactly the bytes that were seen on the device's disk."""
+    """Messages that arrived with exactly the bytes that were seen on the device's disk."""
     from_memory: int
     """Received although the disk had refused them."""
     unlogged: int
@@ -134,7 +134,7 @@ def waiting_documents(outbox: Path) -> dict[int, bytes]:
 
 
 def compare(said: Said, on_disk: Mapping[int, bytes], received: Sequence[bytes]) -> Findings:
-    """Hold the witnesses against the payloads in the order in which they were received."""
+    """Compare the witnesses with the payloads, in the order in which they were received."""
     problems: list[str] = []
     known: dict[int, Accepted] = {}
     for each in [*said.accepted, *map(_identity, on_disk.values())]:

@@ -1,6 +1,6 @@
 """`make memory`: does the daemon grow? The real one, on frames with people who come and go.
 
-It says itself in its health messages how many frames it has judged and how much memory it takes.
+Its own health messages say how many frames it has judged and how much memory it takes.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ still_missed_s = 0.4
 confirm_s = 0.0
 min_looks = 2
 """
-"""Each visit of a second is a violation, soon after it has begun."""
+"""Each visit, of about a second, is a violation soon after it has begun."""
 
 
 def move_into_namespaces(module: str, arguments: Sequence[str]) -> None:
@@ -266,7 +266,7 @@ class SoakDevice:
 
     def kill_while_it_writes(self, chance: random.Random) -> None:
         """Kill within milliseconds of a line in the log: people are mostly judged several at once,
-        so that the next document is then being written."""
+        so that the next message is then being written."""
         size = self.log_path.stat().st_size
         end_s = time.monotonic() + 2
         while self.log_path.stat().st_size == size and time.monotonic() < end_s:
