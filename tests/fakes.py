@@ -64,7 +64,7 @@ class FixedDetector:
 
 
 class TurnedClock:
-    """A clock that only the test, and whoever sleeps, moves."""
+    """A clock that only the test, and code that sleeps, moves."""
 
     def __init__(self) -> None:
         self.now_s = 0.0

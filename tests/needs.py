@@ -12,7 +12,7 @@ import pytest
 def lacking(what: str, bring: str) -> NoReturn:
     """Skip the test that asks, or fail it where CI promises that all is there.
 
-    `bring` is the one command that brings `what`; equal reasons are told together at the end.
+    `bring` is the one command that brings `what`; equal reasons are listed together at the end.
     """
     reason = f"{what}: {bring}"
     if os.environ.get("CI") == "true":

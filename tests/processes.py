@@ -31,7 +31,7 @@ WHOLE = "TENSORMASK_TEST_WHOLE_RUN"
 """In the environment, too: the value of the whole run's mark, where each of several processes that
 share the tests has a mark of its own."""
 GRACE_S = 30.0
-"""So long a process that was told to end may take: an ssh that has lost its peer needs 20 s."""
+"""So long a process may take to end: an ssh that has lost its peer needs 20 s."""
 _TURN_S = 0.02
 _MAY_BE_IGNORED = (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM)
 """A shell, nohup or a supervisor has a job ignore them, and so all that the job starts."""
@@ -40,7 +40,7 @@ _MAY_BE_IGNORED = (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM)
 class Running(subprocess.Popen[bytes]):
     """A process that is killed when its block is left by an error.
 
-    A plain Popen waits then, without a limit, for a process that nobody has told to end.
+    A plain Popen waits then, without a limit, for a process that nobody has ended.
     """
 
     def __exit__(

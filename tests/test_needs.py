@@ -36,7 +36,7 @@ def run_tests(folder: Path, **environment: str) -> str:
     return done.stdout
 
 
-def test_what_was_skipped_is_told_by_reason_at_the_end(tmp_path: Path) -> None:
+def test_what_was_skipped_is_reported_by_reason_at_the_end(tmp_path: Path) -> None:
     lines = run_tests(tmp_path).splitlines()
     heading = next(at for at, line in enumerate(lines) if " not run here " in line)
     assert lines[heading + 1 :] == [

@@ -1,7 +1,7 @@
 """A place where programs for arm64 run on another processor: qemu's user-mode emulation.
 
-The kernel is told of the emulator in a user namespace of our own, and since Linux 6.7 each has its
-own binfmt_misc: so no other program of this machine sees it, and nothing is to be undone, it ends
+The emulator is registered in a user namespace of our own, and since Linux 6.7 each has its own
+binfmt_misc: so no other program of this machine sees it, and nothing is to be undone, it ends
 with us. Root there is root here, but has no say over what is not of that namespace.
 """
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(3600)
 MOST_STEPS = 1
 """Of 256 of a probability that an answer of the network may be off."""
 MOST_PX, MOST_CONFIDENCE = 0.05, 0.001
-"""That a find may be off."""
+"""How far a detection may be off."""
 STEPS = ("classify", "control", "decide", "detect", "host", "publish", "release")
 READERS = ("clip", "folder", "pictures", "rotate", "view")
 MODULES = ("address", "config", "durable", "look", "records", "track")
@@ -33,7 +33,7 @@ TESTS = (
     *(f"tests/edge/capture/test_{reader}.py" for reader in READERS),
     *(f"tests/edge/test_{module}.py" for module in MODULES),
 )
-"""What calculates, reads or keeps something. The rest starts whole programs again and again, which
+"""What calculates, reads or keeps something. The rest starts whole programs repeatedly, which
 would take hours here; that they run is what the service above has shown."""
 PACKAGES = "/srv/packages"
 PROJECT = "/srv/project"
@@ -49,7 +49,7 @@ def test_it_judges_as_on_this_processor(pair: Pair) -> None:
 
 
 def decisions(documents: list[Any]) -> list[Any]:
-    """Return what was told and when, of how many people."""
+    """Return what was reported and when, for how many people."""
     *told, _ = documents
     return [(each["state"], each["kind"], each["track_id"], each["at"]) for each in told]
 

@@ -35,7 +35,7 @@ from tests.waiting import DEADLINE_S
 from tests.waiting import until as until
 
 _PORTS = range(20_000, 32_000)
-"""Below those that a kernel gives to whoever asks for any."""
+"""Below those that a kernel gives to a program that asks for any."""
 
 
 def free_port() -> int:
@@ -164,7 +164,7 @@ class Subscriber:
     def _on_connect(
         self, client: paho.Client, userdata: object, flags: paho.ConnectFlags, *rest: object
     ) -> None:
-        if not flags.session_present:  # else the retained states would come once more
+        if not flags.session_present:  # else the retained states would come again
             client.subscribe("tensormask/#", qos=1)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ PUBACK = 4
 
 
 class Relay:
-    """Passes bytes on between a device and a broker, but the broker's PUBACKs as it is told."""
+    """Passes bytes on between a device and a broker, and the broker's PUBACKs as the test says."""
 
     def __init__(self, port: int) -> None:
         self._broker_port = port
@@ -37,7 +37,7 @@ class Relay:
         self._threads[-1].start()
 
     def close(self) -> None:
-        """Hang up, and wait until all is closed."""
+        """Disconnect, and wait until all is closed."""
         for wire in [self._listener, *self._wires]:
             with suppress(OSError):
                 wire.shutdown(socket.SHUT_RDWR)

@@ -145,7 +145,7 @@ def test_what_waited_at_the_site_comes_when_the_line_is_back(
     outbox.close()
 
 
-def test_a_command_reaches_the_site_and_a_lost_site_is_told(
+def test_a_command_reaches_the_site_and_a_lost_site_is_reported(
     site: Mosquitto, middle: Mosquitto, authority: Path, desk: Desk
 ) -> None:
     until(lambda: desk.heard("bridge/museum")[-1:] == [b"1"], "the line is up")

@@ -226,7 +226,7 @@ def test_a_daemon_obeys_and_survives_garbage(
     asked = 0
 
     def answer_to(name: str, **fields: Any) -> dict[str, Any]:
-        """Ask, again and again while there is no room for a command; return the answer."""
+        """Ask, repeatedly while there is no room for a command; return the answer."""
         nonlocal asked
         asked += 1
         request = {"request_id": f"desk-{asked}", **fields}
@@ -247,7 +247,7 @@ def test_a_daemon_obeys_and_survives_garbage(
         until(is_answered, f"an answer to {name}")
         return answers()[0]
 
-    # Judged and told, with a picture in which neither detector finds a face.
+    # Judged and reported, with a picture in which neither detector finds a face.
     until(lambda: subscriber.payloads("violation"), "a violation", 60.0)
     picture = shown_in(json.loads(subscriber.payloads("violation")[0]))
     assert picture.shape == (144, 176, 3)

@@ -162,7 +162,7 @@ def test_nothing_is_cleared_where_nothing_is_kept(
     assert subscriber.messages == []
 
 
-# Brokers of MQTT 3.1.1 and of clouds say nothing: they hang up.
+# Brokers of MQTT 3.1.1 and of clouds say nothing: they disconnect.
 
 AVAILABILITY = "tensormask/door-1/availability"
 
@@ -175,7 +175,7 @@ def no_retain(came: Connect | Publish) -> int:
     return 0
 
 
-def test_a_broker_that_hangs_up_at_what_is_to_be_retained_gets_it_unretained(
+def test_a_broker_that_disconnects_at_what_is_to_be_retained_gets_it_unretained(
     strict: Callable[..., StrictBroker],
     start_device: StartDevice,
     caplog: pytest.LogCaptureFixture,
@@ -259,7 +259,7 @@ def test_violations_that_are_denied_by_hanging_up_wait_and_states_go_on(
     assert device.publisher.state.refusal == ""
 
 
-def test_a_document_that_is_too_large_for_a_broker_that_hangs_up_goes_without_its_picture(
+def test_a_message_that_is_too_large_for_a_broker_that_disconnects_goes_without_its_picture(
     strict: Callable[..., StrictBroker], start_device: StartDevice
 ) -> None:
     """https://github.com/eclipse-paho/paho.mqtt.python/issues/760"""
@@ -422,7 +422,7 @@ def test_a_subscription_that_ends_the_connection_is_done_without(
     caplog: pytest.LogCaptureFixture,
     says_so: bool,
 ) -> None:
-    """RabbitMQ answers that it is denied, and hangs up:
+    """RabbitMQ answers that it is denied, and disconnects:
     https://github.com/rabbitmq/rabbitmq-server/issues/12742"""
 
     def subscribe(topic: str) -> int:

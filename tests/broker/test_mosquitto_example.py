@@ -304,7 +304,7 @@ def test_keys_are_private_and_what_is_there_is_kept(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in folder.glob("**/*.*")} == made
 
 
-def test_a_certificate_is_made_anew_before_its_end(
+def test_a_certificate_is_made_again_before_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "authority"

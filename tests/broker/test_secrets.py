@@ -93,7 +93,7 @@ def test_the_service_says_no_password(
         config = written(tmp_path, broker.port, source)
         service = command(tmp_path, credentials, "run", "--config", str(config))
         try:
-            # The stream ends again and again: the camera is found, lost and found.
+            # The stream ends repeatedly: the camera is found, lost and found.
             until(lambda: outages(subscriber) > 0, "an outage")
             shown = Path(f"/proc/{service.pid}/cmdline").read_bytes()
         finally:

@@ -80,7 +80,7 @@ def picture_shown(pixels: Pixels, pictures: list[Pixels]) -> int:
 
 
 def bars_in(row: Pixels) -> list[str]:
-    """Name the colours from left to right; the blends between two bars are left out."""
+    """Name the colors from left to right; the blends between two bars are left out."""
     names = [
         name
         for pixel in row.astype(int)

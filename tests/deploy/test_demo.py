@@ -73,7 +73,7 @@ def test_a_source_without_pictures_ends_it_with_the_reason(source: str, reason: 
     assert stopwatch.elapsed_s < 30, "well before the service would give a camera up"
 
 
-def test_a_broker_that_is_none_is_told() -> None:
+def test_a_broker_that_is_none_is_reported() -> None:
     answer = subprocess.run([*DEMO, "--broker=a:b:c"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 78
     assert answer.stderr == "demo: 'a:b:c' is no broker; give HOST, HOST:PORT or [IPv6]:PORT\n"

@@ -53,7 +53,7 @@ def without_shellcheck(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize(("ci", "status"), [("", 0), ("true", 2)])
-def test_a_missing_shellcheck_is_told_and_fails_where_ci_promises_it(
+def test_a_missing_shellcheck_is_reported_and_fails_where_ci_promises_it(
     ci: str, status: int, without_shellcheck: str
 ) -> None:
     answer = make("check-shell", PATH=without_shellcheck, CI=ci)

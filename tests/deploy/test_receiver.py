@@ -399,7 +399,7 @@ def test_what_cannot_be_read_is_put_aside_and_stops_nothing(
     say("violation", a_document(5, site="a\0b"))
     say("violation", a_document(1 << 63))
     say("violation", b'{"a":' * 5000 + b"1" + b"}" * 5000)
-    # Of those with a picture each is read once more, and what msgspec passes over is not then.
+    # Of those with a picture each is read again, and what msgspec passes over is not then.
     with_picture = json.dumps(a_document(6, snapshot="x"))[:-1]
     say("violation", f'{with_picture}, "more": {"9" * 5000}}}'.encode())
     say("violation", a_document(1))

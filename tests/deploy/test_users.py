@@ -47,7 +47,7 @@ def test_rabbitmq_allows_a_topic(name: str, topic: str, writes: bool, reads: boo
     assert (bool(re.search(write, topic)), bool(re.search(read, topic))) == (writes, reads)
 
 
-def test_rabbitmq_allows_the_queue_of_whoever_waits_for_a_box() -> None:
+def test_rabbitmq_allows_the_queue_of_a_program_that_waits_for_a_box() -> None:
     permissions = json.loads(main("rabbitmq", PASSWORDS))["permissions"]
     (rule,) = (rule for rule in permissions if rule["user"] == "controller")
     # deploy/heard.py connects under such a client id.

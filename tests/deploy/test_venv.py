@@ -228,7 +228,7 @@ def test_the_former_environment_stays_where_it_is_wanted(
     assert not former.exists()
 
 
-def test_an_unfinished_environment_is_made_anew_the_next_time(
+def test_an_unfinished_environment_is_made_again_the_next_time(
     tmp_path: Path, requirements: Path
 ) -> None:
     right = requirements.read_text()
@@ -322,7 +322,7 @@ def test_a_registry_that_is_out_of_reach_is_one_line(tmp_path: Path) -> None:
     assert len(answer.stderr.splitlines()) == 1
 
 
-def test_too_small_a_disk_is_told_before_anything_is_done(
+def test_too_small_a_disk_is_reported_before_anything_is_done(
     tmp_path: Path, requirements: Path
 ) -> None:
     answer = _venv(tmp_path / "venv", "--needs-mb=900000000", requirements)

@@ -364,7 +364,7 @@ def test_in_a_file_of_our_own_it_is_a_mistake(tmp_path: Path, schema: object) ->
         load_settings(path)
 
 
-def test_wrong_values_are_refused_whoever_has_written_them(tmp_path: Path) -> None:
+def test_wrong_values_are_refused_in_any_file(tmp_path: Path) -> None:
     path = tmp_path / "tensormask.toml"
     path.write_text(NEWER.format(schema=SCHEMA + 1).replace("telepathy = true", "port = 0"))
     with pytest.raises(ConfigError, match=r"\[mqtt\] port"):

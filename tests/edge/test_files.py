@@ -48,7 +48,7 @@ def test_a_text_is_read_with_a_byte_order_mark_and_without(mark: bytes) -> None:
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_a_text_in_latin_1_is_told_by_line_and_column(mark: bytes) -> None:
+def test_a_text_in_latin_1_is_reported_by_line_and_column(mark: bytes) -> None:
     content = mark + "# ü\n".encode() + "zone = 'Café'\n".encode("latin-1")
     with pytest.raises(DamagedFileError) as raised:
         text_in(content)

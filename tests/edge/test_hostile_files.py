@@ -143,6 +143,6 @@ READERS: list[Callable[[Path, bytes], None]] = [
 def test_a_hostile_file_ends_nothing_but_with_a_word(
     tmp_path: Path, reader: Callable[[Path, bytes], None], content: bytes
 ) -> None:
-    # Errors of ours are told in one line with an exit status; any other is a traceback.
+    # Our own errors are printed in one line with an exit status; any other is a traceback.
     with suppress(TensorMaskError, DamagedFileError):
         reader(tmp_path, content)

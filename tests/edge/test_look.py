@@ -64,7 +64,7 @@ def test_looks_that_contradict_each_other_make_a_face_doubtful() -> None:
     assert [at_s for at_s, _ in judge.looks] == SCANS_S
 
 
-def test_a_look_that_disagrees_starts_a_known_person_anew() -> None:
+def test_a_look_that_disagrees_starts_a_known_person_again() -> None:
     judge = looked_at(lambda who, at_s: 0.02 if at_s < 3 else 0.98)
     assert looks_between(judge, 1.5, 3.25) == 1
     assert looks_between(judge, 3.25, 4.5) == 10
@@ -124,7 +124,7 @@ def test_people_who_have_left_are_forgotten() -> None:
     assert attention.known == 1
 
 
-def test_whoever_is_in_sight_when_an_outage_or_a_pause_begins_is_forgotten_too() -> None:
+def test_people_in_sight_when_an_outage_or_a_pause_begins_are_forgotten_too() -> None:
     attention = Attention(ListedJudge(lambda who, at_s: 0.02), ClassifierSettings())
     settings = Settings(mqtt=MqttSettings(host="h"))
     detection = FaceDetection(FixedDetector([face_at(90, 90)]), settings.detector)
@@ -138,7 +138,7 @@ def test_whoever_is_in_sight_when_an_outage_or_a_pause_begins_is_forgotten_too()
     assert attention.known == 0
 
 
-def test_in_a_crowd_whoever_may_be_bare_comes_before_those_who_looked_masked() -> None:
+def test_in_a_crowd_people_who_may_be_bare_come_before_those_who_looked_masked() -> None:
     bare = 100.0 * 7
     judge = looked_at(lambda who, at_s: 0.9 if who == bare else 0.02, people=30)
     # Everybody is looked at once, before anybody twice.

@@ -1,4 +1,4 @@
-"""Every command on a terminal and in a pipe: interrupts, readers that go away, bars and colours."""
+"""Every command on a terminal and in a pipe: interrupts, readers that go away, bars and colors."""
 
 from __future__ import annotations
 

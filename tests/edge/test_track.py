@@ -167,7 +167,7 @@ def test_somebody_who_stands_still_while_others_pass_is_one_track() -> None:
     assert not any(ended)
 
 
-def test_whoever_stood_still_and_is_missed_for_longer_has_left_once() -> None:
+def test_a_person_who_stood_still_and_is_missed_for_longer_has_left_once() -> None:
     frames = scans(60, standing([(5, 20), (40, 99)]))
     ids, ended = follow(frames)
     assert {each for found in ids for each in found} == {1, 2}
@@ -190,7 +190,7 @@ def test_the_track_of_somebody_hidden_is_not_expected_anywhere() -> None:
 
 @pytest.mark.parametrize("widths_a_second", [2.0, 4.0, 6.0])
 @pytest.mark.parametrize("first_found_at", [150.0, 240.0, 270.0, 300.0, 330.0])
-def test_a_passer_by_does_not_become_whoever_is_hidden(
+def test_a_passer_by_does_not_become_the_person_who_is_hidden(
     widths_a_second: float, first_found_at: float
 ) -> None:
     """A passer-by, whose face is found from some place on, hides somebody for four seconds."""
@@ -209,7 +209,7 @@ def test_a_passer_by_does_not_become_whoever_is_hidden(
 
 
 @pytest.mark.parametrize(("dx", "dy", "size"), [(60, 0, 60), (0, 50, 60), (0, 0, 30), (0, 0, 110)])
-def test_whoever_is_found_elsewhere_or_in_another_size_is_somebody_else(
+def test_a_person_who_is_found_elsewhere_or_in_another_size_is_somebody_else(
     dx: float, dy: float, size: float
 ) -> None:
     other = face_at(300 + dx + 30 - size / 2, 100 + dy + 30 - size / 2, size)
@@ -217,7 +217,7 @@ def test_whoever_is_found_elsewhere_or_in_another_size_is_somebody_else(
     assert ids[-1] == [2]
 
 
-def test_whoever_walks_is_not_expected_to_come_back() -> None:
+def test_a_person_who_walks_is_not_expected_to_come_back() -> None:
     def faces(at_s: float) -> list[Face]:
         return [face_at(100 + 120 * min(at_s, 2.0), 100)] if at_s < 2 or at_s > 5 else []
 

@@ -105,7 +105,7 @@ def test_watch_shows_devices_and_alerts(box: Box) -> None:
 
 @pytest.fixture
 def away(box: Box) -> Iterator[Box]:
-    """The box while its broker is down and two documents wait."""
+    """The box while its broker is down and two messages are queued."""
     box.machine.run("systemctl", "stop", "mosquitto.service")
     box.camera.show("bare")
     wait_until(lambda: box.telemetry()["outbox"]["rows"] == 1, 30, "one waits")

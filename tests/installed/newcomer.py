@@ -62,7 +62,7 @@ while True:
         print(error)
     time.sleep(0.1)
 """
-"""Asks the page again and again, as a browser would that is open."""
+"""Asks the page repeatedly, as an open browser would."""
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,7 @@ def test_a_lost_camera_is_said_everywhere_until_it_is_back(box: Box, page: Page)
         assert "camera-lost: the camera gives no picture" in box.journal()
         assert box.by("root", "tensormask status").returncode == 1
         assert "camera" in box.by("root", "tensormask status | grep ^FAULT").stdout
-        # Told less often than health is, in this lab.
+        # Reported less often than health is, in this lab.
         wait_until(lambda: "camera lost" in box.show("StatusText"), 20, "the unit's status says so")
     finally:
         box.camera.start()

@@ -78,7 +78,7 @@ def _masked(box: Box) -> int:
 
 
 def _pass_by(box: Box) -> None:
-    """Have somebody come without a mask and leave, until both documents wait."""
+    """Have somebody come without a mask and leave, until both messages are queued."""
     box.camera.show("bare")
     _until_waiting(box, 1)
     box.camera.show("nobody")

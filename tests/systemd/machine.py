@@ -20,7 +20,7 @@ from typing import Self
 BOOT_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 30.0
 _REBOOT = 133
-"""With this status nspawn asks whoever has started it to start it again."""
+"""With this status nspawn asks its parent to start it again."""
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -251,7 +251,7 @@ class Machine:
     def save(self, folder: Path) -> None:
         """Keep in `folder` what has been written to the root, for another machine, before a boot.
 
-        What names this machine, the other one writes anew.
+        What names this machine, the other one writes again.
         """
         self._outside("cp", "-a", f"{self._folder}/upper/.", str(folder))
 

@@ -1,4 +1,4 @@
-"""A camera that does not come back: started anew, and, where the owner allows it, rebooted."""
+"""A camera that does not come back: restarted, and, where the owner allows it, rebooted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _journal(machine: Machine) -> str:
     return machine.output("journalctl", "--no-pager", "--unit", UNIT)
 
 
-def test_without_leave_it_is_started_anew_again_and_again(lost: Machine) -> None:
+def test_without_leave_it_is_restarted_each_time(lost: Machine) -> None:
     lost.run("systemctl", "start", UNIT)
     wait_until(lambda: _restarts(lost) >= 2, DEADLINE_S, "it is started anew")
     assert "status=71" in _journal(lost)

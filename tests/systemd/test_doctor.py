@@ -1,4 +1,4 @@
-"""`sudo tensormask doctor` under a real systemd: its own words mend what it finds."""
+"""`sudo tensormask doctor` under a real systemd: its own fixes work."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ ONLY_ROOT_SEES = {
 
 
 def _examine(machine: Machine, *options: str) -> list[dict[str, Any]]:
-    """Return what is wrong, and of which it is said how it is mended."""
+    """Return the faults that are reported with a fix."""
     answer = machine.run(PROGRAM, "doctor", "--json", *options, check=False)
     found: list[dict[str, Any]] = json.loads(answer.stdout)
     assert answer.returncode == any(each["severity"] == "fault" for each in found), answer.stderr
-    # The machine has the clock of the one that it runs on, whoever sets that.
+    # The machine has the clock of the one that it runs on, which may be wrong.
     return [
         each for each in found if each["severity"] in ("fault", "hint") and each["part"] != "clock"
     ]
 
 
-def _mend(machine: Machine, found: dict[str, Any]) -> None:
+def _fix(machine: Machine, found: dict[str, Any]) -> None:
     """Do what it says, word for word."""
     machine.run("sh", "-ec", found["fix"].replace("sudo ", ""))
 
@@ -69,7 +69,7 @@ def _start(machine: Machine) -> None:
     _wait_until_well(machine)
 
 
-def test_many_faults_are_told_at_once_and_mended_by_its_own_words(machine: Machine) -> None:
+def test_many_faults_are_reported_at_once_and_fixed_by_its_own_commands(machine: Machine) -> None:
     _start(machine)
     status = ("/usr/local/bin/tensormask", "status")
     # Not before it has run for a while.
@@ -81,7 +81,7 @@ def test_many_faults_are_told_at_once_and_mended_by_its_own_words(machine: Machi
         _one(found, text)
     assert len(found) == len(AT_ONCE), found
     for each in found:
-        _mend(machine, each)
+        _fix(machine, each)
     _wait_until_well(machine)
 
 
@@ -90,11 +90,11 @@ def test_a_service_that_was_forbidden_to_start_runs_again(machine: Machine) -> N
     machine.run("systemctl", "disable", UNIT)
     machine.run("systemctl", "stop", UNIT)
     machine.run("systemctl", "mask", UNIT)
-    _mend(machine, _one(_examine(machine), "masked: nothing may start it"))
+    _fix(machine, _one(_examine(machine), "masked: nothing may start it"))
     _wait_until_well(machine)
     machine.run("systemctl", "stop", UNIT)
     assert machine.run("/usr/local/bin/tensormask", "status", check=False).returncode == 3
-    _mend(machine, _one(_examine(machine), "stopped"))
+    _fix(machine, _one(_examine(machine), "stopped"))
     assert machine.output("systemctl", "is-active", UNIT) == "active"
 
 
@@ -130,7 +130,7 @@ def test_files_that_only_root_sees_are_faults(machine: Machine, settings: str) -
     fault = _one(_examine(machine), said)
     assert fault["severity"] == "fault"
     if said == "Permission denied":
-        _mend(machine, fault)
+        _fix(machine, fault)
     assert not [each for each in _examine(machine, "--here") if said in each["text"]]
     assert bool([each for each in _examine(machine) if said in each["text"]]) is (
         said != "Permission denied"
@@ -159,7 +159,7 @@ def test_a_service_that_is_restarted_is_not_said_to_be_stopped(machine: Machine)
     _wait_until_well(machine)
 
 
-def test_whoever_may_not_read_the_settings_is_told_who_may(machine: Machine) -> None:
+def test_a_user_who_may_not_read_the_settings_is_told_who_may(machine: Machine) -> None:
     _start(machine)
     answer = machine.run(*NOBODY, PROGRAM, "doctor", "--json", check=False)
     assert (answer.returncode, answer.stderr) == (0, ""), "that is no fault of the box"

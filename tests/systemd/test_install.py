@@ -202,7 +202,7 @@ def test_one_that_is_under_way_is_waited_for_and_not_disturbed(machine: Machine)
         ),
     ],
 )
-def test_a_system_without_packages_is_told_so_before_anything_is_done(
+def test_a_system_without_packages_is_reported_so_before_anything_is_done(
     machine: Machine, program: str, prints: str, refused: str
 ) -> None:
     machine.write(f"/usr/local/bin/{program}", f"#!/bin/sh\necho {prints}\n")
@@ -229,7 +229,7 @@ def test_a_system_of_another_kind_is_refused(machine: Machine, missing: str, ref
     assert refused in complained
 
 
-def test_a_small_disk_is_told_before_anything_is_fetched(machine: Machine) -> None:
+def test_a_small_disk_is_reported_before_anything_is_fetched(machine: Machine) -> None:
     machine.run("mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", "/opt")
     status, _, complained = _installed(machine)
     left = machine.output("find", "/opt/tensormask/releases", "-mindepth", "1")

@@ -235,7 +235,7 @@ def test_what_an_ordinary_user_needs_to_know_of_a_service_that_does_not_run(
     box.run("systemctl", "stop", UNIT)
     done = _as(box, person, PROGRAM, "status")
     assert (done.returncode, done.stdout) == (3, "")
-    # Who may not read the settings cannot be told what comes before a start.
+    # Without the right to read the settings, what comes before a start stays unknown.
     lacks = "see what it lacks: sudo tensormask check; then " if person == VISITOR else ""
     assert done.stderr == (
         f"tensormask: the service is not running; {lacks}"
@@ -254,7 +254,7 @@ def test_an_ordinary_user_watches_a_broker_by_its_name(box: Machine) -> None:
     assert _as(box, VISITOR, "sh", "-c", line, timeout_s=90).returncode == 0
 
 
-def test_settings_that_are_not_in_use_yet_are_told(box: Machine) -> None:
+def test_settings_that_are_not_in_use_yet_are_reported(box: Machine) -> None:
     _write(box, GOOD_SETTINGS.replace("/srv/clip.avi", "/dev/video7"))
     said = _as(box, ROOT, PROGRAM, "check")
     assert said.returncode == 1

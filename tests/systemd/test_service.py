@@ -251,7 +251,7 @@ def test_a_password_that_only_systemd_can_read_lets_us_in(
     drop_in("LoadCredential=mqtt-password:/etc/credstore/mqtt-password")
     running.run("systemctl", "start", UNIT)
     wait_until(lambda: "broker connected" in _show(running, "StatusText"), DEADLINE_S, "connected")
-    # Nobody else can read it, and it is told nowhere.
+    # Nobody else can read it, and it is reported nowhere.
     credential = f"/run/credentials/{UNIT}/mqtt-password"
     stat = running.output("stat", "--format=%a %U", credential)
     assert stat.split()[0] in {"400", "440"}

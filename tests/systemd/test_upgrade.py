@@ -1,4 +1,4 @@
-"""deploy/install.sh on a machine that has TensorMask already: killed, refused, told the truth."""
+"""deploy/install.sh on a machine that already has TensorMask: killed, refused, reported."""
 
 from __future__ import annotations
 

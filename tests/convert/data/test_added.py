@@ -46,7 +46,7 @@ def test_what_was_added_to_a_picture_counts_and_moves_it_to_no_other_class(
     assert after.pictures[1] == before.pictures[1]
 
 
-def test_a_wrong_label_is_given_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_label_is_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_boxed(tmp_path, 1)
     before = read_boxed(folder).pictures[0]
     first, second, *others = before.faces

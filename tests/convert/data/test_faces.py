@@ -80,7 +80,7 @@ def test_located_faces_are_read_back_and_not_located_again(
     assert set(found) == {picture.sha256 for picture in dataset.pictures}
 
 
-def test_another_detector_looks_anew(dataset: Dataset, tmp_path: Path) -> None:
+def test_another_detector_looks_again(dataset: Dataset, tmp_path: Path) -> None:
     cache = tmp_path / "faces.json"
     locate_all(dataset, dataset.pictures, FixedDetector([face_at(10, 10, 50)]), "fixed", cache)
     found = locate_all(dataset, dataset.pictures, None, "none", cache)

@@ -13,7 +13,7 @@ from tests.convert.pictures import write_boxed
 
 
 class Everywhere:
-    """Finds what it was told, in each picture."""
+    """Detects what the test gave it, in each picture."""
 
     name = "everywhere"
     sure = 0.5

@@ -34,7 +34,7 @@ NOTHING = np.zeros((1, 4, 4), np.float32)
 
 
 def test_cells_and_boxes_are_those_of_opencv() -> None:
-    """12 x 12, 6 x 6 and 3 x 3 cells; a box's centre is counted from its cell's corner."""
+    """12 x 12, 6 x 6 and 3 x 3 cells; a box's center is counted from its cell's corner."""
     assert len(CELLS.x) == 144 + 36 + 9
     assert (CELLS.x[13], CELLS.y[13], CELLS.stride[13]) == (8, 8, 8)
     given = answers()["bbox"]

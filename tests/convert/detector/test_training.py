@@ -70,7 +70,7 @@ def test_the_folder_describes_it(trained: Path) -> None:
     assert (card.confidence, card.sure) == (0.5, 0.7)
     assert {row.kind for row in card.found} <= {"masked", "bare", "worn_wrongly"}
     self_test(network, card.golden)
-    # Colours in another order: the first layer's kernels, turned round.
+    # Colors in another order: the first layer's kernels, turned round.
     graph = read_graph(trained / "detector.onnx")
     swapped = {
         name: array[:, ::-1] if array.shape[1:] == (3, 3, 3) else array

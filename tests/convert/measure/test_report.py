@@ -83,13 +83,13 @@ def test_a_figure_without_faces_is_a_dash() -> None:
     assert " ".join(row.split()) == "int8 12-16 px 2 1 0.500 (0.250-1.000) - - 1, 2 of 3 1, 0"
 
 
-def test_traits_are_told_where_they_are_known() -> None:
+def test_traits_are_reported_where_they_are_known() -> None:
     known = [TraitScore("int8", "hat", "without_mask", 12, 10, 10)]
     lines = describe_boxed(msgspec.structs.replace(BOXED, traits=known)).splitlines()
     assert " ".join(lines[8].split()) == "int8 hat without_mask 10 of 12, 10"
 
 
-def test_end_to_end_is_told_of_where_it_was_measured() -> None:
+def test_end_to_end_is_reported_where_it_was_measured() -> None:
     assert "end to end" not in describe_boxed(BOXED)
     measured = EndToEndScore(
         detector="yunet",

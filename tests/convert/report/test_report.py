@@ -67,7 +67,7 @@ def test_the_history_of_another_training_is_not_shown(tmp_path: Path) -> None:
     assert without_bundle.history == other
 
 
-def test_pictures_that_another_model_was_trained_on_are_told_of(tmp_path: Path) -> None:
+def test_pictures_that_another_model_was_trained_on_are_reported(tmp_path: Path) -> None:
     held_out = (FIGURES / "held-out.json").read_bytes()
     (tmp_path / "held-out.json").write_bytes(held_out.replace(b'"3029a4', b'"0029a4'))
     material = read_material([tmp_path], DEFAULT_BUNDLE, tmp_path, crops=True)

@@ -82,7 +82,7 @@ class WebCamera(Encrypted, http.server.ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error."""
+        """A client that disconnects is no error."""
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def scene(width: int = 320, height: int = 240) -> Pixels:
 
 
 def numbered(number: int, width: int = 160, height: int = 120) -> Pixels:
-    """A picture of one grey level, from which `number_shown` reads the number again."""
+    """A picture of one gray level, from which `number_shown` reads the number again."""
     return np.full((height, width, 3), 20 + 10 * number, np.uint8)
 
 
@@ -62,7 +62,7 @@ def write_clip(
 
 
 class ScriptedSource:
-    """A live FrameSource that does in `read` what it is told to, one call after the other."""
+    """A live FrameSource whose `read` does what the test has listed, one call after the other."""
 
     name = "scripted"
     live = True

@@ -54,7 +54,7 @@ class Encrypted(socketserver.BaseServer):
     newest: ssl.TLSVersion | None = None
     """It knows none that is newer, and old ciphers."""
     refuses_plain = False
-    """Whether it answers by HTTP, in clear, whoever does not begin with TLS."""
+    """Whether it answers a client that does not begin with TLS by HTTP, in clear."""
     connections = 0
     hangs_up = False
     """Whether it ends every connection at once."""
@@ -79,7 +79,7 @@ class Encrypted(socketserver.BaseServer):
                 warnings.simplefilter("ignore", DeprecationWarning)
                 context.minimum_version = context.maximum_version = self.newest
         with (
-            suppress(OSError),  # whoever asks does not like the certificate, or has seen enough
+            suppress(OSError),  # the client rejects the certificate, or has seen enough
             context.wrap_socket(request, server_side=True) as encrypted,
         ):
             super().finish_request(encrypted, client_address)

@@ -92,7 +92,7 @@ class _Connection(socketserver.StreamRequestHandler):
         self.wfile.write("\r\n".join([*lines, f"Content-Length: {len(body)}", "", body]).encode())
 
     def _play(self) -> None:
-        """Send the frames as RTP (RFC 3550, payload of RFC 6416), then fall silent or hang up."""
+        """Send the frames as RTP (RFC 3550, payload: RFC 6416), then go silent or disconnect."""
         sequence = itertools.count()
         for number, frame in enumerate(self.server.frames):
             stamp = round(number * self.server.every_s * _CLOCK_HZ)
@@ -132,7 +132,7 @@ class RtspServer(Encrypted, socketserver.ThreadingTCPServer):
     daemon_threads = True
     udp_only = False
     status = ""
-    """What it answers whoever it lets in, instead of video."""
+    """What it answers after the login, instead of video."""
     digest = False
     """Whether it asks for proof of the password (RFC 2617) instead of the password."""
 
@@ -168,7 +168,7 @@ class RtspServer(Encrypted, socketserver.ThreadingTCPServer):
         return (said.get("username"), said.get("response")) == (name, right)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error."""
+        """A client that disconnects is no error."""
 
 
 def _md5(text: str) -> str:

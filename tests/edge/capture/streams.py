@@ -125,7 +125,7 @@ def web(answer: Callable[[str, Send], None], kind: str = "video/mp2t") -> Iterat
             except KeyError:
                 self.send_error(404)
             except OSError:
-                """The client has hung up."""
+                """The client has disconnected."""
 
     class Server(http.server.ThreadingHTTPServer):
         daemon_threads = True

@@ -201,7 +201,7 @@ def test_a_network_camera_whose_picture_stands_still_is_lost_until_it_is_alive(
     assert seen.status().trouble == "the same picture for 5 min: it is frozen; restart the camera"
     while seen.state is CameraState.LOST:
         seen.read(0.5)
-    # Opened anew once in vain.
+    # Opened again once in vain.
     assert clock.now_s == pytest.approx(50 + 2 * FROZEN_S + 1 + 2 + 4 + 3, abs=3)
     assert seen.outages == 1
     assert caplog.text.count("camera lost") == 1

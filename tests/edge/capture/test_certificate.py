@@ -174,7 +174,7 @@ def test_what_is_wrong_with_a_certificate_is_told_apart(
         watch(f"https://{server.place}/video", fingerprint=identity.fingerprint)
 
 
-def test_a_port_without_tls_is_told_with_the_address_to_write(frames: list[bytes]) -> None:
+def test_a_port_without_tls_is_reported_with_the_address_to_write(frames: list[bytes]) -> None:
     for scheme in ("rtsp", "http"):
         with served(scheme, frames) as place:
             said = f"port does not speak TLS: write the port that does, or {scheme}://{place}, "
@@ -183,7 +183,7 @@ def test_a_port_without_tls_is_told_with_the_address_to_write(frames: list[bytes
         assert "sesame" not in str(refusal.value)
 
 
-def test_a_port_of_the_other_protocol_is_told_with_the_address_to_write(
+def test_a_port_of_the_other_protocol_is_reported_with_the_address_to_write(
     frames: list[bytes],
 ) -> None:
     for scheme, written in (("rtsp", "http"), ("http", "rtsp")):
@@ -198,7 +198,7 @@ def test_a_port_of_the_other_protocol_is_told_with_the_address_to_write(
                 watch(f"{written}s://{LOGIN}@{place}/video")
 
 
-def test_a_port_with_tls_is_told_with_the_address_to_write(
+def test_a_port_with_tls_is_reported_with_the_address_to_write(
     frames: list[bytes], camera: Identity
 ) -> None:
     for scheme in ("rtsp", "http"):
@@ -208,7 +208,7 @@ def test_a_port_with_tls_is_told_with_the_address_to_write(
                 watch(f"{scheme}://{LOGIN}@{place}/video")
 
 
-def test_a_port_with_tls_that_answers_in_clear_is_told_too(camera: Identity) -> None:
+def test_a_port_with_tls_that_answers_in_clear_is_reported_too(camera: Identity) -> None:
     """As nginx and Go do, where the first byte is not TLS's."""
     with web_camera(camera) as server:
         server.refuses_plain = True

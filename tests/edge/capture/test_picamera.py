@@ -137,7 +137,7 @@ def test_a_missing_camera_is_named(installed: Installed) -> None:
         installed.open(Camera(scene()), source="picamera2:1")
 
 
-def test_a_busy_camera_is_told_with_its_cause(installed: Installed) -> None:
+def test_a_busy_camera_is_reported_with_its_cause(installed: Installed) -> None:
     with pytest.raises(CameraError, match=r"imx708\): .* resource busy; .*`fuser"):
         installed.open(Camera(scene(), busy=True))
 

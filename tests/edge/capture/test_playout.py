@@ -98,7 +98,7 @@ def test_a_clock_that_runs_wrong_is_followed(drift: float) -> None:
 
 
 @pytest.mark.parametrize("jump_s", [-95_443.7, -30.0, -2.0, 5.0, 3600.0])
-def test_a_jump_of_the_clock_begins_anew(jump_s: float) -> None:
+def test_a_jump_of_the_clock_begins_again(jump_s: float) -> None:
     media_s = [
         time_s + (jump_s if number >= 500 else 0) for number, time_s in enumerate(evenly(1000))
     ]

@@ -101,7 +101,7 @@ def test_a_file_may_be_short() -> None:
         ([0.0], "silent", "one frame, and then none for 6 s"),
     ],
 )
-def test_what_run_would_lose_is_told_by_its_reason(
+def test_what_run_would_lose_is_reported_by_its_reason(
     at_s: Sequence[float], then: str, said: str
 ) -> None:
     with pytest.raises(CameraError, match=said):

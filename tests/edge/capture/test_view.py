@@ -158,7 +158,7 @@ def test_what_passes_quickly_changes_nothing() -> None:
     assert watched(lambda at_s: 0 if 5 <= at_s < 8.9 else -1, 15) == []
 
 
-def test_what_lasts_is_told_within_five_seconds_and_once() -> None:
+def test_what_lasts_is_reported_within_five_seconds_and_once() -> None:
     changes = watched(lambda at_s: (0 if at_s < 15 else 120) if 5 <= at_s < 25 else -1, 35)
     assert changes == [(5 + PATIENCE_S, DARK), (25 + PATIENCE_S, CLEAR)]
 
@@ -270,7 +270,7 @@ def test_what_was_frozen_and_then_shows_nothing_is_alive(grey: int) -> None:
 
 
 def test_what_is_frozen_stays_so_however_often_it_is_opened() -> None:
-    """Each opening may begin with a grey picture, and encode the frozen one differently."""
+    """Each opening may begin with a gray picture, and encode the frozen one differently."""
     stuck = [exposed_room(min(number, 99)) for number in range(400)]
     opening = [blank(grey=120)] * 2 + [exposed_room(1000)] * 200
     assert all(becomes_frozen([*stuck, *opening * 4])[399:])

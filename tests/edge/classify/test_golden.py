@@ -110,7 +110,7 @@ def test_another_quantization_than_the_one_described_is_found(bundle: Bundle) ->
 
 
 class ThreeClasses:
-    """Answers by the colours of a crop's middle, one output for each."""
+    """Answers by the colors of a crop's middle, one output for each."""
 
     labels = 3
     side_px = 96

@@ -77,7 +77,7 @@ def test_forty_columns_are_enough() -> None:
     ]
 
 
-def test_a_violation_is_told_with_its_age_once_it_is_over() -> None:
+def test_a_violation_is_reported_with_its_age_once_it_is_over() -> None:
     over = (*DOOR, violation("ended", 12.4))
     assert "no mask 3 min ago" in shown(*over, later=timedelta(minutes=3))[2]
     assert "no mask now" in shown(*DOOR, later=timedelta(minutes=3))[2]
@@ -136,7 +136,7 @@ def test_a_violation_is_told_with_its_age_once_it_is_over() -> None:
         ),
     ],
 )
-def test_health_is_told_in_few_words(changes: dict[str, Any], words: str) -> None:
+def test_health_is_reported_in_few_words(changes: dict[str, Any], words: str) -> None:
     row = shown(availability("online"), health(**changes), width=100)[2]
     assert row.split(maxsplit=2) == ["door-1", "online", words]
 

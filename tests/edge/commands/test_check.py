@@ -180,7 +180,7 @@ def test_pictures_that_cannot_be_covered_end_with_65(
     assert "tensormask models fetch yunet" in said
 
 
-def test_a_host_that_does_not_answer_is_told_by_its_reason(
+def test_a_host_that_does_not_answer_is_reported_by_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A backlog that is full drops what comes, as a firewall and a host without power do."""

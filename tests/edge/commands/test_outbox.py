@@ -28,7 +28,7 @@ def _sent(payload: bytes, sequence: int) -> bytes:
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    """An outbox that a service has open: two documents wait, one was refused."""
+    """An outbox that a service has open: two messages are queued, one was refused."""
     opened = Outbox(tmp_path / "state" / "outbox.sqlite")
     for payload in (b'{"a":1}', b"\xff", b'{"b":2}'):
         opened.append("tensormask/door/violation", partial(_sent, payload))

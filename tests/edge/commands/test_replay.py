@@ -151,7 +151,7 @@ def test_a_clip_that_is_missing_or_none_is_one_clear_line(
     assert error.count("\n") == 1
 
 
-def test_a_person_is_told_with_the_size_of_the_face(
+def test_a_person_is_reported_with_the_size_of_the_face(
     carphone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (person,) = replayed(capsys, carphone)[-1]["people"]

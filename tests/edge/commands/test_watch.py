@@ -64,18 +64,18 @@ def lines(*messages: Received, colour: bool = False) -> list[str | None]:
     return [alerts.line(message, NOW) for message in messages]
 
 
-def test_a_violation_and_its_end_are_told_in_local_time() -> None:
+def test_a_violation_and_its_end_are_reported_in_local_time() -> None:
     assert lines(violation(), violation("ended", 12.4)) == [
         "15:03:21  door-1  NO MASK   for 1.2 s (96 %)",
         "15:03:21  door-1  over      after 12.4 s",
     ]
 
 
-def test_a_repeat_is_not_told_again() -> None:
+def test_a_repeat_is_not_reported_again() -> None:
     assert lines(violation(), violation(), violation("ended"), violation())[1::2] == [None, None]
 
 
-def test_a_device_that_goes_is_told_once_and_when() -> None:
+def test_a_device_that_goes_is_reported_once_and_when() -> None:
     """The time in its last will is that of the connection."""
     alerts = Alerts(colour=False)
     later = NOW + timedelta(hours=3)
@@ -84,7 +84,7 @@ def test_a_device_that_goes_is_told_once_and_when() -> None:
     assert alerts.line(availability("offline"), later) is None
 
 
-def test_how_a_device_does_is_told_when_it_changes() -> None:
+def test_how_a_device_does_is_reported_when_it_changes() -> None:
     told = lines(
         health(conditions=[]),
         health(conditions=["paused"], paused_for_s=60.0),
@@ -109,14 +109,14 @@ def test_in_a_pipe_health_is_asked_for() -> None:
     assert HEALTH in Lines(io.StringIO()).kinds
 
 
-def test_compliance_is_told_when_it_changes() -> None:
+def test_compliance_is_reported_when_it_changes() -> None:
     assert lines(compliance(), compliance()) == [
         "15:03:21  door-1  last hour: 12 seen, 10 masked, 1 no mask, 1 unknown, 91 % with a mask",
         None,
     ]
 
 
-def test_the_zone_is_told_where_there_is_one() -> None:
+def test_the_zone_is_reported_where_there_is_one() -> None:
     assert lines(violation(zone="north entrance")) == [
         "15:03:21  door-1 (north entrance)  NO MASK   for 1.2 s (96 %)"
     ]
@@ -147,7 +147,7 @@ def test_a_state_that_the_broker_has_kept_tells_its_age(later: timedelta, age: s
     ]
 
 
-def test_a_violation_from_a_backlog_is_told_as_late() -> None:
+def test_a_violation_from_a_backlog_is_reported_as_late() -> None:
     line = Alerts(colour=False).line(violation(), NOW + timedelta(hours=3))
     assert line == "15:03:21  door-1  NO MASK   for 1.2 s (96 %) (reported late, 3 h ago)"
 
@@ -159,7 +159,7 @@ def test_a_clock_that_was_never_set_tells_no_age() -> None:
     assert told == "15:03:21  door-1  is online"
 
 
-def test_a_state_that_has_only_aged_is_not_told_again() -> None:
+def test_a_state_that_has_only_aged_is_not_reported_again() -> None:
     alerts = Alerts(colour=False)
     alerts.line(availability("online"), NOW)
     assert alerts.line(availability("online"), NOW + timedelta(hours=3)) is None

@@ -68,7 +68,7 @@ def test_a_pause_ends_by_command() -> None:
     assert (counter.desk.is_paused, counter.desk.paused_for_s) == (False, None)
 
 
-def test_a_forgotten_pause_ends_by_itself_and_a_second_one_sets_it_anew() -> None:
+def test_a_forgotten_pause_ends_by_itself_and_a_second_one_begins_again() -> None:
     counter = Counter()
     counter.ask("pause", '{"request_id":"a","duration_s":60}')
     counter.clock.now_s += 59

@@ -62,7 +62,7 @@ def test_a_name_that_is_taken_up_again_is_not_cleared(path: Path) -> None:
         b"\xff\x00",
     ],
 )
-def test_a_damaged_file_is_written_anew(path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_written_again(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     _, mailbox = started(path, DOOR)
     assert topics(mailbox) == []

@@ -107,7 +107,7 @@ class ScriptedJudge:
 
 @dataclass
 class NotingPublisher:
-    """Notes what it is told."""
+    """Notes what it is given."""
 
     state: BrokerState = field(default_factory=lambda: BrokerState(True, 0, "MQTT 5"))
     calls: list[str] = field(default_factory=list)

@@ -12,12 +12,12 @@ from edge.telemetry import OnTrial, Settled, Software
 from tests.fakes import START
 
 
-def test_a_change_is_noticed_once_and_told(tmp_path: Path) -> None:
+def test_a_change_is_noticed_once_and_reported(tmp_path: Path) -> None:
     store, file = ReleaseStore(tmp_path), tmp_path / "ledger.json"
     store.folder(Slot.RELEASE, "a").mkdir(parents=True)
     store.point(Slot.RELEASE, "a")
     notice = SoftwareNotice(store, file)
-    assert notice.has_changed()  # the first look: there is none, which is told too
+    assert notice.has_changed()  # the first reading: there is none, which is reported too
     assert notice.software.trial is None
     write_ledger(
         Ledger().with_trial(RunningTrial(Slot.RELEASE, "a", "b", START, watched_s=7.0)), file
@@ -31,7 +31,7 @@ def test_a_change_is_noticed_once_and_told(tmp_path: Path) -> None:
     )
 
 
-def test_only_the_last_outcomes_are_told(tmp_path: Path) -> None:
+def test_only_the_last_outcomes_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "ledger.json"
     ledger = Ledger()
     for number in range(MOST_SETTLED + 2):

@@ -143,7 +143,7 @@ def stood(
     return [*decisions, by.update((), (1,))]
 
 
-def test_whoever_was_hidden_and_is_still_bare_is_the_same_visit() -> None:
+def test_a_person_who_was_hidden_and_is_still_bare_is_the_same_visit() -> None:
     decisions = stood(0.99, 0.99)
     assert states(decisions) == ONCE
     assert violations(decisions)[1].duration_s == pytest.approx(3 + 4 + 5.9)
@@ -160,7 +160,7 @@ def test_the_time_in_which_somebody_is_hidden_confirms_nothing() -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.99, 0.02), (0.02, 0.99)])
-def test_whoever_is_masked_where_somebody_bare_stood_is_somebody_else(
+def test_a_person_masked_where_somebody_bare_stood_is_somebody_else(
     before: float, after: float
 ) -> None:
     decisions = stood(before, after)
@@ -174,7 +174,7 @@ def test_whoever_is_masked_where_somebody_bare_stood_is_somebody_else(
     assert (ended_at - START).total_seconds() == pytest.approx(left_s)
 
 
-def test_a_hand_before_the_face_of_whoever_is_back_makes_nobody_else() -> None:
+def test_a_hand_before_the_face_of_a_person_who_is_back_makes_nobody_else() -> None:
     by = policy()
     probabilities = [0.99] * 30
     decisions = [by.update([look(n / 10, p)], ()) for n, p in enumerate(probabilities)]
@@ -187,7 +187,7 @@ def test_a_hand_before_the_face_of_whoever_is_back_makes_nobody_else() -> None:
 
 
 @pytest.mark.parametrize("bare", [None, 0.99])
-def test_whoever_comes_back_again_and_again_takes_no_more_room(bare: float | None) -> None:
+def test_a_person_who_comes_back_repeatedly_takes_no_more_room(bare: float | None) -> None:
     """Too small to be judged, or hidden again before the looks are enough."""
     by = policy()
     for n in range(300):
@@ -196,7 +196,7 @@ def test_whoever_comes_back_again_and_again_takes_no_more_room(bare: float | Non
     assert len(by.update((), (1,)).visits) == 1
 
 
-def test_a_violation_that_slow_looks_end_is_not_ended_once_more() -> None:
+def test_a_violation_that_slow_looks_end_is_not_ended_again() -> None:
     by = policy(min_looks=3)
     decisions = [by.update([look(n, 0.99)], ()) for n in range(6)]
     decisions.append(by.update([look(10, 0.001)], (), (1,)))
@@ -332,7 +332,7 @@ def test_what_a_mask_worn_wrongly_is_the_settings_say(
         assert each.confirmed_at == START + timedelta(seconds=3)
 
 
-def test_whoever_puts_a_mask_on_or_adjusts_it_has_not_worn_it_wrongly() -> None:
+def test_a_person_who_puts_a_mask_on_or_adjusts_it_has_not_worn_it_wrongly() -> None:
     for moment in ([*[NONE] * 5, *[WRONG] * 20], [*[RIGHT] * 20, *[WRONG] * 20]):
         decisions = worn(*moment, *[RIGHT] * 40, setting="violation")
         assert violations(decisions) == []

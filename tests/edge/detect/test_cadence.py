@@ -38,7 +38,7 @@ def still(number: int) -> Pixels:
 
 
 def walking(number: int, size: int = 60) -> Pixels:
-    """Somebody dark in front of a grey wall, from left to right."""
+    """Somebody dark in front of a gray wall, from left to right."""
     picture = blank()
     left = 4 * number % 500
     picture[150 : 150 + size, left : left + size] = 60
@@ -98,7 +98,7 @@ def test_people_too_far_away_for_the_full_picture_are_followed_in_close_ups() ->
 
 
 def test_a_movement_of_one_frame_is_answered_by_a_scan_of_the_whole_too() -> None:
-    # As when whoever hid somebody has passed.
+    # As when the person who hid somebody has passed.
     times, _ = scans(lambda number: blank(grey=128 if number < FPS else 180), [], seconds=6.2)
     assert times == pytest.approx([0, 1, 1.24])
 

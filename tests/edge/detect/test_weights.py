@@ -151,7 +151,7 @@ def test_what_cannot_be_put_in_its_place_leaves_nothing_half_written(
 
 
 @pytest.mark.parametrize("content", [b"weig", b"weighty"])
-def test_damaged_weights_are_told_with_what_mends_them(models: Path, content: bytes) -> None:
+def test_damaged_weights_are_reported_with_their_fix(models: Path, content: bytes) -> None:
     wanted = described(b"weights", "https://example.invalid/net.onnx")
     assert weights.state(wanted) == "missing; tensormask models fetch yunet"
     models.mkdir()

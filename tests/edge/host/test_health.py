@@ -24,7 +24,7 @@ def timed(clock: TurnedClock, stopwatch: Stopwatch, step: str, *durations_s: flo
             clock.sleep(duration_s)
 
 
-def test_latencies_are_told_by_step_in_milliseconds_to_any_number_of_readers() -> None:
+def test_latencies_are_given_by_step_in_milliseconds_to_any_number_of_readers() -> None:
     clock = TurnedClock()
     stopwatch = Stopwatch(["detect", "classify", "track"], clock)
     timed(clock, stopwatch, "detect", *(milliseconds / 1000 for milliseconds in range(1, 101)))

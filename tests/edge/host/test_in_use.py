@@ -31,7 +31,7 @@ def test_a_source_is_named_without_its_secrets(source: str, name: str) -> None:
     assert PASSWORD not in name
 
 
-def test_settings_that_were_written_since_are_told(tmp_path: Path) -> None:
+def test_settings_that_were_written_since_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "tensormask.toml"
     file.write_text('[mqtt]\nhost = "::1"\n[device]\nid = "door-1"\n')
     used = in_use(load_settings(file), file, written_at(file))

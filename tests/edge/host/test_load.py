@@ -61,7 +61,7 @@ def test_slower_at_once_and_faster_after_a_calm_minute() -> None:
     assert [pace.max_fps for pace in calm].index(None) == 1 + CALM_S / 5
 
 
-def test_a_change_is_told_once() -> None:
+def test_a_change_is_reported_once() -> None:
     load = Load()
     assert [load.update(Vitals(at_c, []), 0.0) for at_c in (60, 76, 77, 81)] == [
         False, True, False, True,

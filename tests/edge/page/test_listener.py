@@ -201,7 +201,7 @@ def test_beside_its_state_nobody_else_may_ask_the_daemon(
     listener.close()
 
 
-def test_a_viewer_is_told_at_once_that_the_daemon_is_away(tmp_path: Path) -> None:
+def test_a_viewer_is_reported_at_once_that_the_daemon_is_away(tmp_path: Path) -> None:
     async def alone() -> None:
         hub = Hub(tmp_path / SOCKET)
         with pytest.raises(ConnectionError):

@@ -30,7 +30,7 @@ def test_two_limits_of_a_broker_are_two_conditions() -> None:
     assert since.note([first, second], later) == [(first, NOON), (second, later)]
 
 
-def test_a_condition_is_told_in_sentences() -> None:
+def test_a_condition_is_reported_in_sentences() -> None:
     told = explained(condition(Code.MESSAGES_REJECTED, messages="1 message"), NOON)
     assert told == Trouble(
         Code.MESSAGES_REJECTED,

@@ -176,7 +176,7 @@ def test_a_takeover_is_named(answer_with: Callable[[Answer], MqttSettings]) -> N
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_a_denied_subscription_is_told_and_no_end(
+def test_a_denied_subscription_is_reported_and_no_end(
     answer_with: Callable[[Answer], MqttSettings], version: str
 ) -> None:
     told = CONNACK_V5 + DENIED_V5 if version == "5" else CONNACK_V311 + DENIED_V311
@@ -373,7 +373,7 @@ def _backoffs(count: int) -> list[Backoff]:
         (("fe80::1%eth0", 0, 0, 3), "fe80::1%3"),
     ],
 )
-def test_an_address_on_a_link_is_told_with_the_link(
+def test_an_address_on_a_link_is_named_with_the_link(
     place: tuple[object, ...], address: str
 ) -> None:
     assert _address(place) == address

@@ -44,7 +44,7 @@ def test_an_end_that_is_no_hang_up_teaches_nothing(caution: Caution, lessons: Le
     assert (caution.window, lessons.terms) == (WINDOW, ALL)
 
 
-def test_what_helped_is_told_and_kept_for_an_hour(
+def test_what_helped_is_reported_and_kept_for_an_hour(
     caution: Caution, lessons: Lessons, clock: TurnedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     ends(caution, HEALTH, RELEASE)

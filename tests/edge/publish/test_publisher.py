@@ -99,7 +99,7 @@ def documents(connection: ScriptedConnection) -> list[bytes]:
     return [payload for topic, payload in connection.sent.values() if topic.endswith("/violation")]
 
 
-def test_a_document_refused_for_itself_is_set_aside_and_the_others_arrive(
+def test_a_message_refused_for_itself_is_kept_apart_and_the_others_arrive(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     for text in ("a", "bad", "c"):
@@ -177,7 +177,7 @@ def test_topics_are_cleared_after_all_else(rig: Rig) -> None:
     assert publisher.mailbox.is_empty
 
 
-def test_a_broker_that_hangs_up_on_a_clearing_gets_the_documents_and_is_not_asked_for_ever(
+def test_a_broker_that_disconnects_at_a_clearing_gets_the_messages_and_is_not_asked_for_ever(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     connections = [rig.connection(Broker()) for _ in range(3)]
@@ -216,7 +216,7 @@ def test_documents_of_a_former_id_go_last_and_one_at_a_time(rig: Rig) -> None:
     assert rig.waiting() == []
 
 
-def test_a_document_of_a_former_id_that_is_refused_is_set_aside(rig: Rig) -> None:
+def test_a_message_of_a_former_id_that_is_refused_is_kept_apart(rig: Rig) -> None:
     rig.put("no", FORMER)
     connection = rig.connection(*[Broker(no=NOT_AUTHORIZED)] * 3)
     rig.publisher(connection).hold_a_connection()
@@ -224,7 +224,7 @@ def test_a_document_of_a_former_id_that_is_refused_is_set_aside(rig: Rig) -> Non
     assert rig.outbox.state().refused == 1
 
 
-def test_a_document_of_a_former_id_that_ends_two_connections_is_set_aside(rig: Rig) -> None:
+def test_a_message_of_a_former_id_that_ends_two_connections_is_kept_apart(rig: Rig) -> None:
     rig.put("old", FORMER)
     ends = [rig.connection(Broker()) for _ in range(2)]
     publisher = rig.publisher(*ends)
@@ -253,7 +253,7 @@ def test_a_broker_that_acknowledges_nothing_is_left(
     assert "has acknowledged none for 30 s" in caplog.text
 
 
-def test_a_document_too_large_goes_without_its_picture_or_is_set_aside(
+def test_a_message_too_large_goes_without_its_picture_or_is_kept_apart(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig.put(json.dumps({"sequence": 1, "snapshot": "/9j/" * 1000}))

@@ -69,7 +69,7 @@ def refusing(status: int) -> Callable[[float], State]:
 
 
 def ending(result: str, status: int, lives_s: float) -> Callable[[float], State]:
-    """It lives so long, and is restarted after 5 s, again and again."""
+    """It lives so long, and is restarted after 5 s each time."""
 
     def state(for_s: float) -> State:
         lives, this_s = divmod(for_s, lives_s + 5)
@@ -194,7 +194,7 @@ class Box:
         self.steps += 1
 
     def reboot(self) -> None:
-        """Everything begins anew; what is linked starts by itself."""
+        """Everything begins again; what is linked starts by itself."""
         self.boots += 1
         self.service.begun_s = self.clock.now_s
         self.service.runs_release = self.store.current(Slot.RELEASE)

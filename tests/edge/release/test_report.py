@@ -66,7 +66,9 @@ def test_every_figure_is_the_one_that_it_is_called(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_each_condition_is_told(tmp_path: Path, changed: Telemetry, report: ServiceReport) -> None:
+def test_each_condition_is_reported(
+    tmp_path: Path, changed: Telemetry, report: ServiceReport
+) -> None:
     StatusFile(tmp_path).write(changed)
     assert Reports(tmp_path / NAME).read() == report
 

@@ -288,7 +288,7 @@ def test_a_trial_goes_on_after_power_cuts_where_it_was(tmp_path: Path) -> None:
     assert box.clock.now_s - begun_s < WINDOW_S + cuts * (20 + 10 + NOTED_EVERY_S)
 
 
-def test_a_release_under_which_the_machine_begins_anew_again_and_again_is_left(
+def test_a_release_under_which_the_machine_restarts_repeatedly_is_left(
     tmp_path: Path,
 ) -> None:
     box = Box(tmp_path, {NEW: well})

@@ -3,7 +3,7 @@
     rtsp.py ADDRESS FOLDER WIDTH HEIGHT FPS USER PASSWORD [CERTIFICATE KEY]
 
 With a certificate it speaks TLS. It plays, over and over, the I420 frames of the file in FOLDER
-that the text file `scene` there names; whoever changes that changes what the camera sees.
+that the text file `scene` there names; changing that changes what the camera sees.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
     guard(server, factory, user, password, identity)
     server.get_mount_points().add_factory("/door", factory)
     server.attach(None)
-    print("ready", flush=True)  # noqa: T201 - whoever has started it waits for that
+    print("ready", flush=True)  # noqa: T201 - its parent waits for that
     GLib.MainLoop().run()
 
 

@@ -168,7 +168,7 @@ def _blurred(pixels: Pixels) -> Pixels:
         ),
     ],
 )
-def test_a_picture_that_is_no_use_is_told_by_why(
+def test_a_picture_that_is_no_use_is_reported_by_why(
     tmp_path: Path, change: Callable[[Pixels], Pixels], said: str, cure: str
 ) -> None:
     clip = _clip(tmp_path / "clip.avi", change)
@@ -177,7 +177,7 @@ def test_a_picture_that_is_no_use_is_told_by_why(
     assert any(said in each.text and cure in each.fix for each in found), found
 
 
-def test_a_camera_that_the_service_found_to_be_turned_is_told() -> None:
+def test_a_camera_that_the_service_found_to_be_turned_is_reported() -> None:
     camera = replace(TELEMETRY.camera, rotation_wanted_deg=180)
     (fault,) = faults(eyes.told(replace(TELEMETRY, camera=camera), "/dev/video0"))
     assert "upside down" in fault.text
@@ -284,7 +284,7 @@ def test_a_name_that_is_not_found_is_told_from_a_port_that_is_closed() -> None:
     assert "ping" not in closed.fix, "it has answered"
 
 
-def test_a_wrong_password_is_told(
+def test_a_wrong_password_is_reported(
     start_mosquitto: Callable[..., Mosquitto], tmp_path: Path
 ) -> None:
     passwords = tmp_path / "passwords"
@@ -300,7 +300,7 @@ def test_a_wrong_password_is_told(
     assert "user and password at the broker" in fault.fix
 
 
-def test_rules_that_refuse_our_topic_are_told(
+def test_rules_that_refuse_our_topic_are_reported(
     start_mosquitto: Callable[..., Mosquitto], tmp_path: Path
 ) -> None:
     rules = tmp_path / "acl"
@@ -314,7 +314,7 @@ def test_rules_that_refuse_our_topic_are_told(
 
 
 @pytest.mark.parametrize("level", [4, 5])
-def test_a_broker_that_hangs_up_at_a_denied_topic_hides_no_later_part(
+def test_a_broker_that_disconnects_at_a_denied_topic_hides_no_later_part(
     level: int, tmp_path: Path
 ) -> None:
     def deny(came: Publish) -> int:
@@ -337,7 +337,7 @@ def test_a_broker_that_hangs_up_at_a_denied_topic_hides_no_later_part(
     assert {"clock", "disk", "memory"} <= {each.part for each in found}
 
 
-def test_tls_against_a_plain_port_is_told(mosquitto: Mosquitto) -> None:
+def test_tls_against_a_plain_port_is_reported(mosquitto: Mosquitto) -> None:
     (fault,) = faults(_broker(MqttSettings(host="127.0.0.1", port=mosquitto.port, tls=True)))
     assert "openssl s_client" in fault.fix
 
@@ -384,7 +384,9 @@ def _pi(root: Path, word: str = "0", degrees: int = 45) -> Host:
         ("10000", Severity.HINT, "under-voltage since boot"),
     ],
 )
-def test_a_weak_power_supply_is_told(tmp_path: Path, word: str, level: Severity, said: str) -> None:
+def test_a_weak_power_supply_is_reported(
+    tmp_path: Path, word: str, level: Severity, said: str
+) -> None:
     (found,) = machine.power(read_vitals(_pi(tmp_path, word).root))
     assert (found.severity, said in found.text) == (level, True)
 
@@ -392,7 +394,7 @@ def test_a_weak_power_supply_is_told(tmp_path: Path, word: str, level: Severity,
 @pytest.mark.parametrize(
     ("degrees", "level"), [(45, Severity.OK), (72, Severity.HINT), (83, Severity.FAULT)]
 )
-def test_heat_is_told(tmp_path: Path, degrees: int, level: Severity) -> None:
+def test_heat_is_reported(tmp_path: Path, degrees: int, level: Severity) -> None:
     host = _pi(tmp_path, degrees=degrees)
     (found,) = machine.heat(read_vitals(host.root))
     assert found.severity is level
@@ -406,12 +408,12 @@ def test_heat_is_told(tmp_path: Path, degrees: int, level: Severity) -> None:
         (datetime(2027, 1, 1, tzinfo=UTC), True, Severity.OK),
     ],
 )
-def test_a_clock_that_is_wrong_is_told(now: datetime, is_right: bool, level: Severity) -> None:
+def test_a_clock_that_is_wrong_is_reported(now: datetime, is_right: bool, level: Severity) -> None:
     (found,) = machine.clock(now, is_right)
     assert found.severity is level
 
 
-def test_memory_limits_that_the_kernel_ignores_are_told(tmp_path: Path) -> None:
+def test_memory_limits_that_the_kernel_ignores_are_reported(tmp_path: Path) -> None:
     cgroups = tmp_path / "sys/fs/cgroup"
     cgroups.mkdir(parents=True)
     (cgroups / "cgroup.controllers").write_text("cpuset cpu io pids")
@@ -448,7 +450,7 @@ def test_where_nothing_can_be_started_as_the_service_one_looks_oneself(tmp_path:
     assert "No such file" in fault.text
 
 
-# How it is told.
+# How it is printed.
 
 
 def test_a_program_of_a_fix_that_is_not_here_comes_with_its_package(
@@ -492,7 +494,7 @@ def test_the_command_says_the_same_as_text_and_as_json(tmp_path: Path) -> None:
     ]
 
 
-def test_a_disk_that_is_full_or_read_only_is_told(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_or_read_only_is_reported(tmp_path: Path) -> None:
     try:
         disk = SmallDisk(tmp_path / "disk", "1m")
     except subprocess.CalledProcessError:
@@ -511,7 +513,7 @@ def test_a_disk_that_is_full_or_read_only_is_told(tmp_path: Path) -> None:
 # The page.
 
 
-def test_a_port_of_the_page_that_another_program_has_is_told() -> None:
+def test_a_port_of_the_page_that_another_program_has_is_reported() -> None:
     port = free_port()
     settings = PageSettings(enabled=True, port=port)
     running = replace(TELEMETRY, uptime_s=60.0)

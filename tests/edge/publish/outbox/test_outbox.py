@@ -395,7 +395,7 @@ def test_a_second_process_is_refused(open_outbox: OpenOutbox, path: Path) -> Non
         Outbox(path)
 
 
-def test_a_file_that_is_no_outbox_is_set_aside_and_said(
+def test_a_file_that_is_no_outbox_is_quarantined_and_reported(
     open_outbox: OpenOutbox, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path.parent.mkdir()
@@ -529,7 +529,7 @@ def test_root_leaves_nothing_in_the_folder_of_another_user(tmp_path: Path) -> No
     assert list(folder.iterdir()) == []
 
 
-def test_an_outbox_of_another_user_is_said_so_with_the_command_that_mends_it(
+def test_an_outbox_of_another_user_is_reported_with_the_command_that_fixes_it(
     tmp_path: Path,
 ) -> None:
     if os.geteuid() != 0:

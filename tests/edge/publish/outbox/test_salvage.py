@@ -155,7 +155,7 @@ def test_a_damaged_log_costs_the_documents_of_its_page_only(
     assert len(content) > at + 10 * frame
     content[at + 24 : at + frame] = random.Random(1).randbytes(PAGE_BYTES)
     log.write_bytes(content)
-    # It is kept without being written anew: the disk may be full.
+    # It is kept without being written again: the disk may be full.
     monkeypatch.setattr(Path, "write_bytes", lambda *_: pytest.fail("it takes room"))
     outbox = Outbox(tmp_path / "cut" / NAME)
     found = pending(outbox)
@@ -223,7 +223,7 @@ def test_a_clock_that_goes_back_takes_no_document_with_it(tmp_path: Path) -> Non
         outbox.close()
 
 
-def test_what_is_legible_of_a_write_that_was_cut_off_comes_out_and_nothing_is_set_aside(
+def test_what_is_legible_of_a_write_that_was_cut_off_comes_out_and_nothing_is_quarantined(
     tmp_path: Path,
 ) -> None:
     outbox = Outbox(tmp_path / "state" / NAME)
@@ -271,7 +271,7 @@ def test_wherever_the_log_is_damaged_the_rest_comes_out_and_no_number_is_given_a
         outbox.close()
 
 
-def test_an_end_that_was_cut_off_is_told_once_where_its_document_is_legible(
+def test_an_end_that_was_cut_off_is_reported_once_where_its_message_is_legible(
     tmp_path: Path,
 ) -> None:
     state = tmp_path / "state"
