@@ -226,7 +226,7 @@ def test_the_report_shows_what_was_measured(built: Path) -> None:
         boxed = read_boxed_evaluation(model / f"boxed-{part}.json")
         everyone = next(s for s in boxed.true_boxes[::-1] if str(s.band) == ">= 16 px")
         by_size = page.tables[
-            f"Labelled faces by source and size, int8 where it was measured, {part} part"
+            f"Labeled faces by source and size, int8 where it was measured, {part} part"
         ]
         assert by_size["street, >= 16 px"][1:3] == [str(everyone.masked), str(everyone.bare)]
         mistakes = read_mistakes(model / f"boxed-{part}-mistakes.json")
