@@ -30,8 +30,7 @@ from edge.host.in_use import (
     is_same_broker,
 )
 from edge.host.status_file import DIRECTORY, read_telemetry
-from edge.host.unending import refuse_ending
-from edge.host.unseen import refuse_unseen
+from edge.host.unfit import refuse_unfit
 from edge.installed import is_started_by_systemd
 from edge.page.drawn import FILE, AreaBook
 from edge.page.front import front_of
@@ -59,8 +58,7 @@ class NotHereError(TensorMaskError):
 def check_configuration(config: Path) -> Settings:
     """Return the settings, if they and the page's files are of use. Raises ConfigError."""
     settings = load_settings(config)
-    refuse_unseen(settings)
-    refuse_ending(settings)
+    refuse_unfit(settings)
     chosen = settings.detector
     refuse_wrong(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence)
     if settings.page.enabled and not are_withheld(settings.page.files):

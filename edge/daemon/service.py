@@ -25,8 +25,7 @@ from edge.detect.detectors import identify
 from edge.host.health import Stopwatch
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
-from edge.host.unending import refuse_ending
-from edge.host.unseen import refuse_unseen
+from edge.host.unfit import refuse_unfit
 from edge.installed import running_release
 from edge.page.drawn import AreaBook
 from edge.page.listener import PageListener
@@ -109,8 +108,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
 
     Raises ConfigError, ModelError, OutboxError.
     """
-    refuse_unseen(settings)
-    refuse_ending(settings)
+    refuse_unfit(settings)
     bundle = load_bundle(settings.classifier.bundle)
     stopwatch = Stopwatch(STEPS)
     judge = open_pipeline(settings, bundle, EventIds(), stopwatch)

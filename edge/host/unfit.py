@@ -1,6 +1,7 @@
-"""Files that the settings name where the service's sandbox hides them.
+"""Settings that would do for a user, but not for the service under systemd.
 
-`ProtectHome=` and `PrivateTmp=` do, and the files look as if they were forbidden or not there.
+`ProtectHome=` and `PrivateTmp=` hide files from it, which then look as if they were forbidden or
+missing; and when a source ends, systemd would restart the service in a loop.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.address import FileSource, StreamSource, source_in
-from edge.config import CREDENTIAL, DEFAULT_PATH, Section, Settings
+from edge.config import CREDENTIAL, DEFAULT_PATH, CameraSettings, Section, Settings
 from edge.errors import ConfigError
 from edge.files import is_there
 from edge.installed import hiding, is_started_by_systemd
 
 
-def refuse_unseen(settings: Settings) -> None:
-    """Raise ConfigError where this is the service, and a file that it needs is hidden from it."""
-    if not is_started_by_systemd():
-        return
+def refuse_unfit(settings: Settings) -> None:
+    """Raise ConfigError where this is the service, and a file is hidden or the source ends."""
+    if is_started_by_systemd():
+        _refuse_hidden(settings)
+        _refuse_ending(settings.camera)
+
+
+def _refuse_hidden(settings: Settings) -> None:
     for key, name in _named(settings):
         path = Path(name)
         folder = hiding(path)
@@ -29,6 +34,16 @@ def refuse_unseen(settings: Settings) -> None:
                 f"{key}: the service does not see {folder}: sudo mv {path} {place}/, "
                 f"and write {place}/{path.name}"
             )
+
+
+def _refuse_ending(camera: CameraSettings) -> None:
+    if camera.loop:
+        return
+    if isinstance(source_in(camera.source), FileSource) and is_there(Path(camera.source)):
+        raise ConfigError(
+            "[camera] source: a clip or folder comes to its end, and the service with it; add "
+            "loop = true, which plays it in a loop"
+        )
 
 
 def _named(settings: Settings) -> Iterator[tuple[str, str]]:
