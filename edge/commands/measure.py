@@ -32,9 +32,9 @@ from edge.records import Frame
 from edge.telemetry import Latency
 
 WARM_UP_FRAMES = 60
+"""Two seconds of a scene: by then everybody in it is known."""
 MOST_FRAMES = 4096
 """How many of the last ones count for the latencies."""
-"""Two seconds of a scene: by then everybody in it is known."""
 START_TIMEOUT_S = 60.0
 POLL_S = 0.05
 

@@ -6,7 +6,7 @@ codes are for programs and never change; the sentences are for people and may.
 
 from __future__ import annotations
 
-from edge.conditions.codes import Code, Condition, ConditionKind, Severity
+from edge.conditions.codes import Code, Condition, Severity
 from edge.conditions.kinds import KINDS, condition
 from edge.conditions.now import (
     MUCH_WAITS_S,
@@ -31,7 +31,6 @@ __all__ = [
     "VIEWS",
     "Code",
     "Condition",
-    "ConditionKind",
     "Severity",
     "condition",
     "conditions",
