@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from convert.detector.arguments import add_detector_steps
@@ -11,11 +10,15 @@ from convert.files import KERAS_FILE, TFLITE_FILE
 from convert.options import (
     OUTPUT,
     add_boxed,
+    add_card,
+    add_count,
     add_dataset,
     add_detector,
+    add_fresh,
     add_output,
     add_part,
-    count,
+    add_path,
+    add_seed,
     step,
 )
 
@@ -50,12 +53,12 @@ def _add_train(steps: Any) -> None:
     )
     add_dataset(parser)
     add_boxed(parser, ", to train on too")
-    parser.add_argument(
+    add_path(
+        parser,
         "--leave-out",
-        type=Path,
-        metavar="DIR",
-        help="one of these folders, which is left out of the training, and so are similar "
+        "one of these folders, which is left out of the training, and so are similar "
         "pictures: for a model to be measured on it",
+        "DIR",
     )
     add_output(parser)
     add_detector(parser)
@@ -82,27 +85,11 @@ def _add_train(steps: Any) -> None:
         metavar="N",
         help="epochs that train the head alone (%(default)s)",
     )
-    parser.add_argument(
-        "--epochs",
-        type=count,
-        default=18,
-        metavar="N",
-        help="epochs that train it all (%(default)s)",
-    )
-    parser.add_argument(
-        "--batch", type=count, default=64, metavar="N", help="pictures per step (%(default)s)"
-    )
-    parser.add_argument(
-        "--patience",
-        type=count,
-        default=8,
-        metavar="N",
-        help="stop after N epochs without progress (%(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=7, help="of split, augmentation and weights (%(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="start over, whatever is in DIR")
+    add_count(parser, "--epochs", 18, "epochs that train it all")
+    add_count(parser, "--batch", 64, "pictures per step")
+    add_count(parser, "--patience", 8, "stop after N epochs without progress")
+    add_seed(parser, "split, augmentation and weights")
+    add_fresh(parser)
 
 
 def _add_quantize(steps: Any) -> None:
@@ -117,18 +104,10 @@ def _add_quantize(steps: Any) -> None:
     )
     add_dataset(parser)
     add_output(parser)
-    parser.add_argument("--keras", type=Path, metavar="FILE", help=f"default: DIR/{KERAS_FILE}")
-    parser.add_argument("--split", type=Path, metavar="FILE", help="default: DIR/split.json")
-    parser.add_argument(
-        "--pictures",
-        type=count,
-        default=400,
-        metavar="N",
-        help="pictures to calibrate on (%(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=7, help="of the choice of pictures (%(default)s)"
-    )
+    add_path(parser, "--keras", f"default: DIR/{KERAS_FILE}")
+    add_path(parser, "--split", "default: DIR/split.json")
+    add_count(parser, "--pictures", 400, "pictures to calibrate on")
+    add_seed(parser, "the choice of pictures")
 
 
 def _add_evaluate(steps: Any) -> None:
@@ -145,9 +124,7 @@ def _add_evaluate(steps: Any) -> None:
         "boxed-PART.json and .txt, and plots and mistakes as PNG files beside it.",
     )
     pictures = parser.add_mutually_exclusive_group(required=True)
-    pictures.add_argument(
-        "--dataset", type=Path, metavar="DIR", help="one folder per class: with_mask, without_mask"
-    )
+    add_path(pictures, "--dataset", "one folder per class: with_mask, without_mask", "DIR")
     add_boxed(pictures, ", scored together and each")
     add_output(parser)
     add_detector(parser, several=True)
@@ -157,24 +134,12 @@ def _add_evaluate(steps: Any) -> None:
         metavar="SHARE",
         help="of the faces that the detectors pass on, with --boxed; default: as the daemon's",
     )
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle's folder")
-    parser.add_argument("--keras", type=Path, metavar="FILE", help="a Keras model")
-    parser.add_argument(
-        "--tflite", type=Path, metavar="FILE", help="an int8 file, without a bundle"
-    )
-    parser.add_argument(
-        "--split",
-        type=Path,
-        metavar="FILE",
-        help="the split that `train` wrote, or the held-out.json of `bundle`",
-    )
+    add_path(parser, "--bundle", "a bundle's folder", "DIR")
+    add_path(parser, "--keras", "a Keras model")
+    add_path(parser, "--tflite", "an int8 file, without a bundle")
+    add_path(parser, "--split", "the split that `train` wrote, or the held-out.json of `bundle`")
     add_part(parser)
-    parser.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="where the figures go; default: DIR/evaluation-PART.json",
-    )
+    add_path(parser, "--json", "where the figures go; default: DIR/evaluation-PART.json")
 
 
 def _add_bundle(steps: Any) -> None:
@@ -188,28 +153,23 @@ def _add_bundle(steps: Any) -> None:
         "validation part's. The same files make the same bundle.",
     )
     add_output(parser)
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/bundle")
-    parser.add_argument("--tflite", type=Path, metavar="FILE", help=f"default: DIR/{TFLITE_FILE}")
-    parser.add_argument("--split", type=Path, metavar="FILE", help="default: DIR/split.json")
-    parser.add_argument(
+    add_path(parser, "--bundle", "default: DIR/bundle", "DIR")
+    add_path(parser, "--tflite", f"default: DIR/{TFLITE_FILE}")
+    add_path(parser, "--split", "default: DIR/split.json")
+    add_path(
+        parser,
         "--evaluation",
-        type=Path,
-        action="append",
-        metavar="FILE",
-        help="may be given several times; default: the validation part's and the test part's",
+        "may be given several times; default: the validation part's and the test part's",
+        several=True,
     )
-    parser.add_argument(
+    add_path(
+        parser,
         "--boxed-evaluation",
-        type=Path,
-        action="append",
-        metavar="FILE",
-        help="of boxed pictures, likewise; default: those parts', where they are",
+        "of boxed pictures, likewise; default: those parts', where they are",
+        several=True,
     )
     parser.add_argument("--name", default="tensormask", help="of the model (%(default)s)")
-    parser.add_argument(
-        "--model-version", default="1", metavar="VERSION", help="of the model (%(default)s)"
-    )
-    parser.add_argument("--licence", default="MIT", help="of the model (%(default)s)")
+    add_card(parser, "model")
     parser.add_argument(
         "--data-name",
         default="",
@@ -229,14 +189,14 @@ def _add_report(steps: Any) -> None:
         "mistakes show people: --no-pictures leaves them out.",
     )
     add_output(parser)
-    parser.add_argument(
+    add_path(
+        parser,
         "--figures",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="where the other steps have written; may be given several times, of each file the "
+        "where the other steps have written; may be given several times, of each file the "
         "first is taken (default: --output)",
+        "DIR",
+        several=True,
     )
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/bundle")
-    parser.add_argument("--detector-bundle", type=Path, metavar="DIR", help="default: DIR/detector")
+    add_path(parser, "--bundle", "default: DIR/bundle", "DIR")
+    add_path(parser, "--detector-bundle", "default: DIR/detector", "DIR")
     parser.add_argument("--no-pictures", action="store_true", help="show no pictures of mistakes")

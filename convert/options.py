@@ -23,6 +23,36 @@ def count(text: str) -> int:
     return number
 
 
+def add_path(
+    parser: Any, name: str, meaning: str, kind: str = "FILE", *, several: bool = False
+) -> None:
+    """`kind`: FILE or DIR."""
+    action = "append" if several else "store"
+    parser.add_argument(name, type=Path, action=action, metavar=kind, help=meaning)
+
+
+def add_count(parser: argparse.ArgumentParser, name: str, default: int, meaning: str) -> None:
+    """A number from 1 on."""
+    text = f"{meaning} (%(default)s)"
+    parser.add_argument(name, type=count, default=default, metavar="N", help=text)
+
+
+def add_seed(parser: argparse.ArgumentParser, drawn: str) -> None:
+    """`drawn`: what is random."""
+    parser.add_argument("--seed", type=int, default=7, help=f"of {drawn} (%(default)s)")
+
+
+def add_fresh(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fresh", action="store_true", help="start over, whatever is in DIR")
+
+
+def add_card(parser: argparse.ArgumentParser, what: str) -> None:
+    """What the card of a model or detector says."""
+    version = f"of the {what} (%(default)s)"
+    parser.add_argument("--model-version", default="1", metavar="VERSION", help=version)
+    parser.add_argument("--licence", default="MIT", help=version)
+
+
 def add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset",

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from convert.options import add_boxed, add_dataset, add_output, add_part, count, step
+from convert.options import (
+    add_boxed,
+    add_card,
+    add_count,
+    add_dataset,
+    add_fresh,
+    add_output,
+    add_part,
+    add_path,
+    add_seed,
+    step,
+)
 from edge.detect.detectors import NAMES
 
 
@@ -36,14 +46,11 @@ def _add_train(actions: Any) -> None:
     add_dataset(parser)
     add_boxed(parser, "")
     add_output(parser)
-    parser.add_argument(
-        "--start", type=Path, metavar="FILE", help="an ONNX file of YuNet's; default: the fetched"
-    )
-    parser.add_argument(
+    add_path(parser, "--start", "an ONNX file of YuNet's; default: the fetched")
+    add_path(
+        parser,
         "--former",
-        type=Path,
-        metavar="FILE",
-        help="a detector.onnx to continue from, with other pictures or settings; --start teaches",
+        "a detector.onnx to continue from, with other pictures or settings; --start teaches",
     )
     parser.add_argument(
         "--weights",
@@ -51,19 +58,13 @@ def _add_train(actions: Any) -> None:
         metavar="imagenet|none|FILE",
         help="used to find near-duplicates, if not done yet (%(default)s)",
     )
-    parser.add_argument(
-        "--steps", type=count, default=8000, metavar="N", help="batches to learn (%(default)s)"
-    )
-    parser.add_argument(
-        "--batch", type=count, default=16, metavar="N", help="scenes in each (%(default)s)"
-    )
+    add_count(parser, "--steps", 8000, "batches to learn")
+    add_count(parser, "--batch", 16, "scenes in each")
     parser.add_argument(
         "--rate", type=float, default=1e-3, help="highest learning rate (%(default)s)"
     )
-    parser.add_argument(
-        "--seed", type=int, default=7, help="of split, scenes and order (%(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="start over, whatever is in DIR")
+    add_seed(parser, "split, scenes and order")
+    add_fresh(parser)
 
 
 def _add_evaluate(actions: Any) -> None:
@@ -84,7 +85,7 @@ def _add_evaluate(actions: Any) -> None:
         help=f"{', '.join(NAMES)}, or an ONNX file of YuNet's architecture; once or several times "
         "(default: DIR/detector.onnx)",
     )
-    parser.add_argument("--split", type=Path, metavar="FILE", help="default: DIR/split-boxed.json")
+    add_path(parser, "--split", "default: DIR/split-boxed.json")
     add_part(parser)
 
 
@@ -97,17 +98,12 @@ def _add_bundle(actions: Any) -> None:
         "daemon does. The same files make the same folder.",
     )
     add_output(parser)
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: DIR/detector")
-    parser.add_argument("--network", type=Path, metavar="FILE", help="default: DIR/detector.onnx")
-    parser.add_argument(
-        "--evaluation", type=Path, metavar="FILE", help="default: DIR/detector-test.json"
-    )
+    add_path(parser, "--bundle", "default: DIR/detector", "DIR")
+    add_path(parser, "--network", "default: DIR/detector.onnx")
+    add_path(parser, "--evaluation", "default: DIR/detector-test.json")
     parser.add_argument("--confidence", type=float, required=True, help="a face from this score on")
     parser.add_argument(
         "--sure", type=float, required=True, help="sure enough to begin a track from this score on"
     )
-    parser.add_argument(
-        "--model-version", default="1", metavar="VERSION", help="of the detector (%(default)s)"
-    )
-    parser.add_argument("--licence", default="MIT", help="of the detector (%(default)s)")
+    add_card(parser, "detector")
     parser.add_argument("--data-name", default="", metavar="NAME", help="of the training pictures")
