@@ -23,7 +23,7 @@ SETTLED_S = 1.2
 """How long sure looks must agree until the person is known: longer than a violation takes to be
 confirmed, so that this comes no later than with looks at every frame."""
 SETTLED_LOOKS = 4
-"""And so many of them: in a crowd there may be seconds between two."""
+"""And this many of them: in a crowd there may be seconds between two."""
 MASKED_LATER_S = 3.0
 """How much longer than the others they wait, if somebody has to."""
 

@@ -49,7 +49,7 @@ class Observers:
         self._change = threading.Lock()
 
     def join(self, room: int = 1) -> Observer:
-        """Return a new reader's queue, with room for so many frames: each holds its pixels."""
+        """Return a new reader's queue, with room for this many frames: each holds its pixels."""
         observer = Observer(room)
         with self._change:
             self._observers = (*self._observers, observer)

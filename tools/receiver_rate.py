@@ -60,7 +60,7 @@ class ReceiverProcess:
 
 
 def documents(count: int, first: int) -> list[tuple[str, bytes]]:
-    """Return so many messages of the thousand devices in turn."""
+    """Return this many messages of the thousand devices in turn."""
     made = []
     for number in range(first, first + count):
         name, sequence = f"box-{number % DEVICES:05}", number // DEVICES + 1

@@ -18,9 +18,9 @@ from convert.detector.graph import STRIDES
 from convert.detector.scenes import Batch
 
 CENTRE_RADIUS = 2.5
-"""Cells whose center is so many strides from a face's may answer for it."""
+"""Cells whose center is this many strides from a face's may answer for it."""
 CANDIDATES = 10
-"""The overlaps of so many cells say how many answer for a face."""
+"""The overlaps of this many cells say how many answer for a face."""
 IOU_COST = 3.0
 OUTSIDE_COST = 1e5
 BOX_WEIGHT = 5.0

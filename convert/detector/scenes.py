@@ -177,7 +177,7 @@ class SceneSampler:
         self._upto = np.cumsum(shares / shares.sum())
 
     def batch(self, number: int, count: int) -> Batch:
-        """Return so many scenes."""
+        """Return this many scenes."""
         made = Batch(
             np.zeros((count, SIDE_PX, SIDE_PX, 3), np.uint8),
             np.zeros((count, MOST_FACES, 4), np.float32),

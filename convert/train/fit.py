@@ -35,7 +35,7 @@ LABEL_SMOOTHING = 0.05
 AVERAGE_DECAY = 0.995
 """Weights are averaged over about 1 / (1 - decay) steps (Polyak and Juditsky, 1992)."""
 AVERAGED_STEPS = 4
-"""The average is brought up to date once in so many steps: it means copying every weight."""
+"""The average is brought up to date once in this many steps: it means copying every weight."""
 PREFETCHED = 6
 CLASS_SHARES = (0.44, 0.44, 0.12)
 """How often each class is drawn."""

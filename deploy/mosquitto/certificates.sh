@@ -158,7 +158,7 @@ END
 
 [ $# -ge 3 ] || usage
 case $certificate_days in "" | *[!0-9]* | 0*) fail "DAYS=$certificate_days: a number of days" ;; esac
-# What ends within a month, or a third of its life, is made anew, for the key that it is of.
+# What ends within a month, or a third of its life, is made again, for its own key.
 renewed_days=$((certificate_days < 90 ? certificate_days / 3 : 30))
 folder=$1
 command=$2

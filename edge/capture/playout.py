@@ -28,8 +28,8 @@ MOST_ASTRAY_S, ASTRAY_IN_S = 45.0, 600.0
 """A stream whose clock leaves ours by so much in this time does not tell seconds, and is not
 believed any more. Three segments of a playlist, which come at once at first, are 30 s at most."""
 MOST_FPS, COUNTED = 125.0, 50
-"""No camera gives more pictures in a second: of a clock by which so many in a row would be faster,
-that is known at once, however they come."""
+"""No camera gives more pictures in a second: a clock by which this many in a row would be faster is
+known to be wrong at once, however they come."""
 _LEAST_STEP_S = 0.001
 
 

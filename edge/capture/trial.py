@@ -15,7 +15,7 @@ TRIAL_S = 2.0
 PAUSE_S = 1.0
 """Somebody who walks past is gone in a pause like this."""
 _MISSED = 4
-"""A pause in which so many frames should have come is no slow camera's."""
+"""A pause in which this many frames should have come is no slow camera's."""
 _STEP_S = 0.5
 
 

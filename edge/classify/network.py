@@ -32,7 +32,7 @@ class Network(Protocol):
 
 
 NETWORKS: Final[dict[str, Callable[[bytes, int], Network]]] = {"tflite-int8": Int8Network}
-"""By the card's `format`: what loads the bytes of the model for so many threads."""
+"""By the card's `format`: what loads the bytes of the model for this many threads."""
 
 
 def open_network(format_: str, model: bytes, threads: int = 1) -> Network:

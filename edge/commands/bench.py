@@ -26,7 +26,7 @@ def add_arguments(parser: Parser) -> None:
         type=_people,
         default=[],
         metavar="N,…",
-        help="measure on scenes with so many people, whose faces are cut out of the source",
+        help="measure on scenes with this many people, whose faces are cut out of the source",
     )
     parser.add_argument(
         "--sizes",

@@ -33,7 +33,7 @@ MAX_DEVICES = 1000
 MAX_ALERTS = 200
 MAX_STATUS_LINES = 4
 NARROW = 64
-"""Below so many columns a device takes two lines."""
+"""Below this many columns a device takes two lines."""
 STILL_OPEN = timedelta(minutes=10)
 """How long a violation is taken for one that is not over: its end may have been missed."""
 
@@ -156,7 +156,7 @@ def _ago(at: datetime, now: datetime) -> str:
 
 
 def view(board: Board, now: datetime, width: int, height: int) -> RenderableType:
-    """Return what a terminal of so many columns and lines shows at `now`: never more than fits."""
+    """Return what a terminal of this width and height shows at `now`: never more than fits."""
     order = sorted(board.devices.values(), key=lambda each: (not each.needs_eyes(now), each.name))
     narrow = width < NARROW
     lines_each = 2 if narrow else 1

@@ -93,7 +93,7 @@ class Meter:
         self.stopwatch.clear()
 
     def advance(self, frames: int) -> float:
-        """Process so many more; return the seconds that it took."""
+        """Process this many more; return the seconds that it took."""
         before_s = self.wall_s
         for frame in itertools.islice(self.frames, frames):
             begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
@@ -200,7 +200,7 @@ def runs(
 
 
 def bench(settings: Settings, configurations: Iterator[Run], frames: int) -> BenchReport:
-    """Measure each configuration on so many frames; then the whole service, with `settings`."""
+    """Measure each configuration on this many frames; then the whole service, with `settings`."""
     rows = []
     for run in configurations:
         chosen = run.settings.detector

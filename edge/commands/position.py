@@ -40,7 +40,7 @@ def turned_by_deg(pictures: Iterable[Pixels], chosen: DetectorSettings) -> int:
 
 
 def _votes(detector: FaceDetector, picture: Pixels) -> Counter[int]:
-    """Return how many faces want so many quarters of a turn."""
+    """Return how many faces want this many quarter turns."""
     votes: Counter[int] = Counter()
     for quarters in range(4):
         turned = rotated(picture, 90 * quarters)

@@ -58,7 +58,7 @@ VERDICTS = {
 TURNED = "the picture is upside down or on its side"
 MOST_SAMPLES = 16
 SAMPLE_PX = 640
-"""Of a clip in which nobody is judged so many pictures at most are looked at again, in every
+"""Of a clip in which nobody is judged this many pictures at most are looked at again, in every
 position, with their longer side scaled down to this."""
 
 

@@ -67,7 +67,7 @@ def cut_out_faces(settings: Settings, detector: DetectorSettings) -> list[Pixels
 
 
 def scene_frames(cutouts: Sequence[Pixels], people: int, size: Size) -> Iterator[Frame]:
-    """Return frames of a motionless wall, and so many people before it who sway.
+    """Return frames of a motionless wall, and this many people before it who sway.
 
     The people, at most MAX_PEOPLE, are in two rows of five, each at another moment of the clip.
     """

@@ -13,7 +13,7 @@ _FINGERPRINT = r"^(([0-9A-Fa-f]{2}:?){32})?$"
 LINGER_S = 2.0
 """Somebody found so lately is still in sight, even if the last scan missed the face."""
 MISSED_FRAMES = 3.5
-"""And so is somebody found in one of so many frames of a slow source."""
+"""And so is somebody found in one of this many frames of a slow source."""
 SEARCH_PACE = 2
 """Nobody in sight is searched for at half the pace: quick scans only follow."""
 SLACK_S = 0.005

@@ -86,7 +86,7 @@ class Mailbox:
             return any(not self._retained[topic].payload for topic in self._unsent)
 
     def due(self, busy: Collection[str], most: int, *, clearing: bool = False) -> list[Retained]:
-        """Return at most so many documents, or else of those that clear their topic.
+        """Return at most this many documents, or else of those that clear their topic.
 
         None whose topic is `busy` with an earlier one.
         """

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 LEAK_BYTES_PER_S = 200_000
 SLICE_S, SLICES = 15.0, 6
-"""Memory that grows at this rate in each of so many slices of a run is a leak. A page that is
+"""Memory that grows at this rate in each of this many slices of a run is a leak. A page that is
 opened, or a first face, is one step."""
 OLD_S = 30.0
 """A message that has waited for so long, with the broker connected, and goes on to, is stuck."""

@@ -20,19 +20,19 @@ MOST_HANGS = 2
 MOST_RESTARTS = 20
 """By systemd, for whatever reason: on command, too."""
 MOST_BOOTS = 5
-"""A trial takes so many runs of the machine; more, and it may have been brought down by it."""
+"""A trial takes this many runs of the machine; more, and it may have been brought down by it."""
 PATIENCE_S = 90.0
 """How long a fault that may pass is tolerated: a camera may take 10 s to open, a broker 30 s."""
 START_PATIENCE_S = 360.0
 """How long it may take to come up at all."""
 SLOWER, SLOWER_MS = 1.6, 20.0
-"""A scan may take so many times as long as before, and so much more."""
+"""A scan may take this many times as long as before, and so much more."""
 FRAME_SLOWER, FRAME_SLOWER_MS = 2.0, 150.0
 """The same of a whole frame, which goes by how many people pass too."""
 FEWER = 0.4
 """Of the frames a second that there were before, there must be this share."""
 GIVEN_UP = 6
-"""After so many windows what cannot be judged is not waited for any more, say a broker's return."""
+"""After this many windows the trial no longer waits for what cannot be judged, such as a broker."""
 LONGEST_STEP_S = 10.0
 """More than this between two looks was not watched: the machine slept."""
 

@@ -110,7 +110,7 @@ def count_network(counter: Counter, path: Path) -> None:
 
 
 def count_second(counter: Counter, settings: Settings, cutouts: list[Pixels], people: int) -> None:
-    """Count one of two seconds of a scene with so many people, whom it has known for two."""
+    """Count one of two seconds of a scene with this many people, whom it has known for two."""
     steps = Counter(counter.path)
     pipeline = open_pipeline(settings, load_bundle(), EventIds(), steps)
     frames = scene_frames(cutouts, people, (1280, 720))

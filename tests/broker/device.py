@@ -34,7 +34,7 @@ class Device:
         self.publisher.start()
 
     def report(self, count: int) -> list[int]:
-        """Accept so many documents, and return their sequences."""
+        """Accept this many documents, and return their sequences."""
         return [self._accept() for _ in range(count)]
 
     def _accept(self) -> int:

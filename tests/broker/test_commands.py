@@ -268,7 +268,7 @@ def test_a_daemon_obeys_and_survives_garbage(
     frames = last(subscriber, "health")["frames"]
     until(lambda: last(subscriber, "health")["frames"] > frames + 5, "frames that are judged")
     assert last(subscriber, "health")["rss_bytes"] < 300_000_000
-    # 120 at once, and so many each minute.
+    # 120 at once, and this many each minute.
     most = 120 * (1 + (time.monotonic() - begun_s) / 60)
     assert len(subscriber.payloads("response")) < most + 60
 

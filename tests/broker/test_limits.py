@@ -66,7 +66,7 @@ def _given(payload: bytes, sequence: int) -> bytes:
 
 
 def settle(device: Device, count: int = 30) -> list[int]:
-    """Report so many, with states between, until all have arrived."""
+    """Report this many, with states between, until all have arrived."""
     device.publisher.publish_state("health", b'{"a": 1}')
     sent = device.report(count)
     device.publisher.publish_state("compliance", b'{"b": 2}')

@@ -460,7 +460,7 @@ HOUR = datetime(2026, 11, 23, 14, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Counts:
-    """What a device tells so many minutes after HOUR."""
+    """What a device tells this many minutes after HOUR."""
 
     minutes: int
     last_hour: int

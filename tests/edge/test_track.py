@@ -145,7 +145,7 @@ SCAN_S = 0.12
 def scans(
     seconds: float, faces: Callable[[float], list[Face]] = lambda at_s: []
 ) -> list[tuple[float, list[Face]]]:
-    """Return what the detector finds in each scan of so many seconds."""
+    """Return what the detector finds in each scan of this many seconds."""
     return [(n * SCAN_S, faces(n * SCAN_S)) for n in range(round(seconds / SCAN_S))]
 
 

@@ -39,7 +39,7 @@ class BrightAbove:
 
 
 def scene(*people_turned: int, height: int = 360) -> Pixels:
-    """A picture of faces of 60 px, one each 200 px, turned by so many quarters."""
+    """A picture of faces of 60 px, one each 200 px, turned by this many quarters."""
     picture = blank(200 * len(people_turned) + 200, height)
     for number, quarters in enumerate(people_turned):
         face = np.full((144, 144, 3), 40, np.uint8)

@@ -95,7 +95,7 @@ class Fleet:
             device.publisher.start()
 
     def step(self, per_h: float) -> None:
-        """Do what is due, with so many violations an hour and device."""
+        """Do what is due, with this many violations an hour and device."""
         now_s = time.monotonic()
         while self._due[0][0] <= now_s:
             at_s, place, kind = heapq.heappop(self._due)

@@ -208,7 +208,7 @@ class FaultyCalls:
         }
 
     def fail(self, *, syncs: int = 0, writes: int = 0) -> None:
-        """Of 255 calls so many; 255: all."""
+        """How many of 255 calls fail; 255: all of them."""
         with self.file.open("r+b", buffering=0) as file:
             file.write(bytes((syncs, writes)))
 

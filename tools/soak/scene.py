@@ -20,7 +20,7 @@ PLACES = 6
 """Three in a row, two rows: large enough for res10 to find each of them."""
 _SIDE_PX = 192
 _EVERY = 10
-"""Of so many frames of the clip one lends its face."""
+"""Of this many frames of the clip one lends its face."""
 
 
 def cut_out_faces(clip: Path) -> list[Pixels]:

@@ -77,8 +77,8 @@ _LOCK_TIMEOUT_S = 2.0
 PAGE_BYTES = 2048
 """Two or three documents of the usual size in a page: what writes the least, by `make wear`."""
 _WAL_PAGES = 128
-"""The log is folded into the file when it reaches so many pages, and then written over: as long as
-it grows, the file system has more to write than the page."""
+"""The log is folded into the file when it reaches this many pages, and then written over: while it
+grows, the file system has more to write than the page."""
 _REFUSED_ROWS = 100
 _REFUSED_BYTES = 10_000_000
 """So much that was refused is kept; then the oldest of it goes."""

@@ -33,7 +33,7 @@ RETRY_S = 5.0
 DELETE_ROWS = 100
 DELETE_AFTER_S = 600.0
 """What was acknowledged is deleted along with the next document, to spare the card; without one,
-when so many rows have gathered, or after so long."""
+when this many rows have gathered, or after so long."""
 _AGE_CHECK_S = 60.0
 _REFUSED_IN_MEMORY = 10
 _DEFAULTS = OutboxSettings()

@@ -24,7 +24,7 @@ from pathlib import Path
 from edge.durable import replace_file
 
 RESERVE = 1000
-"""How far the reserve runs ahead while the outbox works: it is written once in so many messages."""
+"""How far the reserve runs ahead of a working outbox: once in this many messages it is written."""
 UNRECORDED = 10**15
 """From here on are the numbers that no disk knows of."""
 MOST = 2**53

@@ -132,7 +132,7 @@ class Camera:
     format: str = "RGB888"
     """What it makes of the main stream, whatever it is asked for."""
     align: int = 64
-    """Rows begin at multiples of so many bytes."""
+    """Rows begin at multiples of this many bytes."""
     small_stream: bool = True
     """Otherwise the second stream is as large as the first."""
     controls: tuple[str, ...] = ("FrameDurationLimits",)

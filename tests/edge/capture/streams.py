@@ -140,7 +140,7 @@ def web(answer: Callable[[str, Send], None], kind: str = "video/mp2t") -> Iterat
 
 
 def in_bursts(content: bytes, allowed_s: Callable[[float], float]) -> Callable[[str, Send], None]:
-    """Send a transport stream as far as its own time is `allowed_s` after so many seconds."""
+    """Send a transport stream as far as its own time is `allowed_s` after this many seconds."""
     with av.open(io.BytesIO(content), "r") as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]

@@ -42,7 +42,7 @@ def test_the_default_bundle_passes(bundle: Bundle, threads: int) -> None:
 
 
 def off_by(golden: Golden, steps: int) -> Golden:
-    """`golden` with answers that are off by so many steps."""
+    """`golden` with answers that are off by this many steps."""
     moved = (answer + (steps if answer < 0 else -steps) for answer in golden.bare_answers)
     return msgspec.structs.replace(golden, bare_answers=tuple(moved))
 

@@ -13,7 +13,7 @@ from edge.daemon.certificates import certificates, ends_at, not_after
 
 
 def made(folder: Path, days: int) -> Path:
-    """Return a certificate of OpenSSL's that ends in so many days."""
+    """Return a certificate of OpenSSL's that ends in this many days."""
     path = folder / "door.crt"
     subprocess.run(
         [

@@ -216,7 +216,7 @@ def test_who_asks_again_at_once_has_a_new_deadline() -> None:
 
 
 async def _asked_after(is_known: bool, seconds: list[float]) -> list[bool]:
-    """Ask repeatedly on one connection; return whether answers came after so many seconds."""
+    """Ask repeatedly on one connection; return whether answers came after this many seconds."""
     slow = Slow(is_known)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(slow.door.serve([listener]))

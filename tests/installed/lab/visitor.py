@@ -27,14 +27,14 @@ def people(page: Page) -> Locator:
 
 
 def expect_live(page: Page, count: int) -> None:
-    """Expect a picture that is renewed, with so many people who count."""
+    """Expect a picture that is renewed, with this many people who count."""
     expect(people(page)).to_have_count(count, timeout=1000 * LIVE_S)
     shown = picture(page).get_attribute("src")
     expect(picture(page)).not_to_have_attribute("src", shown or "")
 
 
 def expect_alerts_there(page: Page, count: int) -> None:
-    """Expect alerts of so many people who are still there; who stood still, for 10 s more."""
+    """Expect alerts of this many people who are still there; who stood still, for 10 s more."""
     there = page.locator("#recent").get_by_text("Still there")
     expect(there).to_have_count(count, timeout=30_000)
 

@@ -36,7 +36,7 @@ class Faults:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.disk = Disk.WORKS
         self.calls_left: int | None = None
-        """After so many calls the process is killed; None: it is not."""
+        """After this many calls the process is killed; None: it is not."""
         self.ghost: list[tuple[str, Any]] = []
         """A transaction that failed, but that may be found in the log after a crash."""
         self._open: list[_Connection] = []
