@@ -16,14 +16,13 @@ from convert.data.faces import read_faces
 from convert.data.prepare import FACES_FILE, Bar, camera_views
 from convert.data.split import SplitPart, read_split
 from convert.export.calibrate import calibration_crops, choose_pictures
-from convert.files import write_atomically
+from convert.files import TFLITE_FILE, write_atomically
 from convert.network import import_keras, load_model, quiet_tensorflow
 from edge.classify.graph import OPERATORS, Graph, check_graph, read_graph
 from edge.classify.preprocess import to_float
 from edge.classify.runtime import Int8Network
 from edge.errors import ModelError
 
-TFLITE_FILE = "model.tflite"
 MAX_BYTES = 3_000_000
 
 

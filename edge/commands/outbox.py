@@ -30,14 +30,13 @@ from edge.errors import ConfigError, NotAllowedError, OutboxError
 from edge.files import DamagedFileError, decoded
 from edge.host.status_file import read_telemetry
 from edge.publish.outbox.disk import drop
-from edge.publish.outbox.file import read_all
+from edge.publish.outbox.file import LOG, read_all
 from edge.publish.outbox.rows import Refused
 from edge.publish.outbox.trouble import DamagedError
 from edge.words import count
 
 # ruff: noqa: T201 - a command's output
 
-_LOG = "-wal"
 _NAMED = 10
 """How many runs of numbers fit a message."""
 _ATTEMPTS = 10
@@ -234,7 +233,7 @@ def _copy_of(path: Path) -> Iterator[Path]:
 
 def _files(path: Path) -> list[Path]:
     """Return the outbox's file and, where there is one, its log."""
-    return [file for file in (path, path.with_name(path.name + _LOG)) if file.exists()]
+    return [file for file in (path, path.with_name(path.name + LOG)) if file.exists()]
 
 
 def _stamps(path: Path) -> list[tuple[int, int]]:
