@@ -6,7 +6,7 @@ import pytest
 
 from edge.capture.trial import tried
 from edge.config import CameraSettings
-from edge.errors import CameraError
+from edge.errors import CameraError, CameraLoginError
 from edge.records import Frame
 from tests.edge.capture.fakes import NOON, TurnedClock, scene
 
@@ -106,3 +106,17 @@ def test_what_run_would_lose_is_reported_by_its_reason(
 ) -> None:
     with pytest.raises(CameraError, match=said):
         trial_of(at_s, then)
+
+
+def test_a_refusal_after_one_picture_stays_a_refusal() -> None:
+    """A camera that gives single pictures asks for the password each time."""
+
+    class Refusing(Played):
+        def read(self, timeout_s: float) -> Frame | None:
+            if self._frames:
+                return super().read(timeout_s)
+            raise CameraLoginError("camera: it rejects the user and password")
+
+    clock = TurnedClock()
+    with pytest.raises(CameraLoginError, match="password; it has given one picture, and no video"):
+        tried(CAMERA, lambda settings: Refusing(clock, [0.0]), clock)
