@@ -31,6 +31,8 @@ from edge.address import (
     holds_password,
     host_and_port,
     host_in,
+    mqtt_port,
+    nearest_source,
     source_in,
 )
 from edge.durable import sync_folder
@@ -131,10 +133,10 @@ def _file_at(text: str) -> str:
     path = Path(text).absolute()
     if holds_password(text) or not path.exists():
         shown = "this" if holds_password(text) else text
-        near = did_you_mean(f"/dev/{text}", ["/dev/video0"]) or did_you_mean(text, ["picamera2"])
         raise ConfigError(
             f"{shown} is no file or folder here; give a camera's number or device such as "
-            f"/dev/video0, rtsp://user:password@host/path, picamera2, or a clip{near}"
+            "/dev/video0, rtsp://user:password@host/path, picamera2, or a clip"
+            f"{nearest_source(text)}"
         )
     path = path.resolve()
     if hidden := hiding(path):
@@ -177,11 +179,17 @@ class Present:
 
     def others(self, wanted: Given) -> Iterator[tuple[str, str, str]]:
         """Yield option, key and value of what they name in place of what is wanted."""
-        port = self._at("mqtt", "port")
-        named = self.broker if port is None else f"{self.broker}:{port}"
-        is_other_port = None not in (port, wanted.port) and port != wanted.port
-        if wanted.host and self.broker and (self.broker != wanted.host or is_other_port):
-            yield "--broker", "[mqtt] host", named
+        written = self._at("mqtt", "port")
+        port = written or mqtt_port(tls=self._at("mqtt", "tls") is True)
+        differs = {
+            "host": self.broker != wanted.host,
+            "port": wanted.port not in (None, port),
+        }
+        keys = " and ".join(key for key, is_other in differs.items() if is_other)
+        if wanted.host and self.broker and keys:
+            is_port_shown = written is not None or differs["port"]
+            named = f"{bracketed(self.broker)}:{port}" if is_port_shown else self.broker
+            yield "--broker", f"[mqtt] {keys}", named
         if wanted.source and self.source not in ("", wanted.source):
             shown = "another one" if holds_password(self.source) else self.source
             yield "--source", "[camera] source", shown
@@ -342,11 +350,12 @@ def main(what: str, path: Path) -> None:
             now = present(path)
             refuse_another(now, wanted)
             for option, key, there in now.others(wanted):
-                _say(f"== {key} was {there}; it is corrected, as {option} says")
+                _say(f"== {key}: {there} is replaced, as {option} says")
             answered = ask(now, wanted) if what == "ask" else wanted
             if port := now.kept_port(answered):
-                host = bracketed(answered.host or "")
-                _say(f"== [mqtt] port stays {port}; for another: --broker {host}:PORT")
+                option = f"--broker {bracketed(answered.host or '')}:PORT"
+                how = f"sudoedit {now.path}" if now.unedited is None else option
+                _say(f"== [mqtt] port stays {port}; for another: {how}")
         port = f":{answered.port}" if answered.port else ""
         print(f"{bracketed(answered.host or '')}{port}")
         print(answered.source or "")

@@ -208,6 +208,11 @@ def host_in(text: str) -> str:
     return ".".join(spelt)
 
 
+def mqtt_port(*, tls: bool) -> int:
+    """Return the usual port of a broker."""
+    return 8883 if tls else 1883
+
+
 def is_this_machine(host: str) -> bool:
     """Return whether a host, by its name or address, is whatever machine it is used on."""
     with suppress(ValueError):
@@ -221,6 +226,13 @@ def holds_password(source: str) -> bool:
     if source.startswith("/"):
         return False
     return "@" in source or ("://" in source and "=" in source)
+
+
+def nearest_source(text: str) -> str:
+    """Return the end of a message on a source that is nothing here: what was meant, perhaps."""
+    if re.fullmatch(r"video\d+", text.strip()):
+        return f"; did you mean /dev/{text.strip()}?"
+    return did_you_mean(f"/dev/{text}", ["/dev/video0"]) or did_you_mean(text, ["picamera2"])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from edge.address import (
     Sensor,
     StreamSource,
     holds_password,
+    nearest_source,
     source_in,
 )
 from edge.capture.source import FrameSource
@@ -94,5 +95,5 @@ def _open_file(
         raise ConfigError(f"[camera] source: {shown}: {reason}") from error
     raise ConfigError(
         f"[camera] source: {shown} is no file or folder here; give picamera2, a device such as "
-        "/dev/video0, an rtsp:// address, a clip or a folder of pictures"
+        f"/dev/video0, an rtsp:// address, a clip or a folder of pictures{nearest_source(text)}"
     )

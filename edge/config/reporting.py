@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from edge.address import host_and_port, host_in
+from edge.address import host_and_port, host_in, mqtt_port
 from edge.config.section import MAX_TEXT, Section, TopicLevel
 from edge.errors import ConfigError
 
@@ -77,7 +77,7 @@ class MqttSettings(Section, frozen=True):
 
     @property
     def broker_port(self) -> int:
-        return self.port or (8883 if self.tls else 1883)
+        return self.port or mqtt_port(tls=self.tls)
 
 
 def broker_at(address: str) -> MqttSettings:

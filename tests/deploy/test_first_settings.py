@@ -113,6 +113,7 @@ def test_a_broker_is_a_host(address: str, reason: str) -> None:
     [
         ("/dev/vidoe0", "there is no /dev/vidoe0; the cameras of this machine: "),
         ("vidoe0", "did you mean /dev/video0?"),
+        ("video3", "did you mean /dev/video3?"),
         (f"rtps://me:{PASSWORD}@camera/1", "did you mean rtsp"),
         (f"rtsp:/me:{PASSWORD}@camera/1", "this is no file or folder here"),
         (f"me:{PASSWORD}@camera/1", "this is no file or folder here"),
@@ -192,9 +193,40 @@ def test_what_is_corrected_is_said_without_its_password(tmp_path: Path) -> None:
     answer = _run("check", path, BROKER="broker", SOURCE="0")
     assert answer.stdout == "broker\n/dev/video0\n"
     assert answer.stderr == (
-        "== [mqtt] host was borker; it is corrected, as --broker says\n"
-        "== [camera] source was another one; it is corrected, as --source says\n"
+        "== [mqtt] host: borker is replaced, as --broker says\n"
+        "== [camera] source: another one is replaced, as --source says\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "key", "named"),
+    [
+        (Given("localhost"), "localhost:1884", "port", "localhost:1883"),
+        (Given("localhost", 1883), "localhost:1884", "port", "localhost:1883"),
+        (Given("::1", 1883), "[::1]:1884", "port", "[::1]:1883"),
+        (Given("localhost", 1883), "broker:1884", "host and port", "localhost:1883"),
+        (Given("localhost"), "broker:1884", "host and port", "localhost:1883"),
+        (Given("localhost", 1884), "broker", "host", "localhost:1884"),
+    ],
+)
+def test_another_broker_is_named_by_what_differs(
+    tmp_path: Path, there: Given, wanted: str, key: str, named: str
+) -> None:
+    path = tmp_path / "tensormask.toml"
+    path.write_text(written(EXAMPLE, there))
+    answer = _run("check", path, BROKER=wanted)
+    assert answer.stderr == f"== [mqtt] {key}: {named} is replaced, as --broker says\n"
+    path.write_text(f"{path.read_text()}\n# mine\n")
+    answer = _run("check", path, BROKER=wanted)
+    assert f"names {named} already; change [mqtt] {key} there (sudoedit {path})" in answer.stderr
+    assert answer.returncode == 1
+
+
+def test_the_usual_port_is_no_other_one(tmp_path: Path) -> None:
+    path = tmp_path / "tensormask.toml"
+    for port, tls in ((1883, "false"), (8883, "true")):
+        path.write_text(f'[mqtt]\nhost = "broker"\ntls = {tls}\n')
+        assert _alone("check", path, BROKER=f"broker:{port}") == f"broker:{port}\n\n"
 
 
 @pytest.mark.parametrize("end", ["", "\n# mine\n"])
@@ -203,7 +235,9 @@ def test_a_port_that_stays_is_said(tmp_path: Path, end: str, host: str, named: s
     path = tmp_path / "tensormask.toml"
     path.write_text(written(EXAMPLE, Given(host, 1884)) + end)
     answer = _run("check", path, BROKER=named)
-    assert answer.stderr == f"== [mqtt] port stays 1884; for another: --broker {named}:PORT\n"
+    # What somebody has edited would be refused with that.
+    how = f"sudoedit {path}" if end else f"--broker {named}:PORT"
+    assert answer.stderr == f"== [mqtt] port stays 1884; for another: {how}\n"
     write(path, Given(host))
     assert tomllib.loads(path.read_text())["mqtt"] == {"host": host, "port": 1884}
     assert _alone("check", path, BROKER=f"{named}:1884") == f"{named}:1884\n\n"

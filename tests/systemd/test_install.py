@@ -337,7 +337,7 @@ def test_a_camera_that_was_mistyped_is_corrected_by_the_same_command(machine: Ma
         machine, "--broker", "localhost", "--source", "/srv/clip.avi"
     )
     assert status == 0, said
-    assert complained == ("== [camera] source was /dev/video7; it is corrected, as --source says\n")
+    assert complained == "== [camera] source: /dev/video7 is replaced, as --source says\n"
     assert said.splitlines()[-1].startswith("== running; see: ")
     assert _runs(machine)
     written = machine.output("grep", "-E", "^(host|source|loop) ", SETTINGS)

@@ -76,7 +76,8 @@ def test_a_camera_is_live_whatever_the_settings_say(source: str) -> None:
     ("source", "error", "words"),
     [
         ("/no/such/clip.mp4", ConfigError, "/no/such/clip.mp4 is no file or folder"),
-        ("picamera3", ConfigError, "picamera3 is no file or folder"),
+        ("picamera3", ConfigError, "or a folder of pictures; did you mean picamera2?"),
+        ("video0", ConfigError, "or a folder of pictures; did you mean /dev/video0?"),
         ("x" * 300, ConfigError, "File name too long"),
         ("~nobody-of-that-name/clip.mp4", ConfigError, "home directory"),
         ("ftp://user:secret@host/clip", ConfigError, "ftp:// is not known"),
