@@ -17,7 +17,7 @@ COMMANDS = {
     "watch": (
         "Subscribe and show devices and alerts as they come: live on a terminal, else as lines."
     ),
-    "outbox": "List, export and drop messages that are queued or were refused.",
+    "outbox": "List, export and drop messages that are queued or were rejected.",
     "forget": (
         "Clear the broker's retained messages of this device, which is taken down; stop the "
         "service first."

@@ -1,4 +1,4 @@
-"""`tensormask outbox`: what waits for the broker, and what it has refused.
+"""`tensormask outbox`: what waits for the broker, and what it has rejected.
 
 A service that runs has its outbox locked, so what is shown is a copy of the file, as a power cut
 would leave it; only a service that is stopped lets anything be dropped.
@@ -62,7 +62,7 @@ def add_arguments(parser: Parser) -> None:
     add_json(parser, "one JSON document a line")
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
     text = (
-        "Queued messages, and those that the broker has refused and why. After a crash, messages "
+        "Queued messages, and those that the broker has rejected and why. After a crash, messages "
         "that it had acknowledged in the ten minutes before are queued again, and sent again."
     )
     example = "sudo tensormask outbox list --json"
@@ -82,8 +82,8 @@ def add_arguments(parser: Parser) -> None:
     which = dropping.add_mutually_exclusive_group(required=True)
     which.add_argument("sequence", nargs="*", type=int, default=[], metavar="SEQUENCE")
     which.add_argument("--topic", help="all messages of this topic")
-    which.add_argument("--refused", action="store_true", help="all that the broker has refused")
-    which.add_argument("--all", action="store_true", help="all, queued or refused")
+    which.add_argument("--refused", action="store_true", help="all that the broker has rejected")
+    which.add_argument("--all", action="store_true", help="all, queued or rejected")
     dropping.add_argument("--yes", action="store_true", help="do not ask")
     add_configs(actions)
 
@@ -94,7 +94,7 @@ def _list(options: argparse.Namespace) -> int:
         print(json_text(entry) if options.json else line(entry, now))
         is_empty = False
     if is_empty and not options.json:
-        print(f"{file}: no messages are queued, and none was refused")
+        print(f"{file}: no messages are queued, and none was rejected")
     return 0
 
 
@@ -164,7 +164,7 @@ def entries(
 def line(entry: OutboxEntry, now: datetime) -> str:
     """Return the entry for people."""
     age_s = max(0.0, (now - entry.accepted_at).total_seconds())
-    state = "queued" if entry.refused is None else f"refused: {entry.refused}"
+    state = "queued" if entry.refused is None else f"rejected: {entry.refused}"
     return f"{entry.sequence:>8}  {_age(age_s):>6}  {entry.bytes:>7} B  {entry.topic}  {state}"
 
 

@@ -24,6 +24,11 @@ from edge.release.unit import Unit
 from edge.release.watch import Watcher
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_IN_WORDS = {
+    TrialOutcome.REFUSED: "undone and not tried again",
+    TrialOutcome.ROLLED_BACK: "rolled back",
+}
+"""Outcomes whose names are for programs."""
 
 
 class UndoneError(TensorMaskError):
@@ -113,7 +118,8 @@ def roll_back(config: Path, slot: Slot) -> str:
 
 def in_words(entry: TrialEntry) -> str:
     """Return what became of one in a line."""
-    return f"{entry.slot} {called(entry.name)}: {entry.outcome}, {entry.reason}"
+    outcome = _IN_WORDS.get(entry.outcome, entry.outcome)
+    return f"{entry.slot} {called(entry.name)}: {outcome}, {entry.reason}"
 
 
 def watch(config: Path) -> TrialOutcome | None:

@@ -69,7 +69,7 @@ RUNNING = {
     ),
     Code.BROKER_CONNECTING: ConditionKind(Severity.HINT, "not connected to the broker yet"),
     Code.BROKER_AWAY: ConditionKind(Severity.FAULT, "{trouble}", f"{_KEPT}; {DOCTOR}"),
-    Code.BROKER_REFUSED: ConditionKind(Severity.FAULT, "{refusal}", _KEPT, "broker refuses"),
+    Code.BROKER_REFUSED: ConditionKind(Severity.FAULT, "{refusal}", _KEPT, "broker rejects"),
     Code.BROKER_LIMITED: ConditionKind(
         Severity.HINT, "{limit}", "docs/mqtt.md, Brokers that take less"
     ),
@@ -81,9 +81,9 @@ RUNNING = {
     ),
     Code.MESSAGES_REJECTED: ConditionKind(
         Severity.HINT,
-        "the broker has refused {messages}",
+        "the broker has rejected {messages}",
         "see which, and why: sudo tensormask outbox list",
-        "messages refused",
+        "messages rejected",
     ),
     Code.DISK_UNWRITABLE: ConditionKind(
         Severity.FAULT,

@@ -41,7 +41,7 @@ def _refuse_ending(camera: CameraSettings) -> None:
         return
     if isinstance(source_in(camera.source), FileSource) and is_there(Path(camera.source)):
         raise ConfigError(
-            "[camera] source: a clip or folder comes to its end, and the service with it; add "
+            "[camera] source: a clip or folder comes to its end, and the service with it; set "
             "loop = true, which plays it in a loop"
         )
 

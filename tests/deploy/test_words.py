@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OLD = re.compile(
     r"\b(told|anew|whoever|mend(s|ed|ing)?|once more|set aside|hangs? up|hung up|refuses? us|"
-    r"lets us in|documents? waits?|a finds?|"
+    r"lets us in|brokers? (has |have )?refuse[sd]?|documents? waits?|a finds?|"
     r"(colour|grey|centre|licence|labour|behaviour|labelled|authorised)\w*)\b",
     re.IGNORECASE,
 )

@@ -146,7 +146,7 @@ def certificate(ends_at: datetime) -> Telemetry:
         (
             replace(TELEMETRY, outbox=OutboxState(refused=1)),
             Code.MESSAGES_REJECTED,
-            "the broker has refused 1 message",
+            "the broker has rejected 1 message",
         ),
         (
             replace(TELEMETRY, pace=Pace(4.0, (Strain.HEAT,))),

@@ -168,7 +168,7 @@ def test_stop_takes_less_than_five_seconds_and_is_announced(running: Machine) ->
 
 
 @pytest.mark.parametrize(
-    ("written", "said"), [("lopp = true", "did you mean loop?"), ("", "add loop = true")]
+    ("written", "said"), [("lopp = true", "did you mean loop?"), ("", "set loop = true")]
 )
 def test_a_wrong_configuration_is_not_tried_again(
     running: Machine, written: str, said: str

@@ -353,7 +353,11 @@ WRONGLY_NAMED = {
     '[camera]\nsource = "/nowhere/clip.mp4"': (78, "[camera] source: /nowhere/clip.mp4 is no file"),
     '[camera]\nsource = "FOLDER"': (
         78,
-        "comes to its end, and the service with it; add loop = true",
+        "comes to its end, and the service with it; set loop = true",
+    ),
+    '[camera]\nsource = "FOLDER"\nloop = false': (
+        78,
+        "comes to its end, and the service with it; set loop = true",
     ),
     '[camera]\nsource = "FOLDER/text.mp4"\nloop = true': (
         78,

@@ -51,7 +51,7 @@ def test_what_waits_and_what_was_refused_is_listed_while_a_service_runs(
     assert lines(capsys, config) == listed
     assert [line.split()[0] for line in listed] == ["1", "2", "3"]
     assert listed[0].endswith("7 B  tensormask/door/violation  queued")
-    assert listed[2].endswith("refused: packet too large")
+    assert listed[2].endswith("rejected: packet too large")
     as_json = [json.loads(line) for line in lines(capsys, config, "list", "--json")]
     assert [(entry["sequence"], entry["bytes"], entry["refused"]) for entry in as_json] == [
         (1, 7, None),
@@ -161,7 +161,7 @@ def test_a_damaged_file_is_said_to_be_one(
 
 def test_no_outbox_yet_is_an_empty_one(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nothing = (
-        f"{config.parent / 'state/outbox.sqlite'}: no messages are queued, and none was refused"
+        f"{config.parent / 'state/outbox.sqlite'}: no messages are queued, and none was rejected"
     )
     assert lines(capsys, config, "list") == lines(capsys, config) == [nothing]
     assert lines(capsys, config, "list", "--json") == lines(capsys, config, "export") == []

@@ -70,12 +70,21 @@ def test_in_a_pipe_a_line_a_minute_says_how_far_it_is(file: Path) -> None:
 def test_on_a_terminal_one_line_is_kept_up_to_date_and_taken_away(file: Path) -> None:
     clock, said = LedgerClock(file, going_on(TrialOutcome.REFUSED)), Terminal()
     progress = TrialProgress(600, said, clock)
-    with pytest.raises(UndoneError, match="refused, well for 600 s"):
+    with pytest.raises(UndoneError, match="undone and not tried again, well for 600 s"):
         wait("", progress.show, clock, file)
     progress.close()
     assert "\n" not in said.getvalue()
     assert said.getvalue().count("\r\x1b[K") == 301
     assert said.getvalue().endswith("\r\x1b[K")
+
+
+@pytest.mark.parametrize("outcome", TrialOutcome)
+def test_what_became_of_a_release_is_said_in_words(outcome: TrialOutcome) -> None:
+    entry = TrialEntry(Slot.RELEASE, TRIAL.name, outcome, "a reason", START)
+    shown = Installed(dict.fromkeys(Slot, ""), {slot: [] for slot in Slot}, None, (entry,))
+    said = [*lines(shown, None)][-1]
+    words = {"refused": "undone and not tried again", "rolled_back": "rolled back"}
+    assert said.endswith(f" release 0.3.0-bbbb: {words.get(outcome, outcome)}, a reason")
 
 
 def test_a_name_that_is_in_use_needs_no_trial_and_another_is_an_error(file: Path) -> None:

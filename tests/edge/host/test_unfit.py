@@ -92,7 +92,7 @@ def test_the_service_refuses_a_clip_that_ends_and_says_how_it_goes_on(
     monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
     for source in (clip, str(Path(clip).parent)):
         with pytest.raises(
-            ConfigError, match=r"^\[camera\] source: .*; add loop = true"
+            ConfigError, match=r"^\[camera\] source: .*; set loop = true"
         ) as refused:
             refuse_unfit(settings_of(source))
         assert refused.value.exit_status == 78

@@ -34,7 +34,7 @@ def test_a_condition_is_reported_in_sentences() -> None:
     told = explained(condition(Code.MESSAGES_REJECTED, messages="1 message"), NOON)
     assert told == Trouble(
         Code.MESSAGES_REJECTED,
-        "The broker has refused 1 message",
+        "The broker has rejected 1 message",
         "See which, and why: sudo tensormask outbox list",
         NOON,
         Severity.HINT,
