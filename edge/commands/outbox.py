@@ -123,7 +123,7 @@ def _drop(options: argparse.Namespace) -> int:
         return options.yes or _answers_yes(f"drop {count(number, 'message')} for good?")
 
     file = load_settings(options.config).outbox.file
-    number = dropped(file, is_wanted, agrees, options.sequence)
+    number = dropped(file, is_wanted, agrees, options.sequence, _delivered(options))
     print(f"{count(number, 'message')} dropped")
     return 0
 
@@ -173,20 +173,24 @@ def dropped(
     wanted: Callable[[OutboxEntry], bool],
     agrees: Callable[[int], bool],
     sequences: Collection[int] = (),
+    delivered: Collection[int] = (),
 ) -> int:
     """Drop the documents that are `wanted` or have one of these `sequences`; return their number.
 
-    None where nobody `agrees` to that number. Raises OutboxError where a service has the outbox
-    open, it cannot be written, or there is no message of a sequence: then nothing is dropped.
+    None where nobody `agrees` to that number. What was `delivered` goes along and is not counted:
+    `entries` leaves it out. Raises OutboxError where a service has the outbox open, it cannot be
+    written, or there is no message of a sequence: then nothing is dropped.
     """
     there = list(entries(path))
-    _refuse_absent(path, {*sequences} - {entry.sequence for entry in there}, there)
+    listed = [each for each in there if each.sequence not in delivered]
+    _refuse_absent(path, {*sequences} - {entry.sequence for entry in listed}, listed)
     chosen = [each.sequence for each in there if each.sequence in sequences or wanted(each)]
-    if not chosen or not agrees(len(chosen)):
+    number = len({*chosen} - {*delivered})
+    if not number or not agrees(number):
         return 0
     with _plainly(path):
         _delete(path, chosen)
-    return len(chosen)
+    return number
 
 
 def _refuse_absent(path: Path, absent: Collection[int], there: Sequence[OutboxEntry]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
-from edge.commands.outbox import entries
+from edge.commands.outbox import dropped, entries
+from edge.errors import OutboxError
 from edge.publish.outbox.outbox import Outbox
 from edge.words import count
 
@@ -85,6 +87,25 @@ def test_what_the_running_service_has_delivered_is_left_out(outbox: Outbox, tmp_
     outbox.append("tensormask/door/violation", partial(_sent, b"{}"))
     assert outbox.state().delivered == ()  # deleted along with it
     assert [entry.sequence for entry in entries(file)] == [2, 4, 3]
+
+
+def test_what_is_to_be_dropped_is_counted_as_it_is_listed(outbox: Outbox, tmp_path: Path) -> None:
+    outbox.acknowledge([1])
+    file, delivered = tmp_path / "state" / "outbox.sqlite", outbox.state().delivered
+    asked: list[int] = []
+
+    def declines(number: int) -> bool:
+        asked.append(number)
+        return False
+
+    assert dropped(file, lambda _: True, declines, delivered=delivered) == 0
+    assert asked == [len([*entries(file, delivered)])] == [2]
+    with pytest.raises(OutboxError, match="no message 1; there are 2 to 3"):
+        dropped(file, lambda _: False, declines, [1], delivered)
+    # Killed, it leaves them in the file: they go along, and are not sent again.
+    killed = Path(shutil.copytree(tmp_path / "state", tmp_path / "killed")) / file.name
+    assert dropped(killed, lambda _: True, lambda _: True, delivered=delivered) == 2
+    assert [*entries(killed)] == []
 
 
 @pytest.mark.parametrize(
