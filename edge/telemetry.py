@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 SCAN = "scan"
 """The step under which the detector's scans in full size are timed: their picture always has the
@@ -177,6 +178,10 @@ class PageState:
     """Where it listens."""
     trouble: str = ""
     """Why it cannot be served, in a sentence; empty: nothing that the daemon knows of."""
+
+    @property
+    def port(self) -> int | None:
+        return urlsplit(self.url).port
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def status_of(telemetry: Telemetry, config: Path) -> Status:
         ago, known_after = duration(telemetry.uptime_s), duration(JUST_STARTED_S)
         troubles.append(condition(Code.JUST_STARTED, ago=ago, known_after=known_after))
     elif (page := telemetry.page) and not page.trouble and (trouble := trouble_with(page.url)):
-        troubles.append(condition(Code.PAGE_DOWN, trouble=trouble))
+        troubles.append(condition(Code.PAGE_DOWN, trouble=trouble, port=page.port))
     if telemetry.in_use is not None:
         troubles.extend(_of_settings(telemetry.in_use, config))
     is_well = not any(each.severity is Severity.FAULT for each in troubles)

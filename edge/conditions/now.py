@@ -105,7 +105,7 @@ def _around(now: Telemetry) -> Iterator[Condition]:
         endings = (ending_soon(each, now.at) for each in now.certificates)
         yield from (each for each in endings if each is not None)
     if now.page is not None and now.page.trouble:
-        yield condition(Code.PAGE_DOWN, trouble=now.page.trouble)
+        yield condition(Code.PAGE_DOWN, trouble=now.page.trouble, port=now.page.port)
     if now.trial is not None:
         what = f"{now.trial.slot} {now.trial.name or 'that comes with the release'}"
         yield condition(Code.ON_TRIAL, what=what)

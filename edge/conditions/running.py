@@ -8,6 +8,7 @@ _UNWATCHED = "this time does not count as watched"
 _KEPT = "nothing is lost: alerts wait on the device"
 _RENEW = "renew it ({how}), then: sudo systemctl restart tensormask"
 CORRECT_SOURCE = "correct [camera] source, then: sudo systemctl restart tensormask"
+WHOSE_PORT = "sudo ss -ltnp 'sport = :{port}'; another [page] port"
 DOCTOR = "sudo tensormask doctor says more"
 COOLER = "give the box air, shade or a heat sink"
 BETTER_POWER = "use the official power supply and a short cable"
@@ -134,7 +135,7 @@ RUNNING = {
     Code.PAGE_DOWN: ConditionKind(
         Severity.FAULT,
         "the page is not served: {trouble}",
-        "journalctl -u tensormask-page -n 30; journalctl -u tensormask -n 30",
+        f"{WHOSE_PORT}; journalctl -u tensormask -u tensormask-page -n 30",
         "no page",
     ),
     Code.ON_TRIAL: ConditionKind(

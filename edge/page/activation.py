@@ -51,10 +51,7 @@ def activate(settings: PageSettings) -> None:
         )
         if done.returncode:
             systemctl("reset-failed", PAGE_SOCKET, may_fail=True)
-            raise ConfigError(
-                f"[page] systemd cannot listen at {wanted}; does another program? "
-                f"sudo ss -ltnp 'sport = :{settings.port}'"
-            )
+            raise ConfigError(f"[page] systemd cannot listen at {wanted}; does another program?")
 
 
 def listened() -> str:

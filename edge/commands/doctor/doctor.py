@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.commands.doctor import machine, service
-from edge.commands.doctor.finding import SETTINGS_FIRST, Finding, as_root, well, wrong
+from edge.commands.doctor.finding import Finding, well, wrong
 from edge.commands.doctor.host import Host
 from edge.commands.doctor.page import page
 from edge.commands.doctor.sight import PlaceToAsk, look, seen_by_service
@@ -19,7 +19,6 @@ from edge.config import Settings, load_settings
 from edge.errors import ConfigError
 from edge.host.health import read_vitals
 from edge.host.status_file import read_telemetry
-from edge.host.web import reachable
 from edge.installed import installation
 from edge.telemetry import Telemetry
 
@@ -45,13 +44,7 @@ def examine(config: Path, place: PlaceToAsk | None = None) -> Iterator[Finding]:
         yield from service.told(telemetry)
     yield from service.releases()
     yield from service.leftovers(host)
-    if settings is not None:
-        yield from page(settings.page, telemetry)
-    elif telemetry is not None and telemetry.page is not None:
-        if trouble := telemetry.page.trouble:
-            yield wrong("page", Code.PAGE_DOWN, as_root(SETTINGS_FIRST), trouble=trouble)
-        else:
-            yield well("page", reachable(telemetry.page.url))
+    yield from page(None if settings is None else settings.page, telemetry)
     vitals = read_vitals(host.root)
     yield from machine.clock(datetime.now(UTC))
     yield from machine.disk(_state_of(settings))

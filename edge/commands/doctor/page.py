@@ -13,29 +13,36 @@ from edge.conditions import Code
 from edge.config import PageSettings
 from edge.host.web import reachable, trouble_with
 from edge.page.activation import listened
-from edge.release.unit import PAGE_UNIT, UNIT
-from edge.telemetry import Telemetry
+from edge.telemetry import PageState, Telemetry
 
 
-def page(settings: PageSettings, telemetry: Telemetry | None) -> Iterator[Finding]:
-    """Return how the page does, where it is enabled; `telemetry`: of the service that runs."""
-    if not settings.enabled:
+def page(settings: PageSettings | None, telemetry: Telemetry | None) -> Iterator[Finding]:
+    """Return how the page does, where it is enabled.
+
+    `telemetry` is of the service that runs: without settings, it says where the page should be.
+    """
+    state = None if telemetry is None else telemetry.page
+    if settings is not None and (state is None or state.url != settings.url):
+        state = PageState(settings.url)
+    if state is None or (settings is not None and not settings.enabled):
         return
-    cure = (
-        f"sudo ss -ltnp 'sport = :{settings.port}'; another [page] port; "
-        f"journalctl -u {UNIT} -u {PAGE_UNIT}"
-    )
-    if telemetry is not None and telemetry.uptime_s < JUST_STARTED_S:
-        text = f"{reachable(settings.url)}; whether it answers is known in some seconds"
-        yield wrong("page", Code.UNKNOWN, why=text)
-    elif telemetry is not None and (trouble := trouble_with(settings.url)):
-        yield wrong("page", Code.PAGE_DOWN, cure, trouble=trouble)
-    elif telemetry is None and not listened() and _is_taken(settings):
+    if telemetry is not None:
+        yield _served(state, telemetry)
+    elif settings is not None and not listened() and _is_taken(settings):
         yield wrong("page", Code.PAGE_PORT_TAKEN, port=settings.port)
     else:
-        yield well("page", reachable(settings.url))
-    if settings.is_in_clear:
+        yield well("page", reachable(state.url))
+    if settings is not None and settings.is_in_clear:
         yield wrong("page", Code.PASSWORD_IN_CLEAR)
+
+
+def _served(state: PageState, telemetry: Telemetry) -> Finding:
+    if not state.trouble and telemetry.uptime_s < JUST_STARTED_S:
+        text = f"{reachable(state.url)}; whether it answers is known in some seconds"
+        return wrong("page", Code.UNKNOWN, why=text)
+    if trouble := state.trouble or trouble_with(state.url):
+        return wrong("page", Code.PAGE_DOWN, trouble=trouble, port=state.port)
+    return well("page", reachable(state.url))
 
 
 def _is_taken(settings: PageSettings) -> bool:

@@ -74,9 +74,11 @@ def test_a_page_that_does_not_answer_is_a_fault_with_the_command_that_says_more(
     status = status_of(replace(TELEMETRY, page=PageState(url)), NO_SETTINGS)
     (fault,) = (each for each in status.troubles if each.code is Code.PAGE_DOWN)
     assert fault.text == f"the page is not served: {url} does not answer: Connection refused"
-    assert "         fix: journalctl -u tensormask-page -n 30; journalctl -u tensormask -n 30" in [
-        *lines(status)
-    ]
+    said = (
+        f"sudo ss -ltnp 'sport = :{url.rpartition(':')[2]}'; another [page] port; "
+        "journalctl -u tensormask -u tensormask-page -n 30"
+    )
+    assert f"         fix: {said}" in [*lines(status)]
     assert not status.is_well
     assert not [line for line in lines(status) if line.startswith("page")]
 

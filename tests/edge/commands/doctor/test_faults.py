@@ -22,7 +22,8 @@ from edge.commands.doctor.doctor import examine, packages
 from edge.commands.doctor.finding import Finding, complete, exit_status, lines
 from edge.commands.doctor.host import Host
 from edge.commands.doctor.page import page
-from edge.conditions import Severity
+from edge.commands.status import status_of
+from edge.conditions import Code, Severity
 from edge.config import MqttSettings, PageSettings, Settings, load_settings
 from edge.host.health import read_vitals
 from edge.page.activation import listened
@@ -33,6 +34,7 @@ from edge.telemetry import (
     CameraStatus,
     OutboxState,
     Pace,
+    PageState,
     Strain,
     Telemetry,
 )
@@ -529,6 +531,17 @@ def test_a_port_of_the_page_that_another_program_has_is_reported() -> None:
         thread.start()
         assert "does not answer" in faults(page(settings, running))[0].text
         thread.join()
+
+
+@pytest.mark.parametrize("trouble", ["", "[page] systemd cannot listen at 127.0.0.1:1"])
+def test_of_a_page_that_is_not_served_doctor_and_status_say_the_same(trouble: str) -> None:
+    settings = PageSettings(enabled=True, port=free_port())
+    now = replace(TELEMETRY, uptime_s=60.0, page=PageState(settings.url, trouble))
+    said = status_of(now, Path("/nowhere/tensormask.toml")).troubles
+    of_status = [(each.text, each.fix) for each in said if each.code is Code.PAGE_DOWN]
+    for found in (page(settings, now), page(None, now)):
+        assert [(each.text, each.fix) for each in found] == of_status
+    assert f"sport = :{settings.port}" in of_status[0][1]
 
 
 def _hang_up(server: socket.socket) -> None:
