@@ -64,8 +64,10 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
             f"{path}: {error.strerror}: only root and the service may read the settings"
         ) from error
     except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        by_install = "sudo deploy/install.sh writes one; " if is_missing else ""
         raise ConfigError(
-            f"{path}: {error.strerror}; give the file's path with --config"
+            f"{path}: {error.strerror}; {by_install}another is named by --config FILE"
         ) from error
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES // 1000} kB: no file of settings")

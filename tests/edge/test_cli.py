@@ -71,7 +71,7 @@ def test_a_command_without_its_configuration_says_where_it_looked(
 ) -> None:
     assert main(["run", "--config", str(tmp_path / "absent.toml")]) == 78
     error = capsys.readouterr().err
-    assert "absent.toml: No such file or directory; give the file's path with --config" in error
+    assert "absent.toml: No such file or directory; sudo deploy/install.sh writes one; " in error
     assert error.count("\n") == 1
 
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.commands.doctor import machine, service
-from edge.commands.doctor.finding import Finding, well, wrong
+from edge.commands.doctor.finding import AS_ROOT, SETTINGS_FIRST, Finding, well, wrong
 from edge.commands.doctor.host import Host
 from edge.commands.doctor.page import page
 from edge.commands.doctor.sight import PlaceToAsk, look, seen_by_service
-from edge.conditions import Code
+from edge.conditions import Code, Severity
 from edge.config import Settings, load_settings
 from edge.errors import ConfigError
 from edge.host.health import read_vitals
@@ -24,6 +24,11 @@ from edge.telemetry import Telemetry
 
 LIST = "requirements-pi.txt"
 STATE = Path("/var/lib/tensormask")
+_FIRST = {
+    ("configuration", Severity.FAULT): SETTINGS_FIRST,
+    ("configuration", Severity.UNKNOWN): AS_ROOT,
+}
+"""What is to be done before the service is started, where that is found."""
 
 
 def examine(config: Path, place: PlaceToAsk | None = None) -> Iterator[Finding]:
@@ -36,10 +41,13 @@ def examine(config: Path, place: PlaceToAsk | None = None) -> Iterator[Finding]:
     telemetry = read_telemetry()
     settings = _readable(config)
     yield from packages()
-    yield from sight(config, telemetry, place)
+    first = ""
+    for finding in sight(config, telemetry, place):
+        first = first or _FIRST.get((finding.part, finding.severity), "")
+        yield finding
     # What fixes these comes before what starts the service again.
     yield from service.files(host, STATE)
-    yield from service.unit(host)
+    yield from service.unit(host, first)
     if telemetry is not None:
         yield from service.told(telemetry)
     yield from service.releases()

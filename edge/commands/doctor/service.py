@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from edge.commands.doctor.finding import Finding, as_root, reported, well, wrong
 from edge.commands.doctor.host import Host, groups_of, shown, user_id
 from edge.commands.releases import installed
@@ -40,10 +42,20 @@ _REPORTED = (
     Code.MEMORY_SHORT,
 )
 """The conditions of the running service that no other part looks at."""
+_STARTED_BY_FIX = (Code.SERVICE_MASKED, Code.SERVICE_FAILED, Code.SERVICE_STOPPED)
 
 
-def unit(host: Host) -> Iterator[Finding]:
-    """Return how the service is. Without systemd, or a unit, there is none."""
+def unit(host: Host, first: str = "") -> Iterator[Finding]:
+    """Return how the service is. Without systemd, or a unit, there is none.
+
+    `first` is to be done before the service is started.
+    """
+    for each in _unit(host):
+        is_after = first and each.code in _STARTED_BY_FIX
+        yield replace(each, fix=f"{first}; {each.fix}") if is_after else each
+
+
+def _unit(host: Host) -> Iterator[Finding]:
     if not host.has_systemd:
         yield wrong("service", Code.UNKNOWN, why="there is no systemd here")
         return

@@ -69,8 +69,6 @@ def _configuration(
     except TensorMaskError as error:
         text, _, rest = str(error).partition("; sudo ")
         fix = permission(text) or (f"sudo {rest}" if rest else None)
-        if not config.exists():
-            fix = "sudo deploy/install.sh writes one; another is named by --config FILE"
         yield wrong("configuration", Code.SETTINGS_REFUSED, fix, why=text, file=config)
         return None
     if telemetry is not None and has_changed(telemetry.in_use, config):

@@ -19,12 +19,13 @@ import pytest
 
 from edge.commands.doctor import eyes, machine, service, voice
 from edge.commands.doctor.doctor import examine, packages
-from edge.commands.doctor.finding import Finding, complete, exit_status, lines
+from edge.commands.doctor.finding import Finding, complete, exit_status, lines, well, wrong
 from edge.commands.doctor.host import Host
 from edge.commands.doctor.page import page
 from edge.commands.status import status_of
 from edge.conditions import Code, Severity
 from edge.config import MqttSettings, PageSettings, Settings, load_settings
+from edge.errors import ConfigError
 from edge.host.health import read_vitals
 from edge.page.activation import listened
 from edge.records import Pixels
@@ -84,8 +85,46 @@ def test_settings_that_are_wrong_hide_nothing_else(tmp_path: Path, text: str, sa
 
 
 def test_settings_that_are_missing_can_be_made(tmp_path: Path) -> None:
-    (fault,) = faults(examine(tmp_path / "none.toml"))
+    file = tmp_path / "none.toml"
+    (fault,) = faults(examine(file))
     assert "deploy/install.sh" in fault.fix
+    with pytest.raises(ConfigError) as refused:  # as every other command says it
+        load_settings(file)
+    assert str(refused.value) == f"{fault.text}; {fault.fix}"
+
+
+@pytest.mark.parametrize(
+    ("life", "fix"),
+    [
+        ("LoadState=masked", "sudo systemctl unmask tensormask; "),
+        ("LoadState=loaded\nActiveState=inactive", "sudo systemctl start tensormask"),
+        ("LoadState=loaded\nActiveState=failed\nExecMainStatus=1", "journalctl -u tensormask"),
+    ],
+)
+def test_settings_come_before_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, life: str, fix: str
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f"#!/bin/sh\ncat <<'END'\n{life}\nEND\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    (tmp_path / "tensormask.toml").write_text('[mqtt]\nhost = "localhost"\n')
+    for file, before in (("tensormask.toml", ""), ("none.toml", "correct the settings first; ")):
+        found = examine(tmp_path / file, Host(tmp_path), Elsewhere(seen_of(tmp_path / file)))
+        (fault,) = (each for each in found if each.part == "service")
+        assert fault.fix.startswith(f"{before}{fix}")
+
+
+def seen_of(config: Path) -> str:
+    """Return what the doctor sees of these settings in the service's place."""
+    is_there = config.exists()
+    said = (
+        well("configuration", "")
+        if is_there
+        else wrong("configuration", Code.SETTINGS_REFUSED, why="", file=config)
+    )
+    return msgspec.json.encode([said]).decode()
 
 
 # The program.
