@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from edge.address import (
 from edge.capture.source import FrameSource
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import CameraSettings
-from edge.errors import ConfigError
+from edge.errors import ConfigError, PictureError
 
 
 def is_sensor(settings: CameraSettings) -> bool:
@@ -86,6 +89,10 @@ def _open_file(
     shown = "what it says" if holds_password(text) else text
     try:
         path = Path(text).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()  # from Python 3.13 on, nothing below says that a folder is closed
+            if not os.access(path, os.R_OK, effective_ids=True):
+                raise PictureError(f"{shown}: {os.strerror(errno.EACCES)}")
         if path.is_dir():
             return Playback(Folder(path, settings), settings, clock, starts_at)
         if path.is_file():

@@ -14,6 +14,7 @@ from edge.commands.checks import PARTS, check_settings
 from edge.commands.options import add_config, add_json
 from edge.commands.output import fitted, json_text, say
 from edge.commands.parser import Parser
+from edge.commands.permission import with_permission
 from edge.commands.sandbox import STARTING, add_here, whose_sight
 from edge.conditions import Code, Severity, condition
 from edge.config import load_settings
@@ -100,7 +101,7 @@ def check(config: Path, parts: Collection[str], tell: Say) -> int:
     except NotAllowedError:
         raise
     except TensorMaskError as error:
-        tell(Checked("configuration", Severity.FAULT, str(error)))
+        tell(Checked("configuration", Severity.FAULT, with_permission(str(error))))
         return error.exit_status
     tell(Checked("configuration", Severity.OK, str(config)))
     status = 0
@@ -109,7 +110,7 @@ def check(config: Path, parts: Collection[str], tell: Say) -> int:
             tell(Checked(name, Severity.OK, PARTS[name](settings)))
         except TensorMaskError as error:
             severity = Severity.FAULT if error.exit_status else Severity.UNKNOWN
-            tell(Checked(name, severity, str(error)))
+            tell(Checked(name, severity, with_permission(str(error))))
             status = max(status, error.exit_status)
     return status
 

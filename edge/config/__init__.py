@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from edge.config.file import DEFAULT_PATH, SCHEMA, SERVICE_USER, load_settings, parse_settings
+from edge.config.file import (
+    DEFAULT_PATH,
+    SCHEMA,
+    SERVICE_USER,
+    load_settings,
+    parse_settings,
+    readable_by_service,
+)
 from edge.config.page import PageSettings
 from edge.config.reporting import (
     CommandSettings,
@@ -57,5 +64,6 @@ __all__ = [
     "lingers_s",
     "load_settings",
     "parse_settings",
+    "readable_by_service",
     "state_directory",
 ]

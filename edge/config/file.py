@@ -11,6 +11,7 @@ import logging
 import os
 import pwd
 import re
+import shlex
 import stat
 import tomllib
 from pathlib import Path
@@ -58,8 +59,8 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
             is_open = bool(os.fstat(file.fileno()).st_mode & stat.S_IRWXO)
     except PermissionError as error:
         if _is_service_user():
-            cure = f"sudo chgrp {SERVICE_USER} {path}; sudo chmod 640 {path}"
-            raise ConfigError(f"{path}: {error.strerror} for the service's user; {cure}") from error
+            fix = readable_by_service(path)
+            raise ConfigError(f"{path}: {error.strerror} for the service's user; {fix}") from error
         raise NotAllowedError(
             f"{path}: {error.strerror}: only root and the service may read the settings"
         ) from error
@@ -149,6 +150,13 @@ def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
                     f"{origin}: [{name}] {key}: a line break or another control character, or "
                     f"more than {MAX_TEXT} characters"
                 )
+
+
+def readable_by_service(path: Path | str) -> str:
+    """Return the commands that let the service read a file or folder, and show what else may."""
+    mode = "750" if os.path.isdir(path) else "640"  # noqa: PTH112 - its folder may be closed
+    name = shlex.quote(str(path))
+    return f"sudo chgrp {SERVICE_USER} {name}; sudo chmod {mode} {name}; namei -l {name}"
 
 
 def _is_service_user() -> bool:

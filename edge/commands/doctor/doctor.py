@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.commands.doctor import machine, service
-from edge.commands.doctor.finding import AS_ROOT, SETTINGS_FIRST, Finding, well, wrong
+from edge.commands.doctor.finding import SETTINGS_FIRST, Finding, well, wrong
 from edge.commands.doctor.host import Host
 from edge.commands.doctor.page import page
 from edge.commands.doctor.sight import PlaceToAsk, look, seen_by_service
+from edge.commands.permission import AS_ROOT
 from edge.conditions import Code, Severity
 from edge.config import Settings, load_settings
 from edge.errors import ConfigError

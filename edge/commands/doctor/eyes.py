@@ -8,7 +8,8 @@ from edge.address import DeviceSource, FileSource, PiSource, StreamSource, sourc
 from edge.capture.quality import quality_of
 from edge.capture.trial import tried
 from edge.capture.view import view_of
-from edge.commands.doctor.finding import Finding, readable, reported, well, wrong
+from edge.commands.doctor.finding import Finding, reported, well, wrong
+from edge.commands.permission import permission
 from edge.commands.position import turned_by_deg
 from edge.conditions import CORRECT_SOURCE, VIEWS, Code
 from edge.config import Settings
@@ -86,7 +87,5 @@ def cure_of(source: str, trouble: str = "", refuses: bool = False) -> str:
             return f"user, password and path as the camera's own page has them; {CORRECT_SOURCE}"
         case StreamSource(host=host):
             return f"ping {host}; the camera's own page"
-        case FileSource() if "Permission denied" in trouble:
-            return readable(source)
-        case _:
-            return "check [camera] source"
+        case FileSource():
+            return permission(trouble) or "check [camera] source"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 
@@ -12,13 +10,10 @@ import msgspec
 
 from edge.commands.output import wrapped
 from edge.conditions import Code, Condition, Severity, condition, conditions
-from edge.config import SERVICE_USER
-from edge.installed import is_started_by_systemd
 from edge.telemetry import Telemetry
 
 NARROW = 30
 LABEL = 7
-AS_ROOT = "sudo tensormask doctor"
 SETTINGS_FIRST = "correct the settings first"
 PACKAGES = {
     "fuser": "psmisc",
@@ -29,7 +24,6 @@ PACKAGES = {
 }
 """What brings the programs of a fix that a small Debian lacks."""
 _INSTALL = "sudo apt-get install"
-_FORBIDDEN = re.compile(r"(/.+?): Permission denied")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -62,23 +56,6 @@ def reported(
 ) -> Iterator[Finding]:
     """Yield what the running service says of itself, as far as it has one of these codes."""
     return (told(part, each, fix) for each in conditions(telemetry) if each.code in codes)
-
-
-def as_root(otherwise: str = "") -> str:
-    """Return the fix where a user may not look; `otherwise`: where root or the service has."""
-    return otherwise if os.geteuid() == 0 or is_started_by_systemd() else AS_ROOT
-
-
-def permission(text: str) -> str:
-    """Return what fixes a fault that is a file's permissions; empty: it is another."""
-    found = _FORBIDDEN.search(text)
-    return "" if found is None else readable(found[1])
-
-
-def readable(path: str) -> str:
-    """Return what lets the service read a file."""
-    path = shlex.quote(path)
-    return as_root(f"sudo chgrp {SERVICE_USER} {path}; sudo chmod 640 {path}; namei -l {path}")
 
 
 def complete(finding: Finding) -> Finding:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from edge.commands.doctor.finding import Finding, as_root, reported, well, wrong
+from edge.commands.doctor.finding import Finding, reported, well, wrong
 from edge.commands.doctor.host import Host, groups_of, shown, user_id
+from edge.commands.permission import as_root
 from edge.commands.releases import installed
 from edge.conditions import Code
 from edge.config import SERVICE_USER

@@ -11,11 +11,10 @@ from edge.commands.doctor import eyes, voice
 from edge.commands.doctor.finding import (
     SETTINGS_FIRST,
     Finding,
-    as_root,
-    permission,
     well,
     wrong,
 )
+from edge.commands.permission import as_root, permission
 from edge.conditions import Code
 from edge.config import Settings
 from edge.errors import MissingPackageError, ModelError, NotAllowedError, TensorMaskError
@@ -86,7 +85,8 @@ def _models(settings: Settings) -> Iterator[Finding]:
             yield wrong(part, Code.PACKAGES_WRONG, why=error)
         except ModelError as error:
             kind = "bundle" if part == "model" else "detector"
-            yield wrong(part, Code.MODEL_UNUSABLE, why=error, slot=kind)
+            fix = permission(str(error)) or None
+            yield wrong(part, Code.MODEL_UNUSABLE, fix, why=error, slot=kind)
         except TensorMaskError as error:
             fix = permission(str(error)) or f"fix that, then: sudo systemctl restart {UNIT}"
             yield wrong(part, Code.SETTINGS_REFUSED, fix, why=error, file="")

@@ -11,13 +11,12 @@ from edge.commands.checks import probe_as_service
 from edge.commands.doctor.finding import (
     SETTINGS_FIRST,
     Finding,
-    as_root,
-    permission,
     reported,
     told,
     well,
     wrong,
 )
+from edge.commands.permission import as_root, permission
 from edge.conditions import Code, ending_soon
 from edge.config import Settings
 from edge.daemon.certificates import named, read

@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from edge.cli import main
 from edge.commands.check import Checked, check_as_service, line
 from edge.commands.checks import PARTS
 from tests.edge.capture.cameras import web_camera
+from tests.edge.capture.fakes import write_clip
 from tests.edge.samples import IN_USE, TELEMETRY
 
 
@@ -206,6 +209,62 @@ def test_a_clip_that_is_none_ends_with_78_as_in_the_service(
         text = f'{BROKER}[camera]\nsource = "{tmp_path}/text.mp4"\nrealtime = {realtime}\n'
         status, said = checked(capsys, tmp_path, text, "--only", "camera")
         assert (status, "[camera] source: text.mp4: no video" in said) == (78, True)
+
+
+WITHOUT_PRIVILEGE = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+"""Root without them is held to the modes of files, as the service is."""
+CHECK_AND_DOCTOR = """
+import os, sys
+os.environ["SYSTEMD_EXEC_PID"] = str(os.getpid())  # as the service
+from edge import installed
+from edge.cli import main
+installed.UNSEEN = ()  # here is no sandbox that hides /tmp
+config, part = sys.argv[1:]
+main(["check", "--config", config, "--only", part])
+main(["doctor", "--config", config, "--settings-only", "--json"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "setting", "closed", "mode"),
+    [
+        ("camera", '[camera]\nsource = "{}/clip.avi"\nloop = true', "clip.avi", 640),
+        ("camera", '[camera]\nsource = "{}/pictures"\nloop = true', "pictures", 750),
+        ("camera", '[camera]\nsource = "{}/none/clip.avi"\nloop = true', "none/clip.avi", 640),
+        ("model", '[classifier]\nbundle = "{}/bundle"', f"bundle/{CARD_FILE}", 640),
+        ("detector", '[detector]\nname = "yunet"\nmodel = "{}/own.onnx"', "own.onnx", 640),
+        ("broker", 'username = "u"\npassword_file = "{}/secret"', "secret", 640),
+        ("configuration", '[page]\nenabled = true\npassword_file = "{}/secret"', "secret", 640),
+    ],
+)
+def test_a_file_that_the_service_cannot_read_comes_with_what_lets_it(
+    tmp_path: Path, part: str, setting: str, closed: str, mode: int
+) -> None:
+    write_clip(tmp_path / "clip.avi", [np.zeros((72, 128, 3), np.uint8)] * 3, fps=15)
+    for name in ("pictures", "none"):
+        (tmp_path / name).mkdir()
+    shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
+    for name in ("own.onnx", "secret"):
+        (tmp_path / name).write_text("x\n")
+    path = tmp_path / closed
+    shut = path if path.exists() else path.parent
+    shut.chmod(0)
+    clip = "" if "[camera]" in setting else f'[camera]\nsource = "{tmp_path}/clip.avi"\nloop = true'
+    config = tmp_path / "tensormask.toml"
+    config.touch(0o600)
+    held = WITHOUT_PRIVILEGE if os.geteuid() == 0 else ()
+    command = [*held, sys.executable, "-c", CHECK_AND_DOCTOR, config, part]
+    with socket.create_server(("127.0.0.1", 0)) as broker:  # the password is read before it answers
+        port = broker.getsockname()[1]
+        config.write_text(f"{BROKER}port = {port}\n{setting.format(tmp_path)}\n{clip}\n")
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    shut.chmod(0o700)
+    checks = [each for each in answer.stdout.splitlines() if "FAULT" in each]
+    document = answer.stdout[answer.stdout.index("[\n") :]
+    (said,) = (each for each in checks if "Permission denied" in each)
+    assert f"; sudo chgrp tensormask {path}; sudo chmod {mode} {path}; namei -l {path}" in said
+    faults = [each for each in json.loads(document) if each["severity"] == "fault"]
+    assert [each for each in faults if each["fix"] and said.endswith(each["fix"])]
 
 
 def test_as_json_each_part_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
