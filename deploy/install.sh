@@ -306,7 +306,7 @@ end_without_start() {
 # (camera, broker), the service waits for.
 passes() {
     local status=0
-    runuser -u tensormask -- env STATE_DIRECTORY="$state" "$program/tensormask" check --config "$1" || status=$?
+    runuser -u tensormask -- env STATE_DIRECTORY="$state" "$program/tensormask" check --here --config "$1" || status=$?
     [ "$status" -eq 0 ] || [ "$status" -eq 1 ]
 }
 

@@ -79,6 +79,8 @@ def whose_sight(is_here: bool, command: str) -> tuple[InstalledUnit | None, str]
         return unit, f"as {UNIT} sees it; --here: as you do"
     if is_here or installation() is None:
         return None, ""
+    if os.geteuid() == 0:
+        return None, f"as you see it: nothing can be run as {UNIT} here"
     return None, f"as you see it; as the service does: sudo tensormask {command}"
 
 

@@ -125,6 +125,7 @@ def test_a_named_clip_is_watched_over_and_over(machine: Machine) -> None:
     said = machine.run("sh", "-ec", from_there, timeout_s=PATIENCE_S)
     assert said.stderr == ""
     assert said.stdout.splitlines()[-1].startswith("== running; see: ")
+    assert "as you see it" not in said.stdout, "that is for somebody without sudo"
     assert _runs(machine)
     written = machine.output("grep", "-E", "^(host|source|loop) ", SETTINGS)
     assert written == 'host = "localhost"\nsource = "/srv/clip.avi"\nloop = true'

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.commands.sandbox import _read, _with_unit
+import pytest
+
+from edge.commands.sandbox import _read, _with_unit, whose_sight
+from edge.installed import PREFIX
 
 UNIT = Path(__file__).resolve().parents[3] / "systemd" / "tensormask.service"
 DROP_IN = """
@@ -32,6 +35,23 @@ def test_what_the_service_may_and_sees_is_taken_and_not_how_it_lives() -> None:
     assert any(each.split() == ["SupplementaryGroups=video", "render"] for each in properties)
     keys = {each.partition("=")[0] for each in properties}
     assert not keys & {"Type", "ExecStart", "Restart", "RestartSec", "WatchdogSec", "After"}
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        (1000, "as you see it; as the service does: sudo tensormask check"),
+        (0, "as you see it: nothing can be run as tensormask.service here"),
+    ],
+)
+def test_sudo_is_recommended_to_those_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, said: str
+) -> None:
+    monkeypatch.setenv(PREFIX, str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))  # without systemctl
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    assert whose_sight(False, "check") == (None, said)
+    assert whose_sight(True, "check") == (None, "")
 
 
 def test_an_order_that_matters_is_kept() -> None:
