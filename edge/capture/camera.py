@@ -251,7 +251,7 @@ class Camera:
                 raise CameraError(f"the same picture for {now_s - self._fresh_s:.0f} s")
             return None
         self._fresh_s = now_s
-        if self._stands_still(frame, now_s):
+        if self._is_frozen(frame, now_s):
             return None
         if now_s - self._opened_s >= STEADY_S:
             self._pause_s = MIN_RETRY_S
@@ -259,7 +259,7 @@ class Camera:
         self._judge(frame)
         return frame
 
-    def _stands_still(self, frame: Frame, now_s: float) -> bool:
+    def _is_frozen(self, frame: Frame, now_s: float) -> bool:
         """Return whether a stream shows the same picture for long; raises CameraError where that is
         new, or opening it again has not helped for as long."""
         limit_s = self._patience.frozen_s

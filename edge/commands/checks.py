@@ -114,7 +114,7 @@ def check_broker(settings: Settings, telemetry: Telemetry | None = None) -> str:
     """
     telemetry = telemetry or settled_telemetry(settings.outbox)
     if telemetry is not None and is_same_broker(telemetry.in_use, settings):
-        return told_of_broker(telemetry, broker_name(settings))
+        return broker_in_use(telemetry, broker_name(settings))
     if are_withheld(settings.mqtt.files):
         raise NotHereError(WITHHELD)
     probe = probe_as_service(settings, telemetry)
@@ -138,7 +138,7 @@ def settled_telemetry(outbox: OutboxSettings, clock: Clock = SYSTEM_CLOCK) -> Te
         clock.sleep(0.5)
 
 
-def told_of_broker(telemetry: Telemetry, name: str) -> str:
+def broker_in_use(telemetry: Telemetry, name: str) -> str:
     """Return what the running service says of its broker. Raises BrokerError."""
     broker = telemetry.broker
     if not broker.connected or broker.refusal:

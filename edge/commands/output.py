@@ -39,11 +39,11 @@ class Output:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with _told_apart():
+        with _named_apart():
             return self._stream.write(text)
 
     def flush(self) -> None:
-        with _told_apart():
+        with _named_apart():
             self._stream.flush()
             if not _has_reader(self._stream):
                 raise BrokenPipeError
@@ -64,7 +64,7 @@ def _has_reader(stream: TextIO) -> bool:
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
+def _named_apart() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError as error:

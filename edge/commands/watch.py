@@ -29,7 +29,7 @@ from edge.publish.messages import AVAILABILITY, COMPLIANCE, HEALTH, RELEASE, VIO
 
 EVERY: Final = "+"
 """Every device: MQTT's own wildcard."""
-_MAX_TOLD: Final = 1000
+_MAX_SHOWN: Final = 1000
 _TURN_S: Final = 0.25
 _PATIENCE_S: Final = 5.0
 """How long after a subscription what a broker has kept has come, if there is anything."""
@@ -103,7 +103,7 @@ class Lines:
         self._alerts = Alerts(colour=takes_color(output))
 
     def say(self, text: str) -> None:
-        line = clean(text, _MAX_TOLD)
+        line = clean(text, _MAX_SHOWN)
         print(f"{time.strftime('%H:%M:%S')}  {line}", file=self._output, flush=True)
 
     def show(self, message: Received) -> None:
@@ -123,7 +123,7 @@ class JsonLines:
         self._output = output
 
     def say(self, text: str) -> None:
-        print(f"tensormask: {clean(text, _MAX_TOLD)}", file=sys.stderr, flush=True)  # noqa: T201 - its output
+        print(f"tensormask: {clean(text, _MAX_SHOWN)}", file=sys.stderr, flush=True)  # noqa: T201 - its output
 
     def show(self, message: Received) -> None:
         document = {

@@ -103,12 +103,12 @@ class NoAnswerError(BrokerError):
     for the lengths of what follows, and wait for bytes that never come (amqtt 0.12 does).
     """
 
-    def __init__(self, text: str, *, has_hung_up: bool) -> None:
+    def __init__(self, text: str, *, has_disconnected: bool) -> None:
         super().__init__(text)
-        self.has_hung_up = has_hung_up
+        self.has_disconnected = has_disconnected
 
 
-class HungUpError(BrokerError):
+class DisconnectedError(BrokerError):
     """The broker has ended the connection, maybe because of what was on its way."""
 
     def __init__(self, text: str, refusal: BrokerRefusal | None = None) -> None:
@@ -116,7 +116,7 @@ class HungUpError(BrokerError):
         self.refusal = refusal or BrokerRefusal(_UNSPECIFIED, "the broker disconnects")
 
 
-class ExpelledError(HungUpError, BrokerRefusalError):
+class ExpelledError(DisconnectedError, BrokerRefusalError):
     """The same, and it says why: coming back soon is useless."""
 
 
@@ -156,7 +156,7 @@ def ended(broker: str, reason: ReasonCode, properties: Properties | None) -> Bro
     if reason.value in _LACKS:
         return TermsError(text, _LACKS[reason.value])
     if reason.value in _OUR_MESSAGE:
-        kind = ExpelledError if reason.value in _PATIENCE_NEEDED else HungUpError
+        kind = ExpelledError if reason.value in _PATIENCE_NEEDED else DisconnectedError
         refusal = BrokerRefusal(reason.value, f"the broker disconnects: {str(reason).lower()}")
         return kind(text, refusal)
     return (BrokerRefusalError if reason.value in _PATIENCE_NEEDED else BrokerError)(text)

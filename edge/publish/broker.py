@@ -105,7 +105,7 @@ class BrokerAccess:
         self._tls = _tls_context(settings) if settings.tls else None
         self._versions = _VERSIONS[settings.protocol]
         self._answered = False
-        self._hang_ups = 0
+        self._disconnects = 0
         """In a row, without an answer to our CONNECT."""
         self._refusal: int | None = None
         """What the CONNACK to the last attempt said, where it refused us."""
@@ -139,7 +139,7 @@ class BrokerAccess:
             if will is not None:
                 self._doubt_will(error)
             raise
-        self._answered, self._hang_ups = True, 0
+        self._answered, self._disconnects = True, 0
         if will is not None:
             self.lessons.note(connection.terms)
         return connection
@@ -180,13 +180,13 @@ class BrokerAccess:
         return self._accepted(smaller.terms, call)
 
     def _may_be_the_will(self, error: BrokerError) -> bool:
-        has_hung_up = isinstance(error, NoAnswerError) and error.has_hung_up
-        return has_hung_up or self._refusal in _OF_THE_WILL
+        has_disconnected = isinstance(error, NoAnswerError) and error.has_disconnected
+        return has_disconnected or self._refusal in _OF_THE_WILL
 
     def _doubt_will(self, error: BrokerError) -> None:
         """Have the next attempt make less of the will, where it may be at fault."""
-        self._hang_ups = self._hang_ups + 1 if self._may_be_the_will(error) else 0
-        if self._hang_ups >= (_DOUBTED_AFTER if self._answered else 1):
+        self._disconnects = self._disconnects + 1 if self._may_be_the_will(error) else 0
+        if self._disconnects >= (_DOUBTED_AFTER if self._answered else 1):
             self.lessons.guess(by_a_rule=self._refusal is not None)
 
     def _addresses(self, timeout_s: float) -> list[str]:

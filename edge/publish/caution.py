@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from edge.clock import Clock
 from edge.errors import BrokerError
-from edge.publish.answers import BrokerRefusal, HungUpError, TermsError
+from edge.publish.answers import BrokerRefusal, DisconnectedError, TermsError
 from edge.publish.delivery import Sent
 from edge.publish.mailbox import Retained
 from edge.publish.terms import LESSON_S, Lessons, Terms, smaller
@@ -124,7 +124,7 @@ class Caution:
             return None
         # What is of a former id, and what clears, is for others to judge.
         items = [item for item in on_the_way if not _is_apart(item)]
-        if not isinstance(problem, HungUpError) or not items:
+        if not isinstance(problem, DisconnectedError) or not items:
             return None
         keys = {key_of(item) for item in items}
         (item, *others) = items
@@ -132,7 +132,7 @@ class Caution:
         self._suspects = keys
         return self._convict(item, problem) if is_known and not others else None
 
-    def _convict(self, item: Item, problem: HungUpError) -> tuple[Sent, BrokerRefusal] | None:
+    def _convict(self, item: Item, problem: DisconnectedError) -> tuple[Sent, BrokerRefusal] | None:
         """Draw the consequence for what has ended a connection alone."""
         if isinstance(item, Sent):
             if item.has_picture and item.sequence not in self._slimmed:

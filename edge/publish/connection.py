@@ -26,7 +26,7 @@ from edge.errors import BrokerError
 from edge.publish.answers import (
     Acknowledgement,
     BrokerRefusal,
-    HungUpError,
+    DisconnectedError,
     MqttVersion,
     NoAnswerError,
     Received,
@@ -152,7 +152,7 @@ class Connection:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 text = f"no answer to {self.version} within {timeout_s:g} s"
-                raise NoAnswerError(f"the broker {self._broker}: {text}", has_hung_up=False)
+                raise NoAnswerError(f"the broker {self._broker}: {text}", has_disconnected=False)
             self.turn(left_s)
 
     def leave(self, timeout_s: float) -> None:
@@ -222,13 +222,13 @@ class Connection:
             self._end = NoAnswerError(
                 f"the broker {self._broker} closed the connection without an answer; does it want "
                 "TLS, or a client certificate?",
-                has_hung_up=True,
+                has_disconnected=True,
             )
         elif reason.value == _KEEPALIVE:
             text = "the connection was lost: the broker does not answer"
             self._end = BrokerError(f"the broker {self._broker}: {text}")
         else:
-            self._end = HungUpError(f"the broker {self._broker}: the connection was lost")
+            self._end = DisconnectedError(f"the broker {self._broker}: the connection was lost")
 
     def _on_publish(
         self,

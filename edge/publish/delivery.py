@@ -123,7 +123,7 @@ class Delivery:
             takes_others = delivered or self._doubted.get(sent.sequence, False)
             if sent.is_foreign or refusal.is_for_itself or (refusal.is_vague and takes_others):
                 self._doubted.pop(sent.sequence, None)
-                self._set_aside(sent.sequence, str(refusal))
+                self._quarantine(sent.sequence, str(refusal))
                 continue
             if refusal.is_vague:
                 self._doubted[sent.sequence] = False
@@ -136,7 +136,7 @@ class Delivery:
         """
         foreign = next((sent.sequence for sent in on_the_way if sent.is_foreign), None)
         if foreign is not None and foreign == self._suspect:
-            self._set_aside(foreign, str(problem))
+            self._quarantine(foreign, str(problem))
         if on_the_way:
             self._suspect = foreign
 
@@ -177,10 +177,10 @@ class Delivery:
         has_picture = b'"snapshot":"' in document.payload
         if post(Sent(document.sequence, is_foreign, has_picture), document):
             return True
-        self._set_aside(document.sequence, "packet too large")
+        self._quarantine(document.sequence, "packet too large")
         return False
 
-    def _set_aside(self, sequence: int, reason: str) -> None:
+    def _quarantine(self, sequence: int, reason: str) -> None:
         self._outbox.refuse(sequence, reason)
         _log.warning(
             "the broker %s does not take message %d (%s): the message is quarantined",

@@ -14,7 +14,7 @@ from contextlib import suppress
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import MqttSettings
 from edge.errors import BrokerError
-from edge.publish.answers import HungUpError, Received
+from edge.publish.answers import DisconnectedError, Received
 from edge.publish.broker import Backoff, BrokerAccess, client_id
 from edge.publish.caution import Caution, Item
 from edge.publish.connection import Will
@@ -210,7 +210,7 @@ class MqttPublisher:
         refused = None
         if not self._leave.is_asked:
             denied = None if session is None else session.denied
-            if denied is not None and isinstance(problem, HungUpError):
+            if denied is not None and isinstance(problem, DisconnectedError):
                 self._caution.hold(denied)  # some say so first, and then disconnect
                 items = []
             refused = self._caution.end(items, problem, is_waiting=self._delivery.is_waiting)

@@ -64,3 +64,15 @@ def test_no_old_word_comes_back(file: Path) -> None:
 def test_no_old_word_comes_back_in_a_message() -> None:
     said = [(file.name, text) for file in PROGRAMS for text in messages(file)]
     assert [(name, text) for name, text in said if OLD.search(text)] == []
+
+
+def test_no_old_word_comes_back_in_a_name() -> None:
+    """Of a class, a function or a constant; what payloads and files name so stays."""
+    old = re.compile(r"(?i)(^|_)(told|anew|whoever|mends?|hangs?_?ups?|stands_still)(_|$)|hung_?up")
+    named = [
+        (file.name, getattr(each, "name", getattr(each, "id", "")))
+        for file in PROGRAMS
+        for each in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.Name)
+    ]
+    assert [(file, name) for file, name in named if old.search(name)] == []

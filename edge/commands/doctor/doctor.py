@@ -50,7 +50,7 @@ def examine(config: Path, place: PlaceToAsk | None = None) -> Iterator[Finding]:
     yield from service.files(host, STATE)
     yield from service.unit(host, first)
     if telemetry is not None:
-        yield from service.told(telemetry)
+        yield from service.running(telemetry)
     yield from service.releases()
     yield from service.leftovers(host)
     yield from page(None if settings is None else settings.page, telemetry)

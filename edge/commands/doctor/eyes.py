@@ -31,7 +31,7 @@ _OF_THE_CAMERA = (
 """The gravest first: one of them is said."""
 
 
-def told(telemetry: Telemetry, source: str) -> Iterator[Finding]:
+def in_use(telemetry: Telemetry, source: str) -> Iterator[Finding]:
     """Return what the running service says of its camera, `source`: it cannot be opened twice."""
     camera = telemetry.camera
     fix = None

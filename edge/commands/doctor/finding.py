@@ -44,10 +44,10 @@ def well(part: str, text: str, fix: str = "") -> Finding:
 
 def wrong(part: str, code: Code, fix: str | None = None, **known: object) -> Finding:
     """Return that a condition is there; `fix` replaces the usual one where more is known."""
-    return told(part, condition(code, **known), fix)
+    return found_in(part, condition(code, **known), fix)
 
 
-def told(part: str, found: Condition, fix: str | None = None) -> Finding:
+def found_in(part: str, found: Condition, fix: str | None = None) -> Finding:
     return Finding(part, found.severity, found.text, found.fix if fix is None else fix, found.code)
 
 
@@ -55,7 +55,7 @@ def reported(
     part: str, telemetry: Telemetry, codes: Collection[Code], fix: str | None = None
 ) -> Iterator[Finding]:
     """Yield what the running service says of itself, as far as it has one of these codes."""
-    return (told(part, each, fix) for each in conditions(telemetry) if each.code in codes)
+    return (found_in(part, each, fix) for each in conditions(telemetry) if each.code in codes)
 
 
 def complete(finding: Finding) -> Finding:

@@ -100,7 +100,7 @@ def _life(state: ServiceState) -> Finding:
     return well("service", state.active)
 
 
-def told(telemetry: Telemetry) -> Iterator[Finding]:
+def running(telemetry: Telemetry) -> Iterator[Finding]:
     """Return what the running service says of itself, and nothing else here tells."""
     return reported("service", telemetry, _REPORTED)
 

@@ -99,7 +99,7 @@ def _camera(settings: Settings | None, telemetry: Telemetry | None) -> Iterator[
     if telemetry is not None and (
         used is None or source is None or used.source == public_source(source)
     ):
-        yield from eyes.told(telemetry, source or (used.source if used else ""))
+        yield from eyes.in_use(telemetry, source or (used.source if used else ""))
     elif settings is not None:
         yield from eyes.looked_at(settings)
     else:

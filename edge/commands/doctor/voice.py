@@ -11,8 +11,8 @@ from edge.commands.checks import probe_as_service
 from edge.commands.doctor.finding import (
     SETTINGS_FIRST,
     Finding,
+    found_in,
     reported,
-    told,
     well,
     wrong,
 )
@@ -44,7 +44,7 @@ def broker(settings: Settings | None, telemetry: Telemetry | None) -> Iterator[F
         yield from waiting(telemetry)
         is_same = used is None or settings is None or is_same_broker(used, settings)
         if telemetry.broker.connected and is_same:
-            yield from _told(telemetry, where or (used.broker if used else "its broker"))
+            yield from _in_use(telemetry, where or (used.broker if used else "its broker"))
             return
     if settings is not None:
         yield from _tried(settings, telemetry)
@@ -56,7 +56,7 @@ def broker(settings: Settings | None, telemetry: Telemetry | None) -> Iterator[F
         yield wrong("broker", Code.UNKNOWN, as_root(SETTINGS_FIRST), why=text)
 
 
-def _told(telemetry: Telemetry, where: str) -> Iterator[Finding]:
+def _in_use(telemetry: Telemetry, where: str) -> Iterator[Finding]:
     """Return what the running service says of its broker."""
     broker = telemetry.broker
     text = f"the service is connected to {where} ({broker.protocol})"
@@ -118,7 +118,7 @@ def certificate(settings: Settings) -> Iterator[Finding]:
         if ending is None:
             yield well("certificate", f"{own.key}: until {own.ends_at:%Y-%m-%d}")
         else:
-            yield told("certificate", ending)
+            yield found_in("certificate", ending)
 
 
 def _unreachable(where: str, host: str, port: int) -> Finding | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from edge.publish.outbox.file import SpoolFile
 from edge.publish.outbox.rows import StoredDocument, Stub
 
-DELIVERED_TOLD = 1000
+DELIVERED_REPORTED = 1000
 """How many of them are named at most while the disk refuses, and none is deleted."""
 _BATCH = 100
 
@@ -32,7 +32,7 @@ class DeliveredRows:
 
     def newest_but(self, refused: set[int]) -> tuple[int, ...]:
         """Return what was delivered, without what was `refused`, the newest first; bounded."""
-        return tuple(sorted(self.sequences - refused, reverse=True)[:DELIVERED_TOLD])
+        return tuple(sorted(self.sequences - refused, reverse=True)[:DELIVERED_REPORTED])
 
     def oldest_other(self, file: SpoolFile) -> Stub | None:
         """Return the oldest row that still waits; None: none does. Raises as `SpoolFile`."""

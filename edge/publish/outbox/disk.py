@@ -29,7 +29,7 @@ from edge.publish.outbox.salvage import (
     files_under_way,
     keep,
     legible,
-    set_aside,
+    quarantine,
 )
 from edge.publish.outbox.sequence import MOST, DocumentNumbers, SequenceReserve
 from edge.publish.outbox.trouble import DamagedError, is_damage, is_open_elsewhere
@@ -97,7 +97,7 @@ class SpoolDisk:
                 damage = " ".join(str(error).split())
             # Only here: while the error lives, so do its frames' cursors, and with them the lock.
             self.close()
-            self._damaged[set_aside(self._path, self._now().at)] = damage
+            self._damaged[quarantine(self._path, self._now().at)] = damage
             return work(self._opened())
         except (DamagedError, OSError, sqlite3.Error) as error:
             if is_open_elsewhere(error):
@@ -136,7 +136,7 @@ class SpoolDisk:
         self._tell_well()
         return True
 
-    def set_aside(self) -> tuple[int, datetime | None]:
+    def quarantined(self) -> tuple[int, datetime | None]:
         """Return how many damaged files are kept, and when the newest of them was quarantined."""
         return len(self._aside), aside_at(self._aside[-1]) if self._aside else None
 

@@ -163,7 +163,7 @@ class Outbox:
         with self._lock:
             self._tend()
             oldest = self._oldest()
-            set_aside, set_aside_at = self._disk.set_aside()
+            set_aside, set_aside_at = self._disk.quarantined()
             refused = {each.document.sequence for each in self._refused}
             file = self._disk.file
             return OutboxState(

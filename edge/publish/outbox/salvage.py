@@ -34,7 +34,7 @@ _UNDER_WAY = ".salvaging"
 Legible = StoredDocument | Refused | Unended
 
 
-def set_aside(path: Path, at: datetime) -> Path:
+def quarantine(path: Path, at: datetime) -> Path:
     """Rename a damaged file, which is to be salvaged. Raises OSError."""
     aside = _named(path, at)
     while aside.exists() or aside.with_name(aside.name.removesuffix(_UNDER_WAY)).exists():

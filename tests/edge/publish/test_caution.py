@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.errors import BrokerError
-from edge.publish.answers import HungUpError, TermsError
+from edge.publish.answers import DisconnectedError, TermsError
 from edge.publish.caution import SEARCH_S, WINDOW, Caution
 from edge.publish.delivery import Sent
 from edge.publish.mailbox import Retained
@@ -13,7 +13,7 @@ from edge.publish.terms import ALL, LESSON_S, Lessons, Terms
 from tests.fakes import TurnedClock
 
 HEALTH, RELEASE = Retained("t/d/health", b"{}"), Retained("t/d/release", b"{}")
-HUNG_UP = HungUpError("the connection was lost")
+DISCONNECTED = DisconnectedError("the connection was lost")
 
 
 @pytest.fixture
@@ -34,10 +34,10 @@ def caution(lessons: Lessons, clock: TurnedClock) -> Caution:
 def ends(caution: Caution, *items: Retained | Sent, times: int = 1) -> None:
     for _ in range(times):
         caution.begin()
-        caution.end(items, HUNG_UP, is_waiting=False)
+        caution.end(items, DISCONNECTED, is_waiting=False)
 
 
-def test_an_end_that_is_no_hang_up_teaches_nothing(caution: Caution, lessons: Lessons) -> None:
+def test_an_end_that_is_no_disconnect_teaches_nothing(caution: Caution, lessons: Lessons) -> None:
     for _ in range(5):
         caution.begin()
         caution.end([HEALTH], BrokerError("does not answer"), is_waiting=False)

@@ -170,9 +170,9 @@ def test_a_damaged_model_is_named_with_the_way_back(tmp_path: Path) -> None:
 def test_what_status_says_of_a_service_that_runs_the_doctor_says_too(
     now: Telemetry, said: str, cure: str
 ) -> None:
-    (found,) = service.told(now)
+    (found,) = service.running(now)
     assert (found.severity, said in found.text, cure in found.fix) == (Severity.HINT, True, True)
-    assert not list(service.told(TELEMETRY))
+    assert not list(service.running(TELEMETRY))
 
 
 # The camera.
@@ -220,7 +220,7 @@ def test_a_picture_that_is_no_use_is_reported_by_why(
 
 def test_a_camera_that_the_service_found_to_be_turned_is_reported() -> None:
     camera = replace(TELEMETRY.camera, rotation_wanted_deg=180)
-    (fault,) = faults(eyes.told(replace(TELEMETRY, camera=camera), "/dev/video0"))
+    (fault,) = faults(eyes.in_use(replace(TELEMETRY, camera=camera), "/dev/video0"))
     assert "upside down" in fault.text
     assert "set [camera] rotation_deg = 180" in fault.fix
 
@@ -266,7 +266,7 @@ def test_a_camera_that_answers_is_not_looked_for_in_the_network(
         )
         (fault,) = faults(eyes.looked_at(settings))
     lost = CameraStatus(CameraState.LOST, 1, None, None, False, fault.text, refuses=True)
-    (told,) = faults(eyes.told(replace(TELEMETRY, camera=lost), source))
+    (told,) = faults(eyes.in_use(replace(TELEMETRY, camera=lost), source))
     for each in (fault, told):
         assert f"({status})" in each.text
         assert "ping" not in each.fix

@@ -15,7 +15,7 @@ import pytest
 from edge.clock import Moment
 from edge.config import OutboxSettings
 from edge.errors import ConfigError, OutboxError
-from edge.publish.outbox.delivered import DELIVERED_TOLD
+from edge.publish.outbox.delivered import DELIVERED_REPORTED
 from edge.publish.outbox.memory import MEMORY_ROWS
 from edge.publish.outbox.outbox import DELETE_AFTER_S, DELETE_ROWS, RETRY_S, Outbox
 from edge.publish.outbox.sequence import MOST, UNRECORDED
@@ -265,14 +265,14 @@ def test_an_encoder_that_fails_leaves_no_trace(open_outbox: OpenOutbox) -> None:
 def test_of_what_was_delivered_and_cannot_be_deleted_the_newest_are_named(
     open_outbox: OpenOutbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    faults, count = Faults(monkeypatch), DELIVERED_TOLD + 5
+    faults, count = Faults(monkeypatch), DELIVERED_REPORTED + 5
     outbox = open_outbox()
     fill(outbox, count)
     faults.disk = Disk.READ_ONLY
     fill(outbox, 1)
     outbox.acknowledge(range(1, count + 1))
     delivered = outbox.state().delivered
-    assert (len(delivered), delivered[0]) == (DELIVERED_TOLD, count)
+    assert (len(delivered), delivered[0]) == (DELIVERED_REPORTED, count)
 
 
 class TestOnADiskThatRefuses:

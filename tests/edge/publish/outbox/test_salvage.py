@@ -16,7 +16,7 @@ from edge.publish.outbox.disk import drop
 from edge.publish.outbox.file import PAGE_BYTES, SpoolFile
 from edge.publish.outbox.outbox import RETRY_S, Outbox
 from edge.publish.outbox.rows import StoredDocument
-from edge.publish.outbox.salvage import legible, set_aside
+from edge.publish.outbox.salvage import legible, quarantine
 from edge.publish.outbox.unended import Unended
 from tests.edge.publish.outbox.faulty import Disk, Faults
 
@@ -108,7 +108,7 @@ def test_a_damaged_page_costs_its_own_documents_only(
         content = bytearray(whole)
         damage(content, at)
         (tmp_path / NAME).write_bytes(content)
-        aside = set_aside(tmp_path / NAME, this_moment().at)
+        aside = quarantine(tmp_path / NAME, this_moment().at)
         found = {each.sequence: each for each in legible(aside) if isinstance(each, StoredDocument)}
         assert all(each.payload == payload(each.sequence) for each in found.values())
         missing = set(range(1, COUNT + 1)) - found.keys()
@@ -198,7 +198,7 @@ def test_refused_and_open_ones_are_taken_over(tmp_path: Path, whole: bytes) -> N
 
 def test_a_salvage_that_was_cut_off_is_made_up_for(tmp_path: Path, whole: bytes) -> None:
     (tmp_path / NAME).write_bytes(whole)
-    set_aside(tmp_path / NAME, this_moment().at)
+    quarantine(tmp_path / NAME, this_moment().at)
     SpoolFile(tmp_path / NAME).close()  # a new one, but killed before anything was taken over
     outbox = Outbox(tmp_path / NAME)
     assert pending(outbox) == {n: payload(n) for n in range(1, COUNT + 1)}
