@@ -68,9 +68,11 @@ def read_password(value: str, key: str) -> str:
 
 
 def refuse_open(path: Path, key: str) -> None:
-    """Raise ConfigError where everybody can read the file, or it is none."""
+    """Raise ConfigError where everybody can read the file, or we cannot, or it is none."""
     try:
         mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            path.open("rb").close()
     except OSError as error:
         raise ConfigError(f"{key}: {path}: {error.strerror}") from error
     if not stat.S_ISREG(mode):

@@ -234,6 +234,12 @@ main(["doctor", "--config", config, "--settings-only", "--json"])
         ("model", '[classifier]\nbundle = "{}/bundle"', f"bundle/{CARD_FILE}", 640),
         ("detector", '[detector]\nname = "yunet"\nmodel = "{}/own.onnx"', "own.onnx", 640),
         ("broker", 'username = "u"\npassword_file = "{}/secret"', "secret", 640),
+        (
+            "broker",
+            'tls = true\ncertificate_file = "{0}/x"\nkey_file = "{0}/secret"',
+            "secret",
+            640,
+        ),
         ("configuration", '[page]\nenabled = true\npassword_file = "{}/secret"', "secret", 640),
     ],
 )
@@ -244,7 +250,7 @@ def test_a_file_that_the_service_cannot_read_comes_with_what_lets_it(
     for name in ("pictures", "none"):
         (tmp_path / name).mkdir()
     shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
-    for name in ("own.onnx", "secret"):
+    for name in ("own.onnx", "secret", "x"):
         (tmp_path / name).write_text("x\n")
     path = tmp_path / closed
     shut = path if path.exists() else path.parent
