@@ -59,6 +59,8 @@ class Delivery:
         self._clock = clock
         self._bucket = TokenBucket(per_s, max(1.0, per_s * _BURST_S))
         self._last_sent = 0
+        self._returns = outbox.returns
+        """Of the disk, as far as they are known here."""
         self._foreign_to = 0
         """Up to this sequence only documents of a former id wait."""
         self._suspect: int | None = None
@@ -90,6 +92,12 @@ class Delivery:
         Returns how long to wait for more at most.
         """
         now_s = self._clock.monotonic_s()
+        if self._outbox.returns != self._returns:
+            # Older documents may wait than those on their way, and go before the newer ones.
+            if not is_idle:
+                return TURN_S
+            self._returns = self._outbox.returns
+            self.begin()
         if self._paused_until_s is not None:
             if now_s < self._paused_until_s or not is_idle:
                 return min(TURN_S, max(0.0, self._paused_until_s - now_s) or TURN_S)
@@ -100,8 +108,7 @@ class Delivery:
             # Is it the document or the broker? The one behind it tells, if there is one.
             sent = self._send_own(min(room, ready), post, after=max(self._doubted))
         if not sent:
-            # From the start where we can: a disk that could not be read may have given back older
-            # ones.
+            # From the start where we can: what could not be read for a moment is sent then.
             start = self._foreign_to if is_idle else None
             sent = self._send_own(min(room, ready), post, is_idle=is_idle, after=start)
         if not sent and room and ready and is_idle:

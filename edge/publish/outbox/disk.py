@@ -57,6 +57,8 @@ class SpoolDisk:
         self._damaged: dict[Path, str] = {}
         """The files that were quarantined, and why, until their documents are taken over."""
         self.file: SpoolFile | None = None
+        self.returns = 0
+        """How often documents may have come to light that could not be read before."""
         self.left_open: dict[str, Unended] = {}
         """Events that earlier runs have begun and not ended, by their ids."""
         self._knows_left_open = False
@@ -158,6 +160,7 @@ class SpoolDisk:
                 file.close()
                 raise
             self.file = file
+            self.returns += 1
             # Now: the ledger is to know it too, and the reserve to have its block in good time.
             with suppress(OSError, sqlite3.Error):
                 with file.transaction():
@@ -221,6 +224,7 @@ class SpoolDisk:
                 "the outbox is on disk again after %.0f s", self._now().run_s - self._refused_s
             )
             self._refused_s = None
+            self.returns += 1
 
 
 def drop(path: Path, sequences: Collection[int]) -> None:

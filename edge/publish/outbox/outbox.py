@@ -111,6 +111,11 @@ class Outbox:
             self._disk.numbers.give(document.sequence)
             return document.sequence
 
+    @property
+    def returns(self) -> int:
+        """How often the disk has come back: then `pending` may have older documents than before."""
+        return self._disk.returns
+
     def left_open(self) -> list[Unended]:
         """Return the events that earlier runs have begun and not ended, oldest first."""
         with self._lock:
