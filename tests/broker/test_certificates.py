@@ -67,7 +67,8 @@ def former(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("killed", ["before", "after"])
+# What is there after one step is there before the next, but for what the shell itself does between.
+@pytest.mark.parametrize("killed", ["before", pytest.param("after", marks=pytest.mark.thorough)])
 def test_revoking_survives_being_killed_at_every_step(
     former: Path, tmp_path: Path, killed: str
 ) -> None:

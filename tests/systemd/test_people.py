@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from edge.commands.parser import build_parser, parsers_of
-from tests.systemd.conftest import FPS
+from tests.systemd.conftest import FRAMES
 from tests.systemd.machine import Machine, says_all_is_well, wait_until
 from tests.systemd.test_service import GOOD_SETTINGS, SETTINGS, UNIT
 from tests.waiting import DEADLINE_S
@@ -65,7 +65,7 @@ ROWS = {
             "unknown  /etc/tensormask/tensormask.toml cannot be read: Permission denied",
         ),
     ),
-    "replay": Row("replay /srv/clip.avi", says=f"{FPS} frames"),
+    "replay": Row("replay /srv/clip.avi", says=f"{FRAMES} frames"),
     "watch": Row(
         "watch",
         says="box *is online",
