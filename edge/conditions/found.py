@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.conditions.codes import Code, ConditionKind, Severity
-from edge.conditions.running import BETTER_POWER, COOLER, SET_CLOCK, WHOSE_PORT, WHO_TAKES_MEMORY
+from edge.conditions.running import BETTER_POWER, COOLER, SET_CLOCK, WHO_TAKES_MEMORY, WHOSE_PORT
 
 _COOLER = f"{COOLER}; from 75 C fewer frames are judged"
 _MAKE_ROOM = "sudo apt-get clean; sudo journalctl --vacuum-size=100M; df -h"

@@ -11,7 +11,13 @@ from playwright.sync_api import Browser
 
 from convert.__main__ import main
 from convert.data.split import SplitPart, read_split
-from convert.measure.figures import Epoch, Evaluation, ViewKind, read_boxed_evaluation, read_evaluation
+from convert.measure.figures import (
+    Epoch,
+    Evaluation,
+    ViewKind,
+    read_boxed_evaluation,
+    read_evaluation,
+)
 from convert.measure.gallery import read_mistakes
 from convert.train.fit import Trainer
 from convert.train.train import read_history

@@ -14,7 +14,6 @@ from edge.commands.doctor.finding import SETTINGS_FIRST, Finding, well, wrong
 from edge.commands.doctor.host import Host
 from edge.commands.doctor.page import page
 from edge.commands.doctor.sight import PlaceToAsk, look, seen_by_service
-from edge.commands.permission import AS_ROOT
 from edge.conditions import Code, Severity
 from edge.config import Settings, load_settings
 from edge.errors import ConfigError
@@ -25,26 +24,24 @@ from edge.telemetry import Telemetry
 
 LIST = "requirements-pi.txt"
 STATE = Path("/var/lib/tensormask")
-_FIRST = {
-    ("configuration", Severity.FAULT): SETTINGS_FIRST,
-    ("configuration", Severity.UNKNOWN): AS_ROOT,
-}
-"""What is to be done before the service is started, where that is found."""
 
 
-def examine(config: Path, place: PlaceToAsk | None = None) -> Iterator[Finding]:
+def examine(
+    config: Path, place: PlaceToAsk | None = None, host: Host | None = None
+) -> Iterator[Finding]:
     """Look at everything, one part after the other; what one part lacks does not hide the rest.
 
     What depends on whose eyes look is looked at in the service's `place`, where there is one. Who
     may not read the settings learns what the running service says, and what is not looked at.
     """
-    host = Host()
+    host = host or Host()
     telemetry = read_telemetry()
     settings = _readable(config)
     yield from packages()
     first = ""
     for finding in sight(config, telemetry, place):
-        first = first or _FIRST.get((finding.part, finding.severity), "")
+        if (finding.part, finding.severity) == ("configuration", Severity.FAULT):
+            first = SETTINGS_FIRST
         yield finding
     # What fixes these comes before what starts the service again.
     yield from service.files(host, STATE)

@@ -12,7 +12,7 @@ import logging
 import os
 import pwd
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from edge.publish.outbox.salvage import (
     legible,
     quarantine,
 )
-from edge.publish.outbox.sequence import MOST, DocumentNumbers, SequenceReserve
+from edge.publish.outbox.sequence import MOST, DocumentNumbers, SequenceReserve, is_counted
 from edge.publish.outbox.trouble import DamagedError, is_damage, is_open_elsewhere
 from edge.publish.outbox.unended import Unended
 from edge.telemetry import Dropped
@@ -111,14 +111,16 @@ class SpoolDisk:
 
     def store(
         self,
-        documents: Iterable[StoredDocument],
-        last: int,
+        documents: Sequence[StoredDocument],
         change: Callable[[SpoolFile], Dropped],
     ) -> bool:
-        """Write documents, the newest of which is `last`, in one transaction with `change`.
+        """Write documents in one transaction with `change`.
 
         That returns what is dropped in all by then. False: the disk refuses.
         """
+
+        counted = [each.sequence for each in documents if is_counted(each.sequence)]
+        last = max(self.numbers.last, *counted, 0)
 
         def write(file: SpoolFile) -> bool:
             self._reserve.cover(last, live=self._reserve.is_live)

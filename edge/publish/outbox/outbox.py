@@ -22,7 +22,6 @@ from edge.publish.outbox.disk import SpoolDisk
 from edge.publish.outbox.file import SpoolFile
 from edge.publish.outbox.memory import MemoryQueue
 from edge.publish.outbox.rows import Refused, StoredDocument
-from edge.publish.outbox.sequence import is_counted
 from edge.publish.outbox.unended import Unended, UnendedChanges
 from edge.telemetry import Dropped, OutboxState
 
@@ -212,8 +211,7 @@ class Outbox:
 
     def _oldest(self) -> Moment | None:
         """Return when the oldest document that waits was accepted; None: none waits."""
-        stub = self._disk.attempt(self._delivered.oldest_other, None)
-        if stub is not None:
+        if (stub := self._disk.attempt(self._delivered.oldest_other, None)) is not None:
             return stub.accepted
         return self._in_memory.documents[0].accepted if self._in_memory else None
 
@@ -237,10 +235,8 @@ class Outbox:
         now = self._now()
         self._flushed_s = now.run_s
         documents = (*self._in_memory.documents, *new)
-        counted = [each.sequence for each in documents if is_counted(each.sequence)]
-        last = max(self._disk.numbers.last, *counted, 0)
         before = self._disk.dropped
-        if not self._disk.store(documents, last, lambda file: self._change(file, now)):
+        if not self._disk.store(documents, lambda file: self._change(file, now)):
             return False
         self._in_memory.clear()
         self._refused.clear()

@@ -111,7 +111,7 @@ def test_settings_come_before_a_start(
     (tmp_path / "run/systemd/system").mkdir(parents=True)
     (tmp_path / "tensormask.toml").write_text('[mqtt]\nhost = "localhost"\n')
     for file, before in (("tensormask.toml", ""), ("none.toml", "correct the settings first; ")):
-        found = examine(tmp_path / file, Host(tmp_path), Elsewhere(seen_of(tmp_path / file)))
+        found = examine(tmp_path / file, Elsewhere(seen_of(tmp_path / file)), Host(tmp_path))
         (fault,) = (each for each in found if each.part == "service")
         assert fault.fix.startswith(f"{before}{fix}")
 
