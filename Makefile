@@ -32,7 +32,7 @@ option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers street heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers crowd street heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,6 +138,10 @@ bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=cli
 
 viewers: dev ## what viewers of the page cost: processor, memory, judged frames
 	$(DEV)/bin/python -m tools.viewers
+
+crowd: dev ## who is reported in crowds of BOXED=folder:folder's people, how soon, and its cost; SET=section.key=value: other settings
+	@test -n $(call quoted,BOXED) || { echo 'which pictures? make crowd BOXED=folder' >&2; exit 2; }
+	$(each_boxed); $(DEV)/bin/python -m tools.crowd "$$@" $(if $(value SET),--set $(call quoted,SET))
 
 street: dev ## who is reported in moving scenes of BOXED=folder's pictures; SPLIT=file: unseen ones; YUNET=weights
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }

@@ -80,6 +80,7 @@ NOT_RUN = {
     "make pack": "part of make fleet-test",
     "make street": "a target of its own, with pictures that are not here",
     "make heads": "as above",
+    "make crowd": "as above",
     "make viewers": "a target of its own, with twenty viewers",
     "make systemd-test": "runs the tests of systemd, those marked thorough included",
     "make installed-test": "a target of its own, with two Debian releases",

@@ -1,0 +1,1 @@
+"""Who is reported in a crowd, and what that costs: `make crowd BOXED=folder:folder`."""

@@ -1,0 +1,175 @@
+# ruff: noqa: T201 - a command line module
+"""Who is reported in a crowd, and what that costs: `make crowd BOXED=folder:folder`.
+
+People cut out of boxed pictures that training has not seen come and go before a wall, each at a
+place of their own where they sway. The whole road from detect to decide runs in the time of the
+frames, so the table is the same on any machine. Its cost is counted, not timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.classify.card import BARE, MASKED, load_bundle
+from edge.config import Settings, parse_settings
+from edge.pipeline import open_pipeline
+from edge.records import Box, ViolationState
+from tools.crowd.people import Cutout, Guest, cutouts_of, frames_of, guests_of
+
+HELD_OUT = Path("convert/report/figures/held-out.json")
+FPS = 15.0
+CROWDS = (10, 20, 40)
+STAYS_S = (3.0, 8.0)
+"""How long the people of a crowd stay."""
+VISITS_S = (0.8, 1.0, 1.5, 2.0, 3.0)
+"""The lengths of visits that are compared, of VISITORS at a time."""
+VISITORS = 5
+MIN_IOU = 0.3
+LATE_S = 1.5
+"""An alert is in time if it comes this long after `confirm_s` at most."""
+FULL_SCAN, QUICK_SCAN, LOOK = 207.0, 51.6, 55.2
+"""Millions of multiply-adds, see docs/performance.md."""
+COLUMNS = (
+    *("masked", "followed", "alerts", "bare", "followed", "alerted", "in time", "median s"),
+    *("nobody", "twice", "M/s"),
+)
+"""Of the table: `alerts` are those for masked people, `nobody` those for no labeled face."""
+
+
+@dataclass(slots=True)
+class Crowd:
+    """What became of all who came."""
+
+    guests: list[Guest]
+    nobody: int = 0
+    """Alerts for nobody's face."""
+    multiply_adds: float = 0.0
+    """Millions in a second."""
+
+
+def watch(settings: Settings, guests: list[Guest], seconds: float, fps: float) -> Crowd:
+    """Run the road over the guests' visits, and note in each what became of it."""
+    ids = (str(number) for number in itertools.count())
+    pipeline = open_pipeline(settings, load_bundle(), lambda at: next(ids))
+    crowd = Crowd(guests)
+    whose: dict[int, Guest | None] = {}
+    for frame, here in frames_of(guests, seconds, fps, np.random.default_rng(0)):
+        outcome = pipeline.process(frame)
+        for sighting in outcome.sightings:
+            guest = _guest_at(here, sighting.reading.face.box, frame.monotonic_s)
+            whose[sighting.track_id] = guest
+            if guest is not None:
+                guest.found += 1
+        for violation in outcome.decision.violations:
+            if violation.state is ViolationState.CONFIRMED:
+                guest = whose[violation.track_id]
+                if guest is None:
+                    crowd.nobody += 1
+                else:
+                    guest.reported_s.append(frame.monotonic_s)
+    detection = pipeline.detection
+    crowd.multiply_adds = (
+        FULL_SCAN * (detection.full_scans + detection.close_ups)
+        + QUICK_SCAN * detection.quick_scans
+        + LOOK * pipeline.attention.looks
+    ) / seconds
+    return crowd
+
+
+def _guest_at(here: Sequence[Guest], box: Box, now_s: float) -> Guest | None:
+    best = max(here, key=lambda guest: guest.face_at(now_s).iou(box), default=None)
+    return best if best and best.face_at(now_s).iou(box) >= MIN_IOU else None
+
+
+def row_of(crowd: Crowd, confirm_s: float, seconds: float) -> list[str]:
+    """Return the figures of a row; only who came and left within the time is counted."""
+    whole = [each for each in crowd.guests if each.from_s >= 0 and each.until_s <= seconds]
+    masked, bare = (
+        [each for each in whole if each.cutout.label == label] for label in (MASKED, BARE)
+    )
+    delays = [each.reported_s[0] - each.from_s for each in bare if each.reported_s]
+    followed = [_share(sum(g.found > 0 for g in group), len(group)) for group in (masked, bare)]
+    return [
+        str(len(masked)),
+        followed[0],
+        str(sum(bool(each.reported_s) for each in masked)),
+        str(len(bare)),
+        followed[1],
+        _share(len(delays), len(bare)),
+        _share(sum(delay <= confirm_s + LATE_S for delay in delays), len(bare)),
+        f"{statistics.median(delays) if delays else math.nan:.2f}",
+        str(crowd.nobody),
+        str(sum(len(each.reported_s) > 1 for each in bare)),
+        f"{crowd.multiply_adds:.0f}",
+    ]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.2f}" if whole else "-"
+
+
+def print_table(
+    cutouts: Sequence[Cutout],
+    scenes: Sequence[tuple[str, int, tuple[float, float]]],
+    settings: Settings,
+    options: argparse.Namespace,
+) -> None:
+    """Print a row for each scene: its name, how many people, and how long they stay."""
+    print(f"{'':16}", *(f"{name:>8}" for name in COLUMNS))
+    for name, number, stay_s in scenes:
+        total = Crowd([])
+        for seed in range(options.seeds):
+            rng = np.random.default_rng(seed)
+            guests = guests_of(cutouts, number, stay_s, options.seconds, rng)
+            crowd = watch(settings, guests, options.seconds, options.fps)
+            total.guests += crowd.guests
+            total.nobody += crowd.nobody
+            total.multiply_adds += crowd.multiply_adds / options.seeds
+        row = row_of(total, settings.policy.confirm_s, options.seconds)
+        print(f"{name:16}", *(f"{each:>8}" for each in row), flush=True)
+
+
+def parse_changes(changes: Sequence[str]) -> Settings:
+    """Return the settings with `section.key=value` changed, each value as in JSON."""
+    sections: dict[str, dict[str, object]] = {
+        "mqtt": {"host": "none"},
+        "camera": {"source": "none"},
+    }
+    for change in changes:
+        name, _, value = change.partition("=")
+        section, _, key = name.partition(".")
+        sections.setdefault(section, {})[key] = json.loads(value)
+    return parse_settings(sections, "--set")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--boxed", type=Path, action="append", required=True)
+    parser.add_argument("--split", type=Path, default=HELD_OUT, help="what training has not seen")
+    parser.add_argument("--people", type=int, nargs="*", default=CROWDS, help="in sight at a time")
+    parser.add_argument("--visits", type=float, nargs="*", default=VISITS_S, help="their seconds")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of a scene")
+    parser.add_argument("--seeds", type=int, default=2, help="scenes for a row")
+    parser.add_argument("--fps", type=float, default=FPS)
+    parser.add_argument("--set", nargs="*", default=[], metavar="SECTION.KEY=VALUE")
+    options = parser.parse_args()
+    settings = parse_changes(options.set)
+    cutouts = cutouts_of(options.boxed, options.split)
+    counts = [sum(each.label == label for each in cutouts) for label in (MASKED, BARE)]
+    print(f"{counts[0]} masked and {counts[1]} bare faces; {options.fps:g} frames a second")
+    scenes = [(f"{number} people", number, STAYS_S) for number in options.people]
+    scenes += [(f"visits of {each:g} s", VISITORS, (each, each)) for each in options.visits]
+    print_table(cutouts, scenes, settings, options)
+
+
+if __name__ == "__main__":
+    main()
