@@ -11,7 +11,7 @@ NMS_IOU = 0.3
 """Of two boxes that overlap more, the surer stays: the value that the model's authors use."""
 CANDIDATES = 500
 """Boxes kept before that: more than faces fit into a frame."""
-SIZES = 3
+SIZES = 4
 """How many sizes of picture are kept ready, as many as one use of a detector takes by turns: with
 one network for all, OpenCV lays it out again at each change of size, which makes a full and a quick
 scan together 1.3 times as dear."""

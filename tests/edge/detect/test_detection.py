@@ -10,6 +10,8 @@ import pytest
 from edge.config import DetectorSettings
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
+from edge.people import PEOPLE, frames
+from edge.pixels import resize
 from edge.records import Box, Face, Frame, Pixels
 from tests.fakes import FixedDetector, blank, face_at, frame_at
 
@@ -144,3 +146,34 @@ def test_faces_outside_the_area_are_kept_apart() -> None:
     detection = FaceDetection(FixedDetector([inside, outside, small]), settings)
     assert detection.detect(frame_at(0)) == (inside,)
     assert detection.outside == (outside,)
+
+
+def test_a_face_that_fills_the_picture_is_found_in_a_small_one() -> None:
+    detector = FixedDetector([face_at(10, 20, 60, 0.8)])
+    # In a quarter of the size: one that fills the picture, and one that is too small there.
+    detector.near = (face_at(60, 20, 60, 0.7), face_at(130, 5, 12, 0.99))
+    detection = FaceDetection(detector, DetectorSettings())
+    frame = frame_at(0)
+    faces = detection.detect(frame)
+    assert [face.box for face in faces] == [Box(10, 20, 70, 80), Box(240, 80, 480, 320)]
+    quick = detection.detect(frame, quick=True)
+    close_up = detection.detect(frame, part=Box(0, 0, 320, 180))
+    assert [len(quick), len(close_up)] == [1, 1], "with the whole picture only"
+
+
+def test_of_both_pictures_the_surer_find_of_a_face_stays() -> None:
+    detector = FixedDetector([face_at(100, 100, 100, 0.7)])
+    detector.near = (face_at(26, 26, 24, 0.9),)
+    (face,) = FaceDetection(detector, DetectorSettings()).detect(frame_at(0))
+    assert face == Face(Box(104, 104, 200, 200), 0.9)
+
+
+def test_somebody_who_fills_the_picture_is_as_sure_as_farther_away() -> None:
+    detector = open_detector("tensormask", "")
+    (hall,) = frames(1, 15, PEOPLE[2:])
+    x, y, half = round(PEOPLE[2].x), round(PEOPLE[2].y), 70
+    filled = resize(hall[y - half : y + half, x - half : x + half], (640, 640))
+    (face, *_) = FaceDetection(detector, DetectorSettings()).detect(frame_at(0, filled))
+    (alone, *_) = detector.find(filled)
+    assert face.confidence > alone.confidence + 0.03
+    assert face.box.size_px > 300
