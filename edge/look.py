@@ -4,7 +4,8 @@ A look is the dearest thing that one more person costs. New and doubtful faces a
 often as they are found; a person whose looks have agreed for a while is known, and is looked at
 again once every `recheck_s`. A look that is unsure or disagrees ends that. What is judged less
 often weighs no less: evidence goes by time (`edge.decide.evidence`). In a crowd, where not
-everybody's turn comes in time, people who may be bare come before those who looked masked.
+everybody's turn comes in time, people who looked bare come first, those who looked masked last, and
+of two who are new the larger first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ SETTLED_S = 1.2
 confirmed, so that this comes no later than with looks at every frame."""
 SETTLED_LOOKS = 4
 """And this many of them: in a crowd there may be seconds between two."""
+URGENT_S = 0.25
+"""Who looks bare is looked at again before all others after this time: more often adds nothing to
+the evidence."""
+URGENT_LOOKS = 6
+"""But not for ever, or the doubtful would take everybody's turn: a violation takes five."""
 MASKED_LATER_S = 3.0
 """How much longer than the others they wait, if somebody has to."""
 
@@ -39,18 +45,26 @@ class _Impression:
     """What the looks at one person have said so far."""
 
     due_s: float = -math.inf
+    looked_s: float = -math.inf
     looks: int = 0
+    bare_looks: int = 0
+    """How many of the last ones in a row thought so, sure or not."""
     is_bare: bool | None = None
     """What the last looks were sure of; None: of nothing."""
     since_s: float = 0.0
     agreed: int = 0
     """How many of them."""
 
+    def is_urgent(self, now_s: float) -> bool:
+        """Return whether a violation may wait for the next look."""
+        return 0 < self.bare_looks < URGENT_LOOKS and now_s - self.looked_s >= URGENT_S
+
     def take_in(self, probability: float | None, now_s: float, recheck_s: float) -> None:
-        self.due_s = now_s
+        self.due_s = self.looked_s = now_s
         self.looks += 1
         if probability is None:
             return
+        self.bare_looks = self.bare_looks + 1 if probability > 0.5 else 0
         is_bare = True if probability >= SURE else False if probability <= 1 - SURE else None
         if is_bare is None or is_bare is not self.is_bare:
             self.is_bare, self.since_s, self.agreed = is_bare, now_s, 0
@@ -110,5 +124,13 @@ class Attention:
             impression = self._impressions.setdefault(each.track_id, _Impression())
             if impression.due_s <= now_s:
                 waits_s = MASKED_LATER_S if impression.is_bare is False else 0.0
-                due.append((impression.due_s + waits_s, impression.looks, each.track_id, each))
+                due.append(
+                    (
+                        not impression.is_urgent(now_s),
+                        impression.due_s + waits_s,
+                        -each.face.box.size_px,
+                        each.track_id,
+                        each,
+                    )
+                )
         return [each for *_, each in sorted(due)[: self._settings.looks_per_frame]]
