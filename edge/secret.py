@@ -67,15 +67,20 @@ def read_password(value: str, key: str) -> str:
     return lines[0]
 
 
-def refuse_open(path: Path, key: str) -> None:
-    """Raise ConfigError where everybody can read the file, or we cannot, or it is none."""
+def refuse_unreadable(path: Path, key: str) -> None:
+    """Raise ConfigError where we cannot read the file, or it is none."""
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
+        is_file = stat.S_ISREG(path.stat().st_mode)
+        if is_file:
             path.open("rb").close()
     except OSError as error:
         raise ConfigError(f"{key}: {path}: {error.strerror}") from error
-    if not stat.S_ISREG(mode):
+    if not is_file:
         raise ConfigError(f"{key}: {path} is no file")
-    if mode & stat.S_IRWXO:
+
+
+def refuse_open(path: Path, key: str) -> None:
+    """Raise ConfigError where everybody can read the file, or we cannot, or it is none."""
+    refuse_unreadable(path, key)
+    if path.stat().st_mode & stat.S_IRWXO:
         raise ConfigError(f"{key}: everybody can read {path}; sudo chmod o= {path}")

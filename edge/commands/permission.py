@@ -6,10 +6,10 @@ import os
 import re
 
 from edge.config import readable_by_service
-from edge.installed import is_started_by_systemd
+from edge.installed import installation, is_started_by_systemd
 
 AS_ROOT = "sudo tensormask doctor"
-_FORBIDDEN = re.compile(r"(/.+?): Permission denied")
+_FORBIDDEN = re.compile(r"(?<!\S)(/.+?): Permission denied")
 
 
 def as_root(otherwise: str = "") -> str:
@@ -24,6 +24,7 @@ def permission(text: str) -> str:
 
 
 def with_permission(text: str) -> str:
-    """Return what is wrong with what fixes it, where that is a file's permissions."""
-    fix = permission(text)
+    """Return what is wrong with what fixes it, where that is a file's permissions for a service."""
+    is_here = installation() is not None or is_started_by_systemd()
+    fix = permission(text) if is_here else ""
     return text if fix in text else f"{text}; {fix}"

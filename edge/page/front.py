@@ -13,7 +13,7 @@ from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.page.password import hashed, is_hash, refuse_useless
 from edge.page.wire import PROGRAM, Front
-from edge.secret import located, read_password, refuse_open
+from edge.secret import located, read_password, refuse_open, refuse_unreadable
 
 KEY_FILE = "page.key"
 KEY_BYTES = 32
@@ -85,6 +85,7 @@ def _pems(settings: PageSettings) -> tuple[bytes, bytes]:
             ("key_file", settings.key_file),
         )
     ]
+    refuse_unreadable(paths[0], "[page] certificate_file")
     refuse_open(paths[1], "[page] key_file")
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(paths[0], paths[1])

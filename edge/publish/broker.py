@@ -26,7 +26,7 @@ from edge.publish.answers import (
 )
 from edge.publish.connection import Connection, PahoClient, Will
 from edge.publish.terms import ALL, Lessons, Terms
-from edge.secret import located, read_password, refuse_open
+from edge.secret import located, read_password, refuse_open, refuse_unreadable
 
 ANSWER_TIMEOUT_S = 5.0
 """How long the network may take to connect, and then the broker to answer."""
@@ -295,6 +295,7 @@ def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
     if settings.certificate_file:
         certificate = located(settings.certificate_file, "[mqtt] certificate_file")
         key = located(settings.key_file, "[mqtt] key_file")
+        refuse_unreadable(certificate, "[mqtt] certificate_file")
         refuse_open(key, "[mqtt] key_file")
         try:
             # An encrypted key would ask for its password on a terminal that nobody sits at.

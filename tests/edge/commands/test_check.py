@@ -19,6 +19,7 @@ from edge.classify.card import CARD_FILE, DEFAULT_BUNDLE, MODEL_FILE
 from edge.cli import main
 from edge.commands.check import Checked, check_as_service, line
 from edge.commands.checks import PARTS
+from edge.commands.permission import permission, with_permission
 from tests.edge.capture.cameras import web_camera
 from tests.edge.capture.fakes import write_clip
 from tests.edge.samples import IN_USE, TELEMETRY
@@ -240,7 +241,20 @@ main(["doctor", "--config", config, "--settings-only", "--json"])
             "secret",
             640,
         ),
+        (
+            "broker",
+            'tls = true\ncertificate_file = "{0}/x"\nkey_file = "{0}/secret"',
+            "x",
+            640,
+        ),
         ("configuration", '[page]\nenabled = true\npassword_file = "{}/secret"', "secret", 640),
+        (
+            "configuration",
+            '[page]\nenabled = true\npassword_file = "{0}/own.onnx"\ncertificate_file = "{0}/x"\n'
+            'key_file = "{0}/secret"',
+            "x",
+            640,
+        ),
     ],
 )
 def test_a_file_that_the_service_cannot_read_comes_with_what_lets_it(
@@ -251,7 +265,8 @@ def test_a_file_that_the_service_cannot_read_comes_with_what_lets_it(
         (tmp_path / name).mkdir()
     shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
     for name in ("own.onnx", "secret", "x"):
-        (tmp_path / name).write_text("x\n")
+        (tmp_path / name).write_text("12345678\n")
+        (tmp_path / name).chmod(0o640)
     path = tmp_path / closed
     shut = path if path.exists() else path.parent
     shut.chmod(0)
@@ -271,6 +286,19 @@ def test_a_file_that_the_service_cannot_read_comes_with_what_lets_it(
     assert f"; sudo chgrp tensormask {path}; sudo chmod {mode} {path}; namei -l {path}" in said
     faults = [each for each in json.loads(document) if each["severity"] == "fault"]
     assert [each for each in faults if each["fix"] and said.endswith(each["fix"])]
+
+
+def test_only_a_whole_path_is_advised_on_and_only_where_a_service_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
+    assert "chgrp tensormask '/srv/a b.mp4';" in permission(
+        "source: /srv/a b.mp4: Permission denied"
+    )
+    assert permission("[camera] source: videos/clip.mp4: Permission denied") == ""
+    monkeypatch.delenv("SYSTEMD_EXEC_PID")
+    said = "[camera] source: /home/me/clip.mp4: Permission denied"
+    assert with_permission(said) == said, "a checkout"
 
 
 def test_as_json_each_part_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
