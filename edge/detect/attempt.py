@@ -15,7 +15,7 @@ from edge.errors import ModelError, TensorMaskError
 from edge.patterns import draw
 from edge.pixels import resize
 
-SIZES = ((640, 480), (640, 360), (480, 640), (320, 240), (640, 640), (96, 64))
+SIZES = ((640, 480), (640, 360), (480, 640), (320, 240), (640, 640), (160, 90), (96, 64))
 """What the service shows it: whole pictures of several shapes, small ones, and parts."""
 
 

@@ -24,7 +24,9 @@ those that fill a large one. It costs a sixteenth of the first."""
 NEAR_FACE_PX = 16.0
 """Smaller faces there are left to the large picture."""
 SAME_IOU = 0.3
-"""Faces of both pictures that overlap more are one."""
+"""Faces of both pictures that overlap more are one,"""
+PART = 0.6
+"""and so are those of which this share of the smaller lies in the other: a mouth and a chin."""
 
 
 class FaceDetection:
@@ -113,11 +115,21 @@ class FaceDetection:
 
 def with_near(faces: Sequence[Face], near: Sequence[Face]) -> tuple[Face, ...]:
     """Return the faces of both pictures, each once and where it was found more surely."""
-    kept: list[Face] = []
-    for face in sorted((*faces, *near), key=lambda face: -face.confidence):
-        if all(face.box.iou(other.box) < SAME_IOU for other in kept):
-            kept.append(face)
-    return tuple(kept)
+    kept: tuple[list[Face], list[Face]] = ([], [])
+    for is_near, face in sorted(
+        (*((0, face) for face in faces), *((1, face) for face in near)),
+        key=lambda each: -each[1].confidence,
+    ):
+        if not any(_is_same(face.box, other.box) for other in kept[1 - is_near]):
+            kept[is_near].append(face)
+    return tuple(sorted((*kept[0], *kept[1]), key=lambda face: -face.confidence))
+
+
+def _is_same(one: Box, other: Box) -> bool:
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    shared = max(0.0, width) * max(0.0, height)
+    return shared >= PART * min(one.area, other.area) or one.iou(other) >= SAME_IOU
 
 
 def _slices(part: Box) -> tuple[slice, slice]:
