@@ -139,9 +139,9 @@ bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=cli
 viewers: dev ## what viewers of the page cost: processor, memory, judged frames
 	$(DEV)/bin/python -m tools.viewers
 
-crowd: dev ## who is reported in crowds of BOXED=folder:folder's people, how soon, and its cost; SET=section.key=value: other settings
+crowd: dev ## who is reported in crowds of BOXED=folder:folder's people, how soon, and its cost; SET='section.key=value …': other settings
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make crowd BOXED=folder' >&2; exit 2; }
-	$(each_boxed); $(DEV)/bin/python -m tools.crowd "$$@" $(if $(value SET),--set $(call quoted,SET))
+	$(each_boxed); $(DEV)/bin/python -m tools.crowd "$$@" $(if $(value SET),--set $(SET))
 
 street: dev ## who is reported in moving scenes of BOXED=folder's pictures; SPLIT=file: unseen ones; YUNET=weights
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }

@@ -46,7 +46,6 @@ class _Impression:
 
     due_s: float = -math.inf
     looked_s: float = -math.inf
-    looks: int = 0
     bare_looks: int = 0
     """How many of the last ones in a row thought so, sure or not."""
     is_bare: bool | None = None
@@ -61,8 +60,9 @@ class _Impression:
 
     def take_in(self, probability: float | None, now_s: float, recheck_s: float) -> None:
         self.due_s = self.looked_s = now_s
-        self.looks += 1
         if probability is None:
+            # Who cannot be judged any more is not waited for: it counts as one of these looks.
+            self.bare_looks += self.bare_looks > 0
             return
         self.bare_looks = self.bare_looks + 1 if probability > 0.5 else 0
         is_bare = True if probability >= SURE else False if probability <= 1 - SURE else None
@@ -118,7 +118,7 @@ class Attention:
             self._impressions.pop(track_id, None)
 
     def _chosen(self, tracked: Sequence[TrackedFace], now_s: float) -> list[TrackedFace]:
-        """Return the faces to look at: those due longest, and among them the least known."""
+        """Return the faces to look at: urgent ones, then those due longest, the larger first."""
         due = []
         for each in tracked:
             impression = self._impressions.setdefault(each.track_id, _Impression())

@@ -87,6 +87,19 @@ def test_looks_are_bounded_in_each_frame_and_nobody_waits_for_ever() -> None:
     assert min(counts) >= 8
 
 
+def test_who_looked_bare_and_cannot_be_judged_any_more_takes_nobodys_turn() -> None:
+    gone = range(15)
+    judge = ListedJudge(lambda who, at_s: None if who < 1500 and at_s >= 1.0 else 0.9)
+    attention = Attention(judge, ClassifierSettings())
+    for at_s in SCANS_S:
+        people = crowd(len(gone) if at_s < 1.0 else len(gone) + 10)
+        attention.look(frame_at(at_s), people, ())
+    for person in range(15, 25):
+        looks = [at_s for at_s, who in judge.looks if who == 100.0 * person]
+        assert looks[0] <= 4
+        assert len(looks) >= 3
+
+
 def test_somebody_new_comes_before_the_doubtful() -> None:
     judge = ListedJudge(lambda who, at_s: 0.6)
     attention = Attention(judge, ClassifierSettings(looks_per_frame=2))
