@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.detect.detection import NEAR_SIDE_PX
 from edge.errors import BrokerError
+from edge.pixels import scaled_size
 from edge.publish.answers import MqttVersion, Turn
 from edge.publish.connection import Pollable, Will
 from edge.publish.terms import Lessons, Terms
@@ -48,7 +49,7 @@ def face_read(face: Face, bare: float | None) -> MaskReading:
 class FixedDetector:
     """Finds the same faces in every picture, and remembers the sizes that it was shown.
 
-    But for the small pictures in which large faces are looked for: there it finds `near`.
+    But for the small picture that follows a larger one, for large faces: there it finds `near`.
     """
 
     name = "fixed"
@@ -57,16 +58,22 @@ class FixedDetector:
 
     def __init__(self, faces: Sequence[Face]) -> None:
         self._faces = tuple(faces)
-        self.near: tuple[Face, ...] = ()
+        self.near: tuple[Face, ...] | None = ()
+        """None: no picture is looked at twice."""
+        self._near_size: tuple[int, int] | None = None
         self.shown: list[tuple[int, int]] = []
 
     def show(self, faces: Sequence[Face]) -> None:
         self._faces = tuple(faces)
 
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
-        if max(pixels.shape[:2]) <= NEAR_SIDE_PX:
+        size = (pixels.shape[1], pixels.shape[0])
+        if self.near is not None and size == self._near_size:
+            self._near_size = None
             return self.near
-        self.shown.append((pixels.shape[1], pixels.shape[0]))
+        is_large = max(size) > NEAR_SIDE_PX
+        self._near_size = scaled_size(pixels, NEAR_SIDE_PX / max(size)) if is_large else None
+        self.shown.append(size)
         return self._faces
 
 

@@ -54,6 +54,7 @@ def test_a_large_doubtful_box_does_not_hide_a_sure_face() -> None:
 
 def test_without_a_sure_face_all_looks_are_taken_and_the_surest_counts() -> None:
     detector = FixedDetector([face_at(10, 10, 50, 0.7)])
+    detector.near = None
     locate(blank(300, 200), detector)
     assert len(detector.shown) == 4
 
