@@ -63,13 +63,17 @@ class Box:
         """The geometric mean of width and height: what "a face of 24 px" means throughout."""
         return float(np.sqrt(self.area))
 
-    def iou(self, other: Box) -> float:
-        """Return the intersection over union with `other`, 0 to 1."""
+    def shared_area(self, other: Box) -> float:
+        """Return the area of the intersection with `other`, in square pixels."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         if width <= 0 or height <= 0:
             return 0.0
-        shared = width * height
+        return width * height
+
+    def iou(self, other: Box) -> float:
+        """Return the intersection over union with `other`, 0 to 1."""
+        shared = self.shared_area(other)
         return shared / (self.area + other.area - shared)
 
     def moved(self, dx: float, dy: float) -> Box:

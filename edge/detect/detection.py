@@ -115,21 +115,18 @@ class FaceDetection:
 
 def with_near(faces: Sequence[Face], near: Sequence[Face]) -> tuple[Face, ...]:
     """Return the faces of both pictures, each once and where it was found more surely."""
-    kept: tuple[list[Face], list[Face]] = ([], [])
-    for is_near, face in sorted(
-        (*((0, face) for face in faces), *((1, face) for face in near)),
-        key=lambda each: -each[1].confidence,
-    ):
-        if not any(_is_same(face.box, other.box) for other in kept[1 - is_near]):
-            kept[is_near].append(face)
-    return tuple(sorted((*kept[0], *kept[1]), key=lambda face: -face.confidence))
+    found = [(False, face) for face in faces] + [(True, face) for face in near]
+    kept: list[tuple[bool, Face]] = []
+    for is_near, face in sorted(found, key=lambda each: -each[1].confidence):
+        if not any(of_near is not is_near and _is_same(face.box, o.box) for of_near, o in kept):
+            kept.append((is_near, face))
+    return tuple(face for _, face in kept)
 
 
 def _is_same(one: Box, other: Box) -> bool:
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
-    shared = max(0.0, width) * max(0.0, height)
-    return shared >= PART * min(one.area, other.area) or one.iou(other) >= SAME_IOU
+    """Return whether boxes of the two pictures show one face, or a part of it."""
+    is_part = one.shared_area(other) >= PART * min(one.area, other.area)
+    return is_part or one.iou(other) >= SAME_IOU
 
 
 def _slices(part: Box) -> tuple[slice, slice]:
