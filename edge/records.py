@@ -154,6 +154,14 @@ class MaskReading:
     """How likely each state is that the network tells apart, 0 to 1; masked and bare are always
     among them. None: too small or too blurred to judge, or not looked at in this frame, since its
     person is known well enough."""
+    nobody: float = 0.0
+    """How likely there is no face at all, 0 to 1, where the network tells that; `probabilities`
+    are those of a face, if there is one."""
+
+    @property
+    def surety(self) -> float:
+        """How surely detector and classifier together call it a face, 0 to 1."""
+        return self.face.confidence * (1 - self.nobody)
 
     @property
     def bare_probability(self) -> float | None:

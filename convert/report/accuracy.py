@@ -45,7 +45,9 @@ def confusion(material: ReportMaterial) -> list[Child]:
 
 def _matrix(title: str, counts: Sequence[Sequence[int]]) -> Html:
     rows: list[list[Child]] = []
-    for label, row in zip(LABELS, counts, strict=True):
+    # An older network tells fewer apart.
+    labels = LABELS[: len(counts)]
+    for label, row in zip(labels, counts, strict=True):
         whole = sum(row)
         cells = [
             tag(
@@ -57,7 +59,7 @@ def _matrix(title: str, counts: Sequence[Sequence[int]]) -> Html:
             for count in row
         ]
         rows.append([WORDS[label], *cells])
-    return table(title, ["truth", *WORDS.values()], rows)
+    return table(title, ["truth", *(WORDS[label] for label in labels)], rows)
 
 
 def sizes(material: ReportMaterial) -> list[Child]:

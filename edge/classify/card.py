@@ -21,17 +21,18 @@ from edge.records import MaskState, ModelId
 
 MODEL_FILE = "model.tflite"
 CARD_FILE = "model.json"
-LABELS = ("with_mask", "without_mask", "worn_wrongly")
+LABELS = ("with_mask", "without_mask", "worn_wrongly", "nobody")
 """The classes of the networks that we make, in the order of their outputs."""
-MASKED, BARE, WORN_WRONGLY = range(len(LABELS))
+MASKED, BARE, WORN_WRONGLY, NOBODY = range(len(LABELS))
 """Their places in the networks that we make; in others the card's labels tell them."""
 STATES = {
     "with_mask": MaskState.MASKED,
     "without_mask": MaskState.BARE,
     "worn_wrongly": MaskState.WORN_WRONGLY,
     "mask_weared_incorrect": MaskState.WORN_WRONGLY,
+    "nobody": None,
 }
-"""What each label that a card may have means."""
+"""What each label that a card may have means; None: that there is no face."""
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle"
 """The bundle that comes with the program."""
 
@@ -54,6 +55,18 @@ class Quantization(_Part, frozen=True):
     scale: Annotated[float, msgspec.Meta(gt=0)]
     zero_point: Annotated[int, msgspec.Meta(ge=-128, le=127)]
 
+    @property
+    def numbers(self) -> tuple[float, int]:
+        """Scale and zero point."""
+        return self.scale, self.zero_point
+
+
+class Features(Quantization, frozen=True):
+    """The network's second output: what its last layer judges by."""
+
+    size: Annotated[int, msgspec.Meta(ge=8, le=4096)]
+    """How many numbers describe a face."""
+
 
 class CardThresholds(_Part, frozen=True):
     """Where a probability of `without_mask` becomes a verdict."""
@@ -63,6 +76,9 @@ class CardThresholds(_Part, frozen=True):
     masked: Share
     """At or below, with that of a mask worn wrongly added: masked. Between the two
     the face is not decided."""
+    somebody: Share | None = None
+    """At or above, the detector's score times 1 - `nobody` is surely a face. None: the score that
+    the detector itself calls sure."""
 
 
 class CurvePoint(_Part, frozen=True):
@@ -108,12 +124,16 @@ class Golden(_Part, frozen=True):
     answers: tuple[tuple[Annotated[int, msgspec.Meta(ge=-128, le=127)], ...], ...] = ()
     """All int8 outputs for each of them: needed where there are more than two, of which one does
     not tell the others."""
+    features: tuple[tuple[Annotated[int, msgspec.Meta(ge=-128, le=127)], ...], ...] = ()
+    """The int8 features of each of them, where the network gives features."""
 
     def __post_init__(self) -> None:
         if len(self.patterns) != len(self.bare_answers):
             raise ValueError("patterns and bare_answers come in pairs")
         if self.answers and len(self.patterns) != len(self.answers):
             raise ValueError("patterns and answers come in pairs")
+        if self.features and len(self.patterns) != len(self.features):
+            raise ValueError("patterns and features come in pairs")
 
 
 class ModelCard(_Part, frozen=True, kw_only=True):
@@ -130,6 +150,8 @@ class ModelCard(_Part, frozen=True, kw_only=True):
     """The crop's side over the longer side of the face box."""
     input: Quantization
     output: Quantization
+    features: Features | None = None
+    """None: the network has one output, the answers."""
     thresholds: CardThresholds
     threshold_curve: list[CurvePoint] = []
     """What the thresholds were chosen by, on single looks."""
@@ -146,13 +168,18 @@ class ModelCard(_Part, frozen=True, kw_only=True):
     """UTC, ISO 8601."""
 
     @property
-    def states(self) -> tuple[MaskState, ...]:
-        """What each output of the network is the probability of."""
+    def states(self) -> tuple[MaskState | None, ...]:
+        """What each answer of the network is the probability of; None: that there is no face."""
         return tuple(STATES[label] for label in self.labels)
 
     @property
     def model_id(self) -> ModelId:
         return ModelId(self.name, self.version, self.model_sha256)
+
+    @property
+    def tells_nobody(self) -> bool:
+        """Whether the network also says that there is no face."""
+        return None in self.states
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +210,14 @@ def load_bundle(location: str | Path = "") -> Bundle:
             f"{folder / CARD_FILE}: {error}; make the bundle again with `python -m convert bundle`"
         ) from error
     _refuse_odd_labels(card, str(folder / CARD_FILE))
+    _refuse_odd_features(card, str(folder / CARD_FILE))
     if card.thresholds.masked > card.thresholds.bare:
         raise ModelError(f"{folder / CARD_FILE}: thresholds.masked is above thresholds.bare")
+    if card.thresholds.somebody is not None and not card.tells_nobody:
+        raise ModelError(
+            f"{folder / CARD_FILE}: thresholds.somebody needs the label {LABELS[NOBODY]}; leave it "
+            "out, or make the bundle again"
+        )
     model = _read(folder / MODEL_FILE, MAX_MODEL_BYTES)
     found = digest(model)
     if found != card.model_sha256:
@@ -196,17 +229,27 @@ def load_bundle(location: str | Path = "") -> Bundle:
 
 
 def _refuse_odd_labels(card: ModelCard, origin: str) -> None:
-    means = [STATES.get(label) for label in card.labels]
-    is_each_once = None not in means and len(set(means)) == len(means)
-    if not is_each_once or not {MaskState.MASKED, MaskState.BARE} <= set(means):
+    means = {STATES[label] for label in card.labels if label in STATES}
+    is_each_once = len(means) == len(card.labels)
+    if not is_each_once or not {MaskState.MASKED, MaskState.BARE} <= means:
         raise ModelError(
             f"{origin}: labels are {list(card.labels)}, but must be {list(LABELS[:2])}, "
-            f"perhaps {LABELS[WORN_WRONGLY]}, each once"
+            f"perhaps {' and '.join(LABELS[2:])}, each once"
         )
     if any(len(row) != len(card.labels) for row in card.golden.answers):
         raise ModelError(f"{origin}: golden.answers does not have one answer for each label")
     if len(card.labels) > 2 and not card.golden.answers:
         raise ModelError(f"{origin}: golden.answers is missing; more than two labels need it")
+
+
+def _refuse_odd_features(card: ModelCard, origin: str) -> None:
+    size = 0 if card.features is None else card.features.size
+    rows = card.golden.features
+    if bool(size) != bool(rows) or any(len(row) != size for row in rows):
+        raise ModelError(
+            f"{origin}: golden.features does not have the {size} features of each pattern; "
+            "make the bundle again with `python -m convert bundle`"
+        )
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
-from edge.classify.card import Bundle
+from edge.classify.card import Bundle, ModelCard
 from edge.classify.golden import self_test
-from edge.classify.network import open_network
+from edge.classify.network import Network, open_network
 from edge.classify.preprocess import crop_face, face_sharpness
 from edge.config import ClassifierSettings
 from edge.errors import ModelError
 from edge.records import Face, Frame, MaskReading, MaskState, Pixels
+
+STEP: Final = 1 / 256
+"""The least difference of two int8 probabilities."""
 
 
 class MaskClassifier:
@@ -25,22 +29,7 @@ class MaskClassifier:
         """
         card = bundle.card
         self._network = open_network(card.format, bundle.model, settings.threads)
-        described = (card.input_side_px, len(card.labels))
-        found = (self._network.side_px, self._network.labels)
-        if found != described:
-            raise ModelError(
-                f"{bundle.folder}: model.json describes input side and labels {described}, "
-                f"the model has {found}; make the bundle again"
-            )
-        for end, numbers in (
-            (card.input, self._network.input_quantization),
-            (card.output, self._network.output_quantization),
-        ):
-            if (end.scale, end.zero_point) != numbers:
-                raise ModelError(
-                    f"{bundle.folder}: model.json describes the quantization "
-                    f"{(end.scale, end.zero_point)}, the model has {numbers}; make the bundle again"
-                )
+        _refuse_another(self._network, card, str(bundle.folder))
         self._states = card.states
         self_test(self._network, card.golden, self._states.index(MaskState.BARE))
         self._margin = card.crop_margin
@@ -58,4 +47,45 @@ class MaskClassifier:
             return MaskReading(face, None)
         crop = crop_face(pixels, face.box, self._margin, self._network.side_px)
         answers = self._network.probabilities(crop[np.newaxis])[0].tolist()
-        return MaskReading(face, dict(zip(self._states, answers, strict=True)))
+        said = {
+            state: answer
+            for state, answer in zip(self._states, answers, strict=True)
+            if state is not None
+        }
+        if len(said) == len(answers):
+            return MaskReading(face, said)
+        return MaskReading(face, _given_somebody(said), answers[self._states.index(None)])
+
+
+def _refuse_another(network: Network, card: ModelCard, origin: str) -> None:
+    """Raise ModelError unless the network has the sizes and scales that the card describes."""
+    features = card.features
+    for what, described, found in (
+        (
+            "input side, labels and features",
+            (card.input_side_px, len(card.labels), features.size if features else 0),
+            (network.side_px, network.labels, network.features_size),
+        ),
+        ("the quantization", card.input.numbers, network.input_quantization),
+        ("the quantization", card.output.numbers, network.output_quantization),
+        (
+            "the quantization",
+            features.numbers if features else None,
+            network.features_quantization,
+        ),
+    ):
+        if found != described:
+            raise ModelError(
+                f"{origin}: model.json describes {what} {described}, the model has {found}; "
+                "make the bundle again"
+            )
+
+
+def _given_somebody(said: Mapping[MaskState, float]) -> dict[MaskState, float]:
+    """Return the probabilities of the states if there is a face; they add up to 1.
+
+    One step of the network's output, spread over all states, keeps what is next to nothing from
+    looking sure.
+    """
+    whole = sum(said.values()) + STEP
+    return {state: (p + STEP / len(said)) / whole for state, p in said.items()}

@@ -22,6 +22,10 @@ on x86-64 and on ARM, in LiteRT 1.4 and 2.3; the runtimes' other kernels are off
 round elsewhere, 50 layers long); swapped channels, a wrong scale or another training by 21 and
 more.
 """
+FEATURES_TOLERANCE: Final = 0.5
+"""How far the features may be off in the mean, as a share of their mean size: most are zero, so
+steps alone tell little. The runtimes' other kernels are off by 0.07, swapped colors, half the
+contrast and features in another order by 0.9 and more."""
 
 
 def self_test(network: Network, golden: Golden, bare: int = BARE) -> None:
@@ -31,7 +35,7 @@ def self_test(network: Network, golden: Golden, bare: int = BARE) -> None:
     """
     crops = np.stack([draw(number, network.side_px) for number in golden.patterns])
     try:
-        answers = network.answers(crops)
+        answers, features = network.outputs(crops)
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the model cannot be run ({error}); make the bundle again") from error
     # Of each output that is described, over all patterns; the worst counts.
@@ -40,9 +44,23 @@ def self_test(network: Network, golden: Golden, bare: int = BARE) -> None:
         off = max(off, np.abs(answers - np.asarray(golden.answers)).mean(axis=0).max())
     off_steps = float(off)
     if off_steps > TOLERANCE_STEPS:
-        raise ModelError(
-            f"the model fails its self-test: its answers are off by {off_steps:.0f} of 256 steps, "
-            f"{TOLERANCE_STEPS:.0f} are allowed; it is not the model described, or "
-            f"{runtime_version()} gives wrong results on this machine: install bundle and program "
-            "again"
+        raise _failed(
+            f"its answers are off by {off_steps:.0f} of 256 steps, "
+            f"{TOLERANCE_STEPS:.0f} are allowed"
         )
+    if golden.features and network.features_quantization is not None:
+        wanted = np.asarray(golden.features, np.float64)
+        size_steps = float(np.abs(wanted - network.features_quantization[1]).mean())
+        off_steps = float(np.abs(features - wanted).mean())
+        if off_steps > FEATURES_TOLERANCE * size_steps:
+            raise _failed(
+                f"its features are off by {off_steps:.1f} of 256 steps, "
+                f"{FEATURES_TOLERANCE * size_steps:.1f} are allowed"
+            )
+
+
+def _failed(how: str) -> ModelError:
+    return ModelError(
+        f"the model fails its self-test: {how}; it is not the model described, or "
+        f"{runtime_version()} gives wrong results on this machine: install bundle and program again"
+    )

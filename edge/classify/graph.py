@@ -39,6 +39,7 @@ OPERATORS: Final = {
 """Operators with int8 kernels by their number, and their newest version, in every runtime from
 tflite-runtime 2.10 to ai-edge-litert 2.3. Another kind of network may need more: add them after a
 look at both, and none whose output's size is decided by values rather than by shapes."""
+_FULLY_CONNECTED: Final = 9
 _PAD: Final = 34
 
 _INT32: Final = 2
@@ -86,13 +87,28 @@ class Graph:
     operators: tuple[GraphOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    """The answers and perhaps the features, in any order."""
+
+    @property
+    def features(self) -> int | None:
+        """Place of the second output, which the last layer reads; None: there is no such."""
+        layers = [each for each in self.operators if each.number == _FULLY_CONNECTED]
+        read = layers[-1].inputs[:1] if layers and len(self.outputs) > 1 else ()
+        return read[0] if read and read[0] in self.outputs else None
+
+    @property
+    def answers(self) -> int:
+        """Place of the output of probabilities, in a graph that `check_graph` has passed."""
+        (place,) = (each for each in self.outputs if each != self.features)
+        return place
 
 
 def check_graph(model: bytes) -> Graph:
     """Return the network in the bytes of a `.tflite` file, if it is a plain one.
 
     Plain: one graph of known operators on int8 and int32 tensors of a bounded size, each of which
-    is a constant, the input, or written once before it is read. Raises ModelError otherwise.
+    is a constant, the input, or written once before it is read. One output or two: the answers and
+    the features that the last layer makes them of. Raises ModelError otherwise.
     """
     graph = read_graph(model)
     _refuse_foreign_operators(graph.operators)
@@ -150,10 +166,15 @@ def _is_sound(tensor: Tensor) -> bool:
 
 def _refuse_odd_wiring(graph: Graph) -> None:
     tensors = graph.tensors
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+    if len(graph.inputs) != 1 or len(graph.outputs) not in (1, 2):
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, "
-            "not one of each"
+            "not one input and one or two outputs"
+        )
+    if len(graph.outputs) == 2 and (graph.features is None or len(set(graph.outputs)) == 1):
+        raise ModelError(
+            "the model has a second output that is not what its last layer reads; "
+            "make the bundle again"
         )
     known = {place for place, tensor in enumerate(tensors) if tensor.data}
     known_before = len(known)
@@ -265,7 +286,8 @@ def _read_graph(model: bytes) -> Graph:
         raise ModelError(f"the model has {len(graphs)} graphs, not one")
     tensors = [_tensor(table, buffers) for table in graphs[0].tables(0, MAX_PARTS)]
     operators = [_operator(table, codes) for table in graphs[0].tables(3, MAX_PARTS)]
-    return Graph(tuple(tensors), tuple(operators), graphs[0].numbers(1, 2), graphs[0].numbers(2, 2))
+    inputs, outputs = graphs[0].numbers(1, MAX_PARTS), graphs[0].numbers(2, MAX_PARTS)
+    return Graph(tuple(tensors), tuple(operators), inputs, outputs)
 
 
 def _constant(buffer: _Table) -> bytes:

@@ -14,20 +14,29 @@ from edge.records import Pixels
 
 
 class Network(Protocol):
-    """A classifier in some runtime: crops in, probabilities out."""
+    """A classifier in some runtime: crops in, probabilities out, perhaps with features."""
 
     side_px: int
     labels: int
-    """How many outputs there are."""
+    """How many probabilities there are."""
+    features_size: int
+    """How many features there are; 0: it gives none."""
     input_quantization: tuple[float, int]
     output_quantization: tuple[float, int]
+    features_quantization: tuple[float, int] | None
+    """None: it gives none."""
 
     def probabilities(self, crops: Pixels) -> NDArray[np.float32]:
         """Return (n, labels) probabilities for crops (n, side, side, 3) uint8 BGR."""
         ...
 
     def answers(self, crops: Pixels) -> NDArray[np.int8]:
-        """Return the same as int8 steps, 1/256 of a probability each: what a self-test holds."""
+        """Return the same as int8 steps, 1/256 of a probability each."""
+        ...
+
+    def outputs(self, crops: Pixels) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Return the answers (n, labels) and the features (n, features_size) of the same run, as
+        int8 steps: what a self-test holds."""
         ...
 
 

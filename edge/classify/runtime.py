@@ -67,9 +67,10 @@ class Int8Network:
     def __init__(self, model: bytes, threads: int = 1) -> None:
         """Load the bytes of a `.tflite` file.
 
-        Raises ModelError unless it takes (1, side, side, 3) int8 and gives (1, labels) int8.
+        Raises ModelError unless it takes (1, side, side, 3) int8 and gives (1, labels) int8, and
+        perhaps (1, size) int8 features.
         """
-        check_graph(model)
+        graph = check_graph(model)
         module, _ = _import_runtime()
         try:
             with _quiet_stderr():
@@ -80,18 +81,27 @@ class Int8Network:
                 f"the runtime cannot load the model ({error}); make the bundle again"
             ) from error
         (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
-        shape, result = tuple(self._input["shape"]), tuple(self._output["shape"])
-        if self._input["dtype"] is not np.int8 or self._output["dtype"] is not np.int8:
+        # The runtime numbers tensors as the file does; it may list the outputs in another order.
+        outputs = {each["index"]: each for each in self._interpreter.get_output_details()}
+        self._answers = outputs[graph.answers]
+        self._features = None if graph.features is None else outputs[graph.features]
+        shape = tuple(self._input["shape"])
+        if any(each["dtype"] is not np.int8 for each in (self._input, *outputs.values())):
             raise ModelError("the model is not quantized to int8 from end to end")
         if len(shape) != 4 or shape[0] != 1 or shape[1] != shape[2] or shape[3] != 3:
             raise ModelError(f"the model's input is {shape}, not (1, side, side, 3)")
-        if len(result) != 2 or result[0] != 1:
-            raise ModelError(f"the model's output is {result}, not (1, labels)")
+        for each in outputs.values():
+            result = tuple(each["shape"])
+            if len(result) != 2 or result[0] != 1:
+                raise ModelError(f"the model's output is {result}, not (1, labels)")
         self.side_px = int(shape[1])
-        self.labels = int(result[1])
+        self.labels = int(self._answers["shape"][1])
+        self.features_size = 0 if self._features is None else int(self._features["shape"][1])
         self.input_quantization: tuple[float, int] = self._input["quantization"]
-        self.output_quantization: tuple[float, int] = self._output["quantization"]
+        self.output_quantization: tuple[float, int] = self._answers["quantization"]
+        self.features_quantization: tuple[float, int] | None = (
+            None if self._features is None else self._features["quantization"]
+        )
         self._levels = int8_levels(*self.input_quantization)
 
     def probabilities(self, crops: Pixels) -> NDArray[np.float32]:
@@ -100,9 +110,16 @@ class Int8Network:
 
     def answers(self, crops: Pixels) -> NDArray[np.int8]:
         """Return the same as the network gives them: int8 steps, 1/256 of a probability each."""
+        return self.outputs(crops)[0]
+
+    def outputs(self, crops: Pixels) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Return the answers (n, labels) and the features (n, features_size) in int8 steps."""
         answers = np.empty((len(crops), self.labels), np.int8)
+        features = np.empty((len(crops), self.features_size), np.int8)
         for row, crop in enumerate(crops):
             self._interpreter.set_tensor(self._input["index"], to_int8(crop, self._levels)[None])
             self._interpreter.invoke()
-            answers[row] = self._interpreter.get_tensor(self._output["index"])[0]
-        return answers
+            answers[row] = self._interpreter.get_tensor(self._answers["index"])[0]
+            if self._features is not None:
+                features[row] = self._interpreter.get_tensor(self._features["index"])[0]
+        return answers, features

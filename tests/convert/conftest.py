@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from convert.network import import_keras, quiet_tensorflow
+from edge.classify.card import LABELS
 from edge.records import Pixels
 
 SIDE_PX = 32
@@ -27,7 +28,7 @@ def tiny_network() -> Callable[[], Any]:
                 keras.Input((SIDE_PX, SIDE_PX, 3)),
                 keras.layers.Conv2D(4, 3, activation="relu", name="backbone"),
                 keras.layers.GlobalAveragePooling2D(),
-                keras.layers.Dense(3, activation="softmax"),
+                keras.layers.Dense(len(LABELS), activation="softmax"),
             ]
         )
 

@@ -14,13 +14,14 @@ from convert.network import (
     save_model,
     with_fused_norms,
 )
+from edge.classify.card import LABELS
 from edge.errors import ConfigError, ModelError
 
 
-def test_the_network_maps_a_square_face_to_three_probabilities() -> None:
+def test_the_network_maps_a_square_face_to_a_probability_of_each_label() -> None:
     model = build_network(64, 0.35, "none")
     assert model.input_shape == (None, 64, 64, 3)
-    assert model.output_shape == (None, 3)
+    assert model.output_shape == (None, len(LABELS))
 
 
 def test_fused_norms_learn_and_answer_as_kerass_own() -> None:

@@ -43,7 +43,12 @@ ANSWERS = answers(0.1, 0.2, 0.9, 0.8, 0.3)
 def test_figures_computed_by_hand() -> None:
     assert accuracy(TRUTH, ANSWERS) == pytest.approx(3 / 5)
     assert balanced_accuracy(TRUTH, ANSWERS) == pytest.approx((2 / 3 + 1 / 2) / 2)
-    assert confusion(TRUTH, ANSWERS).tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 0]]
+    assert confusion(TRUTH, ANSWERS).tolist() == [
+        [2, 1, 0, 0],
+        [1, 1, 0, 0],
+        [0, 0, 0, 0],
+        [0, 0, 0, 0],
+    ]
 
 
 def test_the_classes_have_precision_recall_f1_and_support() -> None:

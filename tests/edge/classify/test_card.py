@@ -25,6 +25,7 @@ from edge.errors import ModelError
 from edge.records import MaskState
 
 MODEL = b"the bytes of a model"
+FEATURES = {"size": 8, "scale": 0.02, "zero_point": -128}
 
 
 def golden(**changes: Any) -> dict[str, Any]:
@@ -82,6 +83,17 @@ def test_the_bundle_that_comes_with_the_program_is_sound() -> None:
         ({"labels": ["with_mask", "with_mask"]}, "labels are .* but must be"),
         ({"labels": ["with_mask", "a_hat"]}, "labels are .* but must be"),
         ({"labels": [*LABELS, "mask_weared_incorrect"]}, "labels are"),
+        ({"labels": ["with_mask", "nobody"]}, "labels are .* but must be"),
+        ({"thresholds": {"bare": 0.8, "masked": 0.3, "somebody": 0.5}}, "needs the label nobody"),
+        ({"features": FEATURES}, "golden.features does not have the 8 features of each pattern"),
+        (
+            {"golden": golden(features=[[0] * 8] * 4)},
+            "golden.features does not have the 0 features",
+        ),
+        ({"features": FEATURES, "golden": golden(features=[[0] * 7] * 4)}, "have the 8 features"),
+        ({"golden": golden(features=[[0] * 8])}, "patterns and features come in pairs"),
+        ({"features": FEATURES | {"size": 4}}, r"\$\.features\.size"),
+        ({"features": FEATURES | {"zero_point": 200}}, r"\$\.features\.zero_point"),
         ({"labels": [*LABELS]}, "golden.answers is missing"),
         ({"golden": golden(answers=[[0, 0]])}, "patterns and answers come in pairs"),
         ({"golden": golden(answers=[[0]] * 4)}, "one answer for each label"),
@@ -197,3 +209,19 @@ def test_the_card_says_which_output_is_which_state() -> None:
         load_bundle().card, labels=("mask_weared_incorrect", "without_mask", "with_mask")
     )
     assert card.states == (MaskState.WORN_WRONGLY, MaskState.BARE, MaskState.MASKED)
+    assert not card.tells_nobody
+
+
+def test_a_card_may_describe_nobody_and_features(tmp_path: Path) -> None:
+    changes = {
+        "labels": ["nobody", *LABELS[:2]],
+        "features": FEATURES,
+        "thresholds": {"bare": 0.8, "masked": 0.3, "somebody": 0.5},
+        "golden": golden(answers=[[0] * 3] * 4, features=[[0] * 8] * 4),
+    }
+    card = load_bundle(written(tmp_path, described(**changes))).card
+    assert card.states == (None, MaskState.MASKED, MaskState.BARE)
+    assert card.tells_nobody
+    assert card.thresholds.somebody == 0.5
+    assert card.features is not None
+    assert (card.features.size, card.features.numbers) == (8, (0.02, -128))

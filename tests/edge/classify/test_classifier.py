@@ -2,31 +2,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
-import flatbuffers
 import msgspec
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
-from edge.classify.card import (
-    BARE,
-    CARD_FILE,
-    LABELS,
-    MODEL_FILE,
-    Golden,
-    digest,
-    load_bundle,
-)
+from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
+from edge.classify.preprocess import crop_face
 from edge.classify.runtime import Int8Network
 from edge.config import ClassifierSettings, DetectorSettings
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
 from edge.errors import ModelError
 from edge.patterns import draw
-from edge.records import Box, Face, Frame, MaskState
+from edge.records import Box, Face, Frame, MaskState, Pixels
+from tests.edge.classify.networks import bundle_of, network_of
 from tests.fakes import blank, face_at, frame_at
 
 
@@ -91,51 +85,101 @@ def test_probabilities_of_the_labels_add_up_to_one() -> None:
     crops = np.random.default_rng(1).integers(0, 256, (3, side, side, 3), np.uint8)
     for threads in (1, 2):
         probabilities = Int8Network(bundle.model, threads).probabilities(crops)
-        assert probabilities.shape == (3, 3)
+        assert probabilities.shape == (3, len(bundle.card.labels))
         assert probabilities.sum(axis=1) == pytest.approx(1, abs=0.01)
 
 
-def of_two_classes(model: bytes) -> bytes:
-    """Return the model without its third answer: what a bundle of the first release holds."""
-    whole = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
-    for tensor in whole.subgraphs[0].tensors:
-        shape = tensor.shape.tolist()
-        if shape in ([3], [3, 128]):  # the last layer's biases and weights
-            buffer = whole.buffers[tensor.buffer]
-            buffer.data = buffer.data[: len(buffer.data) * 2 // 3]
-            tensor.shape = [2, *shape[1:]]
-            tensor.quantization.scale = tensor.quantization.scale[:2]
-            tensor.quantization.zeroPoint = tensor.quantization.zeroPoint[:2]
-        elif shape == [1, 3]:
-            tensor.shape = [1, 2]
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(whole.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
 def test_a_bundle_of_two_classes_works_as_before(car: Frame, tmp_path: Path) -> None:
-    shipped = load_bundle()
-    model = of_two_classes(shipped.model)
-    golden = shipped.card.golden
-    patterns = np.stack([draw(number, shipped.card.input_side_px) for number in golden.patterns])
-    bare_answers = Int8Network(model).answers(patterns)[:, BARE].tolist()
-    card = msgspec.structs.replace(
-        shipped.card,
-        labels=LABELS[:2],
-        golden=Golden(
-            recipe=golden.recipe, patterns=golden.patterns, bare_answers=tuple(bare_answers)
-        ),
-        model_sha256=digest(model),
-    )
-    (tmp_path / CARD_FILE).write_bytes(msgspec.json.encode(card))
-    (tmp_path / MODEL_FILE).write_bytes(model)
-    (reading,) = MaskClassifier(load_bundle(tmp_path), ClassifierSettings()).classify(
-        car, [IN_THE_CAR]
-    )
+    bundle = bundle_of(tmp_path, network_of(2))
+    (reading,) = MaskClassifier(bundle, ClassifierSettings()).classify(car, [IN_THE_CAR])
     assert reading.probabilities is not None
     assert reading.probabilities.keys() == {MaskState.MASKED, MaskState.BARE}
     assert reading.probabilities[MaskState.BARE] > 0.9
     assert sum(reading.probabilities.values()) == pytest.approx(1, abs=0.01)
+    assert (reading.nobody, reading.surety) == (0, IN_THE_CAR.confidence)
+
+
+def test_what_is_no_mask_is_told_apart_from_what_is_no_face(car: Frame, tmp_path: Path) -> None:
+    model = network_of(4, "features answers")
+    bundle = bundle_of(tmp_path, model, somebody=0.5)
+    (reading,) = MaskClassifier(bundle, ClassifierSettings()).classify(car, [IN_THE_CAR])
+    side_px = bundle.card.input_side_px
+    crop = crop_face(car.pixels, IN_THE_CAR.box, bundle.card.crop_margin, side_px)
+    masked, bare, wrong, nobody = Int8Network(model).probabilities(crop[np.newaxis])[0].tolist()
+    assert reading.probabilities is not None
+    assert reading.probabilities == pytest.approx(
+        {
+            MaskState.MASKED: masked / (1 - nobody),
+            MaskState.BARE: bare / (1 - nobody),
+            MaskState.WORN_WRONGLY: wrong / (1 - nobody),
+        },
+        abs=0.01,
+    )
+    assert sum(reading.probabilities.values()) == pytest.approx(1)
+    assert 0 < nobody == reading.nobody
+    assert reading.surety == pytest.approx(IN_THE_CAR.confidence * (1 - nobody))
+
+
+class Certain:
+    """Says the same of every face."""
+
+    side_px = 96
+
+    def __init__(self, *answers: float) -> None:
+        self._answers = answers
+
+    def probabilities(self, crops: Pixels) -> NDArray[np.float32]:
+        return np.asarray([self._answers] * len(crops), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [((0, 0, 0, 255 / 256), (1 / 3, 1 / 3, 1 / 3)), ((0, 1 / 256, 0, 1), (1 / 6, 4 / 6, 1 / 6))],
+)
+def test_where_there_is_certainly_no_face_nothing_is_sure_of_a_mask(
+    car: Frame, tmp_path: Path, said: tuple[float, ...], expected: tuple[float, ...]
+) -> None:
+    classifier = MaskClassifier(bundle_of(tmp_path, network_of(4)), ClassifierSettings())
+    classifier._network = Certain(*said)  # type: ignore[assignment]
+    (reading,) = classifier.classify(car, [IN_THE_CAR])
+    assert reading.probabilities is not None
+    assert tuple(reading.probabilities.values()) == pytest.approx(expected)
+    assert reading.nobody == pytest.approx(said[3])
+
+
+@pytest.mark.parametrize("outputs", ["features answers", "answers features"])
+def test_features_are_found_in_either_order_of_the_outputs(tmp_path: Path, outputs: str) -> None:
+    bundle = bundle_of(tmp_path, network_of(4, outputs))
+    MaskClassifier(bundle, ClassifierSettings())
+    assert bundle.card.features is not None
+    assert bundle.card.features.size == 128
+    crops = np.stack([draw(number, bundle.card.input_side_px) for number in range(3)])
+    answers, features = Int8Network(bundle.model).outputs(crops)
+    assert (answers == Int8Network(network_of(4)).answers(crops)).all()
+    assert features.shape == (3, 128)
+    assert len(np.unique(features, axis=0)) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"size": 64},
+            r"input side, labels and features \(96, 4, 64\), the model has \(96, 4, 128\)",
+        ),
+        ({"scale": 0.5}, r"the quantization \(0\.5, -128\), the model has \(0\.0"),
+        (None, r"features \(96, 4, 0\), the model has \(96, 4, 128\); make the bundle again"),
+    ],
+)
+def test_features_that_are_not_those_described_are_refused(
+    tmp_path: Path, changes: dict[str, Any] | None, reason: str
+) -> None:
+    bundle = bundle_of(tmp_path, network_of(4, "features answers"))
+    assert bundle.card.features is not None
+    features = None if changes is None else msgspec.structs.replace(bundle.card.features, **changes)
+    card = msgspec.structs.replace(bundle.card, features=features)
+    with pytest.raises(ModelError, match=reason):
+        MaskClassifier(replace(bundle, card=card), ClassifierSettings())
 
 
 def test_detection_and_classification_agree_on_where_a_face_is(car: Frame) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,6 +19,7 @@ from edge.config import ClassifierSettings
 from edge.errors import ModelError
 from edge.patterns import draw
 from edge.records import Pixels
+from tests.edge.classify.networks import bundle_of, network_of
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +69,12 @@ class Miscalculating(Int8Network):
         elif wrong == "wrapping from 127 to -128":
             self._levels = np.arange(256, dtype=np.uint8).view(np.int8)
 
-    def answers(self, crops: Pixels) -> NDArray[np.int8]:
+    def outputs(self, crops: Pixels) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         if self._wrong == "red and blue swapped":
             crops = np.ascontiguousarray(crops[..., ::-1])
         elif self._wrong == "upside down":
             crops = crops[:, ::-1]
-        return super().answers(crops)
+        return super().outputs(crops)
 
 
 @pytest.mark.parametrize(
@@ -113,11 +115,16 @@ class ThreeClasses:
     """Answers by the colors of a crop's middle, one output for each."""
 
     labels = 3
+    features_size = 0
     side_px = 96
     input_quantization = output_quantization = (1 / 256, -128)
+    features_quantization: tuple[float, int] | None = None
 
     def answers(self, crops: Pixels) -> NDArray[np.int8]:
         return (crops[:, 48, 48].astype(np.int16) - 128).astype(np.int8)
+
+    def outputs(self, crops: Pixels) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        return self.answers(crops), np.empty((len(crops), 0), np.int8)
 
     def probabilities(self, crops: Pixels) -> NDArray[np.float32]:
         return np.asarray((self.answers(crops) + np.float32(128)) / 256, np.float32)
@@ -140,3 +147,38 @@ def test_of_three_outputs_each_is_tested() -> None:
         self_test(network, msgspec.structs.replace(golden, answers=swapped), bare=1)
     with pytest.raises(ModelError, match="fails its self-test"):
         self_test(network, golden, bare=0)
+
+
+class WrongFeatures(Int8Network):
+    """Answers as it should, by features that are not those described."""
+
+    def __init__(self, model: bytes, wrong: str) -> None:
+        super().__init__(model)
+        self._wrong = wrong
+
+    def outputs(self, crops: Pixels) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        answers, features = super().outputs(crops)
+        if self._wrong == "in another order":
+            return answers, features[:, ::-1]
+        if self._wrong == "of the picture before":
+            return answers, np.roll(features, 1, axis=0)
+        if self._wrong == "all zero":
+            return answers, np.full_like(features, -128)
+        rounded = features.astype(np.int16) + np.random.default_rng(1).integers(
+            -1, 2, features.shape
+        )
+        return answers, np.asarray(np.clip(rounded, -128, 127), np.int8)
+
+
+@pytest.mark.parametrize("wrong", ["in another order", "of the picture before", "all zero"])
+def test_wrong_features_are_found(tmp_path: Path, wrong: str) -> None:
+    bundle = bundle_of(tmp_path, network_of(4, "features answers"))
+    with pytest.raises(
+        ModelError, match=r"self-test: its features are off by .* steps, .* allowed"
+    ):
+        self_test(WrongFeatures(bundle.model, wrong), bundle.card.golden)
+
+
+def test_features_may_be_rounded_otherwise(tmp_path: Path) -> None:
+    bundle = bundle_of(tmp_path, network_of(4, "features answers"))
+    self_test(WrongFeatures(bundle.model, "rounded"), bundle.card.golden)

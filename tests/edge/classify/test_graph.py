@@ -35,7 +35,7 @@ def test_the_default_model_is_plain() -> None:
         *("ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MEAN", "SOFTMAX")
     }
     assert graph.tensors[graph.inputs[0]].shape == (1, 96, 96, 3)
-    assert graph.tensors[graph.outputs[0]].shape == (1, 3)
+    assert graph.tensors[graph.answers].shape == (1, len(load_bundle().card.labels))
     assert check_graph(changed(lambda model: None)) == graph
 
 
@@ -67,6 +67,16 @@ def wire(**fields: Any) -> Any:
     def change(model: Any) -> None:
         for name, value in fields.items():
             setattr(model.subgraphs[0].operators[9], name, value)
+
+    return change
+
+
+def set_outputs(*operators: int) -> Any:
+    """Have what these operators write be the outputs."""
+
+    def change(model: Any) -> None:
+        graph = model.subgraphs[0]
+        graph.outputs = [graph.operators[place].outputs[0] for place in operators]
 
     return change
 
@@ -114,6 +124,9 @@ def pad_by(amount: int) -> Any:
             "input is a constant, or missing",
         ),
         (lambda model: setattr(model.subgraphs[0], "inputs", []), "0 inputs and 1 outputs"),
+        (set_outputs(-1, -1), "second output that is not what its last layer reads"),
+        (set_outputs(-1, -4), "second output that is not what its last layer reads"),
+        (set_outputs(-3, -2, -1), "1 inputs and 3 outputs, not one input and one or two outputs"),
         (wire(inputs=[999, 1, 2]), "reads a tensor that was not written before"),
         (wire(inputs=[-1, 1, 2]), "reads a tensor that was not written before"),
         (wire(outputs=[0]), "does not write exactly one new tensor"),
@@ -128,6 +141,14 @@ def test_what_is_no_plain_network_is_refused(change: Any, reason: str) -> None:
     with pytest.raises(ModelError, match=reason) as caught:
         check_graph(changed(change))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("outputs", [(-1, -3), (-3, -1)])
+def test_what_the_last_layer_reads_may_be_an_output(outputs: tuple[int, int]) -> None:
+    graph = check_graph(changed(set_outputs(*outputs)))
+    assert graph.features is not None
+    shapes = [graph.tensors[place].shape for place in (graph.answers, graph.features)]
+    assert shapes == [(1, len(load_bundle().card.labels)), (1, 128)]
 
 
 def test_padding_by_little_is_plain() -> None:
