@@ -6,13 +6,18 @@ again once every `recheck_s`. A look that is unsure or disagrees ends that. What
 often weighs no less: evidence goes by time (`edge.decide.evidence`). In a crowd, where not
 everybody's turn comes in time, people who looked bare come first, those who looked masked last, and
 of two who are new the larger first.
+
+A network may also say that there is nobody: a hand, the back of a head. Then a track is somebody
+once a look, or before the first look the detector, is sure of a face. Where looks say nobody, it is
+nobody until one look is sure of a face again; looks come after growing pauses, and at once where
+the track moves, changes its size, or the detector becomes sure of it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from edge.config import ClassifierSettings
@@ -32,12 +37,64 @@ URGENT_LOOKS = 6
 """But not for ever, or the doubtful would take everybody's turn: a violation takes five."""
 MASKED_LATER_S = 3.0
 """How much longer than the others they wait, if somebody has to."""
+NOBODY = 0.5
+"""A look from this probability on says that there is no face."""
+GONE_LOOKS = 2
+"""As many of them in a row make nobody of somebody: heads turn, and pictures blur."""
+PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+"""After each of them in a row the next look waits longer."""
+RESIZED = 1.4
+"""A face that is wider or narrower by this factor is not the one that was looked at."""
 
 
 class MaskJudge(Protocol):
     """Who looks: `MaskClassifier`."""
 
     def classify(self, frame: Frame, faces: Sequence[Face]) -> Sequence[MaskReading]: ...
+
+
+@dataclass(slots=True)
+class _Presence:
+    """Whether a track is somebody."""
+
+    is_detected: bool = False
+    """The detector was sure of a face."""
+    is_seen: bool = False
+    """So was a look."""
+    denials: int = 0
+    """How many of the last looks said that there is no face, without one that was sure of it."""
+    denied: Face | None = None
+    """Where and how it was at the last of them."""
+
+    @property
+    def is_somebody(self) -> bool:
+        if self.is_seen:
+            return self.denials < GONE_LOOKS
+        return self.is_detected and not self.denials
+
+    @property
+    def pause_s(self) -> float:
+        """How long the last look is believed."""
+        repeated = self.denials - (GONE_LOOKS if self.is_seen else 1)
+        return PAUSES_S[min(repeated, len(PAUSES_S) - 1)] if repeated >= 0 else 0.0
+
+    def deny(self, face: Face) -> None:
+        self.denials += 1
+        self.denied = face
+
+    def confirm(self) -> None:
+        self.is_seen, self.denials, self.denied = True, 0, None
+
+    def has_changed(self, face: Face, sure_confidence: float) -> bool:
+        """Return whether `face` is not what the last look denied."""
+        if self.denied is None:
+            return False
+        before, now = self.denied.box, face.box
+        return (
+            math.dist(before.centre, now.centre) > before.width
+            or not 1 / RESIZED <= now.width / before.width <= RESIZED
+            or self.denied.confidence < sure_confidence <= face.confidence
+        )
 
 
 @dataclass(slots=True)
@@ -53,6 +110,7 @@ class _Impression:
     since_s: float = 0.0
     agreed: int = 0
     """How many of them."""
+    presence: _Presence = field(default_factory=_Presence)
 
     def is_urgent(self, now_s: float) -> bool:
         """Return whether a violation may wait for the next look."""
@@ -76,9 +134,19 @@ class _Impression:
 class Attention:
     """Turns tracked faces into sightings, looking at those that are worth it."""
 
-    def __init__(self, judge: MaskJudge, settings: ClassifierSettings) -> None:
+    def __init__(
+        self,
+        judge: MaskJudge,
+        settings: ClassifierSettings,
+        sure_confidence: float = 0.0,
+        somebody: float | None = None,
+    ) -> None:
+        """From `sure_confidence` on the detector is sure of a face, from the surety `somebody` on a
+        look; None: the network does not tell, and every track is somebody."""
         self._judge = judge
         self._settings = settings
+        self._sure_confidence = sure_confidence
+        self._somebody = somebody
         self._impressions: dict[int, _Impression] = {}
         self.looks = 0
 
@@ -90,8 +158,8 @@ class Attention:
     def look(
         self, frame: Frame, tracked: Sequence[TrackedFace], ended: Sequence[int]
     ) -> tuple[Sighting, ...]:
-        """Return a sighting of each face, in their order; what was known of `ended` tracks, or of
-        those that may be somebody else's now, is forgotten."""
+        """Return a sighting of each face that is somebody's, in their order; what was known of
+        `ended` tracks, or of those that may be somebody else's now, is forgotten."""
         self.forget(ended)
         now_s = frame.monotonic_s
         chosen = self._chosen(tracked, now_s)
@@ -99,18 +167,38 @@ class Attention:
         self.looks += len(readings)
         judged: dict[int, MaskReading] = {}
         for each, reading in zip(chosen, readings, strict=True):
-            judged[each.track_id] = reading
-            impression = self._impressions[each.track_id]
-            impression.take_in(reading.bare_probability, now_s, self._settings.recheck_s)
-        return tuple(
-            Sighting(
-                each.track_id,
-                judged.get(each.track_id) or MaskReading(each.face, None),
-                frame.captured_at,
-                now_s,
-            )
-            for each in tracked
-        )
+            judged[each.track_id] = self._taken_in(each.track_id, reading, now_s)
+        sightings = []
+        for each in filter(self._is_somebody, tracked):
+            reading = judged.get(each.track_id) or MaskReading(each.face, None)
+            is_sure = self._is_sure(reading)
+            sightings.append(Sighting(each.track_id, reading, frame.captured_at, now_s, is_sure))
+        return tuple(sightings)
+
+    def _taken_in(self, track_id: int, reading: MaskReading, now_s: float) -> MaskReading:
+        """Return what counts of a look: nobody's mask says nothing."""
+        impression = self._impressions[track_id]
+        presence = impression.presence
+        if reading.nobody >= NOBODY:
+            presence.deny(reading.face)
+            reading = replace(reading, probabilities=None)
+        elif self._is_sure(reading):
+            presence.confirm()
+        impression.take_in(reading.bare_probability, now_s, self._settings.recheck_s)
+        if reading.probabilities is None:
+            impression.due_s += presence.pause_s
+        return reading
+
+    def _is_sure(self, reading: MaskReading) -> bool:
+        """Return whether a face is sure enough for a violation: a look, where looks tell."""
+        if self._somebody is None:
+            return reading.face.confidence >= self._sure_confidence
+        return reading.probabilities is not None and reading.surety >= self._somebody
+
+    def _is_somebody(self, tracked: TrackedFace) -> bool:
+        presence = self._impressions[tracked.track_id].presence
+        presence.is_detected |= tracked.face.confidence >= self._sure_confidence
+        return self._somebody is None or presence.is_somebody
 
     def forget(self, ended: Sequence[int]) -> None:
         """These people have left."""
@@ -122,7 +210,9 @@ class Attention:
         due = []
         for each in tracked:
             impression = self._impressions.setdefault(each.track_id, _Impression())
-            if impression.due_s <= now_s:
+            if impression.due_s <= now_s or impression.presence.has_changed(
+                each.face, self._sure_confidence
+            ):
                 waits_s = MASKED_LATER_S if impression.is_bare is False else 0.0
                 due.append(
                     (

@@ -8,10 +8,10 @@ from datetime import datetime
 
 import cv2
 
-from edge.classify.card import Bundle
+from edge.classify.card import Bundle, ModelCard
 from edge.classify.classifier import MaskClassifier
 from edge.clock import Timed, untimed
-from edge.config import Settings
+from edge.config import DetectorSettings, Settings
 from edge.decide.policy import Decision, Standing, ViolationPolicy
 from edge.detect.area import Area
 from edge.detect.cadence import PacedDetection
@@ -91,6 +91,16 @@ class Pipeline:
         return self.policy.update((), ended)
 
 
+def somebody_from(settings: DetectorSettings, sure: float, card: ModelCard) -> float | None:
+    """Return from which surety on a look has seen a face: as the settings, else as the bundle, else
+    as the detector says; None: the bundle does not tell who is nobody."""
+    if not card.tells_nobody:
+        return None
+    if settings.sure_confidence is not None:
+        return settings.sure_confidence
+    return sure if card.thresholds.somebody is None else card.thresholds.somebody
+
+
 def open_pipeline(
     settings: Settings,
     bundle: Bundle,
@@ -110,11 +120,19 @@ def open_pipeline(
         settings.detector.confidence,
         settings.detector.sure_confidence,
     )
+    somebody = somebody_from(settings.detector, detector.sure, bundle.card)
+    # Where the classifier tells who is nobody, it decides, and the detector only proposes.
+    proposes = somebody is not None and settings.detector.sure_confidence is None
     return Pipeline(
         PacedDetection(FaceDetection(detector, settings.detector), settings.detector, timed),
-        Tracker(settings.tracker, sure_confidence=detector.sure),
-        Attention(MaskClassifier(bundle, settings.classifier), settings.classifier),
-        ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id, detector.sure),
+        Tracker(settings.tracker, sure_confidence=0.0 if proposes else detector.sure),
+        Attention(
+            MaskClassifier(bundle, settings.classifier),
+            settings.classifier,
+            detector.sure,
+            somebody,
+        ),
+        ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id),
         timed,
         Upright(detector, settings.camera.rotation_deg),
     )

@@ -177,6 +177,8 @@ class Sighting:
     reading: MaskReading
     seen_at: datetime
     monotonic_s: float
+    is_sure: bool = True
+    """Whether this is so surely a face that a violation may rest on it."""
 
 
 class Verdict(StrEnum):

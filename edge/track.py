@@ -111,7 +111,7 @@ class Tracker:
     settings: TrackerSettings
     sure_confidence: float = 0.0
     """A track begins with a face found so surely; any face continues it (ByteTrack, Zhang et al.,
-    2022)."""
+    2022). 0: any face begins one."""
     _tracks: dict[int, _Track] = field(default_factory=dict)
     """Of those in sight."""
     _missed: dict[int, _Track] = field(default_factory=dict)

@@ -33,8 +33,8 @@ from edge.pixels import scaled
 from edge.publish.messages import encode, origin, violation_message
 from edge.records import (
     Frame,
-    MaskReading,
     Pixels,
+    Sighting,
     Verdict,
     Violation,
     ViolationKind,
@@ -85,11 +85,11 @@ class _Faces:
     judged_px: list[float] = field(default_factory=list)
     sure_finds: int = 0
 
-    def add(self, reading: MaskReading, sure_confidence: float) -> None:
-        size_px = reading.face.box.size_px
+    def add(self, sighting: Sighting) -> None:
+        size_px = sighting.reading.face.box.size_px
         self.sizes_px.append(size_px)
-        self.sure_finds += reading.face.confidence >= sure_confidence
-        if reading.bare_probability is not None:
+        self.sure_finds += sighting.is_sure
+        if sighting.reading.bare_probability is not None:
             self.judged_px.append(size_px)
 
     def person(self, visit: Visit, least_px: float, *, is_turned: bool) -> ClipPerson:
@@ -265,7 +265,7 @@ def replay(
             frames += 1
             for sighting in outcome.sightings:
                 seen = faces.setdefault(sighting.track_id, _Faces())
-                seen.add(sighting.reading, pipeline.tracker.sure_confidence)
+                seen.add(sighting)
             take(outcome.decision)
             show(frame, outcome)
         take(pipeline.finish())

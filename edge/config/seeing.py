@@ -92,7 +92,8 @@ class DetectorSettings(Section, frozen=True):
     given."""
     sure_confidence: Share | None = None
     """Nobody is followed who was never detected with this score, and nobody reported who was not
-    detected so `min_looks` times; 0.5 with res10 and 0.78 with the others unless given."""
+    detected so `min_looks` times; 0.5 with res10 and 0.78 with the others unless given. A bundle
+    that tells who is nobody has `confidence` and a surety of its own in its place unless given."""
     min_face_px: Annotated[float, msgspec.Meta(ge=8, le=4096)] = 16.0
     """Smaller faces (geometric mean of width and height) are not looked at."""
     longest_side_px: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 640

@@ -152,16 +152,13 @@ class ViolationPolicy:
         settings: PolicySettings,
         thresholds: PolicyThresholds,
         new_event_id: Callable[[datetime], str],
-        sure_confidence: float = 0.0,
     ) -> None:
-        """`thresholds` are the bundle's; `new_event_id` names a violation of that time; from
-        `sure_confidence` on the detector is sure of a face."""
+        """`thresholds` are the bundle's; `new_event_id` names a violation of that time."""
         self._settings = settings
         self._bare = max(settings.bare_probability, thresholds.bare)
         self._worn = settings.bare_probability
         self._masked = thresholds.masked
         self._new_event_id = new_event_id
-        self._sure_confidence = sure_confidence
         self._people: dict[int, _Person] = {}
 
     def update(
@@ -177,10 +174,13 @@ class ViolationPolicy:
             if person.sightings >= MIN_SIGHTINGS:
                 visits.append(_visit(person))
 
+        # A track that was never somebody's has no sightings.
         for track_id in ended:
-            leave(self._people.pop(track_id))
+            if track_id in self._people:
+                leave(self._people.pop(track_id))
         for track_id in returned:
-            self._people[track_id].come_back()
+            if track_id in self._people:
+                self._people[track_id].come_back()
         for sighting in sightings:
             person = self._people.setdefault(sighting.track_id, _Person(sighting, sighting))
             former = self._somebody_else(person, sighting)
@@ -189,7 +189,7 @@ class ViolationPolicy:
                 person = self._people[sighting.track_id] = _Person(sighting, sighting)
             person.last = sighting
             person.sightings += 1
-            person.sure_finds += sighting.reading.face.confidence >= self._sure_confidence
+            person.sure_finds += sighting.is_sure
             if sighting.reading.probabilities is not None:
                 self._take_in(person, sighting, sighting.reading.probabilities)
                 violations += self._judge(person, sighting)

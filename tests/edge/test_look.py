@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
 
 from edge.classify.card import CardThresholds
 from edge.config import ClassifierSettings, MqttSettings, Settings
@@ -10,9 +13,9 @@ from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
 from edge.look import URGENT_S, Attention
 from edge.pipeline import Pipeline
-from edge.records import Face, Frame, MaskReading, TrackedFace
+from edge.records import Face, Frame, MaskReading, Sighting, TrackedFace
 from edge.track import Tracker
-from tests.fakes import FixedDetector, face_at, face_read, frame_at
+from tests.fakes import FixedDetector, face_at, face_read, frame_at, looked
 
 SCANS_S = [n / 8 for n in range(49)]
 """Six seconds of scans."""
@@ -177,3 +180,103 @@ def test_a_person_of_whom_there_are_few_looks_is_not_known_yet() -> None:
     for at_s in (0, 1, 2, 3, 3.5, 3.9, 4.0):
         attention.look(frame_at(at_s), crowd(1), ())
     assert [at_s for at_s, _ in judge.looks] == [0, 1, 2, 3, 4]
+
+
+class DoubtingJudge:
+    """Says how likely nobody is there, by the number of its look; a face would be bare."""
+
+    def __init__(self, *nobody: float) -> None:
+        self._nobody = itertools.chain(nobody, itertools.repeat(nobody[-1]))
+        self.looks_s: list[float] = []
+
+    def classify(self, frame: Frame, faces: Sequence[Face]) -> tuple[MaskReading, ...]:
+        self.looks_s += [frame.monotonic_s - 100] * len(faces)
+        return tuple(MaskReading(face, looked(0.99), next(self._nobody)) for face in faces)
+
+
+def seen(
+    judge: DoubtingJudge,
+    moments_s: Sequence[float] = SCANS_S,
+    face: Callable[[float], Face] = lambda at_s: face_at(0, 0, 60, 0.6),
+) -> list[tuple[float, Sighting]]:
+    """Return the sightings of one track, with their times."""
+    attention = Attention(judge, ClassifierSettings(), sure_confidence=0.78, somebody=0.5)
+    return [
+        (at_s, sighting)
+        for at_s in moments_s
+        for sighting in attention.look(frame_at(at_s), [TrackedFace(1, face(at_s))], ())
+    ]
+
+
+def test_what_looks_call_nobody_is_not_seen_and_looked_at_ever_more_seldom() -> None:
+    judge = DoubtingJudge(0.9)
+    assert seen(judge, [n / 8 for n in range(200)]) == []
+    assert judge.looks_s == [0, 1, 3, 7, 15, 23]
+
+
+def test_one_good_look_brings_somebody_back() -> None:
+    judge = DoubtingJudge(0.9, 0.9, 0.05)
+    sightings = seen(judge)
+    assert judge.looks_s[:4] == [0, 1, 3, 3.125]
+    assert [at_s for at_s, _ in sightings] == [at_s for at_s in SCANS_S if at_s >= 3]
+    assert sightings[0][1].is_sure
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [face_at(61, 0, 60, 0.6), face_at(0, 0, 90, 0.6), face_at(0, 0, 40, 0.6), face_at(0, 0, 60)],
+)
+def test_a_track_that_changes_is_looked_at_again_at_once(changed: Face) -> None:
+    judge = DoubtingJudge(0.9)
+    still = face_at(5, 5, 62, 0.7)
+    shown = {0.0: face_at(0, 0, 60, 0.6), 0.125: still, 0.25: changed, 0.375: changed}
+    assert seen(judge, list(shown), lambda at_s: shown[at_s]) == []
+    assert judge.looks_s == [0, 0.25]
+
+
+def test_a_head_that_turns_is_nobody_after_two_looks_and_judged_in_none_of_them() -> None:
+    sightings = seen(DoubtingJudge(0.1, 0.9, 0.9, 0.9, 0.1))
+    before, turned, *back = sightings
+    assert before[1].reading.probabilities == looked(0.99)
+    assert turned == (
+        0.125,
+        replace(turned[1], reading=MaskReading(face_at(0, 0, 60, 0.6), None, 0.9), is_sure=False),
+    )
+    # At 0.25 s it is nobody, and still at 1.25 s; at 3.25 s it has turned back.
+    assert [at_s for at_s, _ in back] == [at_s for at_s in SCANS_S if at_s >= 3.25]
+
+
+def test_a_look_is_sure_by_what_detector_and_classifier_say_together() -> None:
+    judge = DoubtingJudge(0.1, 0.3, 0.1)
+    moments = [0, 0.125, 0.25]
+    assert [each.is_sure for _, each in seen(judge, moments)] == [True, False, True]
+    # Neither sure nor nobody: it is not seen until a look is sure.
+    assert [at_s for at_s, _ in seen(DoubtingJudge(0.3, 0.1), moments)] == [0.125, 0.25]
+
+
+def test_in_a_crowd_who_was_not_looked_at_is_somebody_if_the_detector_is_sure() -> None:
+    attention = Attention(
+        DoubtingJudge(0.1),
+        ClassifierSettings(looks_per_frame=1),
+        sure_confidence=0.78,
+        somebody=0.5,
+    )
+    large, sure, unsure = (
+        TrackedFace(1, face_at(0, 0, 90, 0.6)),
+        TrackedFace(2, face_at(100, 0, 60, 0.8)),
+        TrackedFace(3, face_at(200, 0, 60, 0.7)),
+    )
+    first = attention.look(frame_at(0), [large, sure, unsure], ())
+    assert [(each.track_id, each.is_sure) for each in first] == [(1, True), (2, False)]
+    later = [attention.look(frame_at(n / 8), [sure, unsure], ()) for n in (1, 2)]
+    assert {each.track_id for each in later[1]} == {2, 3}
+
+
+def test_where_a_network_does_not_tell_nobody_the_detector_alone_is_sure() -> None:
+    attention = Attention(
+        ListedJudge(lambda who, at_s: 0.9), ClassifierSettings(looks_per_frame=1), 0.78
+    )
+    faces = [TrackedFace(n, face_at(100 * n, 0, 60, sure)) for n, sure in ((1, 0.77), (2, 0.78))]
+    for at_s in (0, 1):
+        sightings = attention.look(frame_at(at_s), faces, ())
+        assert [each.is_sure for each in sightings] == [False, True]

@@ -383,12 +383,13 @@ def test_event_ids_are_made_for_the_time_of_confirmation() -> None:
 
 def test_what_the_detector_is_hardly_ever_sure_of_is_no_violation() -> None:
     def shown(confidences: Sequence[float]) -> list[Violation]:
-        by = ViolationPolicy(PolicySettings(), THRESHOLDS, lambda at: "event", sure_confidence=0.8)
+        by = ViolationPolicy(PolicySettings(), THRESHOLDS, lambda at: "event")
         decisions = []
         for n, confidence in enumerate(confidences):
             reading = face_read(face_at(0, 0, 60, confidence), 0.99)
             moment = START + timedelta(seconds=n / 10)
-            decisions.append(by.update([Sighting(1, reading, moment, n / 10)], ()))
+            sighting = Sighting(1, reading, moment, n / 10, is_sure=confidence >= 0.8)
+            decisions.append(by.update([sighting], ()))
         return violations(decisions)
 
     assert shown([0.9, 0.8, *[0.79] * 50]) == []
