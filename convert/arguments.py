@@ -15,6 +15,7 @@ from convert.options import (
     add_dataset,
     add_detector,
     add_fresh,
+    add_held_out,
     add_output,
     add_part,
     add_path,
@@ -89,6 +90,7 @@ def _add_train(steps: Any) -> None:
     add_count(parser, "--batch", 64, "pictures per step")
     add_count(parser, "--patience", 8, "stop after N epochs without progress")
     add_seed(parser, "split, augmentation and weights")
+    add_held_out(parser)
     add_fresh(parser)
 
 

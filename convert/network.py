@@ -20,6 +20,7 @@ from edge.errors import ConfigError, ModelError
 from edge.records import Pixels
 
 BACKBONE = "backbone"
+FEATURES = "features"
 HEAD_UNITS = 128
 DROPOUT = 0.3
 FEATURES_PX = 128
@@ -53,7 +54,7 @@ def build_network(side_px: int, width: float, weights: str) -> Any:
             build_backbone(side_px, width, weights),
             keras.layers.GlobalAveragePooling2D(),
             keras.layers.Dropout(DROPOUT),
-            keras.layers.Dense(HEAD_UNITS, activation="relu"),
+            keras.layers.Dense(HEAD_UNITS, activation="relu", name=FEATURES),
             keras.layers.Dropout(DROPOUT),
             keras.layers.Dense(len(LABELS), activation="softmax", name="probabilities"),
         ],

@@ -46,6 +46,15 @@ def add_fresh(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="start over, whatever is in DIR")
 
 
+def add_held_out(parser: argparse.ArgumentParser) -> None:
+    add_path(
+        parser,
+        "--held-out",
+        "the held-out.json of an earlier `bundle`: its pictures stay in their parts, and what was "
+        "trained on stays in training",
+    )
+
+
 def add_card(parser: argparse.ArgumentParser, what: str) -> None:
     """What the card of a model or detector says."""
     version = f"of the {what} (%(default)s)"

@@ -49,6 +49,11 @@ def added_to(sha256: str) -> list[AddedLabel]:
     return _all().labels.get(sha256, [])
 
 
+def nothing_in(sha256: str) -> tuple[Box, ...]:
+    """Return what detectors take for a face in a picture, and is none. Raises ConfigError."""
+    return tuple(label.box for label in added_to(sha256) if label.word == "nothing")
+
+
 @cache
 def _all() -> AddedLabels:
     return read_document(FILE, AddedLabels, "the project")

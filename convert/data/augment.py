@@ -37,6 +37,11 @@ RECOLOURED = 0.5
 DEGRADED = 0.5
 """Share of the examples that pass through a cheap camera. With all of them, and more backgrounds,
 the network never learned to see clearly what is clear."""
+NIGHT_SEEN = 0.1
+"""Share of the examples that are as a camera with infrared light would have them: gray, flat, and
+lit from where the camera is."""
+MISEXPOSED = 0.08
+"""Share of them that are far too bright or too dark."""
 SCENE_MARGIN = 2.4
 SCENE_PX = 256
 KEPT_FACE_PX = 144.0
@@ -117,6 +122,10 @@ def augment(view: View, side_px: int, rng: Generator, background: Pixels) -> Pix
         small = _occluded(small, rng)
     if rng.random() < RECOLOURED:
         small = _recoloured(small, rng)
+    if rng.random() < NIGHT_SEEN:
+        small = night_seen(small, rng)
+    elif rng.random() < MISEXPOSED:
+        small = misexposed(small, rng)
     if rng.random() < DEGRADED:
         small = degraded(small, rng, small.shape[0])
     return resize_square(small, side_px)
@@ -203,6 +212,36 @@ def _recoloured(crop: Pixels, rng: Generator) -> Pixels:
     hsv[..., 0] = (hsv[..., 0] + np.float32(hue)) % 180
     hsv[..., 1] = np.clip(hsv[..., 1] * np.float32(rng.uniform(0.3, 1.7)), 0, 255)
     return np.asarray(cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR), np.uint8)
+
+
+def night_seen(picture: Pixels, rng: Generator) -> Pixels:
+    """Return the picture as a camera without an infrared filter may give it under its own lamps.
+
+    One gray of a random mix of the colors (skin and many cloths are bright there, and dark things
+    may be), with less contrast, brighter around one place.
+    """
+    mix = rng.dirichlet((1.0, 1.0, 2.0)).astype(np.float32)
+    gray = picture.astype(np.float32) @ mix / 255
+    gray = gray ** np.float32(np.exp(rng.normal(-0.2, 0.35)))
+    contrast, level = rng.uniform(0.45, 1.1), rng.uniform(0.3, 0.65)
+    gray = (gray - gray.mean()) * np.float32(contrast) + np.float32(level)
+    height, width = gray.shape
+    y, x = np.ogrid[:height, :width]
+    away_y = (y - rng.uniform(0, height)) / height
+    away_x = (x - rng.uniform(0, width)) / width
+    lamp = np.exp(-(away_y**2 + away_x**2) / (2 * rng.uniform(0.4, 1.5) ** 2))
+    gray = gray * (1 + rng.uniform(0, 0.5) * (lamp - lamp.mean())).astype(np.float32)
+    levels = np.clip(gray * 255, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(np.repeat(levels[..., np.newaxis], 3, axis=2))
+
+
+def misexposed(picture: Pixels, rng: Generator) -> Pixels:
+    """Return the picture far too dark, or so bright that its light parts are white."""
+    levels = np.arange(256, dtype=np.float32) / 255
+    dark, bright = (0.15, 0.4), (1.5, 2.7)
+    gain = np.exp(rng.uniform(*np.log(dark if rng.random() < 0.5 else bright)))
+    table = np.clip(levels * gain * 255, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(picture, table), np.uint8)
 
 
 def degraded(crop: Pixels, rng: Generator, side_px: int) -> Pixels:

@@ -17,18 +17,21 @@ from convert.data.faces import Boxes, locate_all
 from convert.data.groups import feature_similarity, find_groups, same_persons
 from convert.data.split import (
     LEAK_LIMIT,
+    HeldOut,
     NearestPair,
     Split,
+    kept_parts,
     leak_fingerprints,
     make_split,
     nearest_pairs,
+    read_held_out,
     read_split,
     refuse_leak,
 )
 from convert.data.voc import BoxedPicture, BoxedSet, read_boxed
 from convert.files import BOXED_SPLIT_FILE, SPLIT_FILE, write_atomically, write_document
 from convert.network import FEATURES_PX, imagenet_features
-from edge.classify.card import LABELS
+from edge.classify.card import LABELS, NOBODY
 from edge.classify.preprocess import crop_face, resize_square
 from edge.detect.detectors import here, open_detector
 from edge.records import Pixels
@@ -78,7 +81,7 @@ class StreetPicture:
     head: Pixels | None
     """(FEATURES_PX, FEATURES_PX, 3): the head of a portrait."""
     faces: tuple[tuple[View, int], ...]
-    """View and label of each face of `MIN_FACE_PX` or more."""
+    """View and label of each face of `MIN_FACE_PX` or more, and of what is taken for one."""
     source: int = 0
     """The number of the boxed set that it comes from."""
 
@@ -115,11 +118,12 @@ def gather(
     seed: int,
     bar: Bar,
     say: Callable[[str], None],
+    held_out: Path | None = None,
 ) -> Gathered:
     """Read a data set and boxed ones, find the former's faces, and divide both.
 
-    `detector` is the name and the weights, as the command line has them. Raises ConfigError,
-    ModelError and LeakError.
+    `detector` is the name and the weights, as the command line has them; `held_out` an earlier
+    split, whose parts are kept. Raises ConfigError, ModelError and LeakError.
     """
     pictures = read_dataset(dataset, lambda names: bar(names, "pictures"))
     sets = tuple(read_boxed(folder, lambda paths: bar(paths, "boxed set")) for folder in boxed)
@@ -134,7 +138,15 @@ def gather(
     located = sum(1 for boxes in faces.boxes.values() if boxes)
     say(f"faces located by {faces.detector} in {located} of {len(pictures.pictures)} pictures")
     split, street_split = split_dataset(
-        pictures, pixels, faces.boxes, output, imagenet, seed, street, bar
+        pictures,
+        pixels,
+        faces.boxes,
+        output,
+        imagenet,
+        seed,
+        street,
+        bar,
+        None if held_out is None else read_held_out(held_out),
     )
     return Gathered(pictures, sets, pixels, street, faces, split, street_split)
 
@@ -218,9 +230,12 @@ def _street_picture(item: BoxedPicture, pixels: Pixels, source: int) -> StreetPi
         if largest is not None and is_portrait
         else None,
         faces=tuple(
-            (compact(View(pixels, face.box)), face.label)
-            for face in item.faces
-            if face.box.size_px >= MIN_FACE_PX
+            (compact(View(pixels, box)), label)
+            for box, label in (
+                *((face.box, face.label) for face in item.faces),
+                *((box, NOBODY) for box in item.nothing),
+            )
+            if box.size_px >= MIN_FACE_PX
         ),
         source=source,
     )
@@ -240,12 +255,14 @@ def split_dataset(
     seed: int,
     street: Sequence[StreetPicture] = (),
     bar: Bar = lambda items, name: items,
+    held: HeldOut | None = None,
 ) -> tuple[Split, Split]:
     """Return the leak-free splits of data set and boxed pictures, checked, written to `folder`.
 
     A group that both share lies in one part. Splits of the same pictures that lie there already are
     kept: they are what a resumed run used. `imagenet` are the weights for the feature measures,
-    `none` to do without. Raises LeakError.
+    `none` to do without; `held` is what an earlier split held out, which stays so. Raises
+    LeakError.
     """
     boxed = tuple(item.boxed.picture for item in street)
     no_pictures = Split(seed, ())
@@ -253,8 +270,11 @@ def split_dataset(
     street_split = _written_split(folder / BOXED_SPLIT_FILE, boxed, seed) if boxed else no_pictures
     if split is None or street_split is None:
         groups = _groups(pixels, street, imagenet, bar)
-        split = make_split(dataset.pictures, groups[: len(pixels)], seed)
-        placed = {item.group: item.part for item in split.assignments}
+        sources = [0] * len(pixels) + [1 + item.source for item in street]
+        pictures = (*dataset.pictures, *boxed)
+        placed = {} if held is None else kept_parts(pictures, sources, groups, held)
+        split = make_split(dataset.pictures, groups[: len(pixels)], seed, placed=placed)
+        placed |= {item.group: item.part for item in split.assignments}
         street_split = no_pictures
         if street:
             shown = np.array([_kinds(item) for item in street], np.int64)
@@ -300,7 +320,19 @@ def _groups(
         alike = feature_similarity(*imagenet_features(heads or small[:1], imagenet))
     persons = same_persons([street[place].size for place in places], alike) if heads else []
     known = [(len(pixels) + places[one], len(pixels) + places[other]) for one, other in persons]
+    known += [(len(pixels) + one, len(pixels) + other) for one, other in _named_alike(street)]
     return find_groups(pictures, features, known, bar)
+
+
+def _named_alike(street: Sequence[StreetPicture]) -> list[tuple[int, int]]:
+    """Return pairs of pictures of one person, of sets that name the person first: `0123_4.jpg`."""
+    first: dict[tuple[int, str], int] = {}
+    pairs = []
+    for place, item in enumerate(street):
+        person, _, number = Path(item.boxed.picture.path).stem.partition("_")
+        if item.boxed.is_of_person and number:
+            pairs.append((first.setdefault((item.source, person), place), place))
+    return [(one, other) for one, other in pairs if one != other]
 
 
 def _write_leak_report(pairs: Sequence[NearestPair], folder: Path) -> None:

@@ -130,6 +130,31 @@ def make_split(
     )
 
 
+def kept_parts(
+    pictures: Sequence[Picture],
+    sources: Sequence[int],
+    groups: NDArray[np.int64],
+    held: HeldOut,
+) -> dict[int, SplitPart]:
+    """Return the parts of groups as an earlier split has them: what was held out stays so.
+
+    The groups of other pictures of the `sources` that it knows were trained on, and stay so; those
+    of new pictures alone have no part yet. A group that reaches over both evaluated parts goes into
+    the test part.
+    """
+    parts = dict.fromkeys(held.validation, SplitPart.VALIDATION)
+    parts |= dict.fromkeys(held.test, SplitPart.TEST)
+    rows = [
+        (int(group), source, parts.get(picture.sha256[:KNOWN_DIGITS]))
+        for picture, source, group in zip(pictures, sources, groups, strict=True)
+    ]
+    known = {source for _, source, part in rows if part is not None}
+    placed = {group: SplitPart.TRAINING for group, source, _ in rows if source in known}
+    for part in (SplitPart.VALIDATION, SplitPart.TEST):
+        placed |= {group: part for group, _, of_picture in rows if of_picture is part}
+    return placed
+
+
 def leak_fingerprints(views: Sequence[tuple[Pixels, Box]]) -> NDArray[np.float32]:
     """Return (n, LEAK_PX² * 3): the face of each picture in color, without its mean, of length 1.
 

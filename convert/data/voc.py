@@ -1,6 +1,7 @@
 """Read a boxed set: `images/` of streets and crowds, and a Pascal VOC file in `annotations/` each.
 
-The objects' names are the classes of `LABELS`, or `mask_weared_incorrect` for the last of them.
+The objects' names are the kinds of faces in `LABELS`, or `mask_weared_incorrect` for the last of
+them. A set without the second folder has the labels that were added to it (`added.json`).
 Whatever cannot be used is skipped and named with its reason.
 """
 
@@ -12,10 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from convert.data.added import SAME_IOU, Word, added_to
+from convert.data.added import SAME_IOU, Word, added_to, nothing_in
 from convert.data.dataset import Picture, Skipped, decode
 from convert.data.split import pictures_of
-from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
+from edge.classify.card import BARE, LABELS, MASKED, NOBODY, WORN_WRONGLY
 from edge.errors import ConfigError, PictureError
 from edge.records import Box, Pixels
 
@@ -46,6 +47,8 @@ class BoxedPicture:
     """Faces of which nobody can say whether they wear a mask."""
     nothing: tuple[Box, ...] = ()
     """What detectors take for a face, and is none."""
+    is_of_person: bool = False
+    """What comes before `_` in its name is the person, as in all sets without annotations."""
     folder: Path = field(default=Path(), repr=False, compare=False)
     """Where it lies, which is none of its properties."""
 
@@ -70,11 +73,11 @@ def read_boxed(
     folder: Path, progress: Callable[[Iterable[Path]], Iterable[Path]] = lambda paths: paths
 ) -> BoxedSet:
     """List the usable pictures of `folder`. Raises ConfigError when there is none."""
-    for name in ("images", "annotations"):
-        if not (folder / name).is_dir():
-            raise ConfigError(
-                f"{folder / name}: no such folder; a boxed set has images/ and annotations/"
-            )
+    if not (folder / "images").is_dir():
+        raise ConfigError(
+            f"{folder / 'images'}: no such folder; a boxed set has images/ and annotations/"
+        )
+    is_annotated = (folder / "annotations").is_dir()
     annotations = {path.stem: path for path in (folder / "annotations").glob("*.xml")}
     found: dict[str, BoxedPicture] = {}
     skipped: list[Skipped] = []
@@ -82,24 +85,30 @@ def read_boxed(
     for path in progress(files):
         name = path.relative_to(folder).as_posix()
         annotation = annotations.get(path.stem)
-        if annotation is None:
+        if annotation is None and is_annotated:
             skipped.append(Skipped(name, "no annotation"))
             continue
+        faces: tuple[LabelledFace, ...] = ()
         try:
             content = path.read_bytes()
             pixels = _decode(content)
-            faces, odd = parse_annotation(annotation.read_bytes(), *pixels.shape[1::-1])
+            if annotation is not None:
+                faces, odd = parse_annotation(annotation.read_bytes(), *pixels.shape[1::-1])
+                of_file = annotation.relative_to(folder).as_posix()
+                skipped += [Skipped(of_file, line) for line in odd]
         except (OSError, PictureError) as error:
             skipped.append(Skipped(name, str(error)))
             continue
-        skipped += [Skipped(annotation.relative_to(folder).as_posix(), line) for line in odd]
         sha256 = hashlib.sha256(content).hexdigest()
         if sha256 in found:
             skipped.append(Skipped(name, f"same content as {found[sha256].picture.path}"))
             continue
+        added = added_to(sha256)
+        if not (is_annotated or added):
+            skipped.append(Skipped(name, "no label was added to it"))
+            continue
         # By the set's own labels: what is added later must not move pictures to another part.
         label = BARE if any(face.label == BARE for face in faces) else MASKED
-        added = added_to(sha256)
         # One of the set's own faces that is there a second time is relabeled.
         faces = tuple(
             face for face in faces if all(a.box.iou(face.box) < SAME_IOU for a in added)
@@ -108,7 +117,8 @@ def read_boxed(
             Picture(name, label, sha256),
             faces,
             unsure=tuple(a.box for a in added if a.word == "unsure"),
-            nothing=tuple(a.box for a in added if a.word == "nothing"),
+            nothing=nothing_in(sha256),
+            is_of_person=not is_annotated,
             folder=folder,
         )
     pictured = {path.stem for path in files}
@@ -154,7 +164,7 @@ def parse_annotation(
         left, top, right, bottom = (
             _number(item, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")
         )
-        if name not in (*LABELS, INCORRECT):
+        if name not in (*LABELS[:NOBODY], INCORRECT):
             odd.append(f"object {number}: unknown class {name!r}")
             continue
         if left is None or top is None or right is None or bottom is None:

@@ -10,6 +10,7 @@ from convert.options import (
     add_count,
     add_dataset,
     add_fresh,
+    add_held_out,
     add_output,
     add_part,
     add_path,
@@ -64,6 +65,7 @@ def _add_train(actions: Any) -> None:
         "--rate", type=float, default=1e-3, help="highest learning rate (%(default)s)"
     )
     add_seed(parser, "split, scenes and order")
+    add_held_out(parser)
     add_fresh(parser)
 
 

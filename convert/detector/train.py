@@ -12,6 +12,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from convert.data.added import nothing_in
 from convert.data.prepare import Bar, Gathered, gather
 from convert.data.split import SplitPart
 from convert.detector.finds import find_all
@@ -59,6 +60,8 @@ class DetectorTrainOptions:
     rate: float = 1e-3
     seed: int = 7
     fresh: bool = False
+    held_out: Path | None = None
+    """The `held-out.json` of an earlier split, whose parts are kept."""
 
 
 class DetectorHistory(msgspec.Struct, frozen=True):
@@ -97,6 +100,7 @@ def train_detector(options: DetectorTrainOptions, bar: Bar, say: Callable[[str],
         options.seed,
         bar,
         say,
+        options.held_out,
     )
     looks = YuNet(YUNET.name, start.read_bytes(), DOUBTFUL, DOUBTFUL)
     finds = find_all(
@@ -186,7 +190,16 @@ def scenes_of(
         # A picture of a face that nobody has boxed and no detector sees would teach blindness.
         if located and parts[picture.sha256] is part:
             kinds = [FaceKind(picture.label)] * len(located)
-            scenes.append(_scene(pixels, located, kinds, finds[picture.sha256], len(found.boxed)))
+            scenes.append(
+                _scene(
+                    pixels,
+                    located,
+                    kinds,
+                    finds[picture.sha256],
+                    len(found.boxed),
+                    nothing_in(picture.sha256),
+                )
+            )
     return scenes
 
 

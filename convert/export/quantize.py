@@ -17,7 +17,7 @@ from convert.data.prepare import FACES_FILE, Bar, camera_views
 from convert.data.split import SplitPart, read_split
 from convert.export.calibrate import calibration_crops, choose_pictures
 from convert.files import TFLITE_FILE, write_atomically
-from convert.network import import_keras, load_model, quiet_tensorflow
+from convert.network import FEATURES, import_keras, load_model, quiet_tensorflow
 from edge.classify.graph import OPERATORS, Graph, check_graph, read_graph
 from edge.classify.preprocess import to_float
 from edge.classify.runtime import Int8Network
@@ -70,7 +70,9 @@ def convert_to_int8(model: Any, crops: Any) -> bytes:
 
     # With the number of faces fixed to one, the file needs no operators that compute shapes.
     one_face = keras.Input(batch_shape=(1, *model.input_shape[1:]))
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(one_face, model(one_face)))
+    converter = tf.lite.TFLiteConverter.from_keras_model(
+        keras.Model(one_face, _outputs(model, one_face))
+    )
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = calibration
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -87,6 +89,16 @@ def convert_to_int8(model: Any, crops: Any) -> bytes:
         ) from error
     refuse(content)
     return content
+
+
+def _outputs(model: Any, face: Any) -> list[Any]:
+    """Return the probabilities, and the features where the network has a layer of that name."""
+    outputs = []
+    for layer in model.layers:
+        face = layer(face)
+        if layer.name == FEATURES:
+            outputs.append(face)
+    return [face, *outputs]
 
 
 def refuse(content: bytes) -> None:

@@ -22,7 +22,7 @@ from convert.files import read_checkpoint, write_atomically
 from convert.measure.figures import Epoch
 from convert.measure.metrics import accuracy, cross_entropy
 from convert.network import BACKBONE, import_keras, predict, with_fused_norms
-from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
+from edge.classify.card import BARE, LABELS, MASKED, NOBODY
 from edge.classify.preprocess import to_float
 from edge.records import Pixels
 
@@ -37,8 +37,11 @@ AVERAGE_DECAY = 0.995
 AVERAGED_STEPS = 4
 """The average is brought up to date once in this many steps: it means copying every weight."""
 PREFETCHED = 6
-CLASS_SHARES = (0.44, 0.44, 0.12)
+CLASS_SHARES = (0.39, 0.39, 0.1, 0.12)
 """How often each class is drawn."""
+COVERED_WEIGHT = 0.5
+"""Of the loss about whether mouth and nose are covered, beside that about the class: it is asked
+first, and how they are not covered is said afterwards."""
 VALIDATION_FACE_PX = (None, 24.0, 14.0)
 """The sizes at which the validation part is looked at: as it is, far away, and too far."""
 
@@ -179,7 +182,7 @@ class Trainer:
         def step(faces: Any, wanted: Any) -> Any:
             with tf.GradientTape() as tape:
                 answers = model(faces, training=True)
-                loss = loss_of(wanted, answers)
+                loss = loss_of(wanted, answers) + COVERED_WEIGHT * covered_loss(wanted, answers)
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
             right = tf.equal(tf.argmax(wanted, 1), tf.argmax(answers, 1))
@@ -271,6 +274,20 @@ class Trainer:
         write_atomically(self._checkpoint, msgspec.msgpack.encode(state))
 
 
+def covered_loss(wanted: Any, answers: Any) -> Any:
+    """Return the mean cross-entropy of covered or not, of the rows (n, labels) that show somebody.
+
+    Probabilities in, smoothed as the labels are; rows of nobody count zero.
+    """
+    import tensorflow as tf
+
+    faces = answers[:, :NOBODY] / tf.maximum(tf.reduce_sum(answers[:, :NOBODY], 1)[:, None], 1e-6)
+    covered = tf.clip_by_value(faces[:, MASKED], 1e-6, 1 - 1e-6)
+    target = wanted[:, MASKED] * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / 2
+    losses = -target * tf.math.log(covered) - (1 - target) * tf.math.log(1 - covered)
+    return tf.reduce_mean(losses * (1 - wanted[:, NOBODY]))
+
+
 def made_ahead(make: Callable[[int], _Made], steps: range) -> Iterator[_Made]:
     """Yield what `make` makes of each step, a few ahead, in threads."""
     with ThreadPoolExecutor(2) as pool:
@@ -295,7 +312,7 @@ def sampling_shares(
     A group of n near-duplicates teaches more than one picture and less than n: it counts √n times.
     So does a stratum (a source, a band of face sizes) with n pictures of its rarer class; and its
     share is the same in both classes, or source and size would tell the class. Masks worn wrongly
-    are so few that they go by what there is of them.
+    and what is no face are so few that they go by what there is of them.
     """
     shares = np.zeros(len(labels))
     for stratum in np.unique(strata):
@@ -305,7 +322,7 @@ def sampling_shares(
         for label in np.flatnonzero(counts):
             chosen = inside & (labels == label)
             held_down = 1 / np.sqrt(np.bincount(groups[chosen])[groups[chosen]])
-            rarer = counts[label] if label == WORN_WRONGLY else both[both > 0].min()
+            rarer = both[both > 0].min() if label in (MASKED, BARE) else counts[label]
             shares[chosen] = held_down / held_down.sum() * np.sqrt(rarer)
     for label in np.unique(labels):
         shares[labels == label] *= CLASS_SHARES[label] / shares[labels == label].sum()

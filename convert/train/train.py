@@ -14,12 +14,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.data.added import nothing_in
 from convert.data.augment import View, compact, whole_picture
 from convert.data.dataset import labels_of
 from convert.data.faces import Boxes
 from convert.data.prepare import (
     BAND_EDGES_PX,
     FACES_FILE,
+    MIN_FACE_PX,
     Bar,
     Gathered,
     StreetPicture,
@@ -48,7 +50,7 @@ from convert.train.temperature import (
     fold_shift,
     fold_temperature,
 )
-from edge.classify.card import BARE, LABELS
+from edge.classify.card import LABELS, NOBODY
 from edge.errors import ConfigError
 from edge.records import Box, Pixels
 
@@ -79,6 +81,8 @@ class TrainOptions:
     patience: int = 8
     seed: int = 7
     fresh: bool = False
+    held_out: Path | None = None
+    """The `held-out.json` of an earlier split, whose parts are kept."""
 
 
 class TrainingHistory(msgspec.Struct, frozen=True):
@@ -208,6 +212,7 @@ def _gather(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> Trai
         options.seed,
         bar,
         say,
+        options.held_out,
     )
     boxes = found.faces.boxes
     unseen = _unseen(options, found)
@@ -215,11 +220,15 @@ def _gather(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> Trai
         part: _folder_examples(found.split, found.pixels, boxes, part, unseen) for part in SplitPart
     }
     streets = {
-        part: _street_examples(found.street_split, found.street, part, unseen) for part in SplitPart
+        part: _street_examples(found.street_split, found.street, part, unseen).beside(
+            _mistaken_examples(found, part, unseen)
+        )
+        for part in SplitPart
     }
     for part in SplitPart:
-        bare = int((streets[part].labels == BARE).sum())
-        of_boxed = f"; {len(streets[part].labels)} boxed faces, {bare} bare" if found.boxed else ""
+        counts = np.bincount(streets[part].labels, minlength=len(LABELS)).tolist()
+        shown = ", ".join(f"{n} {name}" for n, name in zip(counts, LABELS, strict=True))
+        of_boxed = f"; boxes: {shown}" if found.boxed else ""
         say(f"{part.value}: {len(pictures[part].labels)} pictures{of_boxed}")
 
     assignments = [*found.split.assignments, *found.street_split.assignments]
@@ -278,6 +287,23 @@ def _street_examples(
     )
 
 
+def _mistaken_examples(found: Gathered, part: SplitPart, unseen: frozenset[int]) -> Examples:
+    """Return what detectors take for a face in a folder's pictures, and is none."""
+    views = [
+        (item.group, compact(View(pixels, box)))
+        for item, pixels in zip(found.split.assignments, found.pixels, strict=True)
+        if item.part is part and item.group not in unseen
+        for box in nothing_in(item.picture.sha256)
+        if box.size_px >= MIN_FACE_PX
+    ]
+    return Examples(
+        [(view,) for _, view in views],
+        np.full(len(views), NOBODY, np.int64),
+        np.array([group for group, _ in views], np.int64),
+        np.zeros(len(views), np.int64),
+    )
+
+
 def training_views(pixels: Pixels, boxes: tuple[Box, ...]) -> tuple[View, ...]:
     """Return what training shows of a picture: its faces, and the picture as a whole."""
     faces = tuple(compact(View(pixels, box)) for box in boxes)
@@ -307,6 +333,7 @@ def _recipe(
     lines = [f"{item.picture.sha256} {item.part.value}\n" for item in assignments]
     lines += [f"{sha256} {found}\n" for sha256, found in sorted(boxes.items())]
     lines += [f"{item.boxed}\n" for item in street]
+    lines += [f"{nothing_in(item.picture.sha256)}\n" for item in assignments]
     return Recipe(
         side_px=options.side_px,
         width=options.width,

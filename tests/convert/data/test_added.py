@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from convert.data import added
 from convert.data.added import AddedLabel, AddedLabels, added_to
+from convert.data.prepare import read_street
 from convert.data.voc import read_boxed
 from convert.measure.counting import Kind
+from edge.classify.card import MASKED, NOBODY
+from edge.errors import ConfigError
 from edge.records import Box
 from tests.convert.pictures import write_boxed
 
@@ -65,3 +69,24 @@ def test_a_wrong_label_is_given_again(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def _sides(box: Box) -> tuple[float, float, float, float]:
     return box.left, box.top, box.right, box.bottom
+
+
+def test_a_set_without_annotations_has_the_labels_that_were_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_boxed(tmp_path, 3)
+    known = read_boxed(folder).pictures
+    shutil.rmtree(folder / "annotations")
+    with pytest.raises(ConfigError, match="no usable picture"):
+        read_boxed(folder)
+    rows = [AddedLabel("masked", 10, 20, 40, 50), AddedLabel("nothing", 250, 110, 270, 130)]
+    monkeypatch.setattr(added, "_all", lambda: AddedLabels({known[1].picture.sha256: rows}))
+    found = read_boxed(folder)
+    (picture,) = found.pictures
+    assert picture.picture.sha256 == known[1].picture.sha256
+    assert picture.is_of_person
+    assert [face.box for face in picture.faces] == [Box(10, 20, 40, 50)]
+    assert picture.nothing == (Box(250, 110, 270, 130),)
+    assert {item.reason for item in found.skipped} == {"no label was added to it"}
+    (street,) = read_street(found, lambda items, name: items)
+    assert [label for _, label in street.faces] == [MASKED, NOBODY]

@@ -11,6 +11,8 @@ from convert.data.augment import (
     augment,
     camera_view,
     compact,
+    misexposed,
+    night_seen,
     whole_picture,
 )
 from edge.classify.preprocess import crop_face
@@ -91,3 +93,23 @@ def test_colours_are_changed_and_shapes_are_not() -> None:
         assert changed.max() == 200, "as bright as before"
         seen.add(int(changed[0, 16].argmax()))
     assert seen == {0, 1, 2}
+
+
+def test_infrared_light_leaves_one_gray_that_still_shows_the_face() -> None:
+    picture = draw_face(0, 1, 96)
+    before = picture.copy()
+    for seed in range(20):
+        seen = night_seen(picture, np.random.default_rng(seed))
+        assert seen.shape == picture.shape
+        assert np.array_equal(seen[..., 0], seen[..., 1])
+        assert np.array_equal(seen[..., 0], seen[..., 2])
+        assert seen.std() > 5
+    assert np.array_equal(picture, before)
+
+
+def test_a_wrong_exposure_is_far_off_to_both_sides() -> None:
+    picture = np.full((20, 20, 3), 120, np.uint8)
+    levels = [int(misexposed(picture, np.random.default_rng(seed)).mean()) for seed in range(40)]
+    assert min(levels) < 40
+    assert max(levels) == 255
+    assert not any(60 < level < 170 for level in levels)

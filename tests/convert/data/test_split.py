@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from convert.data import split as splits
 from convert.data.dataset import Picture, digest_of
 from convert.data.split import (
+    KNOWN_DIGITS,
     LEAK_LIMIT,
     SHARES,
     Assignment,
+    HeldOut,
     LeakError,
     Split,
     SplitPart,
     held_out,
+    kept_parts,
     leak_fingerprints,
     make_split,
     nearest_pairs,
@@ -151,3 +154,20 @@ def test_a_missing_or_foreign_split_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "split.json").write_text("{}")
     with pytest.raises(ConfigError, match="not written by `train`"):
         read_split(tmp_path / "split.json")
+
+
+def test_what_was_held_out_or_trained_on_stays_so_beside_a_new_source() -> None:
+    pictures = pictures_of([0] * 8)
+    pictures = [Picture(p.path, p.label, f"{i:016x}" + 48 * "0") for i, p in enumerate(pictures)]
+    digits = [picture.sha256[:KNOWN_DIGITS] for picture in pictures]
+    held = HeldOut("0" * 64, validation=(digits[0], digits[2]), test=(digits[1], digits[3]))
+    # Of the third source nothing was known; its picture 6 resembles the held-out picture 1.
+    sources = [0, 0, 1, 1, 0, 1, 2, 2]
+    groups = np.array([0, 1, 2, 2, 3, 4, 1, 5])
+    assert kept_parts(pictures, sources, groups, held) == {
+        0: SplitPart.VALIDATION,
+        1: SplitPart.TEST,
+        2: SplitPart.TEST,
+        3: SplitPart.TRAINING,
+        4: SplitPart.TRAINING,
+    }

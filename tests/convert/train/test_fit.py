@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from convert.data.augment import View
 from convert.measure.figures import Epoch
-from convert.train.fit import CLASS_SHARES, Recipe, Trainer, sampling_shares, validation_set
+from convert.train.fit import (
+    CLASS_SHARES,
+    Recipe,
+    Trainer,
+    covered_loss,
+    sampling_shares,
+    validation_set,
+)
 from convert.train.train import tell_epochs
 from edge.errors import ConfigError
 from tests.convert.conftest import SIDE_PX
@@ -113,11 +120,11 @@ def test_classes_are_drawn_alike_and_crowds_held_down() -> None:
     assert shares[:4].sum() == pytest.approx(2 * shares[4])
 
 
-def test_masks_worn_wrongly_are_few_and_shown_often_enough() -> None:
-    labels = np.array([0] * 90 + [1] * 40 + [2] * 4)
-    strata = np.array([0] * 45 + [1] * 45 + [0] * 20 + [1] * 20 + [0] * 1 + [1] * 3)
+def test_masks_worn_wrongly_and_nobody_are_few_and_shown_often_enough() -> None:
+    labels = np.array([0] * 90 + [1] * 40 + [2] * 4 + [3] * 9)
+    strata = np.array([0] * 45 + [1] * 45 + [0] * 20 + [1] * 20 + [0] * 1 + [1] * 3 + [0] * 9)
     shares = sampling_shares(labels, np.arange(len(labels)), strata)
-    drawn = [float(shares[labels == label].sum()) for label in range(3)]
+    drawn = [float(shares[labels == label].sum()) for label in range(4)]
     assert drawn == pytest.approx(CLASS_SHARES)
     of_strata = [float(shares[(labels == 2) & (strata == each)].sum()) for each in (0, 1)]
     assert of_strata[1] / of_strata[0] == pytest.approx(np.sqrt(3))
@@ -147,3 +154,21 @@ def test_each_epoch_tells_how_long_the_others_may_take() -> None:
         tell(Epoch(number, "fine", 0.1, 0.5, 0.5, 0.5, 0.5))
     left = [line.partition("; ")[2] for line in said]
     assert left == ["0:01:00 left at most", "0:01:00 left at most", ""]
+
+
+def test_how_a_face_is_not_covered_costs_nothing_where_covered_or_not_is_asked() -> None:
+    wanted = np.eye(4, dtype=np.float32)[[1, 0, 3]]
+    bare = [0.02, 0.95, 0.02, 0.01]
+    worn = [0.02, 0.02, 0.95, 0.01]
+    masked = [0.97, 0.01, 0.01, 0.01]
+    nobody = [0.01, 0.01, 0.01, 0.97]
+
+    def loss(*answers: list[float]) -> float:
+        return float(covered_loss(wanted, np.array(answers, np.float32)))
+
+    right = loss(bare, masked, nobody)
+    assert loss(worn, masked, nobody) == pytest.approx(right, abs=0.01)
+    assert loss(masked, masked, nobody) > right + 0.5
+    assert loss(bare, worn, nobody) > right + 0.5
+    # Nobody is neither.
+    assert loss(bare, masked, masked) == pytest.approx(right)
