@@ -178,6 +178,13 @@ def _add_bundle(steps: Any) -> None:
         metavar="NAME",
         help="of the training pictures; default: their folder's",
     )
+    parser.add_argument(
+        "--somebody",
+        type=float,
+        metavar="SHARE",
+        help="from which score times probability of somebody on a detection is a face: chosen by "
+        "`evaluate --boxed --bundle`; default: what the detector is sure of",
+    )
 
 
 def _add_report(steps: Any) -> None:

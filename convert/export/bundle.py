@@ -33,6 +33,7 @@ from edge.classify.card import (
     Bundle,
     CardThresholds,
     CurvePoint,
+    Features,
     Golden,
     Measurement,
     ModelCard,
@@ -63,6 +64,8 @@ class BundleOptions:
     version: str = "1"
     licence: str = "MIT"
     data_name: str = ""
+    somebody: float | None = None
+    """From which surety on a detection is somebody, see `CardThresholds`."""
 
 
 def bundle(options: BundleOptions, say: Callable[[str], None]) -> Bundle:
@@ -140,7 +143,10 @@ def make_card(
         crop_margin=MARGIN,
         input=Quantization(scale=float(input_scale), zero_point=int(input_zero)),
         output=Quantization(scale=float(output_scale), zero_point=int(output_zero)),
-        thresholds=CardThresholds(bare=thresholds.bare, masked=thresholds.masked),
+        features=_features(network),
+        thresholds=CardThresholds(
+            bare=thresholds.bare, masked=thresholds.masked, somebody=options.somebody
+        ),
         multiply_adds=multiply_adds(check_graph(model)),
         threshold_curve=[
             CurvePoint(threshold=p.threshold, precision=p.precision, recall=p.recall)
@@ -165,6 +171,13 @@ def make_card(
         ),
         created_at=history.finished_at,
     )
+
+
+def _features(network: Int8Network) -> Features | None:
+    if network.features_quantization is None:
+        return None
+    scale, zero_point = network.features_quantization
+    return Features(size=network.features_size, scale=float(scale), zero_point=int(zero_point))
 
 
 def _boxed_measurement(evaluation: BoxedEvaluation) -> Measurement:

@@ -47,9 +47,11 @@ def choose_golden(network: Int8Network, say: Callable[[str], None]) -> Golden:
         f"self-test: {CHOSEN} patterns; with swapped colors it would be off by "
         f"{swapped[best].mean():.0f} steps, {TOLERANCE_STEPS:.0f} are allowed"
     )
+    all_answers, features = network.outputs(crops[best])
     return Golden(
         recipe="blotches/1",
         patterns=tuple(int(number) for number in best),
         bare_answers=tuple(int(answer) for answer in right[best]),
-        answers=tuple(tuple(row) for row in network.answers(crops[best]).tolist()),
+        answers=tuple(tuple(row) for row in all_answers.tolist()),
+        features=tuple(tuple(row) for row in features.tolist()) if network.features_size else (),
     )

@@ -15,20 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data.traits import Trait
-from convert.measure.figures import Band, EndToEndScore, TraitScore, TrueBoxScore
+from convert.measure.figures import (
+    Band,
+    EndToEndScore,
+    SuretyPoint,
+    TraitScore,
+    TrueBoxScore,
+)
 from convert.measure.metrics import Answers, bootstrap, decisions, precision_recall, share
-from edge.classify.card import BARE, LABELS, MASKED, WORN_WRONGLY
+from edge.classify.card import BARE, LABELS, MASKED, NOBODY, WORN_WRONGLY
 
 SEED = 7
+SURETIES = tuple(round(0.3 + 0.05 * step, 2) for step in range(14))
 
 
 class Kind(IntEnum):
-    """What a face is; the first three are the labels."""
+    """What a face is: the labels."""
 
     MASKED = MASKED
     BARE = BARE
     INCORRECT = WORN_WRONGLY
-    NOTHING = 3
+    NOTHING = NOBODY
     """Found, but nobody has boxed a face there."""
 
 
@@ -120,6 +127,25 @@ def trait_scores(
                 so, bare = int((of_label == label).sum()), int((of_label == BARE).sum())
                 scores.append(TraitScore(model, trait, name, len(of_label), so, bare))
     return scores
+
+
+def surety_points(band: Band, found: Faces, sureties: NDArray[np.float64]) -> list[SuretyPoint]:
+    """Count what of `found`, in `band`, reaches each of `SURETIES`; a surety for each row."""
+    inside = band.holds(found.size_px)
+
+    def counted(kind: Kind, least: float) -> int:
+        return int((inside & (found.kind == kind) & (sureties >= least)).sum())
+
+    return [
+        SuretyPoint(
+            threshold=least,
+            masked_found=counted(Kind.MASKED, least),
+            bare_found=counted(Kind.BARE, least),
+            incorrect_found=counted(Kind.INCORRECT, least),
+            unlabelled=counted(Kind.NOTHING, least),
+        )
+        for least in SURETIES
+    ]
 
 
 def end_to_end_score(

@@ -1,7 +1,8 @@
 """Score detector and bundle together: pictures go through the daemon's own steps.
 
-What counts are violations: a face found so surely that the daemon would follow it, whose
-probability of `without_mask` is what the daemon asks of the evidence about a person.
+What counts are violations: a face found so surely, by detector and classifier together, that the
+daemon would report it, whose probability of `without_mask` is what the daemon asks of the evidence
+about a person.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.data.prepare import Bar, open_face_detector
 from convert.data.voc import BoxedPicture
-from convert.measure.counting import BANDS, Faces, Kind, end_to_end_score
+from convert.measure.counting import BANDS, Faces, Kind, end_to_end_score, surety_points
 from convert.measure.figures import EndToEndScore
 from convert.measure.gallery import GALLERY_MARGIN, TILE_PX, write_gallery
 from convert.measure.metrics import match_boxes
@@ -34,14 +37,13 @@ class Steps:
     """The daemon's steps from picture to reading, with one detector."""
 
     detector: str
-    confidence: float
-    """From which on a detection is a face."""
+    somebody: float
+    """From which surety on a detection is a face."""
     detection: FaceDetection
     judge: MaskClassifier
 
     def readings(self, frame: Frame) -> tuple[MaskReading, ...]:
-        faces = self.detection.detect(frame)
-        return self.judge.classify(frame, [f for f in faces if f.confidence >= self.confidence])
+        return self.judge.classify(frame, self.detection.detect(frame))
 
 
 def score_end_to_end(
@@ -58,24 +60,31 @@ def score_end_to_end(
     """
     if options.bundle is None:
         return []
-    judge = MaskClassifier(load_bundle(options.bundle), ClassifierSettings(min_face_px=8))
+    bundle = load_bundle(options.bundle)
+    judge = MaskClassifier(bundle, ClassifierSettings(min_face_px=8))
     scores: list[EndToEndScore] = []
     for name in options.detectors:
-        steps = _open_steps(options, name, judge)
+        steps = _open_steps(options, name, judge, bundle.card.thresholds.somebody)
         if steps is None:
             continue
         gallery = options.output / f"boxed-{options.part}-{steps.detector}-mistakes.png"
-        found = _find(steps, pictures, threshold, gallery, bar)
+        every, sureties = _find(steps, pictures, threshold, gallery, bar)
+        found = every.only(sureties >= steps.somebody, 0)
         scores += [
-            end_to_end_score(
-                (steps.detector, steps.confidence), band, truth, found, threshold, len(pictures)
+            msgspec.structs.replace(
+                end_to_end_score(
+                    (steps.detector, steps.somebody), band, truth, found, threshold, len(pictures)
+                ),
+                sureties=surety_points(band, every, sureties),
             )
             for band in BANDS
         ]
     return scores
 
 
-def _open_steps(options: EvaluateOptions, name: str, judge: MaskClassifier) -> Steps | None:
+def _open_steps(
+    options: EvaluateOptions, name: str, judge: MaskClassifier, somebody: float | None
+) -> Steps | None:
     model, known = options.detector_model, DETECTORS.get(name)
     # One file is given, and it is not every detector's.
     if known is not None and known not in owners(model):
@@ -86,8 +95,8 @@ def _open_steps(options: EvaluateOptions, name: str, judge: MaskClassifier) -> S
     # The daemon's default settings, except that no face is too small: whether a face is in a band
     # is decided by the labeled box.
     settings = DetectorSettings(min_face_px=8, confidence=options.confidence)
-    confidence = back_end.sure
-    return Steps(back_end.name, confidence, FaceDetection(back_end, settings), judge)
+    least = back_end.sure if somebody is None else somebody
+    return Steps(back_end.name, least, FaceDetection(back_end, settings), judge)
 
 
 def _find(
@@ -96,21 +105,27 @@ def _find(
     threshold: float,
     gallery: Path,
     bar: Bar,
-) -> Faces:
-    """Return the faces found in the pictures; write the wrong violations, the surest first."""
+) -> tuple[Faces, NDArray[np.float64]]:
+    """Return the faces found in the pictures, sure or not, and the surety of each.
+
+    Writes the wrong violations, the surest first.
+    """
     rows: list[tuple[int, float, int, float]] = []
+    sureties: list[float] = []
     wrong: list[tuple[float, Pixels, str]] = []
     for number, item in enumerate(bar(pictures, f"end to end, {steps.detector}")):
         frame = Frame(number, item.read(), datetime.now(UTC), 0.0)
         for reading, size_px, kind in _matched(steps.readings(frame), item):
             p = np.nan if reading.bare_probability is None else reading.bare_probability
             rows.append((number, size_px, kind, p))
-            if p >= threshold and kind in (Kind.MASKED, Kind.NOTHING):
+            sureties.append(reading.surety)
+            is_called = p >= threshold and reading.surety >= steps.somebody
+            if is_called and kind in (Kind.MASKED, Kind.NOTHING):
                 crop = crop_face(frame.pixels, reading.face.box, GALLERY_MARGIN, TILE_PX)
                 wrong.append((-p, crop, f"{kind.name[:4].lower()} {p:.2f} {size_px:.0f}px"))
     wrong.sort(key=lambda mistake: mistake[0])
     write_gallery([(crop, caption) for _, crop, caption in wrong], gallery)
-    return Faces.of(rows)
+    return Faces.of(rows), np.array(sureties)
 
 
 def _matched(

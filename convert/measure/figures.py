@@ -151,6 +151,18 @@ class TraitScore(msgspec.Struct, frozen=True):
     called_bare: int
 
 
+class SuretyPoint(msgspec.Struct, frozen=True):
+    """What is found by detector and classifier together from a surety on."""
+
+    threshold: float
+    """Of the detector's score times the classifier's probability that somebody is there."""
+    masked_found: int
+    bare_found: int
+    incorrect_found: int
+    unlabelled: int
+    """Found where nobody has boxed a face."""
+
+
 class EndToEndScore(msgspec.Struct, frozen=True):
     """What a detector and the bundle make of pictures, for the faces of one band.
 
@@ -177,6 +189,8 @@ class EndToEndScore(msgspec.Struct, frozen=True):
     incorrect_found: int
     incorrect_called_bare: int
     curve: list[MeasuredPoint]
+    sureties: list[SuretyPoint] = []
+    """From which surety on a detection is somebody: by what the threshold is chosen."""
 
 
 class BoxedEvaluation(msgspec.Struct, frozen=True):

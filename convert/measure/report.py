@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convert.measure.counting import FROM_16
 from convert.measure.figures import (
     BoxedEvaluation,
     EndToEndScore,
@@ -76,6 +77,12 @@ def describe_boxed(evaluation: BoxedEvaluation) -> str:
             "worn wrongly, called bare",
             *map(_end_to_end_row, evaluation.end_to_end),
         ]
+        lines += [
+            line
+            for each in evaluation.end_to_end
+            if each.band == FROM_16
+            for line in _surety_rows(each)
+        ]
     if evaluation.thresholds is not None:
         lines += ["", _of_thresholds(evaluation.thresholds)]
     return "\n".join(lines) + "\n"
@@ -102,6 +109,15 @@ def _end_to_end_row(e: EndToEndScore) -> str:
         f"{e.precision or _NONE!s:22} {e.recall or _NONE!s:22} {called:26} "
         f"{e.incorrect_called_bare} of {e.incorrect_found}"
     )
+
+
+def _surety_rows(e: EndToEndScore) -> list[str]:
+    head = f"{e.detector}, {e.band}, by surety: masked, bare, worn wrongly found, unlabelled"
+    return ["", head] + [
+        f"{p.threshold:5.2f} {p.masked_found:5} {p.bare_found:5} {p.incorrect_found:5} "
+        f"{p.unlabelled:5}"
+        for p in e.sureties
+    ]
 
 
 def _of_thresholds(choice: ThresholdChoice) -> str:
