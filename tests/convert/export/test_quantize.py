@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from convert.export.quantize import convert_to_int8, multiply_adds, refuse
-from convert.network import load_model, predict, save_model
-from edge.classify.card import DEFAULT_BUNDLE, load_bundle
+from convert.network import FEATURES, import_keras, load_model, predict, save_model
+from edge.classify.card import DEFAULT_BUNDLE, LABELS, load_bundle
 from edge.classify.graph import OPERATORS, check_graph
 from edge.classify.runtime import Int8Network
 from edge.errors import ModelError
@@ -99,3 +99,27 @@ def test_a_saved_network_answers_as_before(
     loaded = load_model(tmp_path / "model.keras")
     assert np.allclose(predict(loaded, random_crops), predict(model, random_crops), atol=1e-6)
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_the_features_of_the_last_hidden_layer_are_a_second_output(random_crops: Pixels) -> None:
+    keras = import_keras()
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Conv2D(4, 3),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(16, activation="relu", name=FEATURES),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(len(LABELS), activation="softmax"),
+        ]
+    )
+    network = Int8Network(convert_to_int8(model, random_crops))
+    assert network.features_size == 16
+    _, features = network.outputs(random_crops)
+    assert network.features_quantization is not None
+    scale, zero_point = network.features_quantization
+    hidden = keras.Model(model.inputs, model.get_layer(FEATURES).output)
+    wanted = predict(hidden, random_crops)
+    assert wanted.max() > 20 * scale
+    assert np.abs((features.astype(float) - zero_point) * scale - wanted).max() < 4 * scale

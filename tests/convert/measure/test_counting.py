@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert.measure.counting import Faces, Kind, end_to_end_score
+from convert.measure.counting import SURETIES, Faces, Kind, end_to_end_score, surety_points
 from convert.measure.figures import Band
 
 FROM_16 = Band(16, None)
@@ -74,3 +74,22 @@ def test_no_face_at_all_has_no_precision() -> None:
     nobody = Faces(*(np.zeros(0, kind) for kind in (int, float, int, float)))
     score = end_to_end_score(("yunet", 0.78), FROM_16, nobody, nobody, 0.5, 3)
     assert (score.precision, score.recall, score.curve) == (None, None, [])
+
+
+def test_what_is_found_is_counted_by_how_sure_both_are() -> None:
+    sureties = np.array([0.9, 0.7, 0.4, 0.99, 0.6, 0.9, 0.9, 0.5])
+    points = surety_points(FROM_16, FOUND, sureties)
+    assert [point.threshold for point in points] == list(SURETIES)
+    counts = {
+        point.threshold: (
+            point.masked_found,
+            point.bare_found,
+            point.incorrect_found,
+            point.unlabelled,
+        )
+        for point in points
+    }
+    assert counts[0.3] == (1, 3, 1, 1)
+    assert counts[0.45] == (1, 3, 1, 0)
+    assert counts[0.65] == (1, 2, 0, 0)
+    assert counts[0.95] == (0, 0, 0, 0)
