@@ -24,7 +24,8 @@ from edge.config import ClassifierSettings
 from edge.records import Face, Frame, MaskReading, Sighting, TrackedFace
 
 SURE = 0.8
-"""A look is sure of a bare face from this probability, and of a mask from one minus it."""
+"""A look is sure from this probability that mouth and nose are not covered, and of a mask from one
+minus it."""
 SETTLED_S = 1.2
 """How long sure looks must agree until the person is known: longer than a violation takes to be
 confirmed, so that this comes no later than with looks at every frame."""
@@ -184,7 +185,7 @@ class Attention:
             reading = replace(reading, probabilities=None)
         elif self._is_sure(reading):
             presence.confirm()
-        impression.take_in(reading.bare_probability, now_s, self._settings.recheck_s)
+        impression.take_in(reading.uncovered_probability, now_s, self._settings.recheck_s)
         if reading.probabilities is None:
             impression.due_s += presence.pause_s
         return reading

@@ -168,6 +168,16 @@ class MaskReading:
         """How likely the face wears no mask; None where it was not judged."""
         return None if self.probabilities is None else self.probabilities[MaskState.BARE]
 
+    @property
+    def uncovered_probability(self) -> float | None:
+        """How likely mouth and nose are not covered; None where the face was not judged."""
+        return None if self.probabilities is None else uncovered(self.probabilities)
+
+
+def uncovered(probabilities: Mapping[MaskState, float]) -> float:
+    """Return how likely mouth and nose are not covered: no mask, or one that is worn wrongly."""
+    return probabilities[MaskState.BARE] + probabilities.get(MaskState.WORN_WRONGLY, 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
@@ -219,11 +229,11 @@ class Violation:
     duration_s: float
     """From the first bare look to this document's state, from the monotonic clock."""
     bare_probability: float
-    """The accumulated evidence as a probability, 0 to 1, when it was confirmed."""
+    """The accumulated evidence that there is no mask, 0 to 1, when it was confirmed."""
     face_px: float
     """Size of the largest face judged so far: what the verdict rests on."""
     probability: float
-    """The same evidence for what is wrong; for a bare face `bare_probability` again."""
+    """The same that mouth and nose are not covered, whatever the kind: what was confirmed."""
     kind: ViolationKind = ViolationKind.BARE
 
 

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from edge.pixels import resize
-from edge.records import Box, Face, Frame, MaskReading, MaskState, Pixels, Sighting
+from edge.records import Box, Face, Frame, MaskReading, Pixels, Sighting
 
 CROP_MARGIN = 2.4
 """Side of what is cut out, as a multiple of the face's: with hair, chin and shoulders."""
@@ -185,5 +185,5 @@ def scores_turned(detector: Finder, pixels: Pixels, box: Box) -> list[float]:
 
 
 def _is_unmasked(sighting: Sighting) -> bool:
-    said = sighting.reading.probabilities
-    return said is not None and 1 - said[MaskState.MASKED] >= UNMASKED
+    probability = sighting.reading.uncovered_probability
+    return probability is not None and probability >= UNMASKED

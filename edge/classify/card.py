@@ -69,13 +69,12 @@ class Features(Quantization, frozen=True):
 
 
 class CardThresholds(_Part, frozen=True):
-    """Where a probability of `without_mask` becomes a verdict."""
+    """Where the probabilities of no mask and of one worn wrongly, added up, become a verdict."""
 
     bare: Share
-    """At or above: no mask."""
+    """At or above: mouth and nose are not covered."""
     masked: Share
-    """At or below, with that of a mask worn wrongly added: masked. Between the two
-    the face is not decided."""
+    """At or below: masked. Between the two the face is not decided."""
     somebody: Share | None = None
     """At or above, the detector's score times 1 - `nobody` is surely a face. None: the score that
     the detector itself calls sure."""

@@ -210,11 +210,11 @@ class PolicySettings(Section, frozen=True):
     min_looks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
     """How many judged looks it takes at least, and detections that are surely a face, however slow
     the camera."""
-    bare_probability: Annotated[float, msgspec.Meta(ge=0, le=0.98)] = 0.8
-    """The accumulated evidence must reach this, and the bundle's own threshold. Evidence is never
-    surer than 0.989."""
+    bare_probability: Annotated[float, msgspec.Meta(ge=0, le=0.98)] = 0.85
+    """The accumulated evidence that mouth and nose are not covered must reach this, and the
+    bundle's own threshold. Evidence is never surer than 0.989."""
     worn_wrongly: Literal["report", "violation", "ignore"] = "report"
-    """What a mask below the nose or the chin is, where the bundle tells it apart: counted apart, a
+    """What it is where a mask below the nose or the chin is likelier than none: counted apart, a
     violation too, or a mask like others."""
     worn_wrongly_s: NotNegative = 3.0
     """How long it must have been so: putting a mask on or adjusting it is quicker."""

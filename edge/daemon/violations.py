@@ -114,7 +114,7 @@ class ViolationReporter:
             violation.state,
             violation.track_id,
             violation.duration_s,
-            100 * violation.bare_probability,
+            100 * violation.probability,
             sequence,
             violation.event_id,
             self._place(),

@@ -1,7 +1,8 @@
 """Decide: when a missing mask is a violation.
 
-Evidence (`edge.decide.evidence`) must say so for a while without a break; then it is one, once for
-each visit.
+Evidence (`edge.decide.evidence`) must say for a while without a break that mouth and nose are not
+covered; then it is one, once for each visit. Which one is said afterwards: no mask, or one that is
+worn wrongly, whichever is likelier. Looks that swing between the two break nothing.
 
 Somebody who stood still and was hidden is known again by the place alone. The visit goes on,
 but what is not confirmed yet takes its whole time again; and where the looks since then are sure of
@@ -37,11 +38,11 @@ class PolicyThresholds(Protocol):
 
     @property
     def bare(self) -> float:
-        """At or above: no mask."""
+        """At or above, bare and worn wrongly together: mouth and nose are not covered."""
 
     @property
     def masked(self) -> float:
-        """At or below, bare and worn wrongly together: masked."""
+        """At or below, the same: masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Standing:
     state: MaskState | None
     """What the evidence says; None: nothing yet."""
     probability: float
-    """The evidence for that, 0 to 1."""
+    """The evidence that mouth and nose are covered or, whatever the kind, are not; 0 to 1."""
     wrong_for_s: float
     """How long it has said what may become a violation."""
     confirm_s: float
@@ -75,21 +76,22 @@ class Standing:
 
 @dataclass(slots=True)
 class _Streak:
-    """How long the evidence has said one thing."""
+    """How long mouth and nose have not been covered, from when on one kind was the likelier."""
 
     since: Sighting | None = None
-    """From when on without a break; None while it does not."""
+    """None while they are covered, or the kind has never been the likelier since they were."""
     until: Sighting | None = None
-    """When it last did."""
+    """When it last was."""
     looks: int = 0
-    """Judged looks since then."""
+    """Judged looks since `since`."""
 
-    def take_in(self, says_so: bool, sighting: Sighting) -> None:
-        if says_so:
-            self.since, self.until = self.since or sighting, sighting
-            self.looks += 1
-        else:
+    def take_in(self, is_uncovered: bool, is_likelier: bool, sighting: Sighting) -> None:
+        if not is_uncovered:
             self.since, self.looks = None, 0
+            return
+        if is_likelier:
+            self.since, self.until = self.since or sighting, sighting
+        self.looks += self.since is not None
 
 
 @dataclass(slots=True)
@@ -106,9 +108,8 @@ class _Person:
     """Of a mask worn wrongly."""
     masked_from: Sighting | None = None
     """Since when the evidence has been sure of a mask."""
-    bare_s: float = 0.0
-    masked_s: float = 0.0
-    worn_s: float = 0.0
+    seconds: dict[MaskState, float] = field(default_factory=dict)
+    """For how long the evidence has been sure of each."""
     face_px: float = 0.0
     violation: Violation | None = None
     """As it was confirmed: one for each visit."""
@@ -116,6 +117,9 @@ class _Person:
     is_over: bool = False
     returned: _Return | None = None
     """While it may be somebody else."""
+
+    def streak_of(self, kind: MaskState | ViolationKind) -> _Streak:
+        return self.bare if kind == MaskState.BARE else self.worn
 
     def come_back(self) -> None:
         """Go on after having been hidden."""
@@ -155,8 +159,11 @@ class ViolationPolicy:
     ) -> None:
         """`thresholds` are the bundle's; `new_event_id` names a violation of that time."""
         self._settings = settings
-        self._bare = max(settings.bare_probability, thresholds.bare)
-        self._worn = settings.bare_probability
+        self._confirm_s = {MaskState.BARE: settings.confirm_s}
+        """What is a violation, and how long it must have been so."""
+        if settings.worn_wrongly == "violation":
+            self._confirm_s[MaskState.WORN_WRONGLY] = settings.worn_wrongly_s
+        self._uncovered = max(settings.bare_probability, thresholds.bare)
         self._masked = thresholds.masked
         self._new_event_id = new_event_id
         self._people: dict[int, _Person] = {}
@@ -194,10 +201,8 @@ class ViolationPolicy:
                 self._take_in(person, sighting, sighting.reading.probabilities)
                 violations += self._judge(person, sighting)
             # Not looked at this time, but in sight: as it was at the last look.
-            elif person.bare.since is not None:
-                person.bare.until = sighting
-            elif person.worn.since is not None:
-                person.worn.until = sighting
+            elif (streak := person.streak_of(person.evidence.kind)).since is not None:
+                streak.until = sighting
         return Decision(tuple(violations), tuple(visits))
 
     def _somebody_else(self, person: _Person, now: Sighting) -> _Person | None:
@@ -215,32 +220,28 @@ class ViolationPolicy:
         return back.before if said == {MaskState.BARE, MaskState.MASKED} else None
 
     def _says(self, evidence: Evidence) -> MaskState | None:
-        """Return what evidence is sure of, if it is of a mask or of none."""
-        if evidence.bare_probability >= self._bare:
-            return MaskState.BARE
-        return MaskState.MASKED if self._unmasked(evidence) <= self._masked else None
+        """Return what evidence is sure of."""
+        if self._unmasked(evidence) <= self._masked:
+            return MaskState.MASKED
+        if evidence.uncovered_probability < self._uncovered:
+            return None
+        return MaskState.MASKED if self._is_mask(evidence.kind) else evidence.kind
 
     def standings(self, sightings: Sequence[Sighting]) -> tuple[Standing, ...]:
         """Return what is known of those in `sightings`, after `update` with them."""
         return tuple(self._standing(self._people[each.track_id], each) for each in sightings)
 
     def _standing(self, person: _Person, now: Sighting) -> Standing:
-        evidence = person.evidence
+        evidence, kind = person.evidence, person.evidence.kind
+        state: MaskState | None = None
+        probability = 0.0
         streak, confirm_s = _Streak(), 0.0
-        if person.bare.since is not None:
-            state, probability = MaskState.BARE, evidence.bare_probability
-            streak, confirm_s = person.bare, self._settings.confirm_s
-        elif person.worn.since is not None and self._settings.worn_wrongly != "ignore":
-            state, probability = (
-                MaskState.WORN_WRONGLY,
-                evidence.probability(MaskState.WORN_WRONGLY),
-            )
-            if self._settings.worn_wrongly == "violation":
-                streak, confirm_s = person.worn, self._settings.worn_wrongly_s
+        if person.streak_of(kind).since is not None and not self._is_mask(kind):
+            state, probability = kind, evidence.uncovered_probability
+            if kind in self._confirm_s:
+                streak, confirm_s = person.streak_of(kind), self._confirm_s[kind]
         elif person.masked_from is not None:
             state, probability = MaskState.MASKED, 1 - self._unmasked(evidence)
-        else:
-            state, probability = None, 0.0
         wrong_for_s = 0.0 if streak.since is None else now.monotonic_s - streak.since.monotonic_s
         return Standing(
             now.track_id,
@@ -258,47 +259,41 @@ class ViolationPolicy:
     ) -> None:
         look_s = person.evidence.add(probabilities, sighting.monotonic_s)
         person.face_px = max(person.face_px, sighting.reading.face.box.size_px)
-        belief = person.evidence.bare_probability
-        worn = person.evidence.probability(MaskState.WORN_WRONGLY)
-        person.bare.take_in(belief > 0.5, sighting)
-        person.worn.take_in(worn > 0.5, sighting)
-        if self._unmasked(person.evidence) > self._masked:
-            person.masked_from = None
-        else:
-            person.masked_from = person.masked_from or sighting
-            person.masked_s += look_s
-        if belief >= self._bare:
-            person.bare_s += look_s
-        if worn >= self._worn and self._settings.worn_wrongly != "ignore":
-            person.worn_s += look_s
+        kind, is_uncovered = person.evidence.kind, person.evidence.uncovered_probability > 0.5
+        person.bare.take_in(is_uncovered, kind is MaskState.BARE, sighting)
+        person.worn.take_in(is_uncovered, kind is MaskState.WORN_WRONGLY, sighting)
+        state = self._says(person.evidence)
+        if state is not None:
+            person.seconds[state] = person.seconds.get(state, 0.0) + look_s
+        is_masked = state is MaskState.MASKED
+        person.masked_from = (person.masked_from or sighting) if is_masked else None
 
     def _unmasked(self, evidence: Evidence) -> float:
         """Return how likely it is no mask, or none that counts as one."""
-        if self._settings.worn_wrongly == "ignore":
+        if self._is_mask(evidence.kind):
             return evidence.bare_probability
-        return evidence.unmasked_probability
+        return evidence.uncovered_probability
+
+    def _is_mask(self, kind: MaskState) -> bool:
+        """Return whether the settings take it for one."""
+        return kind is MaskState.WORN_WRONGLY and self._settings.worn_wrongly == "ignore"
 
     def _judge(self, person: _Person, now: Sighting) -> list[Violation]:
-        confirm_s = self._settings.confirm_s
         if person.violation is not None:
-            put_on = person.masked_from
+            put_on, confirm_s = person.masked_from, self._settings.confirm_s
             is_masked = put_on is not None and now.monotonic_s - put_on.monotonic_s >= confirm_s
             return _end(person) if is_masked else []
-        # What the detector is sure of once is a hand or a sleeve as often as a face.
-        if person.sure_finds < self._settings.min_looks:
-            return []
-        wrongs = [(ViolationKind.BARE, person.bare, self._bare, confirm_s)]
-        if self._settings.worn_wrongly == "violation":
-            worn_s = self._settings.worn_wrongly_s
-            wrongs.append((ViolationKind.WORN_WRONGLY, person.worn, self._worn, worn_s))
-        for kind, streak, least, seconds in wrongs:
-            if (
-                streak.since is not None
-                and streak.looks >= self._settings.min_looks
-                and person.evidence.probability(MaskState(kind)) >= least
-                and now.monotonic_s - streak.since.monotonic_s >= seconds
-            ):
-                return [self._confirm(person, now, streak.since, kind)]
+        kind = person.evidence.kind
+        since, looks = person.streak_of(kind).since, person.streak_of(kind).looks
+        if (
+            kind in self._confirm_s
+            and since is not None
+            and now.monotonic_s - since.monotonic_s >= self._confirm_s[kind]
+            # What the detector is sure of once is a hand or a sleeve as often as a face.
+            and min(looks, person.sure_finds) >= self._settings.min_looks
+            and person.evidence.uncovered_probability >= self._uncovered
+        ):
+            return [self._confirm(person, now, since, ViolationKind(kind))]
         return []
 
     def _confirm(
@@ -317,7 +312,7 @@ class ViolationPolicy:
             bare_probability=person.evidence.bare_probability,
             face_px=person.face_px,
             kind=kind,
-            probability=person.evidence.probability(MaskState(kind)),
+            probability=person.evidence.uncovered_probability,
         )
         person.violation_from_s = since.monotonic_s
         return person.violation
@@ -327,8 +322,7 @@ def _end(person: _Person) -> list[Violation]:
     """Return the violation's second document, where there is one that is not over yet."""
     if person.violation is None or person.is_over:
         return []
-    is_bare = person.violation.kind is ViolationKind.BARE
-    until = (person.bare if is_bare else person.worn).until
+    until = person.streak_of(person.violation.kind).until
     if until is None:
         return []
     person.is_over = True
@@ -345,15 +339,10 @@ def _end(person: _Person) -> list[Violation]:
 
 
 def _visit(person: _Person) -> Visit:
-    seconds = {
-        Verdict.MASKED: person.masked_s,
-        Verdict.BARE: person.bare_s,
-        Verdict.WORN_WRONGLY: person.worn_s,
-    }
     if person.violation is not None:
         verdict = Verdict(person.violation.kind)
-    elif any(seconds.values()):
-        verdict = max(seconds, key=lambda each: seconds[each])
+    elif person.seconds:
+        verdict = Verdict(max(person.seconds, key=lambda state: person.seconds[state]))
     else:
         verdict = Verdict.UNKNOWN
     return Visit(person.last.track_id, verdict, person.first.seen_at, person.last.seen_at)

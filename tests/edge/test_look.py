@@ -13,7 +13,7 @@ from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
 from edge.look import URGENT_S, Attention
 from edge.pipeline import Pipeline
-from edge.records import Face, Frame, MaskReading, Sighting, TrackedFace
+from edge.records import Face, Frame, MaskReading, MaskState, Sighting, TrackedFace
 from edge.track import Tracker
 from tests.fakes import FixedDetector, face_at, face_read, frame_at, looked
 
@@ -164,6 +164,34 @@ def test_in_a_crowd_people_who_may_be_bare_come_before_those_who_looked_masked()
     # It costs the others five turns.
     assert len({who for _, who in judge.looks[:35]}) == 30
     assert {who for at_s, who in judge.looks if at_s >= 2} == {100.0 * n for n in range(30)}
+
+
+class BeardJudge(ListedJudge):
+    """Takes a bare face for a mask below the chin as often as for none."""
+
+    def classify(self, frame: Frame, faces: Sequence[Face]) -> tuple[MaskReading, ...]:
+        return tuple(
+            replace(
+                reading,
+                probabilities={
+                    MaskState.MASKED: said[MaskState.MASKED],
+                    MaskState.BARE: said[MaskState.BARE] * 0.45,
+                    MaskState.WORN_WRONGLY: said[MaskState.BARE] * 0.55,
+                },
+            )
+            for reading in super().classify(frame, faces)
+            if (said := reading.probabilities)
+        )
+
+
+def test_a_person_whose_mouth_and_nose_look_uncovered_in_any_way_comes_before_the_masked() -> None:
+    who_is = 100.0 * 7
+    judge = BeardJudge(lambda who, at_s: 0.9 if who == who_is else 0.02)
+    attention = Attention(judge, ClassifierSettings(looks_per_frame=2))
+    for at_s in SCANS_S:
+        attention.look(frame_at(at_s), crowd(30), ())
+    looks = [at_s for at_s, who in judge.looks if who == who_is]
+    assert looks[5] - looks[0] == 5 * URGENT_S
 
 
 def test_the_larger_of_two_who_are_new_comes_first() -> None:

@@ -52,7 +52,9 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
         NotNegative,
         Meta(description="From the first face without a mask to this state, monotonic clock"),
     ]
-    bare_probability: Annotated[Share, Meta(description="The accumulated evidence")]
+    bare_probability: Annotated[
+        Share, Meta(description="The accumulated evidence that there is no mask")
+    ]
     face_px: Annotated[
         NotNegative,
         Meta(description="Size of the largest face judged: geometric mean of width and height"),
@@ -68,7 +70,8 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
         Meta(description="bare: no mask; worn_wrongly: below the nose or the chin"),
     ] = ViolationKind.BARE
     probability: Annotated[
-        Share | None, Meta(description="The accumulated evidence for `kind`")
+        Share | None,
+        Meta(description="The accumulated evidence that mouth and nose are not covered"),
     ] = None
     interrupted: Annotated[
         bool,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -292,16 +292,20 @@ def test_evidence_of_two_classes_is_the_time_weighted_mean_of_the_bare_one_s_log
         weighted = weighted * kept + look_s * log_odds(bare)
         expected = 1 / (1 + math.exp(-weighted / (weight_s + 0.2)))
         assert evidence.bare_probability == expected
-        assert evidence.unmasked_probability == expected
+        assert evidence.uncovered_probability == expected
 
 
 def worn(*states: MaskState, setting: str = "report") -> list[Decision]:
     """Show one person, a look each 0.1 s, and let it leave."""
+    looks = [{each: 0.98 if each is state else 0.01 for each in MaskState} for state in states]
+    return shown(looks, setting)
+
+
+def shown(looks: Sequence[Mapping[MaskState, float]], setting: str = "report") -> list[Decision]:
     settings = msgspec.convert({"worn_wrongly": setting}, PolicySettings)
     by = ViolationPolicy(settings, THRESHOLDS, lambda at: "event")
     decisions = []
-    for n, state in enumerate(states):
-        says = {each: 0.98 if each is state else 0.01 for each in MaskState}
+    for n, says in enumerate(looks):
         moment = START + timedelta(seconds=n / 10)
         reading = MaskReading(face_at(0, 0, 60), says)
         decisions.append(by.update([Sighting(1, reading, moment, n / 10)], ()))
@@ -353,6 +357,96 @@ def test_a_missing_mask_that_comes_to_be_worn_wrongly_was_missing_until_then() -
     assert confirmed.kind is ended.kind is ViolationKind.BARE, "one message for a visit"
     assert ended.ended_at is not None
     assert (ended.ended_at - START).total_seconds() < 6
+
+
+def beard(bare: float, worn_wrongly: float) -> dict[MaskState, float]:
+    """Return what a look says that is sure that mouth and nose are not covered."""
+    return {
+        MaskState.MASKED: 1 - bare - worn_wrongly,
+        MaskState.BARE: bare,
+        MaskState.WORN_WRONGLY: worn_wrongly,
+    }
+
+
+SETTINGS = ("report", "violation", "ignore")
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    "looks",
+    [
+        [beard(0.55, 0.42)],
+        [beard(0.7, 0.28), beard(0.4, 0.58)],
+        [beard(0.3, 0.68), beard(0.9, 0.08)],
+    ],
+)
+def test_an_unmasked_person_is_not_lost_between_no_mask_and_one_worn_wrongly(
+    looks: list[dict[MaskState, float]], setting: str
+) -> None:
+    decisions = shown(looks * (40 // len(looks)), setting)
+    assert states(decisions) == ONCE
+    assert verdict(decisions) is Verdict.BARE
+    for each in violations(decisions):
+        assert each.kind is ViolationKind.BARE
+        assert each.confirmed_at <= START + timedelta(seconds=1.2)
+        assert each.probability > 0.9, "mouth and nose are not covered: what was confirmed"
+        assert each.bare_probability < 0.8, "the kind is less sure"
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_mask_that_is_likelier_worn_wrongly_is_what_the_settings_say_though_looks_differ(
+    setting: str,
+) -> None:
+    decisions = shown([beard(0.3, 0.68), beard(0.52, 0.45)] * 30, setting)
+    kinds = [each.kind for each in violations(decisions)]
+    assert kinds == ([ViolationKind.WORN_WRONGLY] * 2 if setting == "violation" else [])
+    counted = Verdict.MASKED if setting == "ignore" else Verdict.WORN_WRONGLY
+    assert verdict(decisions) is counted
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_person_who_may_be_masked_is_not_reported_however_the_rest_is_shared(
+    setting: str,
+) -> None:
+    for bare, wrong in ((0.6, 0.15), (0.4, 0.35)):
+        assert violations(shown([beard(bare, wrong)] * 60, setting)) == []
+
+
+def test_a_few_odd_looks_do_not_make_a_mask_worn_wrongly_a_missing_one() -> None:
+    assert violations(worn(*[*[WRONG] * 30, *[NONE] * 10] * 10)) == []
+
+
+def test_a_mask_taken_off_after_it_was_worn_wrongly_is_missing_from_then_on() -> None:
+    confirmed, ended = violations(worn(*[WRONG] * 100, *[NONE] * 100))
+    assert confirmed.kind is ViolationKind.BARE
+    assert timedelta(seconds=10) < confirmed.started_at - START < timedelta(seconds=13.5)
+    assert confirmed.duration_s == pytest.approx(1.0)
+    assert ended.ended_at == START + timedelta(seconds=19.9)
+
+
+@pytest.mark.parametrize(
+    ("looks", "counted"),
+    [
+        ([beard(0.7, 0.28), beard(0.4, 0.58)], Verdict.BARE),
+        ([beard(0.3, 0.68), beard(0.6, 0.38)], Verdict.WORN_WRONGLY),
+    ],
+)
+def test_who_leaves_before_confirm_s_is_counted_by_the_likelier_kind(
+    looks: list[dict[MaskState, float]], counted: Verdict
+) -> None:
+    assert verdict(shown(looks * 4)) is counted
+
+
+def test_what_is_shown_of_a_person_is_how_sure_it_is_that_mouth_and_nose_are_not_covered() -> None:
+    by = policy()
+    says = beard(0.6, 0.38)
+    sightings = [Sighting(1, MaskReading(face_at(0, 0, 60), says), START, n / 10) for n in range(9)]
+    for each in sightings:
+        by.update([each], ())
+    (standing,) = by.standings(sightings[-1:])
+    assert standing.state is MaskState.BARE
+    assert standing.probability > 0.9
+    assert (standing.wrong_for_s, standing.confirm_s) == (0.8, 1.0)
 
 
 @pytest.mark.parametrize(
