@@ -143,9 +143,9 @@ crowd: dev ## who is reported in crowds of BOXED=folder:folder's people, how soo
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make crowd BOXED=folder' >&2; exit 2; }
 	$(each_boxed); $(DEV)/bin/python -m tools.crowd "$$@" $(if $(value SET),--set $(SET))
 
-street: dev ## who is reported in moving scenes of BOXED=folder's pictures; SPLIT=file: unseen ones; YUNET=weights
+street: dev ## who is followed, judged and reported in moving scenes of BOXED=folder:folder; SPLIT=file: unseen ones; YUNET=weights
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
-	$(DEV)/bin/python -m tools.street $(call quoted,BOXED) $(call option,--split,SPLIT) \
+	$(each_boxed); $(DEV)/bin/python -m tools.street "$$@" $(call option,--split,SPLIT) \
 	  $(call option,--detector-model,YUNET) $(call option,--columns,COLUMNS)
 
 heads: dev ## which heads the page leaves uncovered (turned, tilted, in the dark); BOXED=folder:folder, SPLIT, YUNET, MOST=pictures

@@ -1,9 +1,10 @@
 # ruff: noqa: T201 - a command line module
-"""Who is reported in a moving street: `make street BOXED=folder`.
+"""Who is followed, judged and reported in a moving street: `make street BOXED=folder:folder`.
 
-Pictures of a boxed set side by side, before a camera that sways and has noise: 1280 pixels wide,
-six seconds at 15 frames. The whole road from detect to decide runs, which single pictures cannot
-show.
+Pictures of boxed sets side by side, before a camera that sways and has noise: 1280 pixels wide, six
+seconds at 15 frames. The whole road from detect to decide runs with its defaults, which single
+pictures cannot show. The second table says how many of the people with a mask, without one and with
+one worn wrongly end as what: with it, a rate can be corrected.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import random
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,15 +22,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from convert.data.split import SplitPart, read_split
-from convert.data.voc import BoxedSet, LabelledFace, read_boxed
+from convert.data.voc import BoxedPicture, BoxedSet, LabelledFace, read_boxed
 from convert.measure.metrics import MIN_IOU
 from edge.classify.card import BARE, MASKED, WORN_WRONGLY, load_bundle
 from edge.config import parse_settings
 from edge.detect.detectors import NAMES as NAMES_OF_DETECTORS
+from edge.errors import ConfigError
 from edge.pipeline import open_pipeline
 from edge.pixels import resize
-from edge.records import Box, Frame, Pixels, ViolationState
+from edge.records import Box, Frame, Pixels, Verdict, ViolationState
 from tests.fakes import START
 
 WIDTH, HEIGHT = 1280, 960
@@ -56,6 +57,37 @@ COUNTS = (
     "reported twice",
 )
 """The first five are faces from COUNTED_PX, the others are violations."""
+VERDICTS = {
+    MASKED: Verdict.MASKED,
+    BARE: Verdict.BARE,
+    WORN_WRONGLY: Verdict.WORN_WRONGLY,
+}
+"""What the people of each label should be counted as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a labeled face."""
+
+    label: int
+    size_px: float
+    people: int
+    """Labeled faces in its scene."""
+    is_followed: bool
+    verdict: Verdict
+    """UNKNOWN: not judged."""
+
+
+GROUPS: dict[str, Callable[[Fate], bool]] = {
+    "16 to 24 px": lambda fate: 16 <= fate.size_px < 24,
+    "24 to 32 px": lambda fate: 24 <= fate.size_px < 32,
+    "32 to 64 px": lambda fate: 32 <= fate.size_px < 64,
+    "64 px and more": lambda fate: fate.size_px >= 64,
+    "up to 10 people": lambda fate: fate.size_px >= 24 and fate.people <= 10,
+    "11 to 20": lambda fate: fate.size_px >= 24 and 10 < fate.people <= 20,
+    "21 and more": lambda fate: fate.size_px >= 24 and fate.people > 20,
+}
+"""By the size of the face, and from 24 px on by the people in sight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +104,8 @@ class Scene:
             top = SWAY_PX * (1 + math.sin(1.3 * seconds + 1)) / 2
             shift = np.array([[1, 0, -left], [0, 1, -top]])
             shown = cv2.warpAffine(self.pixels, shift, (WIDTH, HEIGHT))
-            noisy = np.clip(shown + noise.normal(0, NOISE, shown.shape), 0, 255).astype(np.uint8)
+            grain = NOISE * noise.standard_normal(shown.shape, np.float32)
+            noisy = np.clip(shown + grain, 0, 255).astype(np.uint8)
             yield Frame(number, noisy, START + timedelta(seconds=seconds), seconds), left, top
 
     def face_at(self, box: Box) -> LabelledFace | None:
@@ -81,9 +114,15 @@ class Scene:
         return best if best and best.box.iou(box) >= MIN_IOU else None
 
 
-def scenes(boxed: BoxedSet, chosen: set[str] | None, columns: int) -> Iterator[Scene]:
+def pictures_of(boxed: BoxedSet, split: Path | None) -> list[BoxedPicture]:
+    """Return those that training has not seen; all without a split. Raises ConfigError."""
+    if split is None:
+        return list(boxed.pictures)
+    return [*boxed.of_part("validation", split), *boxed.of_part("test", split)]
+
+
+def scenes(pictures: list[BoxedPicture], columns: int) -> Iterator[Scene]:
     """Return the pictures, `columns` in each direction; the last few are left out."""
-    pictures = [each for each in boxed.pictures if chosen is None or each.picture.path in chosen]
     random.Random(0).shuffle(pictures)
     wide, high = WIDTH // columns, HEIGHT // columns
     number = columns**2
@@ -105,8 +144,10 @@ def scenes(boxed: BoxedSet, chosen: set[str] | None, columns: int) -> Iterator[S
         yield Scene(pixels, tuple(faces))
 
 
-def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -> Counter[str]:
-    """Count who is there, and whom the daemon would report."""
+def judge(
+    scene: Scene, detector: str, model: str, noise: np.random.Generator
+) -> tuple[Counter[str], list[Fate]]:
+    """Count who is there and whom the daemon would report, and say what became of each."""
     settings = parse_settings(
         {
             "mqtt": {"host": "none"},
@@ -118,6 +159,7 @@ def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -
     pipeline = open_pipeline(settings, load_bundle(), lambda at: str(uuid.uuid4()))
     whose: dict[int, LabelledFace | None] = {}
     reported: list[int] = []
+    verdicts: dict[int, Verdict] = {}
     for frame, left, top in scene.frames(noise):
         outcome = pipeline.process(frame)
         for sighting in outcome.sightings:
@@ -128,6 +170,26 @@ def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -
             for violation in outcome.decision.violations
             if violation.state is ViolationState.CONFIRMED
         ]
+        verdicts |= {visit.track_id: visit.verdict for visit in outcome.decision.visits}
+    verdicts |= {visit.track_id: visit.verdict for visit in pipeline.finish().visits}
+    return _count(scene, whose, reported), _fates(scene, whose, verdicts)
+
+
+def _fates(
+    scene: Scene, whose: dict[int, LabelledFace | None], verdicts: dict[int, Verdict]
+) -> list[Fate]:
+    fates = []
+    for face in scene.faces:
+        tracks = [track_id for track_id, each in whose.items() if each == face]
+        judged = (verdicts.get(each, Verdict.UNKNOWN) for each in tracks)
+        verdict = next((each for each in judged if each is not Verdict.UNKNOWN), Verdict.UNKNOWN)
+        fates.append(Fate(face.label, face.box.size_px, len(scene.faces), bool(tracks), verdict))
+    return fates
+
+
+def _count(
+    scene: Scene, whose: dict[int, LabelledFace | None], reported: list[int]
+) -> Counter[str]:
     count = Counter(dict.fromkeys(COUNTS, 0))
     counted = [face for face in scene.faces if face.box.size_px >= COUNTED_PX]
     followed = [face for face in whose.values() if face is not None]
@@ -150,27 +212,57 @@ def judge(scene: Scene, detector: str, model: str, noise: np.random.Generator) -
     return count
 
 
+def rates(fates: Sequence[Fate]) -> list[str]:
+    """Return the lines of a table: for each group and label how many faces there are, and which
+    shares of them are followed, judged, and judged as what they are."""
+    columns = f"{'faces':>7}{'followed':>10}{'judged':>8}{'right':>8}"
+    lines = [
+        " " * 16 + "".join(f"{verdict:>{len(columns)}}" for verdict in VERDICTS.values()),
+        " " * 16 + columns * len(VERDICTS),
+    ]
+    for name, belongs in GROUPS.items():
+        cells = [f"{name:16}"]
+        for label, verdict in VERDICTS.items():
+            group = [each for each in fates if each.label == label and belongs(each)]
+            judged = [each for each in group if each.verdict is not Verdict.UNKNOWN]
+            parts = (
+                sum(each.is_followed for each in group),
+                len(judged),
+                sum(each.verdict is verdict for each in judged),
+            )
+            cells.append(f"{len(group):7}")
+            shares = (f"{part / len(group):.3f}" if group else "-" for part in parts)
+            cells += [f"{share:>{width}}" for share, width in zip(shares, (10, 8, 8), strict=True)]
+        lines.append("".join(cells))
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("boxed", type=Path)
+    parser.add_argument("--boxed", type=Path, action="append", required=True)
     parser.add_argument("--detector", choices=NAMES_OF_DETECTORS, default="auto")
     parser.add_argument("--detector-model", default="")
     parser.add_argument("--split", type=Path, help="only pictures that training has not seen")
     parser.add_argument("--columns", type=int, default=2, help="of pictures in a scene")
     options = parser.parse_args()
-    chosen = None
-    if options.split:
-        parts = read_split(options.split).assignments
-        chosen = {each.picture.path for each in parts if each.part is not SplitPart.TRAINING}
     noise = np.random.default_rng(0)
     total: Counter[str] = Counter()
+    fates: list[Fate] = []
     shown = 0
-    for scene in scenes(read_boxed(options.boxed), chosen, options.columns):
-        total.update(judge(scene, options.detector, options.detector_model, noise))
-        shown += 1
+    try:
+        sets = [pictures_of(read_boxed(folder), options.split) for folder in options.boxed]
+    except ConfigError as error:
+        parser.error(str(error))
+    for pictures in sets:
+        for scene in scenes(pictures, options.columns):
+            count, new = judge(scene, options.detector, options.detector_model, noise)
+            total.update(count)
+            fates += new
+            shown += 1
     print(f"{shown} scenes, {options.detector}, faces from {COUNTED_PX} px")
     for name, number in total.items():
         print(f"{number:6}  {name}")
+    print(*rates(fates), sep="\n")
 
 
 if __name__ == "__main__":
