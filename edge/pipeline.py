@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,12 +11,13 @@ import cv2
 from edge.classify.card import Bundle, ModelCard
 from edge.classify.classifier import MaskClassifier
 from edge.clock import Timed, untimed
-from edge.config import DetectorSettings, Settings
+from edge.config import DetectorSettings, Polygons, Settings
 from edge.decide.policy import Decision, Standing, ViolationPolicy
 from edge.detect.area import Area
 from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
+from edge.life import Life
 from edge.look import Attention
 from edge.records import Face, Frame, Sighting
 from edge.telemetry import SCAN, TOTAL
@@ -51,6 +52,8 @@ class Pipeline:
     timed: Timed = untimed
     upright: Upright | None = None
     """None: that the camera is turned is not noticed."""
+    life: Life | None = None
+    """None: a picture on the wall is a person like others."""
 
     def process(self, frame: Frame) -> FrameOutcome:
         """Return what `frame` showed and decided; usually it decides nothing."""
@@ -63,8 +66,11 @@ class Pipeline:
             sightings = self.attention.look(frame, tracks.faces, strangers)
             if self.upright is not None:
                 sightings = self.upright.hold_back(frame, sightings, strangers)
+            lifeless: Collection[int] = ()
+            if self.life is not None:
+                lifeless = self.life.lifeless(frame, tracks.faces, tracks.ended, tracks.returned)
         with self.timed("decide"):
-            decision = self.policy.update(sightings, tracks.ended, tracks.returned)
+            decision = self.policy.update(sightings, tracks.ended, tracks.returned, lifeless)
         standings = self.policy.standings(sightings)
         return FrameOutcome(sightings, decision, standings, self.detection.outside)
 
@@ -72,6 +78,11 @@ class Pipeline:
     def rotation_wanted_deg(self) -> int | None:
         """What `[camera] rotation_deg` should be; None: the camera is not known to be turned."""
         return None if self.upright is None else self.upright.rotation_wanted_deg
+
+    @property
+    def lifeless_places(self) -> Polygons:
+        """Where a face has never moved for long: what `[detector] excluded` should name."""
+        return () if self.life is None else self.life.places
 
     @property
     def bridged_s(self) -> float:
@@ -88,6 +99,8 @@ class Pipeline:
         self.attention.forget(ended)
         if self.upright is not None:
             self.upright.forget(ended)
+        if self.life is not None:
+            self.life.forget(ended)
         return self.policy.update((), ended)
 
 
@@ -135,4 +148,5 @@ def open_pipeline(
         ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id),
         timed,
         Upright(detector, settings.camera.rotation_deg),
+        Life(),
     )

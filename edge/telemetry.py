@@ -50,6 +50,8 @@ class CameraStatus:
     rotation_wanted_deg: int | None = None
     """What `[camera] rotation_deg` should be: faces are turned, and nobody is judged. None: not as
     far as it is known."""
+    lifeless_places: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Where a face has never moved for long: polygons, as `[detector] excluded` takes them."""
 
 
 class ThrottlingFlag(StrEnum):

@@ -31,6 +31,7 @@ class Code(StrEnum):
     CAMERA_REFUSED = "camera-refused"
     CAMERA_SLOW = "camera-slow"
     CAMERA_TURNED = "camera-turned"
+    FACE_LIFELESS = "face-lifeless"
     VIEW_DARK = "view-dark"
     VIEW_BLINDED = "view-blinded"
     VIEW_COVERED = "view-covered"

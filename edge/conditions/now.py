@@ -70,6 +70,9 @@ def _seeing(now: Telemetry) -> Iterator[Condition]:
         yield condition(Code.CAMERA_SLOW, rate=rate)
     if camera.rotation_wanted_deg is not None:
         yield condition(Code.CAMERA_TURNED, rotation_deg=camera.rotation_wanted_deg)
+    for polygon in camera.lifeless_places:
+        place = str([list(point) for point in polygon])
+        yield condition(Code.FACE_LIFELESS, place, place=place)
     if now.paused_for_s is not None:
         yield condition(Code.PAUSED, left=duration(now.paused_for_s))
 

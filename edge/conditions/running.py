@@ -43,6 +43,12 @@ RUNNING = {
         "mount it upright, or set [camera] rotation_deg = {rotation_deg} and restart",
         "camera turned",
     ),
+    Code.FACE_LIFELESS: ConditionKind(
+        Severity.HINT,
+        "a face has not moved for 30 s or longer, a poster or a screen: nobody is reported there",
+        "exclude the area: on the page under Set up, or [detector] excluded = [{place}]",
+        "poster",
+    ),
     Code.VIEW_DARK: ConditionKind(
         Severity.FAULT,
         "too dark: nobody can be seen",

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from edge.capture.camera import Camera
 from edge.clock import SYSTEM_CLOCK, Clock
+from edge.config import Polygons
 from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
 from edge.detect.area import Area
@@ -32,6 +33,8 @@ class FrameJudge(Protocol):
     def bridged_s(self) -> float: ...
     @property
     def rotation_wanted_deg(self) -> int | None: ...
+    @property
+    def lifeless_places(self) -> Polygons: ...
     def finish(self) -> Decision: ...
 
 
@@ -70,8 +73,11 @@ class Lookout:
     @property
     def camera(self) -> CameraStatus:
         running = self._camera.state is CameraState.RUNNING
-        wanted_deg = self._judge.rotation_wanted_deg if running else None
-        return replace(self._camera.status(), rotation_wanted_deg=wanted_deg)
+        return replace(
+            self._camera.status(),
+            rotation_wanted_deg=self._judge.rotation_wanted_deg if running else None,
+            lifeless_places=self._judge.lifeless_places if running else (),
+        )
 
     @property
     def frames(self) -> int:

@@ -12,7 +12,7 @@ a mask and those before were sure that there was none, or the other way round, i
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -29,6 +29,8 @@ from edge.records import (
     Visit,
 )
 
+PICTURE_S = 10.0
+"""Who has shown no sign of life for so long is not counted either."""
 MIN_SIGHTINGS = 3
 """What was seen less often is a detector's slip, not a visit."""
 
@@ -114,12 +116,19 @@ class _Person:
     violation: Violation | None = None
     """As it was confirmed: one for each visit."""
     violation_from_s: float = 0.0
+    is_lifeless: bool = False
+    """A picture on the wall, as far as is known: nobody is reported."""
     is_over: bool = False
     returned: _Return | None = None
     """While it may be somebody else."""
 
     def streak_of(self, kind: MaskState | ViolationKind) -> _Streak:
         return self.bare if kind == MaskState.BARE else self.worn
+
+    @property
+    def is_picture(self) -> bool:
+        stayed_s = self.last.monotonic_s - self.first.monotonic_s
+        return self.is_lifeless and stayed_s >= PICTURE_S
 
     def come_back(self) -> None:
         """Go on after having been hidden."""
@@ -169,16 +178,20 @@ class ViolationPolicy:
         self._people: dict[int, _Person] = {}
 
     def update(
-        self, sightings: Sequence[Sighting], ended: Sequence[int], returned: Sequence[int] = ()
+        self,
+        sightings: Sequence[Sighting],
+        ended: Sequence[int],
+        returned: Sequence[int] = (),
+        lifeless: Collection[int] = (),
     ) -> Decision:
-        """Take in what a frame showed, the tracks that had ended before it, and those among the
-        sightings that go on after they were hidden."""
+        """Take in what a frame showed, the tracks that had ended before it, those among the
+        sightings that go on after they were hidden, and those that may be pictures on a wall."""
         violations: list[Violation] = []
         visits: list[Visit] = []
 
         def leave(person: _Person) -> None:
             violations.extend(_end(person))
-            if person.sightings >= MIN_SIGHTINGS:
+            if person.sightings >= MIN_SIGHTINGS and not person.is_picture:
                 visits.append(_visit(person))
 
         # A track that was never somebody's has no sightings.
@@ -197,12 +210,16 @@ class ViolationPolicy:
             person.last = sighting
             person.sightings += 1
             person.sure_finds += sighting.is_sure
+            comes_alive = person.is_lifeless and sighting.track_id not in lifeless
+            person.is_lifeless = sighting.track_id in lifeless
             if sighting.reading.probabilities is not None:
                 self._take_in(person, sighting, sighting.reading.probabilities)
                 violations += self._judge(person, sighting)
             # Not looked at this time, but in sight: as it was at the last look.
             elif (streak := person.streak_of(person.evidence.kind)).since is not None:
                 streak.until = sighting
+            if comes_alive and sighting.reading.probabilities is None:
+                violations += self._judge(person, sighting)
         return Decision(tuple(violations), tuple(visits))
 
     def _somebody_else(self, person: _Person, now: Sighting) -> _Person | None:
@@ -287,6 +304,7 @@ class ViolationPolicy:
         since, looks = person.streak_of(kind).since, person.streak_of(kind).looks
         if (
             kind in self._confirm_s
+            and not person.is_lifeless
             and since is not None
             and now.monotonic_s - since.monotonic_s >= self._confirm_s[kind]
             # What the detector is sure of once is a hand or a sleeve as often as a face.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from edge.conditions import (
     conditions,
     health_codes,
 )
+from edge.config import parse_settings
 from edge.telemetry import (
     BrokerState,
     CameraState,
@@ -46,6 +48,7 @@ def test_of_a_device_that_does_well_nothing_is_said() -> None:
     assert conditions(TELEMETRY) == []
 
 
+POSTER = ((0.1, 0.2), (0.3, 0.2), (0.3, 0.5), (0.1, 0.5))
 DAY = timedelta(days=1)
 
 
@@ -117,6 +120,12 @@ def certificate(ends_at: datetime) -> Telemetry:
             replace(TELEMETRY, camera=camera(rotation_wanted_deg=180)),
             Code.CAMERA_TURNED,
             "the camera is mounted upside down or on its side: nobody is judged",
+        ),
+        (
+            replace(TELEMETRY, camera=camera(lifeless_places=(POSTER,))),
+            Code.FACE_LIFELESS,
+            "a face has not moved for 30 s or longer, a poster or a screen: nobody is reported "
+            "there",
         ),
         (
             replace(TELEMETRY, paused_for_s=600.0),
@@ -199,6 +208,13 @@ def test_each_condition_has_its_code_and_sentence(now: Telemetry, code: Code, te
     (found,) = conditions(now)
     assert (found.code, found.text) == (code, text)
     assert found.severity is KINDS[code].severity
+
+
+def test_the_place_of_a_poster_is_named_as_the_settings_take_it() -> None:
+    (found,) = conditions(replace(TELEMETRY, camera=camera(lifeless_places=(POSTER,))))
+    tables = tomllib.loads(found.fix[found.fix.index("[detector] ") + len("[detector] ") :])
+    needed = {"mqtt": {"host": "none"}, "camera": {"source": "none"}}
+    assert parse_settings(needed | {"detector": tables}, "test").detector.excluded == (POSTER,)
 
 
 def test_a_certificate_that_lasts_is_not_worth_a_word() -> None:

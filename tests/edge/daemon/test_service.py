@@ -23,6 +23,7 @@ from edge.config import (
     HealthSettings,
     MqttSettings,
     PolicySettings,
+    Polygons,
     Settings,
     SnapshotSettings,
 )
@@ -100,6 +101,7 @@ class ScriptedJudge:
 
     bridged_s = 0.0
     rotation_wanted_deg: int | None = None
+    lifeless_places: Polygons = ()
 
     def limit_to(self, area: Area) -> None:
         self.area = area
@@ -579,6 +581,24 @@ def test_a_camera_that_hangs_upside_down_is_said_at_once_and_once(
     ]
 
 
+def test_the_place_of_a_poster_is_proposed_until_it_is_excluded(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    judge = ScriptedJudge([])
+    built, publisher, clock = service(outbox, judge, [frame_at(n, striped()) for n in range(9)])
+    poster = ((0.1, 0.2), (0.3, 0.2), (0.3, 0.5), (0.1, 0.5))
+    for places in ((), (poster,), (poster,), ()):
+        judge.lifeless_places = places
+        built.run_once()
+        clock.sleep(1)
+    told = [each["conditions"] for each in reports(publisher, "health")]
+    assert told == [[], ["face-lifeless"], []]
+    (said, over) = [each for each in caplog.messages if each.startswith("face-lifeless")]
+    assert said.startswith("face-lifeless: a face has not moved for 30 s")
+    assert over.startswith("face-lifeless: over ([[0.1, 0.2], ")
+
+
 def test_in_a_pause_nothing_is_judged_and_no_time_is_watched(outbox: Outbox) -> None:
     # A frame each 0.5 s.
     entries = [entry for n in range(100) for entry in (frame_at(n / 2, striped()), None)]
@@ -687,6 +707,7 @@ class BareFace:
 
     bridged_s = 10.0
     rotation_wanted_deg = None
+    lifeless_places = ()
 
     def limit_to(self, area: Area) -> None:
         raise NotImplementedError

@@ -78,6 +78,34 @@ def test_a_violation_is_confirmed_after_confirm_s_and_names_its_times() -> None:
     assert ended.duration_s == pytest.approx(3.0)
 
 
+def unmoved(seconds: float, until_s: float) -> list[Decision]:
+    """Show a bare face that shows no sign of life for so long, then let it leave."""
+    by = policy()
+    return [
+        *(
+            by.update([look(n / 10, 0.99 if n < 20 else None)], (), (), (1,) * (n / 10 < until_s))
+            for n in range(round(10 * seconds))
+        ),
+        by.update((), (1,)),
+    ]
+
+
+def test_a_picture_on_the_wall_is_neither_reported_nor_counted() -> None:
+    decisions = unmoved(60, until_s=60)
+    assert (states(decisions), [each for made in decisions for each in made.visits]) == ([], [])
+
+
+def test_somebody_who_has_not_moved_for_some_seconds_is_counted() -> None:
+    decisions = unmoved(5, until_s=5)
+    assert (states(decisions), verdict(decisions)) == ([], Verdict.BARE)
+
+
+def test_who_moves_at_last_is_reported_at_once() -> None:
+    confirmed, ended = violations(unmoved(10, until_s=5))
+    assert (confirmed.confirmed_at, confirmed.started_at) == (START + timedelta(seconds=5), START)
+    assert ended.ended_at == START + timedelta(seconds=9.9)
+
+
 def test_a_short_bare_moment_is_not_reported() -> None:
     assert states(judge([0.01] * 30 + [0.99] * 8 + [0.01] * 30)) == []
 
