@@ -19,6 +19,7 @@ from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
 from edge.life import Life
 from edge.look import Attention
+from edge.plan import SeeingPlan
 from edge.records import Face, Frame, Sighting
 from edge.telemetry import SCAN, TOTAL
 from edge.track import Tracker
@@ -92,6 +93,11 @@ class Pipeline:
     def limit_to(self, area: Area) -> None:
         """Have only faces in `area` count from now on."""
         self.detection.limit_to(area)
+
+    def follow(self, plan: SeeingPlan) -> None:
+        """Scan and classify as `plan` says from now on."""
+        self.detection.follow(plan)
+        self.attention.follow(plan)
 
     def finish(self) -> Decision:
         """End every visit: the source is over, a pause begins, or the service stops."""

@@ -173,9 +173,10 @@ class ClassifierSettings(Section, frozen=True):
     """Smaller faces are tracked, but not judged: they stay `unknown`."""
     min_sharpness: NotNegative = 0.05
     """Faces more blurred than this are not judged; see `face_sharpness` in `edge.classify`."""
-    looks_per_frame: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 4
-    """No more faces are judged in one frame; the others wait for their turn. With the default pace
-    of scans that is 33 a second: enough to report somebody among 40 people within seconds."""
+    looks_per_frame: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    """No more faces are judged in one frame; the others wait for their turn. Unless given, as the
+    plan says (`edge.plan`): 4 in the usual one, 33 a second, enough to report somebody among 40
+    people within seconds."""
     recheck_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 1.0
     """A person who is known well is judged again this often; 0: in every frame."""
 

@@ -4,25 +4,26 @@ Detection is the dearest step, and most frames show what the one before them sho
 of two small gray pictures says whether anything moved since the last scan: where nothing moves,
 nothing runs. Where something does, scans keep a steady pace; faces in sight that are large enough
 are followed in a small picture. While nobody is in sight, or somebody far away, every other scan is
-a close-up of where something is going on (`edge.detect.closeup`).
+a close-up of where something is going on (`edge.detect.closeup`), or has one beside it: which, and
+how often, is the plan's (`edge.plan`).
 """
 
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.clock import FrameInterval, Timed, untimed
-from edge.config import LINGER_S, SEARCH_PACE, SLACK_S, DetectorSettings, lingers_s
+from edge.config import LINGER_S, SLACK_S, DetectorSettings, lingers_s
 from edge.detect.area import Area
 from edge.detect.closeup import CloseUps
-from edge.detect.detection import FaceDetection
+from edge.detect.detection import FaceDetection, with_near
 from edge.pixels import scaled_size
-from edge.records import Face, Frame, Pixels
+from edge.plan import USUAL, SeeingPlan
+from edge.records import Box, Face, Frame, Pixels
 from edge.telemetry import SCAN
 
 GLIMPSE_PX = 160
@@ -44,6 +45,7 @@ class PacedDetection:
         self._detection = detection
         self._settings = settings
         self._timed = timed
+        self._plan = USUAL
         self._close_ups = CloseUps()
         self.full_scans = 0
         self.quick_scans = 0
@@ -68,12 +70,18 @@ class PacedDetection:
         """Have only faces in `area` count from now on."""
         self._detection.area = area
 
+    def follow(self, plan: SeeingPlan) -> None:
+        """Scan as `plan` says from now on."""
+        self._plan = plan
+
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""
         now_s, self.outside = frame.monotonic_s, None
         self._interval.note(now_s)
         in_sight = now_s - self._seen_s < lingers_s(self._interval.seconds)
-        pace_s = self._settings.every_s * (1 if in_sight else SEARCH_PACE)
+        pace_s = max(self._settings.every_s, self._plan.every_s)
+        if not in_sight:
+            pace_s *= self._plan.search_pace
         patience_s = self._settings.full_every_s if in_sight else self._settings.idle_every_s
         waited_s = now_s - self._scanned_s + SLACK_S
         if waited_s < pace_s:
@@ -108,26 +116,51 @@ class PacedDetection:
 
     def _scan(self, frame: Frame, in_sight: bool) -> tuple[Face, ...]:
         now_s = frame.monotonic_s
-        quick, part = False, None
-        if in_sight and now_s - self._small_seen_s >= LINGER_S:
-            quick = now_s - self._full_s + SLACK_S < self._settings.full_every_s
-        elif self._was_full and (not in_sight or now_s - self._tiny_seen_s < LINGER_S):
-            part = self._close_ups.next(frame) if self._detection.scale(frame) <= 1 else None
-        self._was_full = not quick and part is None
-        if quick:
+        part = None
+        if self._is_quick(now_s, in_sight):
             self.quick_scans += 1
-        elif part is not None:
-            self.close_ups += 1
+            self._was_full = False
+            faces = self._detection.detect(frame, quick=True)
         else:
-            self.full_scans += 1
-            self._full_s = now_s
-        with nullcontext() if quick else self._timed(SCAN):
-            faces = self._detection.detect(frame, quick, part)
-        if self._was_full:
-            self.outside = self._detection.outside
+            if not in_sight or now_s - self._tiny_seen_s < LINGER_S:
+                part = self._part(frame)
+            self._was_full = part is None or self._plan.has_both
+            faces = self._whole(frame) if self._was_full else ()
+        if part is not None:
+            close = self._close(frame, part)
+            faces = with_near(faces, close) if faces else close
         if faces:
             self._remember(frame, faces)
         return faces
+
+    def _is_quick(self, now_s: float, in_sight: bool) -> bool:
+        """Return whether the faces in sight can be followed in a small picture."""
+        return (
+            self._plan.has_quick
+            and in_sight
+            and now_s - self._small_seen_s >= LINGER_S
+            and now_s - self._full_s + SLACK_S < self._settings.full_every_s
+        )
+
+    def _part(self, frame: Frame) -> Box | None:
+        """Return what is worth a close-up in this frame; None: nothing, or it is not its turn."""
+        has_turn = self._was_full or self._plan.has_both
+        return (
+            self._close_ups.next(frame) if has_turn and self._detection.scale(frame) <= 1 else None
+        )
+
+    def _whole(self, frame: Frame) -> tuple[Face, ...]:
+        self.full_scans += 1
+        self._full_s = frame.monotonic_s
+        with self._timed(SCAN):
+            faces = self._detection.detect(frame)
+        self.outside = self._detection.outside
+        return faces
+
+    def _close(self, frame: Frame, part: Box) -> tuple[Face, ...]:
+        self.close_ups += 1
+        with self._timed(SCAN):
+            return self._detection.detect(frame, part=part)
 
     def _remember(self, frame: Frame, faces: tuple[Face, ...]) -> None:
         self._seen_s = frame.monotonic_s

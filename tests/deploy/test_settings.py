@@ -19,6 +19,7 @@ _DEPENDS = {
     ("device", "id"),
     ("detector", "confidence"),
     ("detector", "sure_confidence"),
+    ("classifier", "looks_per_frame"),
     ("policy", "bare_probability"),
 }
 """Their defaults depend on other settings, the host, or the model."""

@@ -13,6 +13,7 @@ from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
 from edge.look import URGENT_S, Attention
 from edge.pipeline import Pipeline
+from edge.plan import PLANS
 from edge.records import Face, Frame, MaskReading, MaskState, Sighting, TrackedFace
 from edge.track import Tracker
 from tests.fakes import FixedDetector, face_at, face_read, frame_at, looked
@@ -101,6 +102,19 @@ def test_who_looked_bare_and_cannot_be_judged_any_more_takes_nobodys_turn() -> N
         looks = [at_s for at_s, who in judge.looks if who == 100.0 * person]
         assert looks[0] <= 4
         assert len(looks) >= 3
+
+
+def test_a_plan_says_how_many_looks_there_are_where_the_settings_do_not() -> None:
+    for plan in PLANS.values():
+        for settings, most in (
+            (ClassifierSettings(), plan.looks_per_frame),
+            (ClassifierSettings(looks_per_frame=3), 3),
+        ):
+            judge = ListedJudge(lambda who, at_s: 0.6)
+            attention = Attention(judge, settings)
+            attention.follow(plan)
+            attention.look(frame_at(0), crowd(20), ())
+            assert len(judge.looks) == most
 
 
 def test_somebody_new_comes_before_the_doubtful() -> None:

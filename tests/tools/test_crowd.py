@@ -27,7 +27,7 @@ def cutouts() -> list[Cutout]:
 
 def test_about_so_many_people_are_there_at_any_time(cutouts: list[Cutout]) -> None:
     guests = guests_of(cutouts, 20, STAYS_S, 10, np.random.default_rng(0))
-    here = [sum(g.from_s <= now_s < g.until_s for g in guests) for now_s in np.arange(0, 10, 0.1)]
+    here = [sum(g.is_here(now_s) for g in guests) for now_s in np.arange(0, 10, 0.1)]
     assert np.mean(here) == pytest.approx(20, rel=0.15)
     one = [g for g in guests if g.place == guests[0].place]
     assert one[1].from_s - one[0].until_s >= 1.5, "longer than the tracker waits"
@@ -38,11 +38,10 @@ def test_each_is_where_the_scene_says(cutouts: list[Cutout]) -> None:
     rng = np.random.default_rng(0)
     guests = guests_of(cutouts, 1, STAYS_S, 4, rng)
     with_them, without = (
-        next(frame for frame, _ in frames_of(each, 4, 15, np.random.default_rng(0)))
-        for each in (guests, [])
+        next(frames_of(each, 4, 15, np.random.default_rng(0))) for each in (guests, [])
     )
     changed = np.abs(with_them.pixels.astype(int) - without.pixels).max(-1) > 30
-    (there,) = (guest for guest in guests if guest.from_s <= 0 < guest.until_s)
+    (there,) = (guest for guest in guests if guest.is_here(0))
     face = there.face_at(0)
     x, y = map(round, face.centre)
     assert changed[y, x]
@@ -55,7 +54,7 @@ def test_each_is_where_the_scene_says(cutouts: list[Cutout]) -> None:
 def test_who_wears_none_is_alerted_and_who_wears_one_is_not(cutouts: list[Cutout]) -> None:
     settings = parse_changes(["detector.every_s=0.1"])
     guests = guests_of(cutouts, 4, (3.0, 4.0), 9, np.random.default_rng(1))
-    crowd = watch(settings, guests, 9, 15)
+    (crowd,) = watch(settings, guests, 9, 15)
     row = dict(zip(COLUMNS[5:], row_of(crowd, 1.0, 9)[5:], strict=True))
     assert row["alerted"] == row["in time"] == "1.00"
     assert (row["nobody"], row["twice"]) == ("0", "0")

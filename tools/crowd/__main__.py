@@ -9,21 +9,23 @@ frames, so the table is the same on any machine. Its cost is counted, not timed.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
 import statistics
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from edge.classify.card import BARE, MASKED, load_bundle
 from edge.config import Settings, parse_settings
+from edge.decide.identity import EventIds
 from edge.errors import ConfigError
-from edge.pipeline import open_pipeline
-from edge.records import Box, ViolationState
+from edge.pipeline import Pipeline, open_pipeline
+from edge.plan import PLANS, USUAL, SeeingPlan
+from edge.records import Box, Frame, ViolationState
 from tools.crowd.people import Cutout, Guest, cutouts_of, frames_of, guests_of
 
 HELD_OUT = Path("convert/report/figures/held-out.json")
@@ -41,50 +43,91 @@ WHOLE, CLOSE_UP, QUICK, LOOK = 207.0 + 12.9, 207.0, 51.6, 55.2
 """Millions of multiply-adds in a scan or a classification, see docs/performance.md."""
 COLUMNS = (
     *("masked", "followed", "alerts", "bare", "followed", "alerted", "in time", "median s"),
-    *("nobody", "twice", "M/s"),
+    *("nobody", "twice", "M/s", "cpu"),
 )
-"""Of the table: `alerts` are those for masked people, `nobody` those for no labeled face."""
+"""Of the table: `alerts` are those for masked people, `nobody` those for no labeled face, `cpu` the
+share of one core."""
 
 
 @dataclass(slots=True)
 class Crowd:
-    """What became of all who came."""
+    """What became of all who came, under one plan."""
 
     guests: list[Guest]
     nobody: int = 0
     """Alerts for nobody's face."""
     multiply_adds: float = 0.0
     """Millions in a second."""
+    processor: float = 0.0
+    """Seconds of processor time in a second."""
+
+    def add(self, other: Crowd, share: float) -> None:
+        """Take in another scene; of its costs this share."""
+        self.guests += other.guests
+        self.nobody += other.nobody
+        self.multiply_adds += share * other.multiply_adds
+        self.processor += share * other.processor
 
 
-def watch(settings: Settings, guests: list[Guest], seconds: float, fps: float) -> Crowd:
-    """Run the road over the guests' visits, and note in each what became of it."""
-    ids = (str(number) for number in itertools.count())
-    pipeline = open_pipeline(settings, load_bundle(), lambda at: next(ids))
-    crowd = Crowd(guests)
-    whose: dict[int, Guest | None] = {}
-    for frame, here in frames_of(guests, seconds, fps, np.random.default_rng(0)):
-        outcome = pipeline.process(frame)
+@dataclass(slots=True)
+class Watch:
+    """The road over one scene, and what it makes of each guest."""
+
+    crowd: Crowd
+    pipeline: Pipeline
+    spent_s: float = 0.0
+    whose: dict[int, Guest | None] = field(default_factory=dict)
+
+    def process(self, frame: Frame) -> None:
+        now_s = frame.monotonic_s
+        begun_s = time.process_time()
+        outcome = self.pipeline.process(frame)
+        self.spent_s += time.process_time() - begun_s
+        here = [each for each in self.crowd.guests if each.is_here(now_s)]
         for sighting in outcome.sightings:
-            guest = _guest_at(here, sighting.reading.face.box, frame.monotonic_s)
-            whose[sighting.track_id] = guest
+            guest = _guest_at(here, sighting.reading.face.box, now_s)
+            self.whose[sighting.track_id] = guest
             if guest is not None:
                 guest.found += 1
         for violation in outcome.decision.violations:
             if violation.state is ViolationState.CONFIRMED:
-                guest = whose[violation.track_id]
+                guest = self.whose[violation.track_id]
                 if guest is None:
-                    crowd.nobody += 1
+                    self.crowd.nobody += 1
                 else:
-                    guest.reported_s.append(frame.monotonic_s)
-    detection = pipeline.detection
-    crowd.multiply_adds = (
-        WHOLE * detection.full_scans
-        + CLOSE_UP * detection.close_ups
-        + QUICK * detection.quick_scans
-        + LOOK * pipeline.attention.looks
-    ) / seconds
-    return crowd
+                    guest.reported_s.append(now_s)
+
+    def close(self, seconds: float) -> Crowd:
+        """Return what it came to in so long."""
+        detection = self.pipeline.detection
+        self.crowd.processor = self.spent_s / seconds
+        self.crowd.multiply_adds = (
+            WHOLE * detection.full_scans
+            + CLOSE_UP * detection.close_ups
+            + QUICK * detection.quick_scans
+            + LOOK * self.pipeline.attention.looks
+        ) / seconds
+        return self.crowd
+
+
+def watch(
+    settings: Settings,
+    guests: Sequence[Guest],
+    seconds: float,
+    fps: float,
+    plans: Sequence[SeeingPlan] = (USUAL,),
+) -> list[Crowd]:
+    """Run the road over the guests' visits, under each of `plans` over the same frames."""
+    bundle = load_bundle()
+    watches = []
+    for plan in plans:
+        pipeline = open_pipeline(settings, bundle, EventIds())
+        pipeline.follow(plan)
+        watches.append(Watch(Crowd([replace(each, reported_s=[]) for each in guests]), pipeline))
+    for frame in frames_of(guests, seconds, fps, np.random.default_rng(0)):
+        for each in watches:
+            each.process(frame)
+    return [each.close(seconds) for each in watches]
 
 
 def _guest_at(here: Sequence[Guest], box: Box, now_s: float) -> Guest | None:
@@ -112,6 +155,7 @@ def row_of(crowd: Crowd, confirm_s: float, seconds: float) -> list[str]:
         str(crowd.nobody),
         str(sum(len(each.reported_s) > 1 for each in bare)),
         f"{crowd.multiply_adds:.0f}",
+        f"{crowd.processor:.2f}",
     ]
 
 
@@ -125,19 +169,20 @@ def print_table(
     settings: Settings,
     options: argparse.Namespace,
 ) -> None:
-    """Print a row for each scene: its name, how many people, and how long they stay."""
-    print(f"{'':16}", *(f"{name:>8}" for name in COLUMNS))
+    """Print rows for each scene: its name, how many people, and how long they stay."""
+    plans = [PLANS[name] for name in options.plan]
+    print(f"{'':16} {'plan':8}", *(f"{name:>8}" for name in COLUMNS))
     for name, number, stay_s in scenes:
-        total = Crowd([])
+        totals = [Crowd([]) for _ in plans]
         for seed in range(options.seeds):
             rng = np.random.default_rng(seed)
             guests = guests_of(cutouts, number, stay_s, options.seconds, rng)
-            crowd = watch(settings, guests, options.seconds, options.fps)
-            total.guests += crowd.guests
-            total.nobody += crowd.nobody
-            total.multiply_adds += crowd.multiply_adds / options.seeds
-        row = row_of(total, settings.policy.confirm_s, options.seconds)
-        print(f"{name:16}", *(f"{each:>8}" for each in row), flush=True)
+            crowds = watch(settings, guests, options.seconds, options.fps, plans)
+            for total, crowd in zip(totals, crowds, strict=True):
+                total.add(crowd, 1 / options.seeds)
+        for plan, total in zip(plans, totals, strict=True):
+            row = row_of(total, settings.policy.confirm_s, options.seconds)
+            print(f"{name:16} {plan.name:8}", *(f"{each:>8}" for each in row), flush=True)
 
 
 def parse_changes(changes: Sequence[str]) -> Settings:
@@ -168,6 +213,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="of a scene")
     parser.add_argument("--seeds", type=int, default=2, help="scenes for a row")
     parser.add_argument("--fps", type=float, default=FPS)
+    parser.add_argument("--plan", nargs="*", choices=PLANS, default=list(PLANS))
     parser.add_argument("--set", nargs="*", default=[], metavar="SECTION.KEY=VALUE")
     options = parser.parse_args()
     try:

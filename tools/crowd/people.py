@@ -64,6 +64,9 @@ class Guest:
     """In how many frames."""
     reported_s: list[float] = field(default_factory=list)
 
+    def is_here(self, seconds: float) -> bool:
+        return self.from_s <= seconds < self.until_s
+
     def face_at(self, seconds: float) -> Box:
         """Return the face's place in the frame of that time."""
         x = self.place[0] + self.size_px / 2 * math.sin(1.7 * seconds + self.phase)
@@ -139,20 +142,19 @@ def guests_of(
 
 def frames_of(
     guests: Sequence[Guest], seconds: float, fps: float, rng: np.random.Generator
-) -> Iterator[tuple[Frame, list[Guest]]]:
-    """Return each frame, and who is in it."""
+) -> Iterator[Frame]:
+    """Return each frame with the guests of its time."""
     wall = _wall(rng)
     grain = rng.normal(0, NOISE, (HEIGHT + GRAIN_PX, WIDTH + GRAIN_PX, 3)).astype(np.float32)
     for number in range(round(seconds * fps)):
         now_s = number / fps
-        here = [guest for guest in guests if guest.from_s <= now_s < guest.until_s]
         shown = wall.copy()
-        for guest in here:
+        for guest in (each for each in guests if each.is_here(now_s)):
             _paste(shown, guest.cutout, guest.face_at(now_s))
         x, y = rng.integers(0, GRAIN_PX, 2)
         shown += grain[y : y + HEIGHT, x : x + WIDTH]
         pixels = np.clip(shown, 0, 255).astype(np.uint8)
-        yield Frame(number, pixels, START + timedelta(seconds=now_s), now_s), here
+        yield Frame(number, pixels, START + timedelta(seconds=now_s), now_s)
 
 
 def _wall(rng: np.random.Generator) -> NDArray[np.float32]:

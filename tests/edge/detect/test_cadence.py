@@ -10,6 +10,7 @@ import pytest
 from edge.config import DetectorSettings
 from edge.detect.cadence import PacedDetection, changes, glimpse_of, has_moved
 from edge.detect.detection import FaceDetection
+from edge.plan import FULL, SPARING, THOROUGH, USUAL, SeeingPlan
 from edge.records import Face, Pixels
 from tests.fakes import FixedDetector, blank, face_at, frame_at
 
@@ -18,18 +19,25 @@ Scene = Callable[[int], Pixels]
 
 
 def scans(
-    scene: Scene, faces: list[Face], seconds: float = 6.0, fps: float = FPS, **settings: Any
+    scene: Scene,
+    faces: list[Face],
+    seconds: float = 6.0,
+    fps: float = FPS,
+    plan: SeeingPlan = USUAL,
+    **settings: Any,
 ) -> tuple[list[float], list[tuple[int, int]]]:
     """Return when the detector was asked, and in what size."""
     detector = FixedDetector(faces)
     chosen = DetectorSettings(**settings)
     paced = PacedDetection(FaceDetection(detector, chosen), chosen)
+    paced.follow(plan)
     times: list[float] = []
     for number in range(round(seconds * fps)):
+        before = paced.scans
         paced.detect(frame_at(number / fps, scene(number)))
-        if len(detector.shown) > len(times):
+        if paced.scans > before:
             times.append(number / fps)
-    assert paced.scans == len(times)
+    assert paced.scans == len(detector.shown)
     return times, detector.shown
 
 
@@ -70,10 +78,16 @@ def test_nobody_is_searched_for_at_half_the_pace_in_full_size() -> None:
     assert set(shown) == {(640, 360)}
 
 
-def kinds(scene: Scene, faces: list[Face], size: tuple[int, int] = (640, 360)) -> str:
+def kinds(
+    scene: Scene,
+    faces: list[Face],
+    size: tuple[int, int] = (640, 360),
+    plan: SeeingPlan = USUAL,
+) -> str:
     """Return what three seconds of scans were: f(ull), q(uick), c(lose-up)."""
     settings = DetectorSettings()
     paced = PacedDetection(FaceDetection(FixedDetector(faces), settings), settings)
+    paced.follow(plan)
     done = ""
     for number in range(3 * FPS):
         before = paced.full_scans, paced.quick_scans, paced.close_ups
@@ -204,3 +218,35 @@ def test_who_is_outside_is_told_by_scans_of_the_whole_only() -> None:
     assert paced.outside == (face_at(500, 100, 80),)
     assert paced.detect(frame_at(0.05)) == ()
     assert paced.outside is None
+
+
+def test_plans_differ_in_how_often_and_how_closely_is_scanned() -> None:
+    far, near = face_at(200, 100, 20), face_at(200, 100, 160)
+    searches = {plan.name: kinds(walking, [], (1280, 720), plan) for plan in (SPARING, USUAL, FULL)}
+    assert searches == {"sparing": "fcfcfcf", "usual": "fc" * 6 + "f", "full": "fc" * 25}
+    assert kinds(walking, [far], (1280, 720), SPARING) == "fc" * 6 + "f"
+    assert kinds(walking, [far], (1280, 720), THOROUGH) == "fc" * 15
+    assert kinds(walking, [near], plan=THOROUGH) == "fcqqfqqfqqfqqfqq"
+    assert kinds(walking, [near], plan=FULL) == "fc" + "f" * 24
+
+
+@pytest.mark.parametrize("plan", [THOROUGH, FULL], ids=lambda plan: plan.name)
+def test_who_is_in_the_whole_picture_and_in_the_close_up_is_found_once(plan: SeeingPlan) -> None:
+    far, settings = face_at(200, 100, 20), DetectorSettings()
+    detector = FixedDetector([far])
+    paced = PacedDetection(FaceDetection(detector, settings), settings)
+    paced.follow(plan)
+    (found,) = paced.detect(frame_at(0, walking(0)))
+    assert found.box.iou(far.box) > 0
+
+
+def test_no_plan_scans_an_idle_scene_more_often() -> None:
+    for plan in (SPARING, USUAL, THOROUGH, FULL):
+        assert scans(still, [], seconds=11, plan=plan)[0] == [0, 5, 10]
+
+
+def test_a_plan_never_scans_more_often_than_the_settings_say() -> None:
+    times, _ = scans(walking, [face_at(100, 100)], plan=FULL, every_s=0.4)
+    assert np.diff(times) == pytest.approx(0.4)
+    times, _ = scans(walking, [face_at(100, 100)], plan=SPARING, every_s=0.0)
+    assert np.diff(times) == pytest.approx(0.24)
