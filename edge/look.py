@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from edge.config import ClassifierSettings
-from edge.plan import USUAL, SeeingPlan
+from edge.plan import USUAL
 from edge.records import Face, Frame, MaskReading, Sighting, TrackedFace
 
 SURE = 0.8
@@ -149,7 +149,7 @@ class Attention:
         self._settings = settings
         self._sure_confidence = sure_confidence
         self._somebody = somebody
-        self._plan = USUAL
+        self.plan = USUAL
         self._impressions: dict[int, _Impression] = {}
         self.looks = 0
 
@@ -157,10 +157,6 @@ class Attention:
     def known(self) -> int:
         """How many people are remembered."""
         return len(self._impressions)
-
-    def follow(self, plan: SeeingPlan) -> None:
-        """Classify as many faces as `plan` says from now on."""
-        self._plan = plan
 
     def look(
         self, frame: Frame, tracked: Sequence[TrackedFace], ended: Sequence[int]
@@ -230,5 +226,5 @@ class Attention:
                         each,
                     )
                 )
-        most = self._settings.looks_per_frame or self._plan.looks_per_frame
+        most = self._settings.looks_per_frame or self.plan.looks_per_frame
         return [each for *_, each in sorted(due)[:most]]

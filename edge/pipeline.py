@@ -19,13 +19,13 @@ from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
 from edge.life import Life
 from edge.look import Attention
-from edge.plan import SeeingPlan
+from edge.plan import USUAL, SeeingPlan, Work
 from edge.records import Face, Frame, Sighting
-from edge.telemetry import SCAN, TOTAL
+from edge.telemetry import CLASSIFY, SCAN, TOTAL
 from edge.track import Tracker
 from edge.upright import Upright
 
-STEPS = ("detect", SCAN, "track", "classify", "decide", TOTAL)
+STEPS = ("detect", SCAN, "track", CLASSIFY, "decide", TOTAL)
 """What is timed. Most frames are not scanned: `scan` is what `detect` takes for those that are, in
 the size of the whole; `total` is one turn of all steps."""
 
@@ -62,7 +62,7 @@ class Pipeline:
             faces = self.detection.detect(frame)
         with self.timed("track"):
             tracks = self.tracker.update(frame, faces)
-        with self.timed("classify"):
+        with self.timed(CLASSIFY):
             strangers = (*tracks.ended, *tracks.returned)
             sightings = self.attention.look(frame, tracks.faces, strangers)
             if self.upright is not None:
@@ -74,6 +74,24 @@ class Pipeline:
             decision = self.policy.update(sightings, tracks.ended, tracks.returned, lifeless)
         standings = self.policy.standings(sightings)
         return FrameOutcome(sightings, decision, standings, self.detection.outside)
+
+    @property
+    def plan(self) -> SeeingPlan:
+        """Which one is followed."""
+        return self.detection.plan
+
+    @property
+    def work(self) -> Work:
+        """What was scanned and classified so far."""
+        detection = self.detection
+        return Work(
+            detection.scanned_frames,
+            detection.full_scans,
+            detection.close_ups,
+            detection.quick_scans,
+            self.attention.looks,
+            detection.searches,
+        )
 
     @property
     def rotation_wanted_deg(self) -> int | None:
@@ -96,8 +114,7 @@ class Pipeline:
 
     def follow(self, plan: SeeingPlan) -> None:
         """Scan and classify as `plan` says from now on."""
-        self.detection.follow(plan)
-        self.attention.follow(plan)
+        self.detection.plan = self.attention.plan = plan
 
     def finish(self) -> Decision:
         """End every visit: the source is over, a pause begins, or the service stops."""
@@ -142,7 +159,7 @@ def open_pipeline(
     somebody = somebody_from(settings.detector, detector.sure, bundle.card)
     # Where the classifier tells who is nobody, it decides, and the detector only proposes.
     proposes = somebody is not None and settings.detector.sure_confidence is None
-    return Pipeline(
+    pipeline = Pipeline(
         PacedDetection(FaceDetection(detector, settings.detector), settings.detector, timed),
         Tracker(settings.tracker, sure_confidence=0.0 if proposes else detector.sure),
         Attention(
@@ -156,3 +173,5 @@ def open_pipeline(
         Upright(detector, settings.camera.rotation_deg),
         Life(),
     )
+    pipeline.follow(settings.detector.fixed_plan or USUAL)
+    return pipeline

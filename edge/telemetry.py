@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 SCAN = "scan"
 """The step under which the detector's scans in full size are timed: their picture always has the
 same size."""
+CLASSIFY = "classify"
 TOTAL = "total"
 """All steps for one frame."""
 
@@ -84,6 +85,10 @@ class Vitals:
     available_bytes: int | None = None
 
 
+ALL_WORK_FPS = 8.0
+"""So many frames a second are all of the work: the others are not scanned."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How many frames may be judged a second (None: all), and why no more."""
@@ -95,6 +100,11 @@ class Pace:
     def interval_s(self) -> float:
         """The least time from one frame to the next."""
         return 0.0 if self.max_fps is None else 1 / self.max_fps
+
+    @property
+    def share(self) -> float:
+        """The share of its work that the box may do."""
+        return 1.0 if self.max_fps is None else min(1.0, self.max_fps / ALL_WORK_FPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +304,8 @@ class Telemetry:
     at: datetime | None = None
     """When it was taken; None: of an older version."""
     certificates: tuple[Certificate, ...] = ()
+    plan: str = ""
+    """How closely frames are looked at, see `edge.plan`; empty: of an older version."""
 
     @property
     def summary(self) -> str:

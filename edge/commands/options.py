@@ -13,6 +13,7 @@ from edge.address import FileSource, holds_password, source_in
 from edge.config import DEFAULT_PATH, DetectorSettings, MqttSettings, Settings, load_settings
 from edge.detect.detectors import NAMES
 from edge.errors import ConfigError
+from edge.plan import PLANS
 
 
 def add_config(parser: argparse.ArgumentParser, default: Path | str = DEFAULT_PATH) -> None:
@@ -49,6 +50,9 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detector", choices=NAMES)
     parser.add_argument("--detector-model", metavar="FILE", help="the detector's weights")
     parser.add_argument("--bundle", metavar="FOLDER", help="the mask classifier's bundle")
+    parser.add_argument(
+        "--plan", choices=PLANS, help="how closely to look (default: the settings' plan, or usual)"
+    )
 
 
 def judging(options: argparse.Namespace, source: str, fps: float | None = None) -> Settings:
@@ -73,6 +77,7 @@ def judging(options: argparse.Namespace, source: str, fps: float | None = None) 
         settings.detector,
         name=options.detector or settings.detector.name,
         model=options.detector_model or settings.detector.model,
+        plan=options.plan or settings.detector.plan,
     )
     classifier = replace(settings.classifier, bundle=options.bundle or settings.classifier.bundle)
     return replace(settings, camera=camera, detector=detector, classifier=classifier)

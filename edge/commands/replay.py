@@ -161,6 +161,8 @@ class ClipSummary:
     """Frames per second, decoding included: the only figure that differs between two runs."""
     detector: str
     model: str
+    plan: str
+    """How closely frames were looked at."""
     claimed_frames: int | None
     """How many the file declares; None: it does not."""
     smallest_judged_px: float | None
@@ -288,6 +290,7 @@ def replay(
         round(fps, 1),
         pipeline.detection.name,
         model,
+        pipeline.plan.name,
         length,
         round(min(judged_px), 1) if judged_px else None,
         source.damage if isinstance(source, Playback) else "",
@@ -333,5 +336,6 @@ def summary_line(summary: ClipSummary, *, as_json: bool) -> str:
     return (
         f"{count(summary.frames, 'frame')}, {count(summary.faces, 'face')} ({judged}), "
         f"{people}{briefly}, {count(summary.violations, 'violation')}; "
-        f"{summary.fps:.1f} frames per second ({summary.detector}, {summary.model})"
+        f"{summary.fps:.1f} frames per second ({summary.detector}, {summary.model}, "
+        f"plan {summary.plan})"
     )

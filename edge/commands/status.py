@@ -170,7 +170,8 @@ def lines(status: Status) -> Iterator[str]:
         place = ", ".join(each for each in (now.in_use.site, now.in_use.zone) if each)
         yield f"device   {now.in_use.device_id}{f' ({place})' if place else ''}"
     yield f"service  up for {duration(now.uptime_s)}, {count(now.frames, 'frame')} judged"
-    yield f"camera   {now.camera.state}, {now.fps:.1f} judged a second"
+    plan = f", plan {now.plan}" if now.plan else ""
+    yield f"camera   {now.camera.state}, {now.fps:.1f} judged a second{plan}"
     broker = "connected" if now.broker.connected else "away"
     yield f"broker   {broker}, {queued_in(now)}"
     if now.page is not None and not any(each.code is Code.PAGE_DOWN for each in status.troubles):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.config.section import NotNegative, Point, Polygons, Positive, Section, Share
+from edge.plan import PLANS, USUAL, SeeingPlan
 
 _FINGERPRINT = r"^(([0-9A-Fa-f]{2}:?){32})?$"
 LINGER_S = 2.0
@@ -120,6 +121,11 @@ class DetectorSettings(Section, frozen=True):
     """The other scans follow the faces in sight in a picture scaled down to this, where none of
     them is too small for that."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
+    cpu_share: Share = 0.5
+    """The share of all cores that seeing may take, averaged over a minute. The plan is chosen by
+    it."""
+    plan: Literal["auto", "sparing", "usual", "thorough", "full"] = "auto"
+    """How closely frames are looked at (`edge.plan`); `auto`: as closely as the box can afford."""
 
     def __post_init__(self) -> None:
         if 0 < len(self.region) < 3:
@@ -132,6 +138,11 @@ class DetectorSettings(Section, frozen=True):
             raise ValueError("sure_confidence must be at least confidence")
 
     @property
+    def fixed_plan(self) -> SeeingPlan | None:
+        """None: the box chooses."""
+        return PLANS.get(self.plan)
+
+    @property
     def watched(self) -> Polygons:
         """All regions."""
         return ((self.region,) if self.region else ()) + self.regions
@@ -139,9 +150,14 @@ class DetectorSettings(Section, frozen=True):
     def gap_s(self, frame_s: float) -> float:
         """Return how long somebody in sight who moves may wait for the next scan, with a frame
         every `frame_s`; 0: with any number of them."""
-        gap_s = _at_frame(self.every_s, frame_s)
+        return self.gap_under(self.fixed_plan or USUAL, frame_s)
+
+    def gap_under(self, plan: SeeingPlan, frame_s: float) -> float:
+        """Return the same while `plan` is followed."""
+        every_s = max(self.every_s, plan.every_s)
+        gap_s = _at_frame(every_s, frame_s)
         is_in_sight = gap_s < lingers_s(frame_s)
-        return gap_s if is_in_sight else _at_frame(SEARCH_PACE * self.every_s, frame_s)
+        return gap_s if is_in_sight else _at_frame(plan.search_pace * every_s, frame_s)
 
     def still_gap_s(self, frame_s: float) -> float:
         """Return the same for somebody who does not move."""

@@ -40,6 +40,7 @@ from edge.telemetry import (
     Certificate,
     ClockState,
     InUse,
+    Pace,
     PageState,
     Software,
     Telemetry,
@@ -142,9 +143,9 @@ class Device:
         return self._desk.restart_wanted
 
     @property
-    def interval_s(self) -> float:
-        """The least time from one judged frame to the next."""
-        return self._load.pace.interval_s
+    def pace(self) -> Pace:
+        """How fast the box may work."""
+        return self._load.pace
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -242,6 +243,7 @@ class Device:
             in_use=self._in_use,
             at=self._clock.utc(),
             certificates=self._certificates,
+            plan=lookout.plan.name,
         )
 
     def _log_conditions(self, found: Iterable[Condition]) -> None:

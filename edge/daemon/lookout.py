@@ -10,14 +10,16 @@ from typing import Protocol
 from edge.capture.camera import Camera
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import Polygons
+from edge.daemon.budget import Budget, Usage
 from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
 from edge.detect.area import Area
 from edge.host.health import FrameMeter, Stopwatch
 from edge.observers import Observers
 from edge.pipeline import FrameOutcome
+from edge.plan import SeeingPlan, Work
 from edge.records import Compliance, Frame
-from edge.telemetry import TOTAL, CameraState, CameraStatus, Latency
+from edge.telemetry import TOTAL, CameraState, CameraStatus, Latency, Pace
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +31,9 @@ class FrameJudge(Protocol):
 
     def process(self, frame: Frame) -> FrameOutcome: ...
     def limit_to(self, area: Area) -> None: ...
+    def follow(self, plan: SeeingPlan) -> None: ...
+    @property
+    def work(self) -> Work: ...
     @property
     def bridged_s(self) -> float: ...
     @property
@@ -53,12 +58,18 @@ class Lookout:
     """Takes frames along the road, and counts who passes."""
 
     def __init__(
-        self, camera: Camera, judge: FrameJudge, stopwatch: Stopwatch, clock: Clock = SYSTEM_CLOCK
+        self,
+        camera: Camera,
+        judge: FrameJudge,
+        stopwatch: Stopwatch,
+        budget: Budget,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.observers = Observers()
         self._camera = camera
         self._judge = judge
         self._stopwatch = stopwatch
+        self._budget = budget
         self._clock = clock
         self._meter = FrameMeter()
         self._looked_s = clock.monotonic_s()
@@ -98,6 +109,11 @@ class Lookout:
         return self._stopwatch.latencies()
 
     @property
+    def plan(self) -> SeeingPlan:
+        """How closely frames are looked at."""
+        return self._budget.plan
+
+    @property
     def counts(self) -> Compliance:
         return self._compliance.totals(self._clock.monotonic_s())
 
@@ -126,6 +142,13 @@ class Lookout:
     def limit_to(self, area: Area) -> None:
         """Have only faces in `area` count from now on."""
         self._judge.limit_to(area)
+
+    def keep_to_budget(self, pace: Pace) -> None:
+        """Look as closely as the box can afford at this pace; another plan comes rarely."""
+        now_s = self._clock.monotonic_s()
+        if self._budget.is_due(now_s):
+            usage = Usage.of(self._judge.work, self._stopwatch)
+            self._judge.follow(self._budget.choose(usage, self._camera.status().fps, pace, now_s))
 
     def end_visits(self) -> Glance:
         """Nobody is in sight any more: the service stops."""

@@ -11,9 +11,10 @@ import cv2
 from edge.capture.camera import Camera, frames_of, patience_with
 from edge.classify.card import load_bundle
 from edge.classify.runtime import runtime_version
-from edge.clock import clock_synchronised, this_moment
+from edge.clock import SYSTEM_CLOCK, clock_synchronised, this_moment
 from edge.config import DetectorSettings, Settings
 from edge.control.commands import MAX_PAYLOAD_BYTES
+from edge.daemon.budget import Budget
 from edge.daemon.certificates import certificates
 from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
@@ -22,7 +23,7 @@ from edge.daemon.software import SoftwareNotice
 from edge.daemon.viewer import open_page
 from edge.decide.identity import EventIds
 from edge.detect.detectors import identify
-from edge.host.health import Stopwatch
+from edge.host.health import Stopwatch, usable_cores
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
 from edge.host.unfit import refuse_unfit
@@ -85,7 +86,8 @@ class Service:
         """Take one frame along the road, if there is one; then do everything else."""
         if self._book is not None and (area := self._book.take()) is not None:
             self.lookout.limit_to(area)
-        self.lookout.wait(self.device.interval_s)
+        self.lookout.keep_to_budget(self.device.pace)
+        self.lookout.wait(self.device.pace.interval_s)
         glance = self.lookout.look(POLL_S, is_paused=self.device.is_paused)
         self._take(glance)
         self.device.tend(glance, self.lookout)
@@ -147,7 +149,8 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         in_use=in_use,
         certificates=certificates(settings),
     )
-    lookout = Lookout(camera, judge, stopwatch)
+    budget = Budget(settings, usable_cores(), SYSTEM_CLOCK.monotonic_s())
+    lookout = Lookout(camera, judge, stopwatch, budget)
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
     return Service(lookout, device, open_page(settings, lookout, device, book, folder), book)

@@ -22,7 +22,7 @@ from edge.detect.area import Area
 from edge.detect.closeup import CloseUps
 from edge.detect.detection import FaceDetection, with_near
 from edge.pixels import scaled_size
-from edge.plan import USUAL, SeeingPlan
+from edge.plan import USUAL
 from edge.records import Box, Face, Frame, Pixels
 from edge.telemetry import SCAN
 
@@ -45,14 +45,17 @@ class PacedDetection:
         self._detection = detection
         self._settings = settings
         self._timed = timed
-        self._plan = USUAL
+        self.plan = USUAL
         self._close_ups = CloseUps()
+        self.scanned_frames = self.searches = 0
         self.full_scans = 0
         self.quick_scans = 0
         self.close_ups = 0
         self._scanned_s = self._full_s = -math.inf
         self._seen_s = self._small_seen_s = self._tiny_seen_s = -math.inf
         self._was_full = self._owes_whole = False
+        self._was_close = True
+        """Or a quick scan, or there was none: the whole picture comes first."""
         self._interval = FrameInterval()
         self._glimpse: NDArray[np.uint8] | None = None
         self.outside: tuple[Face, ...] | None = None
@@ -70,18 +73,14 @@ class PacedDetection:
         """Have only faces in `area` count from now on."""
         self._detection.area = area
 
-    def follow(self, plan: SeeingPlan) -> None:
-        """Scan as `plan` says from now on."""
-        self._plan = plan
-
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""
         now_s, self.outside = frame.monotonic_s, None
         self._interval.note(now_s)
         in_sight = now_s - self._seen_s < lingers_s(self._interval.seconds)
-        pace_s = max(self._settings.every_s, self._plan.every_s)
+        pace_s = max(self._settings.every_s, self.plan.every_s)
         if not in_sight:
-            pace_s *= self._plan.search_pace
+            pace_s *= self.plan.search_pace
         patience_s = self._settings.full_every_s if in_sight else self._settings.idle_every_s
         waited_s = now_s - self._scanned_s + SLACK_S
         if waited_s < pace_s:
@@ -93,6 +92,8 @@ class PacedDetection:
         if not is_due:
             return ()
         self._scanned_s, self._glimpse = now_s, glimpse
+        self.scanned_frames += 1
+        self.searches += not in_sight
         self._close_ups.note_movement(changed)
         faces = self._scan(frame, in_sight)
         # What has moved may be elsewhere than the close-up that answered it.
@@ -119,12 +120,13 @@ class PacedDetection:
         part = None
         if self._is_quick(now_s, in_sight):
             self.quick_scans += 1
-            self._was_full = False
+            self._was_full, self._was_close = False, True
             faces = self._detection.detect(frame, quick=True)
         else:
             if not in_sight or now_s - self._tiny_seen_s < LINGER_S:
                 part = self._part(frame)
-            self._was_full = part is None or self._plan.has_both
+            self._was_close = part is not None
+            self._was_full = part is None or self.plan.always_whole
             faces = self._whole(frame) if self._was_full else ()
         if part is not None:
             close = self._close(frame, part)
@@ -136,7 +138,7 @@ class PacedDetection:
     def _is_quick(self, now_s: float, in_sight: bool) -> bool:
         """Return whether the faces in sight can be followed in a small picture."""
         return (
-            self._plan.has_quick
+            self.plan.has_quick
             and in_sight
             and now_s - self._small_seen_s >= LINGER_S
             and now_s - self._full_s + SLACK_S < self._settings.full_every_s
@@ -144,7 +146,7 @@ class PacedDetection:
 
     def _part(self, frame: Frame) -> Box | None:
         """Return what is worth a close-up in this frame; None: nothing, or it is not its turn."""
-        has_turn = self._was_full or self._plan.has_both
+        has_turn = self.plan.always_close or not self._was_close
         return (
             self._close_ups.next(frame) if has_turn and self._detection.scale(frame) <= 1 else None
         )

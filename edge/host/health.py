@@ -7,9 +7,11 @@ kernel offers, and are None where a machine does not have them.
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.clock import SYSTEM_CLOCK, Clock
@@ -21,13 +23,31 @@ RECENT_FRAMES = 500
 _MAX_SAMPLES = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """How long something took, by the clock and by the processor's, all cores together."""
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    def since(self, before: Spent) -> Spent:
+        return Spent(self.wall_s - before.wall_s, self.cpu_s - before.cpu_s)
+
+
 class Stopwatch:
-    """Measures named steps: the durations of the last frames, at most `window` of each step."""
+    """Measures named steps: the durations of the last frames, at most `window` of each step, and
+    what each has come to since the start."""
 
     def __init__(
-        self, steps: Sequence[str], clock: Clock = SYSTEM_CLOCK, window: int = RECENT_FRAMES
+        self,
+        steps: Sequence[str],
+        clock: Clock = SYSTEM_CLOCK,
+        window: int = RECENT_FRAMES,
+        cpu_s: Callable[[], float] = time.process_time,
     ) -> None:
         self._clock = clock
+        self._cpu_s = cpu_s
+        self._spent = dict.fromkeys(steps, Spent())
         self._durations_s: dict[str, deque[float]] = {step: deque(maxlen=window) for step in steps}
 
     @contextmanager
@@ -37,9 +57,19 @@ class Stopwatch:
         Raises KeyError for a step that was not named at the start: there is no room for it.
         """
         durations_s = self._durations_s[step]
-        begun_s = self._clock.monotonic_s()
+        begun_s, begun_cpu_s = self._clock.monotonic_s(), self._cpu_s()
         yield
-        durations_s.append(self._clock.monotonic_s() - begun_s)
+        duration_s = self._clock.monotonic_s() - begun_s
+        durations_s.append(duration_s)
+        before = self._spent[step]
+        self._spent[step] = Spent(
+            before.wall_s + duration_s, before.cpu_s + self._cpu_s() - begun_cpu_s
+        )
+
+    def spent(self, step: str) -> Spent:
+        """Return what the step has come to. What other threads of the program did meanwhile counts
+        too: those of the neural networks, and little else."""
+        return self._spent[step]
 
     def latencies(self) -> dict[str, Latency]:
         """Return the latencies by step, without the steps that have not run."""
@@ -166,6 +196,14 @@ def available_bytes(proc: Path, cgroups: Path) -> int | None:
         stat = dict(line.split() for line in (_read_text(group / "memory.stat") or "").splitlines())
         bounds.append(int(limit) - int(used) + int(stat.get("inactive_file", 0)))
     return max(0, min(bounds)) if bounds else None
+
+
+def usable_cores(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> float:
+    """Return how many cores this process may keep busy: what systemd's CPUQuota= leaves of them."""
+    cores = len(os.sched_getaffinity(0))
+    group = cgroups / _own_cgroup(proc).lstrip("/")
+    quota_us, _, period_us = (_read_text(group / "cpu.max") or "max").partition(" ")
+    return cores if quota_us == "max" else min(cores, int(quota_us) / int(period_us))
 
 
 def _own_cgroup(proc: Path) -> str:

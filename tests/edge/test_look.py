@@ -112,7 +112,7 @@ def test_a_plan_says_how_many_looks_there_are_where_the_settings_do_not() -> Non
         ):
             judge = ListedJudge(lambda who, at_s: 0.6)
             attention = Attention(judge, settings)
-            attention.follow(plan)
+            attention.plan = plan
             attention.look(frame_at(0), crowd(20), ())
             assert len(judge.looks) == most
 

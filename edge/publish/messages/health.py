@@ -193,6 +193,11 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
     ]
     pace: PaceHealth
     clock: ClockHealth
+    plan: Annotated[
+        str | None,
+        Meta(description="How closely frames are looked at: sparing, usual, thorough or full; null "
+             "or missing: an older version"),
+    ] = None  # fmt: skip
     paused_for_s: Annotated[
         NotNegative | None,
         Meta(
@@ -251,6 +256,7 @@ def health_message(
         available_bytes=telemetry.vitals.available_bytes,
         pace=PaceHealth(max_fps=telemetry.pace.max_fps, reasons=list(telemetry.pace.reasons)),
         clock=ClockHealth(steps=telemetry.clock.steps, last_step_s=telemetry.clock.last_step_s),
+        plan=telemetry.plan or None,
         paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
         detector=detector,
         trial=trial_health(telemetry.trial),

@@ -13,6 +13,7 @@ import pytest
 
 from edge.cli import main
 from edge.people import PEOPLE, frames
+from edge.plan import PLANS
 from edge.records import Pixels
 from tests.edge.capture.fakes import scene, write_clip
 
@@ -51,6 +52,28 @@ def test_real_people_are_judged_right(
 ) -> None:
     documents = replayed(capsys, shared / "clips" / clip, *detector(name, request))
     assert [document["state"] for document in documents] == states
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_under_every_plan_they_are_judged_the_same(
+    plan: str, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states = []
+    for clip in ("yash_test_no_mask.mp4", "gituatu_mask.mp4", "dishadtu_mask3.mp4"):
+        documents = replayed(capsys, shared / "clips" / clip, "--plan", plan)
+        states.append([document["state"] for document in documents])
+        assert documents[-1]["plan"] == plan
+    assert states == [["confirmed", "ended", "summary"], ["summary"], ["summary"]]
+
+
+def test_the_plan_is_the_settings_or_the_usual_one_and_is_named(
+    carphone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "tensormask.toml"
+    for plan, followed in (("auto", "usual"), ("full", "full")):
+        settings.write_text(f'[mqtt]\nhost = "h"\n[detector]\nplan = "{plan}"\n')
+        assert main(["replay", str(carphone), "--config", str(settings)]) == 0
+        assert capsys.readouterr().out.rstrip().endswith(f", plan {followed})")
 
 
 @pytest.mark.parametrize("name", ["tensormask", "res10"])

