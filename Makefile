@@ -139,14 +139,14 @@ bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=cli
 viewers: dev ## what viewers of the page cost: processor, memory, judged frames
 	$(DEV)/bin/python -m tools.viewers
 
-crowd: dev ## who is reported in crowds of BOXED=folder:folder's people, how soon, and its cost; SET='section.key=value …': other settings
+crowd: dev ## who is reported in crowds of BOXED=folder:folder's people, how soon, and its cost by plan; PLAN='usual full', SET='section.key=value …'
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make crowd BOXED=folder' >&2; exit 2; }
-	$(each_boxed); $(DEV)/bin/python -m tools.crowd "$$@" $(if $(value SET),--set $(SET))
+	$(each_boxed); $(DEV)/bin/python -m tools.crowd "$$@" $(if $(value SET),--set $(SET)) $(if $(value PLAN),--plan $(PLAN))
 
-street: dev ## who is followed, judged and reported in moving scenes of BOXED=folder:folder; SPLIT=file: unseen ones; YUNET=weights
+street: dev ## who is followed, judged and reported in moving scenes of BOXED=folder:folder, and its cost; SPLIT=file: unseen ones; YUNET=weights; PLAN=name
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
 	$(each_boxed); $(DEV)/bin/python -m tools.street "$$@" $(call option,--split,SPLIT) \
-	  $(call option,--detector-model,YUNET) $(call option,--columns,COLUMNS)
+	  $(call option,--detector-model,YUNET) $(call option,--columns,COLUMNS) $(call option,--plan,PLAN)
 
 heads: dev ## which heads the page leaves uncovered (turned, tilted, in the dark); BOXED=folder:folder, SPLIT, YUNET, MOST=pictures
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make heads BOXED=folder' >&2; exit 2; }

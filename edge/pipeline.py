@@ -69,7 +69,9 @@ class Pipeline:
                 sightings = self.upright.hold_back(frame, sightings, strangers)
             lifeless: Collection[int] = ()
             if self.life is not None:
-                lifeless = self.life.lifeless(frame, tracks.faces, tracks.ended, tracks.returned)
+                shown = {each.track_id for each in sightings}
+                people = [each for each in tracks.faces if each.track_id in shown]
+                lifeless = self.life.lifeless(frame, people, tracks.ended, tracks.returned)
         with self.timed("decide"):
             decision = self.policy.update(sightings, tracks.ended, tracks.returned, lifeless)
         standings = self.policy.standings(sightings)

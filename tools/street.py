@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,13 +26,15 @@ import numpy as np
 from convert.data.voc import BoxedPicture, BoxedSet, LabelledFace, read_boxed
 from convert.measure.metrics import MIN_IOU
 from edge.classify.card import BARE, MASKED, WORN_WRONGLY, load_bundle
-from edge.config import parse_settings
+from edge.config import Settings, parse_settings
 from edge.detect.detectors import NAMES as NAMES_OF_DETECTORS
 from edge.errors import ConfigError
 from edge.pipeline import open_pipeline
 from edge.pixels import resize
+from edge.plan import PLANS, USUAL
 from edge.records import Box, Frame, Pixels, Verdict, ViolationState
 from tests.fakes import START
+from tools.cost import multiply_adds
 
 WIDTH, HEIGHT = 1280, 960
 SWAY_PX = 20
@@ -88,6 +91,7 @@ GROUPS: dict[str, Callable[[Fate], bool]] = {
     "21 and more": lambda fate: fate.size_px >= 24 and fate.people > 20,
 }
 """By the size of the face, and from 24 px on by the people in sight."""
+COSTS = ("million multiply-adds a second", "ms of processor time a second")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,23 +149,19 @@ def scenes(pictures: list[BoxedPicture], columns: int) -> Iterator[Scene]:
 
 
 def judge(
-    scene: Scene, detector: str, model: str, noise: np.random.Generator
+    scene: Scene, settings: Settings, noise: np.random.Generator
 ) -> tuple[Counter[str], list[Fate]]:
-    """Count who is there and whom the daemon would report, and say what became of each."""
-    settings = parse_settings(
-        {
-            "mqtt": {"host": "none"},
-            "camera": {"source": "none"},
-            "detector": {"name": detector, "model": model},
-        },
-        "street",
-    )
+    """Count who is there, whom the daemon would report and what that costs; say what became of
+    each."""
     pipeline = open_pipeline(settings, load_bundle(), lambda at: str(uuid.uuid4()))
     whose: dict[int, LabelledFace | None] = {}
     reported: list[int] = []
     verdicts: dict[int, Verdict] = {}
+    spent_s = 0.0
     for frame, left, top in scene.frames(noise):
+        begun_s = time.process_time()
         outcome = pipeline.process(frame)
+        spent_s += time.process_time() - begun_s
         for sighting in outcome.sightings:
             box = sighting.reading.face.box.moved(left, top)
             whose[sighting.track_id] = scene.face_at(box)
@@ -172,7 +172,10 @@ def judge(
         ]
         verdicts |= {visit.track_id: visit.verdict for visit in outcome.decision.visits}
     verdicts |= {visit.track_id: visit.verdict for visit in pipeline.finish().visits}
-    return _count(scene, whose, reported), _fates(scene, whose, verdicts)
+    count = _count(scene, whose, reported)
+    costs = multiply_adds(pipeline.work), 1000 * spent_s
+    count.update({name: round(cost / SECONDS) for name, cost in zip(COSTS, costs, strict=True)})
+    return count, _fates(scene, whose, verdicts)
 
 
 def _fates(
@@ -244,7 +247,15 @@ def main() -> None:
     parser.add_argument("--detector-model", default="")
     parser.add_argument("--split", type=Path, help="only pictures that training has not seen")
     parser.add_argument("--columns", type=int, default=2, help="of pictures in a scene")
+    parser.add_argument("--plan", choices=PLANS, default=USUAL.name)
     options = parser.parse_args()
+    detector = {
+        "name": options.detector,
+        "model": options.detector_model,
+        "plan": options.plan,
+    }
+    sections = {"mqtt": {"host": "none"}, "camera": {"source": "none"}, "detector": detector}
+    settings = parse_settings(sections, "street")
     noise = np.random.default_rng(0)
     total: Counter[str] = Counter()
     fates: list[Fate] = []
@@ -255,11 +266,13 @@ def main() -> None:
         parser.error(str(error))
     for pictures in sets:
         for scene in scenes(pictures, options.columns):
-            count, new = judge(scene, options.detector, options.detector_model, noise)
+            count, new = judge(scene, settings, noise)
             total.update(count)
             fates += new
             shown += 1
-    print(f"{shown} scenes, {options.detector}, faces from {COUNTED_PX} px")
+    print(f"{shown} scenes, {options.detector}, plan {options.plan}, faces from {COUNTED_PX} px")
+    for name in COSTS:
+        total[name] = round(total[name] / max(1, shown))
     for name, number in total.items():
         print(f"{number:6}  {name}")
     print(*rates(fates), sep="\n")

@@ -7,9 +7,10 @@ import pytest
 
 from edge.classify.card import BARE, MASKED
 from edge.people import PEOPLE, frames
+from edge.plan import FULL, USUAL
 from edge.records import Box
 from tools.crowd.__main__ import COLUMNS, STAYS_S, Crowd, parse_changes, row_of, watch
-from tools.crowd.people import MARGIN, Cutout, frames_of, guests_of
+from tools.crowd.people import MARGIN, WIDTH, Cutout, frames_of, guests_of, walkers_of
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,24 @@ def test_who_wears_none_is_alerted_and_who_wears_one_is_not(cutouts: list[Cutout
     assert (row["nobody"], row["twice"]) == ("0", "0")
     assert not any(g.reported_s for g in crowd.guests if g.cutout.label == MASKED)
     assert crowd.multiply_adds > 100
+
+
+def test_walkers_cross_the_picture_one_after_the_other(cutouts: list[Cutout]) -> None:
+    guests = walkers_of(cutouts, 3, 20, np.random.default_rng(0))
+    assert len({guest.place[1] for guest in guests}) == 3
+    for guest in guests:
+        ends = [guest.face_at(at_s).centre[0] for at_s in (guest.from_s, guest.until_s)]
+        assert abs(ends[1] - ends[0]) > 0.8 * WIDTH
+        assert 0 < min(ends) < max(ends) < WIDTH
+
+
+def test_plans_are_compared_over_the_same_frames(cutouts: list[Cutout]) -> None:
+    settings = parse_changes([])
+    guests = guests_of(cutouts, 4, (3.0, 4.0), 2, np.random.default_rng(1))
+    usual, full = watch(settings, guests, 2, 15, (USUAL, FULL))
+    assert 0 < usual.multiply_adds < full.multiply_adds
+    assert usual.processor > 0
+    assert not any(guest.found for guest in guests), "each plan has guests of its own"
 
 
 def test_only_visits_that_are_seen_whole_count() -> None:

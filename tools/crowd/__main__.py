@@ -13,8 +13,9 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from edge.errors import ConfigError
 from edge.pipeline import Pipeline, open_pipeline
 from edge.plan import PLANS, USUAL, SeeingPlan
 from edge.records import Box, Frame, ViolationState
-from tools.crowd.people import Cutout, Guest, cutouts_of, frames_of, guests_of
+from tools.cost import multiply_adds
+from tools.crowd.people import Guest, cutouts_of, frames_of, guests_of, walkers_of
 
 HELD_OUT = Path("convert/report/figures/held-out.json")
 FPS = 15.0
@@ -39,8 +41,9 @@ VISITORS = 5
 MIN_IOU = 0.3
 LATE_S = 1.5
 """An alert is in time if it comes this long after `confirm_s` at most."""
-WHOLE, CLOSE_UP, QUICK, LOOK = 207.0 + 12.9, 207.0, 51.6, 55.2
-"""Millions of multiply-adds in a scan or a classification, see docs/performance.md."""
+WALKERS = 6
+Arrivals = Callable[[np.random.Generator], list[Guest]]
+"""Who comes into a scene."""
 COLUMNS = (
     *("masked", "followed", "alerts", "bare", "followed", "alerted", "in time", "median s"),
     *("nobody", "twice", "M/s", "cpu"),
@@ -99,14 +102,8 @@ class Watch:
 
     def close(self, seconds: float) -> Crowd:
         """Return what it came to in so long."""
-        detection = self.pipeline.detection
         self.crowd.processor = self.spent_s / seconds
-        self.crowd.multiply_adds = (
-            WHOLE * detection.full_scans
-            + CLOSE_UP * detection.close_ups
-            + QUICK * detection.quick_scans
-            + LOOK * self.pipeline.attention.looks
-        ) / seconds
+        self.crowd.multiply_adds = multiply_adds(self.pipeline.work) / seconds
         return self.crowd
 
 
@@ -164,19 +161,15 @@ def _share(part: int, whole: int) -> str:
 
 
 def print_table(
-    cutouts: Sequence[Cutout],
-    scenes: Sequence[tuple[str, int, tuple[float, float]]],
-    settings: Settings,
-    options: argparse.Namespace,
+    scenes: Sequence[tuple[str, Arrivals]], settings: Settings, options: argparse.Namespace
 ) -> None:
-    """Print rows for each scene: its name, how many people, and how long they stay."""
+    """Print a row for each scene and plan."""
     plans = [PLANS[name] for name in options.plan]
     print(f"{'':16} {'plan':8}", *(f"{name:>8}" for name in COLUMNS))
-    for name, number, stay_s in scenes:
+    for name, guests_by in scenes:
         totals = [Crowd([]) for _ in plans]
         for seed in range(options.seeds):
-            rng = np.random.default_rng(seed)
-            guests = guests_of(cutouts, number, stay_s, options.seconds, rng)
+            guests = guests_by(np.random.default_rng(seed))
             crowds = watch(settings, guests, options.seconds, options.fps, plans)
             for total, crowd in zip(totals, crowds, strict=True):
                 total.add(crowd, 1 / options.seeds)
@@ -210,6 +203,7 @@ def main() -> None:
     parser.add_argument("--split", type=Path, default=HELD_OUT, help="what training has not seen")
     parser.add_argument("--people", type=int, nargs="*", default=CROWDS, help="in sight at a time")
     parser.add_argument("--visits", type=float, nargs="*", default=VISITS_S, help="their seconds")
+    parser.add_argument("--walkers", type=int, nargs="*", default=[WALKERS], help="who walk by")
     parser.add_argument("--seconds", type=float, default=30.0, help="of a scene")
     parser.add_argument("--seeds", type=int, default=2, help="scenes for a row")
     parser.add_argument("--fps", type=float, default=FPS)
@@ -223,9 +217,17 @@ def main() -> None:
         parser.error(str(error))
     counts = [sum(each.label == label for each in cutouts) for label in (MASKED, BARE)]
     print(f"{counts[0]} masked and {counts[1]} bare faces; {options.fps:g} frames a second")
-    scenes = [(f"{number} people", number, STAYS_S) for number in options.people]
-    scenes += [(f"visits of {each:g} s", VISITORS, (each, each)) for each in options.visits]
-    print_table(cutouts, scenes, settings, options)
+    groups = [(f"{number} people", number, STAYS_S) for number in options.people]
+    groups += [(f"visits of {each:g} s", VISITORS, (each, each)) for each in options.visits]
+    scenes: list[tuple[str, Arrivals]] = [
+        (name, partial(guests_of, cutouts, number, stay_s, options.seconds))
+        for name, number, stay_s in groups
+    ]
+    scenes += [
+        (f"{number} walk by", partial(walkers_of, cutouts, number, options.seconds))
+        for number in options.walkers
+    ]
+    print_table(scenes, settings, options)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ MARGIN = 0.6
 FADES = 0.35
 """The share of this margin that fades into the wall."""
 BARE_SHARE = 0.3
+WIDTHS_A_SECOND = 4.0
+"""Of a face, as its person walks by."""
 EMPTY_S = 2.0
 """How long a place stays empty between two people: longer than the tracker waits for one."""
 NOISE = 3.0
@@ -60,6 +62,8 @@ class Guest:
     phase: float
     from_s: float
     until_s: float
+    walks_px_s: float = 0.0
+    """To the right; below 0: to the left."""
     found: int = 0
     """In how many frames."""
     reported_s: list[float] = field(default_factory=list)
@@ -69,7 +73,8 @@ class Guest:
 
     def face_at(self, seconds: float) -> Box:
         """Return the face's place in the frame of that time."""
-        x = self.place[0] + self.size_px / 2 * math.sin(1.7 * seconds + self.phase)
+        x = self.place[0] + self.walks_px_s * (seconds - self.from_s)
+        x += self.size_px / 2 * math.sin(1.7 * seconds + self.phase)
         y = self.place[1] + self.size_px / 4 * math.sin(1.1 * seconds + 2 * self.phase)
         face = self.cutout.face
         ratio = self.size_px / face.size_px
@@ -116,9 +121,6 @@ def guests_of(
     rng: np.random.Generator,
 ) -> list[Guest]:
     """Return who comes in that time: about `number` at any moment, for `visit_s` from, to."""
-    by_label = {
-        label: [each for each in cutouts if each.label == label] for label in (MASKED, BARE)
-    }
     wide, high = WIDTH / COLUMNS, HEIGHT / ROWS
     mean_s = sum(visit_s) / 2
     places = min(COLUMNS * ROWS, round(number * (mean_s + EMPTY_S) / mean_s))
@@ -129,15 +131,44 @@ def guests_of(
         # They come at different times, or everybody's turn would come at once.
         from_s = -float(rng.uniform(0, visit_s[1]))
         while from_s < seconds:
-            among = by_label[BARE if rng.random() < BARE_SHARE else MASKED]
-            cutout = among[rng.integers(len(among))]
-            least, most = map(math.log, next(sizes))
-            size_px = math.exp(rng.uniform(least, most))
+            cutout, size_px = _drawn(cutouts, next(sizes), rng)
             until_s = from_s + float(rng.uniform(*visit_s))
             phase = float(rng.uniform(0, 2 * math.pi))
             guests.append(Guest(cutout, size_px, centre, phase, from_s, until_s))
             from_s = until_s + EMPTY_S
     return guests
+
+
+def walkers_of(
+    cutouts: Sequence[Cutout], number: int, seconds: float, rng: np.random.Generator
+) -> list[Guest]:
+    """Return who walks by in that time, one after the other in each of `number` rows."""
+    guests = []
+    for row in range(number):
+        sizes = itertools.cycle(SIZES_PX[:: 1 - 2 * (row % 2)])
+        from_s = -float(rng.uniform(0, WIDTH / WIDTHS_A_SECOND / SIZES_PX[-1][-1]))
+        while from_s < seconds:
+            cutout, size_px = _drawn(cutouts, next(sizes), rng)
+            edge = 1.5 * size_px
+            speed = WIDTHS_A_SECOND * size_px
+            until_s = from_s + (WIDTH - 2 * edge) / speed
+            side = int(rng.choice((-1, 1)))
+            place = (edge if side > 0 else WIDTH - edge, HEIGHT * (row + 0.5) / number)
+            phase = float(rng.uniform(0, 2 * math.pi))
+            guests.append(Guest(cutout, size_px, place, phase, from_s, until_s, side * speed))
+            from_s = until_s + EMPTY_S
+    return guests
+
+
+def _drawn(
+    cutouts: Sequence[Cutout], sizes_px: tuple[float, float], rng: np.random.Generator
+) -> tuple[Cutout, float]:
+    """Draw somebody, and the size of the face."""
+    label = BARE if rng.random() < BARE_SHARE else MASKED
+    among = [each for each in cutouts if each.label == label]
+    cutout = among[rng.integers(len(among))]
+    least, most = map(math.log, sizes_px)
+    return cutout, math.exp(rng.uniform(least, most))
 
 
 def frames_of(
