@@ -6,9 +6,12 @@ import numpy as np
 
 from convert.data.voc import LabelledFace
 from edge.classify.card import BARE, MASKED, WORN_WRONGLY
+from edge.config import parse_settings
 from edge.people import PEOPLE, frames
 from edge.records import Box, Verdict
 from tools.street import HEIGHT, SWAY_PX, WIDTH, Fate, Scene, judge, rates
+
+SETTINGS = parse_settings({"mqtt": {"host": "none"}, "camera": {"source": "none"}}, "street")
 
 
 def test_what_became_of_each_face_is_what_is_shown() -> None:
@@ -22,7 +25,7 @@ def test_what_became_of_each_face_is_what_is_shown() -> None:
         faces.append(LabelledFace(box, label))
     nobody = LabelledFace(Box(1000, 800, 1040, 850), WORN_WRONGLY)
     scene = Scene(pixels, (*faces, nobody))
-    count, fates = judge(scene, "auto", "", np.random.default_rng(0))
+    count, fates = judge(scene, SETTINGS, np.random.default_rng(0))
     assert [(each.is_followed, each.verdict) for each in fates] == [
         (True, Verdict.MASKED),
         (True, Verdict.BARE),
