@@ -34,6 +34,7 @@ from convert.measure.metrics import (
     accuracy,
     agreement,
     calibration_error,
+    called_bare,
     choose_thresholds,
     confusion,
     decisions,
@@ -156,7 +157,7 @@ def _evaluation(
         end_to_end=end_to_end,
         calibration_error=calibration_error(bins),
         reliability=bins,
-        curve=precision_recall(labels == BARE, final[:, BARE].astype(np.float64)),
+        curve=precision_recall(labels == BARE, called_bare(final)),
         thresholds=choose_thresholds(labels, final, ACCUSED_SHARE, EXCUSED_SHARE)
         if len(np.unique(labels)) == len(NEEDED)
         else None,

@@ -1,12 +1,13 @@
 """Score detector and bundle together: pictures go through the daemon's own steps.
 
 What counts are violations: a face found so surely, by detector and classifier together, that the
-daemon would report it, whose probability of `without_mask` is what the daemon asks of the evidence
-about a person.
+daemon would report it, whose mouth and nose are as surely uncovered as the daemon asks of the
+evidence about a person.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from edge.classify.preprocess import crop_face
 from edge.config import ClassifierSettings, DetectorSettings
 from edge.detect.detection import FaceDetection
 from edge.detect.detectors import DETECTORS, owners
-from edge.records import Frame, MaskReading, Pixels
+from edge.records import Frame, MaskReading, MaskState, Pixels, uncovered
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def score_end_to_end(
 ) -> list[EndToEndScore]:
     """Return the scores of each detector in each band; none without a bundle.
 
-    From `threshold` on a probability of `without_mask` is a violation. Writes a gallery of the
+    From `threshold` on a face that is not covered is a violation, unless a mask worn wrongly is
+    likelier than none. Writes a gallery of the
     wrong ones for each detector.
     """
     if options.bundle is None:
@@ -116,7 +118,7 @@ def _find(
     for number, item in enumerate(bar(pictures, f"end to end, {steps.detector}")):
         frame = Frame(number, item.read(), datetime.now(UTC), 0.0)
         for reading, size_px, kind in _matched(steps.readings(frame), item):
-            p = np.nan if reading.bare_probability is None else reading.bare_probability
+            p = _called_bare(reading)
             rows.append((number, size_px, kind, p))
             sureties.append(reading.surety)
             is_called = p >= threshold and reading.surety >= steps.somebody
@@ -126,6 +128,15 @@ def _find(
     wrong.sort(key=lambda mistake: mistake[0])
     write_gallery([(crop, caption) for _, crop, caption in wrong], gallery)
     return Faces.of(rows), np.array(sureties)
+
+
+def _called_bare(reading: MaskReading) -> float:
+    """Return by which probability the face is reported; NaN where it is not judged."""
+    if reading.probabilities is None:
+        return math.nan
+    bare = reading.probabilities[MaskState.BARE]
+    is_worn = reading.probabilities.get(MaskState.WORN_WRONGLY, 0.0) > bare
+    return 0.0 if is_worn else uncovered(reading.probabilities)
 
 
 def _matched(

@@ -26,6 +26,7 @@ from convert.measure.metrics import (
     agreement,
     balanced_accuracy,
     calibration_error,
+    called_bare,
     choose_thresholds,
     classification_report,
     confusion,
@@ -198,9 +199,7 @@ def _evaluation(
         thresholds=_thresholds(truth, measured[last]),
         calibration_error=calibration_error(bins),
         reliability=bins,
-        curve=precision_recall(
-            truth == BARE, measured[last].views[ViewKind.CAMERA][:, BARE].astype(np.float64)
-        ),
+        curve=precision_recall(truth == BARE, called_bare(measured[last].views[ViewKind.CAMERA])),
         model_sha256=model_sha256,
     )
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classify.card import BARE, LABELS, MASKED
+from edge.classify.card import BARE, LABELS, MASKED, NOBODY, WORN_WRONGLY
 from edge.records import Box
 
 MIN_IOU = 0.3
@@ -63,14 +63,30 @@ def balanced_accuracy(truth: Truth, answers: Answers) -> float:
     )
 
 
+def uncovered(answers: Answers) -> NDArray[np.float64]:
+    """Return (n,): how likely mouth and nose are not covered, if there is a face."""
+    faces = answers[:, :NOBODY].astype(np.float64)
+    likely = faces[:, BARE] + faces[:, WORN_WRONGLY]
+    # Below one int8 step nobody is there.
+    return np.asarray(likely / np.maximum(faces.sum(1), 1 / 256))
+
+
+def called_bare(answers: Answers) -> NDArray[np.float64]:
+    """Return (n,) the probability by which a face without a mask is reported, as the daemon does.
+
+    That it is uncovered, where no mask is likelier than one worn wrongly; 0 elsewhere.
+    """
+    return np.asarray(np.where(answers[:, BARE] >= answers[:, WORN_WRONGLY], uncovered(answers), 0))
+
+
 @dataclass(frozen=True, slots=True)
 class ThresholdChoice:
     """Where a probability becomes a verdict, and why."""
 
     bare: float
-    """At or above, that of `without_mask`: bare."""
+    """At or above, `uncovered`: bare, or worn wrongly."""
     masked: float
-    """At or below, those of all classes but `with_mask` together: masked."""
+    """At or below, the same: masked."""
     reason: str
 
 
@@ -83,8 +99,8 @@ def choose_thresholds(
     bare, `masked` the highest at which at most the share `excused` of the bare faces is called
     masked; neither crosses 0.5, where the classifier itself decides.
     """
-    masked_faces = np.sort(answers[truth == MASKED, BARE].astype(np.float64))
-    bare_faces = np.sort(1 - answers[truth == BARE, MASKED].astype(np.float64))
+    masked_faces = np.sort(called_bare(answers[truth == MASKED]))
+    bare_faces = np.sort(uncovered(answers[truth == BARE]))
     if not len(masked_faces) or not len(bare_faces):
         raise ValueError("thresholds need faces of both classes")
     # The allowed number of faces lies beyond the limit, the next one just inside it.

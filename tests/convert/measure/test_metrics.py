@@ -15,6 +15,7 @@ from convert.measure.metrics import (
     balanced_accuracy,
     bootstrap,
     calibration_error,
+    called_bare,
     choose_thresholds,
     classification_report,
     confusion,
@@ -26,6 +27,7 @@ from convert.measure.metrics import (
     reliability,
     share,
     thinned,
+    uncovered,
 )
 from edge.records import Box
 
@@ -33,6 +35,11 @@ from edge.records import Box
 def answers(*bare: float) -> Answers:
     """Probabilities with these shares of `without_mask`."""
     return np.array([[1 - value, value] for value in bare], np.float32)
+
+
+def of_all(*bare: float) -> Answers:
+    """The same of a network that tells all classes apart."""
+    return np.pad(answers(*bare), ((0, 0), (0, 2)))
 
 
 TRUTH = np.array([0, 0, 0, 1, 1])
@@ -99,7 +106,7 @@ def test_thresholds_leave_the_allowed_share_beyond_them() -> None:
     truth = np.array([0] * 100 + [1] * 100)
     masked = [0.01 * i for i in range(100)]  # one in a hundred may lie above `bare`
     bare = [1 - 0.002 * i for i in range(100)]
-    choice = choose_thresholds(truth, answers(*masked, *bare), 0.01, 0.01)
+    choice = choose_thresholds(truth, of_all(*masked, *bare), 0.01, 0.01)
     assert choice.bare == pytest.approx(0.98 + 1 / 256, abs=1e-4)
     assert choice.masked == 0.5
     assert "200 faces" in choice.reason
@@ -107,13 +114,13 @@ def test_thresholds_leave_the_allowed_share_beyond_them() -> None:
 
 def test_thresholds_of_a_sure_classifier_meet_in_the_middle() -> None:
     truth = np.array([0, 0, 1, 1])
-    choice = choose_thresholds(truth, answers(0.1, 0.2, 0.8, 0.9), 0.0, 0.0)
+    choice = choose_thresholds(truth, of_all(0.1, 0.2, 0.8, 0.9), 0.0, 0.0)
     assert (choice.bare, choice.masked) == (0.5, 0.5)
 
 
 def test_thresholds_need_both_classes() -> None:
     with pytest.raises(ValueError, match="both classes"):
-        choose_thresholds(np.array([0, 0]), answers(0.1, 0.2), 0.01, 0.01)
+        choose_thresholds(np.array([0, 0]), of_all(0.1, 0.2), 0.01, 0.01)
 
 
 def test_the_bootstrap_draws_whole_pictures() -> None:
@@ -202,3 +209,11 @@ def test_a_thinned_curve_says_what_happens_at_whole_steps() -> None:
         MeasuredPoint(0.6, 1.0, 0.2),
     ]
     assert thinned(curve, 0.25) == [MeasuredPoint(0.25, 0.8, 0.6), MeasuredPoint(0.5, 1.0, 0.2)]
+
+
+def test_what_is_not_covered_is_asked_of_faces_only_and_first() -> None:
+    rows = np.array(
+        [[0.1, 0.5, 0.4, 0], [0.1, 0.4, 0.5, 0], [0.2, 0.2, 0, 0.6], [0, 0, 0, 1]], np.float32
+    )
+    assert uncovered(rows) == pytest.approx([0.9, 0.9, 0.5, 0])
+    assert called_bare(rows) == pytest.approx([0.9, 0, 0.5, 0])
