@@ -161,3 +161,10 @@ def test_a_service_that_lacks_something_is_not_just_to_be_started(
     monkeypatch.setattr(Path, "open", forbidden)  # root may read whatever there is
     lacks = "see what it lacks: sudo tensormask check"
     assert how_to_start(file) == f"is not running; {lacks}; then {start}"
+
+
+def test_the_plan_is_named_where_the_service_says_it() -> None:
+    for plan, said in (("full", ", plan full"), ("", "")):
+        status = status_of(replace(TELEMETRY, plan=plan), NO_SETTINGS)
+        (camera,) = (line for line in lines(status) if line.startswith("camera"))
+        assert camera.endswith(f"judged a second{said}")
