@@ -36,8 +36,8 @@ SPARING = SeeingPlan(
     "sparing", 0.24, 2, always_whole=False, always_close=False, has_quick=True, looks_per_frame=2
 )
 USUAL = replace(SPARING, name="usual", every_s=0.0, looks_per_frame=4)
-THOROUGH = replace(USUAL, name="thorough", search_pace=1, always_whole=True, looks_per_frame=8)
-FULL = replace(THOROUGH, name="full", always_close=True, has_quick=False)
+THOROUGH = replace(USUAL, name="thorough", search_pace=1, always_whole=True)
+FULL = replace(THOROUGH, name="full", always_close=True, has_quick=False, looks_per_frame=8)
 PLANS = {plan.name: plan for plan in (SPARING, USUAL, THOROUGH, FULL)}
 """By name, the one that costs least first."""
 
