@@ -61,11 +61,13 @@ class Pipeline:
         with self.timed("detect"):
             faces = self.detection.detect(frame)
         with self.timed("track"):
-            tracks = self.tracker.update(frame, faces)
+            tracks = self.tracker.update(frame, faces, is_cut=self.detection.is_cut)
         with self.timed(CLASSIFY):
             strangers = (*tracks.ended, *tracks.returned)
             sightings = self.attention.look(frame, tracks.faces, strangers)
             if self.upright is not None:
+                if self.detection.is_cut:
+                    self.upright.start_over()
                 sightings = self.upright.hold_back(frame, sightings, strangers)
             lifeless: Collection[int] = ()
             if self.life is not None:

@@ -119,15 +119,16 @@ class Tracker:
     _interval: FrameInterval = field(default_factory=FrameInterval)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def update(self, frame: Frame, faces: Sequence[Face]) -> TrackUpdate:
-        """Return whose each face is, and the tracks that ended before this frame.
+    def update(self, frame: Frame, faces: Sequence[Face], *, is_cut: bool = False) -> TrackUpdate:
+        """Return whose each face is, and the tracks that ended before this frame: all, where it is
+        the first of another scene.
 
         A frame without faces, scanned or not, carries the tracks on until `max_missed_s`, and those
         that stood still until `still_missed_s`.
         """
         now_s = frame.monotonic_s
         self._interval.note(now_s)
-        ended = self._end(now_s)
+        ended = self.finish() if is_cut else self._end(now_s)
         tracked, returned = [], []
         matches = self._match(faces, now_s)
         for index, face in enumerate(faces):

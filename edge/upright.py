@@ -101,6 +101,10 @@ class Upright:
             for each in sightings
         )
 
+    def start_over(self) -> None:
+        """Drop what is known of the camera: it may have been turned."""
+        self._votes, self._quarters, self._due_s = [0, 0, 0, 0], 0, -math.inf
+
     def forget(self, ended: Sequence[int]) -> None:
         """Drop what is known of people who have left."""
         for track_id in ended:

@@ -21,6 +21,7 @@ from edge.config import LINGER_S, SLACK_S, DetectorSettings, lingers_s
 from edge.detect.area import Area
 from edge.detect.closeup import CloseUps
 from edge.detect.detection import FaceDetection, with_near
+from edge.detect.scene import Change, SceneWatch
 from edge.pixels import scaled_size
 from edge.plan import USUAL
 from edge.records import Box, Face, Frame, Pixels
@@ -47,6 +48,7 @@ class PacedDetection:
         self._timed = timed
         self.plan = USUAL
         self._close_ups = CloseUps()
+        self._scene = SceneWatch()
         self.scanned_frames = self.searches = 0
         self.full_scans = 0
         self.quick_scans = 0
@@ -60,6 +62,8 @@ class PacedDetection:
         self._glimpse: NDArray[np.uint8] | None = None
         self.outside: tuple[Face, ...] | None = None
         """The last frame's faces outside the area; None: it was not scanned as a whole."""
+        self.is_cut = False
+        """Whether the last frame is the first of another scene."""
 
     @property
     def name(self) -> str:
@@ -75,7 +79,7 @@ class PacedDetection:
 
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""
-        now_s, self.outside = frame.monotonic_s, None
+        now_s, self.outside, self.is_cut = frame.monotonic_s, None, False
         self._interval.note(now_s)
         in_sight = now_s - self._seen_s < lingers_s(self._interval.seconds)
         pace_s = max(self._settings.every_s, self.plan.every_s)
@@ -86,6 +90,10 @@ class PacedDetection:
         if waited_s < pace_s:
             return ()
         glimpse = glimpse_of(frame.pixels if frame.lores is None else frame.lores)
+        change = self._scene.note(glimpse, now_s)
+        if change is Change.BLINK:
+            return ()
+        self.is_cut = change is Change.CUT
         changed = self._watched(changes(self._glimpse, glimpse))
         moved = has_moved(changed)
         is_due = moved or waited_s >= patience_s or (self._owes_whole and not in_sight)

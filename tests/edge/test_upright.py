@@ -172,6 +172,25 @@ def pictures_of(clip: Path) -> Iterator[Pixels]:
         yield np.asarray(pixels, np.uint8)
 
 
+def test_a_camera_that_is_turned_while_it_runs_accuses_nobody_meanwhile(shared: Path) -> None:
+    # Back and forth, so that nothing but the position jumps; eight pictures a second.
+    clip = list(pictures_of(shared / "clips/yash_test_no_mask.mp4"))[::3]
+    shown = [*clip, *(rotated(each, 180) for each in clip[::-1]), *clip]
+    tables = {"mqtt": {"host": "none"}, "camera": {"source": "none"}}
+    pipeline = open_pipeline(parse_settings(tables, "test"), load_bundle(), EventIds())
+    accused, wanted = [], []
+    for number, pixels in enumerate(shown):
+        at_s = number * 0.12
+        frame = Frame(number, pixels, START + timedelta(seconds=at_s), at_s)
+        violations = pipeline.process(frame).decision.violations
+        part = number // len(clip)
+        accused += [part for each in violations if each.state is ViolationState.CONFIRMED]
+        wanted.append(pipeline.rotation_wanted_deg)
+    assert accused[:1] == [0]
+    assert 1 not in accused
+    assert (wanted[len(clip) - 1], wanted[2 * len(clip) - 1]) == (None, 180)
+
+
 def test_drawn_people_are_judged_as_before() -> None:
     verdicts, violations, wanted = judged(drawn_people(40, 10), 10, 0)
     assert (sorted(verdicts), violations, wanted) == (["bare", "masked", "masked"], 1, None)

@@ -128,6 +128,19 @@ def test_one_person_in_a_picture_every_two_seconds_is_one_person(
     assert (summary["tracks"], summary["violations"]) == (1, 1)
 
 
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_man_in_a_car_is_one_person_through_blinks_of_the_camera(
+    carphone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], level: int
+) -> None:
+    reader = cv2.VideoCapture(str(carphone))
+    shown = [np.asarray(reader.read()[1], np.uint8) for _ in range(100)]
+    for number in (*range(30, 36), 60, *range(80, 90)):
+        shown[number] = np.full_like(shown[number], level)
+    confirmed, ended, summary = replayed(capsys, write_clip(tmp_path / "blinks.avi", shown, fps=25))
+    assert (confirmed["state"], ended["state"]) == ("confirmed", "ended")
+    assert (summary["tracks"], summary["violations"]) == (1, 1)
+
+
 def test_a_replay_repeats_itself_to_the_letter(
     carphone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.config import DetectorSettings
+from edge.config import DetectorSettings, TrackerSettings
 from edge.detect.cadence import PacedDetection, changes, glimpse_of, has_moved
 from edge.detect.detection import FaceDetection
 from edge.plan import FULL, SPARING, THOROUGH, USUAL, SeeingPlan
 from edge.records import Face, Pixels
+from edge.track import Tracker
 from tests.fakes import FixedDetector, blank, face_at, frame_at
 
 FPS = 25
@@ -252,3 +253,39 @@ def test_a_plan_never_scans_more_often_than_the_settings_say() -> None:
     assert np.diff(times) == pytest.approx(0.4)
     times, _ = scans(walking, [face_at(100, 100)], plan=SPARING, every_s=0.0)
     assert np.diff(times) == pytest.approx(0.24)
+
+
+def followed(pictures: list[Pixels]) -> list[tuple[int, ...]]:
+    """Return, frame by frame, whose faces are followed where one is found at the same place."""
+    chosen = DetectorSettings(quick_side_px=640)
+    paced = PacedDetection(FaceDetection(FixedDetector([face_at(100, 100)]), chosen), chosen)
+    tracker = Tracker(TrackerSettings())
+    tracks = []
+    for number, pixels in enumerate(pictures):
+        frame = frame_at(number / 8, pixels)
+        update = tracker.update(frame, paced.detect(frame), is_cut=paced.is_cut)
+        tracks.append(tuple(each.track_id for each in update.faces))
+    return tracks
+
+
+def furnished(seed: int, number: int) -> Pixels:
+    """Return a room in which something moves."""
+    patches = np.random.default_rng(seed).uniform(20, 230, (4, 7, 3)).astype(np.float32)
+    room = cv2.resize(patches, (640, 360), interpolation=cv2.INTER_NEAREST)
+    room[300:330, 20 * number % 600 :][:, :40] = 255
+    return np.asarray(room, np.uint8)
+
+
+def test_a_face_where_one_was_before_a_scene_cut_is_somebody_else() -> None:
+    tracks = followed([furnished(1 + (n >= 16), n) for n in range(40)])
+    assert set(tracks[:16]) == {(1,)}
+    assert set(tracks[16:24]) == {()}
+    assert set(tracks[24:]) == {(2,)}
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_after_a_blink_of_the_camera_everybody_is_who_they_were(level: int) -> None:
+    tracks = followed([blank(grey=level) if 16 <= n < 24 else furnished(1, n) for n in range(40)])
+    assert set(tracks) == {(1,), ()}
+    assert set(tracks[16:24]) == {()}
+    assert set(tracks[24:]) == {(1,)}
