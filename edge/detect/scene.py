@@ -21,7 +21,7 @@ FLAT_LEVELS = 12.0
 """A glimpse of less contrast (the standard deviation of its levels) tells nothing."""
 FLAT_S = 10.0
 """After so long without contrast, that is the scene: there may be fog."""
-CUT_S = 1.0
+CUT_S = 0.6
 """Another picture that lasts so long is another scene; until then it may be a blink."""
 
 

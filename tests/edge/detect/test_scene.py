@@ -36,7 +36,7 @@ def test_another_scene_is_one_when_it_has_lasted() -> None:
 
 @pytest.mark.parametrize(
     ("blink", "frames"),
-    [(blank(grey=0), 40), (blank(grey=128), 40), (blank(grey=255), 1), (YARD, 7)],
+    [(blank(grey=0), 40), (blank(grey=128), 40), (blank(grey=255), 1), (YARD, 4)],
 )
 def test_a_blink_is_no_other_scene(blink: Pixels, frames: int) -> None:
     expected = [Change.NONE] * 5 + [Change.BLINK] * frames + [Change.NONE] * 5
