@@ -21,7 +21,8 @@ class SeeingPlan:
     every_s: float
     """Where something moves, frames are scanned no more often than this."""
     search_pace: int
-    """So many times as long pass between two scans while nobody is in sight."""
+    """So many times as long pass between two scans while nobody is in sight: quick scans only
+    follow, so searching costs more."""
     always_whole: bool
     """Each scanned frame is scanned as a whole, too; otherwise a close-up takes its place."""
     always_close: bool

@@ -24,7 +24,6 @@ from edge.config.reporting import (
 from edge.config.section import CREDENTIAL, Polygon, Polygons, Section
 from edge.config.seeing import (
     LINGER_S,
-    SEARCH_PACE,
     SLACK_S,
     CameraSettings,
     ClassifierSettings,
@@ -40,7 +39,6 @@ __all__ = [
     "DEFAULT_PATH",
     "LINGER_S",
     "SCHEMA",
-    "SEARCH_PACE",
     "SERVICE_USER",
     "SLACK_S",
     "CameraSettings",

@@ -15,8 +15,6 @@ LINGER_S = 2.0
 """Somebody found so lately is still in sight, even if the last scan missed the face."""
 MISSED_FRAMES = 3.5
 """And so is somebody found in one of this many frames of a slow source."""
-SEARCH_PACE = 2
-"""Nobody in sight is searched for at half the pace: quick scans only follow."""
 SLACK_S = 0.005
 """A frame that is due but for the camera's jitter is due."""
 
@@ -165,7 +163,9 @@ class DetectorSettings(Section, frozen=True):
         linger_s = lingers_s(frame_s)
         if gap_s < linger_s:
             return gap_s
-        return _at_frame(max(linger_s, SEARCH_PACE * self.every_s, self.idle_every_s), frame_s)
+        plan = self.fixed_plan or USUAL
+        search_s = plan.search_pace * max(self.every_s, plan.every_s)
+        return _at_frame(max(linger_s, search_s, self.idle_every_s), frame_s)
 
 
 def lingers_s(frame_s: float) -> float:
