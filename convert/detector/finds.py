@@ -1,12 +1,12 @@
 """What a detector finds in pictures whose labels are incomplete, kept in a file by their digest.
 
-It looks at each picture in three sizes: small faces are what labels lack most, and faces that fill
-a large picture are what detectors miss.
+It looks at each picture in two sizes: small faces are what labels lack most, and faces that fill a
+large picture are what detectors miss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from edge.records import Box, Face, Pixels
 if TYPE_CHECKING:
     from edge.detect.detector import FaceDetector
 
-RATIOS = (0.5, 1.0, 2.0)
+RATIOS = (0.5, 1.25)
 LONGEST_PX = 1024
 SAME_FACE_IOU = 0.3
 SAVED_EVERY = 500
@@ -41,6 +41,7 @@ def find_all(
     digest: str,
     cache: Path,
     progress: Callable[[Iterable[tuple[str, Pixels]]], Iterable[tuple[str, Pixels]]],
+    ratios: Sequence[float] = RATIOS,
 ) -> dict[str, list[Find]]:
     """Return the detections in each picture, given with its sha256; from `cache` where known."""
     known: dict[str, list[Find]] = {}
@@ -49,18 +50,18 @@ def find_all(
         known = file.found if file.detector == digest else {}
     for sha256, pixels in progress(pictures):
         if sha256 not in known:
-            known[sha256] = find(pixels, detector)
+            known[sha256] = find(pixels, detector, ratios)
             if len(known) % SAVED_EVERY == 0:
                 write_document(cache, Finds(digest, known))
     write_document(cache, Finds(digest, known))
     return known
 
 
-def find(pixels: Pixels, detector: FaceDetector) -> list[Find]:
-    """Return what the detector finds at each of `RATIOS`, a face once."""
+def find(pixels: Pixels, detector: FaceDetector, ratios: Sequence[float] = RATIOS) -> list[Find]:
+    """Return what the detector finds in the picture at each of the ratios, a face once."""
     faces: list[Face] = []
-    for ratio in RATIOS:
-        ratio = min(ratio, LONGEST_PX / max(pixels.shape[:2]))
+    most = LONGEST_PX / max(pixels.shape[:2])
+    for ratio in sorted({min(ratio, most) for ratio in ratios}):
         view = resize(pixels, scaled_size(pixels, ratio))
         x, y = pixels.shape[1] / view.shape[1], pixels.shape[0] / view.shape[0]
         faces += [Face(f.box.scaled(x, y), f.confidence) for f in detector.find(view)]

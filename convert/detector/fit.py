@@ -13,7 +13,7 @@ import numpy as np
 
 from convert.detector.graph import Arrays, DetectorGraph, TrainableDetector
 from convert.detector.loss import cells_of, detector_loss
-from convert.detector.scenes import SIDE_PX, Batch, SceneSampler
+from convert.detector.sampling import Batch, SceneSampler
 from convert.files import read_checkpoint, write_atomically
 from convert.network import import_keras
 from convert.train.fit import made_ahead
@@ -134,12 +134,13 @@ class DetectorTrainer:
     def _compile_step(self) -> Any:
         import tensorflow as tf
 
-        cells = cells_of(SIDE_PX, SIDE_PX)
         network, teacher = self._network, self._teacher
         optimizer, variables = self._optimizer, self._variables
 
         @tf.function(autograph=False)  # type: ignore[untyped-decorator]
         def step(batch: Batch) -> Any:
+            # Traced once for each size of scenes.
+            cells = cells_of(*batch.pixels.shape[1:3])
             pictures = tf.cast(batch.pixels, tf.float32)
             taught = teacher(pictures)
             with tf.GradientTape() as tape:

@@ -2,8 +2,9 @@
 
 The assignment is SimOTA (Ge et al., YOLOX, 2021), as YuNet was trained with (Wu et al., 2023); the
 box's loss is CIoU (Zheng et al., 2020); class and objectness are cross-entropies, the class's
-target the overlap that its box has. Another detector teaches where nobody has labeled anything:
-its objectness is the target there, and what it is in doubt about is left alone.
+target the overlap that its box has. Another detector teaches: what it says of a labeled face is the
+least that is asked, where nobody has labeled anything its objectness is the target, and what it is
+in doubt about is left alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.detector.graph import STRIDES
-from convert.detector.scenes import Batch
+from convert.detector.sampling import Batch
+from convert.detector.scenes import SAME_FACE_IOU
 
 CENTRE_RADIUS = 2.5
 """Cells whose center is this many strides from a face's may answer for it."""
@@ -24,6 +26,8 @@ CANDIDATES = 10
 IOU_COST = 3.0
 OUTSIDE_COST = 1e5
 BOX_WEIGHT = 5.0
+MISTAKEN_WEIGHT = 3.0
+"""How much more it costs to call something a face that is labeled as none."""
 CALLED_FACE = 0.5
 """From this score on the teacher's find is a doubtful face: nothing is asked there."""
 
@@ -74,19 +78,26 @@ def detector_loss(cells: Cells, answers: Any, taught: Any, batch: Batch) -> tupl
     positives = tf.maximum(tf.reduce_sum(chosen), 1.0)
     own = tf.gather(batch.faces, owner, batch_dims=1)
     teacher_class, teacher_object = tf.sigmoid(taught["cls"]), tf.sigmoid(taught["obj"])
+    # What the teacher says of a labeled face is the least that is to be said of it.
+    agrees = _agrees(decode(cells, taught["bbox"]), batch.faces)
+    least_class, least_object = agrees * teacher_class, agrees * teacher_object
+    on_face = _covered(cells, batch.faces)
+    mistaken = _covered(cells, batch.nothing) * (1 - on_face) * (1 - chosen)
 
-    target = tf.maximum(
-        overlap, tf.minimum(teacher_class, 0.9) * tf.cast(overlap > 0.5, tf.float32)
-    )
     entropy = tf.nn.sigmoid_cross_entropy_with_logits
-    of_class = tf.reduce_sum(chosen * entropy(tf.stop_gradient(target), answers["cls"])) / positives
+    target = tf.stop_gradient(tf.maximum(overlap, least_class))
+    # Elsewhere the class is not asked, but where a sure mistake is called a face.
+    weight = tf.maximum(chosen, agrees * tf.sqrt(least_class * least_object))
+    weight += mistaken * tf.stop_gradient(tf.sigmoid(answers["obj"]))
+    of_class = tf.reduce_sum(weight * entropy(target, answers["cls"])) / positives
 
     in_doubt = _covered(cells, batch.doubtful)
     called = tf.sqrt(teacher_class * teacher_object) >= CALLED_FACE
-    known = _covered(cells, tf.concat([batch.faces, batch.nothing], 1))
+    known = tf.maximum(on_face, _covered(cells, batch.nothing))
     # Where something is known that decides, elsewhere what the teacher takes for a face is open.
     asked = chosen + (1 - chosen) * (1 - in_doubt) * (1 - tf.cast(called, tf.float32) * (1 - known))
-    wanted = chosen + (1 - chosen) * (1 - known) * teacher_object
+    asked *= 1 + (MISTAKEN_WEIGHT - 1) * mistaken
+    wanted = tf.maximum(chosen, tf.maximum((1 - known) * teacher_object, least_object))
     of_object = tf.reduce_sum(asked * entropy(tf.stop_gradient(wanted), answers["obj"])) / positives
 
     of_box = BOX_WEIGHT * tf.reduce_sum(chosen * (1 - _ciou(boxes, own))) / positives
@@ -139,6 +150,14 @@ def _covered(cells: Cells, boxes: Any) -> Any:
     left, top, right, bottom = (boxes[:, None, :, side] for side in range(4))
     inside = (x > left) & (x < right) & (y > top) & (y < bottom)
     return tf.cast(tf.reduce_any(inside, -1), tf.float32)
+
+
+def _agrees(boxes: Any, faces: Any) -> Any:
+    """Return (n, anchors): 1 where the box shows one of the faces (n, most, 4)."""
+    import tensorflow as tf
+
+    overlap = tf.reduce_max(_iou(boxes[:, :, None, :], faces[:, None, :, :]), -1)
+    return tf.cast(overlap > SAME_FACE_IOU, tf.float32)
 
 
 def _iou(one: Any, other: Any) -> Any:

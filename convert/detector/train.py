@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -15,16 +16,18 @@ import numpy as np
 from convert.data.added import nothing_in
 from convert.data.prepare import Bar, Gathered, gather
 from convert.data.split import SplitPart
-from convert.detector.finds import find_all
+from convert.detector.finds import RATIOS, find_all
 from convert.detector.fit import DetectorRecipe, DetectorTrainer, Losses
 from convert.detector.graph import read_graph, write_graph
+from convert.detector.sampling import SceneSampler
 from convert.detector.scenes import (
     DOUBTFUL,
     FaceKind,
     Find,
-    SceneSampler,
     TrainingScene,
+    areas,
     boxes_of,
+    found_scores,
     tightened,
     with_finds,
 )
@@ -37,7 +40,13 @@ from edge.records import Box, Pixels
 
 CHECKPOINT_FILE = "detector-checkpoint.msgpack"
 FINDS_FILE = "finds.json"
+FORMER_FINDS_FILE = "finds-former.json"
 HISTORY_FILE = "detector-history.json"
+LEARNED = 0.78
+"""From this score of a training before on a face is learned; the others are hard."""
+HARD_FROM_PX = 14.0
+"""Smaller faces are hard whatever they show."""
+FOUND_IOU = 0.3
 FOLDER_SHARE = 0.15
 """Of the faces that a training shows, those of the pictures of a data set, whose faces fill them;
 the boxed sets share the rest by the square root of their faces of a kind."""
@@ -85,7 +94,7 @@ def train_detector(options: DetectorTrainOptions, bar: Bar, say: Callable[[str],
     cv2.setNumThreads(1)
     options.output.mkdir(parents=True, exist_ok=True)
     if options.fresh:
-        for name in (CHECKPOINT_FILE, FINDS_FILE):
+        for name in (CHECKPOINT_FILE, FINDS_FILE, FORMER_FINDS_FILE):
             (options.output / name).unlink(missing_ok=True)
     start = _start(options)
     graph = read_graph(start)
@@ -102,15 +111,20 @@ def train_detector(options: DetectorTrainOptions, bar: Bar, say: Callable[[str],
         say,
         options.held_out,
     )
-    looks = YuNet(YUNET.name, start.read_bytes(), DOUBTFUL, DOUBTFUL)
-    finds = find_all(
-        _pictures(found), looks, digest, options.output / FINDS_FILE, lambda it: bar(it, "finds")
-    )
-    scenes = scenes_of(found, finds, SplitPart.TRAINING)
+    # The portraits' faces are known: the same network has just located them.
+    finds = _look(_boxed_pictures(found), start, RATIOS, options.output / FINDS_FILE, bar)
+    former_finds = None
+    if options.former is not None:
+        # As it is used, at the picture's own size: what fills a picture may be hard as well.
+        pictures = chain(_boxed_pictures(found), _portraits(found))
+        cache = options.output / FORMER_FINDS_FILE
+        former_finds = _look(pictures, options.former, (1.0,), cache, bar)
+    scenes = scenes_of(found, finds, former_finds)
     counts = np.bincount(np.concatenate([scene.kinds for scene in scenes]), minlength=4)
     say(
         f"{len(scenes)} training pictures: "
         + ", ".join(f"{counts[kind]} {kind.name.lower()}" for kind in FaceKind)
+        + f"; {sum(_hard(scene) for scene in scenes)} hard"
     )
     recipe = DetectorRecipe(
         options.steps,
@@ -151,27 +165,57 @@ def _start(options: DetectorTrainOptions) -> Path:
     return paths[-1]
 
 
-def _pictures(found: Gathered) -> list[tuple[str, Pixels]]:
-    pictures = zip(found.dataset.pictures, found.pixels, strict=True)
-    rows = [(picture.sha256, pixels) for picture, pixels in pictures]
-    return rows + [
-        (item.picture.sha256, item.read()) for each in found.boxed for item in each.pictures
-    ]
+def _look(
+    pictures: Iterable[tuple[str, Pixels]],
+    network: Path,
+    ratios: Sequence[float],
+    cache: Path,
+    bar: Bar,
+) -> dict[str, list[Find]]:
+    """Return what the network in a file of YuNet's architecture detects in the pictures."""
+    content = network.read_bytes()
+    detector = YuNet(network.stem, content, DOUBTFUL, DOUBTFUL)
+    digest = hashlib.sha256(content).hexdigest()
+    return find_all(pictures, detector, digest, cache, lambda items: bar(items, cache.stem), ratios)
 
 
-def scenes_of(
-    found: Gathered, finds: dict[str, list[Find]], part: SplitPart
-) -> list[TrainingScene]:
-    """Return the part's pictures with their faces: the boxed sets' first, then the data set's."""
-    parts = {
+def _portraits(found: Gathered) -> Iterator[tuple[str, Pixels]]:
+    parts = _parts(found)
+    for picture, pixels in zip(found.dataset.pictures, found.pixels, strict=True):
+        if parts[picture.sha256] is SplitPart.TRAINING:
+            yield picture.sha256, pixels
+
+
+def _boxed_pictures(found: Gathered) -> Iterator[tuple[str, Pixels]]:
+    parts = _parts(found)
+    for each in found.boxed:
+        for item in each.pictures:
+            if parts[item.picture.sha256] is SplitPart.TRAINING:
+                yield item.picture.sha256, item.read()
+
+
+def _parts(found: Gathered) -> dict[str, SplitPart]:
+    return {
         item.picture.sha256: item.part
         for split in (found.split, found.street_split)
         for item in split.assignments
     }
+
+
+def scenes_of(
+    found: Gathered,
+    finds: dict[str, list[Find]],
+    former_finds: dict[str, list[Find]] | None = None,
+) -> list[TrainingScene]:
+    """Return the training pictures with their faces: the boxed sets' first, then the data set's.
+
+    `former_finds` are those of a training before, which say which faces are hard.
+    """
+    parts = _parts(found)
     scenes = []
     for source, each in enumerate(found.boxed):
         for item in each.pictures:
-            if parts[item.picture.sha256] is part:
+            if parts[item.picture.sha256] is SplitPart.TRAINING:
                 boxes = [*(face.box for face in item.faces), *item.unsure]
                 kinds = [FaceKind(face.label) for face in item.faces]
                 kinds += [FaceKind.UNLABELLED] * len(item.unsure)
@@ -183,21 +227,23 @@ def scenes_of(
                         finds[item.picture.sha256],
                         source,
                         item.nothing,
+                        None if former_finds is None else former_finds[item.picture.sha256],
                     )
                 )
     for picture, pixels in zip(found.dataset.pictures, found.pixels, strict=True):
         located = found.faces.boxes[picture.sha256]
         # A picture of a face that nobody has boxed and no detector sees would teach blindness.
-        if located and parts[picture.sha256] is part:
+        if located and parts[picture.sha256] is SplitPart.TRAINING:
             kinds = [FaceKind(picture.label)] * len(located)
             scenes.append(
                 _scene(
                     pixels,
                     located,
                     kinds,
-                    finds[picture.sha256],
+                    (),
                     len(found.boxed),
                     nothing_in(picture.sha256),
+                    None if former_finds is None else former_finds[picture.sha256],
                 )
             )
     return scenes
@@ -210,13 +256,23 @@ def _scene(
     finds: Sequence[Find],
     source: int,
     mistaken: Sequence[Box] = (),
+    former: Sequence[Find] | None = None,
 ) -> TrainingScene:
     labelled = boxes_of([box.sides for box in boxes])
     nothing = boxes_of([box.sides for box in mistaken])
     sure, doubtful = with_finds(np.concatenate([labelled, nothing]), finds)
     every = [*kinds, *[FaceKind.UNLABELLED] * len(sure)]
     faces = np.concatenate([tightened(labelled, finds), sure])
-    return TrainingScene(pixels, faces, np.array(every, np.int64), doubtful, source, nothing)
+    is_hard = None
+    if former is not None:
+        is_hard = found_scores(faces, former, FOUND_IOU) < LEARNED
+        is_hard &= np.sqrt(areas(faces)) >= HARD_FROM_PX
+    kinds_of_all = np.array(every, np.int64)
+    return TrainingScene(pixels, faces, kinds_of_all, doubtful, source, nothing, is_hard)
+
+
+def _hard(scene: TrainingScene) -> int:
+    return 0 if scene.is_hard is None else int(scene.is_hard.sum())
 
 
 def _source_shares(scenes: Sequence[TrainingScene], boxed: int) -> list[float]:
@@ -231,6 +287,7 @@ def _source_shares(scenes: Sequence[TrainingScene], boxed: int) -> list[float]:
 def _digest(scenes: Sequence[TrainingScene]) -> str:
     digest = hashlib.sha256()
     for scene in scenes:
-        for part in (scene.pixels, scene.faces, scene.kinds, scene.doubtful, scene.nothing):
+        known = (scene.pixels, scene.faces, scene.kinds, scene.doubtful, scene.nothing)
+        for part in (*known, *(() if scene.is_hard is None else (scene.is_hard,))):
             digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()

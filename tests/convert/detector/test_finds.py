@@ -34,10 +34,16 @@ class Bright:
 def test_a_face_is_found_once_in_pixels_of_the_picture_as_it_is() -> None:
     detector = Bright()
     assert find(PICTURE, detector) == [
-        ((20, 30, 40, 50), 0.7),
+        ((20, 30, 40, 50), 0.625),
         ((100, 30, 110, 40), 0.4),
     ]
-    assert detector.looks == [(100, 50), (200, 100), (400, 200)]
+    assert detector.looks == [(100, 50), (250, 125)]
+
+
+def test_a_large_picture_is_looked_at_in_no_size_twice() -> None:
+    detector = Bright()
+    assert find(np.zeros((1000, 2048, 3), np.uint8), detector, (1.0, 1.25)) != []
+    assert detector.looks == [(1024, 500)]
 
 
 def test_a_picture_is_looked_at_once_until_another_detector_looks(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convert.detector.loss import _assign, _ciou, cells_of, decode, detector_loss
-from convert.detector.scenes import Batch
+from convert.detector.sampling import Batch
 
 SIDE_PX = 96
 CELLS = cells_of(SIDE_PX, SIDE_PX)
@@ -114,6 +114,35 @@ def test_what_the_teacher_takes_for_a_face_is_left_alone_unless_a_label_is_near(
     no_face[0, 0] = [4, 4, 24, 24]
     _, (_, corrected, _) = loss(given, taught, batch(), nothing=no_face)
     assert corrected > quiet + 5, "unless somebody has said that it is none"
+
+
+def test_a_labelled_face_is_to_be_as_sure_as_the_teacher_is_of_it() -> None:
+    """Also in a cell that is not the one that answers for it."""
+    faces = batch((10, 12, 34, 40))
+    given, taught = answers(-8.0), answers(-8.0)
+    # The teacher's box is the face's, and belongs to a cell at the edge of it.
+    taught["bbox"][0, 25] = [(22 - 8) / 8, (26 - 16) / 8, np.log(24 / 8), np.log(28 / 8)]
+    _, (class_before, object_before, _) = loss(given, taught, faces)
+    taught["cls"][0, 25] = taught["obj"][0, 25] = 3.0
+    _, (class_after, object_after, _) = loss(given, taught, faces)
+    assert class_after > class_before
+    assert object_after >= object_before
+    given["cls"][0, 25] = given["obj"][0, 25] = 3.0
+    _, (class_learned, object_learned, _) = loss(given, taught, faces)
+    assert class_learned < class_after
+    assert object_learned < object_after
+
+
+def test_what_is_labelled_as_no_face_costs_more_and_its_class_as_well() -> None:
+    taught, given = answers(-8.0), answers(-8.0)
+    given["cls"][0, 13] = given["obj"][0, 13] = 6.0
+    _, (class_open, object_open, _) = loss(given, taught, batch())
+    no_face = NOTHING.copy()
+    no_face[0, 0] = [4, 4, 24, 24]
+    _, (class_said, object_said, _) = loss(given, taught, batch(), nothing=no_face)
+    assert class_open == 0
+    assert class_said > 5
+    assert object_said > 2 * object_open
 
 
 def test_steps_along_the_gradient_learn_a_face() -> None:

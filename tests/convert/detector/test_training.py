@@ -13,10 +13,12 @@ import pytest
 
 from convert.__main__ import main
 from convert.detector.graph import TrainableDetector, read_graph, write_graph
-from convert.detector.train import read_history
+from convert.detector.scenes import FaceKind
+from convert.detector.train import _scene, read_history
 from edge.detect.card import FOLDER, NETWORK_FILE, answers_to, read_card, self_test
 from edge.detect.yunet import YuNet
 from edge.errors import ModelError
+from edge.records import Box
 from tests.convert.pictures import draw_street, write_boxed, write_dataset
 
 NETWORK = FOLDER / NETWORK_FILE
@@ -141,6 +143,18 @@ def test_a_training_goes_on_from_a_former_one(sets: Path, trained: Path, tmp_pat
         for path in (former, tmp_path / "detector.onnx", NETWORK)
     )
     assert 0 < np.abs(second - first).sum() < np.abs(second - begun).sum()
+    assert (tmp_path / "finds-former.json").exists(), "it has looked which faces are hard"
+
+
+def test_a_face_is_hard_that_the_training_before_was_not_sure_of() -> None:
+    """Unless it is so small that it is hard whatever it shows."""
+    pixels = np.zeros((100, 200, 3), np.uint8)
+    boxes = [Box(10, 10, 40, 40), Box(60, 10, 90, 40), Box(110, 10, 120, 20)]
+    former = [(boxes[0].sides, 0.9), (boxes[1].sides, 0.7)]
+    scene = _scene(pixels, boxes, [FaceKind.BARE] * 3, [], 0, (), former)
+    assert scene.is_hard is not None
+    assert scene.is_hard.tolist() == [False, True, False]
+    assert _scene(pixels, boxes, [FaceKind.BARE] * 3, [], 0).is_hard is None
 
 
 @pytest.mark.parametrize(
