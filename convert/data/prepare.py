@@ -79,7 +79,8 @@ class StreetPicture:
     shown: View
     """The largest face, or the whole picture: what the leak check compares."""
     head: Pixels | None
-    """(FEATURES_PX, FEATURES_PX, 3): the head of a portrait."""
+    """(FEATURES_PX, FEATURES_PX, 3): the head of a portrait, where the set does not name who it is:
+    pictures of one size whose heads are alike may show one person."""
     faces: tuple[tuple[View, int], ...]
     """View and label of each face of `MIN_FACE_PX` or more, and of what is taken for one."""
     source: int = 0
@@ -227,7 +228,7 @@ def _street_picture(item: BoxedPicture, pixels: Pixels, source: int) -> StreetPi
         if largest is not None and largest.size_px >= LEAK_FACE_PX
         else whole_picture(small),
         head=crop_face(pixels, largest, HEAD_MARGIN, FEATURES_PX)
-        if largest is not None and is_portrait
+        if largest is not None and is_portrait and not item.is_of_person
         else None,
         faces=tuple(
             (compact(View(pixels, box)), label)

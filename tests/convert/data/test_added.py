@@ -79,14 +79,16 @@ def test_a_set_without_annotations_has_the_labels_that_were_added(
     shutil.rmtree(folder / "annotations")
     with pytest.raises(ConfigError, match="no usable picture"):
         read_boxed(folder)
-    rows = [AddedLabel("masked", 10, 20, 40, 50), AddedLabel("nothing", 250, 110, 270, 130)]
+    rows = [AddedLabel("masked", 10, 20, 110, 120), AddedLabel("nothing", 250, 110, 270, 130)]
     monkeypatch.setattr(added, "_all", lambda: AddedLabels({known[1].picture.sha256: rows}))
     found = read_boxed(folder)
     (picture,) = found.pictures
     assert picture.picture.sha256 == known[1].picture.sha256
     assert picture.is_of_person
-    assert [face.box for face in picture.faces] == [Box(10, 20, 40, 50)]
+    assert [face.box for face in picture.faces] == [Box(10, 20, 110, 120)]
     assert picture.nothing == (Box(250, 110, 270, 130),)
     assert {item.reason for item in found.skipped} == {"no label was added to it"}
     (street,) = read_street(found, lambda items, name: items)
     assert [label for _, label in street.faces] == [MASKED, NOBODY]
+    # A portrait; whom it shows is said by its name, and is not guessed.
+    assert street.head is None
