@@ -27,6 +27,7 @@ from convert.data.split import (
     read_held_out,
     read_split,
     refuse_leak,
+    same_faces,
 )
 from convert.data.voc import BoxedPicture, BoxedSet, read_boxed
 from convert.files import BOXED_SPLIT_FILE, SPLIT_FILE, write_atomically, write_document
@@ -269,8 +270,10 @@ def split_dataset(
     no_pictures = Split(seed, ())
     split = _written_split(folder / SPLIT_FILE, dataset.pictures, seed)
     street_split = _written_split(folder / BOXED_SPLIT_FILE, boxed, seed) if boxed else no_pictures
+    views = [*camera_views(dataset.pictures, pixels, boxes), *(item.shown for item in street)]
+    fingerprints = leak_fingerprints([(v.pixels, v.box) for v in views])
     if split is None or street_split is None:
-        groups = _groups(pixels, street, imagenet, bar)
+        groups = _groups(pixels, street, imagenet, bar, same_faces(fingerprints))
         sources = [0] * len(pixels) + [1 + item.source for item in street]
         pictures = (*dataset.pictures, *boxed)
         placed = {} if held is None else kept_parts(pictures, sources, groups, held)
@@ -280,9 +283,8 @@ def split_dataset(
         if street:
             shown = np.array([_kinds(item) for item in street], np.int64)
             street_split = make_split(boxed, groups[len(pixels) :], seed, shown, placed)
-    views = [*camera_views(dataset.pictures, pixels, boxes), *(item.shown for item in street)]
     both = Split(seed, split.assignments + street_split.assignments)
-    pairs = nearest_pairs(both, leak_fingerprints([(v.pixels, v.box) for v in views]), 20)
+    pairs = nearest_pairs(both, fingerprints, 20)
     _write_leak_report(pairs, folder)
     refuse_leak(pairs[0] if pairs else None)
     for path, each in ((SPLIT_FILE, split), (BOXED_SPLIT_FILE, street_split)):
@@ -308,8 +310,13 @@ def _kinds(item: StreetPicture) -> list[int]:
 
 
 def _groups(
-    pixels: Sequence[Pixels], street: Sequence[StreetPicture], imagenet: str, bar: Bar
+    pixels: Sequence[Pixels],
+    street: Sequence[StreetPicture],
+    imagenet: str,
+    bar: Bar,
+    same: Sequence[tuple[int, int]],
 ) -> NDArray[np.int64]:
+    """Return each picture's group; the pairs in `same` are of one."""
     places = [place for place, item in enumerate(street) if item.head is not None]
     heads = [item.head for item in street if item.head is not None]
     pictures = [*pixels, *(item.small for item in street)]
@@ -320,7 +327,8 @@ def _groups(
         features = imagenet_features(small, imagenet, lambda starts: bar(starts, "features"))
         alike = feature_similarity(*imagenet_features(heads or small[:1], imagenet))
     persons = same_persons([street[place].size for place in places], alike) if heads else []
-    known = [(len(pixels) + places[one], len(pixels) + places[other]) for one, other in persons]
+    known = [*same]
+    known += [(len(pixels) + places[one], len(pixels) + places[other]) for one, other in persons]
     known += [(len(pixels) + one, len(pixels) + other) for one, other in _named_alike(street)]
     return find_groups(pictures, features, known, bar)
 

@@ -176,9 +176,7 @@ def nearest_pairs(
 
     The most alike first; `fingerprints` has a row for each assignment of `split`.
     """
-    side = (len(fingerprints), LEAK_PX, LEAK_PX, 3)
-    mirrored = fingerprints.reshape(side)[:, :, ::-1].reshape(len(fingerprints), -1)
-    likeness = np.maximum(fingerprints @ fingerprints.T, fingerprints @ mirrored.T)
+    likeness = _likeness(fingerprints)
     place = np.array([list(SplitPart).index(item.part) for item in split.assignments])
     one, other = np.nonzero(np.triu(place[:, None] != place[None, :], 1))
     values = likeness[one, other]
@@ -190,6 +188,19 @@ def nearest_pairs(
         )
         for k in np.argsort(-values)[:count]
     )
+
+
+def same_faces(fingerprints: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Return the pairs of pictures that would be a leak between two parts: they show one face."""
+    one, other = np.nonzero(np.triu(_likeness(fingerprints) >= LEAK_LIMIT, 1))
+    return list(zip(one.tolist(), other.tolist(), strict=True))
+
+
+def _likeness(fingerprints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, n): the correlation of each pair, plain or mirrored, whichever is higher."""
+    side = (len(fingerprints), LEAK_PX, LEAK_PX, 3)
+    mirrored = fingerprints.reshape(side)[:, :, ::-1].reshape(len(fingerprints), -1)
+    return np.maximum(fingerprints @ fingerprints.T, fingerprints @ mirrored.T)
 
 
 def refuse_leak(pair: NearestPair | None) -> None:

@@ -27,6 +27,7 @@ from convert.data.split import (
     nearest_pairs,
     read_split,
     refuse_leak,
+    same_faces,
 )
 from convert.files import write_document
 from edge.errors import ConfigError
@@ -171,3 +172,9 @@ def test_what_was_held_out_or_trained_on_stays_so_beside_a_new_source() -> None:
         3: SplitPart.TRAINING,
         4: SplitPart.TRAINING,
     }
+
+
+def test_one_face_in_two_pictures_is_known_by_itself_mirrored_too() -> None:
+    one, other = draw_face(0, 1), draw_face(1, 5)
+    views = [(pixels, face_box()) for pixels in (one, other, one[:, ::-1])]
+    assert same_faces(leak_fingerprints(views)) == [(0, 2)]
