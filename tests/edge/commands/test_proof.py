@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 
@@ -49,8 +49,9 @@ def test_a_release_that_reports_nobody_fails(monkeypatch: pytest.MonkeyPatch) ->
         sightings: Sequence[Sighting],
         ended: Sequence[int],
         returned: Sequence[int] = (),
+        lifeless: Collection[int] = (),
     ) -> object:
-        decision = update(self, sightings, ended, returned)
+        decision = update(self, sightings, ended, returned, lifeless)
         return type(decision)((), decision.visits)
 
     monkeypatch.setattr(ViolationPolicy, "update", silent)
