@@ -6,12 +6,12 @@ before: where it has changed beyond noise for a while, somebody lives there, and
 any more. What has not is lifeless, for as long as it takes. Somebody who passes before a poster
 changes it as well, but then it is again what it was.
 
-Nothing follows from a source whose pictures are all the same to the last bit: it is none itself.
+Nothing follows from a source whose pictures have all been the same to the last bit: it is none
+itself. One that has shown another may repeat a picture for long: encoders do in a quiet room.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,8 +44,6 @@ STILLEST_S = 1.0
 """And no more than this is subtracted: who has stood like a statue may move at last."""
 LOOK_S = 0.25
 """The time that one look stands for, at most."""
-LIVE_S = 10.0
-"""A source whose pictures have not differed for so long shows a picture."""
 PROPOSED_S = 30.0
 """After so long the place of a lifeless face is proposed as an excluded area."""
 MOST_PLACES = 8
@@ -87,7 +85,8 @@ class Life:
         self._faces: dict[int, _Face | None] = {}
         """None: lives."""
         self._sample: NDArray[np.uint8] | None = None
-        self._live_s = -math.inf
+        self._is_live = False
+        """Whether the source has given two pictures that differ, be it by noise only."""
         self.places: tuple[Polygon, ...] = ()
         """Where lifeless faces have been for long: polygons in fractions of the picture, as
         `[detector] excluded` takes them."""
@@ -108,11 +107,15 @@ class Life:
         self._note_liveness(frame)
         for each in tracked:
             self._look(frame, each)
-        if frame.monotonic_s - self._live_s > LIVE_S:
-            self.places = ()
+        if not self._is_live:
             return frozenset()
         self.places = self._proposed(frame)
         return frozenset(each.track_id for each in tracked if self._faces[each.track_id])
+
+    def finish(self, ended: Sequence[int]) -> None:
+        """Everybody has left: the source is over, or a pause begins."""
+        self.forget(ended)
+        self.places = ()
 
     def forget(self, ended: Sequence[int]) -> None:
         """Drop what is known of those who have left."""
@@ -131,10 +134,10 @@ class Life:
             self._faces[each.track_id] = None
 
     def _note_liveness(self, frame: Frame) -> None:
-        """Note whether the source gives other pictures, be it by its noise only."""
+        if self._is_live:
+            return
         sample = frame.pixels[::4, ::4].copy()
-        if self._sample is not None and not np.array_equal(self._sample, sample):
-            self._live_s = frame.monotonic_s
+        self._is_live = self._sample is not None and not np.array_equal(self._sample, sample)
         self._sample = sample
 
     def _proposed(self, frame: Frame) -> tuple[Polygon, ...]:

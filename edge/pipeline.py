@@ -127,7 +127,7 @@ class Pipeline:
         if self.upright is not None:
             self.upright.forget(ended)
         if self.life is not None:
-            self.life.forget(ended)
+            self.life.finish(ended)
         return self.policy.update((), ended)
 
 

@@ -23,6 +23,9 @@ a mask is put on."""
 KIND_MEMORY_S = 4.0
 """The same for whether there is no mask or one that is worn wrongly: the kind seldom changes, and
 over a long visit a few odd looks in a row must not turn the one into the other."""
+KIND_LIMIT = 3.0
+"""No look says more about the kind than this, in log-odds: one that is sure and wrong must not
+outweigh many that are right and less sure."""
 PRIOR_S = 0.2
 """The weight of "not known yet"."""
 FIRST_LOOK_S = 0.1
@@ -72,7 +75,8 @@ class Evidence:
         self.weight_s = self.weight_s * kept + look_s
         self.weighted_uncovered = self.weighted_uncovered * kept + look_s * log_odds(either)
         self.weighted_bare = self.weighted_bare * kept + look_s * bare
-        self.bare_over_worn = self.bare_over_worn * kind_kept + look_s * either * (bare - worn)
+        kind = max(-KIND_LIMIT, min(KIND_LIMIT, bare - worn))
+        self.bare_over_worn = self.bare_over_worn * kind_kept + look_s * either * kind
         return look_s
 
     def _probability(self, weighted_log_odds: float) -> float:

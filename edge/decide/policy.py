@@ -118,6 +118,8 @@ class _Person:
     violation_from_s: float = 0.0
     is_lifeless: bool = False
     """A picture on the wall, as far as is known: nobody is reported."""
+    has_lived: bool = False
+    """It has been known to be none: who comes back stays who he was."""
     is_over: bool = False
     returned: _Return | None = None
     """While it may be somebody else."""
@@ -128,7 +130,7 @@ class _Person:
     @property
     def is_picture(self) -> bool:
         stayed_s = self.last.monotonic_s - self.first.monotonic_s
-        return self.is_lifeless and stayed_s >= PICTURE_S
+        return not self.has_lived and stayed_s >= PICTURE_S
 
     def come_back(self) -> None:
         """Go on after having been hidden."""
@@ -212,6 +214,8 @@ class ViolationPolicy:
             person.sure_finds += sighting.is_sure
             comes_alive = person.is_lifeless and sighting.track_id not in lifeless
             person.is_lifeless = sighting.track_id in lifeless
+            # Of the very first picture of a source nothing is known.
+            person.has_lived |= not person.is_lifeless and person.sightings > 1
             if sighting.reading.probabilities is not None:
                 self._take_in(person, sighting, sighting.reading.probabilities)
                 violations += self._judge(person, sighting)

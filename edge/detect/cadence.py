@@ -94,6 +94,11 @@ class PacedDetection:
         if change is Change.BLINK:
             return ()
         self.is_cut = change is Change.CUT
+        if self.is_cut:
+            # What was known of faces was known of the other scene: this one is scanned as a whole.
+            in_sight, self._was_full = False, False
+            self._seen_s = self._small_seen_s = self._tiny_seen_s = self._full_s = -math.inf
+            self._close_ups = CloseUps()
         changed = self._watched(changes(self._glimpse, glimpse))
         moved = has_moved(changed)
         is_due = moved or waited_s >= patience_s or (self._owes_whole and not in_sight)

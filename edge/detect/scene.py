@@ -2,8 +2,8 @@
 
 A camera that is switched or turned to another place shows other people where these were. Light that
 is switched on, people who pass and a picture that trembles leave the pattern of a scene as it is:
-two glimpses of it correlate, those of two scenes do not. A black or a gray picture, a flash or a
-torn one is a blink as long as it is short; one without contrast may last longer.
+two glimpses of it correlate, those of two scenes do not. A flash or a torn picture is a blink as
+long as it is short; a picture without contrast says nothing about the scene.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ LIKE = 0.45
 in clips of people, 0.52 where the camera pans by an eighth of the picture, and 99 % of pairs of
 pictures of streets and groups less than 0.46."""
 FLAT_LEVELS = 12.0
-"""A glimpse of less contrast (the standard deviation of its levels) tells nothing."""
+"""A glimpse of less contrast (the standard deviation of its levels) tells nothing: black, white,
+gray, or a plain wall before which the pattern is whoever walks there."""
 FLAT_S = 10.0
 """After so long without contrast, that is the scene: there may be fog."""
 CUT_S = 0.6
@@ -40,35 +41,54 @@ class SceneWatch:
 
     def __init__(self) -> None:
         self._scene: NDArray[np.uint8] | None = None
-        self._seen_s = 0.0
+        self._noted_s = 0.0
+        self._flat_from_s: float | None = None
         self._other: NDArray[np.uint8] | None = None
-        """What has been there instead since `_other_s`."""
-        self._other_s = 0.0
+        """What has been there instead since `_other_s`, of all that has been since `_unlike_s`."""
+        self._other_s = self._unlike_s = 0.0
 
     def note(self, glimpse: NDArray[np.uint8], now_s: float) -> Change:
         """Return what the picture is whose small gray version `glimpse` is."""
-        change = self._change(glimpse, now_s)
-        if change is not Change.BLINK:
-            self._seen_s, self._other = now_s, None
-            if change is Change.CUT or self._scene is None or not _is_flat(glimpse):
-                self._scene = glimpse
+        gap_s, self._noted_s = now_s - self._noted_s, now_s
+        if self._scene is None:
+            return self._follow(glimpse, Change.NONE)
+        if self._scene.shape != glimpse.shape:
+            return self._follow(glimpse, Change.CUT)
+        if _is_flat(self._scene) or _is_like(self._scene, glimpse):
+            return self._follow(glimpse, Change.NONE)
+        if _is_flat(glimpse):
+            return self._bear_flat(glimpse, now_s)
+        self._flat_from_s = None
+        if gap_s >= CUT_S / 2:
+            # Too seldom to tell a blink by what comes after it.
+            return self._follow(glimpse, Change.CUT)
+        return self._note_other(glimpse, now_s)
+
+    def _follow(self, glimpse: NDArray[np.uint8], change: Change) -> Change:
+        self._scene, self._other, self._flat_from_s = glimpse, None, None
         return change
 
-    def _change(self, glimpse: NDArray[np.uint8], now_s: float) -> Change:
-        if self._scene is None or _is_flat(self._scene) or _is_like(self._scene, glimpse):
-            return Change.NONE
-        unseen_s = now_s - self._seen_s
-        if _is_flat(glimpse):
-            self._other = None
-            return Change.CUT if unseen_s >= FLAT_S else Change.BLINK
-        if glimpse.shape != self._scene.shape or unseen_s >= 2 * CUT_S:
-            return Change.CUT
+    def _bear_flat(self, glimpse: NDArray[np.uint8], now_s: float) -> Change:
+        self._other = None
+        if self._flat_from_s is None:
+            self._flat_from_s = now_s
+        if now_s - self._flat_from_s >= FLAT_S:
+            self._follow(glimpse, Change.NONE)
+        return Change.NONE
+
+    def _note_other(self, glimpse: NDArray[np.uint8], now_s: float) -> Change:
         if self._other is None:
-            self._other, self._other_s = glimpse, now_s
+            self._other, self._other_s, self._unlike_s = glimpse, now_s, now_s
             return Change.BLINK
-        if not _is_like(self._other, glimpse):
-            return Change.NONE  # a camera that moves
-        return Change.CUT if now_s - self._other_s >= CUT_S else Change.BLINK
+        if _is_like(self._other, glimpse):
+            if now_s - self._other_s < CUT_S:
+                return Change.BLINK
+            return self._follow(glimpse, Change.CUT)
+        # Torn pictures, after which the scene comes back, or a camera that moves.
+        self._other, self._other_s = glimpse, now_s
+        if now_s - self._unlike_s >= CUT_S:
+            self._follow(glimpse, Change.NONE)
+        return Change.NONE
 
 
 def _is_flat(glimpse: NDArray[np.uint8]) -> bool:

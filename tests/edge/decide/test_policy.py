@@ -100,6 +100,15 @@ def test_somebody_who_has_not_moved_for_some_seconds_is_counted() -> None:
     assert (states(decisions), verdict(decisions)) == ([], Verdict.BARE)
 
 
+def test_who_has_lived_and_comes_back_unmoved_is_counted() -> None:
+    by = policy()
+    for n in range(200):
+        by.update([look(n / 10, 0.01)], ())
+    # Hidden for three seconds; whoever is there now has not moved yet.
+    decisions = [by.update([look(23 + n / 10, 0.01)], (), (1,) * (n == 0), (1,)) for n in range(3)]
+    assert verdict([*decisions, by.update((), (1,))]) == Verdict.MASKED
+
+
 def test_who_moves_at_last_is_reported_at_once() -> None:
     confirmed, ended = violations(unmoved(10, until_s=5))
     assert (confirmed.confirmed_at, confirmed.started_at) == (START + timedelta(seconds=5), START)
@@ -463,6 +472,16 @@ def test_who_leaves_before_confirm_s_is_counted_by_the_likelier_kind(
     looks: list[dict[MaskState, float]], counted: Verdict
 ) -> None:
     assert verdict(shown(looks * 4)) is counted
+
+
+def test_one_sure_look_does_not_make_a_mask_worn_wrongly_a_missing_one() -> None:
+    by = policy()
+    looks = [beard(0.5, 0.45), *[beard(0.2, 0.7)] * 29, *[beard(0.98, 0.01)] * 2]
+    decisions = []
+    for n, says in enumerate(looks):
+        reading = MaskReading(face_at(0, 0, 60), says)
+        decisions.append(by.update([Sighting(1, reading, START + timedelta(seconds=n), n)], ()))
+    assert states([*decisions, by.update((), (1,))]) == []
 
 
 def test_what_is_shown_of_a_person_is_how_sure_it_is_that_mouth_and_nose_are_not_covered() -> None:

@@ -34,13 +34,35 @@ def test_another_scene_is_one_when_it_has_lasted() -> None:
     assert told([HALL] * 5 + [YARD] * (blinks + 5)) == expected
 
 
-@pytest.mark.parametrize(
-    ("blink", "frames"),
-    [(blank(grey=0), 40), (blank(grey=128), 40), (blank(grey=255), 1), (YARD, 4)],
-)
-def test_a_blink_is_no_other_scene(blink: Pixels, frames: int) -> None:
-    expected = [Change.NONE] * 5 + [Change.BLINK] * frames + [Change.NONE] * 5
-    assert told([HALL] * 5 + [blink] * frames + [HALL] * 5) == expected
+def test_another_picture_for_a_moment_is_a_blink() -> None:
+    expected = [Change.NONE] * 5 + [Change.BLINK] * 4 + [Change.NONE] * 5
+    assert told([HALL] * 5 + [YARD] * 4 + [HALL] * 5) == expected
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_picture_without_contrast_is_no_other_scene(level: int) -> None:
+    assert set(told([HALL] * 5 + [blank(grey=level)] * 40 + [HALL] * 5)) == {Change.NONE}
+
+
+def test_torn_pictures_are_no_other_scene() -> None:
+    shown = [HALL] * 5 + [scene(3), scene(4), scene(5)] + [HALL] * 20
+    assert Change.CUT not in told(shown)
+    assert told(shown).count(Change.BLINK) == 1
+
+
+def test_somebody_near_who_leaves_a_plain_wall_blinds_nobody() -> None:
+    wall = np.repeat(np.linspace(100, 126, 640, dtype=np.float32)[np.newaxis], 360, axis=0)
+    plain = np.repeat(wall.astype(np.uint8)[..., np.newaxis], 3, axis=2)
+    near = plain.copy()
+    near[40:, 150:500] = HALL[40:, 150:500]
+    changes = told([plain] * 5 + [near] * 30 + [plain] * 40)
+    assert changes[46:] == [Change.NONE] * len(changes[46:])
+
+
+def test_of_unlike_pictures_far_apart_each_is_another_scene() -> None:
+    watch = SceneWatch()
+    shown = [watch.note(glimpse_of(scene(n)), n) for n in range(20)]
+    assert shown == [Change.NONE] + [Change.CUT] * 19
 
 
 def test_a_scene_after_the_dark_is_compared_with_the_one_before() -> None:
