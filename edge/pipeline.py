@@ -20,7 +20,7 @@ from edge.detect.detectors import open_detector
 from edge.life import Life
 from edge.look import Attention
 from edge.plan import USUAL, SeeingPlan, Work
-from edge.records import Face, Frame, Sighting
+from edge.records import Face, Frame, Sighting, TrackedFace
 from edge.telemetry import CLASSIFY, SCAN, TOTAL
 from edge.track import Tracker
 from edge.upright import Upright
@@ -40,6 +40,8 @@ class FrameOutcome:
     """Of everybody in `sightings`."""
     outside: tuple[Face, ...] | None = None
     """Faces outside the area, which are not judged; None: the frame was not scanned as a whole."""
+    denied: tuple[TrackedFace, ...] = ()
+    """What is followed and is nobody, as far as is known: a picture that is shown covers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,16 @@ class Pipeline:
                 if self.detection.is_cut:
                     self.upright.start_over()
                 sightings = self.upright.hold_back(frame, sightings, strangers)
+            shown = {each.track_id for each in sightings}
+            denied = tuple(each for each in tracks.faces if each.track_id not in shown)
             lifeless: Collection[int] = ()
             if self.life is not None:
-                shown = {each.track_id for each in sightings}
                 people = [each for each in tracks.faces if each.track_id in shown]
                 lifeless = self.life.lifeless(frame, people, tracks.ended, tracks.returned)
         with self.timed("decide"):
             decision = self.policy.update(sightings, tracks.ended, tracks.returned, lifeless)
         standings = self.policy.standings(sightings)
-        return FrameOutcome(sightings, decision, standings, self.detection.outside)
+        return FrameOutcome(sightings, decision, standings, self.detection.outside, denied)
 
     @property
     def plan(self) -> SeeingPlan:

@@ -98,6 +98,8 @@ class InSight:
     def __init__(self, settings: ClassifierSettings) -> None:
         self._settings = settings
         self._seen: dict[int, _Seen] = {}
+        self._denied: dict[int, tuple[Box, float]] = {}
+        """Nobody, as far as is known, and when that was; covered all the same."""
         self._outside: tuple[_Outside, ...] = ()
 
     @property
@@ -110,9 +112,10 @@ class InSight:
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        """Of all their faces, in pixels of the frame."""
+        """Of all their faces, and of what may be one, in pixels of the frame."""
         seen = tuple(seen.box for seen in self._seen.values())
-        return seen + tuple(each.box for each in self._outside)
+        denied = tuple(box for box, _ in self._denied.values())
+        return seen + denied + tuple(each.box for each in self._outside)
 
     def note(self, frame: Frame, outcome: FrameOutcome) -> None:
         """Take in what a frame showed, and forget who was not seen for a while."""
@@ -123,6 +126,12 @@ class InSight:
         self._seen = {
             track_id: seen for track_id, seen in self._seen.items() if now_s - seen.at_s < LINGER_S
         }
+        self._denied |= {each.track_id: (each.face.box, now_s) for each in outcome.denied}
+        self._denied = {
+            track_id: (box, at_s)
+            for track_id, (box, at_s) in self._denied.items()
+            if now_s - at_s < LINGER_S
+        }
         if outcome.outside is None:
             self._outside = tuple(each for each in self._outside if _is_there(each, frame))
         else:
@@ -130,6 +139,7 @@ class InSight:
 
     def clear(self) -> None:
         self._seen.clear()
+        self._denied.clear()
         self._outside = ()
 
 

@@ -6,7 +6,7 @@ from edge.config import ClassifierSettings
 from edge.decide.policy import Decision, Standing
 from edge.page.scene import LINGER_S, OUTSIDE_S, InSight, ShownPlace, words
 from edge.pipeline import FrameOutcome
-from edge.records import Face, MaskState
+from edge.records import Face, MaskState, TrackedFace
 from tests.fakes import blank, face_at, frame_at
 
 KNOWN = Standing(1, MaskState.BARE, 0.97, 0.6, 1.0, 3, 3, is_reported=False)
@@ -54,6 +54,17 @@ def test_who_is_outside_the_area_is_shown_until_a_scan_says_otherwise() -> None:
     assert seen.boxes == (face_at(64, 36, 64).box,)
     seen.note(frame_at(4), outcome())
     assert seen.outside == ()
+
+
+def test_what_the_classifier_calls_nobody_is_not_shown_and_is_covered() -> None:
+    seen = InSight(ClassifierSettings())
+    face = face_at(64, 36, 64)
+    seen.note(frame_at(0), FrameOutcome((), Decision(), denied=(TrackedFace(1, face),)))
+    assert (seen.people, seen.boxes) == ((), (face.box,))
+    seen.note(frame_at(1), UNSCANNED)
+    assert seen.boxes == (face.box,)
+    seen.note(frame_at(9), UNSCANNED)
+    assert seen.boxes == ()
 
 
 def lefts(seen: InSight) -> list[float]:
