@@ -68,10 +68,14 @@ class Budget:
         is_free = self._settings.detector.fixed_plan is None
         return is_free and now_s - self._before_s >= EVERY_S
 
+    def start_over(self, usage: Usage, now_s: float) -> None:
+        """Begin the minute anew: nothing was to be seen, so what it cost says nothing."""
+        self._before, self._before_s = usage, now_s
+
     def choose(self, usage: Usage, fps: float | None, pace: Pace, now_s: float) -> SeeingPlan:
         """Return the plan for the time to come; `usage` is the whole since the start."""
         minute, elapsed_s = usage.since(self._before), now_s - self._before_s
-        self._before, self._before_s = usage, now_s
+        self.start_over(usage, now_s)
         in_full = minute.work.full + minute.work.close_ups
         if minute.work.frames < FEWEST_FRAMES or not in_full:
             return self.plan

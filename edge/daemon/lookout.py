@@ -133,6 +133,7 @@ class Lookout:
         if is_paused or (frame is None and self._is_long_lost()):
             # In a pause frames are still taken, or the camera would count as lost.
             decision = self._judge.finish()
+            self._budget.start_over(self._usage(), self._clock.monotonic_s())
         elif frame is not None:
             decision = self._judged(frame)
         return Glance(
@@ -147,8 +148,11 @@ class Lookout:
         """Look as closely as the box can afford at this pace; another plan comes rarely."""
         now_s = self._clock.monotonic_s()
         if self._budget.is_due(now_s):
-            usage = Usage.of(self._judge.work, self._stopwatch)
-            self._judge.follow(self._budget.choose(usage, self._camera.status().fps, pace, now_s))
+            fps = self._camera.status().fps
+            self._judge.follow(self._budget.choose(self._usage(), fps, pace, now_s))
+
+    def _usage(self) -> Usage:
+        return Usage.of(self._judge.work, self._stopwatch)
 
     def end_visits(self) -> Glance:
         """Nobody is in sight any more: the service stops."""

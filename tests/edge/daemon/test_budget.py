@@ -116,6 +116,17 @@ def test_a_minute_in_which_hardly_anything_was_scanned_says_nothing() -> None:
     assert set(chosen(PI_5, busy=0.01)) == {"usual"}
 
 
+def test_a_pause_makes_nothing_cheaper() -> None:
+    spent, share = minute(USUAL, PI_5, 2), 0.02
+    paused = Budget(settings(cpu_share=share), PI_5.cores, 0.0)
+    paused.start_over(Usage(), 9 * EVERY_S)
+    assert not paused.is_due(9.5 * EVERY_S)
+    assert paused.choose(spent, FPS, Pace(), 10 * EVERY_S) is SPARING
+    # The same in ten minutes would be little.
+    quiet = Budget(settings(cpu_share=share), PI_5.cores, 0.0)
+    assert quiet.choose(spent, FPS, Pace(), 10 * EVERY_S) is USUAL
+
+
 def test_a_plan_that_had_to_be_left_is_tried_again_later_each_time() -> None:
     machine = Machine(0.085, 0.02)
     budget = Budget(settings(), machine.cores, 0.0)
