@@ -140,8 +140,8 @@ def test_a_restart_by_command_is_a_new_start(machine: Machine) -> None:
     machine.write(SETTINGS, GOOD_SETTINGS + '[commands]\nallowed = ["restart"]\n')
     machine.run("systemctl", "restart", UNIT)
     restarts = int(_show(machine, "NRestarts"))
-    begun_us = int(_show(machine, "ExecMainStartTimestampMonotonic"))
-    # It is refused right after a start.
+    # It is refused right after a start, which takes seconds on a machine with other work.
+    begun_us = int(_show(machine, "ActiveEnterTimestampMonotonic"))
     wait_until(
         lambda: time.monotonic() * 1e6 > begun_us + 12e6, DEADLINE_S, "the time for a restart"
     )
