@@ -19,7 +19,7 @@ from edge.detect.detection import FaceDetection
 from edge.detect.detectors import open_detector
 from edge.life import Life
 from edge.look import Attention
-from edge.plan import USUAL, SeeingPlan, Work
+from edge.plan import SeeingPlan, Work
 from edge.records import Face, Frame, Sighting, TrackedFace
 from edge.telemetry import CLASSIFY, SCAN, TOTAL
 from edge.track import Tracker
@@ -180,5 +180,5 @@ def open_pipeline(
         Upright(detector, settings.camera.rotation_deg),
         Life(),
     )
-    pipeline.follow(settings.detector.fixed_plan or USUAL)
+    pipeline.follow(settings.detector.first_plan)
     return pipeline

@@ -136,9 +136,13 @@ class DetectorSettings(Section, frozen=True):
             raise ValueError("sure_confidence must be at least confidence")
 
     @property
-    def fixed_plan(self) -> SeeingPlan | None:
-        """None: the box chooses."""
-        return PLANS.get(self.plan)
+    def first_plan(self) -> SeeingPlan:
+        """The plan until the box has chosen another."""
+        return PLANS.get(self.plan, USUAL)
+
+    def pace_s(self, plan: SeeingPlan, *, in_sight: bool) -> float:
+        """Return the least time between two scans under `plan`."""
+        return max(self.every_s, plan.every_s) * (1 if in_sight else plan.search_pace)
 
     @property
     def watched(self) -> Polygons:
@@ -148,14 +152,14 @@ class DetectorSettings(Section, frozen=True):
     def gap_s(self, frame_s: float) -> float:
         """Return how long somebody in sight who moves may wait for the next scan, with a frame
         every `frame_s`; 0: with any number of them."""
-        return self.gap_under(self.fixed_plan or USUAL, frame_s)
+        return self.gap_under(self.first_plan, frame_s)
 
     def gap_under(self, plan: SeeingPlan, frame_s: float) -> float:
         """Return the same while `plan` is followed."""
-        every_s = max(self.every_s, plan.every_s)
-        gap_s = _at_frame(every_s, frame_s)
-        is_in_sight = gap_s < lingers_s(frame_s)
-        return gap_s if is_in_sight else _at_frame(plan.search_pace * every_s, frame_s)
+        gap_s = _at_frame(self.pace_s(plan, in_sight=True), frame_s)
+        if gap_s < lingers_s(frame_s):
+            return gap_s
+        return _at_frame(self.pace_s(plan, in_sight=False), frame_s)
 
     def still_gap_s(self, frame_s: float) -> float:
         """Return the same for somebody who does not move."""
@@ -163,8 +167,7 @@ class DetectorSettings(Section, frozen=True):
         linger_s = lingers_s(frame_s)
         if gap_s < linger_s:
             return gap_s
-        plan = self.fixed_plan or USUAL
-        search_s = plan.search_pace * max(self.every_s, plan.every_s)
+        search_s = self.pace_s(self.first_plan, in_sight=False)
         return _at_frame(max(linger_s, search_s, self.idle_every_s), frame_s)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from edge.config import Settings
 from edge.host.health import Spent, Stopwatch
-from edge.plan import PLANS, USUAL, SeeingPlan, Work, forecast
+from edge.plan import PLANS, SeeingPlan, Work, forecast
 from edge.telemetry import CLASSIFY, SCAN, Pace
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Budget:
 
     def __init__(self, settings: Settings, cores: float, now_s: float) -> None:
         """`cores` is how many the program may keep busy."""
-        self.plan = settings.detector.fixed_plan or USUAL
+        self.plan = settings.detector.first_plan
         self._settings = settings
         self._cores = cores
         self._before = Usage()
@@ -65,11 +65,11 @@ class Budget:
         self._fitting, self._patience = 0, PATIENCE
 
     def is_due(self, now_s: float) -> bool:
-        is_free = self._settings.detector.fixed_plan is None
+        is_free = self._settings.detector.plan == "auto"
         return is_free and now_s - self._before_s >= EVERY_S
 
     def start_over(self, usage: Usage, now_s: float) -> None:
-        """Begin the minute anew: nothing was to be seen, so what it cost says nothing."""
+        """Begin another minute: nothing was to be seen, so what it cost says nothing."""
         self._before, self._before_s = usage, now_s
 
     def choose(self, usage: Usage, fps: float | None, pace: Pace, now_s: float) -> SeeingPlan:

@@ -47,23 +47,27 @@ class PacedDetection:
         self._settings = settings
         self._timed = timed
         self.plan = USUAL
-        self._close_ups = CloseUps()
         self._scene = SceneWatch()
         self.scanned_frames = self.searches = 0
         self.full_scans = 0
         self.quick_scans = 0
         self.close_ups = 0
-        self._scanned_s = self._full_s = -math.inf
-        self._seen_s = self._small_seen_s = self._tiny_seen_s = -math.inf
-        self._was_full = self._owes_whole = False
-        self._was_close = True
-        """Or a quick scan, or there was none: the whole picture comes first."""
+        self._scanned_s = -math.inf
+        self._forget_faces()
         self._interval = FrameInterval()
         self._glimpse: NDArray[np.uint8] | None = None
         self.outside: tuple[Face, ...] | None = None
         """The last frame's faces outside the area; None: it was not scanned as a whole."""
         self.is_cut = False
         """Whether the last frame is the first of another scene."""
+
+    def _forget_faces(self) -> None:
+        """Know nothing of faces: the whole picture is scanned first."""
+        self._full_s = self._seen_s = self._small_seen_s = self._tiny_seen_s = -math.inf
+        self._was_full = self._owes_whole = False
+        self._was_close = True
+        """Or a quick scan, or there was none."""
+        self._close_ups = CloseUps()
 
     @property
     def name(self) -> str:
@@ -82,9 +86,7 @@ class PacedDetection:
         now_s, self.outside, self.is_cut = frame.monotonic_s, None, False
         self._interval.note(now_s)
         in_sight = now_s - self._seen_s < lingers_s(self._interval.seconds)
-        pace_s = max(self._settings.every_s, self.plan.every_s)
-        if not in_sight:
-            pace_s *= self.plan.search_pace
+        pace_s = self._settings.pace_s(self.plan, in_sight=in_sight)
         patience_s = self._settings.full_every_s if in_sight else self._settings.idle_every_s
         waited_s = now_s - self._scanned_s + SLACK_S
         if waited_s < pace_s:
@@ -95,10 +97,8 @@ class PacedDetection:
             return ()
         self.is_cut = change is Change.CUT
         if self.is_cut:
-            # What was known of faces was known of the other scene: this one is scanned as a whole.
-            in_sight, self._was_full = False, False
-            self._seen_s = self._small_seen_s = self._tiny_seen_s = self._full_s = -math.inf
-            self._close_ups = CloseUps()
+            in_sight = False
+            self._forget_faces()
         changed = self._watched(changes(self._glimpse, glimpse))
         moved = has_moved(changed)
         is_due = moved or waited_s >= patience_s or (self._owes_whole and not in_sight)

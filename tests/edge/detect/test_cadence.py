@@ -283,6 +283,19 @@ def test_a_face_where_one_was_before_a_scene_cut_is_somebody_else() -> None:
     assert set(tracks[22:]) == {(2,)}
 
 
+@pytest.mark.parametrize("before", range(16, 20))
+def test_another_scene_is_scanned_as_a_whole_first(before: int) -> None:
+    settings = DetectorSettings()
+    paced = PacedDetection(FaceDetection(FixedDetector([]), settings), settings)
+    for number in range(40):
+        whole = paced.full_scans
+        paced.detect(frame_at(number / 8, furnished(1 + (number >= before), number)))
+        if paced.is_cut:
+            assert paced.full_scans == whole + 1
+            return
+    pytest.fail("no cut")
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_after_a_blink_of_the_camera_everybody_is_who_they_were(level: int) -> None:
     tracks = followed([blank(grey=level) if 16 <= n < 24 else furnished(1, n) for n in range(40)])
