@@ -1,10 +1,10 @@
 """Life: a face that never changes is a picture on the wall, and nobody is reported for it.
 
-Whoever stands still sways, breathes, turns the head. A poster does not, and neither does a screen
-that shows one picture. So the small gray picture of each new face is compared with what was there
-before: where it has changed beyond noise for a while, somebody lives there, and nothing is compared
-any more. What has not is lifeless, for as long as it takes. Somebody who passes before a poster
-changes it as well, but then it is again what it was.
+People who do not walk sway, breathe and turn their heads. A poster does not, and neither does a
+screen that shows one picture. So the small gray picture of each new face is compared with what was
+there before: where it has changed beyond noise for a while, somebody lives there, and nothing is
+compared any more. What has not is lifeless, for as long as it takes. Somebody who passes before a
+poster changes it as well, but then it is again what it was.
 
 Nothing follows from a source whose pictures have all been the same to the last bit: it is none
 itself. One that has shown another may repeat a picture for long: encoders do in a quiet room.

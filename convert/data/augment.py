@@ -122,10 +122,7 @@ def augment(view: View, side_px: int, rng: Generator, background: Pixels) -> Pix
         small = _occluded(small, rng)
     if rng.random() < RECOLOURED:
         small = _recoloured(small, rng)
-    if rng.random() < NIGHT_SEEN:
-        small = night_seen(small, rng)
-    elif rng.random() < MISEXPOSED:
-        small = misexposed(small, rng)
+    small = in_other_light(small, rng)
     if rng.random() < DEGRADED:
         small = degraded(small, rng, small.shape[0])
     return resize_square(small, side_px)
@@ -212,6 +209,13 @@ def _recoloured(crop: Pixels, rng: Generator) -> Pixels:
     hsv[..., 0] = (hsv[..., 0] + np.float32(hue)) % 180
     hsv[..., 1] = np.clip(hsv[..., 1] * np.float32(rng.uniform(0.3, 1.7)), 0, 255)
     return np.asarray(cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR), np.uint8)
+
+
+def in_other_light(picture: Pixels, rng: Generator) -> Pixels:
+    """Return the picture, in infrared light or badly exposed as often as the shares above say."""
+    if rng.random() < NIGHT_SEEN:
+        return night_seen(picture, rng)
+    return misexposed(picture, rng) if rng.random() < MISEXPOSED else picture
 
 
 def night_seen(picture: Pixels, rng: Generator) -> Pixels:

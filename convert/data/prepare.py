@@ -20,6 +20,7 @@ from convert.data.split import (
     HeldOut,
     NearestPair,
     Split,
+    face_likeness,
     kept_parts,
     leak_fingerprints,
     make_split,
@@ -271,9 +272,9 @@ def split_dataset(
     split = _written_split(folder / SPLIT_FILE, dataset.pictures, seed)
     street_split = _written_split(folder / BOXED_SPLIT_FILE, boxed, seed) if boxed else no_pictures
     views = [*camera_views(dataset.pictures, pixels, boxes), *(item.shown for item in street)]
-    fingerprints = leak_fingerprints([(v.pixels, v.box) for v in views])
+    likeness = face_likeness(leak_fingerprints([(v.pixels, v.box) for v in views]))
     if split is None or street_split is None:
-        groups = _groups(pixels, street, imagenet, bar, same_faces(fingerprints))
+        groups = _groups(pixels, street, imagenet, bar, same_faces(likeness))
         sources = [0] * len(pixels) + [1 + item.source for item in street]
         pictures = (*dataset.pictures, *boxed)
         placed = {} if held is None else kept_parts(pictures, sources, groups, held)
@@ -284,7 +285,7 @@ def split_dataset(
             shown = np.array([_kinds(item) for item in street], np.int64)
             street_split = make_split(boxed, groups[len(pixels) :], seed, shown, placed)
     both = Split(seed, split.assignments + street_split.assignments)
-    pairs = nearest_pairs(both, fingerprints, 20)
+    pairs = nearest_pairs(both, likeness, 20)
     _write_leak_report(pairs, folder)
     refuse_leak(pairs[0] if pairs else None)
     for path, each in ((SPLIT_FILE, split), (BOXED_SPLIT_FILE, street_split)):
@@ -334,14 +335,15 @@ def _groups(
 
 
 def _named_alike(street: Sequence[StreetPicture]) -> list[tuple[int, int]]:
-    """Return pairs of pictures of one person, of sets that name the person first: `0123_4.jpg`."""
+    """Return each picture with the first of its person, of sets that name the person first:
+    `0123_4.jpg`."""
     first: dict[tuple[int, str], int] = {}
     pairs = []
     for place, item in enumerate(street):
         person, _, number = Path(item.boxed.picture.path).stem.partition("_")
         if item.boxed.is_of_person and number:
             pairs.append((first.setdefault((item.source, person), place), place))
-    return [(one, other) for one, other in pairs if one != other]
+    return pairs
 
 
 def _write_leak_report(pairs: Sequence[NearestPair], folder: Path) -> None:

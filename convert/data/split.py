@@ -169,14 +169,20 @@ def leak_fingerprints(views: Sequence[tuple[Pixels, Box]]) -> NDArray[np.float32
     return np.asarray(rows / np.maximum(lengths, 1e-3), np.float32)
 
 
+def face_likeness(fingerprints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, n): the correlation of each two faces, plain or mirrored, the higher of both."""
+    side = (len(fingerprints), LEAK_PX, LEAK_PX, 3)
+    mirrored = fingerprints.reshape(side)[:, :, ::-1].reshape(len(fingerprints), -1)
+    return np.maximum(fingerprints @ fingerprints.T, fingerprints @ mirrored.T)
+
+
 def nearest_pairs(
-    split: Split, fingerprints: NDArray[np.float32], count: int
+    split: Split, likeness: NDArray[np.float32], count: int
 ) -> tuple[NearestPair, ...]:
     """Return the `count` most alike pairs, plain or mirrored, that different parts share.
 
-    The most alike first; `fingerprints` has a row for each assignment of `split`.
+    The most alike first; `likeness` has a row for each assignment of `split`.
     """
-    likeness = _likeness(fingerprints)
     place = np.array([list(SplitPart).index(item.part) for item in split.assignments])
     one, other = np.nonzero(np.triu(place[:, None] != place[None, :], 1))
     values = likeness[one, other]
@@ -190,17 +196,10 @@ def nearest_pairs(
     )
 
 
-def same_faces(fingerprints: NDArray[np.float32]) -> list[tuple[int, int]]:
+def same_faces(likeness: NDArray[np.float32]) -> list[tuple[int, int]]:
     """Return the pairs of pictures that would be a leak between two parts: they show one face."""
-    one, other = np.nonzero(np.triu(_likeness(fingerprints) >= LEAK_LIMIT, 1))
+    one, other = np.nonzero(np.triu(likeness >= LEAK_LIMIT, 1))
     return list(zip(one.tolist(), other.tolist(), strict=True))
-
-
-def _likeness(fingerprints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (n, n): the correlation of each pair, plain or mirrored, whichever is higher."""
-    side = (len(fingerprints), LEAK_PX, LEAK_PX, 3)
-    mirrored = fingerprints.reshape(side)[:, :, ::-1].reshape(len(fingerprints), -1)
-    return np.maximum(fingerprints @ fingerprints.T, fingerprints @ mirrored.T)
 
 
 def refuse_leak(pair: NearestPair | None) -> None:

@@ -15,14 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from convert.data.augment import (
-    DEGRADED,
-    MISEXPOSED,
-    NIGHT_SEEN,
-    degraded,
-    misexposed,
-    night_seen,
-)
+from convert.data.augment import DEGRADED, degraded, in_other_light
 from convert.detector.pieces import TrainingPiece, cut, turned
 from convert.detector.scenes import Boxes, FaceKind, TrainingScene, areas
 from edge.records import Pixels
@@ -149,10 +142,7 @@ class SceneSampler:
             for kept, boxes in zip(marks, (tile.faces, tile.doubtful, tile.nothing), strict=True):
                 kept.append(boxes + corner)
         faces, doubtful, nothing = (np.concatenate(boxes) for boxes in marks)
-        if rng.random() < NIGHT_SEEN:
-            canvas = night_seen(canvas, rng)
-        elif rng.random() < MISEXPOSED:
-            canvas = misexposed(canvas, rng)
+        canvas = in_other_light(canvas, rng)
         if rng.random() < DEGRADED:
             canvas = degraded(canvas, rng, CAMERA_SIDE_PX)
         return TrainingPiece(canvas, faces, doubtful, nothing)

@@ -218,11 +218,10 @@ class ViolationPolicy:
             person.has_lived |= not person.is_lifeless and person.sightings > 1
             if sighting.reading.probabilities is not None:
                 self._take_in(person, sighting, sighting.reading.probabilities)
-                violations += self._judge(person, sighting)
             # Not looked at this time, but in sight: as it was at the last look.
             elif (streak := person.streak_of(person.evidence.kind)).since is not None:
                 streak.until = sighting
-            if comes_alive and sighting.reading.probabilities is None:
+            if comes_alive or sighting.reading.probabilities is not None:
                 violations += self._judge(person, sighting)
         return Decision(tuple(violations), tuple(visits))
 

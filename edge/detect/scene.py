@@ -19,7 +19,7 @@ in clips of people, 0.52 where the camera pans by an eighth of the picture, and 
 pictures of streets and groups less than 0.46."""
 FLAT_LEVELS = 12.0
 """A glimpse of less contrast (the standard deviation of its levels) tells nothing: black, white,
-gray, or a plain wall before which the pattern is whoever walks there."""
+gray, or a plain wall before which people are all of the pattern."""
 FLAT_S = 10.0
 """After so long without contrast, that is the scene: there may be fog."""
 CUT_S = 0.6
@@ -97,8 +97,6 @@ def _is_flat(glimpse: NDArray[np.uint8]) -> bool:
 
 def _is_like(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     """Return whether two glimpses show the same pattern, in whatever light."""
-    if one.shape != other.shape:
-        return False
     first, second = one - one.mean(dtype=np.float32), other - other.mean(dtype=np.float32)
     spread = float(np.sqrt((first * first).sum() * (second * second).sum()))
     return 0 < LIKE * spread <= float((first * second).sum())

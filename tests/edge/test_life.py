@@ -17,6 +17,7 @@ from edge.life import MOST_PLACES, PROPOSED_S, Life
 from edge.pipeline import Pipeline, open_pipeline
 from edge.pixels import resize
 from edge.records import Box, Face, Frame, Pixels, TrackedFace, ViolationState
+from tests.clips import pictures_of
 from tests.fakes import START, frame_at
 
 PLACE = Box(240, 120, 300, 180)
@@ -143,7 +144,7 @@ def test_no_more_places_than_a_few_are_proposed(noise: np.random.Generator) -> N
     assert len(life.places) == MOST_PLACES
 
 
-def test_a_poster_behind_one_who_has_left_is_looked_at_anew(noise: np.random.Generator) -> None:
+def test_a_poster_behind_one_who_has_left_is_looked_at_again(noise: np.random.Generator) -> None:
     life = Life()
     told = lifeless(life, (hall(noise, 6 * np.sin(n / 5)) for n in range(50)))
     assert not told[-1]
@@ -173,15 +174,6 @@ def confirmed(pipeline: Pipeline, pictures: Iterable[Pixels], fps: float = 25) -
         decided = pipeline.process(frame).decision.violations
         found += [at_s for each in decided if each.state is ViolationState.CONFIRMED]
     return found
-
-
-def pictures_of(clip: Path) -> Iterator[Pixels]:
-    reader = cv2.VideoCapture(str(clip))
-    while True:
-        is_there, pixels = reader.read()
-        if not is_there:
-            return
-        yield np.asarray(pixels, np.uint8)
 
 
 def compressed(pictures: Iterable[Pixels], clip: Path, quality: int) -> Iterator[Pixels]:

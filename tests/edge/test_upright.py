@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +15,7 @@ from edge.people import frames as drawn_people
 from edge.pipeline import open_pipeline
 from edge.records import Box, Face, Frame, Pixels, Sighting, Verdict, ViolationState
 from edge.upright import CALM_S, CROP_PX, NEEDED, VOTE_EVERY_S, Upright
+from tests.clips import pictures_of
 from tests.fakes import START, blank, face_at, face_read, frame_at
 
 BARE, MASKED = 0.95, 0.05
@@ -161,15 +161,6 @@ def judged(
         verdicts += [visit.verdict for visit in decision.visits]
         violations += sum(v.state is ViolationState.CONFIRMED for v in decision.violations)
     return verdicts, violations, pipeline.rotation_wanted_deg
-
-
-def pictures_of(clip: Path) -> Iterator[Pixels]:
-    reader = cv2.VideoCapture(str(clip))
-    while True:
-        is_there, pixels = reader.read()
-        if not is_there:
-            return
-        yield np.asarray(pixels, np.uint8)
 
 
 def test_a_camera_that_is_turned_while_it_runs_accuses_nobody_meanwhile(shared: Path) -> None:

@@ -20,6 +20,7 @@ from convert.data.split import (
     LeakError,
     Split,
     SplitPart,
+    face_likeness,
     held_out,
     kept_parts,
     leak_fingerprints,
@@ -117,7 +118,8 @@ def two_parts(one: int, other: int, mirrored: bool) -> tuple[Split, NDArray[np.f
             Assignment(pictures[1], 1, SplitPart.TEST),
         ),
     )
-    return split, leak_fingerprints([(first, face_box()), (second, face_box())])
+    views = [(first, face_box()), (second, face_box())]
+    return split, face_likeness(leak_fingerprints(views))
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -135,11 +137,11 @@ def test_two_strangers_in_two_parts_pass() -> None:
 
 
 def test_a_leak_inside_one_part_is_none() -> None:
-    split, fingerprints = two_parts(1, 1, False)
+    split, likeness = two_parts(1, 1, False)
     one_part = Split(
         1, tuple(msgspec.structs.replace(item, part=SplitPart.TEST) for item in split.assignments)
     )
-    assert nearest_pairs(one_part, fingerprints, 1) == ()
+    assert nearest_pairs(one_part, likeness, 1) == ()
     refuse_leak(None)
 
 
@@ -177,4 +179,4 @@ def test_what_was_held_out_or_trained_on_stays_so_beside_a_new_source() -> None:
 def test_one_face_in_two_pictures_is_known_by_itself_mirrored_too() -> None:
     one, other = draw_face(0, 1), draw_face(1, 5)
     views = [(pixels, face_box()) for pixels in (one, other, one[:, ::-1])]
-    assert same_faces(leak_fingerprints(views)) == [(0, 2)]
+    assert same_faces(face_likeness(leak_fingerprints(views))) == [(0, 2)]

@@ -104,7 +104,7 @@ def test_who_has_lived_and_comes_back_unmoved_is_counted() -> None:
     by = policy()
     for n in range(200):
         by.update([look(n / 10, 0.01)], ())
-    # Hidden for three seconds; whoever is there now has not moved yet.
+    # Hidden for three seconds; who is there now has not moved yet.
     decisions = [by.update([look(23 + n / 10, 0.01)], (), (1,) * (n == 0), (1,)) for n in range(3)]
     assert verdict([*decisions, by.update((), (1,))]) == Verdict.MASKED
 
