@@ -39,6 +39,7 @@ def training(material: ReportMaterial) -> list[Child]:
         series("validation", (each.validation_accuracy for each in epochs)),
     ]
     highest = max(point.y for each in losses for point in each.points)
+    biases = ", ".join(f"of {name} {by:+.2f}" for name, by in history.shifts.items()) or "as learned"
     rates = [[str(each.number + 1), each.phase, f"{each.rate:.3g}"] for each in epochs]
     return [
         tag(
@@ -46,8 +47,7 @@ def training(material: ReportMaterial) -> list[Child]:
             f"Epoch {history.best_epoch + 1} of {len(epochs)} is kept, the one with the lowest "
             f"validation loss; finished at {history.finished_at}. Training figures are on "
             "augmented examples, with dropout; both losses are against smoothed labels, so neither "
-            f"reaches zero. Temperature {history.temperature:.3f}, bias of masks worn wrongly "
-            f"{history.shift:+.2f}.",
+            f"reaches zero. Temperature {history.temperature:.3f}, biases {biases}.",
         ),
         charts(
             [

@@ -45,9 +45,9 @@ from convert.network import build_network, import_keras, predict, save_model
 from convert.train.fit import CLASS_SHARES, Recipe, Trainer, sampling_shares, validation_set
 from convert.train.temperature import (
     at_temperature,
-    fit_shift,
+    fit_shifts,
     fit_temperature,
-    fold_shift,
+    fold_shifts,
     fold_temperature,
 )
 from edge.classify.card import LABELS, NOBODY
@@ -94,8 +94,8 @@ class TrainingHistory(msgspec.Struct, frozen=True):
     """UTC, ISO 8601: what the bundle made of this run gives as its own time."""
     temperature: float = 1.0
     """By which the last layer's weights were divided after training."""
-    shift: float = 0.0
-    """What was then added to the bias of masks worn wrongly."""
+    shifts: dict[str, float] = {}
+    """What was then added to the biases of these labels."""
 
 
 def read_history(path: Path) -> TrainingHistory:
@@ -144,17 +144,16 @@ def train(options: TrainOptions, bar: Bar, say: Callable[[str], None]) -> None:
     answers = predict(model, validation[0])
     temperature = fit_temperature(validation[1], answers)
     fold_temperature(model, temperature)
-    shift = fit_shift(validation[1], at_temperature(answers, temperature))
-    fold_shift(model, shift)
-    say(
-        f"epoch {best_epoch + 1} is kept; temperature {temperature:.3f}, masks worn wrongly "
-        f"{shift:+.2f}"
-    )
+    by_label = fit_shifts(validation[1], at_temperature(answers, temperature))
+    fold_shifts(model, by_label)
+    shifts = {LABELS[label]: shift for label, shift in by_label.items()}
+    said = ", ".join(f"{name} {shift:+.2f}" for name, shift in shifts.items())
+    say(f"epoch {best_epoch + 1} is kept; temperature {temperature:.3f}, {said}")
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     save_model(model, options.output / KERAS_FILE)
     write_document(
         options.output / HISTORY_FILE,
-        TrainingHistory(best_epoch, history, finished_at, temperature, shift),
+        TrainingHistory(best_epoch, history, finished_at, temperature, shifts),
     )
     write_document(options.output / RECIPE_FILE, material.recipe)
     plot_history(history, best_epoch, options.output / PLOT_FILE)

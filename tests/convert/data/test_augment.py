@@ -95,6 +95,18 @@ def test_colours_are_changed_and_shapes_are_not() -> None:
     assert seen == {0, 1, 2}
 
 
+def test_a_few_faces_lie_on_their_side() -> None:
+    pixels = np.zeros((200, 200, 3), np.uint8)
+    pixels[:100] = 255
+    shown, rng = View(pixels, Box(60, 60, 140, 140)), np.random.default_rng(3)
+    lying = 0
+    for _ in range(600):
+        example = augment(shown, 16, rng, pixels).astype(float)
+        across = abs(example[:, :8].mean() - example[:, 8:].mean())
+        lying += across > abs(example[:8].mean() - example[8:].mean())
+    assert 6 <= lying <= 30
+
+
 def test_infrared_light_leaves_one_gray_that_still_shows_the_face() -> None:
     picture = draw_face(0, 1, 96)
     before = picture.copy()
