@@ -74,6 +74,8 @@ class Account(msgspec.Struct, frozen=True):
     """None: the program has just started."""
     paused_for_s: float | None
     fps: float
+    plan: str
+    """How closely frames are looked at, see `edge.plan`."""
     is_connected: bool
     """With the broker."""
     waiting: int
@@ -236,6 +238,7 @@ class Window:
             None if telemetry is None else self._camera(telemetry),
             None if telemetry is None else telemetry.paused_for_s,
             0.0 if telemetry is None else telemetry.fps,
+            "" if telemetry is None else telemetry.plan,
             telemetry is not None and telemetry.broker.connected,
             0 if telemetry is None else telemetry.outbox.rows,
             None if telemetry is None else telemetry.vitals.temperature_c,

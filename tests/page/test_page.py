@@ -75,6 +75,7 @@ def test_it_shows_who_is_there_and_what_is_wrong(start: Start, context: BrowserC
     # What the list says in full, no banner repeats.
     expect(page.locator("#banner")).to_be_hidden()
     expect(page.locator("#problems li").first).to_contain_text("it refuses the connection")
+    expect(page.locator("#health")).to_contain_text("frames/s, usual")
     expect(page.locator("#missed")).to_contain_text(
         re.compile("detector finds more than 9 of 10 faces .* with a mask, and 9 of 10 without")
     )

@@ -109,7 +109,7 @@ function tellHealth(account) {
   const rate = camera?.fps ? `${camera.fps.toFixed(1)} frames/s` : "running";
   const sees = camera === null ? "starting" : camera.state !== "running" ? { lost: "no picture", starting: "starting" }[camera.state]
     : VIEWS[camera.view] ?? rate;
-  const judging = account.paused_for_s !== null ? "paused" : camera?.state === "running" ? `${fps.toFixed(1)} frames/s` : "not judging";
+  const judging = account.paused_for_s !== null ? "paused" : camera?.state === "running" ? `${fps.toFixed(1)} frames/s${account.plan && `, ${account.plan}`}` : "not judging";
   const rows = [
     ["Camera", sees, camera === null ? "unknown" : wrong("camera", "view")],
     ["Judging", judging, wrong("paused", "too-hot", "power-weak", "memory-short", "camera")],
