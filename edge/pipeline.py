@@ -70,6 +70,8 @@ class Pipeline:
             if self.upright is not None:
                 if self.detection.is_cut:
                     self.upright.start_over()
+                if self.detection.has_moved:
+                    self.upright.search(frame, faces)
                 sightings = self.upright.hold_back(frame, sightings, strangers)
             shown = {each.track_id for each in sightings}
             denied = tuple(each for each in tracks.faces if each.track_id not in shown)

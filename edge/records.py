@@ -6,7 +6,7 @@ Durations come from `monotonic_s`; wall time is for payloads only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -87,6 +87,13 @@ class Box:
     def scaled(self, x: float, y: float) -> Box:
         """Return the same box in a picture `x` times as wide and `y` times as high."""
         return Box(self.left * x, self.top * y, self.right * x, self.bottom * y)
+
+    def turned_back(self, widths: Sequence[int]) -> Box:
+        """Undo quarters of a turn, counterclockwise, of pictures that were so wide before each."""
+        box = self
+        for width in reversed(widths):
+            box = Box(width - box.bottom, box.left, width - box.top, box.right)
+        return box
 
     def clipped(self, width: int, height: int) -> Box | None:
         """Return the part inside a picture of `width` x `height`, or None where there is none."""

@@ -60,6 +60,8 @@ class PacedDetection:
         """The last frame's faces outside the area; None: it was not scanned as a whole."""
         self.is_cut = False
         """Whether the last frame is the first of another scene."""
+        self.has_moved = False
+        """Whether the last frame was scanned, and something moved in it."""
 
     def _forget_faces(self) -> None:
         """Know nothing of faces: the whole picture is scanned first."""
@@ -83,7 +85,7 @@ class PacedDetection:
 
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""
-        now_s, self.outside, self.is_cut = frame.monotonic_s, None, False
+        now_s, self.outside, self.is_cut, self.has_moved = frame.monotonic_s, None, False, False
         self._interval.note(now_s)
         in_sight = now_s - self._seen_s < lingers_s(self._interval.seconds)
         pace_s = self._settings.pace_s(self.plan, in_sight=in_sight)
@@ -105,6 +107,7 @@ class PacedDetection:
         if not is_due:
             return ()
         self._scanned_s, self._glimpse = now_s, glimpse
+        self.has_moved = moved
         self.scanned_frames += 1
         self.searches += not in_sight
         self._close_ups.note_movement(changed)

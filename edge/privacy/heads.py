@@ -204,7 +204,7 @@ class FaceSearch:
         for widths in ((width,), (width, height), (width, height, width)):
             turned = np.ascontiguousarray(np.rot90(small, len(widths)))
             for face in self._detector.find(turned):
-                box = _turned_back(face.box, widths).scaled(1 / ratio / near, 1 / ratio / near)
+                box = face.box.turned_back(widths).scaled(1 / ratio / near, 1 / ratio / near)
                 size_px = face.box.size_px / ratio
                 found.append(_Candidate(box, face.confidence, size_px, len(widths)))
         return found
@@ -262,13 +262,6 @@ def open_covering(settings: DetectorSettings) -> FaceDetector:
 def _without_surroundings(found: Sequence[_Candidate]) -> list[_Candidate]:
     sure = [each for each in found if each.score >= SURE]
     return [each for each in found if not any(each.surrounds(other) for other in sure)]
-
-
-def _turned_back(box: Box, widths: Sequence[int]) -> Box:
-    """Undo quarters of a turn, counterclockwise, of pictures that were so wide before each."""
-    for width in reversed(widths):
-        box = Box(width - box.bottom, box.left, width - box.top, box.right)
-    return box
 
 
 def _patches(scene: Pixels) -> Pixels:

@@ -11,6 +11,7 @@ from edge.capture.rotate import rotated
 from edge.classify.card import load_bundle
 from edge.config import parse_settings
 from edge.decide.identity import EventIds
+from edge.detect.detectors import open_detector
 from edge.people import frames as drawn_people
 from edge.pipeline import open_pipeline
 from edge.records import Box, Face, Frame, Pixels, Sighting, Verdict, ViolationState
@@ -36,6 +37,17 @@ class BrightAbove:
                 box = Box(left + 60, top + 60, left + 100, top + 100)
                 faces.append(Face(box, min(1.0, 0.7 + above / 1000)))
         return tuple(faces)
+
+
+class Nothing:
+    """Finds nothing, and counts."""
+
+    sure = 0.78
+    asked = 0
+
+    def find(self, pixels: Pixels) -> tuple[Face, ...]:
+        self.asked += 1
+        return ()
 
 
 def scene(*people_turned: int, height: int = 360) -> Pixels:
@@ -163,10 +175,18 @@ def judged(
     return verdicts, violations, pipeline.rotation_wanted_deg
 
 
-def test_a_camera_that_is_turned_while_it_runs_accuses_nobody_meanwhile(shared: Path) -> None:
-    # Back and forth, so that nothing but the position jumps; eight pictures a second.
-    clip = list(pictures_of(shared / "clips/yash_test_no_mask.mp4"))[::3]
-    shown = [*clip, *(rotated(each, 180) for each in clip[::-1]), *clip]
+@pytest.mark.parametrize("turned_deg", [90, 180, 270])
+def test_a_camera_that_is_turned_while_it_runs_accuses_nobody_meanwhile(
+    shared: Path, turned_deg: int
+) -> None:
+    # Back and forth, so that nothing but the position jumps; eight pictures a second, and square,
+    # so that their size stays.
+    pictures = list(pictures_of(shared / "clips/yash_test_no_mask.mp4"))[::3]
+    side = min(pictures[0].shape[:2])
+    left = (pictures[0].shape[1] - side) // 2
+    clip = [np.ascontiguousarray(each[:side, left : left + side]) for each in pictures]
+    turned = [rotated(each, turned_deg) for each in (*clip[::-1], *clip, *clip[::-1])]
+    shown = [*clip, *turned, *clip]
     tables = {"mqtt": {"host": "none"}, "camera": {"source": "none"}}
     pipeline = open_pipeline(parse_settings(tables, "test"), load_bundle(), EventIds())
     accused, wanted = [], []
@@ -174,12 +194,41 @@ def test_a_camera_that_is_turned_while_it_runs_accuses_nobody_meanwhile(shared: 
         at_s = number * 0.12
         frame = Frame(number, pixels, START + timedelta(seconds=at_s), at_s)
         violations = pipeline.process(frame).decision.violations
-        part = number // len(clip)
-        accused += [part for each in violations if each.state is ViolationState.CONFIRMED]
+        is_turned = len(clip) <= number < len(clip) + len(turned)
+        accused += [is_turned for each in violations if each.state is ViolationState.CONFIRMED]
         wanted.append(pipeline.rotation_wanted_deg)
-    assert accused[:1] == [0]
-    assert 1 not in accused
-    assert (wanted[len(clip) - 1], wanted[2 * len(clip) - 1]) == (None, 180)
+    assert accused[:1] == [False]
+    assert True not in accused
+    last = len(clip) + len(turned) - 1
+    assert (wanted[len(clip) - 1], wanted[last]) == (None, 360 - turned_deg)
+
+
+def search_lying(pictures: Sequence[Pixels]) -> int | None:
+    """Show pictures, one a second, turned by a quarter, in which no face was found upright."""
+    upright = Upright(open_detector())
+    for second, pixels in enumerate(pictures):
+        upright.search(frame_at(float(second), rotated(pixels, 90)), ())
+    return upright.rotation_wanted_deg
+
+
+def test_people_who_lie_are_searched_for_and_a_thing_that_stays_where_it_is_is_none(
+    shared: Path,
+) -> None:
+    man = list(pictures_of(shared / "clips/yash_test_no_mask.mp4"))[::8]
+    assert search_lying(man) == 270
+    assert search_lying(man[10:11] * len(man)) is None
+
+
+def test_searches_for_people_who_lie_become_rare() -> None:
+    finder = Nothing()
+    upright = Upright(finder)
+    for tenth in range(6000):
+        upright.search(frame_at(tenth / 10, blank(320, 240)), ())
+    assert 15 <= finder.asked <= 40
+    asked = finder.asked
+    for tenth in range(600):
+        upright.search(frame_at(600 + tenth / 10, blank(320, 240)), (face_at(100, 100),))
+    assert finder.asked == asked
 
 
 def test_drawn_people_are_judged_as_before() -> None:
