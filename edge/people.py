@@ -117,6 +117,13 @@ def _draw(picture: Pixels, who: Figure, x: float, y: float) -> None:
         oval(side * 38, 2, (7, 12), _shaded(who.skin, 0.9))
     oval(0, 0, (37, 50), who.skin)
     oval(0, 14, (33, 38), _shaded(who.skin, 1.03))
+    # Chin, cheeks and nose in light and shade: a flat face is hardly one.
+    oval(0, 40, (15, 6), _shaded(who.skin, 0.88))
+    oval(0, 38, (12, 5), _shaded(who.skin, 1.06))
+    for side, arc in ((-1, (160, 240)), (1, (300, 380))):
+        oval(side * 20, 12, (9, 8), _shaded(who.skin, 1.1))
+        oval(side * 14, 17, (7, 12), _shaded(who.skin, 0.85), arc, 2)
+    oval(0, 2, (3.5, 12), _shaded(who.skin, 1.12))
     oval(0, -34, (38, 22), who.hair, (180, 360))
     for side in (-1, 1):
         oval(side * 16, -8, (9, 5.5), _WHITE)
@@ -126,8 +133,8 @@ def _draw(picture: Pixels, who: Figure, x: float, y: float) -> None:
         oval(side * 16, -19, (12, 5), _shaded(who.hair, 0.9), (200, 340), 3.5)
         oval(side * 4, 13, (2.4, 1.6), deep)
     oval(0, 13, (8, 4), _shaded(who.skin, 0.7), (20, 160), 1.6)
-    oval(0, 27, (14, 4.2), (96, 96, 176))
-    oval(0, 26.5, (14, 1.2), (50, 50, 110))
+    oval(0, 27, (17, 6), (96, 96, 176))
+    oval(0, 26.5, (17, 1.6), (50, 50, 110))
     if who.mask is not None:
         half = [(36, 6), (31, 34), (12, 50)]
         upper = [(-36, 6), (-12, 4), (0, 1), (12, 4)]

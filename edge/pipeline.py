@@ -67,14 +67,14 @@ class Pipeline:
         with self.timed(CLASSIFY):
             strangers = (*tracks.ended, *tracks.returned)
             sightings = self.attention.look(frame, tracks.faces, strangers)
+            shown = {each.track_id for each in sightings}
+            denied = tuple(each for each in tracks.faces if each.track_id not in shown)
             if self.upright is not None:
                 if self.detection.is_cut:
                     self.upright.start_over()
                 if self.detection.has_moved:
-                    self.upright.search(frame, faces)
-                sightings = self.upright.hold_back(frame, sightings, strangers)
-            shown = {each.track_id for each in sightings}
-            denied = tuple(each for each in tracks.faces if each.track_id not in shown)
+                    self.upright.search(frame, sightings)
+                sightings = self.upright.hold_back(frame, sightings, strangers, denied)
             lifeless: Collection[int] = ()
             if self.life is not None:
                 people = [each for each in tracks.faces if each.track_id in shown]

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from edge.pixels import resize, scaled
-from edge.records import Box, Face, Frame, MaskReading, Pixels, Sighting
+from edge.records import Box, Face, Frame, MaskReading, Pixels, Sighting, TrackedFace
 
 CROP_MARGIN = 2.4
 """Side of what is cut out, as a multiple of the face's: with hair, chin and shoulders."""
@@ -158,25 +158,34 @@ class Upright:
         return (self._rotation_deg + 90 * self._quarters) % 360
 
     def hold_back(
-        self, frame: Frame, sightings: Sequence[Sighting], ended: Sequence[int]
+        self,
+        frame: Frame,
+        sightings: Sequence[Sighting],
+        ended: Sequence[int],
+        denied: Sequence[TrackedFace] = (),
     ) -> tuple[Sighting, ...]:
-        """Return the sightings, those of turned faces without what the look said."""
+        """Return the sightings, those of turned faces without what the look said.
+
+        What the classifier has `denied` to be a face may be one that is turned.
+        """
         self.forget(ended)
-        for each in sightings:
-            self._people.setdefault(each.track_id, _Person())
-        chosen = self._chosen(sightings, frame.monotonic_s)
+        for track_id in (*(e.track_id for e in sightings), *(e.track_id for e in denied)):
+            self._people.setdefault(track_id, _Person())
+        chosen = self._chosen(sightings, denied, frame.monotonic_s)
         if chosen is not None:
-            self._score(frame, chosen)
+            self._score(frame, chosen, is_face=chosen not in denied)
+        scored = None if chosen is None else chosen.track_id
         return tuple(
             each
-            if self._counts(each, chosen)
+            if self._counts(each, scored)
             else replace(each, reading=MaskReading(each.reading.face, None))
             for each in sightings
         )
 
-    def search(self, frame: Frame, faces: Sequence[Face]) -> None:
-        """Take in a frame in which something moved, and the faces that were found in it."""
-        if self._quarters or any(each.confidence >= self._detector.sure for each in faces):
+    def search(self, frame: Frame, sightings: Sequence[Sighting]) -> None:
+        """Take in a frame in which something moved, and who was seen in it."""
+        sure = self._detector.sure
+        if self._quarters or any(each.reading.face.confidence >= sure for each in sightings):
             self._search.put_off(frame.monotonic_s)
             return
         box = self._search.find(self._detector, frame)
@@ -195,26 +204,43 @@ class Upright:
         for track_id in ended:
             self._people.pop(track_id, None)
 
-    def _chosen(self, sightings: Sequence[Sighting], now_s: float) -> Sighting | None:
-        """Return whose face is scored: of the unmasked ones the one that was least, else any."""
-        doubtful = [] if self._quarters else [each for each in sightings if self._is_open(each)]
-        if doubtful:
-            return min(doubtful, key=lambda each: self._people[each.track_id].scored)
+    def _chosen(
+        self, sightings: Sequence[Sighting], denied: Sequence[TrackedFace], now_s: float
+    ) -> TrackedFace | None:
+        """Return whose face is scored: of the doubtful ones the one that was least, else any."""
+        seen = [TrackedFace(each.track_id, each.reading.face) for each in sightings]
+        bare = [each for each, of in zip(seen, sightings, strict=True) if _is_unmasked(of)]
+        new = [each for each, of in zip(seen, sightings, strict=True) if self._is_doubtful(of)]
+        for group in (bare, (*new, *filter(self._is_telling, denied))):
+            people = [(self._people[each.track_id], each) for each in group]
+            open_ones = [each for each in people if self._is_open(each[0])]
+            if open_ones and not self._quarters:
+                return min(open_ones, key=lambda each: each[0].scored)[1]
         if now_s < self._due_s:
             return None
         telling = [
             each
-            for each in sightings
-            if each.reading.face.confidence >= self._detector.sure
-            and each.reading.face.box.size_px >= LEAST_PX
+            for each in (*seen, *denied)
+            if self._is_telling(each)
             and now_s - self._people[each.track_id].voted_s >= VOTE_EVERY_S
         ]
         return min(telling, key=lambda each: self._people[each.track_id].voted_s, default=None)
 
-    def _is_open(self, sighting: Sighting) -> bool:
-        """Return whether it looks unmasked, and it is not known whether the face is turned."""
-        person = self._people[sighting.track_id]
-        return _is_unmasked(sighting) and not self._is_cleared(person) and person.turned <= CLEARED
+    def _is_telling(self, tracked: TrackedFace) -> bool:
+        face = tracked.face
+        return face.confidence >= self._detector.sure and face.box.size_px >= LEAST_PX
+
+    def _is_doubtful(self, sighting: Sighting) -> bool:
+        """Return whether a turned face would be misjudged: as unmasked, or, as long as nothing is
+        known of the camera, in any way."""
+        if sighting.reading.uncovered_probability is None:
+            return False
+        is_new = not self._hangs_well and not self._people[sighting.track_id].scored
+        return is_new or _is_unmasked(sighting)
+
+    def _is_open(self, person: _Person) -> bool:
+        """Return whether it is not known yet whether the face is turned."""
+        return not self._is_cleared(person) and person.turned <= CLEARED
 
     def _is_cleared(self, person: _Person) -> bool:
         return person.turned <= (-1 if self._hangs_well else -CLEARED)
@@ -223,22 +249,22 @@ class Upright:
     def _hangs_well(self) -> bool:
         return max(self._votes[1:]) <= -NEEDED
 
-    def _counts(self, sighting: Sighting, chosen: Sighting | None) -> bool:
+    def _counts(self, sighting: Sighting, scored: int | None) -> bool:
         person = self._people[sighting.track_id]
         if self._quarters or person.turned > 0:
             return False
-        if not _is_unmasked(sighting) or self._hangs_well or self._is_cleared(person):
+        if not self._is_doubtful(sighting) or self._hangs_well or self._is_cleared(person):
             return True
-        return sighting is chosen
+        return sighting.track_id == scored
 
-    def _score(self, frame: Frame, sighting: Sighting) -> None:
-        now_s, person = frame.monotonic_s, self._people[sighting.track_id]
-        quarters, is_sure = self._position(frame, sighting.reading.face.box)
+    def _score(self, frame: Frame, tracked: TrackedFace, is_face: bool) -> None:
+        now_s, person = frame.monotonic_s, self._people[tracked.track_id]
+        quarters, is_sure = self._position(frame, tracked.face.box)
         person.scored += 1
         person.turned += 1 if quarters else -1
         person.turned = min(max(person.turned, -CLEARED), CLEARED + 1)
-        # What is surely a face in no position tells nothing of the camera.
-        if is_sure and now_s - person.voted_s >= VOTE_EVERY_S:
+        # What is surely a face in no position tells nothing of the camera, nor does what is none.
+        if is_sure and (is_face or quarters) and now_s - person.voted_s >= VOTE_EVERY_S:
             person.voted_s = now_s
             self._vote(quarters)
         self._due_s = now_s + (DOUBT_S if max(self._votes[1:]) > 0 else CALM_S)

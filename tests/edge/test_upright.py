@@ -142,11 +142,11 @@ def test_a_camera_that_is_put_right_judges_again() -> None:
     assert counts == [True]
 
 
-def test_people_who_look_masked_cost_a_score_a_minute() -> None:
+def test_people_who_look_masked_cost_a_score_each_and_then_one_a_minute() -> None:
     upright = Upright(BrightAbove())
     for n in range(round(10 * CALM_S * 3)):
         seen(upright, n / 10, [(1, 0, MASKED), (2, 0, MASKED)])
-    assert upright.scores == 3
+    assert upright.scores == 2 + 2
 
 
 def test_who_has_left_is_forgotten() -> None:
@@ -227,7 +227,9 @@ def test_searches_for_people_who_lie_become_rare() -> None:
     assert 15 <= finder.asked <= 40
     asked = finder.asked
     for tenth in range(600):
-        upright.search(frame_at(600 + tenth / 10, blank(320, 240)), (face_at(100, 100),))
+        frame = frame_at(600 + tenth / 10, blank(320, 240))
+        reading = face_read(face_at(100, 100), MASKED)
+        upright.search(frame, [Sighting(1, reading, frame.captured_at, frame.monotonic_s)])
     assert finder.asked == asked
 
 

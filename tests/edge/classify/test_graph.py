@@ -123,7 +123,7 @@ def pad_by(amount: int) -> Any:
             lambda model: setattr(model.subgraphs[0], "inputs", [1]),
             "input is a constant, or missing",
         ),
-        (lambda model: setattr(model.subgraphs[0], "inputs", []), "0 inputs and 1 outputs"),
+        (lambda model: setattr(model.subgraphs[0], "inputs", []), "0 inputs and 2 outputs"),
         (set_outputs(-1, -1), "second output that is not what its last layer reads"),
         (set_outputs(-1, -4), "second output that is not what its last layer reads"),
         (set_outputs(-3, -2, -1), "1 inputs and 3 outputs, not one input and one or two outputs"),
