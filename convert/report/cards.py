@@ -39,7 +39,9 @@ def training(material: ReportMaterial) -> list[Child]:
         series("validation", (each.validation_accuracy for each in epochs)),
     ]
     highest = max(point.y for each in losses for point in each.points)
-    biases = ", ".join(f"of {name} {by:+.2f}" for name, by in history.shifts.items()) or "as learned"
+    biases = (
+        ", ".join(f"of {name} {by:+.2f}" for name, by in history.shifts.items()) or "as learned"
+    )
     rates = [[str(each.number + 1), each.phase, f"{each.rate:.3g}"] for each in epochs]
     return [
         tag(
