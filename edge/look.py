@@ -5,7 +5,7 @@ often as they are found; a person whose looks have agreed for a while is known, 
 again once every `recheck_s`. A look that is unsure or disagrees ends that. What is judged less
 often weighs no less: evidence goes by time (`edge.decide.evidence`). In a crowd, where not
 everybody's turn comes in time, people who looked bare come first, those who looked masked last, and
-of two who are new the larger first.
+of two who are new the larger first; only what may be nobody queues behind those who wait already.
 
 A network may also say that there is nobody: a hand, the back of a head. Then a track is somebody
 once a look, or before the first look the detector, is sure of a face. Where looks say nobody, it is
@@ -208,11 +208,18 @@ class Attention:
         for track_id in ended:
             self._impressions.pop(track_id, None)
 
+    def _first(self, tracked: TrackedFace, now_s: float) -> _Impression:
+        """Return that of somebody new, who comes before all others; what may be nobody does not."""
+        is_doubtful = self._somebody is not None and tracked.face.confidence < self._sure_confidence
+        return _Impression(due_s=now_s) if is_doubtful else _Impression()
+
     def _chosen(self, tracked: Sequence[TrackedFace], now_s: float) -> list[TrackedFace]:
         """Return the faces to look at: urgent ones, then those due longest, the larger first."""
         due = []
         for each in tracked:
-            impression = self._impressions.setdefault(each.track_id, _Impression())
+            impression = self._impressions.get(each.track_id)
+            if impression is None:
+                impression = self._impressions[each.track_id] = self._first(each, now_s)
             if impression.due_s <= now_s or impression.presence.has_changed(
                 each.face, self._sure_confidence
             ):

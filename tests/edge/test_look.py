@@ -304,7 +304,7 @@ def test_in_a_crowd_who_was_not_looked_at_is_somebody_if_the_detector_is_sure() 
         somebody=0.5,
     )
     large, sure, unsure = (
-        TrackedFace(1, face_at(0, 0, 90, 0.6)),
+        TrackedFace(1, face_at(0, 0, 90, 0.9)),
         TrackedFace(2, face_at(100, 0, 60, 0.8)),
         TrackedFace(3, face_at(200, 0, 60, 0.7)),
     )
@@ -312,6 +312,26 @@ def test_in_a_crowd_who_was_not_looked_at_is_somebody_if_the_detector_is_sure() 
     assert [(each.track_id, each.is_sure) for each in first] == [(1, True), (2, False)]
     later = [attention.look(frame_at(n / 8), [sure, unsure], ()) for n in (1, 2)]
     assert {each.track_id for each in later[1]} == {2, 3}
+
+
+def test_what_may_be_nobody_takes_no_turn_of_somebodys_but_its_own() -> None:
+    attention = Attention(
+        judge := ListedJudge(lambda who, at_s: 0.6),
+        ClassifierSettings(looks_per_frame=2),
+        sure_confidence=0.78,
+        somebody=0.5,
+    )
+    people = crowd(2)
+    for number in range(16):
+        # Something else is taken for a face in each frame; what is new at 0 is there to stay.
+        thing = TrackedFace(100 + number, face_at(900.0 + number, 0, 60, 0.65))
+        stays = TrackedFace(50, face_at(800.0, 0, 60, 0.65))
+        ended = () if number == 0 else (99 + number,)
+        attention.look(frame_at(number / 8), [*people, stays, thing], ended)
+    looks = [who for _, who in judge.looks]
+    assert sum(who >= 900 for who in looks) == 0
+    assert looks.count(800) >= 5
+    assert min(looks.count(0), looks.count(100)) >= 5
 
 
 def test_where_a_network_does_not_tell_nobody_the_detector_alone_is_sure() -> None:
