@@ -275,13 +275,13 @@ def replay(
     model = f"{bundle.card.name} {bundle.card.version}"
     judged_px = [size_px for seen in faces.values() for size_px in seen.judged_px]
     wanted_deg = pipeline.rotation_wanted_deg
-    is_told = len(judged_px) >= settings.policy.min_looks
-    if wanted_deg is None and not is_told:
+    is_known = len(judged_px) >= settings.policy.min_looks
+    if wanted_deg is None and not is_known:
         wanted_deg = samples.rotation_wanted_deg(settings)
     hint = "" if faces else samples.why_nobody(settings.detector)
     if wanted_deg is not None:
         hint = f"{TURNED}: set [camera] rotation_deg = {wanted_deg}"
-    was_turned = wanted_deg is not None and not is_told
+    was_turned = wanted_deg is not None and not is_known
     least_px = settings.classifier.min_face_px
     return ClipSummary(
         frames,
