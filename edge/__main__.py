@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import signal
 import sys
+import threading
 
 from edge.errors import MissingPackageError
 from edge.host.systemd import complain
@@ -24,13 +28,27 @@ def main() -> int:
         from edge.cli import main as obey
 
         signal.signal(signal.SIGINT, before)
-        return obey()
+        return _leave(obey())
     except Exception as error:
         missing = error if isinstance(error, MissingPackageError) else as_missing(error)
         if missing is None:
             raise
         complain(str(missing))
         return missing.exit_status
+
+
+def _leave(status: int) -> int:
+    """Return `status`, or end with it at once where a call of another thread hangs.
+
+    A camera's library that waits while Python takes itself down may crash, and the status be lost.
+    """
+    if any(each.daemon for each in threading.enumerate()):
+        logging.shutdown()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+    return status
 
 
 if __name__ == "__main__":

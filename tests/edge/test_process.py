@@ -282,3 +282,20 @@ def test_a_network_without_names_is_an_outage_like_any_other(
             assert program.process.poll() is None, program.log
     assert program.stop() < 5
     assert program.process.returncode == 0
+
+
+def test_a_status_is_kept_though_a_call_of_another_thread_hangs() -> None:
+    script = """
+import atexit, sys, threading
+import edge.cli
+from edge.__main__ import main
+atexit.register(print, "taken down")
+edge.cli.main = lambda: print("done") or 71
+if "hangs" in sys.argv:
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+sys.exit(main())
+"""
+    for hangs, said in (("hangs", "done\n"), ("", "done\ntaken down\n")):
+        command = [sys.executable, "-c", script, hangs]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (71, said, "")
