@@ -73,7 +73,7 @@ class Pipeline:
                 if self.detection.is_cut:
                     self.upright.start_over()
                 if self.detection.has_moved:
-                    self.upright.search(frame, sightings)
+                    self.upright.search(frame, sightings, self.detection.watches(frame))
                 sightings = self.upright.hold_back(frame, sightings, strangers, denied)
             lifeless: Collection[int] = ()
             if self.life is not None:
@@ -130,7 +130,7 @@ class Pipeline:
         ended = self.tracker.finish()
         self.attention.forget(ended)
         if self.upright is not None:
-            self.upright.forget(ended)
+            self.upright.finish(ended)
         if self.life is not None:
             self.life.finish(ended)
         return self.policy.update((), ended)

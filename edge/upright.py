@@ -17,12 +17,13 @@ same pictures upside down 89 %, in 9 and 12 on either side all and 83 %.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.pixels import resize, scaled
 from edge.records import Box, Face, Frame, MaskReading, Pixels, Sighting, TrackedFace
@@ -54,9 +55,14 @@ SEARCH_EVERY_S = (2.0, 64.0)
 """The time from one search to the next doubles with each round that finds nothing."""
 SEARCH_PX = 320
 """Longest side of what is searched."""
-CHANGED_LEVELS = 8
-CHANGED_SHARE = 0.05
-"""Who is found again has moved: so many of 1,024 gray pixels of the face's place differ by more."""
+CELLS = 8
+CHANGED_CELLS = 3
+CHANGED_LEVELS = 8.0
+NOISE_LEVELS = 720.0
+"""Who is found again has moved: so many of the 8 x 8 gray cells of the face's place differ by more
+than 8 levels, and by more than 720 levels over its size in pixels, four times what noise does."""
+MOST_SCORES = 6
+"""A face whose scores contradict each other does not take everybody's turn."""
 
 
 class Finder(Protocol):
@@ -67,12 +73,39 @@ class Finder(Protocol):
     def find(self, pixels: Pixels) -> tuple[Face, ...]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a face was found, and what was there."""
+
+    box: Box
+    cells: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, frame: Frame, box: Box) -> _Place:
+        size = (max(CELLS, round(box.width)), max(CELLS, round(box.height)))
+        place = np.asarray(cv2.getRectSubPix(frame.pixels, size, box.centre), np.uint8)
+        gray = cv2.cvtColor(place, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        cells = cv2.resize(gray, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+        return cls(box, np.asarray(cells, np.float32))
+
+    def has_changed(self, frame: Frame) -> bool:
+        """Return whether something moved there. Another light changes level and contrast only."""
+        now = _Place.of(frame, self.box).cells
+        gain = float(self.cells.std()) / max(float(now.std()), 1.0)
+        difference = (now - now.mean()) * gain - (self.cells - self.cells.mean())
+        least = max(CHANGED_LEVELS, NOISE_LEVELS / self.box.size_px)
+        return int((np.abs(difference) > least).sum()) >= CHANGED_CELLS
+
+
 @dataclass(slots=True)
 class _Person:
     turned: int = 0
     """Scores that were better turned, less the others."""
     scored: int = 0
+    scored_s: float = -math.inf
     voted_s: float = -math.inf
+    place: _Place | None = None
+    """Where it was scored last."""
 
 
 @dataclass(slots=True)
@@ -81,8 +114,8 @@ class _Search:
 
     turns: int = 1
     """Quarters, counterclockwise, by which the picture is turned next."""
-    last: tuple[Box, Pixels] | None = None
-    """Where the last search found a face, and what was there."""
+    places: dict[int, _Place] = field(default_factory=dict)
+    """Where a face was found last, by the turns."""
     every_s: float = SEARCH_EVERY_S[0]
     due_s: float | None = None
 
@@ -90,22 +123,25 @@ class _Search:
         """There is a face, or the scene begins: search only after a while."""
         self.every_s, self.due_s = SEARCH_EVERY_S[0], now_s + SEARCH_AFTER_S
 
-    def find(self, detector: Finder, frame: Frame) -> Box | None:
-        """Return the largest sure face, if it is the turn to search, and where none was last."""
+    def find(self, detector: Finder, frame: Frame, is_watched: Callable[[Box], bool]) -> Box | None:
+        """Return the largest sure face that has moved since a search found one, if it is the turn
+        to search."""
         now_s = frame.monotonic_s
         if self.due_s is None:
             self.put_off(now_s)
         if self.due_s is None or now_s < self.due_s:
             return None
-        found = max(self._faces(detector, frame), key=lambda box: box.size_px, default=None)
-        is_new = self.last is None or _has_changed(*self.last, frame)
+        faces = filter(is_watched, self._faces(detector, frame))
+        found = max(faces, key=lambda box: box.size_px, default=None)
         if found is None:
             self.turns = self.turns % 3 + 1
             if self.turns == 1:
                 self.every_s = min(2 * self.every_s, SEARCH_EVERY_S[1])
-        self.last = None if found is None else (found, _place(frame, found))
-        self.due_s = now_s + (self.every_s if found is None else SEARCH_EVERY_S[0])
-        return found if is_new else None
+            self.due_s = now_s + self.every_s
+            return None
+        before, self.places[self.turns] = self.places.get(self.turns), _Place.of(frame, found)
+        self.due_s = now_s + SEARCH_EVERY_S[0]
+        return found if before is not None and before.has_changed(frame) else None
 
     def _faces(self, detector: Finder, frame: Frame) -> Iterator[Box]:
         ratio = min(1.0, SEARCH_PX / max(frame.width, frame.height))
@@ -117,21 +153,6 @@ class _Search:
             box = box.scaled(1 / ratio, 1 / ratio)
             if face.confidence >= detector.sure and box.size_px >= LEAST_PX:
                 yield box
-
-
-def _place(frame: Frame, box: Box) -> Pixels:
-    """Return what is at `box`, 32 x 32 px in gray."""
-    size = (max(1, round(box.width)), max(1, round(box.height)))
-    place = np.asarray(cv2.getRectSubPix(frame.pixels, size, box.centre), np.uint8)
-    gray = cv2.cvtColor(resize(place, (32, 32)), cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.blur(gray, (3, 3)), np.uint8)
-
-
-def _has_changed(box: Box, before: Pixels, frame: Frame) -> bool:
-    difference = _place(frame, box).astype(np.int16) - before
-    # Brighter light is no movement.
-    difference -= np.int16(np.median(difference))
-    return bool((np.abs(difference) > CHANGED_LEVELS).mean() >= CHANGED_SHARE)
 
 
 class Upright:
@@ -182,13 +203,18 @@ class Upright:
             for each in sightings
         )
 
-    def search(self, frame: Frame, sightings: Sequence[Sighting]) -> None:
-        """Take in a frame in which something moved, and who was seen in it."""
+    def search(
+        self,
+        frame: Frame,
+        sightings: Sequence[Sighting],
+        is_watched: Callable[[Box], bool] = lambda box: True,
+    ) -> None:
+        """Take in a frame in which something moved, who was seen in it, and where faces count."""
         sure = self._detector.sure
         if self._quarters or any(each.reading.face.confidence >= sure for each in sightings):
             self._search.put_off(frame.monotonic_s)
             return
-        box = self._search.find(self._detector, frame)
+        box = self._search.find(self._detector, frame, is_watched)
         if box is not None:
             quarters, is_sure = self._position(frame, box)
             if is_sure:
@@ -197,6 +223,11 @@ class Upright:
     def start_over(self) -> None:
         """Drop what is known of the camera: it may have been turned."""
         self._votes, self._quarters, self._due_s = [0, 0, 0, 0], 0, -math.inf
+        self._search = _Search()
+
+    def finish(self, ended: Sequence[int]) -> None:
+        """Everybody has left, and what comes next may come hours later."""
+        self.forget(ended)
         self._search = _Search()
 
     def forget(self, ended: Sequence[int]) -> None:
@@ -222,9 +253,9 @@ class Upright:
             each
             for each in (*seen, *denied)
             if self._is_telling(each)
-            and now_s - self._people[each.track_id].voted_s >= VOTE_EVERY_S
+            and now_s - self._people[each.track_id].scored_s >= VOTE_EVERY_S
         ]
-        return min(telling, key=lambda each: self._people[each.track_id].voted_s, default=None)
+        return min(telling, key=lambda each: self._people[each.track_id].scored_s, default=None)
 
     def _is_telling(self, tracked: TrackedFace) -> bool:
         face = tracked.face
@@ -240,7 +271,8 @@ class Upright:
 
     def _is_open(self, person: _Person) -> bool:
         """Return whether it is not known yet whether the face is turned."""
-        return not self._is_cleared(person) and person.turned <= CLEARED
+        is_clear = self._is_cleared(person) or person.turned > CLEARED
+        return not is_clear and person.scored < MOST_SCORES
 
     def _is_cleared(self, person: _Person) -> bool:
         return person.turned <= (-1 if self._hangs_well else -CLEARED)
@@ -260,11 +292,16 @@ class Upright:
     def _score(self, frame: Frame, tracked: TrackedFace, is_face: bool) -> None:
         now_s, person = frame.monotonic_s, self._people[tracked.track_id]
         quarters, is_sure = self._position(frame, tracked.face.box)
+        has_moved = person.place is not None and person.place.has_changed(frame)
+        person.place = _Place.of(frame, tracked.face.box)
         person.scored += 1
+        person.scored_s = now_s
         person.turned += 1 if quarters else -1
         person.turned = min(max(person.turned, -CLEARED), CLEARED + 1)
-        # What is surely a face in no position tells nothing of the camera, nor does what is none.
-        if is_sure and (is_face or quarters) and now_s - person.voted_s >= VOTE_EVERY_S:
+        # What is surely a face in no position tells nothing of the camera, nor does a thing: what
+        # is denied, and hangs well or has not moved.
+        tells = is_sure and (is_face or (quarters and has_moved))
+        if tells and now_s - person.voted_s >= VOTE_EVERY_S:
             person.voted_s = now_s
             self._vote(quarters)
         self._due_s = now_s + (DOUBT_S if max(self._votes[1:]) > 0 else CALM_S)

@@ -58,8 +58,8 @@ VERDICTS = {
 TURNED = "the picture is upside down or on its side"
 MOST_SAMPLES = 16
 SAMPLE_PX = 640
-"""Of a clip in which nobody is judged this many pictures at most are looked at again, in every
-position, with their longer side scaled down to this."""
+"""Of a clip in which hardly anybody is judged this many pictures at most are looked at again, in
+every position, with their longer side scaled down to this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ how often, is the plan's (`edge.plan`).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -82,6 +83,10 @@ class PacedDetection:
     def limit_to(self, area: Area) -> None:
         """Have only faces in `area` count from now on."""
         self._detection.area = area
+
+    def watches(self, frame: Frame) -> Callable[[Box], bool]:
+        """Return what tells whether a face at a place of `frame` counts."""
+        return lambda box: self._detection.counts(box, frame)
 
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """Return the faces of `frame`; none where it need not be scanned."""

@@ -73,8 +73,8 @@ class FaceDetection:
             for face in found
             if face.box.size_px >= self._settings.min_face_px and _is_in(face, part, frame)
         ]
-        inside = tuple(face for face in whole if self._counts(face, frame))
-        self.outside = tuple(face for face in whole if not self._counts(face, frame))
+        inside = tuple(face for face in whole if self.counts(face.box, frame))
+        self.outside = tuple(face for face in whole if not self.counts(face.box, frame))
         return inside
 
     def _near(self, picture: Pixels) -> tuple[Face, ...]:
@@ -108,8 +108,9 @@ class FaceDetection:
             ratio = 1.0
         return scaled_size(pixels, ratio)
 
-    def _counts(self, face: Face, frame: Frame) -> bool:
-        x, y = face.box.centre
+    def counts(self, box: Box, frame: Frame) -> bool:
+        """Return whether a face at `box` is inside the area that is watched."""
+        x, y = box.centre
         return self.area.holds(x / frame.width, y / frame.height)
 
 

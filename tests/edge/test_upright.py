@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +14,16 @@ from edge.decide.identity import EventIds
 from edge.detect.detectors import open_detector
 from edge.people import frames as drawn_people
 from edge.pipeline import open_pipeline
-from edge.records import Box, Face, Frame, Pixels, Sighting, Verdict, ViolationState
+from edge.records import (
+    Box,
+    Face,
+    Frame,
+    Pixels,
+    Sighting,
+    TrackedFace,
+    Verdict,
+    ViolationState,
+)
 from edge.upright import CALM_S, CROP_PX, NEEDED, VOTE_EVERY_S, Upright
 from tests.clips import pictures_of
 from tests.fakes import START, blank, face_at, face_read, frame_at
@@ -48,6 +57,32 @@ class Nothing:
     def find(self, pixels: Pixels) -> tuple[Face, ...]:
         self.asked += 1
         return ()
+
+
+class Lying:
+    """Finds one face in a picture that is turned by a quarter, when it `lies`, and then again among
+    the four positions."""
+
+    sure = 0.78
+
+    def __init__(self, lies: Callable[[int], bool]) -> None:
+        self._lies = lies
+        self.asked = 0
+
+    def find(self, pixels: Pixels) -> tuple[Face, ...]:
+        if pixels.shape[:2] == (2 * CROP_PX, 2 * CROP_PX):
+            return (face_at(60, 60 + CROP_PX, 40),)
+        if pixels.shape[0] <= pixels.shape[1]:
+            return ()
+        self.asked += 1
+        return (face_at(60, 60, 60),) if self._lies(self.asked) else ()
+
+
+def noisy(picture: Pixels, seed: int) -> Pixels:
+    """As a camera by night gives it."""
+    noise = np.random.default_rng(seed).normal(0, 12, picture.shape)
+    light = 1 + 0.1 * (seed % 3)
+    return np.asarray(np.clip(picture * 0.4 * light + noise, 0, 255), np.uint8)
 
 
 def scene(*people_turned: int, height: int = 360) -> Pixels:
@@ -201,6 +236,63 @@ def test_a_camera_that_is_turned_while_it_runs_accuses_nobody_meanwhile(
     assert True not in accused
     last = len(clip) + len(turned) - 1
     assert (wanted[len(clip) - 1], wanted[last]) == (None, 360 - turned_deg)
+
+
+def track(who: int, place: int) -> TrackedFace:
+    return TrackedFace(who, face_at(100 + 200 * place, 100))
+
+
+def test_a_thing_that_looks_like_a_turned_face_does_not_turn_the_camera() -> None:
+    upright = Upright(BrightAbove())
+    for n in range(600):
+        frame = frame_at(n / 10, noisy(scene(2), n))
+        upright.hold_back(frame, (), (), [track(1, 0)])
+        upright.search(frame, ())
+    assert upright.rotation_wanted_deg is None
+
+
+def test_beside_a_thing_a_camera_that_is_put_right_judges_again() -> None:
+    upright = Upright(BrightAbove())
+    for n in range(200):
+        seen(upright, n / 10, [(1, 2, BARE)])
+    assert upright.rotation_wanted_deg == 180
+    for n in range(600):
+        frame = frame_at(20 + n / 10, scene(0, 0))
+        reading = face_read(face_at(100, 100), BARE)
+        person = Sighting(2, reading, frame.captured_at, frame.monotonic_s)
+        counts = upright.hold_back(frame, [person], (), [track(3, 1)])
+    assert upright.rotation_wanted_deg is None
+    assert counts[0].reading.probabilities is not None
+
+
+def test_a_face_whose_scores_contradict_each_other_does_not_take_everybodys_turn() -> None:
+    upright = Upright(BrightAbove())
+    for n in range(40):
+        # One who nods and a new one who looks masked.
+        counts = seen(upright, n / 10, [(1, 2 * (n % 2), BARE), (2, 0, MASKED)])
+    assert counts[1]
+
+
+@pytest.mark.parametrize("lies", [lambda n: True, lambda n: n % 3 > 0])
+def test_a_thing_that_is_found_now_and_then_does_not_turn_the_camera(
+    lies: Callable[[int], bool],
+) -> None:
+    finder = Lying(lies)
+    upright = Upright(finder)
+    for second in range(600):
+        upright.search(frame_at(float(second), noisy(scene(1), second)), ())
+    assert finder.asked > 10
+    assert upright.rotation_wanted_deg is None
+
+
+def test_whom_the_area_leaves_out_does_not_turn_the_camera() -> None:
+    upright, moved = Upright(Lying(lambda n: True)), Upright(Lying(lambda n: True))
+    for second in range(60):
+        frame = frame_at(float(second), np.roll(scene(1), 60 * (second % 4), axis=1))
+        upright.search(frame, (), lambda box: False)
+        moved.search(frame, ())
+    assert upright.rotation_wanted_deg is None
+    assert moved.rotation_wanted_deg is not None
 
 
 def search_lying(pictures: Sequence[Pixels]) -> int | None:
