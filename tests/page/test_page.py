@@ -194,10 +194,10 @@ def test_an_area_is_named_moved_and_deleted(start: Start, context: BrowserContex
     corner = page.get_by_role("button", name="Corner 1 of 4")
     corner.focus()
     page.keyboard.press("ArrowRight")
-    box = page.locator("#overlay").bounding_box()
-    assert box is not None
     page.get_by_role("button", name="Corner 3 of 4").hover()
     page.mouse.down()
+    box = page.locator("#overlay").bounding_box()  # a banner may have come until now
+    assert box is not None
     page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=4)
     page.mouse.up()
     page.get_by_role("button", name="Done").click()
