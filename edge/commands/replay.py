@@ -333,7 +333,8 @@ def summary_line(summary: ClipSummary, *, as_json: bool) -> str:
     judged = "none judged" if smallest is None else f"the smallest judged {smallest:.0f} px"
     people = "1 person" if summary.tracks == 1 else f"{summary.tracks} people"
     brief = summary.tracks - len(summary.people)
-    briefly = f" ({brief} of them too briefly to be judged)" if brief > 0 else ""
+    unmoved = ", or a picture that never moved" if summary.frames > 1 else ""
+    briefly = f" ({brief} of them too briefly to be judged{unmoved})" if brief > 0 else ""
     return (
         f"{count(summary.frames, 'frame')}, {count(summary.faces, 'face')} ({judged}), "
         f"{people}{briefly}, {count(summary.violations, 'violation')}; "

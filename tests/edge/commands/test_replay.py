@@ -115,6 +115,17 @@ def test_somebody_before_whom_others_pass_is_one_person_and_reported_once(
     assert (summary["tracks"], summary["violations"]) == (1, 1)
 
 
+def test_a_poster_is_not_said_to_have_left_too_soon(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = next(iter(frames(1, 5, (PEOPLE[2],))))
+    clip = write_clip(tmp_path / "poster.avi", [still] * 200, fps=5)
+    assert main(["replay", str(clip)]) == 0
+    said = capsys.readouterr().out
+    assert "or a picture that never moved" in said
+    assert "0 violations" in said
+
+
 def test_one_person_in_a_picture_every_two_seconds_is_one_person(
     carphone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
