@@ -129,7 +129,8 @@ class _Search:
         now_s = frame.monotonic_s
         if self.due_s is None:
             self.put_off(now_s)
-        if self.due_s is None or now_s < self.due_s:
+            return None
+        if now_s < self.due_s:
             return None
         faces = filter(is_watched, self._faces(detector, frame))
         found = max(faces, key=lambda box: box.size_px, default=None)

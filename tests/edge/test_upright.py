@@ -166,11 +166,17 @@ def test_one_who_lies_among_those_who_stand_is_one_who_lies() -> None:
     assert upright.rotation_wanted_deg is None
 
 
-def test_a_camera_that_is_put_right_judges_again() -> None:
+def upside_down() -> Upright:
+    """Return one that has known for a while, at 20 s, that its camera hangs upside down."""
     upright = Upright(BrightAbove())
     for n in range(200):
         seen(upright, n / 10, [(1, 2, BARE)])
     assert upright.rotation_wanted_deg == 180
+    return upright
+
+
+def test_a_camera_that_is_put_right_judges_again() -> None:
+    upright = upside_down()
     for n in range(600):
         counts = seen(upright, 20 + n / 10, [(2, 0, BARE)])
     assert upright.rotation_wanted_deg is None
@@ -252,10 +258,7 @@ def test_a_thing_that_looks_like_a_turned_face_does_not_turn_the_camera() -> Non
 
 
 def test_beside_a_thing_a_camera_that_is_put_right_judges_again() -> None:
-    upright = Upright(BrightAbove())
-    for n in range(200):
-        seen(upright, n / 10, [(1, 2, BARE)])
-    assert upright.rotation_wanted_deg == 180
+    upright = upside_down()
     for n in range(600):
         frame = frame_at(20 + n / 10, scene(0, 0))
         reading = face_read(face_at(100, 100), BARE)
