@@ -244,6 +244,24 @@ class Violation:
     kind: ViolationKind = ViolationKind.BARE
 
 
+class Advice(StrEnum):
+    """What a person who stands before the camera is to do; one at a time, for a gate or a sign."""
+
+    EMPTY = "empty"
+    """Nobody is there."""
+    WAIT = "wait"
+    """Somebody is there, and it is not certain yet."""
+    GO = "go"
+    NO_MASK = "no_mask"
+    WORN_WRONGLY = "worn_wrongly"
+    CLOSER = "closer"
+    """The face is too small to be judged."""
+    LIGHT = "light"
+    """There is too little or too much light to see a face."""
+    CLOSED = "closed"
+    """Nobody can be judged: the camera is lost, covered or turned, or the device is paused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A person who has left, for the compliance counts."""

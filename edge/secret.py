@@ -15,6 +15,9 @@ from edge.errors import ConfigError
 from edge.files import DamagedFileError, text_in
 from edge.installed import is_started_by_systemd
 
+MIN_TOKEN = 20
+"""Characters; nothing else slows down a program that tries them."""
+
 
 def are_withheld(named: Iterable[str]) -> bool:
     """Return whether systemd gives one of these files to the service only, and we are not it."""
@@ -65,6 +68,20 @@ def read_password(value: str, key: str) -> str:
     if not lines or not lines[0]:
         raise ConfigError(f"{key}: {path} is empty; write the password in it")
     return lines[0]
+
+
+def read_token(value: str, key: str) -> str:
+    """Return the token that a program shows instead of a password: the first line of the file.
+
+    Raises ConfigError, also if it is short enough to be guessed.
+    """
+    token = read_password(value, key)
+    if len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigError(
+            f"{key}: a token has {MIN_TOKEN} or more letters and digits; "
+            "make one: openssl rand -hex 16"
+        )
+    return token
 
 
 def refuse_unreadable(path: Path, key: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import cv2
@@ -19,6 +20,7 @@ from edge.daemon.certificates import certificates
 from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
 from edge.daemon.lookout import Glance, Lookout
+from edge.daemon.outlets import Outlet
 from edge.daemon.software import SoftwareNotice
 from edge.daemon.viewer import open_page
 from edge.decide.identity import EventIds
@@ -53,11 +55,13 @@ class Service:
         device: Device,
         page: PageListener | None = None,
         book: AreaBook | None = None,
+        outlets: Sequence[Outlet] = (),
     ) -> None:
         self.lookout = lookout
         self.device = device
         self.page = page
         self._book = book
+        self._outlets = tuple(outlets)
         self._stop = threading.Event()
         if page is not None:
             device.page = lambda: page.telemetry
@@ -73,12 +77,16 @@ class Service:
             if self.page is not None:
                 ending.callback(self.page.close)
             ending.callback(self.device.close)
+            for outlet in self._outlets:
+                ending.callback(outlet.close)
             ending.callback(self._end_visits)
             ending.callback(self.lookout.close)  # begins early, so that it need not be waited for
             ending.callback(self.device.stopping)
             self.device.start()
             if self.page is not None:
                 self.page.start()
+            for outlet in self._outlets:
+                outlet.start()
             while not self._is_over():
                 self.run_once()
 
@@ -91,6 +99,7 @@ class Service:
         glance = self.lookout.look(POLL_S, is_paused=self.device.is_paused)
         self._take(glance)
         self.device.tend(glance, self.lookout)
+        self._let_out(glance)
 
     def _is_over(self) -> bool:
         return self._stop.is_set() or self.lookout.ended or self.device.restart_wanted
@@ -100,8 +109,16 @@ class Service:
         if self.page is not None:
             self.page.window.history.note(glance.decision, glance.watched_s)
 
+    def _let_out(self, glance: Glance) -> None:
+        telemetry = self.device.telemetry
+        if telemetry is not None:
+            for outlet in self._outlets:
+                outlet.take(glance, telemetry)
+
     def _end_visits(self) -> None:
-        self._take(self.lookout.end_visits())
+        glance = self.lookout.end_visits()
+        self._take(glance)
+        self._let_out(glance)
         self.device.report_compliance(self.lookout)
 
 

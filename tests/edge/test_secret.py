@@ -9,7 +9,7 @@ import pytest
 from edge.config import MqttSettings
 from edge.errors import ConfigError
 from edge.publish.broker import BrokerAccess
-from edge.secret import read_password
+from edge.secret import read_password, read_token
 
 MARK = b"\xef\xbb\xbf"
 
@@ -62,3 +62,16 @@ def test_a_certificate_with_a_byte_order_mark_is_named(key: str, file: Path) -> 
     settings = msgspec.convert({"host": "broker", "tls": True, **files}, MqttSettings)
     with pytest.raises(ConfigError, match=rf"\[mqtt\] {key}: {file} begins with a byte order mark"):
         BrokerAccess(settings)
+
+
+def test_a_token_is_the_first_line_of_its_file(file: Path) -> None:
+    file.write_text("0123456789abcdef0123\n")
+    assert read_token(str(file), "[metrics] token_file") == "0123456789abcdef0123"
+
+
+@pytest.mark.parametrize("token", ["short", "0123456789abcdef 0123", "0123456789abcdefgehéim"])
+def test_a_token_that_could_be_guessed_or_sent_wrongly_is_refused(file: Path, token: str) -> None:
+    file.write_text(token)
+    with pytest.raises(ConfigError, match="a token has 20 or more") as error:
+        read_token(str(file), "[metrics] token_file")
+    assert token not in str(error.value)

@@ -29,7 +29,8 @@ from edge.config import (
 )
 from edge.daemon.budget import Budget
 from edge.daemon.device import Device
-from edge.daemon.lookout import FrameJudge, Lookout
+from edge.daemon.lookout import FrameJudge, Glance, Lookout
+from edge.daemon.outlets import Outlet
 from edge.daemon.service import Service
 from edge.decide.identity import EventIds
 from edge.decide.policy import Decision, ViolationPolicy
@@ -58,7 +59,7 @@ from edge.records import (
     ViolationState,
     Visit,
 )
-from edge.telemetry import BrokerState, Vitals
+from edge.telemetry import BrokerState, Telemetry, Vitals
 from edge.track import Tracker
 from tests.disk import SmallDisk
 from tests.fakes import (
@@ -166,13 +167,15 @@ def built_of(
     photographer: Photographer | None = None,
     clock_is_right: Callable[[], bool] = lambda: True,
     vitals: Callable[[], Vitals] = Vitals,
+    outlets: Sequence[Outlet] = (),
 ) -> Service:
     device = Device(
         settings, ORIGIN, VERSIONS, outbox, publisher, notifier, photographer, None,
         None, None, None, clock, clock_is_right, vitals,
     )  # fmt: skip
     budget = Budget(settings, 4, clock.monotonic_s())
-    return Service(Lookout(camera, judge, Stopwatch(STEPS, clock), budget, clock), device)
+    lookout = Lookout(camera, judge, Stopwatch(STEPS, clock), budget, clock)
+    return Service(lookout, device, outlets=outlets)
 
 
 def service(
@@ -180,10 +183,12 @@ def service(
     judge: ScriptedJudge,
     entries: Sequence[Frame | Exception | None],
     notifier: Notifier = NOBODY,
+    outlets: Sequence[Outlet] = (),
 ) -> tuple[Service, NotingPublisher, TurnedClock]:
     clock, publisher = TurnedClock(), NotingPublisher()
     camera = Camera(lambda: ListedFrames(entries, clock), PATIENCE, clock)
-    return built_of(camera, judge, outbox, publisher, clock, notifier=notifier), publisher, clock
+    built = built_of(camera, judge, outbox, publisher, clock, notifier=notifier, outlets=outlets)
+    return built, publisher, clock
 
 
 def test_a_violation_is_in_the_outbox_before_the_publisher_is_woken(
@@ -208,6 +213,34 @@ def test_a_violation_is_in_the_outbox_before_the_publisher_is_woken(
     assert publisher.calls == ["start", "wake", "wake", "close"]
     named = [line.partition("; ")[2] for line in caplog.messages if line.startswith("violation")]
     assert named == [f"message {n} of event {EVENT_ID}" for n in (1, 2)]
+
+
+class NotingOutlet:
+    """Notes what it is given, beside what the publisher notes."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def take(self, glance: Glance, telemetry: Telemetry) -> None:
+        self.calls.extend(each.state for each in glance.decision.violations)
+        self.frames = telemetry.frames
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_an_outlet_gets_all_that_is_decided_also_at_the_end(outbox: Outbox) -> None:
+    outlet = NotingOutlet()
+    confirmed = Decision((violation(ViolationState.CONFIRMED),))
+    ended = Decision((violation(ViolationState.ENDED),))
+    judge = ScriptedJudge([confirmed], ended)
+    built, _, _ = service(outbox, judge, [frame_at(0), frame_at(1)], outlets=[outlet])
+    built.run()
+    assert outlet.calls == ["start", ViolationState.CONFIRMED, ViolationState.ENDED, "close"]
+    assert outlet.frames == 1  # of the telemetry, which is taken once a second
 
 
 def killed_while_told(state: Path, after: Path) -> None:
