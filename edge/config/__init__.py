@@ -10,6 +10,7 @@ from edge.config.file import (
     parse_settings,
     readable_by_service,
 )
+from edge.config.home_assistant import HomeAssistantSettings
 from edge.config.page import PageSettings
 from edge.config.reporting import (
     CommandSettings,
@@ -47,6 +48,7 @@ __all__ = [
     "DetectorSettings",
     "DeviceSettings",
     "HealthSettings",
+    "HomeAssistantSettings",
     "MqttSettings",
     "OutboxSettings",
     "PageSettings",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.address import Sensor, source_in
+from edge.config.home_assistant import HomeAssistantSettings
 from edge.config.page import PageSettings
 from edge.config.reporting import (
     CommandSettings,
@@ -54,6 +55,7 @@ class Settings(Section, frozen=True):
     commands: CommandSettings = msgspec.field(default_factory=CommandSettings)
     snapshots: SnapshotSettings = msgspec.field(default_factory=SnapshotSettings)
     page: PageSettings = msgspec.field(default_factory=PageSettings)
+    home_assistant: HomeAssistantSettings = msgspec.field(default_factory=HomeAssistantSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)

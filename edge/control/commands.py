@@ -28,7 +28,7 @@ class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _PauseRequest(_Request, frozen=True, forbid_unknown_fields=True):
-    duration_s: Annotated[float, Meta(gt=0)] | None = None
+    duration_s: Annotated[float, Meta(ge=0)] | None = None
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ class Command:
     name: CommandName
     request_id: str
     duration_s: float = 0.0
-    """Of a pause: above 0, within the longest one that is allowed."""
+    """Of a pause: within the longest one that is allowed; 0 ends one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Gate:
         if not isinstance(request, _PauseRequest):
             return Command(name, request.request_id)
         longest_s = self._settings.max_pause_s
-        duration_s = request.duration_s or longest_s
+        duration_s = longest_s if request.duration_s is None else request.duration_s
         if duration_s > longest_s:
             reason = f"too long a pause: at most {longest_s:g} s"
             return CommandRefusal(name, request.request_id, reason)

@@ -113,6 +113,8 @@ class CommandDesk:
     def _obey(self, command: Command) -> None:
         now_s = self._clock.monotonic_s()
         match command.name:
+            case CommandName.PAUSE if command.duration_s == 0:
+                self._resume("by command")
             case CommandName.PAUSE:
                 self._paused_until_s = now_s + command.duration_s
                 _log.info("paused for %.0f s", command.duration_s)

@@ -19,6 +19,7 @@ from edge.daemon.budget import Budget
 from edge.daemon.certificates import certificates
 from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
+from edge.daemon.home_assistant import births, open_home_assistant
 from edge.daemon.lookout import Glance, Lookout
 from edge.daemon.outlets import Outlet
 from edge.daemon.software import SoftwareNotice
@@ -144,6 +145,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         who,
         outbox,
         max_command_bytes=MAX_PAYLOAD_BYTES if settings.commands.allowed else 0,
+        routes=births(settings.home_assistant),
     )
     former = FormerIdentities(
         settings.outbox.file.with_name(FILE),
@@ -170,7 +172,14 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     lookout = Lookout(camera, judge, stopwatch, budget)
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
-    return Service(lookout, device, open_page(settings, lookout, device, book, folder), book)
+    outlets = (open_home_assistant(settings, publisher, who, photographer, folder),)
+    return Service(
+        lookout,
+        device,
+        open_page(settings, lookout, device, book, folder),
+        book,
+        [outlet for outlet in outlets if outlet is not None],
+    )
 
 
 def _versions() -> Versions:

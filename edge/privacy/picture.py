@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 
@@ -33,6 +33,8 @@ class Photographer:
 
     def __init__(self, settings: SnapshotSettings, find_faces: FindFaces | None) -> None:
         """Without `find_faces` nothing is covered."""
+        self.also_to: Callable[[bytes], None] = lambda picture: None
+        """Who else gets each picture that is taken, in the same thread."""
         self._settings = settings
         self._find_faces = find_faces
 
@@ -43,10 +45,12 @@ class Photographer:
         where OpenCV cannot do it: a violation goes without it then.
         """
         try:
-            return encode_jpeg(self.covered(frame, also), self._settings.max_bytes)
+            picture = encode_jpeg(self.covered(frame, also), self._settings.max_bytes)
         except cv2.error as error:
             _log.error("no picture: OpenCV fails at it: %s", error.err)
             return None
+        self.also_to(picture)
+        return picture
 
     def covered(self, frame: Frame, also: Sequence[Box] = ()) -> Pixels:
         """Return a copy of `frame`, no larger than is allowed, with the same faces covered."""

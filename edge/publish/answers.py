@@ -86,6 +86,8 @@ class Turn:
     """The ids of subscriptions that the broker has answered."""
     denial: str | None = None
     """Why the broker denies a subscription."""
+    denied: list[int] = field(default_factory=list)
+    """Which of `subscribed` it denies."""
 
 
 class BrokerRefusalError(BrokerError):

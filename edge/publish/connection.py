@@ -255,6 +255,7 @@ class Connection:
         self._arrivals.subscribed.append(message_id)
         denied = next((reason for reason in reasons if reason.value >= _FIRST_REFUSAL), None)
         if denied is not None:
+            self._arrivals.denied.append(message_id)
             self._arrivals.denial = (
                 f"the broker {self._broker} rejected the subscription: {str(denied).lower()}"
             )

@@ -107,10 +107,13 @@ class BrokerSession:
             self._connection.leave(timeout_s=max(0.1, self._leave.left_s()))
 
     def _subscribe(self) -> None:
-        filters = [route.filter for route in self._mailbox.routes]
-        wanted = tuple(each for each in filters if not self._caution.is_held(each))
-        if wanted and (message_id := self._connection.subscribe(wanted)) is not None:
-            self.in_flight[message_id] = Subscription(wanted)
+        """Ask for each route by itself: one that is denied, or not used, takes no other with it."""
+        for route in self._mailbox.routes:
+            wanted = (route.filter,)
+            if self._caution.is_held(route.filter):
+                continue
+            if (message_id := self._connection.subscribe(wanted)) is not None:
+                self.in_flight[message_id] = Subscription(wanted)
 
     def _greet(self) -> None:
         """Say that we are there, once there is room for it; again where nobody keeps it."""
@@ -147,13 +150,14 @@ class BrokerSession:
         arrivals = self._connection.turn(timeout_s, self._wakes)
         with suppress(BlockingIOError):
             self._wakes.recv(4096)
-        if arrivals.denial is not None:
-            self._standing.tell(f"{arrivals.denial}; nothing is received from it")
         for message_id in arrivals.subscribed:
             match self.in_flight.pop(message_id, None):
                 case Subscription() as subscription:
                     self._caution.settle(subscription)
-                    self.denied = subscription if arrivals.denial is not None else None
+                    if message_id in arrivals.denied:
+                        self.denied = subscription
+                        what = key_of(subscription)
+                        self._standing.tell(f"{arrivals.denial}; nothing is received from {what}")
         for message in arrivals.messages:
             self._mailbox.deliver(message)
         now_s = self._clock.monotonic_s()

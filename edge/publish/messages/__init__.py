@@ -19,8 +19,10 @@ from edge.publish.messages.common import (
     COMMAND,
     COMPLIANCE,
     HEALTH,
+    PRESENCE,
     RELEASE,
     RESPONSE,
+    SNAPSHOT,
     VIOLATION,
     Message,
     ModelIdentity,
@@ -48,6 +50,7 @@ from edge.publish.messages.health import (
     Versions,
     health_message,
 )
+from edge.publish.messages.presence import PresenceMessage, presence_message
 from edge.publish.messages.release import ReleaseMessage, release_message
 from edge.publish.messages.violation import ViolationMessage, violation_message, without_snapshot
 
@@ -57,8 +60,10 @@ __all__ = [
     "COMPLIANCE",
     "HEALTH",
     "MESSAGES",
+    "PRESENCE",
     "RELEASE",
     "RESPONSE",
+    "SNAPSHOT",
     "VIOLATION",
     "AvailabilityMessage",
     "AvailabilityState",
@@ -79,6 +84,7 @@ __all__ = [
     "OutboxCondition",
     "OutboxHealth",
     "PaceHealth",
+    "PresenceMessage",
     "ResponseMessage",
     "Versions",
     "ViolationMessage",
@@ -88,6 +94,7 @@ __all__ = [
     "every_field",
     "health_message",
     "origin",
+    "presence_message",
     "release_message",
     "retained_topics",
     "timestamp",
@@ -102,6 +109,7 @@ MESSAGES: Final = {
     VIOLATION: ViolationMessage,
     COMPLIANCE: ComplianceMessage,
     HEALTH: HealthMessage,
+    PRESENCE: PresenceMessage,
     RELEASE: ReleaseMessage,
     RESPONSE: ResponseMessage,
 }

@@ -17,6 +17,9 @@ VIOLATION: Final = "violation"
 COMPLIANCE: Final = "compliance"
 HEALTH: Final = "health"
 RELEASE: Final = "release"
+PRESENCE: Final = "presence"
+SNAPSHOT: Final = "snapshot"
+"""The only one that is no JSON: a JPEG."""
 RESPONSE: Final = "response"
 COMMAND: Final = "command"
 
@@ -39,7 +42,8 @@ def topic(prefix: str, device_id: str, name: str) -> str:
 
 def retained_topics(prefix: str, device_id: str) -> list[str]:
     """Return the topics under which the broker keeps something of a device."""
-    return [topic(prefix, device_id, name) for name in (AVAILABILITY, COMPLIANCE, HEALTH, RELEASE)]
+    names = (AVAILABILITY, COMPLIANCE, HEALTH, PRESENCE, RELEASE)
+    return [topic(prefix, device_id, name) for name in names]
 
 
 def timestamp(at: datetime) -> str:

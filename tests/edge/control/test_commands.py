@@ -36,6 +36,7 @@ def test_a_request_is_a_name_and_an_id(name: str) -> None:
 def test_a_pause_lasts_as_long_as_asked_or_as_allowed() -> None:
     pause = CommandName.PAUSE
     assert ask("pause", b'{"request_id":"a","duration_s":60}') == Command(pause, "a", 60.0)
+    assert ask("pause", b'{"request_id":"a","duration_s":0}') == Command(pause, "a", 0.0)
     assert ask("pause", b'{"request_id":"a"}') == Command(pause, "a", 600.0)
     assert reason("pause", b'{"request_id":"a","duration_s":601}') == (
         "too long a pause: at most 600 s"
@@ -64,7 +65,7 @@ def test_a_retained_command_is_refused() -> None:
         ("resume", b'{"request_id":"' + b"a" * 65 + b'"}', "must have at most 64 characters"),
         ("resume", b'{"request_id":"a","force":true}', "unknown field `force`"),
         ("restart", b'{"request_id":"a","duration_s":5}', "unknown field `duration_s`"),
-        ("pause", b'{"request_id":"a","duration_s":0}', "must be above 0"),
+        ("pause", b'{"request_id":"a","duration_s":-1}', "must be at least 0"),
         ("pause", b'{"request_id":"a","duration_s":1e999}', "out of range"),
         ("pause", b'{"request_id":"a","duration_s":"60"}', "must be a number, not text in quotes"),
         ("pause", b'{"request_id":"a"}' + b" " * MAX_PAYLOAD_BYTES, "too long: at most 512 bytes"),

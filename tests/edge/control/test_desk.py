@@ -68,6 +68,16 @@ def test_a_pause_ends_by_command() -> None:
     assert (counter.desk.is_paused, counter.desk.paused_for_s) == (False, None)
 
 
+def test_a_pause_of_no_length_ends_one_at_once() -> None:
+    counter = Counter()
+    counter.ask("pause")
+    assert counter.desk.is_paused
+    assert counter.ask("pause", '{"request_id":"b","duration_s":0}') == [("done", None)]
+    assert not counter.desk.is_paused
+    counter.ask("pause", '{"request_id":"c","duration_s":0}')
+    assert not counter.desk.is_paused, "it would be for a turn of the loop"
+
+
 def test_a_forgotten_pause_ends_by_itself_and_a_second_one_begins_again() -> None:
     counter = Counter()
     counter.ask("pause", '{"request_id":"a","duration_s":60}')

@@ -33,6 +33,7 @@ from edge.publish.messages import (
     compliance_message,
     encode,
     every_field,
+    presence_message,
     release_message,
     timestamp,
     topic,
@@ -161,6 +162,10 @@ EVERY_MESSAGE: dict[str, list[Message]] = {
     "health": [
         some_health(),
         some_health(temperature_c=None, throttling=None, paused_for_s=59.5),
+    ],
+    "presence": [
+        presence_message(ORIGIN, 0, 0, NOON, True),
+        presence_message(ORIGIN, 2, 1, NOON, True),
     ],
     "release": [
         release_message(ORIGIN, SOFTWARE, NOON, True),
