@@ -10,6 +10,8 @@ from edge.address import is_this_machine
 from edge.commands.options import add_config
 from edge.commands.parser import Parser
 from edge.config import Settings, load_settings
+from edge.daemon.announced import FILE, announced_in
+from edge.daemon.home_assistant import topics_of
 from edge.errors import BrokerError, TensorMaskError
 from edge.host.status_file import read_telemetry
 from edge.publish.broker import BrokerAccess
@@ -43,7 +45,11 @@ def forget(settings: Settings, telemetry: Telemetry | None = None) -> list[str]:
     and BrokerError, which names the command that clears it from elsewhere.
     """
     _refuse_in_use(settings.device.id, telemetry)
-    topics = retained_topics(settings.mqtt.topic_prefix, settings.device.id)
+    own = retained_topics(settings.mqtt.topic_prefix, settings.device.id)
+    # What earlier starts announced too, unless another device runs here, whose it is then.
+    file = settings.outbox.file.with_name(FILE)
+    announced = announced_in(file) if telemetry is None else ()
+    topics = [*dict.fromkeys([*own, *topics_of(settings), *announced])]
     try:
         _connect_and_clear(settings, topics)
     except BrokerError as error:
@@ -62,14 +68,13 @@ def _refuse_in_use(device_id: str, telemetry: Telemetry | None) -> None:
 
 def _remedy(settings: Settings, topics: list[str]) -> str:
     """Return how the same is done by hand."""
-    base = f"{settings.mqtt.topic_prefix}/{settings.device.id}/"
-    names = " ".join(topic.removeprefix(base) for topic in topics)
+    names = " ".join(topics)
     place = f"-h {settings.mqtt.host} -p {settings.mqtt.broker_port}"
     where = "on this machine" if is_this_machine(settings.mqtt.host) else "from any machine"
     return (
         f"the retained messages of {settings.device.id} stay; clear them later, {where}, with "
         f"-u, -P and --cafile if the broker needs them: for topic in {names}; do mosquitto_pub "
-        f"{place} -r -n -t {base}$topic; done"
+        f"{place} -r -n -t $topic; done"
     )
 
 

@@ -67,7 +67,7 @@ def subject_of(settings: Settings) -> Subject:
         topic_prefix=settings.mqtt.topic_prefix,
         device_id=device.id,
         version=release or version(),
-        area=device.zone or device.site,
+        area=device.zone.strip() or device.site.strip(),
         page_url=_page_url(settings.page),
         commands=frozenset(CommandName(name) for name in settings.commands.allowed),
         # With "faces" too, but whoever may see Home Assistant is more than who may get a picture.

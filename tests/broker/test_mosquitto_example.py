@@ -44,7 +44,7 @@ def certificates(folder: Path, *words: str) -> str:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("authority")
     certificates(folder, "broker", "localhost")
-    certificates(folder, "client", "door-1", "door-2", "desk", "operator")
+    certificates(folder, "client", "door-1", "door-2", "desk", "operator", "homeassistant")
     return folder
 
 
@@ -250,6 +250,37 @@ def test_a_receiver_sends_no_commands(connect: Connect) -> None:
     desk.publish(f"{BASE}/violation")
     assert desk.refusals == ["not authorized"] * 2
     assert device.listen(0.3) == []
+
+
+def test_a_device_announces_itself_to_home_assistant_and_nobody_else(connect: Connect) -> None:
+    house, door, stolen = connect("homeassistant"), connect("door-1"), connect("door-2")
+    house.subscribe("homeassistant/#", "tensormask/#")
+    door.publish("homeassistant/device/tensormask/door-1/config")
+    stolen.publish("homeassistant/device/tensormask/door-1/config")
+    stolen.publish("homeassistant/device/door-2/config")
+    stolen.publish("homeassistant/status")
+    assert door.refusals == [None]
+    assert stolen.refusals == ["not authorized"] * 3
+    until(
+        lambda: house.topics() == ["homeassistant/device/tensormask/door-1/config"],
+        "the one announcement",
+    )
+
+
+def test_a_device_hears_that_home_assistant_has_started_and_what_it_sends(
+    connect: Connect,
+) -> None:
+    house, door, stolen = connect("homeassistant"), connect("door-1"), connect("door-2")
+    door.subscribe("homeassistant/status", f"{BASE}/command/+")
+    stolen.subscribe("homeassistant/#")
+    door.publish("homeassistant/device/tensormask/door-1/config")
+    for topic in ("homeassistant/status", f"{BASE}/command/pause"):
+        house.publish(topic)
+    house.publish(f"{BASE}/violation")
+    assert house.refusals == [None, None, "not authorized"]
+    until(lambda: len(door.topics()) == 2, "both")
+    assert door.topics() == ["homeassistant/status", f"{BASE}/command/pause"]
+    assert stolen.listen(0.3) == ["homeassistant/status"], "no other announcement"
 
 
 def test_a_stolen_device_cannot_throw_another_out(connect: Connect) -> None:

@@ -55,8 +55,8 @@ def test_tls_has_its_own_port() -> None:
         ({"camera": {"soruce": "x"}}, r"\[camera\] unknown key soruce; did you mean source\?"),
         ({"camera": {"qqq": 1}}, r"\[camera\] unknown key qqq; known are .*source"),
         (
-            {"snapshots": {"enabled": True}},
-            r"\[snapshots\] unknown key enabled; it is a key of \[page\], whose header is missing "
+            {"snapshots": {"proxies": []}},
+            r"\[snapshots\] unknown key proxies; it is a key of \[page\], whose header is missing "
             "or has a # before it$",
         ),
         (

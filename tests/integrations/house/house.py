@@ -48,11 +48,13 @@ class HomeAssistant:
     def begin(self) -> None:
         """Start it, without waiting until it is there."""
         numbers = (str(self._broker_port), str(free_port()))
-        words = ("/opt/venv/bin/python", "/work/program.py", "/work/config", *numbers)
+        program = ("/opt/venv/bin/python", "/work/program.py", "/work/config")
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(HERE / "inside.sh"), str(self._root), str(self._folder), *words]
-                + [self._protocol],
+                [
+                    *(str(HERE / "inside.sh"), str(self._root), str(self._folder)),
+                    *(*program, *numbers, self._protocol),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
