@@ -32,7 +32,7 @@ option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers crowd street heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers crowd street heads wear herd camera-test arm64 arm64-counts home-assistant soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -168,6 +168,9 @@ arm64: dev ## install, start and test a release on an emulated arm64 with each D
 arm64-counts: dev ## instructions there for a scan, a classification and a second of video; NETWORK=file.tflite (root)
 	RELEASE=$(if $(value RELEASE),$(call quoted,RELEASE),bookworm) NETWORK=$(call quoted,NETWORK) \
 	  $(DEV)/bin/python -m pytest -s tests/arm64/instructions.py
+
+home-assistant: dev ## real versions of Home Assistant, broker and service together (root; 2 GB below build/)
+	$(DEV)/bin/python -m pytest tests/integrations/home_assistant.py $(ARGS)
 
 soak: dev ## the daemon under random faults, with a real broker; MINUTES=10, SEED=number
 	nice $(DEV)/bin/python -m tools.soak --minutes $(MINUTES) $(call option,--seed,SEED)

@@ -14,7 +14,7 @@ from edge.clock import Clock
 from edge.publish.answers import Acknowledgement, BrokerRefusal
 from edge.publish.caution import Caution, Item, Subscription, key_of
 from edge.publish.delivery import Delivery, Sent
-from edge.publish.mailbox import Mailbox, Retained
+from edge.publish.mailbox import Mailbox, Retained, Route
 from edge.publish.messages import AvailabilityState, without_snapshot
 from edge.publish.outbox.rows import StoredDocument
 from edge.publish.standing import BrokerStanding, SilentBrokerError
@@ -85,6 +85,8 @@ class BrokerSession:
     """What is on its way, by message id."""
     denied: Subscription | None = None
     """What the broker has denied."""
+    _unasked: list[Route] = field(default_factory=list)
+    """What is not subscribed to yet."""
     _has_greeted: bool = False
     _greeted_s: float = 0.0
     _heard_s: float = 0.0
@@ -94,10 +96,11 @@ class BrokerSession:
         """Send what there is and settle what is acknowledged. Returns after an orderly end."""
         self._delivery.begin()
         self._caution.begin()
-        self._subscribe()
+        self._unasked = list(self._mailbox.routes)
         self._heard_s = self._greeted_s = self._clock.monotonic_s()
         self._mailbox.renew()
         while not self._is_time_to_leave():
+            self._subscribe()
             self._greet()
             self._send_mail()
             wait_s = self._delivery.send(self._room(), not self.in_flight, self._post)
@@ -108,12 +111,12 @@ class BrokerSession:
 
     def _subscribe(self) -> None:
         """Ask for each route by itself: one that is denied, or not used, takes no other with it."""
-        for route in self._mailbox.routes:
-            wanted = (route.filter,)
-            if self._caution.is_held(route.filter):
+        while self._unasked and self._room():
+            wanted = self._unasked.pop(0).filter
+            if self._caution.is_held(wanted):
                 continue
-            if (message_id := self._connection.subscribe(wanted)) is not None:
-                self.in_flight[message_id] = Subscription(wanted)
+            if (message_id := self._connection.subscribe((wanted,))) is not None:
+                self.in_flight[message_id] = Subscription((wanted,))
 
     def _greet(self) -> None:
         """Say that we are there, once there is room for it; again where nobody keeps it."""

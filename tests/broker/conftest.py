@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
@@ -30,6 +31,7 @@ from paho.mqtt.properties import Properties
 from edge.config import MqttSettings
 from edge.publish.broker import Backoff
 from tests.broker.device import QUICK, Device
+from tests.broker.strict import Rules, StrictBroker
 from tests.needs import lacking
 from tests.waiting import DEADLINE_S
 from tests.waiting import until as until
@@ -305,3 +307,17 @@ def amqtt_port() -> Iterator[int]:
     loop.call_soon_threadsafe(stop.set)
     thread.join(DEADLINE_S)
     loop.close()
+
+
+@pytest.fixture
+def strict() -> Iterator[Callable[..., StrictBroker]]:
+    """Starts brokers with rules, and ends them after the test."""
+    started: list[StrictBroker] = []
+
+    def start(**rules: Any) -> StrictBroker:
+        started.append(StrictBroker(Rules(**rules)))
+        return started[-1]
+
+    yield start
+    for broker in started:
+        broker.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from edge.publish.publisher import MqttPublisher
 from tests.broker.conftest import Mosquitto, StartDevice, Subscriber, until
 from tests.broker.device import Device
 from tests.broker.samples import ORIGIN
-from tests.broker.strict import HANG_UP, Connect, HangUpError, Publish, Rules, StrictBroker
+from tests.broker.strict import HANG_UP, Connect, HangUpError, Publish, StrictBroker
 
 QUICK = Backoff(first_s=0.02, longest_s=0.2)
 KEEPS_NOTHING = "allow_anonymous true\nretain_available false"
@@ -38,20 +38,6 @@ def conf(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=["auto", "3.1.1"])
 def protocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def strict() -> Iterator[Callable[..., StrictBroker]]:
-    """Starts brokers with rules, and ends them after the test."""
-    started: list[StrictBroker] = []
-
-    def start(**rules: Any) -> StrictBroker:
-        started.append(StrictBroker(Rules(**rules)))
-        return started[-1]
-
-    yield start
-    for broker in started:
-        broker.close()
 
 
 def probe(port: int, **mqtt: Any) -> Probe:
@@ -158,7 +144,7 @@ def test_nothing_is_cleared_where_nothing_is_kept(
     broker = start_mosquitto(KEEPS_NOTHING)
     subscriber = subscribe(broker.port)
     settings = Settings(mqtt=MqttSettings(host="127.0.0.1", port=broker.port))
-    assert len(forget(settings)) == 4
+    assert len(forget(settings)) == 5
     assert subscriber.messages == []
 
 

@@ -25,7 +25,7 @@ def announcement(subject: Subject) -> bytes:
             "unique_id": f"{subject.key}/{name}",
             # Else the area, which comes first in it, and the language decide on the entity id.
             "default_entity_id": f"{PLATFORMS[name]}.{subject.slug}_{name}",
-            "qos": 1,  # by itself: Home Assistant takes it from the whole since 2026.3 only
+            "qos": 1,  # by itself: 2026.2 does not take it from the whole
             **{key: value for key, value in entity.items() if value is not None},
         }
         for name, entity in present.items()

@@ -199,8 +199,9 @@ def test_turned_off_it_is_removed_once_when_the_broker_has_answered(tmp_path: Pa
         farewell.take(Glance(), TELEMETRY)
         assert sender.clearings() == [CONFIG, PRESENCE]
         farewell.close()
-    sender.answer_clearings()
-    farewell.close()
+        left = sender, farewell
+    left[0].answer_clearings()
+    left[1].close()
     assert announced_in(tmp_path / FILE) == ()
     assert opened(tmp_path, NotingSender(), home_assistant={"enabled": False}) is None
 

@@ -32,7 +32,7 @@ class Service:
     def __init__(self, folder: Path, source: str, broker_port: int) -> None:
         folder.mkdir(exist_ok=True)
         self._folder = folder
-        self._always = {
+        self._always: Mapping[str, Mapping[str, object]] = {
             "mqtt": {"port": broker_port},
             "camera": {"source": source},
             "outbox": {"path": str(folder / "outbox.sqlite")},
