@@ -70,6 +70,7 @@ NOT_RUN = {
     "make check": "CI runs it",
     "make arm64": "a target of its own: an hour under emulation",
     "make arm64-counts": "a target of its own, with a plugin of qemu",
+    "make home-assistant": "a target of its own, with two versions of Home Assistant",
     "make camera-test": "a target of its own, with libcamera and its virtual cameras",
     "make herd": "a target of its own, with a hundred devices",
     "make wear": "a target of its own, with a disk of its own",
