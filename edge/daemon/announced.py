@@ -45,17 +45,22 @@ class Announced:
         self._wanted = tuple(wanted)
         before = announced_in(path)
         others = [topic for topic in dict.fromkeys(before) if topic not in wanted]
-        self._former = tuple(others[:MOST_FORMER])
+        self._former = self._removed = tuple(others[:MOST_FORMER])
         if self._topics != before:
             self._write()
         for topic in self._former:
             _log.info("removing from Home Assistant: clearing the retained message %s", topic)
-            mailbox.retain(Retained(topic, b""))
+        self.clear()
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to be cleared."""
-        return not self._former
+    def is_empty(self) -> bool:
+        """Whether there was nothing to clear at the start."""
+        return not self._removed
+
+    def clear(self) -> None:
+        """Have all cleared that is not wanted any more; again where Home Assistant missed it."""
+        for topic in self._removed:
+            self._mailbox.retain(Retained(topic, b""))
 
     def tend(self) -> None:
         """Forget the topics where the broker has nothing any more, or takes no clearing."""

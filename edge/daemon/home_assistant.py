@@ -12,7 +12,7 @@ from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import HomeAssistantSettings, PageSettings, Settings
-from edge.daemon.announced import FILE, Announced
+from edge.daemon.announced import FILE, Announced, announced_in
 from edge.daemon.lookout import Glance
 from edge.daemon.outlets import Outlet
 from edge.installed import running_release
@@ -52,11 +52,43 @@ class Sender(Protocol):
     def wake(self) -> None: ...
 
 
-def births(settings: HomeAssistantSettings) -> tuple[Route, ...]:
-    """Return the route of what Home Assistant says of itself; none where it is not wanted."""
-    if not settings.enabled:
+def births(settings: HomeAssistantSettings, folder: Path) -> tuple[Route, ...]:
+    """Return the route of what Home Assistant says of itself.
+
+    None where it is not wanted, and nothing is remembered in `folder` that it has to be rid of.
+    """
+    if not settings.enabled and not announced_in(folder / FILE):
         return ()
-    return (Route(birth_topic(settings.discovery_prefix), MAX_BIRTH_BYTES),)
+    return (_route(settings),)
+
+
+def _route(settings: HomeAssistantSettings) -> Route:
+    return Route(birth_topic(settings.discovery_prefix), MAX_BIRTH_BYTES)
+
+
+class BirthBell:
+    """Tells, some time after it, that Home Assistant has started, or is back at the broker."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        settings: HomeAssistantSettings,
+        delay_s: Callable[[], float] = lambda: random.uniform(*DELAY_S),
+    ) -> None:
+        self._mailbox = mailbox
+        self._route = _route(settings)
+        self._delay_s = delay_s
+        self._due_s = math.inf
+
+    def has_rung(self, now_s: float) -> bool:
+        """Take note of births; return whether the time after one is over, once for each."""
+        for message in self._mailbox.take(self._route):
+            if message.payload == b"online" and self._due_s == math.inf:
+                self._due_s = now_s + self._delay_s()
+        if now_s < self._due_s:
+            return False
+        self._due_s = math.inf
+        return True
 
 
 def subject_of(settings: Settings) -> Subject:
@@ -101,22 +133,30 @@ def open_home_assistant(
     """
     wanted = topics_of(settings)
     announced = Announced(folder / FILE, wanted, sender.mailbox)
+    bell = BirthBell(sender.mailbox, settings.home_assistant)
     if not wanted:
-        return None if announced.is_over else Farewell(announced)
+        return None if announced.is_empty else Farewell(sender, announced, bell)
     subject = subject_of(settings)
-    found = HomeAssistant(
-        subject, settings.home_assistant.discovery_prefix, sender, origin, announced
-    )
+    prefix = settings.home_assistant.discovery_prefix
+    found = HomeAssistant(subject, prefix, sender, origin, announced, bell)
     if photographer is not None and subject.has_pictures:
         photographer.also_to = found.show
     return found
 
 
 class Farewell:
-    """The device is no longer wanted in Home Assistant, and the broker does not know that yet."""
+    """The device is no longer wanted in Home Assistant: its announcement is cleared.
 
-    def __init__(self, announced: Announced, clock: Clock = SYSTEM_CLOCK) -> None:
+    That is said again when Home Assistant is back at the broker: what is cleared while it is away,
+    it never learns.
+    """
+
+    def __init__(
+        self, sender: Sender, announced: Announced, bell: BirthBell, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._sender = sender
         self._announced = announced
+        self._bell = bell
         self._clock = clock
         self._due_s = -math.inf
 
@@ -125,9 +165,13 @@ class Farewell:
 
     def take(self, glance: Glance, telemetry: Telemetry) -> None:
         now_s = self._clock.monotonic_s()
-        if now_s >= self._due_s and not self._announced.is_over:
-            self._due_s = now_s + TEND_EVERY_S
-            self._announced.tend()
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + TEND_EVERY_S
+        self._announced.tend()
+        if self._bell.has_rung(now_s):
+            self._announced.clear()
+            self._sender.wake()
 
     def close(self) -> None:
         self._announced.tend()
@@ -144,24 +188,21 @@ class HomeAssistant:
         sender: Sender,
         origin: Origin,
         announced: Announced,
+        bell: BirthBell,
         clock: Clock = SYSTEM_CLOCK,
         clock_is_right: Callable[[], bool] = clock_synchronised,
-        delay_s: Callable[[], float] = lambda: random.uniform(*DELAY_S),
     ) -> None:
         self._subject = subject
         self._sender = sender
         self._origin = origin
         self._announced = announced
+        self._bell = bell
         self._clock = clock
         self._clock_is_right = clock_is_right
-        self._delay_s = delay_s
-        self._births = Route(birth_topic(discovery_prefix), MAX_BIRTH_BYTES)
         self._config = Retained(config_topic(discovery_prefix, subject), announcement(subject))
         self._there: dict[str, ViolationKind] = {}
         """Whose violation is going on, by event."""
         self._tend_due_s = self._presence_due_s = -math.inf
-        self._again_s = math.inf
-        """When to announce again."""
 
     def start(self) -> None:
         """Announce the device. Nobody is there: what the last run has begun is over."""
@@ -178,7 +219,8 @@ class HomeAssistant:
         if now_s >= self._tend_due_s:
             self._tend_due_s = now_s + TEND_EVERY_S
             self._announced.tend()
-            self._listen(now_s)
+            if self._bell.has_rung(now_s):
+                self._announce_again()
 
     def close(self) -> None:
         """The device stays announced: it says itself that it is stopped."""
@@ -211,17 +253,13 @@ class HomeAssistant:
         )
         self._sender.publish_retained(Retained(self._subject.topic(PRESENCE), encode(message)))
 
-    def _listen(self, now_s: float) -> None:
-        """Take note of a birth, and announce again when its delay is over: where the broker keeps
-        nothing, Home Assistant knows of nobody when it starts."""
-        for message in self._sender.mailbox.take(self._births):
-            if message.payload == b"online" and self._again_s == math.inf:
-                self._again_s = now_s + self._delay_s()
-        if now_s >= self._again_s:
-            self._again_s = math.inf
-            _log.debug("announced to Home Assistant again, which has started")
-            self._sender.mailbox.renew()
-            self._sender.wake()
+    def _announce_again(self) -> None:
+        """Have all sent again: where the broker keeps nothing, or has lost it, Home Assistant knows
+        of nobody when it starts."""
+        _log.debug("announced to Home Assistant again, which has started")
+        self._sender.mailbox.renew()
+        self._announced.clear()
+        self._sender.wake()
 
 
 def _page_url(page: PageSettings) -> str:

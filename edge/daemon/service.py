@@ -145,7 +145,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         who,
         outbox,
         max_command_bytes=MAX_PAYLOAD_BYTES if settings.commands.allowed else 0,
-        routes=births(settings.home_assistant),
+        routes=births(settings.home_assistant, settings.outbox.file.parent),
     )
     former = FormerIdentities(
         settings.outbox.file.with_name(FILE),

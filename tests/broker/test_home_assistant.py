@@ -45,7 +45,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             outbox,
             backoff=QUICK,
             max_command_bytes=512,
-            routes=births(settings.home_assistant),
+            routes=births(settings.home_assistant, tmp_path),
         )
         closing.extend((outbox.close, publisher.close))
         outlet = open_home_assistant(settings, publisher, ORIGIN, None, tmp_path)

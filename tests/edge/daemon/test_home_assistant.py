@@ -30,9 +30,9 @@ STATUS = "homeassistant/status"
 class NotingSender:
     """A publisher without a broker."""
 
-    def __init__(self, **sections: Any) -> None:
+    def __init__(self, folder: Path, **sections: Any) -> None:
         self.connected = True
-        self.mailbox = Mailbox(births(settings_of(**sections).home_assistant))
+        self.mailbox = Mailbox(births(settings_of(**sections).home_assistant, folder))
 
     def publish_retained(self, retained: Retained) -> None:
         self.mailbox.retain(retained)
@@ -66,12 +66,12 @@ class Home:
     """The outlet with a clock that only the test moves."""
 
     def __init__(self, folder: Path) -> None:
-        self.sender = NotingSender()
+        self.sender = NotingSender(folder)
         self.clock = TurnedClock()
         opened = open_home_assistant(settings_of(), self.sender, ORIGIN, None, folder)
         assert isinstance(opened, HomeAssistant)
         opened._clock = self.clock
-        opened._delay_s = lambda: 5.0
+        opened._bell._delay_s = lambda: 5.0
         opened.start()
         self.outlet = opened
 
@@ -184,16 +184,17 @@ def opened(folder: Path, sender: NotingSender, **sections: Any) -> Outlet | None
 
 
 def test_who_was_never_announced_has_nothing_to_remove(tmp_path: Path) -> None:
-    assert opened(tmp_path, NotingSender(), home_assistant={}) is None
+    assert opened(tmp_path, NotingSender(tmp_path), home_assistant={}) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_turned_off_it_is_removed_once_when_the_broker_has_answered(tmp_path: Path) -> None:
-    opened(tmp_path, NotingSender())
+    opened(tmp_path, NotingSender(tmp_path))
     assert announced_in(tmp_path / FILE) == (CONFIG, PRESENCE)
+    off = {"home_assistant": {"enabled": False}}
     for _ in range(2):  # the first start ends before the broker is there
-        sender = NotingSender()
-        farewell = opened(tmp_path, sender, home_assistant={"enabled": False})
+        sender = NotingSender(tmp_path, **off)
+        farewell = opened(tmp_path, sender, **off)
         assert isinstance(farewell, Farewell)
         farewell.start()
         farewell.take(Glance(), TELEMETRY)
@@ -203,7 +204,7 @@ def test_turned_off_it_is_removed_once_when_the_broker_has_answered(tmp_path: Pa
     left[0].answer_clearings()
     left[1].close()
     assert announced_in(tmp_path / FILE) == ()
-    assert opened(tmp_path, NotingSender(), home_assistant={"enabled": False}) is None
+    assert opened(tmp_path, NotingSender(tmp_path), home_assistant={"enabled": False}) is None
 
 
 @pytest.mark.parametrize(
@@ -226,8 +227,8 @@ def test_turned_off_it_is_removed_once_when_the_broker_has_answered(tmp_path: Pa
 def test_renamed_it_is_removed_under_its_former_name(
     tmp_path: Path, sections: dict[str, Any], present: str
 ) -> None:
-    opened(tmp_path, NotingSender())
-    sender = NotingSender(**sections)
+    opened(tmp_path, NotingSender(tmp_path))
+    sender = NotingSender(tmp_path, **sections)
     outlet = opened(tmp_path, sender, **sections)
     assert isinstance(outlet, HomeAssistant)
     assert CONFIG in sender.clearings()
@@ -240,9 +241,9 @@ def test_renamed_it_is_removed_under_its_former_name(
 
 
 def test_a_name_that_is_taken_up_again_is_not_removed(tmp_path: Path) -> None:
-    opened(tmp_path, NotingSender())
-    opened(tmp_path, NotingSender(), device={"id": "gate"})
-    sender = NotingSender()
+    opened(tmp_path, NotingSender(tmp_path))
+    opened(tmp_path, NotingSender(tmp_path), device={"id": "gate"})
+    sender = NotingSender(tmp_path)
     opened(tmp_path, sender)
     assert CONFIG not in sender.clearings()
 
@@ -250,13 +251,13 @@ def test_a_name_that_is_taken_up_again_is_not_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"topics": 7}', b"[" * 10_000])
 def test_a_damaged_memory_is_as_good_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE).write_bytes(content)
-    assert isinstance(opened(tmp_path, NotingSender()), HomeAssistant)
+    assert isinstance(opened(tmp_path, NotingSender(tmp_path)), HomeAssistant)
     assert announced_in(tmp_path / FILE) == (CONFIG, PRESENCE)
 
 
 def test_the_memory_does_not_grow(tmp_path: Path) -> None:
     for number in range(40):
-        opened(tmp_path, NotingSender(), device={"id": f"door-{number}"})
+        opened(tmp_path, NotingSender(tmp_path), device={"id": f"door-{number}"})
     assert len(announced_in(tmp_path / FILE)) == 22
 
 
@@ -264,11 +265,34 @@ def test_a_disk_that_refuses_is_said_and_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / f"{FILE}.new").mkdir()
-    assert isinstance(opened(tmp_path, NotingSender()), HomeAssistant)
+    assert isinstance(opened(tmp_path, NotingSender(tmp_path)), HomeAssistant)
     assert "turning [home_assistant] off will not be noticed" in caplog.text
 
 
-def test_nothing_is_subscribed_to_unless_it_is_enabled() -> None:
-    assert births(settings_of(home_assistant={}).home_assistant) == ()
-    (route,) = births(settings_of().home_assistant)
+@pytest.mark.parametrize("enabled", [True, False])
+def test_home_assistant_that_was_away_is_rid_of_the_device_when_it_is_back(
+    tmp_path: Path, enabled: bool
+) -> None:
+    opened(tmp_path, NotingSender(tmp_path))
+    now = {"device": {"id": "gate"}, "home_assistant": {"enabled": enabled}}
+    sender = NotingSender(tmp_path, **now)
+    outlet = opened(tmp_path, sender, **now)
+    assert isinstance(outlet, HomeAssistant | Farewell)
+    clock = outlet._clock = TurnedClock()
+    outlet.start()
+    sender.answer_clearings()
+    outlet.take(Glance(), TELEMETRY)
+    assert sender.clearings() == []
+    sender.mailbox.deliver(Received(STATUS, b"online"))
+    for clock.now_s in (2.0, 13.0):
+        outlet.take(Glance(), TELEMETRY)
+    assert sender.clearings() == [CONFIG, PRESENCE]
+
+
+def test_nothing_is_subscribed_to_unless_it_is_enabled_or_has_been(tmp_path: Path) -> None:
+    off, on = (settings_of(home_assistant=keys).home_assistant for keys in ({}, {"enabled": True}))
+    assert births(off, tmp_path) == ()
+    (route,) = births(on, tmp_path)
     assert route.filter == STATUS
+    opened(tmp_path, NotingSender(tmp_path))
+    assert births(off, tmp_path) == (route,)
