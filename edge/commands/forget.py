@@ -49,7 +49,8 @@ def forget(settings: Settings, telemetry: Telemetry | None = None) -> list[str]:
     # What earlier starts announced too, unless another device runs here, whose it is then.
     file = settings.outbox.file.with_name(FILE)
     announced = announced_in(file) if telemetry is None else ()
-    topics = [*dict.fromkeys([*own, *topics_of(settings), *announced])]
+    # The announcement first: Home Assistant is to know why the states are empty.
+    topics = [*dict.fromkeys([*topics_of(settings), *announced, *own])]
     try:
         _connect_and_clear(settings, topics)
     except BrokerError as error:

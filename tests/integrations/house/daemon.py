@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,7 +39,6 @@ class Service:
         }
         self.config = folder / "tensormask.toml"
         self._process: subprocess.Popen[bytes] | None = None
-        self._started_s = 0.0
         self.configure()
 
     @property
@@ -57,7 +55,6 @@ class Service:
         self.config.write_text("\n".join([*lines, ""]))
 
     def start(self) -> None:
-        self._started_s = time.monotonic()
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "edge", "run", "--config", str(self.config)],
@@ -66,11 +63,6 @@ class Service:
                 stdout=log,
                 stderr=log,
             )
-
-    @property
-    def age_s(self) -> float:
-        """How long ago it was started."""
-        return time.monotonic() - self._started_s
 
     @property
     def has_ended(self) -> bool:
