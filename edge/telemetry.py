@@ -159,6 +159,8 @@ class OutboxState:
     delivered: tuple[int, ...] = ()
     """Sequences that the broker has acknowledged and that are still in the file: deleted within ten
     minutes. A thousand at most."""
+    acknowledged: int = 0
+    """Documents that the broker has acknowledged, since the start."""
 
 
 @dataclass(frozen=True, slots=True)

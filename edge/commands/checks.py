@@ -61,8 +61,9 @@ def check_configuration(config: Path) -> Settings:
     refuse_unfit(settings)
     chosen = settings.detector
     refuse_wrong(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence)
-    if settings.page.enabled and not are_withheld(settings.page.files):
-        front_of(settings.page, b"")
+    page, metrics = settings.page, settings.metrics
+    if page.enabled and not are_withheld((*page.files, metrics.token_file)):
+        front_of(page, b"", metrics)
     return settings
 
 

@@ -11,6 +11,7 @@ from edge.config.file import (
     readable_by_service,
 )
 from edge.config.home_assistant import HomeAssistantSettings
+from edge.config.metrics import MetricsSettings
 from edge.config.page import PageSettings
 from edge.config.reporting import (
     CommandSettings,
@@ -49,6 +50,7 @@ __all__ = [
     "DeviceSettings",
     "HealthSettings",
     "HomeAssistantSettings",
+    "MetricsSettings",
     "MqttSettings",
     "OutboxSettings",
     "PageSettings",

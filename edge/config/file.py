@@ -39,6 +39,8 @@ MAX_BYTES = 64_000
 _NO_BROKER = "; name the broker"
 _BY_INSTALL = ", or: sudo deploy/install.sh --broker HOST"
 """Writes it into the settings of an installed service."""
+_MOST_OWNERS = 2
+"""Sections that are named as those of a key: nearly every one has `enabled`."""
 _TWICE = "; each section and each key may occur only once"
 _HINTS = {
     "twice": _TWICE,
@@ -175,14 +177,14 @@ def _nearest(word: str, known: Any) -> str:
 
 
 def _elsewhere(key: str, tables: dict[str, Any]) -> str:
-    """Return the end of a message on a key that other sections have; empty where none has it."""
+    """Return the end of a message on a key that another section has; empty: none, or several."""
     owners = [
         f"[{section.name}]"
         + ("" if section.name in tables else ", whose header is missing or has a # before it")
         for section in msgspec.structs.fields(Settings)
         if key in {field.name for field in msgspec.structs.fields(section.type)}
     ]
-    return f"; it is a key of {' or of '.join(owners)}" if owners else ""
+    return f"; it is a key of {' or of '.join(owners)}" if 0 < len(owners) <= _MOST_OWNERS else ""
 
 
 def _by_section_and_key(message: str) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from edge.address import Sensor, source_in
 from edge.config.home_assistant import HomeAssistantSettings
+from edge.config.metrics import MetricsSettings
 from edge.config.page import PageSettings
 from edge.config.reporting import (
     CommandSettings,
@@ -56,12 +57,14 @@ class Settings(Section, frozen=True):
     snapshots: SnapshotSettings = msgspec.field(default_factory=SnapshotSettings)
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     home_assistant: HomeAssistantSettings = msgspec.field(default_factory=HomeAssistantSettings)
+    metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
 
     def __post_init__(self) -> None:
-        """Refuse, each by itself right, what together could never report anybody."""
+        """Refuse, each by itself right, what together does not work."""
+        self.metrics.refuse_beside(self.page)
         is_sensor = isinstance(source_in(self.camera.source), Sensor)
         frame_s = 1 / self.camera.fps if is_sensor else 0.0
         for gap_s, wanted in (

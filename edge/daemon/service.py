@@ -33,6 +33,7 @@ from edge.host.unfit import refuse_unfit
 from edge.installed import running_release
 from edge.page.drawn import AreaBook
 from edge.page.listener import PageListener
+from edge.page.window import no_metrics
 from edge.pipeline import STEPS, open_pipeline
 from edge.privacy.picture import open_photographer
 from edge.publish.messages import DetectorIdentity, Versions, origin
@@ -153,18 +154,20 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         publisher.mailbox,
     )
     notifier = Notifier.from_environment()
+    versions, detector = _versions(), _detector(settings.detector)
+    software = SoftwareNotice.of_this_program()
     device = Device(
         settings,
         who,
-        _versions(),
+        versions,
         outbox,
         publisher,
         notifier,
         photographer,
         former,
         StatusFile.from_environment(),
-        SoftwareNotice.of_this_program(),
-        _detector(settings.detector),
+        software,
+        detector,
         in_use=in_use,
         certificates=certificates(settings),
     )
@@ -172,14 +175,20 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     lookout = Lookout(camera, judge, stopwatch, budget)
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
-    outlets = (open_home_assistant(settings, publisher, who, photographer, folder),)
-    return Service(
-        lookout,
-        device,
-        open_page(settings, lookout, device, book, folder),
-        book,
-        [outlet for outlet in outlets if outlet is not None],
-    )
+    outlets: list[Outlet] = []
+    home = open_home_assistant(settings, publisher, who, photographer, folder)
+    if home is not None:
+        outlets.append(home)
+    metrics = no_metrics
+    if settings.metrics.enabled:
+        # Imported only here: what nobody has enabled takes no memory.
+        from edge.daemon.metrics.outlet import open_metrics
+
+        outlet = open_metrics(who, versions, detector, stopwatch, software)
+        outlets.append(outlet)
+        metrics = outlet.text
+    page = open_page(settings, lookout, device, book, folder, metrics)
+    return Service(lookout, device, page, book, outlets)
 
 
 def _versions() -> Versions:

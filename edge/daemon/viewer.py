@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.config import DetectorSettings, Settings, SnapshotSettings
@@ -13,7 +14,7 @@ from edge.installed import Slot, activated
 from edge.page.drawn import AreaBook
 from edge.page.history import FILE, PageHistory, forget
 from edge.page.listener import PageListener
-from edge.page.window import About, Window
+from edge.page.window import About, Window, no_metrics
 from edge.page.wire import socket_path
 from edge.privacy.heads import FaceSearch, Held, open_covering
 from edge.privacy.picture import Photographer
@@ -24,9 +25,14 @@ PICTURES = SnapshotSettings(pictures="pixelated", longest_side_px=640)
 
 
 def open_page(
-    settings: Settings, lookout: Lookout, device: Device, book: AreaBook, folder: Path
+    settings: Settings,
+    lookout: Lookout,
+    device: Device,
+    book: AreaBook,
+    folder: Path,
+    metrics: Callable[[bool], bytes] = no_metrics,
 ) -> PageListener | None:
-    """Return the page; None where it is not enabled.
+    """Return the page, which shows these `metrics` as text; None where it is not enabled.
 
     Raises ModelError where heads are to be covered, and no detector for that is here.
     """
@@ -50,8 +56,9 @@ def open_page(
         PageHistory(folder / FILE),
         book,
         settings.page.fps,
+        metrics=metrics,
     )
-    return PageListener(settings.page, window, socket_path(folder), folder)
+    return PageListener(settings.page, window, socket_path(folder), folder, settings.metrics)
 
 
 def _found_shares(chosen: DetectorSettings) -> dict[str, float]:

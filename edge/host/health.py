@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from edge.telemetry import Latency, ThrottlingFlag, Vitals
 RATE_WINDOW_S = 10.0
 RECENT_FRAMES = 500
 """How many count for the latencies."""
+BOUNDS_S = (1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Up to where each class of a `Distribution` goes: from deciding nothing to scanning a picture in
+full size on a hot Pi."""
 _MAX_SAMPLES = 4096
 
 
@@ -32,6 +36,15 @@ class Spent:
 
     def since(self, before: Spent) -> Spent:
         return Spent(self.wall_s - before.wall_s, self.cpu_s - before.cpu_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How long a step took, since the start: how often up to each of BOUNDS_S, and longer."""
+
+    counts: tuple[int, ...]
+    """One more than there are bounds; each run in one class only."""
+    sum_s: float
 
 
 class Stopwatch:
@@ -48,6 +61,7 @@ class Stopwatch:
         self._clock = clock
         self._cpu_s = cpu_s
         self._spent = dict.fromkeys(steps, Spent())
+        self._counts = {step: [0] * (len(BOUNDS_S) + 1) for step in steps}
         self._durations_s: dict[str, deque[float]] = {step: deque(maxlen=window) for step in steps}
 
     @contextmanager
@@ -61,6 +75,7 @@ class Stopwatch:
         yield
         duration_s = self._clock.monotonic_s() - begun_s
         durations_s.append(duration_s)
+        self._counts[step][bisect_left(BOUNDS_S, duration_s)] += 1
         before = self._spent[step]
         self._spent[step] = Spent(
             before.wall_s + duration_s, before.cpu_s + self._cpu_s() - begun_cpu_s
@@ -70,6 +85,13 @@ class Stopwatch:
         """Return what the step has come to. What other threads of the program did meanwhile counts
         too: those of the neural networks, and little else."""
         return self._spent[step]
+
+    def distributions(self) -> dict[str, Distribution]:
+        """Return what each step took since the start, also of those that have not run."""
+        return {
+            step: Distribution(tuple(counts), self._spent[step].wall_s)
+            for step, counts in self._counts.items()
+        }
 
     def latencies(self) -> dict[str, Latency]:
         """Return the latencies by step, without the steps that have not run."""

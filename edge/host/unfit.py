@@ -56,8 +56,10 @@ def _named(settings: Settings) -> Iterator[tuple[str, str]]:
         read.append(("camera", settings.camera))
     if settings.page.enabled:
         read.append(("page", settings.page))
+    if settings.metrics.enabled:
+        read.append(("metrics", settings.metrics))
     for section, names in read:
-        for key in ("password_file", "ca_file", "certificate_file", "key_file"):
+        for key in ("password_file", "ca_file", "certificate_file", "key_file", "token_file"):
             name = getattr(names, key, "")
             if name and not name.startswith(CREDENTIAL):
                 yield f"[{section}] {key}", name

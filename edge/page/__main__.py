@@ -69,7 +69,7 @@ async def serve(daemon: Path, listeners: Sequence[socket.socket]) -> int:
 
 def _door(hub: Hub, front: Front) -> Door:
     site = Site(front.cookie_key.hex()[:8], bool(front.password), front.external_url)
-    app = application(hub, Guard(front.password, front.cookie_key), site)
+    app = application(hub, Guard(front.password, front.cookie_key), site, front)
     tls = None
     if front.certificate:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -8,22 +8,25 @@ import secrets
 import ssl
 from pathlib import Path
 
-from edge.config import PageSettings
+from edge.config import MetricsSettings, PageSettings
 from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.page.password import hashed, is_hash, refuse_useless
 from edge.page.wire import PROGRAM, Front
-from edge.secret import located, read_password, refuse_open, refuse_unreadable
+from edge.secret import located, read_password, read_token, refuse_open, refuse_unreadable
 
 KEY_FILE = "page.key"
 KEY_BYTES = 32
 MAX_PEM_BYTES = 256_000
 
 
-def front_of(settings: PageSettings, key: bytes) -> Front:
+_NO_METRICS = MetricsSettings()
+
+
+def front_of(settings: PageSettings, key: bytes, metrics: MetricsSettings = _NO_METRICS) -> Front:
     """Return it; `key` is what `cookie_key` returns. Takes some 100 ms, to hash a password.
 
-    Raises ConfigError for a password, a certificate or a key that is useless.
+    Raises ConfigError for a password, a token, a certificate or a key that is useless.
     """
     certificate, own_key = _pems(settings)
     return Front(
@@ -36,6 +39,8 @@ def front_of(settings: PageSettings, key: bytes) -> Front:
         key,
         certificate,
         own_key,
+        metrics.enabled,
+        _digest(metrics.token_file, "[metrics] token_file") if metrics.enabled else b"",
     )
 
 
@@ -73,6 +78,11 @@ def _password(settings: PageSettings, key: bytes) -> str:
         return hashed(text, salt)
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from error
+
+
+def _digest(token_file: str, key: str) -> bytes:
+    """Return what the page's process compares tokens with: it cannot use it itself."""
+    return hashlib.sha256(read_token(token_file, key).encode()).digest() if token_file else b""
 
 
 def _pems(settings: PageSettings) -> tuple[bytes, bytes]:

@@ -96,6 +96,20 @@ class Guard:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: int = 0
 
+    def accepts(self, address: str, digest: bytes, expected: bytes) -> bool:
+        """Return whether a program at `address` has the token; of both, the SHA-256 is given.
+
+        Raises TooManyError. Wrong ones count as wrong passwords do, but apart from these: a program
+        that is set up wrongly keeps nobody in its network from the page.
+        """
+        source = f"token {network_of(address)}"
+        guesser = self._counted(source, is_busy=False)
+        if not hmac.compare_digest(digest, expected):
+            _log_failure("token", address, guesser.failures)
+            return False
+        self._guessers.pop(source, None)
+        return True
+
     async def admit(self, visitor: Visitor, password: str) -> Admission | None:
         """Return new cookies; None: it is the wrong password. Raises TooManyError."""
         is_known = self.knows_browser(visitor.browser)
@@ -108,8 +122,7 @@ class Guard:
         finally:
             self._waiting -= 1
         if not is_right:
-            if guesser.failures <= FREE_TRIES or guesser.failures & (guesser.failures - 1) == 0:
-                _log.warning("failed login from %s, attempt %d", visitor.address, guesser.failures)
+            _log_failure("login", visitor.address, guesser.failures)
             return None
         self._guessers.pop(source, None)
         _log.info("login from %s", visitor.address)
@@ -164,3 +177,8 @@ class Guard:
     def _signature(self, name: str) -> str:
         key = self.cookie_key + self.password.encode()
         return hmac.new(key, name.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def _log_failure(what: str, address: str, failures: int) -> None:
+    if failures <= FREE_TRIES or failures & (failures - 1) == 0:
+        _log.warning("failed %s from %s, attempt %d", what, address, failures)

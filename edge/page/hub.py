@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import struct
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.files import DamagedFileError, decoded
@@ -17,6 +19,7 @@ from edge.page.wire import (
     Front,
     NextScene,
     PageReport,
+    ReadMetrics,
     Requests,
     answer_sizes,
     framed_request,
@@ -36,6 +39,16 @@ REPORT_EVERY_S = 1.0
 _LENGTH = struct.Struct(">I")
 
 
+@dataclass(slots=True)
+class _Kept:
+    """The last answer to a question that everybody asks."""
+
+    request: Requests
+    document: bytes = b""
+    taken_s: float = -math.inf
+    taking: asyncio.Task[None] | None = None
+
+
 class Hub:
     """Asks the daemon, one question at a time, and connects again whenever it was away."""
 
@@ -52,9 +65,8 @@ class Hub:
         self._scene_s = 0.0
         self._asked_s = 0.0
         self._stream: asyncio.Task[None] | None = None
-        self._report = b""
-        self._report_s = float("-inf")
-        self._reporting: asyncio.Task[None] | None = None
+        self._report = _Kept(PageReport())
+        self._metrics = {each: _Kept(ReadMetrics(each)) for each in (False, True)}
 
     @property
     def is_streaming(self) -> bool:
@@ -135,19 +147,26 @@ class Hub:
         All who want it at the same time wait for one answer: strangers want it, too. Raises
         ConnectionError while the daemon is away.
         """
-        if time.monotonic() - self._report_s >= REPORT_EVERY_S or self._link is None:
-            if self._reporting is None or self._reporting.done():
-                self._reporting = asyncio.create_task(self._take_report())
-            await asyncio.shield(self._reporting)
-        return self._report
+        return await self._recent(self._report)
 
-    async def _take_report(self) -> None:
-        self._report, _ = await self._exchange(PageReport())
-        self._report_s = time.monotonic()
+    async def metrics(self, *, is_open_metrics: bool) -> bytes:
+        """Return the metrics, no older than a second. Raises as `report` does."""
+        return await self._recent(self._metrics[is_open_metrics])
+
+    async def _recent(self, kept: _Kept) -> bytes:
+        if time.monotonic() - kept.taken_s >= REPORT_EVERY_S or self._link is None:
+            if kept.taking is None or kept.taking.done():
+                kept.taking = asyncio.create_task(self._take(kept))
+            await asyncio.shield(kept.taking)
+        return kept.document
+
+    async def _take(self, kept: _Kept) -> None:
+        kept.document, _ = await self._exchange(kept.request)
+        kept.taken_s = time.monotonic()
 
     def renew(self) -> None:
         """Have the next report be a new one."""
-        self._report_s = float("-inf")
+        self._report.taken_s = -math.inf
 
     def _is_new(self, after: int) -> bool:
         is_fresh = time.monotonic() - self._scene_s < FRESH_S

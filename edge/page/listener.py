@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.config import PageSettings
+from edge.config import MetricsSettings, PageSettings
 from edge.errors import ConfigError
 from edge.host.status_file import runtime_directory
 from edge.page.front import cookie_key, front_of
@@ -32,14 +32,24 @@ PATIENCE_S = 5.0
 MOST = 4
 """Pages at once: one, and for a moment the next one."""
 
+_NO_METRICS = MetricsSettings()
+
 
 class PageListener:
     """Answers the page in a thread of its own. Whatever comes, the daemon goes on."""
 
-    def __init__(self, settings: PageSettings, window: Window, path: Path, state: Path) -> None:
+    def __init__(
+        self,
+        settings: PageSettings,
+        window: Window,
+        path: Path,
+        state: Path,
+        metrics: MetricsSettings = _NO_METRICS,
+    ) -> None:
         """`path` is the socket's; in `state` the device's own key is kept."""
         self.window = window
         self._settings = settings
+        self._metrics = metrics
         self._path = path
         self._state = state
         self._trouble = ""
@@ -65,7 +75,9 @@ class PageListener:
 
     def _run(self) -> None:
         try:
-            front = msgspec.json.encode(front_of(self._settings, cookie_key(self._state)))
+            front = msgspec.json.encode(
+                front_of(self._settings, cookie_key(self._state), self._metrics)
+            )
             listener = self._listening()
         except ConfigError as error:
             self._trouble = str(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -21,8 +23,10 @@ OPEN = ("/login", "/login.js", "/page.css", "/icon.svg", "/health")
 class Login:
     """Opens and ends sessions, and passes on what comes with one."""
 
-    def __init__(self, guard: Guard, site: Site) -> None:
+    def __init__(self, guard: Guard, site: Site, by_token: Sequence[str] = ()) -> None:
+        """`by_token` are paths that need a token instead, which their routes look at."""
         self._guard = guard
+        self._open = (*OPEN, *by_token)
         self._site = site
         self._session_cookie = f"tensormask-{site.name}"
         self._browser_cookie = f"tensormask-{site.name}-browser"
@@ -43,7 +47,7 @@ class Login:
         # Below a path, a proxy hands that on or takes it away.
         if (path := request.scope["path"]).startswith(self._site.path):
             path = request.scope["path"] = f"/{path.removeprefix(self._site.path)}"
-        if not is_in and path not in OPEN:
+        if not is_in and path not in self._open:
             if path == "/":
                 return RedirectResponse("login", 303)
             return refused(401, "log in first")

@@ -11,13 +11,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from edge.page.bearer import METRICS, Metrics
 from edge.page.door import CONNECTION
 from edge.page.exchange import read_body, refused
 from edge.page.guard import Guard
 from edge.page.hub import Hub
 from edge.page.login import Login
 from edge.page.origin import Site
-from edge.page.wire import Draw, Undo
+from edge.page.wire import Draw, Front, Undo
 
 FILES = Path(__file__).with_name("files")
 TYPES = {
@@ -51,9 +52,10 @@ AWAY = (
 ) % AGAIN_S
 
 
-def application(hub: Hub, guard: Guard, site: Site) -> Starlette:
+def application(hub: Hub, guard: Guard, site: Site, front: Front) -> Starlette:
     """Return the page as an ASGI application."""
-    login = Login(guard, site)
+    login = Login(guard, site, by_token=(METRICS,) if front.metrics_token else ())
+    metrics = Metrics(hub, guard, front).routes() if front.has_metrics else []
 
     async def guarded(request: Request, call_next: RequestResponseEndpoint) -> Response:
         answer = await login.admit(request, call_next)
@@ -71,6 +73,7 @@ def application(hub: Hub, guard: Guard, site: Site) -> Starlette:
             *login.routes(),
             *(Route(f"/{each.name}", _file) for each in FILES.iterdir() if each.suffix in SERVED),
             *_LiveView(hub, guard).routes(),
+            *metrics,
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=guarded)],
     )

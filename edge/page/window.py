@@ -23,7 +23,7 @@ from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea
 from edge.page.history import Hour, HoursSummary, PageHistory, RecentAlert
 from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import Since, Trouble, explained
-from edge.page.wire import Draw, NextScene, PageReport, Requests, Undo
+from edge.page.wire import Draw, NextScene, PageReport, ReadMetrics, Requests, Undo
 from edge.records import Box, Frame
 from edge.telemetry import CameraState, CameraView, Telemetry
 
@@ -35,6 +35,11 @@ QUIET_S = 3.0
 """How long after the last question the looking ends, however the viewer has left: nobody takes for
 live what has waited for the next one. A frame itself may be older, of a stream that was held up."""
 DAY_HOURS, MONTH_HOURS = 24, 30 * 24
+
+
+def no_metrics(is_open_metrics: bool) -> bytes:
+    """Return none: nobody has enabled them."""
+    return b""
 
 
 TakePicture = Callable[[Frame, tuple[Box, ...]], bytes | None]
@@ -125,6 +130,8 @@ class Window:
     book: AreaBook
     fps: float
     clock: Clock = SYSTEM_CLOCK
+    metrics: Callable[[bool], bytes] = no_metrics
+    """Returns them as text."""
     _observer: Observer | None = None
     _asked_s: float = -math.inf
     _shown_s: float = -math.inf
@@ -169,13 +176,15 @@ class Window:
         self._in_sight.clear()
 
     def answer(self, request: Requests) -> tuple[bytes, bytes]:
-        """Return a JSON document, and a picture or nothing."""
+        """Return a document, and a picture or nothing."""
         match request:
             case NextScene(after):
                 scene, picture = self._scene(after)
                 return msgspec.json.encode(scene), picture
             case PageReport():
                 return msgspec.json.encode(self._account()), b""
+            case ReadMetrics(is_open_metrics):
+                return self.metrics(is_open_metrics), b""
             case Draw(regions, excluded, region_names, excluded_names):
                 drawn = DrawnArea(regions, excluded)
                 names = dict(zip(regions, region_names, strict=False))

@@ -60,6 +60,9 @@ class Front(msgspec.Struct, frozen=True):
     certificate: bytes = b""
     """Certificate chain and key, in PEM; empty: plain HTTP."""
     key: bytes = b""
+    has_metrics: bool = False
+    metrics_token: bytes = b""
+    """The SHA-256 of the token that they need, see `edge.page.bearer`; empty: none."""
 
 
 class Request(msgspec.Struct, frozen=True, tag=True):
@@ -76,6 +79,13 @@ class PageReport(Request, frozen=True):
     """Health, counts, what happened, and the area that is watched."""
 
 
+class ReadMetrics(Request, frozen=True):
+    """The metrics, as text, which is no JSON; nothing before the daemon has its first ones."""
+
+    is_open_metrics: bool
+    """In the form of OpenMetrics; else in that of Prometheus."""
+
+
 class Draw(Request, frozen=True):
     """Watch this area from now on."""
 
@@ -89,7 +99,7 @@ class Undo(Request, frozen=True):
     """Watch again the area before the last that was drawn."""
 
 
-Requests = NextScene | PageReport | Draw | Undo
+Requests = NextScene | PageReport | ReadMetrics | Draw | Undo
 _decode = msgspec.msgpack.Decoder(Requests).decode
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -19,11 +19,18 @@ class DeliveredRows:
 
     def __init__(self) -> None:
         self.sequences: set[int] = set()
+        self.count = 0
+        """How many were delivered, since the start."""
         self._up_to = 0
         """All rows up to this one are among them."""
 
     def __len__(self) -> int:
         return len(self.sequences)
+
+    def add(self, sequences: set[int]) -> None:
+        """Note that these were delivered, some perhaps again."""
+        self.count += len(sequences - self.sequences)
+        self.sequences |= sequences
 
     def clear(self) -> None:
         """Forget them: the file has deleted them."""

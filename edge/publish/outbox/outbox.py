@@ -139,9 +139,7 @@ class Outbox:
         with self._lock:
             delivered = set(sequences)
             self._live += len(self._in_memory.remove(delivered))
-            self._delivered.sequences |= self._disk.attempt(
-                lambda file: file.among(delivered), set[int]()
-            )
+            self._delivered.add(self._disk.attempt(lambda file: file.among(delivered), set[int]()))
             self._tend()
             if self._rows == 0:
                 self._bounds.tell_empty(self._disk.dropped)
@@ -178,6 +176,7 @@ class Outbox:
                 is_refused=self._disk.is_refused,
                 in_memory=len(self._in_memory),
                 live=self._live,
+                acknowledged=self._live + self._delivered.count,
                 set_aside=set_aside,
                 set_aside_at=set_aside_at,
                 refused=(file.refused if file else 0) + len(self._refused),

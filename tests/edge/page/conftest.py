@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.config import MetricsSettings
 from tests.edge.page.program import Program, password_file
 
 
@@ -31,8 +32,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Starts one with the settings given."""
     started: list[Program] = []
 
-    def begin(**settings: object) -> Program:
-        started.append(Program(tmp_path, **settings))
+    def begin(metrics: MetricsSettings | None = None, **settings: object) -> Program:
+        started.append(Program(tmp_path, metrics, **settings))
         return started[-1]
 
     yield begin

@@ -7,6 +7,7 @@ import sys
 from http.client import HTTPConnection
 from pathlib import Path
 
+from edge.config import MetricsSettings
 from edge.host.web import trouble_with
 from edge.page.wire import SOCKET
 from tests.broker.conftest import free_port
@@ -19,10 +20,12 @@ PASSWORD = "open sesame"
 class Program:
     """`python -m edge.page`, and whom it asks."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, metrics: MetricsSettings | None = None, **settings: object
+    ) -> None:
         """`settings` are those of the section [page]."""
         self.port = free_port()
-        self.listener = started(folder, port=self.port, **settings)
+        self.listener = started(folder, metrics, port=self.port, **settings)
         scheme = "https" if "certificate_file" in settings else "http"
         self.url = f"{scheme}://127.0.0.1:{self.port}"
         self._folder = folder

@@ -16,6 +16,7 @@ from edge.page.guard import Guard
 from edge.page.origin import Site
 from edge.page.password import hashed
 from edge.page.server import application
+from edge.page.wire import Front
 from tests import loops
 from tests.fakes import TurnedClock
 
@@ -23,6 +24,7 @@ OWNER = "127.0.0.9"
 STRANGERS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 PROXY = "127.0.0.1"
 GUARD = Guard(hashed("open sesame", b"0123456789abcdef"), b"key")
+FRONT = Front("", "127.0.0.1", 0)
 SESSION = GUARD._new_session()
 HURRY_S = 60.0
 """The door's clock stands still: nobody is answered because somebody's time is over."""
@@ -44,7 +46,7 @@ class SlowHub:
 @asynccontextmanager
 async def opened(proxies: Sequence[str] = ()) -> AsyncIterator[tuple[Door, tuple[str, int]]]:
     hub = SlowHub()
-    app = application(hub, GUARD, Site("door", has_password=True))  # type: ignore[arg-type]
+    app = application(hub, GUARD, Site("door", has_password=True), FRONT)  # type: ignore[arg-type]
     config = Config(
         app,
         http="h11",

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.config import ClassifierSettings, DetectorSettings, PageSettings
+from edge.config import ClassifierSettings, DetectorSettings, MetricsSettings, PageSettings
 from edge.observers import Observers
 from edge.page.drawn import AreaBook
 from edge.page.history import PageHistory
@@ -21,7 +21,9 @@ from tests import loops
 from tests.broker.conftest import until
 
 
-def listener_in(folder: Path, **settings: object) -> PageListener:
+def listener_in(
+    folder: Path, metrics: MetricsSettings | None = None, **settings: object
+) -> PageListener:
     window = Window(
         About("door-1", "", "", "0", {}),
         Observers(),
@@ -31,19 +33,22 @@ def listener_in(folder: Path, **settings: object) -> PageListener:
         PageHistory(folder / "history.json"),
         AreaBook(DetectorSettings(), folder),
         fps=4.0,
+        metrics=lambda is_open_metrics: b"the metrics, %d" % is_open_metrics,
     )
     page = msgspec.convert({"enabled": True} | settings, PageSettings)
-    return PageListener(page, window, folder / SOCKET, folder)
+    return PageListener(page, window, folder / SOCKET, folder, metrics or MetricsSettings())
 
 
-def started(folder: Path, **settings: object) -> PageListener:
+def started(
+    folder: Path, metrics: MetricsSettings | None = None, **settings: object
+) -> PageListener:
     """Return one that listens."""
 
     def listens() -> bool:
         with socket.socket(socket.AF_UNIX) as page:
             return page.connect_ex(str(folder / SOCKET)) == 0
 
-    listener = listener_in(folder, **settings)
+    listener = listener_in(folder, metrics, **settings)
     listener.start()
     until(listens, "it listens")
     return listener
@@ -160,7 +165,7 @@ def test_what_keeps_the_page_from_being_served_is_in_the_telemetry(
     tmp_path: Path, settings: dict[str, object], said: str
 ) -> None:
     (tmp_path / FAILURE).write_bytes(b"systemd cannot listen \xff\n")
-    listener = listener_in(tmp_path, **settings)
+    listener = listener_in(tmp_path, None, **settings)
     listener.start()
     until(lambda: said in listener.telemetry.trouble, "it is said")
     listener.close()
