@@ -32,7 +32,7 @@ option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers crowd street heads wear herd camera-test arm64 arm64-counts home-assistant soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters install clean
+.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers crowd street heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ schemas: dev ## the JSON Schemas, after edge/publish/messages/ has changed
 
 lock: dev ## after a pin has changed: get the digests of all listed packages from the registry again
 	$(DEV)/bin/python -m deploy.lock $(LISTS)
+
+dashboard: dev ## deploy/grafana/tensormask.json, after tools/dashboard has changed
+	$(DEV)/bin/python -m tools.dashboard
 
 picture: dev ## docs/page.png: the page, with drawn people
 	$(DEV)/bin/python -m tools.picture
@@ -219,6 +222,17 @@ clusters: dev ## RabbitMQ and NATS, three nodes each, lose one under load (root)
 
 install: ## install on this machine: sudo make install, BROKER=host
 	deploy/install.sh $(if $(value BROKER),--broker $(call quoted,BROKER))
+
+# Each of the files there; `home_assistant` takes minutes, and has a target of its own.
+INTEGRATIONS = $(filter-out %/__init__.py %/conftest.py,$(wildcard tests/integrations/*.py))
+integrations-test: dev ## real counterparts: Prometheus, Node-RED and what else tests/integrations has
+	$(DEV)/bin/python -m pytest -s $(INTEGRATIONS) $(ARGS)
+
+prometheus: dev ## a real Prometheus that collects from a real device, with the alert rules and each query of the dashboard
+	$(DEV)/bin/python -m pytest -s tests/integrations/prometheus.py
+
+node-red: dev ## the flow of deploy/node-red in a real Node-RED, which npm fetches
+	$(DEV)/bin/python -m pytest -s tests/integrations/node_red.py
 
 clean: ## remove what the other targets made
 	rm -rf --one-file-system $(VENV) $(VENV).* $(DEV) $(DEV).* $(CONTROLLER) $(CONTROLLER).* $(CLUSTERS) $(CLUSTERS).* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -136,14 +136,20 @@ def test_metrics_without_a_token_beside_a_password_are_refused_at_the_start(box:
     settings = box.machine.output("cat", "/etc/tensormask/tensormask.toml")
     section = '[metrics]\nenabled = true\n[page]\npassword_file = "/etc/tensormask/page-password"\n'
     other = settings.replace("[page]\n", section)
-    box.machine.write("/etc/tensormask/other.toml", other)
+
+    def write_settings(text: str) -> None:
+        box.machine.write("/etc/tensormask/other.toml", text)
+        box.machine.run("chgrp", "tensormask", "/etc/tensormask/other.toml")
+        box.machine.run("chmod", "640", "/etc/tensormask/other.toml")
+
+    write_settings(other)
     answer = box.by(
         "root", "tensormask check --config /etc/tensormask/other.toml --only configuration"
     )
     assert "[metrics] needs a token_file" in answer.stdout + answer.stderr
     assert answer.returncode == 78
     open_file = other.replace("[metrics]\n", f'[metrics]\ntoken_file = "{TOKEN_FILE}"\n')
-    box.machine.write("/etc/tensormask/other.toml", open_file)
+    write_settings(open_file)
     box.machine.run("chmod", "644", TOKEN_FILE)
     answer = box.by(
         "root", "tensormask check --config /etc/tensormask/other.toml --only configuration"

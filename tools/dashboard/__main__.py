@@ -1,0 +1,3 @@
+from tools.dashboard.grafana import FILE, text
+
+FILE.write_text(text(), encoding="utf-8")
