@@ -45,7 +45,8 @@ def test_promtool_finds_the_rules_right(command: str) -> None:
 
 
 def test_each_alert_is_tested_both_ways_and_says_what_to_do() -> None:
-    fires, is_silent = set(), set()
+    fires: set[str] = set()
+    is_silent: set[str] = set()
     for each in yaml.safe_load((RULES / "alerts-test.yml").read_text())["tests"]:
         # door-1 is in each, and never among those that fire.
         assert any('instance="door-1"' in series["series"] for series in each["input_series"])
