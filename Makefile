@@ -223,7 +223,7 @@ clusters: dev ## RabbitMQ and NATS, three nodes each, lose one under load (root)
 install: ## install on this machine: sudo make install, BROKER=host
 	deploy/install.sh $(if $(value BROKER),--broker $(call quoted,BROKER))
 
-# Each of the files there; `home_assistant` takes minutes, and has a target of its own.
+# Each of the files there.
 INTEGRATIONS = $(filter-out %/__init__.py %/conftest.py,$(wildcard tests/integrations/*.py))
 integrations-test: dev ## real counterparts: Prometheus, Node-RED and what else tests/integrations has
 	$(DEV)/bin/python -m pytest -s $(INTEGRATIONS) $(ARGS)

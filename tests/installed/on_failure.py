@@ -13,7 +13,7 @@ from tests.systemd.machine import wait_until
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "integrations.md"
 DROP_IN = f"/etc/systemd/system/{UNIT}.d/on-failure.conf"
-REPORTER = "/etc/systemd/system/tensormask-failed.service"
+REPORTER = "/etc/systemd/system/tensormask-failed@.service"
 SAID = "/srv/failures"
 LISTENER = "listens-for-failures.service"
 
@@ -59,11 +59,11 @@ def test_a_crash_and_wrong_settings_are_reported_by_systemd(reported: Box) -> No
     box = reported
     name = box.machine.output("hostname")
     box.machine.run("kill", "-KILL", box.show("MainPID"))
-    wait_until(lambda: f"tensormask-failed/{name} signal KILL" in said(box), 20, "it is reported")
+    wait_until(lambda: f"tensormask-failed/{name} signal-KILL" in said(box), 20, "it is reported")
     wait_until(box.is_well, 60, "it has been restarted")
     box.write_settings(settings_text(mqtt={"host": ""}))
     box.machine.run("systemctl", "restart", UNIT, check=False)
-    wait_until(lambda: f"/{name} exit-code 78" in said(box), 20, "it is reported")
+    wait_until(lambda: f"/{name} exit-code-78" in said(box), 20, "it is reported")
     assert box.show("ActiveState") == "failed"
     assert SETTINGS in box.journal("-u", UNIT, "-n", "20")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -53,10 +54,10 @@ NOW = replace(
 
 
 def outlet(
-    stopwatch: Stopwatch | None = None, notice: SoftwareNotice | None = None
+    stopwatch: Stopwatch | None = None, notice: SoftwareNotice | None = None, site: str = "Museum"
 ) -> MetricsOutlet:
     return open_metrics(
-        Origin("door-1", "Museum", "", ModelIdentity(name="m", version="4", sha256="0" * 64)),
+        Origin("door-1", site, "", ModelIdentity(name="m", version="4", sha256="0" * 64)),
         Versions(program="0.3.0", runtime="litert 2", python="3.11.2", opencv="4.10"),
         DetectorIdentity(name="tensormask", version="2", sha256="0" * 64),
         stopwatch or Stopwatch(STEPS),
@@ -249,6 +250,21 @@ def test_no_label_can_take_more_than_a_few_values() -> None:
                "flag", "section", "slot"}  # fmt: skip
     assert set(labels) == about_device | about_build | bounded
     assert max(len(values) for values in labels.values()) <= 60
+
+
+def test_any_name_of_a_site_can_be_read_back() -> None:
+    site = 'Museum "Alte Schmiede" \\ façade, {a="b"} 1'
+    made = outlet(site=site)
+    made.take(Glance(), NOW)
+    for family in read_prometheus(made.text(False).decode()):
+        for sample in family.samples:
+            assert sample.labels.get("site", site) == site
+
+
+def test_what_nobody_has_enabled_is_not_even_imported() -> None:
+    says = "import sys, edge.daemon.service; print('prometheus_client' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", says], capture_output=True, check=True)
+    assert answer.stdout == b"False\n"
 
 
 def test_before_the_first_turn_there_is_nothing() -> None:

@@ -558,3 +558,17 @@ def test_the_health_report_reads_no_payload(open_outbox: OpenOutbox) -> None:
     file._database.set_trace_callback(read.append)
     assert outbox.state().rows == 2
     assert not [sql for sql in read if "payload" in sql.replace("length(payload)", "")]
+
+
+def test_each_delivered_document_is_counted_once(open_outbox: OpenOutbox) -> None:
+    hands = Hands()
+    outbox = open_outbox(now=hands)
+    first, second, third = fill(outbox, 3)
+    outbox.acknowledge([first])
+    outbox.acknowledge([first, second, third + 1])
+    assert outbox.state().acknowledged == 2
+    hands.pass_by(DELETE_AFTER_S + 1)
+    outbox.pending(1)  # deleted meanwhile
+    outbox.acknowledge([first, second])
+    outbox.refuse(third, "too large")
+    assert outbox.state().acknowledged == 2
