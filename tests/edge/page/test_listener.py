@@ -154,6 +154,16 @@ def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
     assert not (tmp_path / SOCKET).exists()
 
 
+def test_a_token_that_cannot_be_read_is_in_the_telemetry_and_serves_nothing(tmp_path: Path) -> None:
+    metrics = MetricsSettings(enabled=True, token_file="/nowhere")
+    listener = listener_in(tmp_path, metrics)
+    listener.start()
+    said = "[metrics] token_file: /nowhere: No such file"
+    until(lambda: said in listener.telemetry.trouble, "it is said")
+    assert not (tmp_path / SOCKET).exists()
+    listener.close()
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
