@@ -58,7 +58,8 @@ class House:
             return
         if old is None or old.state in ("unavailable", state.state):
             return  # it has come back with its last event
-        self._fired.append({"entity_id": state.entity_id, **state.attributes})
+        noted_at = event.time_fired.isoformat(timespec="milliseconds")
+        self._fired.append({"noted_at": noted_at, **state.attributes})
 
     @core.callback  # type: ignore[untyped-decorator]
     def _note_call(self, call: Any) -> None:
