@@ -199,6 +199,26 @@ class PageState:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifierState:
+    """One target of notifications."""
+
+    name: str
+    kind: str
+    waiting: int
+    """Events that wait: for its server, the end of a pause or of quiet hours."""
+    oldest_age_s: float | None = None
+    """None: none waits."""
+    dropped: int = 0
+    """Events that were given up: too old, or too many."""
+    trouble: str = ""
+    """Why nothing arrives, in a sentence; empty: all does, as far as is known."""
+    tested_at: datetime | None = None
+    """When the last test was over; None: none was since the start."""
+    test: str = ""
+    """Why that failed; empty: it arrived."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClockState:
     """The wall clock; durations do not depend on it."""
 
@@ -308,6 +328,7 @@ class Telemetry:
     certificates: tuple[Certificate, ...] = ()
     plan: str = ""
     """How closely frames are looked at, see `edge.plan`; empty: of an older version."""
+    notifiers: tuple[NotifierState, ...] = ()
 
     @property
     def summary(self) -> str:

@@ -18,6 +18,7 @@ COMMANDS = {
         "Subscribe and show devices and alerts as they come: live on a terminal, else as lines."
     ),
     "outbox": "List, export and drop messages that are queued or were rejected.",
+    "notify": "List the targets of notifications, and send a test to each.",
     "forget": (
         "Clear the broker's retained messages of this device, which is taken down; stop the "
         "service first."

@@ -32,6 +32,7 @@ from edge.host.in_use import (
 from edge.host.status_file import DIRECTORY, read_telemetry
 from edge.host.unfit import refuse_unfit
 from edge.installed import is_started_by_systemd
+from edge.notify.channels import open_channel
 from edge.page.drawn import FILE, AreaBook
 from edge.page.front import front_of
 from edge.privacy.heads import open_covering
@@ -64,6 +65,9 @@ def check_configuration(config: Path) -> Settings:
     page, metrics = settings.page, settings.metrics
     if page.enabled and not are_withheld((*page.files, metrics.token_file)):
         front_of(page, b"", metrics)
+    for target in settings.notify:
+        if not are_withheld(target.files):
+            open_channel(target)
     return settings
 
 

@@ -52,6 +52,7 @@ class Code(StrEnum):
     CERTIFICATE_EXPIRED = "certificate-expired"
     CLOCK_UNSYNCHRONISED = "clock-unsynchronised"
     PAGE_DOWN = "page-down"
+    NOTIFY_FAILING = "notify-failing"
     ON_TRIAL = "on-trial"
     JUST_STARTED = "just-started"
     SETTINGS_CHANGED = "settings-changed"

@@ -109,6 +109,16 @@ def _around(now: Telemetry) -> Iterator[Condition]:
         yield from (each for each in endings if each is not None)
     if now.page is not None and now.page.trouble:
         yield condition(Code.PAGE_DOWN, trouble=now.page.trouble, port=now.page.port)
+    for target in now.notifiers:
+        if target.trouble:
+            waiting = f"{count(target.waiting, 'event')} kept, and sent when it works again"
+            yield condition(
+                Code.NOTIFY_FAILING,
+                target.name,
+                name=target.name,
+                trouble=target.trouble,
+                waiting=waiting,
+            )
     if now.trial is not None:
         what = f"{now.trial.slot} {now.trial.name or 'that comes with the release'}"
         yield condition(Code.ON_TRIAL, what=what)

@@ -144,6 +144,12 @@ RUNNING = {
         f"{WHOSE_PORT}; journalctl -u tensormask -u tensormask-page -n 30",
         "no page",
     ),
+    Code.NOTIFY_FAILING: ConditionKind(
+        Severity.FAULT,
+        "notifications to {name} fail: {trouble}",
+        "{waiting}; try it: sudo tensormask notify test {name}",
+        "notify fails",
+    ),
     Code.ON_TRIAL: ConditionKind(
         Severity.HINT,
         "on trial: {what}",

@@ -12,6 +12,14 @@ from edge.config.file import (
 )
 from edge.config.home_assistant import HomeAssistantSettings
 from edge.config.metrics import MetricsSettings
+from edge.config.notify import (
+    EmailSettings,
+    NotifyTarget,
+    NtfySettings,
+    TargetSettings,
+    TelegramSettings,
+    WebhookSettings,
+)
 from edge.config.page import PageSettings
 from edge.config.reporting import (
     CommandSettings,
@@ -48,10 +56,13 @@ __all__ = [
     "CommandSettings",
     "DetectorSettings",
     "DeviceSettings",
+    "EmailSettings",
     "HealthSettings",
     "HomeAssistantSettings",
     "MetricsSettings",
     "MqttSettings",
+    "NotifyTarget",
+    "NtfySettings",
     "OutboxSettings",
     "PageSettings",
     "PolicySettings",
@@ -61,7 +72,10 @@ __all__ = [
     "Section",
     "Settings",
     "SnapshotSettings",
+    "TargetSettings",
+    "TelegramSettings",
     "TrackerSettings",
+    "WebhookSettings",
     "broker_at",
     "lingers_s",
     "load_settings",

@@ -21,6 +21,7 @@ import msgspec
 from msgspec import inspect
 
 from edge.address import did_you_mean, holds_password
+from edge.config import repeated
 from edge.config.section import MAX_TEXT
 from edge.config.settings import Settings
 from edge.errors import ConfigError, NotAllowedError
@@ -105,7 +106,7 @@ def parse_settings(tables: dict[str, Any], origin: str, schema: int = SCHEMA) ->
     try:
         return msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
-        said = _by_section_and_key(str(error))
+        said = _by_section_and_key(str(error), tables)
         raise ConfigError(f"{origin}: {said}{by_install if _NO_BROKER in said else ''}") from error
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from error
@@ -114,9 +115,12 @@ def parse_settings(tables: dict[str, Any], origin: str, schema: int = SCHEMA) ->
 def _without_unknown_keys(tables: dict[str, Any], origin: str) -> dict[str, Any]:
     known: dict[str, Any] = {}
     unknown = []
-    sections = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    sections = _sections()
     for name, table in tables.items():
-        if name not in sections:
+        if name == repeated.NOTIFY:
+            known[name], beyond = repeated.without_unknown(table)
+            unknown += beyond
+        elif name not in sections:
             unknown.append(f"[{_on_one_line(name)}]")
         elif not isinstance(table, dict):
             known[name] = table
@@ -132,12 +136,16 @@ def _without_unknown_keys(tables: dict[str, Any], origin: str) -> dict[str, Any]
 
 
 def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
-    sections = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    sections = _sections()
     for name, table in tables.items():
+        if name == repeated.NOTIFY:
+            repeated.refuse_unknown(table, origin)
+            continue
         if name not in sections:
             shown = _on_one_line(name)
             if isinstance(table, dict):
-                raise ConfigError(f"{origin}: unknown section [{shown}]{_nearest(name, sections)}")
+                near = _nearest(name, [*sections, repeated.NOTIFY])
+                raise ConfigError(f"{origin}: unknown section [{shown}]{near}")
             hint = _elsewhere(name, tables) or "; each key stands in a section, such as [mqtt]"
             raise ConfigError(f"{origin}: {shown} stands before the first section{hint}")
         if not isinstance(table, dict):
@@ -179,19 +187,33 @@ def _nearest(word: str, known: Any) -> str:
 def _elsewhere(key: str, tables: dict[str, Any]) -> str:
     """Return the end of a message on a key that another section has; empty: none, or several."""
     owners = [
-        f"[{section.name}]"
-        + ("" if section.name in tables else ", whose header is missing or has a # before it")
-        for section in msgspec.structs.fields(Settings)
-        if key in {field.name for field in msgspec.structs.fields(section.type)}
+        f"[{name}]" + ("" if name in tables else ", whose header is missing or has a # before it")
+        for name, section in _sections().items()
+        if key in {field.name for field in msgspec.structs.fields(section)}
     ]
     return f"; it is a key of {' or of '.join(owners)}" if 0 < len(owners) <= _MOST_OWNERS else ""
 
 
-def _by_section_and_key(message: str) -> str:
+def _sections() -> dict[str, Any]:
+    """Return the types of the sections that a file has once, by their names."""
+    return {
+        field.name: field.type
+        for field in msgspec.structs.fields(Settings)
+        if field.name != repeated.NOTIFY
+    }
+
+
+def _by_section_and_key(message: str, tables: dict[str, Any]) -> str:
     """Turn msgspec's "Expected `int`, got `str` - at `$.mqtt.port`" round, and into words."""
     found, _, place = message.partition(" - at `$.")
     section, _, key = place.rstrip("`").partition(".")
     text = in_words(found)
+    if (where := repeated.placed(place.rstrip("`"), tables)) is not None:
+        if "matching regex" in text:
+            text = "it has signs that are not allowed there"
+        elif found.startswith(NO_CHOICE):
+            text += f"; known are {', '.join(repeated.choices(place.rstrip('`'), tables))}"
+        return f"{where}: {text}"
     if (section, key) == ("mqtt", "host") and "empty" in text:
         text += _NO_BROKER
     if "matching regex" in text:

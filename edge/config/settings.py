@@ -9,6 +9,7 @@ import msgspec
 from edge.address import Sensor, source_in
 from edge.config.home_assistant import HomeAssistantSettings
 from edge.config.metrics import MetricsSettings
+from edge.config.notify import NotifyTargets
 from edge.config.page import PageSettings
 from edge.config.reporting import (
     CommandSettings,
@@ -58,6 +59,7 @@ class Settings(Section, frozen=True):
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     home_assistant: HomeAssistantSettings = msgspec.field(default_factory=HomeAssistantSettings)
     metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
+    notify: NotifyTargets = ()
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
@@ -65,6 +67,7 @@ class Settings(Section, frozen=True):
     def __post_init__(self) -> None:
         """Refuse, each by itself right, what together does not work."""
         self.metrics.refuse_beside(self.page)
+        self._refuse_targets()
         is_sensor = isinstance(source_in(self.camera.source), Sensor)
         frame_s = 1 / self.camera.fps if is_sensor else 0.0
         for gap_s, wanted in (
@@ -80,3 +83,14 @@ class Settings(Section, frozen=True):
         ):
             if gap_s >= self.tracker.bridged_s(frame_s):
                 raise ValueError(f"{wanted}: every person would be lost between two scans")
+
+    def _refuse_targets(self) -> None:
+        names = [target.name.lower() for target in self.notify]
+        for number, target in enumerate(self.notify, 1):
+            place = f"[[notify]] number {number} ({target.name})"
+            if names.index(target.name.lower()) != number - 1:
+                raise ValueError(f"{place}: another one has this name")
+            if target.snapshot and self.snapshots.pictures == "none":
+                raise ValueError(
+                    f'{place}: snapshot = true needs [snapshots] pictures = "pixelated"'
+                )

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Protocol
 
 from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
@@ -40,6 +41,7 @@ from edge.telemetry import (
     Certificate,
     ClockState,
     InUse,
+    NotifierState,
     Pace,
     PageState,
     Software,
@@ -96,7 +98,8 @@ class Device:
         self.telemetry: Telemetry | None = None
         """The last that was taken, for any thread; None before the first turn."""
         self.page: Callable[[], PageState | None] = lambda: None
-        """How the page does."""
+        """How the page does, and the targets of notifications."""
+        self.notifiers: Callable[[], tuple[NotifierState, ...]] = tuple
         self._origin = origin
         self._versions = versions
         self._outbox = outbox
@@ -152,13 +155,14 @@ class Device:
         self._violations.end_left_open()
         self._publisher.start()
 
-    def take(self, glance: Glance) -> None:
-        """Pass on what was decided; the glance's frame is the one that confirmed it."""
+    def take(self, glance: Glance) -> Glance:
+        """Pass on what was decided; return it with the snapshot that was taken, if one was."""
         violations = glance.decision.violations
-        self._violations.take(violations, glance.frame)
+        snapshot = self._violations.take(violations, glance.frame)
         if glance.decision.visits or violations:
             soon_s = self._clock.monotonic_s() + 1
             self._compliance_due_s = min(self._compliance_due_s, soon_s)
+        return glance if snapshot is None else replace(glance, snapshot=snapshot)
 
     def tend(self, glance: Glance, lookout: Lookout) -> None:
         """Look after commands, clock and machine, and tell what is due."""
@@ -221,7 +225,7 @@ class Device:
         return last
 
     def _taken(self, lookout: Lookout, now_s: float) -> Telemetry:
-        publisher = self._publisher
+        stepped = self._stepped
         return Telemetry(
             uptime_s=now_s - self._started_s,
             frames=lookout.frames,
@@ -230,13 +234,11 @@ class Device:
             dropped_frames=lookout.dropped_frames,
             camera=lookout.camera,
             outbox=self._outbox.state(),
-            broker=publisher.state,
+            broker=self._publisher.state,
             vitals=self._vitals,
             rss_bytes=rss_bytes(),
             pace=self._load.pace,
-            clock=ClockState(
-                self._stepped.steps, self._stepped.last_step_s, self._clock_is_right()
-            ),
+            clock=ClockState(stepped.steps, stepped.last_step_s, self._clock_is_right()),
             paused_for_s=self._desk.paused_for_s,
             trial=None if self._software is None else self._software.software.trial,
             page=self.page(),
@@ -244,6 +246,7 @@ class Device:
             at=self._clock.utc(),
             certificates=self._certificates,
             plan=lookout.plan.name,
+            notifiers=self.notifiers(),
         )
 
     def _log_conditions(self, found: Iterable[Condition]) -> None:

@@ -52,6 +52,9 @@ class Glance:
     decision: Decision = _NOTHING
     watched_s: float = 0.0
     """How long somebody could have been seen since the glance before."""
+    snapshot: bytes | None = None
+    """The covered picture of the frame that confirmed a violation, where pictures may leave the
+    device; `Device.take` adds it."""
 
 
 class Lookout:

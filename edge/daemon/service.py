@@ -21,6 +21,7 @@ from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
 from edge.daemon.home_assistant import births, open_home_assistant
 from edge.daemon.lookout import Glance, Lookout
+from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
 from edge.daemon.software import SoftwareNotice
 from edge.daemon.viewer import open_page
@@ -98,18 +99,18 @@ class Service:
             self.lookout.limit_to(area)
         self.lookout.keep_to_budget(self.device.pace)
         self.lookout.wait(self.device.pace.interval_s)
-        glance = self.lookout.look(POLL_S, is_paused=self.device.is_paused)
-        self._take(glance)
+        glance = self._take(self.lookout.look(POLL_S, is_paused=self.device.is_paused))
         self.device.tend(glance, self.lookout)
         self._let_out(glance)
 
     def _is_over(self) -> bool:
         return self._stop.is_set() or self.lookout.ended or self.device.restart_wanted
 
-    def _take(self, glance: Glance) -> None:
-        self.device.take(glance)
+    def _take(self, glance: Glance) -> Glance:
+        taken = self.device.take(glance)
         if self.page is not None:
             self.page.window.history.note(glance.decision, glance.watched_s)
+        return taken
 
     def _let_out(self, glance: Glance) -> None:
         telemetry = self.device.telemetry
@@ -118,8 +119,7 @@ class Service:
                 outlet.take(glance, telemetry)
 
     def _end_visits(self) -> None:
-        glance = self.lookout.end_visits()
-        self._take(glance)
+        glance = self._take(self.lookout.end_visits())
         self._let_out(glance)
         self.device.report_compliance(self.lookout)
 
@@ -187,7 +187,12 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         outlet = open_metrics(who, versions, detector, stopwatch, software)
         outlets.append(outlet)
         metrics = outlet.text
-    page = open_page(settings, lookout, device, book, folder, metrics)
+    notifications = open_notifications(settings, folder)
+    if notifications is not None:
+        device.notifiers = notifications.states
+        outlets.append(notifications)
+    test = None if notifications is None else notifications.test
+    page = open_page(settings, lookout, device, book, folder, metrics, test)
     return Service(lookout, device, page, book, outlets)
 
 

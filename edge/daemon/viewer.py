@@ -31,6 +31,7 @@ def open_page(
     book: AreaBook,
     folder: Path,
     metrics: Callable[[bool], bytes] = no_metrics,
+    test_notifications: Callable[[], str] | None = None,
 ) -> PageListener | None:
     """Return the page, which shows these `metrics` as text; None where it is not enabled.
 
@@ -57,6 +58,7 @@ def open_page(
         book,
         settings.page.fps,
         metrics=metrics,
+        test_notifications=test_notifications,
     )
     return PageListener(settings.page, window, socket_path(folder), folder, settings.metrics)
 

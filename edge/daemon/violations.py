@@ -62,8 +62,11 @@ class ViolationReporter:
         self._misdated: set[str] = set()
         """Events confirmed by a clock that was not right, until they have ended."""
 
-    def take(self, violations: Sequence[Violation], frame: Frame | None) -> None:
-        """Pass on what was decided; `frame` is the one that confirmed it."""
+    def take(self, violations: Sequence[Violation], frame: Frame | None) -> bytes | None:
+        """Pass on what was decided; `frame` is the one that confirmed it.
+
+        Returns the snapshot that went along, for others to use: covering heads takes a while.
+        """
         snapshot = None
         if (
             frame is not None
@@ -74,6 +77,7 @@ class ViolationReporter:
         for violation in violations:
             is_new = violation.state is ViolationState.CONFIRMED
             self._accept(violation, snapshot if is_new else None)
+        return snapshot
 
     def end_left_open(self) -> None:
         """Report the end of what the last run has begun and was cut off from."""

@@ -15,6 +15,11 @@ from edge.errors import ConfigError
 from edge.files import is_there
 from edge.installed import hiding, is_started_by_systemd
 
+_KEYS = (
+    *("password_file", "ca_file", "certificate_file", "key_file"),
+    *("url_file", "secret_file", "token_file"),
+)
+
 
 def refuse_unfit(settings: Settings) -> None:
     """Raise ConfigError where this is the service, and a file is hidden or the source ends."""
@@ -51,18 +56,19 @@ def _named(settings: Settings) -> Iterator[tuple[str, str]]:
     source = source_in(settings.camera.source)
     if isinstance(source, FileSource):
         yield "[camera] source", settings.camera.source
-    read: list[tuple[str, Section]] = [("mqtt", settings.mqtt)]
+    read: list[tuple[str, Section]] = [("[mqtt]", settings.mqtt)]
     if isinstance(source, StreamSource) and source.is_encrypted:
-        read.append(("camera", settings.camera))
+        read.append(("[camera]", settings.camera))
     if settings.page.enabled:
-        read.append(("page", settings.page))
+        read.append(("[page]", settings.page))
     if settings.metrics.enabled:
-        read.append(("metrics", settings.metrics))
+        read.append(("[metrics]", settings.metrics))
+    read += [(f"[[notify]] {target.name}", target) for target in settings.notify]
     for section, names in read:
-        for key in ("password_file", "ca_file", "certificate_file", "key_file", "token_file"):
+        for key in _KEYS:
             name = getattr(names, key, "")
             if name and not name.startswith(CREDENTIAL):
-                yield f"[{section}] {key}", name
+                yield f"{section} {key}", name
     if settings.classifier.bundle:
         yield "[classifier] bundle", settings.classifier.bundle
     if settings.detector.model:

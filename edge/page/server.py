@@ -18,7 +18,7 @@ from edge.page.guard import Guard
 from edge.page.hub import Hub
 from edge.page.login import Login
 from edge.page.origin import Site
-from edge.page.wire import Draw, Front, Undo
+from edge.page.wire import Draw, Front, TryNotifications, Undo
 
 FILES = Path(__file__).with_name("files")
 TYPES = {
@@ -116,6 +116,7 @@ class _LiveView:
             Route("/report", self._report),
             Route("/area", self._draw, methods=["POST"]),
             Route("/area/undo", self._undo, methods=["POST"]),
+            Route("/notify/test", self._test, methods=["POST"]),
         ]
 
     async def _health(self, request: Request) -> Response:
@@ -140,7 +141,10 @@ class _LiveView:
     async def _undo(self, request: Request) -> Response:
         return await self._changed(Undo())
 
-    async def _changed(self, request: Draw | Undo) -> Response:
+    async def _test(self, request: Request) -> Response:
+        return await self._changed(TryNotifications())
+
+    async def _changed(self, request: Draw | Undo | TryNotifications) -> Response:
         document, _ = await self._hub.ask(request)
         self._hub.renew()
         return Response(document, media_type="application/json")

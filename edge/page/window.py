@@ -23,9 +23,17 @@ from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea
 from edge.page.history import Hour, HoursSummary, PageHistory, RecentAlert
 from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import Since, Trouble, explained
-from edge.page.wire import Draw, NextScene, PageReport, ReadMetrics, Requests, Undo
+from edge.page.wire import (
+    Draw,
+    NextScene,
+    PageReport,
+    ReadMetrics,
+    Requests,
+    TryNotifications,
+    Undo,
+)
 from edge.records import Box, Frame
-from edge.telemetry import CameraState, CameraView, Telemetry
+from edge.telemetry import CameraState, CameraView, NotifierState, Telemetry
 
 ROOM = 4
 """How many frames may wait while a scene is made; each holds its pixels."""
@@ -96,6 +104,7 @@ class Account(msgspec.Struct, frozen=True):
     area: Drawing
     area_origin: AreaOrigin
     can_undo: bool
+    notifiers: tuple[NotifierState, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -132,6 +141,8 @@ class Window:
     clock: Clock = SYSTEM_CLOCK
     metrics: Callable[[bool], bytes] = no_metrics
     """Returns them as text."""
+    test_notifications: Callable[[], str] | None = None
+    """Sends a test to each target, and returns why not; None: there are no targets."""
     _observer: Observer | None = None
     _asked_s: float = -math.inf
     _shown_s: float = -math.inf
@@ -192,6 +203,13 @@ class Window:
                 return self._obeyed(lambda: self.book.draw(drawn, names)), b""
             case Undo():
                 return self._obeyed(self.book.undo), b""
+            case TryNotifications():
+                return msgspec.json.encode(Answer(self._tested())), b""
+
+    def _tested(self) -> str:
+        if self.test_notifications is None:
+            return "no notifications are set up: docs/notifications.md"
+        return self.test_notifications()
 
     def _obeyed(self, wish: Callable[[], None]) -> bytes:
         try:
@@ -260,6 +278,7 @@ class Window:
             self._drawing(),
             self.book.origin,
             self.book.can_undo,
+            () if telemetry is None else telemetry.notifiers,
         )
 
     def _camera(self, telemetry: Telemetry) -> CameraNow:

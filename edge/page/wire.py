@@ -99,7 +99,11 @@ class Undo(Request, frozen=True):
     """Watch again the area before the last that was drawn."""
 
 
-Requests = NextScene | PageReport | ReadMetrics | Draw | Undo
+class TryNotifications(Request, frozen=True):
+    """Send a test to each target of notifications."""
+
+
+Requests = NextScene | PageReport | ReadMetrics | Draw | Undo | TryNotifications
 _decode = msgspec.msgpack.Decoder(Requests).decode
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.config import SCHEMA, parse_settings
+from edge.config import SCHEMA, TargetSettings, parse_settings
+from edge.config.notify import KINDS
 from edge.errors import ConfigError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "tensormask.toml"
@@ -55,7 +56,25 @@ def test_every_key_is_shown_with_its_true_default() -> None:
     defaults = msgspec.json.decode(
         msgspec.json.encode(parse_settings({"mqtt": {"host": "broker.example"}}, "x"))
     )
-    assert _flat(_uncommented()) == _flat(defaults)
+    shown = _uncommented()
+    del defaults["notify"], shown["notify"]
+    assert _flat(shown) == _flat(defaults)
+
+
+def test_every_kind_of_target_is_shown_with_its_keys_and_true_defaults() -> None:
+    shown = {each.pop("kind"): each for each in _uncommented()["notify"]}
+    assert list(shown) == list(KINDS)
+    common = {field.name for field in msgspec.structs.fields(TargetSettings)}
+    for kind, table in shown.items():
+        fields = {field.encode_name: field for field in msgspec.structs.fields(KINDS[kind])}
+        left_out = set() if kind == "webhook" else common - {"name"}
+        # Its default depends on tls.
+        assert set(fields) - left_out - set(table) == {"port"} & set(fields)
+        for key, value in table.items():
+            field = fields[key]
+            default = {} if key == "headers" else field.default
+            if default is not msgspec.NODEFAULT and key not in ("url", "on"):
+                assert value == (list(default) if isinstance(default, tuple) else default), key
 
 
 def _flat(tables: dict[str, dict[str, Any]]) -> dict[tuple[str, str], Any]:

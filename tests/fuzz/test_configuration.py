@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from edge.capture.sources import is_live, open_source
 from edge.config import Settings, load_settings, parse_settings
+from edge.config.notify import KINDS
 from edge.errors import ConfigError, PictureError
 from edge.publish.broker import BrokerAccess
 
@@ -24,6 +25,17 @@ _EXAMPLE = Path(__file__).resolve().parents[2] / "deploy/tensormask.toml"
 _KEYS = {
     field.name: [key.name for key in msgspec.structs.fields(field.type)]
     for field in msgspec.structs.fields(Settings)
+    if field.name != "notify"
+}
+_TARGETS = {
+    kind: [key.encode_name for key in msgspec.structs.fields(settings)]
+    for kind, settings in KINDS.items()
+}
+_TARGET: dict[str, dict[str, Any]] = {
+    "webhook": {"url": "http://h/"},
+    "ntfy": {"topic": "door"},
+    "telegram": {"token_file": "t", "chat_id": "1"},
+    "email": {"host": "h", "from": "a@b.example", "to": ["c@d.example"]},
 }
 _HARD_WORDS = [
     "a\nb",
@@ -57,12 +69,23 @@ _values = st.recursive(
 
 
 @st.composite
+def _targets(draw: st.DrawFn) -> dict[str, Any]:
+    """A target whose kind and keys are mostly known."""
+    kind = draw(st.sampled_from(sorted(_TARGETS)))
+    keys = st.sampled_from(_TARGETS[kind]) | _texts
+    table: dict[str, Any] = {"name": draw(_texts | st.just("a")), "kind": kind, **_TARGET[kind]}
+    return table | draw(st.dictionaries(keys, _values, max_size=3))
+
+
+@st.composite
 def _sections(draw: st.DrawFn) -> dict[str, Any]:
     """Tables whose sections and keys are mostly known."""
     tables: dict[str, Any] = {"mqtt": {"host": draw(_texts | st.just("broker"))}}
     for name in draw(st.lists(st.sampled_from(sorted(_KEYS)), max_size=4)):
         keys = st.sampled_from(_KEYS[name])
         tables.setdefault(name, {}).update(draw(st.dictionaries(keys, _values, max_size=3)))
+    if draw(st.integers(0, 2)) == 0:
+        tables["notify"] = draw(st.lists(_targets(), max_size=3) | _values)
     if draw(st.integers(0, 5)) == 0:
         tables[draw(_texts)] = draw(_values)
     if draw(st.integers(0, 5)) == 0:
@@ -121,6 +144,16 @@ def test_no_key_takes_what_no_key_may_take(section: str) -> None:
             tables.setdefault(section, {})[key] = value
             accepted = _accepted(partial(parse_settings, tables, "file.toml"))
             assert accepted is None, f"[{section}] {key} = {value!r:.20}"
+
+
+@pytest.mark.parametrize("kind", _TARGETS)
+def test_no_key_of_a_target_takes_what_none_may_take(kind: str) -> None:
+    for key in _TARGETS[kind]:
+        for value in (math.inf, math.nan, 1e300, 10**400, "\0", "x" * 9999, [["a"]], {"a": 1}):
+            table = {"name": "a", "kind": kind, **_TARGET[kind], key: value}
+            tables = {"mqtt": {"host": "broker"}, "notify": [table]}
+            accepted = _accepted(partial(parse_settings, tables, "file.toml"))
+            assert accepted is None, f"{kind} {key} = {value!r:.20}"
 
 
 @settings(derandomize=True, max_examples=200)

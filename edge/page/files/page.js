@@ -2,6 +2,7 @@
 
 import { connect, mayDiscard, hasUnsaved, take, tell as tellArea } from "./area.js";
 import { $, pause, state } from "./common.js";
+import { connectNotify, tellNotifiers } from "./notify.js";
 import { draw, follow, judgeAge, tellRuler } from "./picture.js";
 import { renew, report, tellReport, tellVerdict } from "./report.js";
 import { tellVisits } from "./visits.js";
@@ -27,6 +28,7 @@ function tell() {
   program ??= state.account.program;
   if (program !== state.account.program && !hasUnsaved()) location.reload();
   tellReport();
+  tellNotifiers(state.account);
   tellRuler();
   take(state.account.area);
   tellArea();
@@ -87,5 +89,6 @@ async function noteCameraIsBack() {
 }
 
 open(wanted());
+connectNotify(ask);
 follow(ask, noteCameraIsBack);
 report(ask, tell);

@@ -131,16 +131,16 @@ class Outbox:
             )
             return [*on_disk, *self._in_memory.after(after)][:limit]
 
-    def acknowledge(self, sequences: Iterable[int]) -> None:
+    def acknowledge(self, sequences: Iterable[int], *, at_once: bool = False) -> None:
         """Note that the broker has these; those that are gone already don't matter.
 
-        They are deleted later, so a power cut can make the broker get them twice.
+        They are deleted later, so a power cut can make the broker get them twice, or `at_once`.
         """
         with self._lock:
             delivered = set(sequences)
             self._live += len(self._in_memory.remove(delivered))
             self._delivered.add(self._disk.attempt(lambda file: file.among(delivered), set[int]()))
-            self._tend()
+            self._tend(at_once=at_once)
             if self._rows == 0:
                 self._bounds.tell_empty(self._disk.dropped)
 
@@ -214,12 +214,12 @@ class Outbox:
             return stub.accepted
         return self._in_memory.documents[0].accepted if self._in_memory else None
 
-    def _tend(self) -> None:
+    def _tend(self, *, at_once: bool = False) -> None:
         """Do what is due: try a disk that refuses, delete, drop what is too old."""
         now = self._now()
         is_resting = now.run_s - self._flushed_s < DELETE_AFTER_S
         gathered = DELETE_ROWS if is_resting else 1
-        is_due = self._disk.is_refused or len(self._delivered) >= gathered
+        is_due = at_once or self._disk.is_refused or len(self._delivered) >= gathered
         if now.run_s - self._age_checked_s >= _AGE_CHECK_S:
             self._age_checked_s = now.run_s
             is_due |= self._disk.attempt(lambda file: bool(self._bounds.aged(file, now)), False)
