@@ -48,6 +48,14 @@ def test_an_area_is_drawn_and_undone(start: Callable[..., Program]) -> None:
         assert len(json.loads(page.ask("GET", "/report")[2])["area"]["regions"]) == regions
 
 
+def test_a_test_of_notifications_is_for_the_page_only(page: Program) -> None:
+    test = ("POST", "/notify/test")
+    assert page.ask(*test)[0] == 403
+    assert page.ask(*test, Origin="http://evil.example")[0] == 403
+    status, _, content = page.ask(*test, Origin=page.url)
+    assert (status, json.loads(content)["error"][:16]) == (200, "no notifications")
+
+
 def test_no_other_site_is_obeyed_or_shown_anything(page: Program) -> None:
     assert page.ask("GET", "/report")[0] == 200
     assert page.ask("GET", "/report", Host=f"evil.example:{page.port}")[0] == 421

@@ -16,10 +16,10 @@ from edge.page.drawn import AreaBook
 from edge.page.history import PageHistory
 from edge.page.scene import LINGER_S
 from edge.page.window import QUIET_S, About, Window
-from edge.page.wire import Draw, NextScene, PageReport, Undo
+from edge.page.wire import Draw, NextScene, PageReport, TryNotifications, Undo
 from edge.pipeline import FrameOutcome
 from edge.records import Box, Frame, MaskState, Sighting
-from edge.telemetry import BrokerState, CameraState, CameraStatus, Telemetry
+from edge.telemetry import BrokerState, CameraState, CameraStatus, NotifierState, Telemetry
 from tests.edge.samples import TELEMETRY
 from tests.fakes import TurnedClock, frame_at, reading_at
 
@@ -151,6 +151,18 @@ def test_an_area_is_drawn_refused_and_taken_back(stage: Stage) -> None:
     assert "nothing would be watched" in stage.ask(Draw((LEFT,), (LEFT,)))["error"]
     assert stage.ask(Undo()) == {"error": ""}
     assert stage.ask(PageReport())["area_origin"] == "whole"
+
+
+def test_a_test_of_notifications_is_asked_for_where_there_are_any(stage: Stage) -> None:
+    assert stage.ask(PageReport())["notifiers"] == []
+    assert "no notifications are set up" in stage.ask(TryNotifications())["error"]
+    answers = ["", "a test was sent just now; wait 5 s"]
+    stage.window.test_notifications = lambda: answers.pop(0)
+    stage.now = replace(TELEMETRY, notifiers=(NotifierState("desk", "ntfy", 2),))
+    assert stage.ask(TryNotifications()) == {"error": ""}
+    assert stage.ask(TryNotifications())["error"].startswith("a test was sent just now")
+    (desk,) = stage.ask(PageReport())["notifiers"]
+    assert (desk["name"], desk["waiting"]) == ("desk", 2)
 
 
 def test_names_are_drawn_with_their_polygons(stage: Stage) -> None:
