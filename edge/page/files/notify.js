@@ -19,9 +19,9 @@ export function tellNotifiers({ notifiers, now: today }) {
   $("notify-test").disabled = false;
 }
 
-function said({ waiting, oldest_age_s: age, dropped, trouble }) {
+function said({ waiting, oldest_age_s: age, dropped, trouble, test }) {
   const queued = waiting ? `${many(waiting, "event", "events")} queued, the oldest for ${duration(age ?? 0)}` : "nothing queued";
-  return [trouble ? "fault" : "well", dropped ? `${queued}; ${dropped} dropped` : queued, trouble];
+  return [trouble || test ? "fault" : "well", dropped ? `${queued}; ${dropped} dropped` : queued, trouble];
 }
 
 function row(target, today) {
