@@ -41,7 +41,7 @@ it at once."""
 TEND_EVERY_S = 1.0
 
 
-class Sender(Protocol):
+class RetainedSender(Protocol):
     """The way to the broker: `MqttPublisher`."""
 
     @property
@@ -122,7 +122,7 @@ def topics_of(settings: Settings) -> list[str]:
 
 def open_home_assistant(
     settings: Settings,
-    sender: Sender,
+    sender: RetainedSender,
     origin: Origin,
     photographer: Photographer | None,
     folder: Path,
@@ -152,7 +152,11 @@ class Farewell:
     """
 
     def __init__(
-        self, sender: Sender, announced: Announced, bell: BirthBell, clock: Clock = SYSTEM_CLOCK
+        self,
+        sender: RetainedSender,
+        announced: Announced,
+        bell: BirthBell,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._sender = sender
         self._announced = announced
@@ -185,7 +189,7 @@ class HomeAssistant:
         self,
         subject: Subject,
         discovery_prefix: str,
-        sender: Sender,
+        sender: RetainedSender,
         origin: Origin,
         announced: Announced,
         bell: BirthBell,
