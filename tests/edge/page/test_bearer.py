@@ -22,13 +22,19 @@ SCRAPE = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.
 
 
 @pytest.fixture
-def protected(tmp_path: Path, start: Callable[..., Program]) -> Program:
-    """A page with a password, and metrics with a token."""
+def with_token(tmp_path: Path) -> MetricsSettings:
     token = tmp_path / "token"
     token.touch(0o600)
     token.write_text(f"{TOKEN}\n")
-    metrics = MetricsSettings(enabled=True, token_file=str(token))
-    return start(metrics, password_file=password_file(tmp_path))
+    return MetricsSettings(enabled=True, token_file=str(token))
+
+
+@pytest.fixture
+def protected(
+    tmp_path: Path, start: Callable[..., Program], with_token: MetricsSettings
+) -> Program:
+    """A page with a password, and metrics with a token."""
+    return start(with_token, password_file=password_file(tmp_path))
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -80,6 +86,24 @@ def test_nothing_else_opens_them(protected: Program) -> None:
         status, told, text = protected.ask("GET", "/metrics", b"", **headers)
         assert (status, told["www-authenticate"]) == (401, "Bearer")
         assert b"metrics," not in text
+
+
+def test_behind_a_proxy_the_token_opens_them_below_its_path(
+    tmp_path: Path, start: Callable[..., Program], with_token: MetricsSettings
+) -> None:
+    page = start(
+        with_token,
+        password_file=password_file(tmp_path),
+        external_url="https://museum.example/door-1/",
+        proxies=["127.0.0.1"],
+    )
+    proxied = {"X-Forwarded-For": "192.0.2.9", "Host": "museum.example"}
+    for path in ("/door-1/metrics", "/metrics"):
+        assert page.ask("GET", path, b"", **proxied)[0] == 401
+        assert page.ask("GET", path, b"", **proxied, **bearer(TOKEN))[0] == 200
+    assert page.ask("GET", "/door-1/report", b"", **proxied, **bearer(TOKEN))[0] == 401
+    page.ask("GET", "/metrics", b"", **proxied, **bearer(f"{TOKEN}x"))
+    assert "failed token from 192.0.2.9, attempt 1" in page.log
 
 
 def test_wrong_tokens_wait_longer_and_longer_and_keep_nobody_from_the_page(
