@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import permutations
@@ -25,7 +25,11 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.publish.discovery import announcement, config_topic
+from edge.publish.discovery.entities import PLATFORMS
 from tests.broker.conftest import Mosquitto
+from tests.edge.publish.discovery.test_discovery import FULL
+from tests.edge.publish.test_messages import documented_examples
 from tests.integrations.house.camera import StreetCamera, street_camera
 from tests.integrations.house.daemon import Service
 from tests.integrations.house.house import RELEASES, HomeAssistant, root_of
@@ -251,6 +255,43 @@ def test_switch_and_buttons_reach_the_device(lab: Lab) -> None:
     lab.service.start()
     lab.until_all_are_there()
     assert lab.complaints() == []
+
+
+def test_every_entity_that_a_device_can_have_is_taken(lab: Lab) -> None:
+    """Also that of a release, which only an installed device has; by the reference's examples."""
+    lab.service.stop()
+    lab.house.start()
+    subject = replace(FULL, device_id="full-1")
+    _publish(lab, config_topic("homeassistant", subject), announcement(subject), "--retain")
+    until(lambda: len(_of(lab, "full_1")) == len(PLATFORMS), "all entities")
+    for name, text in documented_examples():
+        _publish(lab, subject.topic(name), text.encode())
+    release = f"update.{BASE.replace('door', 'full')}_release"
+    until(lambda: lab.has_state(release, "on"), "a release that is known and not in use")
+    known = lab.house.states()[release]
+    assert known["installed_version"] == "0.2.9-4c11d0aa"
+    assert known["latest_version"] == "0.3.0-9e50a579"
+    assert known["release_summary"] == "no frames are judged, unlike before"
+    until(lambda: "unavailable" not in _of(lab, "full_1").values(), "them to be available")
+    states = {name.partition("full_1_")[2]: state for name, state in _of(lab, "full_1").items()}
+    assert states | {"violation": "", "restart": "", "take_snapshot": "", "snapshot": ""} == {
+        **{"violation": "", "restart": "", "take_snapshot": "", "snapshot": ""},
+        **{"no_mask": "on", "people": "177", "rate": "94.7", "fps": "14.9", "temperature": "61.3"},
+        **{"queued": "2", "status": "online", "problem": "off", "camera": "on", "pause": "off"},
+        "release": "on",
+    }
+    (event,) = lab.fired()
+    assert event["event_type"] == "no_mask"
+    assert lab.complaints() == []
+
+
+def _publish(lab: Lab, topic: str, payload: bytes, *options: str) -> None:
+    words = ("mosquitto_pub", "-p", str(lab.broker.port), "-t", topic, "-s", "-q", "1")
+    subprocess.run([*words, *options], input=payload, check=True)
+
+
+def _of(lab: Lab, slug: str) -> dict[str, str]:
+    return {name: each["state"] for name, each in lab.house.states().items() if slug in name}
 
 
 def test_an_event_is_there_within_a_second_of_its_confirmation(lab: Lab) -> None:
