@@ -102,7 +102,7 @@ def subject_of(settings: Settings) -> Subject:
         area=device.zone.strip() or device.site.strip(),
         page_url=_page_url(settings.page),
         commands=frozenset(CommandName(name) for name in settings.commands.allowed),
-        # With "faces" too, but whoever may see Home Assistant is more than who may get a picture.
+        # Not with "faces": more people see a dashboard than may get such a picture.
         has_pictures=settings.snapshots.pictures == "pixelated",
         has_releases=release is not None,
         health_every_s=settings.health.interval_s,
