@@ -1,6 +1,7 @@
 """Real versions of Home Assistant, a real broker, the real service: `make home-assistant`, as root.
 
-Each version runs in a Debian userland of its own, which is laid once below `build/home-assistant`.
+Each version runs in a Debian userland of its own, which is laid once below `build/home-assistant`:
+two minutes and 1 GB each. `ARGS="-k 2026.2.3 -m 'not thorough'"` is a minute and a half of it.
 """
 
 from __future__ import annotations
@@ -299,6 +300,7 @@ def _of(lab: Lab, slug: str) -> dict[str, str]:
     return {name: each["state"] for name, each in lab.house.states().items() if slug in name}
 
 
+@pytest.mark.thorough
 def test_an_event_is_there_soon_after_its_confirmation(lab: Lab) -> None:
     lab.house.start()
     lab.until_all_are_there()
@@ -328,6 +330,7 @@ def _uptime_s(lab: Lab) -> float:
     return float(json.loads(found.stdout)["uptime_s"])
 
 
+@pytest.mark.thorough
 def test_killed_and_started_in_every_order_nothing_is_doubled_and_nothing_stale(lab: Lab) -> None:
     lab.house.start()
     lab.until_all_are_there()
@@ -360,6 +363,7 @@ def _begin(lab: Lab, order: Sequence[str]) -> None:
     lab.house.wait()
 
 
+@pytest.mark.thorough
 def test_what_is_not_wanted_goes(lab: Lab) -> None:
     house, service = lab.house, lab.service
     house.start()
@@ -414,6 +418,7 @@ def test_what_is_not_wanted_goes(lab: Lab) -> None:
     assert {each for each in lab.complaints() if "Erroneous JSON: " not in each} == set()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("protocol", ["3.1.1"])
 def test_it_is_there_over_mqtt_3_1_1_too(lab: Lab) -> None:
     lab.house.start()
