@@ -7,7 +7,15 @@ from datetime import datetime, timedelta
 
 from edge.conditions.codes import Code, Condition, Severity
 from edge.conditions.kinds import condition
-from edge.telemetry import CameraState, CameraView, Certificate, Strain, Telemetry, ThrottlingFlag
+from edge.telemetry import (
+    CameraState,
+    CameraView,
+    Certificate,
+    NotifierState,
+    Strain,
+    Telemetry,
+    ThrottlingFlag,
+)
 from edge.words import count, duration
 
 MUCH_WAITS_S = 60.0
@@ -111,17 +119,17 @@ def _around(now: Telemetry) -> Iterator[Condition]:
         yield condition(Code.PAGE_DOWN, trouble=now.page.trouble, port=now.page.port)
     for target in now.notifiers:
         if target.trouble:
-            waiting = f"{count(target.waiting, 'event')} kept, and sent when it works again"
-            yield condition(
-                Code.NOTIFY_FAILING,
-                target.name,
-                name=target.name,
-                trouble=target.trouble,
-                waiting=waiting,
-            )
+            yield _failing(target)
     if now.trial is not None:
         what = f"{now.trial.slot} {now.trial.name or 'that comes with the release'}"
         yield condition(Code.ON_TRIAL, what=what)
+
+
+def _failing(target: NotifierState) -> Condition:
+    waiting = count(target.waiting, "event")
+    kept = f"{waiting} kept, and sent when it works again; " if target.waiting else ""
+    name, trouble = target.name, target.trouble
+    return condition(Code.NOTIFY_FAILING, name, name=name, trouble=trouble, kept=kept)
 
 
 def ending_soon(each: Certificate, now: datetime) -> Condition | None:

@@ -146,8 +146,8 @@ RUNNING = {
     ),
     Code.NOTIFY_FAILING: ConditionKind(
         Severity.FAULT,
-        "notifications to {name} fail: {trouble}",
-        "{waiting}; try it: sudo tensormask notify test {name}",
+        "notifications to {name}: {trouble}",
+        "{kept}try it: sudo tensormask notify test {name}",
         "notify fails",
     ),
     Code.ON_TRIAL: ConditionKind(

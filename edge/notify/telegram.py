@@ -13,6 +13,7 @@ from edge.notify.web import MAX_WAIT_S, WebAnswer, WebServer, json_headers, json
 from edge.secret import read_password
 
 MAX_CAPTION = 1024
+MAX_TEXT = 4096
 _TOKEN = re.compile(r"\d{3,20}:[A-Za-z0-9_-]{20,100}")
 
 
@@ -36,7 +37,7 @@ class Telegram:
     def send(self, notification: Notification) -> str:
         text = f"{notification.title}\n{notification.body}"
         if notification.snapshot is None:
-            content = {"chat_id": self._chat_id, "text": text}
+            content = {"chat_id": self._chat_id, "text": text[:MAX_TEXT]}
             answer = self._ask("sendMessage", json_of(content), json_headers())
         else:
             fields = {"chat_id": self._chat_id, "caption": text[:MAX_CAPTION]}

@@ -135,7 +135,7 @@ def test_a_target_that_fails_is_a_condition_with_what_to_do(
     now: Telemetry = replace(TELEMETRY, notifiers=outlet.states())
     (found,) = conditions(now)
     assert (str(found.code), found.subject) == ("notify-failing", "desk")
-    assert found.text.startswith("notifications to desk fail: http://127.0.0.1:")
+    assert found.text.startswith("notifications to desk: http://127.0.0.1:")
     assert found.fix == (
         "1 event kept, and sent when it works again; try it: sudo tensormask notify test desk"
     )

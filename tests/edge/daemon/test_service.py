@@ -220,12 +220,14 @@ class NotingOutlet:
 
     def __init__(self) -> None:
         self.calls: list[object] = []
+        self.snapshots: list[bytes | None] = []
 
     def start(self) -> None:
         self.calls.append("start")
 
     def take(self, glance: Glance, telemetry: Telemetry) -> None:
         self.calls.extend(each.state for each in glance.decision.violations)
+        self.snapshots.extend([glance.snapshot] if glance.decision.violations else [])
         self.frames = telemetry.frames
 
     def close(self) -> None:
@@ -600,6 +602,31 @@ def test_a_confirmed_violation_has_a_picture_and_its_end_has_none(outbox: Outbox
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (270, 480, 3)
     assert documents[1]["snapshot"] is None
+
+
+def test_the_picture_is_taken_once_for_all_that_it_goes_to(outbox: Outbox) -> None:
+    searched: list[Frame] = []
+
+    def find_faces(frame: Frame) -> tuple[()]:
+        searched.append(frame)
+        return ()
+
+    outlet, clock = NotingOutlet(), TurnedClock()
+    photographer = Photographer(SnapshotSettings(pictures="pixelated"), find_faces)
+    camera = Camera(lambda: ListedFrames([frame_at(0), frame_at(1)], clock), PATIENCE, clock)
+    confirmed = Decision((violation(ViolationState.CONFIRMED),))
+    ended = Decision((violation(ViolationState.ENDED),))
+    built = built_of(
+        camera, ScriptedJudge([confirmed], ended), outbox, NotingPublisher(), clock,
+        photographer=photographer, outlets=[outlet],
+    )  # fmt: skip
+    built.run_once()
+    document = json.loads(outbox.pending(1)[0].payload)
+    built.run()
+    taken, none = outlet.snapshots
+    assert base64.b64decode(document["snapshot"]) == taken
+    assert none is None
+    assert len(searched) == 1
 
 
 def test_the_plan_that_the_box_can_afford_is_followed_and_reported(
