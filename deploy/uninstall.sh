@@ -20,7 +20,8 @@ readonly state=/var/lib/tensormask
 # Each has its first drop-in from install.sh; the page's socket is made by the service itself.
 ours() {
     local unit
-    printf '%s\n' tensormask-trial.service tensormask-page.socket tensormask-page.service tensormask.service
+    printf '%s\n' tensormask-trial.service tensormask-page.socket tensormask-page.service \
+        tensormask-signal.service tensormask.service
     for unit in "$units"/tensormask*.service.d/00-release.conf; do
         unit=${unit%.d/*}
         echo "${unit##*/}"
@@ -73,7 +74,7 @@ remove_user() {
         userdel tensormask 2>/dev/null ||
             fail "a process of the user tensormask still runs (ps -u tensormask); end it, and run this again"
     fi
-    for group in tensormask tensormask-web; do
+    for group in tensormask tensormask-web tensormask-signal; do
         if getent group "$group" >/dev/null; then groupdel "$group"; fi
     done
 }
@@ -113,7 +114,7 @@ if is_booted; then
     systemctl reset-failed "${names[@]}" 2>/dev/null || true
 fi
 forget
-rm -rf /var/lib/tensormask-releases /run/tensormask "$share/doc/tensormask" /etc/tensormask/*.new \
+rm -rf /var/lib/tensormask-releases /run/tensormask /run/tensormask-signal "$share/doc/tensormask" /etc/tensormask/*.new \
     /etc/tensormask/tensormask.toml.example
 rm -f /usr/local/bin/tensormask /usr/local/bin/tensormask.new /etc/sysusers.d/tensormask.conf \
     "$share/man/man1/tensormask.1" "$share/bash-completion/completions/tensormask"

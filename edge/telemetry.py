@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from edge.words import duration
+
 SCAN = "scan"
 """The step under which the detector's scans in full size are timed: their picture always has the
 same size."""
@@ -219,6 +221,24 @@ class NotifierState:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalState:
+    """The lamps, sounds and the relay at the door, where they are enabled."""
+
+    shows: str
+    """What is on: `green, relay`; `all off`."""
+    muted_for_s: float | None = None
+    """None: sounds are made."""
+    trouble: str = ""
+    """Why they do not do what they should, in a sentence; empty: they do."""
+
+    @property
+    def in_words(self) -> str:
+        """What is on, for people."""
+        muted = "" if self.muted_for_s is None else f"; muted for {duration(self.muted_for_s)}"
+        return f"{self.shows}{muted}"
+
+
+@dataclass(frozen=True, slots=True)
 class ClockState:
     """The wall clock; durations do not depend on it."""
 
@@ -329,6 +349,7 @@ class Telemetry:
     plan: str = ""
     """How closely frames are looked at, see `edge.plan`; empty: of an older version."""
     notifiers: tuple[NotifierState, ...] = ()
+    signal: SignalState | None = None
 
     @property
     def summary(self) -> str:

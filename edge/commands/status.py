@@ -176,6 +176,8 @@ def lines(status: Status) -> Iterator[str]:
     yield f"broker   {broker}, {queued_in(now)}"
     if now.page is not None and not any(each.code is Code.PAGE_DOWN for each in status.troubles):
         yield f"page     {reachable(now.page.url)}"
+    if now.signal is not None and not now.signal.trouble:
+        yield f"signal   {now.signal.in_words}"
     for each in status.troubles:
         yield f"{each.severity.label:<{LABEL - 1}} {each.text}"
         if each.fix:

@@ -53,6 +53,7 @@ class Code(StrEnum):
     CLOCK_UNSYNCHRONISED = "clock-unsynchronised"
     PAGE_DOWN = "page-down"
     NOTIFY_FAILING = "notify-failing"
+    SIGNAL_FAILING = "signal-failing"
     ON_TRIAL = "on-trial"
     JUST_STARTED = "just-started"
     SETTINGS_CHANGED = "settings-changed"

@@ -120,6 +120,8 @@ def _around(now: Telemetry) -> Iterator[Condition]:
     for target in now.notifiers:
         if target.trouble:
             yield _failing(target)
+    if now.signal is not None and now.signal.trouble:
+        yield condition(Code.SIGNAL_FAILING, trouble=now.signal.trouble)
     if now.trial is not None:
         what = f"{now.trial.slot} {now.trial.name or 'that comes with the release'}"
         yield condition(Code.ON_TRIAL, what=what)

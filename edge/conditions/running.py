@@ -150,6 +150,12 @@ RUNNING = {
         "{kept}try it: sudo tensormask notify test {name}",
         "notify fails",
     ),
+    Code.SIGNAL_FAILING: ConditionKind(
+        Severity.FAULT,
+        "the lamps, the sound or the relay at the door do not work: {trouble}",
+        "journalctl -u tensormask-signal -n 20; docs/signal.md, When something does not work",
+        "no lamps",
+    ),
     Code.ON_TRIAL: ConditionKind(
         Severity.HINT,
         "on trial: {what}",

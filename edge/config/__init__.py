@@ -43,6 +43,7 @@ from edge.config.seeing import (
     lingers_s,
 )
 from edge.config.settings import ReleaseSettings, Settings
+from edge.config.signal import SignalSettings
 
 __all__ = [
     "CREDENTIAL",
@@ -71,6 +72,7 @@ __all__ = [
     "ReleaseSettings",
     "Section",
     "Settings",
+    "SignalSettings",
     "SnapshotSettings",
     "TargetSettings",
     "TelegramSettings",

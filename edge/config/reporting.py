@@ -133,12 +133,12 @@ def state_directory() -> Path:
 class CommandSettings(Section, frozen=True):
     """What may be asked of the device over MQTT."""
 
-    allowed: tuple[Literal["pause", "resume", "restart", "snapshot"], ...] = ()
+    allowed: tuple[Literal["pause", "resume", "restart", "snapshot", "mute"], ...] = ()
     """Empty: nothing, and the device subscribes to nothing."""
     per_minute: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
     """More are refused."""
     max_pause_s: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 3600.0
-    """A pause ends by itself after this at the latest."""
+    """A pause, and a mute by command, ends by itself after this at the latest."""
 
 
 class SnapshotSettings(Section, frozen=True):

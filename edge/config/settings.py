@@ -28,6 +28,7 @@ from edge.config.seeing import (
     PolicySettings,
     TrackerSettings,
 )
+from edge.config.signal import SignalSettings
 
 
 class ReleaseSettings(Section, frozen=True):
@@ -60,6 +61,7 @@ class Settings(Section, frozen=True):
     home_assistant: HomeAssistantSettings = msgspec.field(default_factory=HomeAssistantSettings)
     metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
     notify: NotifyTargets = ()
+    signal: SignalSettings = msgspec.field(default_factory=SignalSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)

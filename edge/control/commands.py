@@ -27,7 +27,7 @@ class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request_id: RequestId
 
 
-class _PauseRequest(_Request, frozen=True, forbid_unknown_fields=True):
+class _LastingRequest(_Request, frozen=True, forbid_unknown_fields=True):
     duration_s: Annotated[float, Meta(ge=0)] | None = None
 
 
@@ -38,10 +38,11 @@ class _Named(msgspec.Struct, frozen=True):
 
 
 _REQUESTS: Final[dict[CommandName, type[_Request]]] = {
-    CommandName.PAUSE: _PauseRequest,
+    CommandName.PAUSE: _LastingRequest,
     CommandName.RESUME: _Request,
     CommandName.RESTART: _Request,
     CommandName.SNAPSHOT: _Request,
+    CommandName.MUTE: _LastingRequest,
 }
 
 
@@ -51,8 +52,9 @@ class Command:
 
     name: CommandName
     request_id: str
-    duration_s: float = 0.0
-    """Of a pause: within the longest one that is allowed; 0 ends one."""
+    duration_s: float | None = None
+    """0 ends what goes on; None, of a mute only: as long as the settings say. Within what
+    `[commands] max_pause_s` allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,13 @@ class Gate:
             request = decoded(payload, _REQUESTS[name])
         except DamagedFileError as error:
             return CommandRefusal(name, _request_id(payload), f"not understood: {error}"[:200])
-        if not isinstance(request, _PauseRequest):
+        if not isinstance(request, _LastingRequest):
             return Command(name, request.request_id)
-        longest_s = self._settings.max_pause_s
-        duration_s = longest_s if request.duration_s is None else request.duration_s
-        if duration_s > longest_s:
-            reason = f"too long a pause: at most {longest_s:g} s"
+        longest_s, duration_s = self._settings.max_pause_s, request.duration_s
+        if duration_s is None and name is CommandName.PAUSE:
+            duration_s = longest_s
+        if duration_s is not None and duration_s > longest_s:
+            reason = f"too long a {name}: at most {longest_s:g} s"
             return CommandRefusal(name, request.request_id, reason)
         return Command(name, request.request_id, duration_s)
 

@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 MIN_UPTIME_S = 10.0
 """A restart is refused before: a client that answers `online` with `restart` makes no loop."""
+NO_SIGNAL = "there is no sound to mute: [signal] enabled is false"
 FRAME_PATIENCE_S = 5.0
 """How long a snapshot waits for a frame."""
 
@@ -55,14 +56,17 @@ class CommandDesk:
         origin: Origin,
         photographer: Photographer | None,
         clock: Clock = SYSTEM_CLOCK,
+        mute: Callable[[float | None], str] = lambda for_s: NO_SIGNAL,
         clock_is_right: Callable[[], bool] = clock_synchronised,
     ) -> None:
+        """`mute` silences the door for so long, and says why it cannot; see `SignalOutlet`."""
         self._gate = Gate(settings)
         self._wire = wire
         self._origin = origin
         self._photographer = photographer
         self._clock = clock
         self._clock_is_right = clock_is_right
+        self._mute = mute
         self._started_s = clock.monotonic_s()
         self._paused_until_s: float | None = None
         self._wishes: list[_Wish] = []
@@ -116,12 +120,17 @@ class CommandDesk:
             case CommandName.PAUSE if command.duration_s == 0:
                 self._resume("by command")
             case CommandName.PAUSE:
-                self._paused_until_s = now_s + command.duration_s
-                _log.info("paused for %.0f s", command.duration_s)
+                duration_s = command.duration_s or 0.0
+                self._paused_until_s = now_s + duration_s
+                _log.info("paused for %.0f s", duration_s)
             case CommandName.RESUME:
                 self._resume("by command")
             case CommandName.RESTART:
                 self.restart_wanted = True
+            case CommandName.MUTE:
+                if reason := self._mute(command.duration_s):
+                    self._answer(command, CommandOutcome.FAILED, reason)
+                    return
             case CommandName.SNAPSHOT:
                 self._wishes.append(_Wish(command, now_s + FRAME_PATIENCE_S))
                 return

@@ -12,7 +12,7 @@ from typing import Protocol
 from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
 from edge.conditions import Code, Condition, Severity, conditions, news
 from edge.config import Settings
-from edge.control.desk import CommandDesk
+from edge.control.desk import NO_SIGNAL, CommandDesk
 from edge.daemon.former import FormerIdentities
 from edge.daemon.lookout import Glance, Lookout
 from edge.daemon.software import SoftwareNotice
@@ -44,6 +44,7 @@ from edge.telemetry import (
     NotifierState,
     Pace,
     PageState,
+    SignalState,
     Software,
     Telemetry,
     Vitals,
@@ -70,6 +71,42 @@ class Publisher(Protocol):
     def take_commands(self) -> Iterable[Received]: ...
     def respond(self, payload: bytes) -> None: ...
     def close(self, timeout_s: float = ...) -> None: ...
+
+
+class DoorSignal(Protocol):
+    """The lamps and sounds at the door: `SignalOutlet`."""
+
+    @property
+    def state(self) -> SignalState | None: ...
+    def mute(self, for_s: float | None = None) -> str:
+        """Make no sound for so long; return why that cannot be. Any thread may."""
+
+
+class NoSignal:
+    """There are none."""
+
+    state: SignalState | None = None
+
+    def mute(self, for_s: float | None = None) -> str:
+        return NO_SIGNAL
+
+
+class ConditionLog:
+    """Logs each condition once."""
+
+    def __init__(self) -> None:
+        self._logged: set[tuple[Code, str]] = set()
+
+    def note(self, found: Iterable[Condition]) -> None:
+        """Log what has begun to be wrong, and what is over."""
+        now = {(each.code, each.subject): each for each in found}
+        for key, begun in now.items():
+            if key not in self._logged:
+                level = logging.WARNING if begun.severity is Severity.FAULT else logging.INFO
+                _log.log(level, "%s: %s", begun.code, begun.text)
+        for code, subject in sorted(self._logged - now.keys()):
+            _log.info("%s: over%s", code, f" ({subject})" if subject else "")
+        self._logged = set(now)
 
 
 class Device:
@@ -100,6 +137,7 @@ class Device:
         self.page: Callable[[], PageState | None] = lambda: None
         """How the page does, and the targets of notifications."""
         self.notifiers: Callable[[], tuple[NotifierState, ...]] = tuple
+        self.signal: DoorSignal = NoSignal()
         self._origin = origin
         self._versions = versions
         self._outbox = outbox
@@ -123,7 +161,8 @@ class Device:
             photographer,
             clock_is_right,
         )
-        self._desk = CommandDesk(settings.commands, publisher, origin, photographer, clock)
+        mute = lambda for_s: self.signal.mute(for_s)  # noqa: E731 - set after this
+        self._desk = CommandDesk(settings.commands, publisher, origin, photographer, clock, mute)
         self._load = Load()
         self._stepped = SteppedClock(clock)
         self._vitals = Vitals()
@@ -132,7 +171,7 @@ class Device:
         """What health is to tell at once, of the present telemetry."""
         self._reported: tuple[object, ...] = ()
         """What health reported last."""
-        self._logged: set[tuple[Code, str]] = set()
+        self._condition_log = ConditionLog()
         self._started_s = clock.monotonic_s()
         self._vitals_due_s = self._telemetry_due_s = -math.inf
         self._health_due_s = self._compliance_due_s = self._alive_due_s = -math.inf
@@ -219,7 +258,7 @@ class Device:
             self.telemetry = last = self._taken(lookout, now_s)
             found = conditions(last)
             self._news = news(last, found)
-            self._log_conditions(found)
+            self._condition_log.note(found)
             if self._status_file is not None:
                 self._status_file.write(last)
         return last
@@ -247,18 +286,8 @@ class Device:
             certificates=self._certificates,
             plan=lookout.plan.name,
             notifiers=self.notifiers(),
+            signal=self.signal.state,
         )
-
-    def _log_conditions(self, found: Iterable[Condition]) -> None:
-        """Log what has begun to be wrong, and what is over."""
-        now = {(each.code, each.subject): each for each in found}
-        for key, begun in now.items():
-            if key not in self._logged:
-                level = logging.WARNING if begun.severity is Severity.FAULT else logging.INFO
-                _log.log(level, "%s: %s", begun.code, begun.text)
-        for code, subject in sorted(self._logged - now.keys()):
-            _log.info("%s: over%s", code, f" ({subject})" if subject else "")
-        self._logged = set(now)
 
     def _report_health(self, telemetry: Telemetry) -> None:
         self._reported = self._news

@@ -176,6 +176,13 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
     outlets: list[Outlet] = []
+    if settings.signal.enabled:
+        # Imported only here, as the next ones: what nobody has enabled takes no memory.
+        from edge.daemon.lamp import open_signal
+
+        signal = open_signal(settings.signal, lookout.observers, folder)
+        device.signal = signal
+        outlets.append(signal)
     home = open_home_assistant(settings, publisher, who, photographer, folder)
     if home is not None:
         outlets.append(home)

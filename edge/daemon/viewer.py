@@ -59,6 +59,7 @@ def open_page(
         settings.page.fps,
         metrics=metrics,
         test_notifications=test_notifications,
+        mute=lambda for_s: device.signal.mute(for_s),
     )
     return PageListener(settings.page, window, socket_path(folder), folder, settings.metrics)
 

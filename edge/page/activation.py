@@ -1,24 +1,22 @@
 """The page's listening socket: systemd holds it, as [page] says, and starts the page for a browser.
 
-Root runs this before the service starts, outside its sandbox. The socket is a transient unit, since
-its address is in the settings: there is one place to change it, and no unit to edit. The service's
-user could not open it to the page's, which is another one.
+Root runs this before the service starts (`edge/daemon/activation.py`), outside its sandbox. The
+socket is a transient unit, since its address is in the settings: there is one place to change it,
+and no unit to edit. The service's user could not open it to the page's, which is another one.
 """
 
 from __future__ import annotations
 
-import argparse
 import grp
 import os
 import pwd
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 from edge.address import bracketed
-from edge.config import DEFAULT_PATH, PageSettings, load_settings
-from edge.errors import ConfigError, TensorMaskError
+from edge.config import PageSettings
+from edge.errors import ConfigError
 from edge.host.status_file import DIRECTORY
 from edge.page.wire import FAILURE, FOLDER
 from edge.release.unit import PAGE_SOCKET, PAGE_UNIT, systemctl
@@ -71,20 +69,9 @@ def make_folder(folder: Path) -> None:
     folder.chmod(0o2750)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m edge.page.activation", description=__doc__)
-    parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
-    try:
-        activate(load_settings(parser.parse_args().config).page)
-    except (TensorMaskError, OSError, KeyError) as error:
-        # The service starts all the same. It reports what it finds here, and itself what is wrong
-        # with the settings.
-        with suppress(OSError):
-            failure = DIRECTORY / FOLDER / FAILURE
-            failure.write_text(f"{error}\n", encoding="utf-8")
-            failure.chmod(0o644)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def say_failure(error: Exception) -> None:
+    """Have the service report why systemd does not listen for the page."""
+    with suppress(OSError):
+        failure = DIRECTORY / FOLDER / FAILURE
+        failure.write_text(f"{error}\n", encoding="utf-8")
+        failure.chmod(0o644)

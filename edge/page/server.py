@@ -18,7 +18,7 @@ from edge.page.guard import Guard
 from edge.page.hub import Hub
 from edge.page.login import Login
 from edge.page.origin import Site
-from edge.page.wire import Draw, Front, TryNotifications, Undo
+from edge.page.wire import Draw, Front, Hush, TryNotifications, Undo
 
 FILES = Path(__file__).with_name("files")
 TYPES = {
@@ -117,6 +117,7 @@ class _LiveView:
             Route("/area", self._draw, methods=["POST"]),
             Route("/area/undo", self._undo, methods=["POST"]),
             Route("/notify/test", self._test, methods=["POST"]),
+            Route("/mute", self._mute, methods=["POST"]),
         ]
 
     async def _health(self, request: Request) -> Response:
@@ -144,7 +145,13 @@ class _LiveView:
     async def _test(self, request: Request) -> Response:
         return await self._changed(TryNotifications())
 
-    async def _changed(self, request: Draw | Undo | TryNotifications) -> Response:
+    async def _mute(self, request: Request) -> Response:
+        wanted = await read_body(request, Hush)
+        if wanted is None:
+            return refused(400, 'write {"is_muted": true} or {"is_muted": false}')
+        return await self._changed(wanted)
+
+    async def _changed(self, request: Draw | Undo | TryNotifications | Hush) -> Response:
         document, _ = await self._hub.ask(request)
         self._hub.renew()
         return Response(document, media_type="application/json")

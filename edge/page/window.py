@@ -25,6 +25,7 @@ from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import Since, Trouble, explained
 from edge.page.wire import (
     Draw,
+    Hush,
     NextScene,
     PageReport,
     ReadMetrics,
@@ -33,7 +34,7 @@ from edge.page.wire import (
     Undo,
 )
 from edge.records import Box, Frame
-from edge.telemetry import CameraState, CameraView, NotifierState, Telemetry
+from edge.telemetry import CameraState, CameraView, NotifierState, SignalState, Telemetry
 
 ROOM = 4
 """How many frames may wait while a scene is made; each holds its pixels."""
@@ -94,6 +95,8 @@ class Account(msgspec.Struct, frozen=True):
     waiting: int
     """Documents for it."""
     temperature_c: float | None
+    signal: SignalState | None
+    """The lamps and sounds at the door; None: there are none."""
     judged_from_px: float
     found: Mapping[str, float]
     """What share the detector finds of faces by kind, where that is known."""
@@ -143,6 +146,8 @@ class Window:
     """Returns them as text."""
     test_notifications: Callable[[], str] | None = None
     """Sends a test to each target, and returns why not; None: there are no targets."""
+    mute: Callable[[float | None], str] = lambda for_s: "there are no sounds"
+    """Makes no sound at the door for so long, see `edge.daemon.lamp`."""
     _observer: Observer | None = None
     _asked_s: float = -math.inf
     _shown_s: float = -math.inf
@@ -203,6 +208,8 @@ class Window:
                 return self._obeyed(lambda: self.book.draw(drawn, names)), b""
             case Undo():
                 return self._obeyed(self.book.undo), b""
+            case Hush(is_muted):
+                return msgspec.json.encode(Answer(self.mute(None if is_muted else 0.0))), b""
             case TryNotifications():
                 return msgspec.json.encode(Answer(self._tested())), b""
 
@@ -269,6 +276,7 @@ class Window:
             telemetry is not None and telemetry.broker.connected,
             0 if telemetry is None else telemetry.outbox.rows,
             None if telemetry is None else telemetry.vitals.temperature_c,
+            None if telemetry is None else telemetry.signal,
             self.classifier.min_face_px,
             self.about.found,
             self.history.summary(DAY_HOURS),

@@ -103,7 +103,13 @@ class TryNotifications(Request, frozen=True):
     """Send a test to each target of notifications."""
 
 
-Requests = NextScene | PageReport | ReadMetrics | Draw | Undo | TryNotifications
+class Hush(Request, frozen=True):
+    """Make no sound at the door for a while; or make sounds again."""
+
+    is_muted: bool
+
+
+Requests = NextScene | PageReport | ReadMetrics | Draw | Undo | TryNotifications | Hush
 _decode = msgspec.msgpack.Decoder(Requests).decode
 _encode = msgspec.msgpack.Encoder().encode
 

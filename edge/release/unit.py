@@ -12,6 +12,7 @@ from edge.release.observed import ServiceState
 UNIT = "tensormask.service"
 TRIAL_UNIT = "tensormask-trial.service"
 PAGE_SOCKET, PAGE_UNIT = "tensormask-page.socket", "tensormask-page.service"
+SIGNAL_UNIT = "tensormask-signal.service"
 RUNNING = ("active", "activating", "reloading")
 """Its states while it runs, or is about to: between two attempts, too."""
 TIMEOUT_S = 60.0
@@ -39,6 +40,10 @@ class Unit:
         # the port of a release that knows no page is free.
         if systemctl("show", "--value", "--property=LoadState", PAGE_UNIT).strip() != "loaded":
             systemctl("stop", PAGE_SOCKET, PAGE_UNIT, may_fail=True)
+        # The lamps of a release that knows none are off, and nothing switches them: the process
+        # does so itself when it is stopped.
+        if systemctl("show", "--value", "--property=LoadState", SIGNAL_UNIT).strip() != "loaded":
+            systemctl("stop", SIGNAL_UNIT, may_fail=True)
         # A former failure, or too many starts, must not stand in the way.
         systemctl("reset-failed", UNIT, may_fail=True)
         systemctl("--no-block", "restart", UNIT)

@@ -438,8 +438,9 @@ def test_a_release_without_a_page_leaves_its_port_free(machine: Machine) -> None
     _release(machine, "pageless", machine.output("cat", f"{_current(machine)}/tensormask"))
     units = f"{RELEASES}/pageless/systemd"
     service = machine.output("cat", f"{units}/{UNIT}")
-    machine.run("rm", f"{units}/{UNIT}", f"{units}/tensormask-page.service")
-    machine.write(f"{units}/{UNIT}", re.sub(r"\nExecStartPre=.*edge\.page.*", "", service) + "\n")
+    beside = [f"{units}/tensormask-{each}.service" for each in ("page", "signal")]
+    machine.run("rm", f"{units}/{UNIT}", *beside)
+    machine.write(f"{units}/{UNIT}", re.sub(r"\nExecStartPre=.*edge\.daemon.*", "", service) + "\n")
     machine.run("tensormask", "release", "activate", "pageless", "--again")
     _wait_until_it_runs(machine)
     socket = ("systemctl", "is-active", "tensormask-page.socket")

@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.commands.doctor import machine, service
 from edge.commands.doctor.finding import SETTINGS_FIRST, Finding, well, wrong
 from edge.commands.doctor.host import Host
+from edge.commands.doctor.lamps import lamps
 from edge.commands.doctor.page import page
 from edge.commands.doctor.sight import PlaceToAsk, look, seen_by_service
 from edge.conditions import Code, Severity
@@ -51,6 +52,7 @@ def examine(
     yield from service.releases()
     yield from service.leftovers(host)
     yield from page(None if settings is None else settings.page, telemetry)
+    yield from lamps(None if settings is None else settings.signal, telemetry)
     vitals = read_vitals(host.root)
     yield from machine.clock(datetime.now(UTC))
     yield from machine.disk(_state_of(settings))

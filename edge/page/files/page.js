@@ -4,7 +4,7 @@ import { connect, mayDiscard, hasUnsaved, take, tell as tellArea } from "./area.
 import { $, pause, state } from "./common.js";
 import { connectNotify, tellNotifiers } from "./notify.js";
 import { draw, follow, judgeAge, tellRuler } from "./picture.js";
-import { renew, report, tellReport, tellVerdict } from "./report.js";
+import { connectDoor, renew, report, tellReport, tellVerdict } from "./report.js";
 import { tellVisits } from "./visits.js";
 
 const VIEWS = ["live", "alerts", "setup", "device"];
@@ -67,20 +67,21 @@ $("leave").addEventListener("click", async () => {
   location.replace("login");
 });
 
-connect(ask, async () => {
+async function renewed() {
   await renew(ask);
   tell();
   tellVerdict();
-});
+}
+
+connect(ask, renewed);
+connectDoor(ask, renewed);
 // A new picture of a camera that was lost: the report that is due next would say so only in some seconds.
 let isAsking = false;
 async function noteCameraIsBack() {
   if (state.account?.camera?.state !== "lost" || isAsking) return;
   isAsking = true;
   try {
-    await renew(ask);
-    tell();
-    tellVerdict();
+    await renewed();
   } catch {
     // It is asked for again anyway.
   } finally {

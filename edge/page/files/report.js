@@ -48,6 +48,7 @@ export function tellReport() {
   tellAlerts(account);
   tellProblems(account);
   tellHealth(account);
+  tellDoor(account.signal);
   tellMissed(account.found);
 }
 
@@ -115,9 +116,35 @@ function tellHealth(account) {
     ["Judging", judging, wrong("paused", "too-hot", "power-weak", "memory-short", "camera")],
     ["Broker", isConnected ? "connected" : "not connected", isConnected ? "well" : wrong("broker")],
     ["Queued", many(waiting, "message", "messages"), wrong("messages", "disk")],
+    ...(account.signal === null ? [] : [["Lamps", account.signal.trouble ? "not working" : account.signal.shows, wrong("signal")]]),
     ...(heat === null ? [] : [["Processor", `${Math.round(heat)} °C`, wrong("too-hot", "power", "under-voltage")]]),
   ];
   fill("health", rows, () => rows.map(([name, text, level]) => make("li", { className: `row ${level}`, "data-name": name }, icon(level), make("span", {}, name), make("strong", {}, text))));
+}
+
+function tellDoor(signal) {
+  $("door").hidden = !signal || Boolean(signal.trouble);
+  if (!signal) return;
+  const left = signal.muted_for_s;
+  say("mute", left === null ? "Mute the sound" : "Sound on");
+  if (!$("mute").disabled) say("muted", left === null ? "" : `The sound at the door is off for ${duration(left)}.`);
+}
+
+export function connectDoor(ask, renewed) {
+  $("mute").addEventListener("click", async () => {
+    $("mute").disabled = true;
+    try {
+      const isMuted = state.account?.signal?.muted_for_s === null;
+      const { error } = await (await ask("mute", { method: "POST", body: JSON.stringify({ is_muted: isMuted }) })).json();
+      if (error) say("muted", `Not done: ${error}.`);
+      await pause(1500); // the process at the pins says once a second how it does
+      await renewed();
+    } catch (error) {
+      say("muted", `Not done: ${error.message}.`);
+    } finally {
+      $("mute").disabled = false;
+    }
+  });
 }
 
 function tellMissed({ masked, bare }) {

@@ -19,6 +19,7 @@ class CommandName(StrEnum):
     RESUME = "resume"
     RESTART = "restart"
     SNAPSHOT = "snapshot"
+    MUTE = "mute"
 
 
 class CommandOutcome(StrEnum):

@@ -12,7 +12,7 @@ from edge.config import CommandSettings
 from edge.control.commands import BURST, MAX_PAYLOAD_BYTES, Command, CommandRefusal, Gate
 from edge.publish.messages import CommandName
 
-ALL = CommandSettings(allowed=("pause", "resume", "restart", "snapshot"), max_pause_s=600)
+ALL = CommandSettings(allowed=("pause", "resume", "restart", "snapshot", "mute"), max_pause_s=600)
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "mqtt.md"
 
 
@@ -117,7 +117,7 @@ def test_any_bytes_are_a_command_or_a_refusal(name: str, payload: bytes, retaine
         fields = json.loads(payload)
         assert not retained
         assert re.fullmatch(r"[A-Za-z0-9_.:\-]{1,64}", fields["request_id"])
-        assert answer.duration_s <= ALL.max_pause_s
+        assert (answer.duration_s or 0) <= ALL.max_pause_s
     elif retained and not payload:
         assert answer is None
     else:

@@ -17,7 +17,7 @@ from edge.records import Box, Frame
 from tests.fakes import TurnedClock, frame_at
 
 ORIGIN = Origin("door-1", "site", "zone", ModelIdentity(name="m", version="1", sha256="0" * 64))
-ALL = CommandSettings(allowed=("pause", "resume", "restart", "snapshot"), per_minute=600)
+ALL = CommandSettings(allowed=("pause", "resume", "restart", "snapshot", "mute"), per_minute=600)
 
 
 class NotingWire:
@@ -43,8 +43,16 @@ class Counter:
     ) -> None:
         self.clock = TurnedClock()
         self.wire = NotingWire()
-        self.desk = CommandDesk(settings, self.wire, ORIGIN, photographer, self.clock, lambda: True)
+        self.muted: list[float | None] = []
+        self.why_not_muted = ""
+        self.desk = CommandDesk(
+            settings, self.wire, ORIGIN, photographer, self.clock, self.mute, lambda: True
+        )
         self.clock.now_s = 100.0
+
+    def mute(self, for_s: float | None) -> str:
+        self.muted.append(for_s)
+        return self.why_not_muted
 
     def ask(
         self, name: str, payload: str = '{"request_id":"a"}', frame: Frame | None = None
@@ -195,3 +203,21 @@ def test_what_is_refused_is_not_logged_as_obeyed(
     assert outcome == "refused"
     assert f"command {name} refused" in caplog.text
     assert f"command {name}, request" not in caplog.text
+
+
+def test_a_mute_goes_to_the_door_and_is_bounded() -> None:
+    counter = Counter()
+    assert counter.ask("mute") == [("done", None)]
+    assert counter.ask("mute", '{"request_id":"a","duration_s":60}') == [("done", None)]
+    assert counter.ask("mute", '{"request_id":"a","duration_s":0}') == [("done", None)]
+    assert counter.ask("mute", '{"request_id":"a","duration_s":3601}') == [
+        ("refused", "too long a mute: at most 3600 s")
+    ]
+    assert counter.ask("mute", '{"request_id":"a","duration_s":-1}')[0][0] == "refused"
+    assert counter.muted == [None, 60.0, 0.0]
+
+
+def test_a_mute_that_nobody_obeys_has_failed() -> None:
+    counter = Counter()
+    counter.why_not_muted = "the process at the pins does not answer"
+    assert counter.ask("mute") == [("failed", "the process at the pins does not answer")]
