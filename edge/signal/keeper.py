@@ -67,7 +67,7 @@ class Keeper:
                 self.run_once()
         finally:
             leave(self._pins)
-            self._speaker.hush()
+            self._speaker.close()
             if self._line is not None:
                 self._line.close()
 

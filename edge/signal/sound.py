@@ -81,6 +81,10 @@ class Speaker:
                 self._playing.wait(KILLED_S)
             self._playing = None
 
+    def close(self) -> None:
+        self.hush()
+        self._said.close()
+
     def _started(self, content: IO[bytes] | None, source: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [*self._words, "--", source] if source != "-" else [*self._words, "-"],

@@ -30,6 +30,7 @@ from edge.telemetry import (
     OutboxState,
     Pace,
     PageState,
+    SignalState,
     Strain,
     Telemetry,
     ThrottlingFlag,
@@ -63,6 +64,11 @@ def certificate(ends_at: datetime) -> Telemetry:
             replace(TELEMETRY, broker=BrokerState(True, 0, "MQTT 5", refusal="it takes none")),
             Code.BROKER_REFUSED,
             "it takes none",
+        ),
+        (
+            replace(TELEMETRY, signal=SignalState("all off", trouble="a pin is busy")),
+            Code.SIGNAL_FAILING,
+            "the lamps, the sound or the relay at the door do not work: a pin is busy",
         ),
         (
             replace(TELEMETRY, broker=BrokerState(True, 0, "MQTT 5", limits=("it keeps nothing",))),

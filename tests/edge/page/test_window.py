@@ -16,10 +16,17 @@ from edge.page.drawn import AreaBook
 from edge.page.history import PageHistory
 from edge.page.scene import LINGER_S
 from edge.page.window import QUIET_S, About, Window
-from edge.page.wire import Draw, NextScene, PageReport, TryNotifications, Undo
+from edge.page.wire import Draw, Hush, NextScene, PageReport, TryNotifications, Undo
 from edge.pipeline import FrameOutcome
 from edge.records import Box, Frame, MaskState, Sighting
-from edge.telemetry import BrokerState, CameraState, CameraStatus, NotifierState, Telemetry
+from edge.telemetry import (
+    BrokerState,
+    CameraState,
+    CameraStatus,
+    NotifierState,
+    SignalState,
+    Telemetry,
+)
 from tests.edge.samples import TELEMETRY
 from tests.fakes import TurnedClock, frame_at, reading_at
 
@@ -44,6 +51,7 @@ class Stage:
     observers: Observers = field(default_factory=Observers)
     covered: list[Sequence[Box]] = field(default_factory=list)
     now: Telemetry = TELEMETRY
+    muted: list[float | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.book = AreaBook(DetectorSettings(), self.folder)
@@ -57,7 +65,12 @@ class Stage:
             self.book,
             4.0,
             self.clock,
+            self.mute,
         )
+
+    def mute(self, for_s: float | None) -> str:
+        self.muted.append(for_s)
+        return "" if for_s is None else "it does not answer"
 
     def take_picture(self, frame: Frame, boxes: Sequence[Box]) -> bytes:
         self.covered.append(boxes)
@@ -243,3 +256,13 @@ def test_a_pause_says_when_it_ends_by_itself_and_what_ends_it_now(stage: Stage) 
     assert (found["code"], found["severity"], report["paused_for_s"]) == ("paused", "hint", 600)
     assert found["text"] == "Paused: judging goes on by itself in 10 min"
     assert found["fix"].startswith("The command resume ends the pause at once")
+
+
+def test_the_sound_at_the_door_is_muted_and_what_hinders_it_is_said(stage: Stage) -> None:
+    assert stage.ask(PageReport())["signal"] is None
+    stage.now = replace(TELEMETRY, signal=SignalState("red", 60.0))
+    told = stage.ask(PageReport())["signal"]
+    assert told == {"shows": "red", "muted_for_s": 60.0, "trouble": ""}
+    assert stage.ask(Hush(is_muted=True)) == {"error": ""}
+    assert stage.ask(Hush(is_muted=False)) == {"error": "it does not answer"}
+    assert stage.muted == [None, 0.0]
