@@ -53,7 +53,7 @@ def _door(box: Box) -> Iterator[None]:
     box.machine.write(DROP_IN, MOCKED)
     box.machine.run("systemctl", "daemon-reload")
     configure(box)
-    wait_until(lambda: box.telemetry().get("signal", {}).get("trouble") == "", 30, "it reports")
+    until_held(box)
     yield
     box.machine.run("rm", "-f", DROP_IN)
     box.machine.run("systemctl", "daemon-reload")
@@ -67,13 +67,33 @@ def configure(box: Box, **changed: object) -> None:
 def on(box: Box) -> set[str]:
     """Return which outputs are on, whether or not a process holds them."""
     names = {f"GPIO{pin}": name for name, pin in PINS.items()}
-    lines = box.machine.run("cat", LEVELS, check=False).stdout.splitlines()
-    levels = {names[pin]: level == "1" for _, pin, level in map(str.split, lines)}
+    levels = {names[pin]: level == "1" for _, pin, level in map(str.split, _levels(box))}
     return {name for name, is_on in levels.items() if is_on}
 
 
+def until_held(box: Box) -> None:
+    """Wait until the process at the pins has taken them, and the service knows that all is well."""
+    try:
+        wait_until(lambda: bool(_levels(box)), 30, "it holds the pins")
+    except TimeoutError:
+        pytest.fail(_log(box))
+    wait_until(lambda: (box.telemetry().get("signal") or {}).get("trouble") == "", 30, "it reports")
+
+
+def _levels(box: Box) -> list[str]:
+    return box.machine.run("cat", LEVELS, check=False).stdout.splitlines()
+
+
+def _log(box: Box) -> str:
+    shown = box.machine.run("systemctl", "status", "--no-pager", SIGNAL_UNIT, check=False).stdout
+    return f"{shown}\n{box.journal('--unit', SIGNAL_UNIT, '--lines=20')}"
+
+
 def until_on(box: Box, wanted: set[str], within_s: float = 30) -> None:
-    wait_until(lambda: on(box) == wanted, within_s, f"{wanted} are on: {on(box)}")
+    try:
+        wait_until(lambda: on(box) == wanted, within_s, f"{wanted} are on")
+    except TimeoutError:
+        pytest.fail(f"{wanted} are not on, but {on(box)}: {_log(box)}")
 
 
 def until_dark(box: Box, within_s: float) -> None:
@@ -213,10 +233,6 @@ def test_a_command_the_page_and_the_button_mute(box: Box, page: Page, order: Ord
     box.machine.run("touch", "/srv/pins/pressed")
     wait_until(lambda: _muted(box) == 0, 10, "the button ends it")
     box.machine.run("rm", "/srv/pins/pressed")
-
-
-def _levels(box: Box) -> list[str]:
-    return box.machine.output("cat", LEVELS).splitlines()
 
 
 def _muted(box: Box) -> float:

@@ -45,6 +45,11 @@ def player(tmp_path: Path, does: str = "") -> str:
     return str(path)
 
 
+def trouble(speaker: Speaker, now_s: float) -> str:
+    speaker.tend(now_s)
+    return speaker.trouble
+
+
 def test_the_tone_is_a_wav_file_that_goes_in_by_standard_input(
     tmp_path: Path, heard: Path, speakers: Callable[..., Speaker]
 ) -> None:
@@ -87,11 +92,11 @@ def test_what_aplay_says_is_said_until_it_plays_again(
 ) -> None:
     speaker = speakers("tone", player(tmp_path, f'echo "{NO_CARD}" >&2; exit 1'))
     speaker.play(0.0)
-    until(lambda: speaker.tend(0.1) or speaker.trouble, "it fails")
+    until(lambda: trouble(speaker, 0.1), "it fails")
     assert speaker.trouble.startswith("no sound: aplay: main:850: audio open error: no such; see")
     player(tmp_path)
     speaker.play(1.0)
-    until(lambda: speaker.tend(1.1) or not speaker.trouble, "it plays")
+    until(lambda: not trouble(speaker, 1.1), "it plays")
 
 
 def test_without_aplay_it_says_what_to_install_and_raises_nothing(

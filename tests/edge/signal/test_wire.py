@@ -19,7 +19,7 @@ def pair() -> tuple[Line[PinReport], Line[FromDaemon]]:
 
 def test_what_is_said_arrives_as_it_was_said() -> None:
     daemon, pins = pair()
-    said = [Hear(Seen(1.5, sees=True, alarms=2)), Mute(60.0)]
+    said: list[Hear | Mute] = [Hear(Seen(1.5, sees=True, alarms=2)), Mute(60.0)]
     for each in said:
         assert daemon.say(each)
     assert [*pins.take()] == said
