@@ -74,7 +74,7 @@ remove_user() {
         userdel tensormask 2>/dev/null ||
             fail "a process of the user tensormask still runs (ps -u tensormask); end it, and run this again"
     fi
-    for group in tensormask tensormask-web tensormask-signal; do
+    for group in tensormask tensormask-web tensormask-pins; do
         if getent group "$group" >/dev/null; then groupdel "$group"; fi
     done
 }

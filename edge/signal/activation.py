@@ -21,7 +21,7 @@ from edge.signal.__main__ import FILE
 from edge.signal.wire import FOLDER
 
 USER = "tensormask"
-GROUP = "tensormask-signal"
+GROUP = "tensormask-pins"
 
 
 def activate(settings: SignalSettings, file: Path = FILE, runtime: Path = DIRECTORY) -> None:
