@@ -65,7 +65,7 @@ class Stage:
             self.book,
             4.0,
             self.clock,
-            self.mute,
+            mute=self.mute,
         )
 
     def mute(self, for_s: float | None) -> str:
