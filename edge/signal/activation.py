@@ -35,7 +35,8 @@ def activate(settings: SignalSettings, file: Path = FILE, runtime: Path = DIRECT
     content = msgspec.json.encode(settings)
     is_new = not file.exists() or file.read_bytes() != content
     if is_new:
-        file.parent.mkdir(mode=0o755, exist_ok=True)
+        file.parent.mkdir(exist_ok=True)
+        file.parent.chmod(0o755)  # whatever the unit's UMask= says
         fresh = file.with_name(f"{file.name}.new")
         fresh.write_bytes(content)
         fresh.chmod(0o644)

@@ -41,7 +41,13 @@ def activate(settings: SignalSettings, folder: Path) -> list[str]:
 
 
 def test_the_process_gets_its_section_and_is_started(tmp_path: Path, asked: Path) -> None:
-    assert activate(ON, tmp_path) == [f"--no-block restart {UNIT}"]
+    before = os.umask(0o077)  # as the unit has it
+    try:
+        assert activate(ON, tmp_path) == [f"--no-block restart {UNIT}"]
+    finally:
+        os.umask(before)
+    assert (tmp_path / "lamps").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "lamps" / "settings.json").stat().st_mode & 0o777 == 0o644
     assert settings_in(None, tmp_path / "lamps" / "settings.json") == ON
     assert (tmp_path / "run" / "signal").stat().st_mode & 0o7777 == 0o2750
 
