@@ -44,6 +44,7 @@ from edge.config.seeing import (
 )
 from edge.config.settings import ReleaseSettings, Settings
 from edge.config.signal import SignalSettings
+from edge.config.station import StationSettings
 
 __all__ = [
     "CREDENTIAL",
@@ -74,6 +75,7 @@ __all__ = [
     "Settings",
     "SignalSettings",
     "SnapshotSettings",
+    "StationSettings",
     "TargetSettings",
     "TelegramSettings",
     "TrackerSettings",

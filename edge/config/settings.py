@@ -29,6 +29,7 @@ from edge.config.seeing import (
     TrackerSettings,
 )
 from edge.config.signal import SignalSettings
+from edge.config.station import StationSettings
 
 
 class ReleaseSettings(Section, frozen=True):
@@ -62,6 +63,7 @@ class Settings(Section, frozen=True):
     metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
     notify: NotifyTargets = ()
     signal: SignalSettings = msgspec.field(default_factory=SignalSettings)
+    station: StationSettings = msgspec.field(default_factory=StationSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)

@@ -24,6 +24,7 @@ from edge.daemon.lookout import Glance, Lookout
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
 from edge.daemon.software import SoftwareNotice
+from edge.daemon.station import open_station
 from edge.daemon.viewer import open_page
 from edge.decide.identity import EventIds
 from edge.detect.detectors import identify
@@ -176,6 +177,9 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
     outlets: list[Outlet] = []
+    station = open_station(settings, lookout.observers)
+    if station is not None:
+        outlets.append(station)
     if settings.signal.enabled:
         # Imported only here, as the next ones: what nobody has enabled takes no memory.
         from edge.daemon.lamp import open_signal

@@ -74,6 +74,8 @@ class Standing:
     sure_finds: int
     is_reported: bool
     """A violation of this visit has been confirmed."""
+    is_lifeless: bool = False
+    """As far as is known, a picture on the wall."""
 
 
 @dataclass(slots=True)
@@ -272,6 +274,7 @@ class ViolationPolicy:
             streak.looks,
             person.sure_finds,
             person.violation is not None,
+            person.is_lifeless,
         )
 
     def _take_in(

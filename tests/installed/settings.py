@@ -47,6 +47,13 @@ def test_a_violation_takes_as_long_as_the_policy_says(box: Box) -> None:
     assert reported["duration_s"] >= 4
 
 
+def test_a_station_changes_nothing_that_is_reported(box: Box) -> None:
+    box.configure(station={"enabled": True})
+    box.camera.show("both")
+    (reported,) = box.until_reported("confirmed")
+    assert reported["state"] == "confirmed"
+
+
 @pytest.mark.thorough
 def test_somebody_is_gone_when_the_tracker_says_so(box: Box) -> None:
     box.configure(tracker={"max_missed_s": 6, "still_missed_s": 6})
