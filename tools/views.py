@@ -19,10 +19,13 @@ import numpy as np
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from deploy.demo.__main__ import embedded_broker
+from edge.config import SignSettings
+from edge.page.sentences import AT_A_DOOR, notice_of
 from edge.people import HEIGHT_PX, WIDTH_PX, frames
-from edge.records import Pixels
+from edge.records import Advice, Pixels
 from tests.edge.capture.fakes import write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
+from tests.edge.page.program import Sign
 from tests.page.conftest import Daemon
 from tests.screenshots import assert_good_for_everybody, shoot
 
@@ -298,8 +301,53 @@ def login(browser: Browser) -> None:
             each_look(browser, running.url, "login-insecure", warned)
 
 
+SIGNS = ((800, 480), (480, 800), (1920, 1080), (3840, 2160))
+"""From a Pi's own display, lying and upright, to 4K."""
+
+
+def sign(browser: Browser) -> None:
+    """Everything that the sign says, in one language and in three, at a station and at a door."""
+    for languages in (("en",), ("de", "en"), ("fr", "ar", "ja")):
+        for is_station in (True, False):
+            with tempfile.TemporaryDirectory() as folder:
+                settings = SignSettings(enabled=True, languages=languages)
+                running = Sign(Path(folder), settings, is_station=is_station)
+                try:
+                    _each_notice(browser, running, languages, is_station=is_station)
+                finally:
+                    running.close()
+
+
+def _each_notice(
+    browser: Browser, running: Sign, languages: tuple[str, ...], *, is_station: bool
+) -> None:
+    for width, height in SIGNS:
+        for scheme in ("light", "dark"):
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                bypass_csp=True,
+            )
+            page = context.new_page()
+            page.goto(running.url)
+            for advice in Advice:
+                notice = notice_of(advice, is_station=is_station)
+                is_amber = notice in ("worn_wrongly", "closer", "light")
+                if scheme == "dark" and not is_amber:
+                    continue
+                if not is_station and advice not in AT_A_DOOR and advice is not Advice.EMPTY:
+                    continue
+                running.say(advice)
+                expect(page.locator("body")).to_have_attribute("data-notice", notice)
+                name = f"sign-{notice}-{'-'.join(languages)}-{width}-{scheme}"
+                shoot(page, name)
+                assert_good_for_everybody(page, width)
+            context.close()
+
+
 STATES: dict[str, Callable[[Browser], None]] = {
-    each.__name__: each for each in (healthy, setup, troubled, covered, lost, stopped, first, login)
+    each.__name__: each
+    for each in (healthy, setup, troubled, covered, lost, stopped, first, login, sign)
 }
 
 if __name__ == "__main__":

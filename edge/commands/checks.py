@@ -62,9 +62,9 @@ def check_configuration(config: Path) -> Settings:
     refuse_unfit(settings)
     chosen = settings.detector
     refuse_wrong(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence)
-    page, metrics = settings.page, settings.metrics
-    if page.enabled and not are_withheld((*page.files, metrics.token_file)):
-        front_of(page, b"", metrics)
+    page, metrics, sign = settings.page, settings.metrics, settings.sign
+    if page.enabled and not are_withheld((*page.files, metrics.token_file, *sign.files)):
+        front_of(page, b"", metrics, sign)
     for target in settings.notify:
         if not are_withheld(target.files):
             open_channel(target)

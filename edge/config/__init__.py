@@ -44,12 +44,15 @@ from edge.config.seeing import (
 )
 from edge.config.settings import ReleaseSettings, Settings
 from edge.config.signal import SignalSettings
+from edge.config.sign import LANGUAGES, NOTICES, Notices, SignSettings
 from edge.config.station import StationSettings
 
 __all__ = [
     "CREDENTIAL",
     "DEFAULT_PATH",
+    "LANGUAGES",
     "LINGER_S",
+    "NOTICES",
     "SCHEMA",
     "SERVICE_USER",
     "SLACK_S",
@@ -63,6 +66,7 @@ __all__ = [
     "HomeAssistantSettings",
     "MetricsSettings",
     "MqttSettings",
+    "Notices",
     "NotifyTarget",
     "NtfySettings",
     "OutboxSettings",
@@ -74,6 +78,7 @@ __all__ = [
     "Section",
     "Settings",
     "SignalSettings",
+    "SignSettings",
     "SnapshotSettings",
     "StationSettings",
     "TargetSettings",

@@ -29,6 +29,7 @@ from edge.config.seeing import (
     TrackerSettings,
 )
 from edge.config.signal import SignalSettings
+from edge.config.sign import SignSettings
 from edge.config.station import StationSettings
 
 
@@ -64,6 +65,7 @@ class Settings(Section, frozen=True):
     notify: NotifyTargets = ()
     signal: SignalSettings = msgspec.field(default_factory=SignalSettings)
     station: StationSettings = msgspec.field(default_factory=StationSettings)
+    sign: SignSettings = msgspec.field(default_factory=SignSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
@@ -87,6 +89,13 @@ class Settings(Section, frozen=True):
         ):
             if gap_s >= self.tracker.bridged_s(frame_s):
                 raise ValueError(f"{wanted}: every person would be lost between two scans")
+        if self.sign.enabled and not self.page.enabled:
+            raise ValueError("[sign] is a part of the page: it needs [page] enabled = true")
+        if self.station.enabled and self.station.min_face_px < self.classifier.min_face_px:
+            raise ValueError(
+                "[station] min_face_px must be at least [classifier] min_face_px: nobody at the "
+                "station would be judged"
+            )
 
     def _refuse_targets(self) -> None:
         names = [target.name.lower() for target in self.notify]

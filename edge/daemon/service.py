@@ -204,6 +204,10 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         outlets.append(notifications)
     test = None if notifications is None else notifications.test
     page = open_page(settings, lookout, device, book, folder, metrics, test)
+    if settings.sign.enabled:
+        from edge.daemon.sign import open_sign
+
+        outlets += open_sign(settings, station, lookout.observers, folder)
     return Service(lookout, device, page, book, outlets)
 
 

@@ -61,7 +61,9 @@ def open_page(
         test_notifications=test_notifications,
         mute=lambda for_s: device.signal.mute(for_s),
     )
-    return PageListener(settings.page, window, socket_path(folder), folder, settings.metrics)
+    return PageListener(
+        settings.page, window, socket_path(folder), folder, settings.metrics, settings.sign
+    )
 
 
 def _found_shares(chosen: DetectorSettings) -> dict[str, float]:

@@ -60,7 +60,7 @@ def _named(settings: Settings) -> Iterator[tuple[str, str]]:
     if isinstance(source, StreamSource) and source.is_encrypted:
         read.append(("[camera]", settings.camera))
     if settings.page.enabled:
-        read.append(("[page]", settings.page))
+        read += [("[page]", settings.page), ("[sign]", settings.sign)]
     if settings.metrics.enabled:
         read.append(("[metrics]", settings.metrics))
     read += [(f"[[notify]] {target.name}", target) for target in settings.notify]

@@ -29,7 +29,8 @@ from edge.page.guard import Guard
 from edge.page.hub import Hub
 from edge.page.origin import Site
 from edge.page.server import application, unavailable
-from edge.page.wire import FOLDER, PROGRAM, SOCKET, Front
+from edge.page.sign import SignLink, SignPass, SignView
+from edge.page.wire import FOLDER, PROGRAM, SIGN_SOCKET, SOCKET, Front
 
 DAEMON = DIRECTORY / FOLDER / SOCKET
 PATIENCE_S = 10.0
@@ -45,6 +46,7 @@ async def serve(daemon: Path, listeners: Sequence[socket.socket]) -> int:
     """Serve until the daemon wants it otherwise; return an exit status."""
     hub = Hub(daemon)
     until: asyncio.Future[Any] = asyncio.create_task(hub.keep_connected())
+    listening: asyncio.Task[None] | None = None
     patience_s = PATIENCE_S if listeners else None
     await asyncio.wait([hub.front, until], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
     if until.done():
@@ -56,20 +58,27 @@ async def serve(daemon: Path, listeners: Sequence[socket.socket]) -> int:
         return 0  # another release by now: started again, it is that one
     else:
         listeners = listeners or [_bound(front.address, front.port)]
-        door = _door(hub, front)
+        link = SignLink(daemon.with_name(SIGN_SOCKET)) if front.has_sign else None
+        if link is not None:
+            listening = asyncio.create_task(link.keep_connected())
+        door = _door(hub, front, link)
     gc.freeze()  # for collecting what connections leave to take a millisecond
     serving = asyncio.create_task(door.serve(listeners))
     await asyncio.wait([until, serving], return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
     serving.cancel()
+    if listening is not None:
+        listening.cancel()
     await door.answered(GRACE_S)  # who comes now waits for the next process
     return 0
 
 
-def _door(hub: Hub, front: Front) -> Door:
+def _door(hub: Hub, front: Front, link: SignLink | None) -> Door:
     site = Site(front.cookie_key.hex()[:8], bool(front.password), front.external_url)
-    app = application(hub, Guard(front.password, front.cookie_key), site, front)
+    guard = Guard(front.password, front.cookie_key)
+    sign = None if link is None else SignView(link, SignPass(front, guard, site))
+    app = application(hub, guard, site, front, sign)
     tls = None
     if front.certificate:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -8,7 +8,7 @@ import secrets
 import ssl
 from pathlib import Path
 
-from edge.config import MetricsSettings, PageSettings
+from edge.config import MetricsSettings, PageSettings, SignSettings
 from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.page.password import hashed, is_hash, refuse_useless
@@ -19,11 +19,16 @@ KEY_FILE = "page.key"
 KEY_BYTES = 32
 MAX_PEM_BYTES = 256_000
 
-
 _NO_METRICS = MetricsSettings()
+_NO_SIGN = SignSettings()
 
 
-def front_of(settings: PageSettings, key: bytes, metrics: MetricsSettings = _NO_METRICS) -> Front:
+def front_of(
+    settings: PageSettings,
+    key: bytes,
+    metrics: MetricsSettings = _NO_METRICS,
+    sign: SignSettings = _NO_SIGN,
+) -> Front:
     """Return it; `key` is what `cookie_key` returns. Takes some 100 ms, to hash a password.
 
     Raises ConfigError for a password, a token, a certificate or a key that is useless.
@@ -41,6 +46,8 @@ def front_of(settings: PageSettings, key: bytes, metrics: MetricsSettings = _NO_
         own_key,
         metrics.enabled,
         _digest(metrics.token_file, "[metrics] token_file") if metrics.enabled else b"",
+        sign.enabled,
+        _digest(sign.token_file, "[sign] token_file") if sign.enabled else b"",
     )
 
 

@@ -85,7 +85,7 @@ class Hub:
         reader, writer = await asyncio.open_unix_connection(self._daemon)
         try:
             async with asyncio.timeout(ANSWER_S):
-                document, _ = await _answer(reader)
+                document, _ = await read_answer(reader)
             try:
                 front = decoded(document, Front)
             except DamagedFileError:  # another release's, whose page it is then
@@ -117,7 +117,7 @@ class Hub:
                 async with asyncio.timeout(ANSWER_S):
                     writer.write(framed_request(request))
                     await writer.drain()
-                    return await _answer(reader)
+                    return await read_answer(reader)
             except (OSError, ValueError, EOFError, TimeoutError) as error:
                 self._link = None
                 raise ConnectionError("the service has ended, or does not respond") from error
@@ -190,7 +190,7 @@ class Hub:
             self._scene = b""
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """Return document and picture. Raises OSError, ValueError, EOFError."""
     sizes = answer_sizes(await reader.readexactly(ANSWER_HEAD_BYTES))
     document, picture = [await reader.readexactly(size) for size in sizes]

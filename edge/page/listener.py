@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.config import MetricsSettings, PageSettings
+from edge.config import MetricsSettings, PageSettings, SignSettings
 from edge.errors import ConfigError
 from edge.host.status_file import runtime_directory
 from edge.page.front import cookie_key, front_of
@@ -33,6 +33,7 @@ MOST = 4
 """Pages at once: one, and for a moment the next one."""
 
 _NO_METRICS = MetricsSettings()
+_NO_SIGN = SignSettings()
 
 
 class PageListener:
@@ -45,11 +46,13 @@ class PageListener:
         path: Path,
         state: Path,
         metrics: MetricsSettings = _NO_METRICS,
+        sign: SignSettings = _NO_SIGN,
     ) -> None:
         """`path` is the socket's; in `state` the device's own key is kept."""
         self.window = window
         self._settings = settings
         self._metrics = metrics
+        self._sign = sign
         self._path = path
         self._state = state
         self._trouble = ""
@@ -76,7 +79,7 @@ class PageListener:
     def _run(self) -> None:
         try:
             front = msgspec.json.encode(
-                front_of(self._settings, cookie_key(self._state), self._metrics)
+                front_of(self._settings, cookie_key(self._state), self._metrics, self._sign)
             )
             listener = self._listening()
         except ConfigError as error:

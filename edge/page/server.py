@@ -18,6 +18,7 @@ from edge.page.guard import Guard
 from edge.page.hub import Hub
 from edge.page.login import Login
 from edge.page.origin import Site
+from edge.page.sign import PATH, SignView, sign_page
 from edge.page.wire import Draw, Front, Hush, TryNotifications, Undo
 
 FILES = Path(__file__).with_name("files")
@@ -28,6 +29,7 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 SERVED = (".js", ".css", ".svg")
+SIGN_FILES = ("sign.js", "sign.css", "icon.svg")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
@@ -52,9 +54,12 @@ AWAY = (
 ) % AGAIN_S
 
 
-def application(hub: Hub, guard: Guard, site: Site, front: Front) -> Starlette:
+def application(
+    hub: Hub, guard: Guard, site: Site, front: Front, sign: SignView | None = None
+) -> Starlette:
     """Return the page as an ASGI application."""
-    login = Login(guard, site, by_token=(METRICS,) if front.metrics_token else ())
+    by_token = (METRICS,) if front.metrics_token else ()
+    login = Login(guard, site, by_token, None if sign is None else sign.admission)
     metrics = Metrics(hub, guard, front).routes() if front.has_metrics else []
 
     async def guarded(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -74,6 +79,7 @@ def application(hub: Hub, guard: Guard, site: Site, front: Front) -> Starlette:
             *(Route(f"/{each.name}", _file) for each in FILES.iterdir() if each.suffix in SERVED),
             *_LiveView(hub, guard).routes(),
             *metrics,
+            *([] if sign is None else sign.routes()),
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=guarded)],
     )
@@ -86,7 +92,24 @@ def unavailable() -> Starlette:
         again = {"Retry-After": str(AGAIN_S)}
         return Response(AWAY, 503, HEADERS | again, media_type="text/html")
 
-    return Starlette(routes=[Route("/{path:path}", away)])
+    async def closed(request: Request) -> Response:
+        """A kiosk that starts with the device shows this until its token can be looked at."""
+        answer = await sign_page(request)
+        answer.headers.update(HEADERS)
+        return answer
+
+    async def file(request: Request) -> Response:
+        answer = await _file(request)
+        answer.headers.update(HEADERS)
+        return answer
+
+    return Starlette(
+        routes=[
+            Route(PATH, closed),
+            *(Route(f"/{name}", file) for name in SIGN_FILES),
+            Route("/{path:path}", away),
+        ]
+    )
 
 
 async def _index(request: Request) -> Response:

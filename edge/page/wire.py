@@ -12,17 +12,19 @@ import socket
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from edge.config import Polygons
+from edge.config import Notices, Polygons
 from edge.host.status_file import runtime_directory
 
 PROGRAM = str(Path(__file__).resolve().parents[2])
 FOLDER = "page"
 """Below the service's RuntimeDirectory; root makes it, for the group of the page's unit."""
 SOCKET = "daemon.sock"
+SIGN_SOCKET = "sign.sock"
+"""Beside the other: what the sign shows, at each change and twice a second, see `SignMessage`."""
 FAILURE = "failure"
 """Why systemd does not listen for the page, where it does not, in a file beside the socket."""
 MAX_REQUEST_BYTES = 64_000
@@ -63,6 +65,29 @@ class Front(msgspec.Struct, frozen=True):
     has_metrics: bool = False
     metrics_token: bytes = b""
     """The SHA-256 of the token that they need, see `edge.page.bearer`; empty: none."""
+    has_sign: bool = False
+    sign_token: bytes = b""
+    """The SHA-256 of the token that opens the sign; empty: none does."""
+
+
+class SignLine(msgspec.Struct, frozen=True):
+    """A sentence in one language."""
+
+    language: str
+    direction: Literal["ltr", "rtl"]
+    text: str
+
+
+class SignMessage(msgspec.Struct, frozen=True):
+    """What the sign shows, framed like an answer without a picture."""
+
+    notice: Notices
+    lines: tuple[SignLine, ...]
+    closed: Notices
+    """What it shows when it hears nothing more."""
+    closed_lines: tuple[SignLine, ...]
+    program: str
+    """The version, whose page is to show it."""
 
 
 class Request(msgspec.Struct, frozen=True, tag=True):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Starts one with the settings given."""
     started: list[Program] = []
 
-    def begin(metrics: MetricsSettings | None = None, **settings: object) -> Program:
+    def begin(metrics: MetricsSettings | None = None, **settings: Any) -> Program:
         started.append(Program(tmp_path, metrics, **settings))
         return started[-1]
 

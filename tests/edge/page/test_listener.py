@@ -5,11 +5,18 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from edge.config import ClassifierSettings, DetectorSettings, MetricsSettings, PageSettings
+from edge.config import (
+    ClassifierSettings,
+    DetectorSettings,
+    MetricsSettings,
+    PageSettings,
+    SignSettings,
+)
 from edge.observers import Observers
 from edge.page.drawn import AreaBook
 from edge.page.history import PageHistory
@@ -22,7 +29,10 @@ from tests.broker.conftest import until
 
 
 def listener_in(
-    folder: Path, metrics: MetricsSettings | None = None, **settings: object
+    folder: Path,
+    metrics: MetricsSettings | None = None,
+    sign: SignSettings | None = None,
+    **settings: Any,
 ) -> PageListener:
     window = Window(
         About("door-1", "", "", "0", {}),
@@ -36,11 +46,21 @@ def listener_in(
         metrics=lambda is_open_metrics: b"the metrics, %d" % is_open_metrics,
     )
     page = msgspec.convert({"enabled": True} | settings, PageSettings)
-    return PageListener(page, window, folder / SOCKET, folder, metrics or MetricsSettings())
+    return PageListener(
+        page,
+        window,
+        folder / SOCKET,
+        folder,
+        metrics or MetricsSettings(),
+        sign or SignSettings(),
+    )
 
 
 def started(
-    folder: Path, metrics: MetricsSettings | None = None, **settings: object
+    folder: Path,
+    metrics: MetricsSettings | None = None,
+    sign: SignSettings | None = None,
+    **settings: Any,
 ) -> PageListener:
     """Return one that listens."""
 
@@ -48,7 +68,7 @@ def started(
         with socket.socket(socket.AF_UNIX) as page:
             return page.connect_ex(str(folder / SOCKET)) == 0
 
-    listener = listener_in(folder, metrics, **settings)
+    listener = listener_in(folder, metrics, sign, **settings)
     listener.start()
     until(listens, "it listens")
     return listener
@@ -172,7 +192,7 @@ def test_a_token_that_cannot_be_read_is_in_the_telemetry_and_serves_nothing(tmp_
     ],
 )
 def test_what_keeps_the_page_from_being_served_is_in_the_telemetry(
-    tmp_path: Path, settings: dict[str, object], said: str
+    tmp_path: Path, settings: dict[str, Any], said: str
 ) -> None:
     (tmp_path / FAILURE).write_bytes(b"systemd cannot listen \xff\n")
     listener = listener_in(tmp_path, None, **settings)
