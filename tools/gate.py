@@ -2,8 +2,9 @@
 """What a station advises to people, and how soon: `make gate BOXED=folder:folder`.
 
 A person of a boxed picture stands before a camera of 1280 x 720 that sways and has noise, for five
-seconds at 15 frames: the largest face is 120 px wide and high, all others are farther away. The
-whole road runs with its defaults. What counts is the advice of `edge.station`: how many may go, are
+seconds at 15 frames: the largest face is 120 px wide and high, all others are farther away. It is
+there in the first frame, and so known to be alive later than a person who walks up. The whole road
+runs with its defaults. What counts is the advice of `edge.station`: how many may go, are
 stopped or wait, and after how long. The people of a real clip are judged with `--clip`.
 """
 
@@ -102,7 +103,7 @@ def moving(scene: Scene) -> Iterator[Pixels]:
 
 
 def passage(pictures: Iterator[Pixels], fps: float, settings: Settings) -> Passage:
-    """Return what is advised; nobody is there for the first second."""
+    """Return what is advised from the first picture on."""
     pipeline = open_pipeline(settings, load_bundle(), lambda at: str(uuid.uuid4()))
     station = Station.of(settings)
     said: list[tuple[float, Advice]] = []
