@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from edge.config import Notices
@@ -193,4 +193,4 @@ class SignView:
 
 
 async def sign_page(request: Request) -> Response:
-    return FileResponse(FILE, media_type="text/html")
+    return Response(FILE.read_bytes(), media_type="text/html")

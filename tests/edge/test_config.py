@@ -55,6 +55,35 @@ def test_tls_has_its_own_port() -> None:
         ({"camera": {"soruce": "x"}}, r"\[camera\] unknown key soruce; did you mean source\?"),
         ({"camera": {"qqq": 1}}, r"\[camera\] unknown key qqq; known are .*source"),
         (
+            {"sign": {"enabled": True}},
+            r"\[sign\] is a part of the page: it needs \[page\] enabled = true$",
+        ),
+        (
+            {"sign": {"languages": ["de", "de"]}},
+            r"\[sign\] languages: one is named twice",
+        ),
+        (
+            {"sign": {"languages": ["xx"]}},
+            r"\[sign\] languages: 'xx': the sign knows ar, cs, .*; for another one, "
+            r"\[sign.sentences.CODE\] has to have please, thanks",
+        ),
+        (
+            {"sign": {"sentences": {"en": {"gone": "Go"}}}},
+            r"\[sign\] sentences.en: 'gone' is none of please, thanks, .*closed$",
+        ),
+        (
+            {"sign": {"sentences": {"en": {"go": "two\nlines"}}}},
+            r"\[sign\] sentences.en.go: a sentence has 1 to 80 characters on one line$",
+        ),
+        (
+            {"sign": {"sentences": {"fr": {"go": "Allez"}}}},
+            r"\[sign\] sentences: 'fr' is not one of languages",
+        ),
+        (
+            {"station": {"enabled": True, "min_face_px": 30}, "classifier": {"min_face_px": 40}},
+            r"\[station\] min_face_px must be at least \[classifier\] min_face_px",
+        ),
+        (
             {"snapshots": {"proxies": []}},
             r"\[snapshots\] unknown key proxies; it is a key of \[page\], whose header is missing "
             "or has a # before it$",

@@ -63,19 +63,33 @@ def _collected_by_hand() -> Iterator[None]:
         gc.enable()
 
 
-def test_a_browser_that_comes_before_the_service_is_told_to_wait() -> None:
+def before_the_service(path: str) -> str:
     async def asked() -> bytes:
         door = Door(Config(unavailable(), http="h11", ws="none", lifespan="off", log_config=None))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             serving = asyncio.create_task(door.serve([listener]))
             reader, writer = await asyncio.open_connection(*listener.getsockname())
-            writer.write(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+            head = f"GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode())
             answer = await reader.read()
             writer.close()
             serving.cancel()
         return answer
 
-    answer = loops.run(asked()).decode()
+    return loops.run(asked()).decode()
+
+
+def test_a_kiosk_that_comes_before_the_service_shows_a_sign_that_is_closed() -> None:
+    page = before_the_service("/sign?token=of-somebody")
+    assert page.startswith("HTTP/1.1 200 ")
+    assert "content-security-policy: default-src 'none'" in page.lower()
+    assert 'data-for="closed"' in page
+    assert before_the_service("/sign.js").startswith("HTTP/1.1 200 ")
+    assert before_the_service("/sign/state").startswith("HTTP/1.1 503 ")
+
+
+def test_a_browser_that_comes_before_the_service_is_told_to_wait() -> None:
+    answer = before_the_service("/")
     assert answer.startswith("HTTP/1.1 503 ")
     assert "\r\nretry-after: 5\r\n" in answer.lower()
     assert 'http-equiv="refresh" content="5"' in answer

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import PageSettings
+from edge.config import PageSettings, SignSettings
 from edge.errors import ConfigError
 from edge.page.front import KEY_FILE, cookie_key, front_of
 from edge.page.password import hashed, matches
@@ -31,6 +31,26 @@ def test_the_page_learns_a_hash_and_the_same_one_each_time(secret: Secret) -> No
     assert matches("open sesame", front.password)
     assert front_of(settings, b"key") == front
     assert front_of(settings, b"another key") != front
+
+
+def test_the_page_learns_a_digest_of_the_signs_token(secret: Secret) -> None:
+    settings = PageSettings(enabled=True)
+    token = "0123456789abcdef0123456789abcdef"
+    sign = SignSettings(enabled=True, token_file=secret(f"{token}\n"))
+    front = front_of(settings, b"key", sign)
+    assert front.has_sign
+    assert token not in str(front)
+    assert front == front_of(settings, b"key", sign)
+    assert front.sign_token != front_of(settings, b"another key", sign).sign_token
+    unused = SignSettings(token_file="/nowhere")
+    assert front_of(settings, b"key", unused) == front_of(settings, b"key")
+
+
+@pytest.mark.parametrize("text", ["", "short", "with a space in the middle of it"])
+def test_a_token_that_can_be_guessed_is_refused(secret: Secret, text: str) -> None:
+    sign = SignSettings(enabled=True, token_file=secret(text))
+    with pytest.raises(ConfigError, match=r"^\[sign\] token_file: "):
+        front_of(PageSettings(enabled=True), b"key", sign)
 
 
 def test_the_file_may_hold_the_hash_itself(secret: Secret) -> None:

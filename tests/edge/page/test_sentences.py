@@ -34,11 +34,11 @@ def test_the_owners_sentences_come_before_the_signs_own() -> None:
 
 
 def test_a_language_that_the_sign_does_not_know_needs_all_its_sentences() -> None:
-    own = {notice: f"{notice} in Romansh" for notice in NOTICES}
+    own: dict[str, str] = {notice: f"{notice} in Romansh" for notice in NOTICES}
     settings = SignSettings(languages=("rm",), sentences={"rm": own})
     assert sentences_of(settings)["wait"] == (SignLine("rm", "ltr", "wait in Romansh"),)
     del own["wait"]
-    with pytest.raises(ValueError, match=r"for 'rm' write \[sign.sentences.rm\] with wait$"):
+    with pytest.raises(ValueError, match=r"'rm': the sign knows .* has to have wait$"):
         SignSettings(languages=("rm",), sentences={"rm": own})
 
 

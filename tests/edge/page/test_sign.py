@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -242,3 +244,20 @@ def test_the_page_ends_in_order_while_signs_wait(start: Start) -> None:
     sign.program.process.send_signal(signal.SIGINT)
     assert sign.program.process.wait(10) == 0
     assert "Traceback" not in sign.program.log
+
+
+def test_over_tls_the_cookie_is_for_tls_only(start: Start, certificate: tuple[Path, Path]) -> None:
+    own, key = certificate
+    sign = start(certificate_file=str(own), key_file=str(key))
+    trusting = ssl.create_default_context(cafile=str(own))
+    connection = HTTPSConnection("localhost", sign.program.port, context=trusting)
+    connection.request("GET", f"/sign?token={TOKEN}")
+    assert "Secure" in (connection.getresponse().getheader("Set-Cookie") or "")
+    connection.close()
+
+
+def test_below_the_path_of_a_proxy_the_cookie_is_for_that_path(start: Start) -> None:
+    sign = start(external_url="https://museum.example/door-1/", proxies=["127.0.0.1"])
+    assert "Path=/door-1/sign;" in enter(sign)[1]["set-cookie"]
+    assert sign.program.ask("GET", "/door-1/sign", Cookie=cookie(sign))[0] == 200
+    assert sign.program.ask("GET", "/door-1/report", Cookie=cookie(sign))[0] == 401
