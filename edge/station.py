@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 
 from edge.config import Settings, StationSettings
-from edge.decide.policy import Standing
+from edge.decide.policy import PICTURE_S, Standing
 from edge.pipeline import FrameOutcome
 from edge.records import Advice, Box, Frame, MaskState, Sighting, uncovered
 from edge.telemetry import CameraState, CameraView, Telemetry
@@ -111,6 +111,10 @@ class _Person:
         if unmasked >= SURELY:
             self.doubts = DOUBTS
 
+    def is_picture(self, now_s: float) -> bool:
+        """Return whether it is surely nobody: it would keep the gate closed for everybody."""
+        return self.standing.is_lifeless and now_s - self.first_s >= PICTURE_S
+
     @property
     def may_go(self) -> bool:
         """Return whether nothing speaks against it."""
@@ -187,7 +191,11 @@ class Station:
 
     def _advice(self, frame: Frame) -> Advice:
         now_s = frame.monotonic_s
-        people = [each for each in self._people.values() if now_s - each.seen_s < PRESENT_S]
+        people = [
+            each
+            for each in self._people.values()
+            if now_s - each.seen_s < PRESENT_S and not each.is_picture(now_s)
+        ]
         here = [each for each in people if each.box.size_px >= self._settings.min_face_px]
         if not here:
             if now_s < self._hold_until_s:

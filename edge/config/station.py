@@ -21,5 +21,6 @@ class StationSettings(Section, frozen=True):
     station; one of half the size is asked to come closer, smaller ones pass by."""
     decide_s: Annotated[float, msgspec.Meta(ge=1, le=10)] = 2.0
     """Somebody who could not be judged in so long is told what hinders, where that is known."""
-    hold_s: Annotated[float, msgspec.Meta(ge=0.5, le=10)] = 1.5
-    """How long "go" stays after the face that earned it was last seen."""
+    hold_s: Annotated[float, msgspec.Meta(ge=1.2, le=10)] = 1.5
+    """How long "go" stays after the face that earned it was last seen. Two scans fit into the
+    least, so that one that misses a face closes no gate."""

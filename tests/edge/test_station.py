@@ -216,6 +216,14 @@ def test_a_picture_on_the_wall_never_gets_go_and_accuses_nobody() -> None:
     assert {Advice.GO, Advice.NO_MASK} & set(gate.said) == set()
 
 
+def test_a_picture_on_the_wall_does_not_keep_the_gate_closed() -> None:
+    gate = Gate()
+    poster = replace(OTHER, bare=0.97)
+    assert gate.see_for(9, poster, lifeless=[2]) is Advice.WAIT
+    assert gate.see_for(2, poster, lifeless=[2]) is Advice.EMPTY
+    assert gate.see_for(2, MASKED, poster, lifeless=[2]) is Advice.GO
+
+
 def test_a_hand_that_was_taken_for_a_face_is_nobody() -> None:
     gate = Gate()
     gate.see_for(0.5, MASKED, BARE)
