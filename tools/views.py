@@ -307,7 +307,7 @@ SIGNS = ((800, 480), (480, 800), (1920, 1080), (3840, 2160))
 
 def sign(browser: Browser) -> None:
     """Everything that the sign says, in one language and in three, at a station and at a door."""
-    for languages in (("en",), ("de", "en"), ("fr", "ar", "ja")):
+    for languages in (("en",), ("de", "en"), ("fr", "ar", "uk")):
         for is_station in (True, False):
             with tempfile.TemporaryDirectory() as folder:
                 settings = SignSettings(enabled=True, languages=languages)
