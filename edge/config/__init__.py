@@ -43,8 +43,8 @@ from edge.config.seeing import (
     lingers_s,
 )
 from edge.config.settings import ReleaseSettings, Settings
-from edge.config.signal import SignalSettings
 from edge.config.sign import LANGUAGES, NOTICES, Notices, SignSettings
+from edge.config.signal import SignalSettings
 from edge.config.station import StationSettings
 
 __all__ = [
@@ -77,8 +77,8 @@ __all__ = [
     "ReleaseSettings",
     "Section",
     "Settings",
-    "SignalSettings",
     "SignSettings",
+    "SignalSettings",
     "SnapshotSettings",
     "StationSettings",
     "TargetSettings",

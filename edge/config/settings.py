@@ -28,8 +28,8 @@ from edge.config.seeing import (
     PolicySettings,
     TrackerSettings,
 )
-from edge.config.signal import SignalSettings
 from edge.config.sign import SignSettings
+from edge.config.signal import SignalSettings
 from edge.config.station import StationSettings
 
 
