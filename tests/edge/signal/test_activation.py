@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from edge.config import SignalSettings
+from edge.signal import __main__ as program
 from edge.signal import activation
-from edge.signal.__main__ import settings_in
+from edge.signal.__main__ import is_superseded, settings_in
 
 ON = SignalSettings(enabled=True, red_pin=27)
 UNIT = "tensormask-signal.service"
@@ -64,3 +65,17 @@ def test_turned_off_it_is_stopped_once_and_nothing_is_left(tmp_path: Path, asked
     assert activate(SignalSettings(), tmp_path) == [f"stop {UNIT}"]
     assert not (tmp_path / "lamps" / "settings.json").exists()
     assert activate(SignalSettings(), tmp_path) == []
+
+
+def test_a_release_that_is_no_longer_in_use_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not is_superseded(), "a checkout is never another release"
+    ours = tmp_path / "releases" / "ours"
+    (tmp_path / "current").symlink_to("releases/ours")
+    ours.mkdir(parents=True)
+    monkeypatch.setattr(program, "__file__", str(ours / "edge" / "signal" / "__main__.py"))
+    assert not is_superseded()
+    (tmp_path / "current").unlink()
+    (tmp_path / "current").symlink_to("releases/other")
+    assert is_superseded()
