@@ -74,6 +74,11 @@ class Settings(Section, frozen=True):
         """Refuse, each by itself right, what together does not work."""
         self.metrics.refuse_beside(self.page)
         self._refuse_targets()
+        if self.signal.enabled and self.signal.relay_pin and not self.station.enabled:
+            raise ValueError(
+                "[signal] relay_pin: the relay is on for a person who may go, which only the "
+                "station knows; set [station] enabled = true"
+            )
         is_sensor = isinstance(source_in(self.camera.source), Sensor)
         frame_s = 1 / self.camera.fps if is_sensor else 0.0
         for gap_s, wanted in (

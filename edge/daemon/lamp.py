@@ -18,6 +18,7 @@ import msgspec
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import SignalSettings
 from edge.daemon.lookout import Glance
+from edge.daemon.station import StationOutlet
 from edge.host.status_file import runtime_directory
 from edge.observers import Observers
 from edge.records import Advice, MaskState, ViolationState
@@ -173,9 +174,14 @@ class SignalOutlet:
             line.say(message)
 
 
-def open_signal(settings: SignalSettings, observers: Observers, folder: Path) -> SignalOutlet:
-    """Return it; `folder` is the device's state."""
-    return SignalOutlet(settings, socket_path(folder), observers)
+def open_signal(
+    settings: SignalSettings, observers: Observers, folder: Path, station: StationOutlet | None
+) -> SignalOutlet:
+    """Return it; `folder` is the device's state. With a `station`, its advice is followed."""
+    path = socket_path(folder)
+    if station is None:
+        return SignalOutlet(settings, path, observers)
+    return SignalOutlet(settings, path, observers, lambda: station.board.now().advice)
 
 
 def _listening(path: Path) -> socket.socket:

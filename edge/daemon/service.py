@@ -184,7 +184,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         # Imported only here, as the next ones: what nobody has enabled takes no memory.
         from edge.daemon.lamp import open_signal
 
-        signal = open_signal(settings.signal, lookout.observers, folder)
+        signal = open_signal(settings.signal, lookout.observers, folder, station)
         device.signal = signal
         outlets.append(signal)
     home = open_home_assistant(settings, publisher, who, photographer, folder)

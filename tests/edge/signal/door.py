@@ -87,7 +87,9 @@ class Door:
         self.socket = self.folder / "signal" / "daemon.sock"
         self.config = self.folder / "tensormask.toml"
         keys = "".join(f"{key} = {_toml(value)}\n" for key, value in self.settings.items())
-        self.config.write_text(f'[mqtt]\nhost = "h"\n[signal]\nenabled = true\n{keys}')
+        self.config.write_text(
+            f'[mqtt]\nhost = "h"\n[station]\nenabled = true\n[signal]\nenabled = true\n{keys}'
+        )
         self.config.chmod(0o600)
 
     @property

@@ -7,6 +7,7 @@ import pytest
 from edge.config import parse_settings
 from edge.errors import ConfigError
 
+TABLES: dict[str, Any] = {"mqtt": {"host": "h"}, "station": {"enabled": True}}
 RED = {"enabled": True, "red_pin": 27}
 
 
@@ -39,9 +40,16 @@ def test_a_wiring_that_cannot_be_meant_is_refused_in_one_line(
     keys: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        parse_settings({"mqtt": {"host": "h"}, "signal": keys}, "file.toml")
+        parse_settings(TABLES | {"signal": keys}, "file.toml")
     assert "[signal]" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_relay_needs_a_station() -> None:
+    tables: dict[str, Any] = {"mqtt": {"host": "h"}, "signal": RED | {"relay_pin": 10}}
+    with pytest.raises(ConfigError, match=r"relay_pin: .*; set \[station\] enabled = true"):
+        parse_settings(tables, "file.toml")
+    parse_settings(tables | {"station": {"enabled": True}}, "file.toml")
 
 
 @pytest.mark.parametrize(
@@ -56,4 +64,4 @@ def test_a_wiring_that_cannot_be_meant_is_refused_in_one_line(
     ],
 )
 def test_what_can_be_wired_is_taken(keys: dict[str, Any]) -> None:
-    parse_settings({"mqtt": {"host": "h"}, "signal": keys}, "file.toml")
+    parse_settings(TABLES | {"signal": keys}, "file.toml")
