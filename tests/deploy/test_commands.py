@@ -37,8 +37,6 @@ RUN = {
     "make soak": "tests/tools/test_soak.py",
     "make memory": "tests/tools/test_memory.py",
     "make dashboard": "tests/deploy/test_prometheus.py",
-    "make prometheus": "tests/integrations/prometheus.py",
-    "make node-red": "tests/integrations/node_red.py",
     "python -m convert": "tests/convert/test_end_to_end.py",
     "python -m convert detector": "tests/convert/detector/test_training.py",
     "deploy/install.sh": "tests/systemd/test_upgrade.py",
@@ -66,7 +64,6 @@ RUN = {
     "tensormask watch": "tests/broker/test_watch.py",
     "systemctl": "tests/systemd/test_service.py",
     "journalctl": "tests/systemd/test_service.py",
-    "curl": "tests/installed/metrics.py",
     "mosquitto_sub": "tests/systemd/test_service.py",
 }
 """By how a command begins: the test that runs it, or what it calls."""
@@ -75,7 +72,6 @@ NOT_RUN = {
     "make check": "CI runs it",
     "make arm64": "a target of its own: an hour under emulation",
     "make arm64-counts": "a target of its own, with a plugin of qemu",
-    "make integrations-test": "runs the tests with other programs",
     "make home-assistant": "a target of its own, with two versions of Home Assistant",
     "make gate": "a target of its own, with pictures that are not here",
     "make node-red": "a target of its own, with what npm fetches",
@@ -105,7 +101,6 @@ NOT_RUN = {
     "rm": "as above",
     "sed": "as above",
     "sudoedit": "opens an editor",
-    "openssl": "makes tokens by chance",
     "for": "makes passwords by chance",
     "createdb": "the test makes its own",
     "psql": "the test lays the same schema by the driver",
