@@ -32,7 +32,7 @@ option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers crowd street gate heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
+.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers extras crowd street gate heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,6 +138,9 @@ report: dev ## one page about the bundle in the program; DATASET, BOXED: measure
 bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=clip, YUNET=weights
 	$(DEV)/bin/python -m tools.bench $(if $(value SOURCE),$(call quoted,SOURCE),$(subst $(VENV),$(DEV),$(CLIP))) \
 	  $(call option,--yunet,YUNET)
+
+extras: dev ## what Home Assistant, metrics, notifications, sign and lamps cost: processor, memory, judged frames
+	$(DEV)/bin/python -m tools.extras
 
 viewers: dev ## what viewers of the page cost: processor, memory, judged frames
 	$(DEV)/bin/python -m tools.viewers
