@@ -552,8 +552,8 @@ def test_the_readme_is_right(start_receiver: StartReceiver, say: Say, database: 
         say(kind, document)
     say("violation", b"{")
     say("health", b"")
-    # The last message takes a row away again: it has come when all counts are right. Ignored are the
-    # answer to a command and `presence`, which says nothing of any time but its own.
+    # The last message takes a row away again: it has come when all counts are right. Ignored are
+    # the answer to a command and `presence`, which says nothing of any time but its own.
     counts = {"violation": 1, "state": 3, "compliance": 1, "ignored": 2, "unreadable": 1}
     until(
         lambda: counts == {each: database.one(f"SELECT count(*) FROM {each}") for each in counts},
