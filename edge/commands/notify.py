@@ -44,7 +44,7 @@ class TargetTested(msgspec.Struct, frozen=True):
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.runs(_list, "sudo tensormask notify test", "sudo tensormask notify list")
+    parser.runs(_list, "sudo tensormask notify", "sudo tensormask notify --json")
     add_config(parser)
     add_json(parser, "one JSON document a line")
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
@@ -83,13 +83,15 @@ def line(listed: TargetListed) -> str:
 
 def _test(options: argparse.Namespace) -> int:
     unit, whose = whose_sight(options.here, WHAT)
-    if whose and not options.json:
-        say(whose)
     if unit is not None:
         words = ["notify", "test", "--here", "--config", str(options.config.absolute())]
         words += [options.name] if options.name else []
+        if whose and not options.json:
+            say(whose)
         return unit.run([*words, *(["--json"] if options.json else [])])
     settings = load_settings(options.config)
+    if whose and not options.json:
+        say(whose)
     failures = 0
     for target in chosen(settings, options.name):
         tested = tested_with(target, settings)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from edge.pipeline import Pipeline, open_pipeline
 from edge.pixels import resize
 from edge.records import Box, Face, Frame, Pixels, TrackedFace, ViolationState
 from tests.clips import pictures_of
+from tests.edge.capture.streams import write_video
 from tests.fakes import START, frame_at
 
 PLACE = Box(240, 120, 300, 180)
@@ -179,11 +179,9 @@ def confirmed(pipeline: Pipeline, pictures: Iterable[Pixels], fps: float = 25) -
 def compressed(pictures: Iterable[Pixels], clip: Path, quality: int) -> Iterator[Pixels]:
     """Return them as a camera's encoder leaves them."""
     shown = list(pictures)
-    height, width = shown[0].shape[:2]
-    command = f"ffmpeg -loglevel error -f rawvideo -pix_fmt bgr24 -s {width}x{height} -r 25 -i -"
-    encoder = f"-c:v libx264 -preset veryfast -g 50 -crf {quality} {clip}"
-    raw = b"".join(each.tobytes() for each in shown)
-    subprocess.run([*command.split(), *encoder.split()], input=raw, check=True, timeout=120)
+    times_s = [number / 25 for number in range(len(shown))]
+    options = {"preset": "veryfast", "crf": str(quality)}
+    write_video(clip, shown, times_s, "mp4", "libx264", options=options, key_every=50)
     return pictures_of(clip)
 
 

@@ -233,7 +233,7 @@ def test_what_home_assistant_sends_is_a_command_that_is_obeyed(name: str) -> Non
         if key in entity:
             answer = gate.admit(command, entity[key].encode(), False, 0.0)
             assert isinstance(answer, Command), answer
-            assert (answer.duration_s == 0) == (key != "payload_on")
+            assert (answer.duration_s == 0) == (key == "payload_off")
 
 
 # ---- The templates, in the language that Home Assistant has them in.
