@@ -108,7 +108,8 @@ class Settings(Section, frozen=True):
             place = f"[[notify]] number {number} ({target.name})"
             if names.index(target.name.lower()) != number - 1:
                 raise ValueError(f"{place}: another one has this name")
-            if target.snapshot and self.snapshots.pictures == "none":
+            # Not with "faces" either: a server of others must not get recognizable people.
+            if target.snapshot and self.snapshots.pictures != "pixelated":
                 raise ValueError(
                     f'{place}: snapshot = true needs [snapshots] pictures = "pixelated"'
                 )

@@ -92,6 +92,12 @@ def test_names_are_unique_and_targets_few() -> None:
     assert "at most 8" in refusal(*many)
 
 
+def test_pictures_go_along_only_where_faces_are_covered() -> None:
+    faces = {"pictures": "faces", "may_publish_faces": True}
+    said = '[[notify]] number 1 (hook): snapshot = true needs [snapshots] pictures = "pixelated"'
+    assert refusal({**HOOK, "snapshot": True}, snapshots=faces) == said
+
+
 @pytest.mark.parametrize("value", [{"name": "a"}, "x", [1]])
 def test_one_section_in_place_of_a_list_is_said_to_be_one(value: Any) -> None:
     with pytest.raises(ConfigError, match=r"notify is a list of sections: write \[\[notify\]\]"):
