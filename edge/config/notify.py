@@ -65,6 +65,10 @@ class TargetSettings(Section, frozen=True, kw_only=True, tag_field="kind"):
                     f"on: {event!r} is neither an alert nor the code of a condition"
                     f"{did_you_mean(event, EVENTS) or '; docs/notifications.md lists them'}"
                 )
+        if set(self.on) == {ENDED}:
+            raise ValueError(
+                f'on: "{ENDED}" alone sends nothing; name what begins, too, such as "no_mask"'
+            )
         Hours.parsed(self.quiet, "quiet")
         self.refuse()
 

@@ -48,6 +48,7 @@ def test_all_kinds_are_taken() -> None:
         ({**HOOK, "on": ["no-mask"]}, "(hook): on: 'no-mask' is neither an alert nor"),
         ({**HOOK, "on": ["notify-failing"]}, "(hook): on: 'notify-failing' is neither"),
         ({**HOOK, "on": []}, "(hook): on: must have at least 1"),
+        ({**HOOK, "on": ["ended"]}, '(hook): on: "ended" alone sends nothing'),
         ({**HOOK, "quiet": ["22-6"]}, "(hook): quiet: '22-6' is no span of hours"),
         ({**HOOK, "pause_s": "60"}, "(hook): pause_s: must be a number"),
         ({**HOOK, "snapshot": True}, '(hook): snapshot = true needs [snapshots] pictures = "pix'),
