@@ -60,7 +60,9 @@ def _named(settings: Settings) -> Iterator[tuple[str, str]]:
     if isinstance(source, StreamSource) and source.is_encrypted:
         read.append(("[camera]", settings.camera))
     if settings.page.enabled:
-        read += [("[page]", settings.page), ("[sign]", settings.sign)]
+        read.append(("[page]", settings.page))
+    if settings.sign.enabled:
+        read.append(("[sign]", settings.sign))
     if settings.metrics.enabled:
         read.append(("[metrics]", settings.metrics))
     read += [(f"[[notify]] {target.name}", target) for target in settings.notify]

@@ -50,6 +50,7 @@ def test_a_file_that_the_sandbox_hides_is_said_to_be_hidden(
     ("section", "lines"),
     [
         ("page", f'password_file = "{HIDDEN}/secret"'),
+        ("page", f'enabled = true\n[sign]\ntoken_file = "{HIDDEN}/token"'),
         ("camera", f'source = "/dev/video0"\nca_file = "{HIDDEN}/ca.pem"'),
     ],
 )
