@@ -5,15 +5,18 @@ A thread of its own takes each judged frame: neither the loop nor a reader of th
 
 from __future__ import annotations
 
+import logging
 import threading
 
 from edge.advice import AdviceBoard
 from edge.config import Settings
 from edge.daemon.lookout import Glance
-from edge.observers import Observers
+from edge.observers import Judged, Observers
 from edge.records import Advice
 from edge.station import Adviser, Station
 from edge.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
 
 ROOM = 8
 """Judged frames that may wait, each with its pixels: more than half a second of them."""
@@ -29,6 +32,7 @@ class StationOutlet:
         self._adviser = adviser
         self._observers = observers
         self._telemetry: Telemetry | None = None
+        self._has_failed = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="station", daemon=True)
 
@@ -50,9 +54,17 @@ class StationOutlet:
         while not self._stop.is_set():
             judged = observer.take(WAIT_S)
             if judged is not None:
-                telemetry = self._telemetry
-                self.board.post(self._adviser.take(judged.frame, judged.outcome, telemetry))
+                self.board.post(self._advice(judged))
         self._observers.leave(observer)
+
+    def _advice(self, judged: Judged) -> Advice:
+        try:
+            return self._adviser.take(judged.frame, judged.outcome, self._telemetry)
+        except Exception:  # noqa: BLE001 - a fault of ours in one frame must not close it for good
+            if not self._has_failed:
+                _log.exception("the person before the camera cannot be advised")
+            self._has_failed = True
+            return Advice.CLOSED
 
 
 def open_station(settings: Settings, observers: Observers) -> StationOutlet | None:

@@ -18,6 +18,8 @@ from tests.fakes import frame_at
 from tests.waiting import until
 
 OUTCOME = FrameOutcome((), Decision())
+FAULT_S = 20.0
+"""The time of a frame at which the program has a fault."""
 
 
 class Echo:
@@ -26,6 +28,8 @@ class Echo:
     def take(self, frame: Frame, outcome: FrameOutcome, telemetry: Telemetry | None) -> Advice:
         if telemetry is None:
             return Advice.CLOSED
+        if frame.number == round(FAULT_S * 1000):
+            raise RuntimeError("a fault")
         return Advice.GO if frame.number else Advice.EMPTY
 
 
@@ -56,6 +60,18 @@ def test_each_judged_frame_is_an_advice(outlet: StationOutlet, observers: Observ
     outlet.take(Glance(), TELEMETRY)
     shows(outlet, observers, 0, Advice.EMPTY)
     shows(outlet, observers, 1, Advice.GO)
+
+
+def test_a_fault_of_the_program_closes_it_and_not_for_good(
+    outlet: StationOutlet, observers: Observers, caplog: pytest.LogCaptureFixture
+) -> None:
+    outlet.take(Glance(), TELEMETRY)
+    shows(outlet, observers, 1, Advice.GO)
+    shows(outlet, observers, FAULT_S, Advice.CLOSED)
+    shows(outlet, observers, 2, Advice.GO)
+    assert [each.message for each in caplog.records] == [
+        "the person before the camera cannot be advised"
+    ]
 
 
 def test_it_is_closed_when_the_service_stops(outlet: StationOutlet, observers: Observers) -> None:
