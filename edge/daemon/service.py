@@ -60,12 +60,16 @@ class Service:
         page: PageListener | None = None,
         book: AreaBook | None = None,
         outlets: Sequence[Outlet] = (),
+        lamps: Outlet | None = None,
     ) -> None:
+        """`lamps` are as the others, and come before all that takes time: the disk, and a picture,
+        which is more than half a second of a Raspberry Pi 4."""
         self.lookout = lookout
         self.device = device
         self.page = page
         self._book = book
         self._outlets = tuple(outlets)
+        self._lamps = () if lamps is None else (lamps,)
         self._stop = threading.Event()
         if page is not None:
             device.page = lambda: page.telemetry
@@ -81,7 +85,7 @@ class Service:
             if self.page is not None:
                 ending.callback(self.page.close)
             ending.callback(self.device.close)
-            for outlet in self._outlets:
+            for outlet in (*self._outlets, *self._lamps):  # the lamps are closed first
                 ending.callback(outlet.close)
             ending.callback(self._end_visits)
             ending.callback(self.lookout.close)  # begins early, so that it need not be waited for
@@ -89,7 +93,7 @@ class Service:
             self.device.start()
             if self.page is not None:
                 self.page.start()
-            for outlet in self._outlets:
+            for outlet in (*self._outlets, *self._lamps):
                 outlet.start()
             while not self._is_over():
                 self.run_once()
@@ -102,26 +106,27 @@ class Service:
         self.lookout.wait(self.device.pace.interval_s)
         glance = self._take(self.lookout.look(POLL_S, is_paused=self.device.is_paused))
         self.device.tend(glance, self.lookout)
-        self._let_out(glance)
+        self._let_out(glance, self._outlets)
 
     def _is_over(self) -> bool:
         return self._stop.is_set() or self.lookout.ended or self.device.restart_wanted
 
     def _take(self, glance: Glance) -> Glance:
+        self._let_out(glance, self._lamps)
         taken = self.device.take(glance)
         if self.page is not None:
             self.page.window.history.note(glance.decision, glance.watched_s)
         return taken
 
-    def _let_out(self, glance: Glance) -> None:
+    def _let_out(self, glance: Glance, outlets: Sequence[Outlet]) -> None:
         telemetry = self.device.telemetry
         if telemetry is not None:
-            for outlet in self._outlets:
+            for outlet in outlets:
                 outlet.take(glance, telemetry)
 
     def _end_visits(self) -> None:
         glance = self._take(self.lookout.end_visits())
-        self._let_out(glance)
+        self._let_out(glance, self._outlets)
         self.device.report_compliance(self.lookout)
 
 
@@ -180,13 +185,12 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     station = open_station(settings, lookout.observers)
     if station is not None:
         outlets.append(station)
+    lamps = None
     if settings.signal.enabled:
         # Imported only here, as the next ones: what nobody has enabled takes no memory.
         from edge.daemon.lamp import open_signal
 
-        signal = open_signal(settings.signal, lookout.observers, folder, station)
-        device.signal = signal
-        outlets.append(signal)
+        device.signal = lamps = open_signal(settings.signal, lookout.observers, folder, station)
     home = open_home_assistant(settings, publisher, who, photographer, folder)
     if home is not None:
         outlets.append(home)
@@ -208,7 +212,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         from edge.daemon.sign import open_sign
 
         outlets += open_sign(settings, station, lookout.observers, folder)
-    return Service(lookout, device, page, book, outlets)
+    return Service(lookout, device, page, book, outlets, lamps)
 
 
 def _versions() -> Versions:

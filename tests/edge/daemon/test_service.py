@@ -168,6 +168,7 @@ def built_of(
     clock_is_right: Callable[[], bool] = lambda: True,
     vitals: Callable[[], Vitals] = Vitals,
     outlets: Sequence[Outlet] = (),
+    lamps: Outlet | None = None,
 ) -> Service:
     device = Device(
         settings, ORIGIN, VERSIONS, outbox, publisher, notifier, photographer, None,
@@ -175,7 +176,7 @@ def built_of(
     )  # fmt: skip
     budget = Budget(settings, 4, clock.monotonic_s())
     lookout = Lookout(camera, judge, Stopwatch(STEPS, clock), budget, clock)
-    return Service(lookout, device, outlets=outlets)
+    return Service(lookout, device, outlets=outlets, lamps=lamps)
 
 
 def service(
@@ -627,6 +628,25 @@ def test_the_picture_is_taken_once_for_all_that_it_goes_to(outbox: Outbox) -> No
     assert base64.b64decode(document["snapshot"]) == taken
     assert none is None
     assert len(searched) == 1
+
+
+def test_the_lamps_do_not_wait_for_the_picture(outbox: Outbox) -> None:
+    lamps, clock = NotingOutlet(), TurnedClock()
+
+    def find_faces(frame: Frame) -> tuple[()]:
+        lamps.calls.append("a picture is made")
+        return ()
+
+    photographer = Photographer(SnapshotSettings(pictures="pixelated"), find_faces)
+    frames = [frame_at(0), frame_at(1), frame_at(2)]
+    camera = Camera(lambda: ListedFrames(frames, clock), PATIENCE, clock)
+    confirmed = Decision((violation(ViolationState.CONFIRMED),))
+    built = built_of(
+        camera, ScriptedJudge([NOTHING, confirmed]), outbox, NotingPublisher(), clock,
+        photographer=photographer, lamps=lamps,
+    )  # fmt: skip
+    built.run()
+    assert lamps.calls == ["start", ViolationState.CONFIRMED, "a picture is made", "close"]
 
 
 def test_the_plan_that_the_box_can_afford_is_followed_and_reported(
