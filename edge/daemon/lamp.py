@@ -168,6 +168,9 @@ class SignalOutlet:
             for report in line.take():
                 self._report, self._heard_s = report, self._clock.monotonic_s()
         self._lines = tuple(each for each in self._lines if each.is_open)
+        if not self._lines:
+            # All is off without it; why it has ended is still to be known.
+            self._report = PinReport(trouble=self._report.trouble)
 
     def _say(self, message: Hear | Mute) -> None:
         for line in self._lines:

@@ -21,7 +21,9 @@ import pytest
 from edge.decide.policy import Decision
 from edge.records import Advice, Violation, ViolationState
 from edge.signal.keeper import TICK_S
-from edge.telemetry import CameraState, CameraStatus
+from edge.signal.rules import Levels
+from edge.signal.wire import PinReport, connected
+from edge.telemetry import CameraState, CameraStatus, SignalState
 from tests.edge.samples import TELEMETRY
 from tests.edge.signal.door import SLACK_S, WIRED, Door, Loop
 from tests.processes import Running
@@ -210,3 +212,17 @@ def test_the_process_is_not_held_up_by_a_service_that_does_not_read(door: Door) 
         time.sleep(1.0)
         assert len(door.pins.written()) == before
         assert os.path.exists(door.socket)  # noqa: PTH110
+
+
+def test_what_an_ended_process_had_switched_on_is_not_said_to_be_on(door: Door) -> None:
+    loop = Loop(door.socket, door.signal)
+    loop.outlet.start()
+    pins = connected(door.socket)
+    assert pins is not None
+    pins.say(PinReport(Levels(red=True), 60.0, "no sound"))
+    loop.turn()
+    assert loop.outlet.state == SignalState("red", 60.0, "no sound")
+    pins.close()
+    loop.turn()
+    assert loop.outlet.state == SignalState("all off", None, "no sound")
+    loop.outlet.close()
