@@ -60,8 +60,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def play(folder: Path, *options: str) -> str:
-    """Run it; return how each machine has fared."""
+def play(folder: Path, *options: str, status: int = 0) -> str:
+    """Run it, to that exit status; return how each machine has fared."""
     if os.geteuid() != 0:
         pytest.skip("the files are root's")
     environment = {
@@ -75,13 +75,13 @@ def play(folder: Path, *options: str) -> str:
          "-e", "@variables.json", *options],
         cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert answer.returncode == status, answer.stdout + answer.stderr
     assert TOKEN not in answer.stdout + answer.stderr
     return answer.stdout.partition("PLAY RECAP")[2]
 
 
 def test_each_box_is_named_for_prometheus_and_a_second_run_changes_nothing(folder: Path) -> None:
-    assert set(re.findall(r"changed=(\d+)", play(folder, "--check"))) == {"0", "1"}
+    assert set(re.findall(r"changed=(\d+)", play(folder, "--check"))) == {"1"}
     assert not (folder / "tensormask").exists()
     play(folder)
     found = {
@@ -107,6 +107,30 @@ def test_each_box_is_named_for_prometheus_and_a_second_run_changes_nothing(folde
     assert token.read_text() == f"{TOKEN}\n"
     assert token.stat().st_mode & 0o777 == 0o640
     assert set(re.findall(r"changed=(\d+)", play(folder))) == {"0"}
+
+
+IN_A_WAVE = """
+    - ansible.builtin.set_fact: {tensormask_wave: "{{ ansible_play_batch }}"}
+"""
+
+
+@pytest.mark.parametrize("trouble", ["it refuses the folder", "it cannot be reached"])
+def test_a_prometheus_in_trouble_is_said_and_undoes_no_wave(folder: Path, trouble: str) -> None:
+    if trouble == "it cannot be reached":
+        variables = json.loads((folder / "variables.json").read_text())
+        connection = variables.pop("ansible_connection")
+        (folder / "variables.json").write_text(json.dumps(variables))
+        away = "{ansible_host: 127.0.0.1, ansible_port: 1}"
+        ours = f"tensormask:\n  vars: {{ansible_connection: {connection}}}"
+        hosts = INVENTORY.replace("monitor.example: }", f"monitor.example: {away}}}")
+        (folder / "hosts.yml").write_text(hosts.replace("tensormask:", ours))
+    else:
+        (folder / "tensormask").write_text("a file")
+    fared = play(folder, status=2)
+    assert "failed=1" in fared
+    (folder / "play.yml").write_text(PLAY.replace("  tasks:\n", f"  tasks:{IN_A_WAVE}"))
+    fared = play(folder)
+    assert set(re.findall(r"(?:failed|unreachable)=(\d+)", fared)) == {"0"}
 
 
 def test_the_settings_of_the_document_take_these_files(folder: Path) -> None:
