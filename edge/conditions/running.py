@@ -153,7 +153,8 @@ RUNNING = {
     Code.SIGNAL_FAILING: ConditionKind(
         Severity.FAULT,
         "the lamps, the sound or the relay at the door do not work: {trouble}",
-        "journalctl -u tensormask-signal -n 20; docs/signal.md, When something does not work",
+        "journalctl -u tensormask -u tensormask-signal -n 30; docs/signal.md, "
+        "When something does not work",
         "no lamps",
     ),
     Code.ON_TRIAL: ConditionKind(

@@ -134,7 +134,9 @@ class SignalOutlet:
         if judged is not None:
             self._judged_s = self._clock.monotonic_s()
             standings = judged.outcome.standings
-            self._is_masked = any(each.state is MaskState.MASKED for each in standings)
+            self._is_masked = any(
+                each.state is MaskState.MASKED and not each.is_lifeless for each in standings
+            )
 
     def _seen(self, telemetry: Telemetry, now_s: float) -> Seen:
         camera = telemetry.camera

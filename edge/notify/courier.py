@@ -164,6 +164,8 @@ class Courier:
         if not events:
             if sequences:
                 self._outbox.acknowledge(sequences, at_once=True)
+            if self._failures:  # what did not arrive is too old by now: nothing is left that fails
+                self._note_success("")
             return REST_S
         message = notification(events, self._sender, self._clock.utc())
         try:
@@ -236,8 +238,9 @@ class Courier:
         except (UndeliveredError, ConfigError) as error:
             said = str(error)
         else:
+            if self._failures:  # and not the end of a pause
+                self._due_s = self._clock.monotonic_s()
             self._note_success("")
-            self._due_s = min(self._due_s, self._clock.monotonic_s())
         self._tested = (self._clock.utc(), said)
 
     def _note_success(self, note: str) -> None:

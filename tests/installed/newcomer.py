@@ -42,7 +42,8 @@ NOT_OURS = (
 OURS = ("/srv/heard", "/srv/answers", "/srv/asks.py")
 """What these tests leave there."""
 ENABLES_PAGE = (
-    f"sudo sed -i 's/^#\\[page\\]/[page]/; s/^#enabled = false/enabled = true/' {SETTINGS}"
+    r"sudo sed -i 's/^#\[page\]/[page]/; /^\[page\]/,/enabled/ s/^#enabled = false/enabled = true/' "
+    f"{SETTINGS}"
 )
 STAYS = (
     "/etc/tensormask",

@@ -218,6 +218,24 @@ def test_what_is_too_old_is_dropped_and_counted(receiver: Receiver, tmp_path: Pa
     courier.close(1)
 
 
+def test_a_failure_is_over_when_nothing_waits_any_more(receiver: Receiver, tmp_path: Path) -> None:
+    clock = TurnedClock()
+
+    def moment() -> Moment:
+        return Moment(clock.utc(), True, "this run", clock.monotonic_s())
+
+    receiver.usual = status(401)
+    settings = target(url=receiver.url, max_age_s=3600)
+    courier = Courier(settings, SENDER, tmp_path, clock=clock, moment=moment)
+    courier.accept(event(1))
+    courier.turn()
+    assert "HTTP 401" in courier.state().trouble
+    clock.sleep(3700)
+    courier.turn()
+    assert (courier.state().waiting, courier.state().trouble) == (0, "")
+    courier.close(1)
+
+
 def test_a_secret_that_is_missing_is_said_and_read_again(
     make: Make, receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -251,10 +269,12 @@ def test_a_test_is_sent_in_a_pause_and_says_what_came_of_it(make: Make, receiver
     courier = make(pause_s=3600)
     courier.accept(event())
     until(lambda: courier.state().waiting == 0, "the first has come")
+    courier.accept(event(2))
     courier.test()
     until(lambda: courier.state().tested_at, "it is over")
     assert courier.state().test == ""
     assert receiver.documents[1]["what"] == "test"
+    assert courier.state().waiting == 1, "the pause goes on"
     before = courier.state().tested_at
     receiver.usual = status(401)
     courier.test()
