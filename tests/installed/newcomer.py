@@ -42,8 +42,8 @@ NOT_OURS = (
 OURS = ("/srv/heard", "/srv/answers", "/srv/asks.py")
 """What these tests leave there."""
 ENABLES_PAGE = (
-    r"sudo sed -i 's/^#\[page\]/[page]/; /^\[page\]/,/enabled/ s/^#enabled = false/enabled = true/' "
-    f"{SETTINGS}"
+    r"sudo sed -i 's/^#\[page\]/[page]/; "
+    rf"/^\[page\]/,/enabled/ s/^#enabled = false/enabled = true/' {SETTINGS}"
 )
 STAYS = (
     "/etc/tensormask",
