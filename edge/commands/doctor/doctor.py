@@ -15,6 +15,7 @@ from edge.commands.doctor.host import Host
 from edge.commands.doctor.lamps import lamps
 from edge.commands.doctor.page import page
 from edge.commands.doctor.sight import PlaceToAsk, look, seen_by_service
+from edge.commands.doctor.targets import targets
 from edge.conditions import Code, Severity
 from edge.config import Settings, load_settings
 from edge.errors import ConfigError
@@ -53,6 +54,7 @@ def examine(
     yield from service.leftovers(host)
     yield from page(None if settings is None else settings.page, telemetry)
     yield from lamps(None if settings is None else settings.signal, telemetry)
+    yield from targets(telemetry)
     vitals = read_vitals(host.root)
     yield from machine.clock(datetime.now(UTC))
     yield from machine.disk(_state_of(settings))
