@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from codecs import BOM_UTF8
 from collections.abc import Iterable
@@ -57,7 +58,17 @@ def _path(value: str, key: str) -> Path:
 
 def read_password(value: str, key: str) -> str:
     """Return the first line of the file that a setting names. Raises ConfigError."""
+    return _first_line(value, key, "write the password in it")
+
+
+def _first_line(value: str, key: str, if_empty: str) -> str:
     path = _path(value, key)
+    if not path.is_absolute() and not os.path.exists(path):  # noqa: PTH110 - it may be any text
+        # Who writes the secret itself there is not to find it in the journal.
+        raise ConfigError(
+            f"{key}: what is written there is no file; write the whole path of one, such as "
+            "/etc/tensormask/secret, with the secret in its first line"
+        )
     refuse_open(path, key)
     try:
         lines = text_in(path.read_bytes()).splitlines()
@@ -66,7 +77,7 @@ def read_password(value: str, key: str) -> str:
     except DamagedFileError as error:
         raise ConfigError(f"{key}: {path}: {error}") from None
     if not lines or not lines[0]:
-        raise ConfigError(f"{key}: {path} is empty; write the password in it")
+        raise ConfigError(f"{key}: {path} is empty; {if_empty}")
     return lines[0]
 
 
@@ -75,11 +86,13 @@ def read_token(value: str, key: str) -> str:
 
     Raises ConfigError, also if it is short enough to be guessed.
     """
-    token = read_password(value, key)
+    into = "" if value.startswith(CREDENTIAL) else f" | sudo tee {shlex.quote(value)}"
+    make_one = f"make one: openssl rand -hex 16{into}"
+    token = _first_line(value, key, make_one)
     if len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigError(
-            f"{key}: a token has {MIN_TOKEN} or more letters and digits; "
-            "make one: openssl rand -hex 16"
+            f"{key}: {value}: {len(token)} characters; a token has {MIN_TOKEN} or more letters and "
+            f"digits, and no blank; {make_one}"
         )
     return token
 

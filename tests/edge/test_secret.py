@@ -75,3 +75,18 @@ def test_a_token_that_could_be_guessed_or_sent_wrongly_is_refused(file: Path, to
     with pytest.raises(ConfigError, match="a token has 20 or more") as error:
         read_token(str(file), "[metrics] token_file")
     assert token not in str(error.value)
+    assert f"{file}: {len(token)} characters" in str(error.value)
+    assert str(error.value).endswith(f"make one: openssl rand -hex 16 | sudo tee {file}")
+
+
+def test_an_empty_token_file_is_said_to_want_a_token(file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is empty; make one: openssl rand -hex 16 \| sudo tee"):
+        read_token(str(file), "[metrics] token_file")
+
+
+@pytest.mark.parametrize("secret", ["bd8b34d2632607dc5086df47", "my long word", "x" * 300])
+def test_a_secret_in_place_of_its_file_is_not_repeated(secret: str) -> None:
+    for read in (read_password, read_token):
+        with pytest.raises(ConfigError, match="write the whole path") as error:
+            read(secret, "[page] password_file")
+        assert secret not in str(error.value)

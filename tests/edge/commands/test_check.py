@@ -301,6 +301,16 @@ def test_only_a_whole_path_is_advised_on_and_only_where_a_service_may_be(
     assert with_permission(said) == said, "a checkout"
 
 
+def test_what_makes_a_secret_that_is_missing_is_advised() -> None:
+    no = ": No such file or directory"
+    install = "sudo install -m 640 -g tensormask /dev/stdin"
+    token = permission(f"[metrics] token_file: /etc/tensormask/a b{no}")
+    assert token == f"openssl rand -hex 16 | {install} '/etc/tensormask/a b'"
+    given = permission(f"[[notify]] chat token_file: /etc/t{no}")
+    assert given == f"write it, Ctrl-D ends it: {install} /etc/t"
+    assert permission(f"[camera] source: /srv/clip.mp4{no}") == ""
+
+
 def test_as_json_each_part_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, said = checked(
         capsys, tmp_path, BROKER + "port = 1\n", "--json", "--only", "model", "--only", "broker"
