@@ -43,6 +43,12 @@ class Webhook:
         if settings.token_file:
             token = read_token(settings.token_file, f"{key} token_file")
             self._headers["Authorization"] = f"Bearer {token}"
+        secrets = {
+            "token_file": settings.token_file,
+            "secret_file": settings.secret_file,
+            "url_file": settings.url_file,
+        }
+        self._shown = " and ".join(key for key, file in secrets.items() if file)
         self._method = settings.method
         self._template = settings.template
         self._clock = clock
@@ -56,7 +62,7 @@ class Webhook:
         own = json_headers(**{"Idempotency-Key": notification.id})
         own |= signature(self._secret, notification.id, int(self._clock()), body)
         answer = self._server.send(body, {**self._headers, **own}, method=self._method)
-        self._server.refuse(answer)
+        self._server.refuse(answer, token=self._shown or "whether it wants a token_file")
         return ""
 
 

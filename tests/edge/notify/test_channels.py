@@ -81,6 +81,23 @@ def test_a_secret_address_comes_from_a_file_and_is_not_repeated(
     assert "secret" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("keys", "check"),
+    [
+        ({}, "check whether it wants a token_file"),
+        ({"secret_file": SECRET}, "check secret_file"),
+        ({"token_file": "0123456789abcdef0123", "secret_file": SECRET}, "token_file and secret_"),
+    ],
+)
+def test_a_webhook_that_is_not_let_in_names_what_it_shows(
+    receiver: Receiver, tmp_path: Path, keys: dict[str, str], check: str
+) -> None:
+    files = {key: secret_file(tmp_path, key, text) for key, text in keys.items()}
+    receiver.usual = status(401)
+    with pytest.raises(UndeliveredError, match=f"HTTP 401; .*{check}"):
+        open_channel(target(url=receiver.url, **files)).send(one())
+
+
 def test_a_token_is_a_bearer(receiver: Receiver, tmp_path: Path) -> None:
     file = secret_file(tmp_path, "token", "0123456789abcdef0123")
     open_channel(target(url=receiver.url, token_file=file)).send(one())
@@ -160,7 +177,7 @@ def test_telegram_says_how_long_to_wait_and_why_it_refuses(
 @pytest.mark.parametrize(
     ("keys", "text", "said"),
     [
-        ({"secret_file": "secret"}, "short", "secret_file: a token has 20 or more"),
+        ({"secret_file": "secret"}, "short", "5 characters; a token has 20 or more"),
         ({"secret_file": "secret"}, "whsec_no+base64*at-all-so", "is no base64"),
         ({"url_file": "secret", "url": ""}, "ftp://h/x", "desk url_file: write http://host"),
         ({"kind": "telegram", "chat_id": "1", "token_file": "secret"}, "x", "no bot's token"),
