@@ -146,6 +146,9 @@ def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
             if isinstance(table, dict):
                 near = _nearest(name, [*sections, repeated.NOTIFY])
                 raise ConfigError(f"{origin}: unknown section [{shown}]{near}")
+            if table and repeated.are_sections(table):
+                near = _nearest(name, [*sections, repeated.NOTIFY])
+                raise ConfigError(f"{origin}: unknown section [[{shown}]]{near}")
             hint = _elsewhere(name, tables) or "; each key stands in a section, such as [mqtt]"
             raise ConfigError(f"{origin}: {shown} stands before the first section{hint}")
         if not isinstance(table, dict):
@@ -210,7 +213,7 @@ def _by_section_and_key(message: str, tables: dict[str, Any]) -> str:
     text = in_words(found)
     if (where := repeated.placed(place.rstrip("`"), tables)) is not None:
         if "matching regex" in text:
-            text = "it has signs that are not allowed there"
+            text = repeated.allowed(place.rstrip("`"))
         elif found.startswith(NO_CHOICE):
             text += f"; known are {', '.join(repeated.choices(place.rstrip('`'), tables))}"
         return f"{where}: {text}"

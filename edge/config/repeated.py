@@ -18,14 +18,32 @@ from edge.errors import ConfigError
 
 NOTIFY = "notify"
 _PLACE = re.compile(rf"{NOTIFY}\[(\d+)\](?:\.(.+))?")
+_ALLOWED = {
+    "name": "only letters, digits, _, - and . are allowed",
+    "topic": "only letters, digits, _ and - are allowed, 64 at most",
+    "chat_id": 'write a number, "-1001234567890", or a channel, "@door"',
+}
+"""By the key: what its pattern says, in words."""
 _LONG = {"template"}
 """Keys whose value may have several lines, and more characters, which msgspec bounds."""
 
 
+def are_sections(value: Any) -> bool:
+    """Tell whether it is what `[[name]]` makes: a list of tables."""
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def allowed(place: str) -> str:
+    """Return what a key may have, for an error at `notify[0].topic`."""
+    return _ALLOWED.get(place.rpartition(".")[2], "it has signs that are not allowed there")
+
+
 def refuse_unknown(tables: Any, origin: str) -> None:
     """Raise ConfigError for what is no such section, kind or key, and for control characters."""
-    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
-        raise ConfigError(f"{origin}: {NOTIFY} is a list of sections: write [[{NOTIFY}]]")
+    if not are_sections(tables):
+        raise ConfigError(
+            f"{origin}: {NOTIFY} is a list of sections: write [[{NOTIFY}]], not [{NOTIFY}]"
+        )
     for number, table in enumerate(tables, 1):
         place = f"{origin}: {_named(number, table)}"
         kind = table.get("kind")
@@ -52,7 +70,7 @@ def refuse_unknown(tables: Any, origin: str) -> None:
 
 def without_unknown(tables: Any) -> tuple[Any, list[str]]:
     """Return the sections without what a newer program has beyond these, and what that is."""
-    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+    if not are_sections(tables):
         return tables, []
     kept, unknown = [], []
     for number, table in enumerate(tables, 1):

@@ -102,6 +102,8 @@ def test_tls_has_its_own_port() -> None:
             r"trial_s stands before the first section; it is a key of \[release\], whose header",
         ),
         ({"lopp": 20}, r"lopp stands before the first section; each key stands in a section"),
+        ({"notifi": [{"name": "a"}]}, r"unknown section \[\[notifi\]\]; did you mean notify\?"),
+        ({"lopps": []}, r"lopps stands before the first section"),
         ({"camera": 3}, r"camera is a section: write \[camera\]"),
         ({"camera": {"fps": "15"}}, r"\[camera\] fps: must be a number, not text in quotes"),
         ({"camera": {"rotation_deg": 45}}, r"\[camera\] rotation_deg: .*45"),
