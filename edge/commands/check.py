@@ -149,7 +149,9 @@ def check_as_service(
         status = max(status, 1 if checked.severity is Severity.FAULT else 0)
     if service.status and has_changed(used, config):
         changed = condition(Code.SETTINGS_CHANGED, file=config)
-        tell(Checked("service", changed.severity, f"{changed.text}; {changed.fix}"))
+        how = "once that is corrected" if status else "use it"
+        text = f"{changed.text}; {how}: sudo systemctl restart tensormask"
+        tell(Checked("service", changed.severity, text))
     return status
 
 
