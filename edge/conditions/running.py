@@ -40,7 +40,8 @@ RUNNING = {
     Code.CAMERA_TURNED: ConditionKind(
         Severity.FAULT,
         "the camera is mounted upside down or on its side: nobody is judged",
-        "mount it upright, or set [camera] rotation_deg = {rotation_deg} and restart",
+        "mount it upright, or set [camera] rotation_deg = {rotation_deg}, then: "
+        "sudo systemctl restart tensormask",
         "camera turned",
     ),
     Code.FACE_LIFELESS: ConditionKind(
