@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
 import pytest
+
+from edge.commands.parser import build_parser
 
 ROOT = Path(__file__).parents[1]
 DESIGN = ROOT / "docs/design.md"
@@ -31,3 +34,15 @@ def test_the_layers_name_each_module_and_folder_of_the_edge() -> None:
     modules = {path.name for path in (ROOT / "edge").glob("*.py")} - {"__init__.py"}
     folders = {f"{path.parent.name}/" for path in (ROOT / "edge").glob("*/__init__.py")}
     assert sorted(each for each in modules | folders if each not in layers) == []
+
+
+def test_the_first_page_names_each_command() -> None:
+    (commands,) = (
+        each.choices
+        for each in build_parser(())._actions
+        if isinstance(each, argparse._SubParsersAction)
+    )
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    # These two are for the installer.
+    wanted = [each for each in commands if each not in {"completion", "man"}]
+    assert [each for each in wanted if f"\n| `tensormask {each}" not in text] == []
