@@ -254,6 +254,11 @@ def test_what_is_left_open_in_a_sentence_must_be_given() -> None:
         condition(Code.CAMERA_TURNED)
 
 
+def test_the_fix_of_a_turned_camera_ends_with_the_command() -> None:
+    found = condition(Code.CAMERA_TURNED, rotation_deg=270)
+    assert "[camera] rotation_deg = 270, then: sudo systemctl restart tensormask" in found.fix
+
+
 def test_faults_come_first() -> None:
     lost = camera(state=CameraState.LOST, view=None)
     found = conditions(replace(TELEMETRY, paused_for_s=60.0, camera=lost))
