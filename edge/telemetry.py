@@ -218,6 +218,8 @@ class NotifierState:
     """When the last test was over; None: none was since the start."""
     test: str = ""
     """Why that failed; empty: it arrived."""
+    is_quiet: bool = False
+    """Whether it is in its quiet hours, in which nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)

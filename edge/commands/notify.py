@@ -78,7 +78,8 @@ def line(listed: TargetListed) -> str:
         return about
     dropped = f", {listed.now.dropped} dropped" if listed.now.dropped else ""
     trouble = f"; {listed.now.trouble}" if listed.now.trouble else ""
-    return f"{about}; {count(listed.now.waiting, 'event')} queued{dropped}{trouble}"
+    quiet = " until the quiet hours end" if listed.now.is_quiet else ""
+    return f"{about}; {count(listed.now.waiting, 'event')} queued{quiet}{dropped}{trouble}"
 
 
 def _test(options: argparse.Namespace) -> int:

@@ -120,6 +120,7 @@ class Courier:
             trouble=self._trouble,
             tested_at=None if tested is None else tested[0],
             test="" if tested is None else tested[1],
+            is_quiet=self._is_quiet(),
         )
 
     def ask_to_stop(self) -> None:
@@ -133,6 +134,9 @@ class Courier:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         self._outbox.close()
+
+    def _is_quiet(self) -> bool:
+        return self._hours.contain(self._clock.utc().astimezone())
 
     # From here on: for the courier's thread.
 
@@ -158,7 +162,7 @@ class Courier:
             return 0.0
         if now_s < self._due_s:
             return self._due_s - now_s
-        if self._hours.contain(self._clock.utc().astimezone()):
+        if self._is_quiet():
             return QUIET_LOOK_S
         sequences, events = self._batch()
         if not events:

@@ -19,14 +19,16 @@ export function tellNotifiers({ notifiers, now: today }) {
   $("notify-test").disabled = false;
 }
 
-function said({ waiting, oldest_age_s: age, dropped, trouble, test }) {
-  const queued = waiting ? `${many(waiting, "event", "events")} queued, the oldest for ${duration(age ?? 0)}` : "nothing queued";
+function said({ waiting, oldest_age_s: age, dropped, trouble, test, is_quiet: isQuiet }) {
+  const since = isQuiet ? "until the quiet hours end" : `the oldest for ${duration(age ?? 0)}`;
+  const queued = waiting ? `${many(waiting, "event", "events")} queued, ${since}` : "nothing queued";
   return [trouble || test ? "fault" : "well", dropped ? `${queued}; ${dropped} dropped` : queued, trouble];
 }
 
 function row(target, today) {
   const [level, queued, trouble] = said(target);
-  const tested = target.tested_at ? `; test at ${moment(target.tested_at, today)}: ${target.test || "arrived"}` : "";
+  const came = target.test && target.test === trouble ? "failed" : target.test || "arrived";
+  const tested = target.tested_at ? `; test at ${moment(target.tested_at, today)}: ${came}` : "";
   return make("li", { className: `row ${level}`, "data-name": target.name }, icon(level),
     make("p", {}, make("strong", {}, `${target.name} (${target.kind})`), make("small", {}, `${queued}${tested}`), trouble));
 }

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
+from edge.commands.notify import TargetListed, line
+from edge.telemetry import NotifierState
 from tests.edge.notify.receiver import Receiver, status
 from tests.edge.notify.samples import SECRET, secret_file
 
@@ -117,3 +119,9 @@ def test_check_refuses_a_secret_that_is_missing(
     config = write(section)
     assert main(["check", "--here", "--only", "configuration", "--config", config]) == 78
     assert "[[notify]] hook secret_file: /nowhere/secret: No such" in capsys.readouterr().out
+
+
+def test_what_waits_for_the_end_of_quiet_hours_says_so() -> None:
+    now = NotifierState("desk", "ntfy", 2, is_quiet=True)
+    listed = TargetListed("desk", "ntfy", ("no_mask",), now)
+    assert line(listed).endswith("no_mask; 2 events queued until the quiet hours end")

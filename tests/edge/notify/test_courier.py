@@ -182,7 +182,9 @@ def test_quiet_hours_end_with_one_notification_of_what_was(make: Make, receiver:
         courier.accept(event(number, clock.utc()))
     assert courier.turn() == 10
     assert receiver.received == []
+    assert courier.state().is_quiet
     clock.sleep(7 * 3600)
+    assert not courier.state().is_quiet
     courier.accept(event(4, clock.utc()))
     courier.turn()
     clock.sleep(1)
