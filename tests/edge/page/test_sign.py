@@ -18,7 +18,7 @@ import pytest
 
 from edge.config import SignSettings
 from edge.page.sign import COOKIE_S, FRESH_S, LONGEST_S
-from edge.page.signpost import BEAT_S, MOST
+from edge.page.signpost import BEAT_S, MOST, Signpost
 from edge.page.wire import SIGN_SOCKET
 from edge.records import Advice
 from tests.edge.page.program import PASSWORD, Sign, password_file
@@ -222,6 +222,13 @@ def test_garbage_from_the_socket_is_no_state(start: Start, tmp_path: Path) -> No
     assert state(sign)[0] == 503
     page.close()
     garbage.close()
+    (tmp_path / SIGN_SOCKET).unlink()
+    sign.post = Signpost(
+        SignSettings(enabled=True), sign.board, tmp_path / SIGN_SOCKET, is_station=True
+    )
+    sign.post.start()
+    sign.say(Advice.GO)
+    until(partial(says, sign, Advice.GO), "the next service is heard")
 
 
 def test_pages_that_do_not_read_hold_up_nobody(start: Start, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ The pins keep their last level when their process ends, as on a Raspberry Pi.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -202,16 +201,6 @@ def test_a_mock_that_is_not_there_is_one_line(door: Door) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == "the pins cannot be used: Unable to find pin factory 'mok'\n"
-
-
-def test_the_process_is_not_held_up_by_a_service_that_does_not_read(door: Door) -> None:
-    with door.process(), loop_of_its_own(door) as loop:
-        loop.send_signal(signal.SIGSTOP)
-        until(lambda: "relay" not in door.pins.on(), "the gate is closed")
-        before = len(door.pins.written())
-        time.sleep(1.0)
-        assert len(door.pins.written()) == before
-        assert os.path.exists(door.socket)  # noqa: PTH110
 
 
 def test_what_an_ended_process_had_switched_on_is_not_said_to_be_on(door: Door) -> None:
