@@ -58,6 +58,7 @@ def test_it_announces_itself_and_says_who_is_there(box: Box) -> None:
     assert box.by(VISITOR, f"cat {MEMORY}").returncode != 0
 
 
+@pytest.mark.thorough
 def test_a_restart_of_home_assistant_is_answered(box: Box) -> None:
     box.configure(**ON)
     announced(box)
@@ -70,6 +71,7 @@ def test_a_restart_of_home_assistant_is_answered(box: Box) -> None:
     announced(box)
 
 
+@pytest.mark.thorough
 def test_turned_off_and_forgotten_it_leaves_nothing(box: Box) -> None:
     box.configure(**ON)
     announced(box)

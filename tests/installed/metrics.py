@@ -71,6 +71,7 @@ def figures(text: str) -> Mapping[str, float]:
     return {name: float(value) for name, _, value in lines if name}
 
 
+@pytest.mark.thorough
 def test_metrics_are_for_the_box_itself_unless_there_is_a_token(box: Box) -> None:
     assert asked_on_the_box(box)[0] == 404
     box.configure(metrics={"enabled": True})
@@ -110,6 +111,7 @@ def test_metrics_go_to_another_machine_with_the_token_only(box: Box) -> None:
     assert box.by(VISITOR, f"cat {TOKEN_FILE}").returncode == 1
 
 
+@pytest.mark.thorough
 def test_metrics_count_a_person_without_a_mask(box: Box) -> None:
     box.configure(metrics={"enabled": True})
     box.camera.show("bare")
@@ -129,6 +131,7 @@ def test_metrics_count_a_person_without_a_mask(box: Box) -> None:
     wait_until(is_counted, 20, "it is counted")
 
 
+@pytest.mark.thorough
 def test_metrics_without_a_token_beside_a_password_are_refused_at_the_start(box: Box) -> None:
     """And so is a token file that everybody can read, by the same command."""
     write_password(box)

@@ -151,6 +151,7 @@ def test_a_person_without_a_mask_is_notified_once_though_the_receiver_was_away(
     )
 
 
+@pytest.mark.thorough
 def test_a_test_is_sent_by_root_and_refused_to_others_with_a_reason(box: Box, hook: Hook) -> None:
     hook.open()
     wait_until(lambda: box.by("root", "tensormask notify test").returncode == 0, 20, "it listens")
@@ -169,6 +170,7 @@ def test_a_test_is_sent_by_root_and_refused_to_others_with_a_reason(box: Box, ho
     assert "FAILED; http://10.79.0.2:8099: it refuses the connection" in failed.stdout
 
 
+@pytest.mark.thorough
 def test_check_takes_a_credential_and_refuses_a_secret_that_is_missing(
     box: Box, hook: Hook
 ) -> None:

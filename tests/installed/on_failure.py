@@ -68,6 +68,7 @@ def test_a_crash_and_wrong_settings_are_reported_by_systemd(reported: Box) -> No
     assert SETTINGS in box.journal("-u", UNIT, "-n", "20")
 
 
+@pytest.mark.thorough
 def test_a_stop_on_purpose_is_not_reported_and_the_doctor_takes_the_drop_in(reported: Box) -> None:
     box = reported
     before = said(box).replace("tensormask-failed/test Sent\n", "")

@@ -65,6 +65,7 @@ def test_a_kiosk_on_the_box_shows_the_station(box: Box, page: Page, token: str) 
         expect(page.get_by_role("status").locator("[lang=de]")).to_have_text(text)
 
 
+@pytest.mark.thorough
 def test_from_the_street_the_token_opens_the_sign_and_nothing_else(
     box: Box, phone: Page, token: str
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_stopped_service_closes_the_sign_within_seconds(box: Box, page: Page, 
     expect_notice(page, "go")
 
 
+@pytest.mark.thorough
 def test_a_lost_camera_closes_the_sign(box: Box, page: Page, token: str) -> None:
     box.camera.show("masked")
     open_kiosk(page, "127.0.0.1", token)

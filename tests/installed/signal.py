@@ -130,6 +130,7 @@ def test_an_unmasked_face_is_red_and_a_tone_and_a_masked_one_green(box: Box) -> 
     until_on(box, set())
 
 
+@pytest.mark.thorough
 def test_a_service_that_is_killed_leaves_the_lamps_dark_and_comes_back(box: Box) -> None:
     red(box)
     box.machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", UNIT)
@@ -138,6 +139,7 @@ def test_a_service_that_is_killed_leaves_the_lamps_dark_and_comes_back(box: Box)
     until_on(box, {"red"})
 
 
+@pytest.mark.thorough
 def test_a_service_that_is_stopped_leaves_the_lamps_dark_in_time(box: Box) -> None:
     red(box)
     pid = box.show("MainPID")
@@ -147,6 +149,7 @@ def test_a_service_that_is_stopped_leaves_the_lamps_dark_in_time(box: Box) -> No
     until_on(box, {"red"})
 
 
+@pytest.mark.thorough
 def test_a_lost_camera_leaves_the_lamps_dark_in_time(box: Box) -> None:
     red(box)
     box.camera.stop()
@@ -157,6 +160,7 @@ def test_a_lost_camera_leaves_the_lamps_dark_in_time(box: Box) -> None:
     box.until_well()
 
 
+@pytest.mark.thorough
 def test_a_missing_model_keeps_the_lamps_dark_and_their_process_there(box: Box) -> None:
     model = "/opt/tensormask/current/edge/classify/bundle/model.tflite"
     red(box)
@@ -174,6 +178,7 @@ def test_a_missing_model_keeps_the_lamps_dark_and_their_process_there(box: Box) 
     box.until_well()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("signal", "within_s"), [("KILL", 0.0), ("STOP", SAFE_AFTER_S)])
 def test_a_process_at_the_pins_that_ends_or_hangs_leaves_them_dark(
     box: Box, signal: str, within_s: float
@@ -280,6 +285,7 @@ def test_status_and_doctor_say_what_is_on_and_everybody_what_is_missing(box: Box
     wait_until(lambda: box.telemetry().get("signal", {}).get("trouble") == "", 30, "it reports")
 
 
+@pytest.mark.thorough
 def test_a_command_the_page_and_the_button_mute(box: Box, page: Page, order: Order) -> None:
     assert order("mute", duration_s=600)["outcome"] == "done"
     wait_until(lambda: _muted(box) > 500, 10, "the command mutes")
@@ -302,6 +308,7 @@ def _muted(box: Box) -> float:
     return float((box.telemetry().get("signal") or {}).get("muted_for_s") or 0)
 
 
+@pytest.mark.thorough
 def test_the_unit_has_no_network_no_state_and_no_user_of_the_service(box: Box) -> None:
     pid = box.show("MainPID", SIGNAL_UNIT)
     assert box.machine.output("stat", "--format=%U", f"/proc/{pid}") not in {"root", "tensormask"}
@@ -314,6 +321,7 @@ def test_the_unit_has_no_network_no_state_and_no_user_of_the_service(box: Box) -
     assert json.loads(box.machine.output("cat", FILE))["red_pin"] == PINS["red"]
 
 
+@pytest.mark.thorough
 def test_turned_off_it_ends_and_all_is_off(box: Box) -> None:
     red(box)
     configure(box, enabled=False)
@@ -329,6 +337,7 @@ def _untouched(box: Box, does: Callable[[], object]) -> bool:
     return box.show("MainPID", SIGNAL_UNIT) == pid
 
 
+@pytest.mark.thorough
 def test_a_restart_of_the_service_leaves_the_process_at_the_pins_alone(box: Box) -> None:
     assert _untouched(box, lambda: box.machine.run("systemctl", "restart", UNIT))
     box.until_well()
