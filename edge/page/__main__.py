@@ -133,13 +133,20 @@ def inherited() -> list[socket.socket]:
     return [socket.socket(fileno=FIRST_FD + each) for each in range(count)]
 
 
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Return whether it is one: a request that is cancelled as the process ends is none."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m edge.page", description=__doc__)
     parser.add_argument("--daemon", type=Path, default=DAEMON, help="the daemon's socket")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # A line for each malformed request would fill the log of a device that is scanned.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    server_log = logging.getLogger("uvicorn.error")
+    server_log.setLevel(logging.ERROR)
+    server_log.addFilter(_is_fault)
     try:
         return asyncio.run(serve(options.daemon, inherited()))
     except ConfigError as error:
