@@ -1,6 +1,6 @@
 """What the person before the camera is told at this moment, for all that show it or act on it.
 
-Whoever judges posts, any thread reads. An advice that is not confirmed for STALE_S is none: then
+Judging posts, any thread reads. An advice that is not confirmed for STALE_S is none: then
 the board itself says `closed`, so a loop that hangs opens no gate.
 """
 

@@ -1,6 +1,6 @@
 """The greeting: what a sign at a door says where there is no station, and people just pass.
 
-Whoever passes is asked for a mask, in general. Somebody is asked in person only when it is certain:
+All who pass are asked for a mask, in general. Somebody is asked in person only when it is certain:
 a violation was confirmed, as it is reported over MQTT. Thanks go to people who are all known to
 wear one. Both stay for a few seconds, for people who read them while they walk on.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -95,6 +96,11 @@ def read_token(value: str, key: str) -> str:
             f"digits, and no blank; {make_one}"
         )
     return token
+
+
+def token_digest(token: str) -> bytes:
+    """Return the SHA-256 of a token: it tells whether another one is the same, and shows none."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def refuse_unreadable(path: Path, key: str) -> None:

@@ -235,7 +235,7 @@ class Station:
 
 
 def hindrance(telemetry: Telemetry | None) -> Advice | None:
-    """Return why nobody can be judged, whoever is there; None: somebody can."""
+    """Return why nobody can be judged at all; None: somebody can."""
     if telemetry is None or telemetry.paused_for_s is not None:
         return Advice.CLOSED
     camera = telemetry.camera

@@ -115,8 +115,7 @@ class WebhookSettings(TargetSettings, frozen=True, kw_only=True, tag="webhook"):
         _refuse_headers(self.headers, has_token=bool(self.token_file))
         if self.template:
             _refuse_template(self.template, has_snapshot=self.snapshot)
-        if self.ca_file and self.url.startswith("http:"):
-            raise ValueError("ca_file needs an https:// url")
+        _refuse_ca(self.ca_file, "url", self.url)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -135,8 +134,7 @@ class NtfySettings(TargetSettings, frozen=True, kw_only=True, tag="ntfy"):
 
     def refuse(self) -> None:
         refuse_url("server", self.server)
-        if self.ca_file and self.server.startswith("http:"):
-            raise ValueError("ca_file needs an https:// server")
+        _refuse_ca(self.ca_file, "server", self.server)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -156,8 +154,7 @@ class TelegramSettings(TargetSettings, frozen=True, kw_only=True, tag="telegram"
 
     def refuse(self) -> None:
         refuse_url("server", self.server)
-        if self.ca_file and self.server.startswith("http:"):
-            raise ValueError("ca_file needs an https:// server")
+        _refuse_ca(self.ca_file, "server", self.server)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -228,6 +225,11 @@ def refuse_url(key: str, url: str) -> None:
         host_in(host)
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from None
+
+
+def _refuse_ca(ca_file: str, key: str, url: str) -> None:
+    if ca_file and url.startswith("http:"):
+        raise ValueError(f"ca_file needs an https:// {key}")
 
 
 def _refuse_headers(headers: dict[str, str], *, has_token: bool) -> None:

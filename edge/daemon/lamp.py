@@ -19,13 +19,14 @@ from edge.clock import SYSTEM_CLOCK, Clock
 from edge.config import SignalSettings
 from edge.daemon.lookout import Glance
 from edge.daemon.station import StationOutlet
-from edge.host.status_file import runtime_directory
+from edge.host.local_socket import listening_at
 from edge.observers import Observers
 from edge.records import Advice, MaskState, ViolationState
 from edge.signal.keeper import in_words
 from edge.signal.rules import SAFE, Seen
 from edge.signal.wire import Hear, Line, Mute, PinReport, socket_path
-from edge.telemetry import CameraState, CameraView, SignalState, Telemetry
+from edge.station import hindrance
+from edge.telemetry import CameraState, SignalState, Telemetry
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +94,8 @@ class SignalOutlet:
         """Listen; where that cannot be, it is a condition."""
         self._started_s = self._clock.monotonic_s()
         try:
-            self._listener = _listening(self._path)
+            self._listener = listening_at(self._path, socket.SOCK_SEQPACKET, MOST)
+            self._listener.setblocking(False)
         except OSError as error:
             self._trouble = f"{self._path}: {error.strerror or error}"
             _log.error("no lamps: %s", self._trouble)
@@ -139,12 +141,9 @@ class SignalOutlet:
             )
 
     def _seen(self, telemetry: Telemetry, now_s: float) -> Seen:
-        camera = telemetry.camera
         sees = (
-            camera.state is CameraState.RUNNING
-            and camera.view in (None, CameraView.CLEAR)
-            and camera.rotation_wanted_deg is None
-            and telemetry.paused_for_s is None
+            telemetry.camera.state is CameraState.RUNNING
+            and hindrance(telemetry) is None
             and now_s - self._judged_s < self._settings.safe_after_s
         )
         advice = self._advice()
@@ -187,21 +186,3 @@ def open_signal(
     if station is None:
         return SignalOutlet(settings, path, observers)
     return SignalOutlet(settings, path, observers, lambda: station.board.now().advice)
-
-
-def _listening(path: Path) -> socket.socket:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-    try:
-        listener.setblocking(False)
-        listener.bind(str(path))
-        # Under systemd the folder is for the group of the process at the pins.
-        runtime = runtime_directory()
-        is_shared = runtime is not None and path.is_relative_to(runtime)
-        path.chmod(0o660 if is_shared else 0o600)
-        listener.listen(MOST)
-    except OSError:
-        listener.close()
-        raise
-    return listener

@@ -7,21 +7,17 @@ and no unit to edit. The service's user could not open it to the page's, which i
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
 import subprocess
 from contextlib import suppress
-from pathlib import Path
 
 from edge.address import bracketed
-from edge.config import PageSettings
+from edge.config import SERVICE_USER, PageSettings
 from edge.errors import ConfigError
+from edge.host.local_socket import make_folder
 from edge.host.status_file import DIRECTORY
 from edge.page.wire import FAILURE, FOLDER
 from edge.release.unit import PAGE_SOCKET, PAGE_UNIT, systemctl
 
-USER = "tensormask"
 GROUP = "tensormask-web"
 BACKLOG = 64
 
@@ -30,7 +26,7 @@ def activate(settings: PageSettings) -> None:
     """Have systemd listen as `settings` say, or not at all. Raises OSError, TensorMaskError."""
     wanted = f"{bracketed(settings.address)}:{settings.port}" if settings.enabled else ""
     if wanted:
-        make_folder(DIRECTORY / FOLDER)
+        make_folder(DIRECTORY / FOLDER, SERVICE_USER, GROUP)
         (DIRECTORY / FOLDER / FAILURE).unlink(missing_ok=True)
     if listened() == wanted:
         return
@@ -59,14 +55,6 @@ def listened() -> str:
     if not {"active"} & lines.keys():
         return ""
     return next((each.split()[0] for each in lines if each.endswith("(Stream)")), "")
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder in which the service makes a socket, and the page's group finds it."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    os.chown(folder, pwd.getpwnam(USER).pw_uid, grp.getgrnam(GROUP).gr_gid)
-    # What is made in it belongs to the group, too.
-    folder.chmod(0o2750)
 
 
 def say_failure(error: Exception) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,6 +11,7 @@ from edge.page.exchange import address_of, refused
 from edge.page.guard import Guard, TooManyError
 from edge.page.hub import Hub
 from edge.page.wire import Front
+from edge.secret import token_digest
 
 METRICS = "/metrics"
 OPEN_METRICS = "application/openmetrics-text"
@@ -49,9 +48,8 @@ class Metrics:
         if scheme.lower() != "bearer" or not token:
             return _unauthorized("the header is missing: Authorization: Bearer TOKEN")
         address = address_of(request)
-        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
         try:
-            is_right = self._guard.accepts(address, digest, self._token)
+            is_right = self._guard.accepts(address, token_digest(token.strip()), self._token)
         except TooManyError as error:
             return refused(429, str(error), error.wait_s)
         if not is_right:

@@ -13,7 +13,14 @@ from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.page.password import hashed, is_hash, refuse_useless
 from edge.page.wire import PROGRAM, Front
-from edge.secret import located, read_password, read_token, refuse_open, refuse_unreadable
+from edge.secret import (
+    located,
+    read_password,
+    read_token,
+    refuse_open,
+    refuse_unreadable,
+    token_digest,
+)
 
 KEY_FILE = "page.key"
 KEY_BYTES = 32
@@ -89,7 +96,7 @@ def _password(settings: PageSettings, key: bytes) -> str:
 
 def _digest(token_file: str, key: str) -> bytes:
     """Return what the page's process compares tokens with: it cannot use it itself."""
-    return hashlib.sha256(read_token(token_file, key).encode()).digest() if token_file else b""
+    return token_digest(read_token(token_file, key)) if token_file else b""
 
 
 def _pems(settings: PageSettings) -> tuple[bytes, bytes]:

@@ -17,7 +17,7 @@ import msgspec
 
 from edge.config import MetricsSettings, PageSettings, SignSettings
 from edge.errors import ConfigError
-from edge.host.status_file import runtime_directory
+from edge.host.local_socket import listening_at
 from edge.page.front import cookie_key, front_of
 from edge.page.window import Window
 from edge.page.wire import FAILURE, framed_answer, read_request
@@ -81,7 +81,8 @@ class PageListener:
             front = msgspec.json.encode(
                 front_of(self._settings, cookie_key(self._state), self._metrics, self._sign)
             )
-            listener = self._listening()
+            listener = listening_at(self._path, socket.SOCK_STREAM, MOST)
+            listener.settimeout(PATIENCE_S)
         except ConfigError as error:
             self._trouble = str(error)
         except OSError as error:
@@ -125,23 +126,6 @@ class PageListener:
         except OSError:
             return ""
         return text[:MAX_FAILURE].strip()
-
-    def _listening(self) -> socket.socket:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            listener.bind(str(self._path))
-        except OSError:
-            listener.close()
-            raise
-        # Under systemd the folder is for the page's group; elsewhere it may be open to everybody.
-        runtime = runtime_directory()
-        is_shared = runtime is not None and self._path.is_relative_to(runtime)
-        self._path.chmod(0o660 if is_shared else 0o600)
-        listener.listen(MOST)
-        listener.settimeout(PATIENCE_S)
-        return listener
 
     def _welcome(
         self, listener: socket.socket, selector: selectors.BaseSelector, front: bytes

@@ -26,6 +26,7 @@ from edge.page.guard import Guard, TooManyError
 from edge.page.hub import AGAIN_S, read_answer
 from edge.page.origin import Site
 from edge.page.wire import Front, SignLine, SignMessage
+from edge.secret import token_digest
 
 FILE = Path(__file__).with_name("files") / "sign.html"
 PATH, STATE = "/sign", "/sign/state"
@@ -60,9 +61,8 @@ class SignPass:
         token = request.query_params.get("token")
         if path != PATH or token is None or not self._token:
             return None
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         try:
-            is_right = self._guard.accepts(address_of(request), digest, self._token)
+            is_right = self._guard.accepts(address_of(request), token_digest(token), self._token)
         except TooManyError as error:
             return refused(429, str(error), error.wait_s)
         if not is_right:

@@ -17,7 +17,7 @@ import msgspec
 
 from edge.advice import AdviceBoard
 from edge.config import SignSettings
-from edge.host.status_file import runtime_directory
+from edge.host.local_socket import listening_at
 from edge.page.sentences import notice_of, sentences_of
 from edge.page.wire import SignMessage, framed_answer
 from edge.records import Advice
@@ -58,7 +58,8 @@ class Signpost:
 
     def _run(self) -> None:
         try:
-            listener = self._listening()
+            listener = listening_at(self._path, socket.SOCK_STREAM, MOST)
+            listener.setblocking(False)
         except OSError as error:
             # The page's own socket is beside it, whose trouble is a condition.
             _log.error("no sign: %s: %s", self._path, error.strerror or error)
@@ -85,22 +86,6 @@ class Signpost:
 
     def take(self, glance: object, telemetry: object) -> None:
         """All that is shown is on the board."""
-
-    def _listening(self) -> socket.socket:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            listener.bind(str(self._path))
-        except OSError:
-            listener.close()
-            raise
-        runtime = runtime_directory()
-        is_shared = runtime is not None and self._path.is_relative_to(runtime)
-        self._path.chmod(0o660 if is_shared else 0o600)
-        listener.listen(MOST)
-        listener.setblocking(False)
-        return listener
 
     def _welcome(self, listener: socket.socket) -> None:
         with suppress(OSError):  # nobody is there

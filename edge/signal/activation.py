@@ -7,20 +7,18 @@ outlives the service, so what it needs lies in a folder of its own.
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
 from pathlib import Path
 
 import msgspec
 
-from edge.config import SignalSettings
+from edge.config import SERVICE_USER, SignalSettings
+from edge.host.local_socket import make_folder
 from edge.host.status_file import DIRECTORY
 from edge.release.unit import SIGNAL_UNIT, systemctl
 from edge.signal.__main__ import FILE
 from edge.signal.wire import FOLDER
 
-USER = "tensormask"
+USER = SERVICE_USER
 GROUP = "tensormask-pins"
 
 
@@ -31,7 +29,7 @@ def activate(settings: SignalSettings, file: Path = FILE, runtime: Path = DIRECT
             systemctl("stop", SIGNAL_UNIT, may_fail=True)
             file.unlink()
         return
-    make_folder(runtime / FOLDER)
+    make_folder(runtime / FOLDER, USER, GROUP)
     content = msgspec.json.encode(settings)
     is_new = not file.exists() or file.read_bytes() != content
     if is_new:
@@ -45,11 +43,3 @@ def activate(settings: SignalSettings, file: Path = FILE, runtime: Path = DIRECT
     systemctl("reset-failed", SIGNAL_UNIT, may_fail=True)
     # Not waited for: it waits for the service.
     systemctl("--no-block", "restart" if is_new else "start", SIGNAL_UNIT)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder in which the service makes a socket, and the process's group finds it."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    os.chown(folder, pwd.getpwnam(USER).pw_uid, grp.getgrnam(GROUP).gr_gid)
-    # What is made in it belongs to the group, too.
-    folder.chmod(0o2750)

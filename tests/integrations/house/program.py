@@ -182,7 +182,7 @@ async def main(config: str, port: str, http_port: str, protocol: str) -> None:
         order: Callable[..., Awaitable[Any]] = getattr(house, name)
         try:
             answer: Any = [True, await order(*arguments)]
-        except Exception as error:  # noqa: BLE001 - whoever asked is to read it
+        except Exception as error:  # noqa: BLE001 - the caller is to read it
             answer = [False, f"{type(error).__name__}: {error}"]
         print(json.dumps(answer, default=str), flush=True)  # noqa: T201
     await hass.async_stop(force=True)
