@@ -21,6 +21,9 @@ from edge.host.systemd import complain
 
 INTERRUPTED = 130
 """The exit status that shells give to what SIGINT has ended."""
+_ASKED_BY_EXTENSIONS = {"__del__", "__eq__", "__getattr__", "__hash__"}
+"""What extensions and the interpreter call and pass over whatever is raised there."""
+_LATER_S = 0.01
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGALRM, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         write_everything(stream)
     try:
@@ -61,10 +65,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt; or end at once, while modules are being loaded.
 
     Nothing is open then, and an extension would print a traceback and raise ImportError instead.
+    Where it would be lost, it is raised a moment later.
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             os._exit(INTERRUPTED)
+        if frame.f_code.co_name in _ASKED_BY_EXTENSIONS:
+            signal.setitimer(signal.ITIMER_REAL, _LATER_S)
+            return
         frame = frame.f_back
     raise KeyboardInterrupt
 

@@ -152,6 +152,36 @@ def test_an_interrupt_while_modules_are_being_loaded_is_quiet_too(module: str, s
     assert (done.returncode, done.stderr) == (status, b"")
 
 
+@pytest.mark.parametrize("asked", ["__hash__", "__del__"])
+def test_an_interrupt_is_not_lost_where_an_extension_passes_over_it(asked: str) -> None:
+    program = f"""
+        import os, signal, sys, time
+        import msgspec
+        from edge import cli
+        class Passed:
+            __origin__ = list  # what msgspec takes for a generic type, and looks up
+            __args__ = (int,)
+            def {asked}(self):
+                os.kill(os.getpid(), signal.SIGINT)
+                return 1
+        def obey(arguments):
+            try:
+                msgspec.json.decode(b"[]", type=Passed())
+            except TypeError:
+                pass
+            time.sleep(60)
+        cli._obey = obey
+        sys.exit(cli.main([]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 def test_the_service_loads_nothing_that_is_for_terminals() -> None:
     program = (
         "import sys, edge.cli, edge.daemon.service\n"
