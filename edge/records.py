@@ -242,6 +242,8 @@ class Violation:
     probability: float
     """The same that mouth and nose are not covered, whatever the kind: what was confirmed."""
     kind: ViolationKind = ViolationKind.BARE
+    zone: str = ""
+    """The name of the zone where it was confirmed; empty: in none."""
 
 
 class Advice(StrEnum):
@@ -270,6 +272,10 @@ class Visit:
     verdict: Verdict
     started_at: datetime
     ended_at: datetime
+    face_px: float = 0.0
+    """Size of the largest face judged; 0: none was."""
+    zone: str = ""
+    """The name of the zone where the person was longest; empty: in none."""
 
 
 @dataclass(frozen=True, slots=True)

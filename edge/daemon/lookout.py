@@ -55,6 +55,8 @@ class Glance:
     snapshot: bytes | None = None
     """The covered picture of the frame that confirmed a violation, where pictures may leave the
     device; `Device.take` adds it."""
+    camera: str = ""
+    """The name of the camera; empty: the only one."""
 
 
 class Lookout:

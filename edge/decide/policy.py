@@ -180,6 +180,8 @@ class ViolationPolicy:
         self._masked = thresholds.masked
         self._new_event_id = new_event_id
         self._people: dict[int, _Person] = {}
+        self.reports = True
+        """Whether the mask rule is on; off: everybody is counted, nobody is reported."""
 
     def update(
         self,
@@ -309,7 +311,8 @@ class ViolationPolicy:
         kind = person.evidence.kind
         since, looks = person.streak_of(kind).since, person.streak_of(kind).looks
         if (
-            kind in self._confirm_s
+            self.reports
+            and kind in self._confirm_s
             and not person.is_lifeless
             and since is not None
             and now.monotonic_s - since.monotonic_s >= self._confirm_s[kind]
@@ -369,4 +372,10 @@ def _visit(person: _Person) -> Visit:
         verdict = Verdict(max(person.seconds, key=lambda state: person.seconds[state]))
     else:
         verdict = Verdict.UNKNOWN
-    return Visit(person.last.track_id, verdict, person.first.seen_at, person.last.seen_at)
+    return Visit(
+        person.last.track_id,
+        verdict,
+        person.first.seen_at,
+        person.last.seen_at,
+        person.face_px,
+    )

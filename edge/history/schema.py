@@ -1,0 +1,75 @@
+"""The statements that made each version of the database's schema: what is here is never changed.
+
+A file of an older version is brought up to date by the statements of the versions after it.
+"""
+
+from __future__ import annotations
+
+VERSIONS: tuple[str, ...] = (
+    """
+CREATE TABLE people (
+    minute INTEGER NOT NULL,
+    camera TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    size_px INTEGER NOT NULL,
+    is_required INTEGER NOT NULL,
+    visits INTEGER NOT NULL,
+    PRIMARY KEY (minute, camera, zone, verdict, size_px, is_required)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE watched (
+    minute INTEGER NOT NULL,
+    camera TEXT NOT NULL,
+    watch TEXT NOT NULL,
+    clock_is_right INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (minute, camera, watch, clock_is_right)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE alerts (
+    event_id TEXT PRIMARY KEY,
+    camera TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    confirmed_at TEXT NOT NULL,
+    ended_at TEXT,
+    duration_s REAL NOT NULL,
+    probability REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alerts_by_time ON alerts (confirmed_at);
+CREATE TABLE acknowledgements (
+    event_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    remedy TEXT NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (event_id, at)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE conditions (
+    code TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    began_at TEXT NOT NULL,
+    ended_at TEXT,
+    PRIMARY KEY (began_at, code, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE journal (
+    number INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    by TEXT NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+CREATE TABLE sight (
+    at TEXT NOT NULL,
+    camera TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    size_px INTEGER NOT NULL,
+    shown INTEGER NOT NULL,
+    found INTEGER NOT NULL,
+    right INTEGER NOT NULL,
+    PRIMARY KEY (at, camera, verdict, size_px)
+) STRICT, WITHOUT ROWID;
+""",
+)
