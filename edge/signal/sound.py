@@ -25,21 +25,26 @@ TONE_PART_S = 0.25
 ALSA = "aplay is missing, which plays sounds; install it: sudo apt-get install alsa-utils"
 
 
+def sound_trouble(sound: str, program: str = "aplay") -> str:
+    """Return why `[signal] sound` cannot be played here; empty: nothing is known to hinder it."""
+    if sound and shutil.which(program) is None:
+        return ALSA
+    if sound not in ("", TONE) and not Path(sound).is_file():
+        return f"[signal] sound: there is no file {sound}"
+    return ""
+
+
 class Speaker:
     """Plays one sound at a time; says what hinders it in `trouble`, and raises nothing."""
 
     def __init__(self, settings: SignalSettings, program: str = "aplay") -> None:
-        self.trouble = ""
+        self.trouble = sound_trouble(settings.sound, program)
         self._sound = settings.sound
         device = ("--device", settings.sound_device) if settings.sound_device else ()
         self._words = (program, "--quiet", *device)
         self._playing: subprocess.Popen[bytes] | None = None
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the speaker
         self._until_s = 0.0
-        if self._sound and shutil.which(program) is None:
-            self.trouble = ALSA
-        elif self._sound not in ("", TONE) and not Path(self._sound).is_file():
-            self.trouble = f"[signal] sound: there is no file {self._sound}"
 
     def play(self, now_s: float) -> None:
         """Begin, unless one is being played; what is wrong shows in `tend`."""

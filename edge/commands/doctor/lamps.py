@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from collections.abc import Iterator
 
 from edge.commands.doctor.finding import Finding, well, wrong
@@ -11,7 +10,7 @@ from edge.conditions import Code
 from edge.config import SignalSettings
 from edge.config.signal import OUTPUTS
 from edge.signal.pins import LGPIO
-from edge.signal.sound import ALSA
+from edge.signal.sound import sound_trouble
 from edge.telemetry import Telemetry
 
 
@@ -33,8 +32,9 @@ def _needs(settings: SignalSettings) -> Iterator[Finding]:
     has_pins = settings.button_pin or any(settings.pin(each) for each in OUTPUTS)
     lacking = [
         *([LGPIO] if has_pins and importlib.util.find_spec("lgpio") is None else []),
-        *([ALSA] if settings.sound and shutil.which("aplay") is None else []),
+        sound_trouble(settings.sound),
     ]
+    lacking = [each for each in lacking if each]
     for each in lacking:
         yield wrong("signal", Code.SIGNAL_FAILING, "", trouble=each)
     if not lacking:

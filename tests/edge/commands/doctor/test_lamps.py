@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,16 @@ def test_without_a_service_what_they_need_is_looked_for(monkeypatch: pytest.Monk
     assert [each.code for each in found] == [Code.SIGNAL_FAILING] * 2
     assert "python3-lgpio" in found[0].text
     assert "alsa-utils" in found[1].text
+
+
+def test_a_sound_that_is_not_there_is_found_before_the_service_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player = tmp_path / "aplay"
+    player.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (found,) = lamps(SignalSettings(enabled=True, sound="/srv/no-such-bell.wav"), None)
+    assert found.text.endswith("[signal] sound: there is no file /srv/no-such-bell.wav")
 
 
 def test_where_there_are_none_nothing_is_said() -> None:
