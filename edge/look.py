@@ -45,6 +45,11 @@ GONE_LOOKS = 2
 """As many of them in a row make nobody of somebody: heads turn, and pictures blur."""
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 """After each of them in a row the next look waits longer."""
+LATE_S = SETTLED_S / SETTLED_LOOKS
+"""A look that waits longer because of other people is late: the person is not known as soon as
+somebody alone would be."""
+CROWDED_S = 1.0
+"""So long after a late look it is called crowded."""
 RESIZED = 1.4
 """A face that is wider or narrower by this factor is not the one that was looked at."""
 
@@ -103,6 +108,7 @@ class _Presence:
 class _Impression:
     """What the looks at one person have said so far."""
 
+    since_there_s: float
     due_s: float = -math.inf
     looked_s: float = -math.inf
     bare_looks: int = 0
@@ -151,12 +157,18 @@ class Attention:
         self._somebody = somebody
         self.plan = USUAL
         self._impressions: dict[int, _Impression] = {}
+        self._late_s = -math.inf
         self.looks = 0
 
     @property
     def known(self) -> int:
         """How many people are remembered."""
         return len(self._impressions)
+
+    def is_crowded(self, now_s: float) -> bool:
+        """Return whether a look at somebody is late, or was lately: there are more people than
+        `looks_per_frame` serves. Who passes meanwhile may be gone before the verdict."""
+        return now_s - self._late_s < CROWDED_S
 
     def look(
         self, frame: Frame, tracked: Sequence[TrackedFace], ended: Sequence[int]
@@ -211,7 +223,7 @@ class Attention:
     def _first(self, tracked: TrackedFace, now_s: float) -> _Impression:
         """Return that of somebody new, who comes before all others; what may be nobody does not."""
         is_doubtful = self._somebody is not None and tracked.face.confidence < self._sure_confidence
-        return _Impression(due_s=now_s) if is_doubtful else _Impression()
+        return _Impression(now_s, due_s=now_s) if is_doubtful else _Impression(now_s)
 
     def _chosen(self, tracked: Sequence[TrackedFace], now_s: float) -> list[TrackedFace]:
         """Return the faces to look at: urgent ones, then those due longest, the larger first."""
@@ -234,4 +246,13 @@ class Attention:
                     )
                 )
         most = self._settings.looks_per_frame or self.plan.looks_per_frame
-        return [each for *_, each in sorted(due)[:most]]
+        due.sort()
+        if any(self._is_late(each, wanted_s, now_s) for _, wanted_s, *_, each in due[most:]):
+            self._late_s = now_s
+        return [each for *_, each in due[:most]]
+
+    def _is_late(self, tracked: TrackedFace, wanted_s: float, now_s: float) -> bool:
+        """Return whether the look that somebody goes without now is late: nobody's never is."""
+        impression = self._impressions[tracked.track_id]
+        is_somebody = self._somebody is None or impression.presence.is_somebody
+        return is_somebody and now_s - max(wanted_s, impression.since_there_s) > LATE_S

@@ -42,6 +42,8 @@ class FrameOutcome:
     """Faces outside the area, which are not judged; None: the frame was not scanned as a whole."""
     denied: tuple[TrackedFace, ...] = ()
     """What is followed and is nobody, as far as is known: a picture that is shown covers it."""
+    is_crowded: bool = False
+    """Whether there are more people than were looked at in time, see `Attention.is_crowded`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,10 @@ class Pipeline:
         with self.timed("decide"):
             decision = self.policy.update(sightings, tracks.ended, tracks.returned, lifeless)
         standings = self.policy.standings(sightings)
-        return FrameOutcome(sightings, decision, standings, self.detection.outside, denied)
+        is_crowded = self.attention.is_crowded(frame.monotonic_s)
+        return FrameOutcome(
+            sightings, decision, standings, self.detection.outside, denied, is_crowded
+        )
 
     @property
     def plan(self) -> SeeingPlan:

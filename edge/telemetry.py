@@ -241,6 +241,18 @@ class SignalState:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryState:
+    """What the box records of what happens, where that is enabled."""
+
+    trouble: str = ""
+    """Why nothing is written, in a sentence; empty: it is."""
+    is_newer: bool = False
+    """A newer release has written the file, and this one leaves it alone."""
+    written_at: datetime | None = None
+    """When all that had happened was in the file; None: not since the start."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClockState:
     """The wall clock; durations do not depend on it."""
 
@@ -352,6 +364,7 @@ class Telemetry:
     """How closely frames are looked at, see `edge.plan`; empty: of an older version."""
     notifiers: tuple[NotifierState, ...] = ()
     signal: SignalState | None = None
+    history: HistoryState | None = None
 
     @property
     def summary(self) -> str:

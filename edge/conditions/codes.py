@@ -54,6 +54,7 @@ class Code(StrEnum):
     PAGE_DOWN = "page-down"
     NOTIFY_FAILING = "notify-failing"
     SIGNAL_FAILING = "signal-failing"
+    HISTORY_FAILING = "history-failing"
     ON_TRIAL = "on-trial"
     JUST_STARTED = "just-started"
     SETTINGS_CHANGED = "settings-changed"

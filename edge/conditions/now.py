@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from edge.conditions.codes import Code, Condition, Severity
 from edge.conditions.kinds import condition
+from edge.conditions.running import MAKE_ROOM
 from edge.telemetry import (
     CameraState,
     CameraView,
@@ -25,6 +26,8 @@ ENDS_SOON = timedelta(days=30)
 
 _OF_A_CLIENT = "deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"
 _OF_A_PAGE = "docs/operating.md, The page"
+_IN_MEMORY = "the last days are kept in memory meanwhile"
+_NEWER = "install that release again, or put the file elsewhere; it is left as it is"
 STRAINS = {
     Strain.HEAT: Code.TOO_HOT,
     Strain.POWER: Code.POWER_WEAK,
@@ -122,6 +125,9 @@ def _around(now: Telemetry) -> Iterator[Condition]:
             yield _failing(target)
     if now.signal is not None and now.signal.trouble:
         yield condition(Code.SIGNAL_FAILING, trouble=now.signal.trouble)
+    if now.history is not None and now.history.trouble:
+        fix = _NEWER if now.history.is_newer else f"{_IN_MEMORY}; {MAKE_ROOM}"
+        yield condition(Code.HISTORY_FAILING, trouble=now.history.trouble, fix=fix)
     if now.trial is not None:
         what = f"{now.trial.slot} {now.trial.name or 'that comes with the release'}"
         yield condition(Code.ON_TRIAL, what=what)

@@ -15,6 +15,8 @@ BETTER_POWER = "use the official power supply and a short cable"
 WHO_TAKES_MEMORY = "see who takes it: ps -eo rss,comm --sort=-rss | head"
 SET_CLOCK = "timedatectl; sudo timedatectl set-ntp true"
 
+MAKE_ROOM = "make room, or replace the card: df -h; sudo dmesg | tail"
+
 RUNNING = {
     Code.CAMERA_STARTING: ConditionKind(
         Severity.HINT, "waiting for the camera's first picture", short="camera starts"
@@ -96,7 +98,7 @@ RUNNING = {
     Code.DISK_UNWRITABLE: ConditionKind(
         Severity.FAULT,
         "the disk is full or broken: messages are kept in memory only",
-        "make room, or replace the card: df -h; sudo dmesg | tail",
+        MAKE_ROOM,
         "disk refuses",
     ),
     Code.TOO_HOT: ConditionKind(
@@ -157,6 +159,12 @@ RUNNING = {
         "journalctl -u tensormask -u tensormask-signal -n 30; docs/signal.md, "
         "When something does not work",
         "no lamps",
+    ),
+    Code.HISTORY_FAILING: ConditionKind(
+        Severity.FAULT,
+        "the history is not written: {trouble}",
+        "{fix}",
+        "no history",
     ),
     Code.ON_TRIAL: ConditionKind(
         Severity.HINT,

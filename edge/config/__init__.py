@@ -10,6 +10,7 @@ from edge.config.file import (
     parse_settings,
     readable_by_service,
 )
+from edge.config.history import HistorySettings
 from edge.config.home_assistant import HomeAssistantSettings
 from edge.config.metrics import MetricsSettings
 from edge.config.notify import (
@@ -63,6 +64,7 @@ __all__ = [
     "DeviceSettings",
     "EmailSettings",
     "HealthSettings",
+    "HistorySettings",
     "HomeAssistantSettings",
     "MetricsSettings",
     "MqttSettings",

@@ -31,7 +31,7 @@ DEFAULT_PATH = Path("/etc/tensormask/tensormask.toml")
 SERVICE_USER = "tensormask"
 """Whom the installed service runs as."""
 
-SCHEMA = 4
+SCHEMA = 5
 """Counts the releases that have added sections or keys. It is the first line of a file: a comment,
 since programs before 2 would refuse a key."""
 _MARK = re.compile(r"# tensormask settings (\d{1,9})\b")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.address import Sensor, source_in
+from edge.config.history import HistorySettings
 from edge.config.home_assistant import HomeAssistantSettings
 from edge.config.metrics import MetricsSettings
 from edge.config.notify import NotifyTargets
@@ -66,6 +67,7 @@ class Settings(Section, frozen=True):
     signal: SignalSettings = msgspec.field(default_factory=SignalSettings)
     station: StationSettings = msgspec.field(default_factory=StationSettings)
     sign: SignSettings = msgspec.field(default_factory=SignSettings)
+    history: HistorySettings = msgspec.field(default_factory=HistorySettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)

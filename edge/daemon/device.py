@@ -40,6 +40,7 @@ from edge.telemetry import (
     CameraState,
     Certificate,
     ClockState,
+    HistoryState,
     InUse,
     NotifierState,
     Pace,
@@ -135,8 +136,9 @@ class Device:
         self.telemetry: Telemetry | None = None
         """The last that was taken, for any thread; None before the first turn."""
         self.page: Callable[[], PageState | None] = lambda: None
-        """How the page does, and the targets of notifications."""
+        """How the page does, and the targets of notifications, and the history."""
         self.notifiers: Callable[[], tuple[NotifierState, ...]] = tuple
+        self.history: Callable[[], HistoryState | None] = lambda: None
         self.signal: DoorSignal = NoSignal()
         self._origin = origin
         self._versions = versions
@@ -287,6 +289,7 @@ class Device:
             plan=lookout.plan.name,
             notifiers=self.notifiers(),
             signal=self.signal.state,
+            history=self.history(),
         )
 
     def _report_health(self, telemetry: Telemetry) -> None:

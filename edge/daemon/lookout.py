@@ -14,16 +14,22 @@ from edge.daemon.budget import Budget, Usage
 from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
 from edge.detect.area import Area
+from edge.history.records import WatchState
 from edge.host.health import FrameMeter, Stopwatch
 from edge.observers import Observers
 from edge.pipeline import FrameOutcome
 from edge.plan import SeeingPlan, Work
 from edge.records import Compliance, Frame
-from edge.telemetry import TOTAL, CameraState, CameraStatus, Latency, Pace
+from edge.telemetry import TOTAL, CameraState, CameraStatus, CameraView, Latency, Pace
 
 _log = logging.getLogger(__name__)
 
 _NOTHING = Decision()
+_VIEWS = {
+    CameraView.DARK: WatchState.DARK,
+    CameraView.BLINDED: WatchState.BLINDED,
+    CameraView.COVERED: WatchState.COVERED,
+}
 
 
 class FrameJudge(Protocol):
@@ -57,6 +63,10 @@ class Glance:
     device; `Device.take` adds it."""
     camera: str = ""
     """The name of the camera; empty: the only one."""
+    watch: WatchState = WatchState.LOST
+    """What the camera did in this turn."""
+    turn_s: float = 0.0
+    """How long it has done that: since the glance before."""
 
 
 class Lookout:
@@ -80,6 +90,7 @@ class Lookout:
         self._looked_s = clock.monotonic_s()
         self._compliance = ComplianceCounter(self._looked_s)
         self._judged_s = -math.inf
+        self._is_crowded = False
 
     @property
     def ended(self) -> bool:
@@ -141,8 +152,14 @@ class Lookout:
             self._budget.start_over(self._usage(), self._clock.monotonic_s())
         elif frame is not None:
             decision = self._judged(frame)
+        watches = self._camera.sees and not is_paused
+        turn_s = self._count(decision, watches=watches)
         return Glance(
-            frame, decision, self._count(decision, watches=self._camera.sees and not is_paused)
+            frame,
+            decision,
+            turn_s if watches else 0.0,
+            watch=self._watch(is_paused=is_paused),
+            turn_s=turn_s,
         )
 
     def limit_to(self, area: Area) -> None:
@@ -162,7 +179,8 @@ class Lookout:
     def end_visits(self) -> Glance:
         """Nobody is in sight any more: the service stops."""
         decision = self._judge.finish()
-        return Glance(None, decision, self._count(decision, watches=False))
+        self._count(decision, watches=False)
+        return Glance(None, decision)
 
     def close(self, timeout_s: float = 0.0) -> None:
         """Have the camera given back, and wait for that; a capture call that hangs goes on."""
@@ -178,11 +196,25 @@ class Lookout:
         with self._stopwatch(TOTAL):
             outcome = self._judge.process(frame)
         self._meter.add(self._clock.monotonic_s())
+        self._is_crowded = outcome.is_crowded
         self.observers.show(frame, outcome)
         return outcome.decision
 
+    def _watch(self, *, is_paused: bool) -> WatchState:
+        """Return what the camera does now."""
+        if is_paused:
+            return WatchState.PAUSED
+        camera = self._camera.status()
+        if camera.state is not CameraState.RUNNING:
+            return WatchState.LOST
+        if camera.view in _VIEWS:
+            return _VIEWS[camera.view]
+        if self._judge.rotation_wanted_deg is not None:
+            return WatchState.TURNED
+        return WatchState.CROWDED if self._is_crowded else WatchState.WATCHED
+
     def _count(self, decision: Decision, *, watches: bool) -> float:
-        """Count who has left; return how long this turn has watched."""
+        """Count who has left; return how long this turn took."""
         now_s = self._clock.monotonic_s()
         turn_s, self._looked_s = now_s - self._looked_s, now_s
         if watches:
@@ -191,4 +223,4 @@ class Lookout:
             self._compliance.add(visit, now_s)
             stayed_s = (visit.ended_at - visit.started_at).total_seconds()
             _log.debug("person %d left after %.1f s: %s", visit.track_id, stayed_s, visit.verdict)
-        return turn_s if watches else 0.0
+        return turn_s

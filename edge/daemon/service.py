@@ -23,11 +23,13 @@ from edge.daemon.home_assistant import births, open_home_assistant
 from edge.daemon.lookout import Glance, Lookout
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
+from edge.daemon.recorder import open_history, settings_digest
 from edge.daemon.software import SoftwareNotice
 from edge.daemon.station import open_station
 from edge.daemon.viewer import open_page
 from edge.decide.identity import EventIds
 from edge.detect.detectors import identify
+from edge.history.records import SEEING, RunAbout
 from edge.host.health import Stopwatch, usable_cores
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
@@ -115,7 +117,8 @@ class Service:
         self._let_out(glance, self._lamps)
         taken = self.device.take(glance)
         if self.page is not None:
-            self.page.window.history.note(glance.decision, glance.watched_s)
+            seen_s = glance.turn_s if glance.watch in SEEING else 0.0
+            self.page.window.history.note(glance.decision, seen_s)
         return taken
 
     def _let_out(self, glance: Glance, outlets: Sequence[Outlet]) -> None:
@@ -212,6 +215,21 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         from edge.daemon.sign import open_sign
 
         outlets += open_sign(settings, station, lookout.observers, folder)
+    about = RunAbout(
+        program=versions.program,
+        release=versions.release or "",
+        model=f"{who.model.name} {who.model.version} {who.model.sha256[:16]}",
+        detector=f"{detector.name} {detector.version or ''} {detector.sha256[:16]}",
+        settings=settings_digest(settings),
+    )
+    history = open_history(
+        settings,
+        lambda place: judge.policy.reports,
+        about,
+        None if page is None else page.window.history,
+    )
+    device.history = lambda: history.state
+    outlets.append(history)
     return Service(lookout, device, page, book, outlets, lamps)
 
 

@@ -12,7 +12,7 @@ from edge.detect.card import FOLDER, found_shares, read_card
 from edge.detect.detectors import identify
 from edge.installed import Slot, activated
 from edge.page.drawn import AreaBook
-from edge.page.history import FILE, PageHistory, forget
+from edge.page.history import PageHistory
 from edge.page.listener import PageListener
 from edge.page.window import About, Window, no_metrics
 from edge.page.wire import socket_path
@@ -38,7 +38,6 @@ def open_page(
     Raises ModelError where heads are to be covered, and no detector for that is here.
     """
     if not settings.page.enabled:
-        forget(folder / FILE)
         return None
     covers = settings.page.heads == "pixelated"
     search = Held(FaceSearch(open_covering(settings.detector), quarters=False)) if covers else None
@@ -54,7 +53,7 @@ def open_page(
         Photographer(PICTURES, search).take,
         settings.classifier,
         lambda: device.telemetry,
-        PageHistory(folder / FILE),
+        PageHistory(is_recorded=settings.history.enabled),
         book,
         settings.page.fps,
         metrics=metrics,

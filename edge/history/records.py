@@ -66,6 +66,19 @@ class WatchedTime(msgspec.Struct, frozen=True):
     """Whether the wall clock followed a time server: of other minutes the date may be wrong."""
 
 
+SEEING = (WatchState.WATCHED, WatchState.CROWDED)
+"""In these, people can be counted."""
+
+
+class HourTotals(msgspec.Struct, frozen=True):
+    """What one hour comes to, at all places together."""
+
+    hour: int
+    """Hours since 1970, UTC."""
+    watched_s: float
+    visits: dict[Verdict, int]
+
+
 class Alert(msgspec.Struct, frozen=True):
     """A violation that was reported."""
 
@@ -75,7 +88,8 @@ class Alert(msgspec.Struct, frozen=True):
     started_at: datetime
     confirmed_at: datetime
     ended_at: datetime | None
-    """When the uncovered face was last seen; None: it goes on, or its end was never known."""
+    """When the uncovered face was last seen; None: it goes on. Where the program ended meanwhile
+    without being stopped, that is when it was confirmed, as in the MQTT message."""
     duration_s: float
     probability: float
 
@@ -108,14 +122,14 @@ class ConditionSpan(msgspec.Struct, frozen=True):
     severity: str
     began_at: datetime
     ended_at: datetime | None
-    """None: it lasts, or the program ended meanwhile."""
+    """None: it lasts. Where the program ended meanwhile, that is when it last watched."""
 
 
 class EntryKind(StrEnum):
     """What an entry of the journal is about."""
 
     STARTED = "started"
-    """The program; the text names version, models and settings."""
+    """The program; the text is `RunAbout`."""
     STOPPED = "stopped"
     CLOCK_STEPPED = "clock-stepped"
     """The text is by how many seconds, with its sign."""
@@ -125,6 +139,18 @@ class EntryKind(StrEnum):
     """A report; the text names its period."""
     QUALIFIED = "qualified"
     """The eyes were measured at this door; the text is the result as JSON."""
+
+
+class RunAbout(msgspec.Struct, frozen=True):
+    """What ran: the text of `EntryKind.STARTED`, as JSON."""
+
+    program: str
+    release: str
+    """The installed one, empty: none."""
+    model: str
+    detector: str
+    settings: str
+    """A digest of all settings: another one where any of them differs."""
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -1,6 +1,10 @@
 """The statements that made each version of the database's schema: what is here is never changed.
 
-A file of an older version is brought up to date by the statements of the versions after it.
+A file of an older version is brought up to date by the statements of the versions after it. An
+older program, after a way back, writes to a newer file where `about.least` lets it: a version that
+only adds tables, or columns with a default, leaves `least` as it is; any other one sets it to its
+own number. So columns are always named in statements, and what a program does not know is left
+alone.
 """
 
 from __future__ import annotations
@@ -71,5 +75,12 @@ CREATE TABLE sight (
     right INTEGER NOT NULL,
     PRIMARY KEY (at, camera, verdict, size_px)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE about (
+    least INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    kept_from TEXT NOT NULL
+) STRICT;
+INSERT INTO about VALUES (1, '', 0, '');
 """,
 )

@@ -1,39 +1,81 @@
-"""The database: one writer at a time, any number of readers. SQLite, in WAL mode."""
+"""The database: one writer at a time, any number of readers, while it is being written."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
 
-from edge.errors import TensorMaskError
+from edge.history.database import (
+    FILE,
+    DamagedHistoryError,
+    HistoryError,
+    NewerHistoryError,
+    check,
+    open_to_read,
+    open_to_write,
+    said_plainly,
+    transaction,
+)
 from edge.history.records import (
+    SEEING,
     Alert,
     AlertAcknowledgement,
     ConditionSpan,
     Entry,
+    EntryKind,
+    HourTotals,
     People,
     Place,
     SightProof,
     WatchedTime,
     at_minute,
+    minute_of,
 )
-from edge.history.schema import VERSIONS
+from edge.records import Verdict
 
-FILE = "history.sqlite"
-_LOCK_TIMEOUT_S = 5.0
+__all__ = [
+    "FILE",
+    "DamagedHistoryError",
+    "HistoryBatch",
+    "HistoryError",
+    "HistoryReader",
+    "HistoryWriter",
+    "NewerHistoryError",
+    "create",
+]
+
 Row = TypeVar("Row", bound=msgspec.Struct)
-
-
-class HistoryError(TensorMaskError):
-    """Make room, or repair or remove the file: the history cannot be read or written."""
+_STEP = timedelta(hours=6)
+"""So much is deleted in one transaction: a lock that nobody notices."""
+_MANY_FREE_PAGES = 256
+"""Fewer are kept for what comes next: giving room back moves pages, which is written too."""
+_LASTING = (EntryKind.RULE, EntryKind.QUALIFIED)
+"""Of these, the newest that is too old is kept: it still says how things are."""
+_OLD = """
+    DELETE FROM acknowledgements WHERE at < :text
+        OR event_id IN (SELECT event_id FROM alerts WHERE confirmed_at < :text);
+    DELETE FROM alerts WHERE confirmed_at < :text;
+    DELETE FROM conditions WHERE ifnull(ended_at, began_at) < :text;
+    DELETE FROM sight WHERE at < :text;
+    DELETE FROM people WHERE minute < :minute;
+    DELETE FROM watched WHERE minute < :minute
+"""
+_DATED_AHEAD = """
+    DELETE FROM acknowledgements WHERE at > :text
+        OR event_id IN (SELECT event_id FROM alerts WHERE confirmed_at > :text);
+    DELETE FROM alerts WHERE confirmed_at > :text;
+    DELETE FROM conditions WHERE began_at > :text;
+    DELETE FROM sight WHERE at > :text;
+    DELETE FROM people WHERE minute > :minute;
+    DELETE FROM watched WHERE minute > :minute;
+    DELETE FROM journal WHERE at > :text
+"""
 
 
 @dataclass(slots=True)
@@ -48,124 +90,150 @@ class HistoryBatch:
     conditions: list[ConditionSpan] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     sight: list[SightProof] = field(default_factory=list)
+    run: str = ""
+    """Of which run of the program it is, if it is numbered: then it is written once, however often
+    that is tried."""
+    number: int = 0
+    """Counts from 1 in each run."""
 
 
 class HistoryWriter:
     """Writes. Each method raises HistoryError."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, make it, or bring it up to date. Raises HistoryError."""
-        with _said(path):
-            self._database = sqlite3.connect(
-                path, timeout=_LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._path = path
-            _bring_up_to_date(self._database)
+        """Open the file, make it, or bring it up to date.
+
+        Raises HistoryError; DamagedHistoryError and NewerHistoryError leave the file as it is.
+        """
+        self._path = path
+        self._database = open_to_write(path)
+
+    def check(self) -> None:
+        """Read the whole file, which may take seconds. Raises DamagedHistoryError."""
+        check(self._database, self._path)
 
     def write(self, batch: HistoryBatch) -> None:
         """Write all of it, or nothing."""
-        with _said(self._path), self._transaction() as write:
-            write(
-                "INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+        with said_plainly(self._path), transaction(self._database):
+            if batch.number:
+                if self._is_written(batch):
+                    return
+                self._all("UPDATE about SET run = ?, number = ?", [(batch.run, batch.number)])
+            self._all(
+                "INSERT INTO people (minute, camera, zone, verdict, size_px, is_required, visits) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
                 "SET visits = visits + excluded.visits",
-                (
-                    (
-                        each.minute,
-                        each.place.camera,
-                        each.place.zone,
-                        each.verdict,
-                        each.size_px,
-                        each.is_required,
-                        each.visits,
-                    )
-                    for each in batch.people
-                ),
+                map(_flat, batch.people),
             )
-            write(
-                "INSERT INTO watched VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+            self._all(
+                "INSERT INTO watched (minute, camera, watch, seconds, clock_is_right) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
                 "SET seconds = seconds + excluded.seconds",
-                (
-                    (each.minute, each.camera, each.watch, each.clock_is_right, each.seconds)
-                    for each in batch.watched
-                ),
+                map(_flat, batch.watched),
             )
-            write(
-                "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (
-                        each.event_id,
-                        each.place.camera,
-                        each.place.zone,
-                        each.kind,
-                        _text(each.started_at),
-                        _text(each.confirmed_at),
-                        _text(each.ended_at),
-                        each.duration_s,
-                        each.probability,
-                    )
-                    for each in batch.alerts
-                ),
+            self._all(
+                "INSERT OR REPLACE INTO alerts (event_id, camera, zone, kind, started_at, "
+                "confirmed_at, ended_at, duration_s, probability) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
+                "?)",
+                map(_flat, batch.alerts),
             )
-            write(
-                "INSERT OR REPLACE INTO acknowledgements VALUES (?, ?, ?, ?, ?, ?)",
-                map(_values, batch.acknowledgements),
+            self._all(
+                "INSERT OR REPLACE INTO acknowledgements (event_id, at, by, reason, remedy, note) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                map(_flat, batch.acknowledgements),
             )
-            write(
-                "INSERT OR REPLACE INTO conditions VALUES (?, ?, ?, ?, ?)",
-                map(_values, batch.conditions),
+            self._all(
+                "INSERT OR REPLACE INTO conditions (code, subject, severity, began_at, ended_at) "
+                "VALUES (?, ?, ?, ?, ?)",
+                map(_flat, batch.conditions),
             )
-            write(
+            self._all(
                 "INSERT INTO journal (at, kind, by, text) VALUES (?, ?, ?, ?)",
-                map(_values, batch.journal),
+                map(_flat, batch.journal),
             )
-            write(
-                "INSERT OR REPLACE INTO sight VALUES (?, ?, ?, ?, ?, ?, ?)",
-                map(_values, batch.sight),
+            self._all(
+                "INSERT OR REPLACE INTO sight (at, camera, verdict, size_px, shown, found, right) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                map(_flat, batch.sight),
             )
 
-    def forget(self, before: datetime) -> None:
-        """Delete what is older; the rule, the results of `qualify` and what was signed off stay."""
-        minute, text = int(before.timestamp()) // 60, _text(before)
-        with _said(self._path), self._transaction() as write:
-            for table in ("people", "watched"):
-                write(f"DELETE FROM {table} WHERE minute < ?", [(minute,)])
-            for table, column in (
-                ("acknowledgements", "at"),
-                ("alerts", "confirmed_at"),
-                ("conditions", "began_at"),
-                ("sight", "at"),
-            ):
-                write(f"DELETE FROM {table} WHERE {column} < ?", [(text,)])
-            write(
-                "DELETE FROM journal WHERE at < ? AND kind IN ('started', 'stopped', "
-                "'clock-stepped')",
-                [(text,)],
+    def close_left_open(self, now: datetime) -> None:
+        """End what a run that crashed has left open: conditions when it last watched, alerts when
+        they were confirmed, which is when the face was last known to be uncovered."""
+        with said_plainly(self._path), transaction(self._database):
+            (minute,) = self._database.execute(
+                "SELECT max(minute) FROM watched WHERE minute <= ?", (minute_of(now),)
+            ).fetchone()
+            last = "" if minute is None else _text(at_minute(minute + 1))
+            self._all(
+                "UPDATE conditions SET ended_at = max(began_at, ?) WHERE ended_at IS NULL",
+                [(last,)],
             )
+            self._all("UPDATE alerts SET ended_at = confirmed_at WHERE ended_at IS NULL", [()])
+
+    def forget(self, before: datetime) -> None:
+        """Delete what is older, some hours at a time; neither file nor log has a byte of it then,
+        as long as nobody reads. The rule as it was last, and the last result of `qualify`, stay."""
+        with said_plainly(self._path):
+            until = self.oldest or before
+            while until < before:
+                until = min(until + _STEP, before)
+                self._delete(_OLD, until)
+            self._delete(_OLD, before)
+            self._forget_journal(before)
+            self._tidy()
+
+    def forget_dated_ahead(self, after: datetime) -> None:
+        """Delete what bears a later date, which only a wrong clock has given."""
+        with said_plainly(self._path):
+            self._delete(_DATED_AHEAD, after)
+            self._tidy()
+
+    @property
+    def kept_from(self) -> datetime | None:
+        """Up to when all was deleted for its age; None: nothing was."""
+        with said_plainly(self._path):
+            (text,) = self._database.execute("SELECT kept_from FROM about").fetchone()
+        return datetime.fromisoformat(text) if text else None
+
+    @property
+    def oldest(self) -> datetime | None:
+        """When the first minute began of which anything is known."""
+        with said_plainly(self._path):
+            (minute,) = self._database.execute("SELECT min(minute) FROM watched").fetchone()
+        return None if minute is None else at_minute(minute)
 
     def close(self) -> None:
         self._database.close()
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._database)
+    def _is_written(self, batch: HistoryBatch) -> bool:
+        run, number = self._database.execute("SELECT run, number FROM about").fetchone()
+        return bool(run == batch.run and batch.number <= number)
 
+    def _all(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._database.executemany(statement, rows)
 
-class _Transaction:
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def _delete(self, statements: str, at: datetime) -> None:
+        with transaction(self._database):
+            for statement in statements.split(";"):
+                self._database.execute(statement, {"text": _text(at), "minute": minute_of(at)})
 
-    def __enter__(self) -> Any:
-        self._database.execute("BEGIN IMMEDIATE")
-        return self._database.executemany
+    def _forget_journal(self, before: datetime) -> None:
+        lasting = ", ".join(f"'{kind}'" for kind in _LASTING)
+        with transaction(self._database):
+            self._all(
+                "DELETE FROM journal WHERE at < :text AND number NOT IN (SELECT max(number) "
+                f"FROM journal WHERE at < :text AND kind IN ({lasting}) GROUP BY kind)",
+                [{"text": _text(before)}],  # type: ignore[list-item]
+            )
+            self._all("UPDATE about SET kept_from = ?", [(_text(before),)])
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._database.execute("COMMIT" if error is None else "ROLLBACK")
+    def _tidy(self) -> None:
+        """Give room back, and empty the log, which still has what was deleted."""
+        while self._database.execute("PRAGMA freelist_count").fetchone()[0] > _MANY_FREE_PAGES:
+            # It gives no rows, and `execute` would step it once.
+            self._database.executescript(f"PRAGMA incremental_vacuum({_MANY_FREE_PAGES})")
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 class HistoryReader:
@@ -175,19 +243,10 @@ class HistoryReader:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open a file that is there. Raises HistoryError: there is none, or it is damaged."""
+        """Open a file that is there. Raises HistoryError: there is none, it is damaged or of a
+        newer release; NotAllowedError where it is not for this user."""
         self._path = path
-        with _said(path):
-            self._database = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro",
-                uri=True,
-                timeout=_LOCK_TIMEOUT_S,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version > len(VERSIONS):
-            raise HistoryError(f"{path}: of a newer release (schema {version}); install that again")
+        self._database = open_to_read(path)
 
     def __enter__(self) -> Self:
         return self
@@ -196,20 +255,11 @@ class HistoryReader:
         self.close()
 
     def people(self, begin: datetime, end: datetime) -> list[People]:
-        rows = self._minutes("SELECT * FROM people", begin, end)
+        columns = "minute, camera, zone, verdict, size_px, is_required, visits"
+        rows = self._minutes(f"SELECT {columns} FROM people", begin, end)
         return [
-            msgspec.convert(
-                {
-                    "minute": minute,
-                    "place": Place(camera, zone),
-                    "verdict": verdict,
-                    "size_px": size_px,
-                    "is_required": bool(is_required),
-                    "visits": visits,
-                },
-                People,
-            )
-            for minute, camera, zone, verdict, size_px, is_required, visits in rows
+            _made(People, (minute, Place(camera, zone), verdict, size_px, bool(required), visits))
+            for minute, camera, zone, verdict, size_px, required, visits in rows
         ]
 
     def watched(self, begin: datetime, end: datetime) -> list[WatchedTime]:
@@ -219,13 +269,40 @@ class HistoryReader:
 
     def alerts(self, begin: datetime, end: datetime) -> list[Alert]:
         """Return those that were confirmed in a period."""
-        rows = self._rows("SELECT * FROM alerts WHERE confirmed_at", begin, end)
+        columns = "event_id, camera, zone, kind, started_at, confirmed_at, ended_at, duration_s"
+        rows = self._rows(f"SELECT {columns}, probability FROM alerts", "confirmed_at", begin, end)
         return [_made(Alert, (row[0], Place(row[1], row[2]), *row[3:])) for row in rows]
+
+    def hours(self, begin: datetime, end: datetime) -> list[HourTotals]:
+        """Return what each hour of a period comes to, in order, but for those without anything."""
+        within = "WHERE minute >= ? AND minute < ?"
+        period = minute_of(begin), minute_of(end)
+        seeing = ", ".join(f"'{each}'" for each in SEEING)
+        with said_plainly(self._path):
+            watched = self._database.execute(
+                f"SELECT minute / 60, sum(seconds) FROM watched {within} AND watch IN ({seeing}) "
+                "GROUP BY 1",
+                period,
+            ).fetchall()
+            people = self._database.execute(
+                f"SELECT minute / 60, verdict, sum(visits) FROM people {within} GROUP BY 1, 2",
+                period,
+            ).fetchall()
+        visits: dict[int, dict[Verdict, int]] = {}
+        for hour, verdict, number in people:
+            visits.setdefault(hour, {})[Verdict(verdict)] = number
+        seconds = dict(watched)
+        return [
+            HourTotals(hour, seconds.get(hour, 0.0), visits.get(hour, {}))
+            for hour in sorted({*seconds, *visits})
+        ]
 
     def acknowledgements(self, begin: datetime, end: datetime) -> list[AlertAcknowledgement]:
         """Return what was said of alerts that were confirmed in a period, the newest last."""
         rows = self._rows(
-            "SELECT a.* FROM acknowledgements a JOIN alerts USING (event_id) WHERE confirmed_at",
+            "SELECT a.event_id, a.at, a.by, a.reason, a.remedy, a.note "
+            "FROM acknowledgements a JOIN alerts USING (event_id)",
+            "confirmed_at",
             begin,
             end,
             "a.at",
@@ -234,25 +311,26 @@ class HistoryReader:
 
     def conditions(self, begin: datetime, end: datetime) -> list[ConditionSpan]:
         """Return those that lasted in a period, or began in it."""
-        with _said(self._path):
+        with said_plainly(self._path):
             rows = self._database.execute(
-                "SELECT * FROM conditions WHERE began_at < ? AND (ended_at IS NULL OR "
-                "ended_at >= ?) ORDER BY began_at",
+                "SELECT code, subject, severity, began_at, ended_at FROM conditions "
+                "WHERE began_at < ? AND (ended_at IS NULL OR ended_at >= ?) ORDER BY began_at",
                 (_text(end), _text(begin)),
             ).fetchall()
         return [_made(ConditionSpan, row) for row in rows]
 
     def journal(self, begin: datetime, end: datetime) -> list[Entry]:
-        rows = self._rows("SELECT at, kind, by, text FROM journal WHERE at", begin, end, "number")
+        rows = self._rows("SELECT at, kind, by, text FROM journal", "at", begin, end, "number")
         return [_made(Entry, row) for row in rows]
 
     def sight(self, begin: datetime, end: datetime) -> list[SightProof]:
-        rows = self._rows("SELECT * FROM sight WHERE at", begin, end)
+        columns = "at, camera, verdict, size_px, shown, found, right"
+        rows = self._rows(f"SELECT {columns} FROM sight", "at", begin, end)
         return [_made(SightProof, row) for row in rows]
 
     def first(self) -> datetime | None:
         """Return when the first minute began of which anything is known."""
-        with _said(self._path):
+        with said_plainly(self._path):
             (minute,) = self._database.execute("SELECT min(minute) FROM watched").fetchone()
         return None if minute is None else at_minute(minute)
 
@@ -260,17 +338,15 @@ class HistoryReader:
         self._database.close()
 
     def _minutes(self, select: str, begin: datetime, end: datetime) -> list[Any]:
-        first, after = int(begin.timestamp()) // 60, int(end.timestamp()) // 60
-        with _said(self._path):
+        with said_plainly(self._path):
             statement = f"{select} WHERE minute >= ? AND minute < ? ORDER BY minute"
-            return self._database.execute(statement, (first, after)).fetchall()
+            return self._database.execute(statement, (minute_of(begin), minute_of(end))).fetchall()
 
     def _rows(
-        self, select: str, begin: datetime, end: datetime, order: str = ""
+        self, select: str, column: str, begin: datetime, end: datetime, order: str = ""
     ) -> Iterator[tuple[Any, ...]]:
-        column = select.rpartition(" ")[2]
-        statement = f"{select} >= ? AND {column} < ? ORDER BY {order or column}"
-        with _said(self._path):
+        statement = f"{select} WHERE {column} >= ? AND {column} < ? ORDER BY {order or column}"
+        with said_plainly(self._path):
             rows = self._database.execute(statement, (_text(begin), _text(end))).fetchall()
         return iter(rows)
 
@@ -281,29 +357,20 @@ def create(path: Path) -> None:
         pass
 
 
-def _bring_up_to_date(database: sqlite3.Connection) -> None:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    for number, statements in enumerate(VERSIONS[version:], version + 1):
-        database.executescript(f"BEGIN;{statements};PRAGMA user_version = {number};COMMIT;")
-
-
-@contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite into HistoryError."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise HistoryError(f"{path}: {error}") from error
-
-
 def _text(at: datetime | None) -> str | None:
     """Return a time as text that sorts as the times do."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _values(row: msgspec.Struct) -> tuple[Any, ...]:
-    values: Iterable[Any] = msgspec.structs.astuple(row)
-    return tuple(_text(each) if isinstance(each, datetime) else each for each in values)
+def _flat(row: msgspec.Struct) -> tuple[Any, ...]:
+    """Return the values of a row in the order of its fields, a place's two in its stead."""
+    values: list[Any] = []
+    for each in msgspec.structs.astuple(row):
+        if isinstance(each, Place):
+            values += (each.camera, each.zone)
+        else:
+            values.append(_text(each) if isinstance(each, datetime) else each)
+    return tuple(values)
 
 
 def _made(kind: type[Row], values: Iterable[Any]) -> Row:

@@ -1,13 +1,12 @@
-"""What happened: visits by hour, and the last violations. No picture, and no more than a month."""
+"""What happened lately: visits by hour, and the last alerts. In memory: the history on the disk
+begins it, and the loop goes on with it."""
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -16,18 +15,12 @@ import msgspec
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.decide.compliance import rate_interval
 from edge.decide.policy import Decision
-from edge.durable import replace_file
-from edge.files import DamagedFileError, decoded
-from edge.records import Tally, Verdict, Violation, ViolationKind, ViolationState, Visit
+from edge.history.records import Alert, HourTotals
+from edge.history.store import HistoryReader
+from edge.records import Tally, Verdict, Violation, ViolationKind, ViolationState
 
-_log = logging.getLogger(__name__)
-
-FILE = "history.json"
 HOURS = 31 * 24
 ALERTS = 100
-SAVED_EVERY_S = 3600.0
-"""Not oftener: a card wears out. A power cut takes what came since."""
-MAX_BYTES = 1_000_000
 
 
 class Hour(msgspec.Struct):
@@ -53,9 +46,8 @@ class RecentAlert(msgspec.Struct, frozen=True):
     is_over: bool
 
 
-class Past(msgspec.Struct, frozen=True, rename={"alerts": "told"}):
-    """All that is remembered, the newest last: what the file holds, under the names that it has
-    always had there."""
+class Past(msgspec.Struct, frozen=True):
+    """All that is remembered, the newest last."""
 
     hours: Sequence[Hour] = ()
     alerts: Sequence[RecentAlert] = ()
@@ -80,19 +72,32 @@ class HoursSummary(msgspec.Struct, frozen=True):
 
 
 class PageHistory:
-    """Kept by the loop, read by the page's thread."""
+    """Kept by the loop, begun by the recorder's thread, read by the page's."""
 
-    def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Go on from what the file has; one that is damaged is logged, and replaced."""
-        self._path = path
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, is_recorded: bool = True) -> None:
+        """Where nothing `is_recorded`, it begins with this run of the program."""
+        self.counts_since = None if is_recorded else clock.utc()
+        """None: it goes back as far as the history does."""
         self._clock = clock
         self._lock = threading.Lock()
-        past = self._read()
-        self._hours: deque[Hour] = deque(past.hours, HOURS)
-        # Who was there when the program was killed is another visit now.
-        self._alerts: deque[RecentAlert] = deque(map(_over, past.alerts), ALERTS)
-        self._saved_s = clock.monotonic_s()
-        self._has_failed = False
+        self._hours: deque[Hour] = deque(maxlen=HOURS)
+        self._alerts: deque[RecentAlert] = deque(maxlen=ALERTS)
+
+    def begin(self, path: Path) -> None:
+        """Put what the database has of earlier runs before what has happened meanwhile.
+
+        Raises HistoryError.
+        """
+        now = self._clock.utc()
+        begin, end = now - timedelta(hours=HOURS), now + timedelta(hours=1)
+        with HistoryReader(path) as reader:
+            hours, alerts = reader.hours(begin, end), reader.alerts(begin, end)[-ALERTS:]
+        with self._lock:
+            meanwhile = {hour.began: hour for hour in self._hours}
+            for each in hours:
+                _add(meanwhile.setdefault(each.hour, Hour(each.hour)), each)
+            self._hours = deque((meanwhile[began] for began in sorted(meanwhile)), HOURS)
+            self._alerts = deque([*map(_recent, alerts), *self._alerts], ALERTS)
 
     def note(self, decision: Decision, watched_s: float) -> None:
         """Take in what a turn of the loop decided, and how long it watched."""
@@ -100,11 +105,9 @@ class PageHistory:
             hour = self._hour()
             hour.watched_s += watched_s
             for visit in decision.visits:
-                _count(hour, visit)
+                _count(hour, visit.verdict)
             for violation in decision.violations:
                 self._report(violation)
-        if self._clock.monotonic_s() - self._saved_s >= SAVED_EVERY_S:
-            self.save()
 
     def past(self) -> Past:
         with self._lock:
@@ -136,29 +139,6 @@ class PageHistory:
             low,
             high,
         )
-
-    def save(self) -> None:
-        """Write it down. Whatever hinders it is said once: it stays in memory."""
-        self._saved_s = self._clock.monotonic_s()
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._path, msgspec.json.encode(self.past()))
-        except OSError as error:
-            if not self._has_failed:
-                _log.warning(
-                    "%s: %s; the page's history is in memory only", self._path, error.strerror
-                )
-            self._has_failed = True
-
-    def _read(self) -> Past:
-        try:
-            with self._path.open("rb") as file:
-                return decoded(file.read(MAX_BYTES), Past)
-        except FileNotFoundError:
-            return Past()
-        except (OSError, DamagedFileError) as error:
-            _log.warning("%s: damaged (%s); the page's history starts empty", self._path, error)
-            return Past()
 
     def _hour(self) -> Hour:
         now = int(self._clock.utc().timestamp()) // 3600
@@ -195,27 +175,35 @@ class PageHistory:
         self._alerts.append(alert)
 
 
-def forget(path: Path) -> None:
-    """Remove what was kept: nobody asks for it any more. A disk that does not let it go may."""
-    with suppress(OSError):
-        path.unlink()
-
-
-def _count(hour: Hour, visit: Visit) -> None:
-    match visit.verdict:
+def _count(hour: Hour, verdict: Verdict, visits: int = 1) -> None:
+    match verdict:
         case Verdict.MASKED:
-            hour.masked += 1
+            hour.masked += visits
         case Verdict.BARE:
-            hour.bare += 1
+            hour.bare += visits
         case Verdict.WORN_WRONGLY:
-            hour.worn_wrongly += 1
+            hour.worn_wrongly += visits
         case Verdict.UNKNOWN:
-            hour.unknown += 1
+            hour.unknown += visits
+
+
+def _add(hour: Hour, before: HourTotals) -> None:
+    hour.watched_s += before.watched_s
+    for verdict, visits in before.visits.items():
+        _count(hour, verdict, visits)
+
+
+def _recent(alert: Alert) -> RecentAlert:
+    # Who was there when an earlier run ended is another visit now.
+    return RecentAlert(
+        alert.event_id,
+        alert.kind,
+        alert.started_at,
+        round(alert.duration_s, 1),
+        round(alert.probability, 3),
+        is_over=True,
+    )
 
 
 def _copied(hour: Hour) -> Hour:
     return msgspec.structs.replace(hour)
-
-
-def _over(alert: RecentAlert) -> RecentAlert:
-    return msgspec.structs.replace(alert, is_over=True)

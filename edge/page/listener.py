@@ -68,13 +68,12 @@ class PageListener:
         self._thread.start()
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Stop answering, and keep what happened."""
+        """Stop answering."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         with suppress(OSError):
             self._path.unlink()
-        self.window.history.save()
 
     def _run(self) -> None:
         try:

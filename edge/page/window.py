@@ -108,6 +108,8 @@ class Account(msgspec.Struct, frozen=True):
     area_origin: AreaOrigin
     can_undo: bool
     notifiers: tuple[NotifierState, ...] = ()
+    counts_since: datetime | None = None
+    """When counts and alerts begin, where none are kept over a restart; None: they are kept."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -287,6 +289,7 @@ class Window:
             self.book.origin,
             self.book.can_undo,
             () if telemetry is None else telemetry.notifiers,
+            self.history.counts_since,
         )
 
     def _camera(self, telemetry: Telemetry) -> CameraNow:

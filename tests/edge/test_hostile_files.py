@@ -14,15 +14,18 @@ from deploy.heard import _read as heard
 from edge.commands.outbox import entries, readable
 from edge.config import DetectorSettings
 from edge.daemon.former import FormerIdentities, Identity
-from edge.decide.policy import Decision
 from edge.detect.card import FOLDER, read_card
 from edge.errors import TensorMaskError
 from edge.files import DamagedFileError
+from edge.history.keeper import HistoryKeeper
+from edge.history.standby import NAME as STANDBY
+from edge.history.standby import Standby
+from edge.history.store import HistoryBatch
+from edge.history.takeover import take_over
 from edge.host.status_file import read_telemetry
 from edge.page.drawn import FILE as DRAWN
 from edge.page.drawn import NAMES as NAMES_DRAWN
 from edge.page.drawn import AreaBook, DrawnArea
-from edge.page.history import PageHistory
 from edge.page.wire import read_request
 from edge.publish.mailbox import Mailbox
 from edge.publish.messages import without_snapshot
@@ -54,12 +57,22 @@ def identity(folder: Path, content: bytes) -> None:
     FormerIdentities(path, Identity("tensormask", "door-1"), Mailbox()).tend()
 
 
-def page_history(folder: Path, content: bytes) -> None:
-    path = folder / "history.json"
-    path.write_bytes(content)
-    history = PageHistory(path)
-    history.note(Decision(), 1.0)
-    history.save()
+def earlier_history(folder: Path, content: bytes) -> None:
+    (folder / "history.json").write_bytes(content)
+    take_over(folder / "history.sqlite", lambda batch: None)
+    assert not (folder / "history.json").exists()
+
+
+def history_standby(folder: Path, content: bytes) -> None:
+    (folder / STANDBY).write_bytes(content)
+    Standby(folder).read()
+
+
+def history_file(folder: Path, content: bytes) -> None:
+    (folder / "history.sqlite").write_bytes(content)
+    keeper = HistoryKeeper(folder / "history.sqlite", 400)
+    keeper.write(HistoryBatch())
+    keeper.close()
 
 
 def drawn_areas(folder: Path, content: bytes) -> None:
@@ -133,7 +146,8 @@ def heard_message(folder: Path, content: bytes) -> None:
 
 
 READERS: list[Callable[[Path, bytes], None]] = [
-    identity, page_history, drawn_areas, release_report, release_ledger, status_file, page_wire,
+    identity, earlier_history, history_standby, history_file, drawn_areas,
+    release_report, release_ledger, status_file, page_wire,
     detector_card, outbox_export, outbox_payload, sequence_reserve, heard_message,
 ]  # fmt: skip
 

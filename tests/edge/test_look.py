@@ -11,7 +11,7 @@ from edge.config import ClassifierSettings, MqttSettings, Settings
 from edge.decide.policy import ViolationPolicy
 from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
-from edge.look import URGENT_S, Attention
+from edge.look import CROWDED_S, LATE_S, URGENT_S, Attention
 from edge.pipeline import Pipeline
 from edge.plan import PLANS
 from edge.records import Face, Frame, MaskReading, MaskState, Sighting, TrackedFace
@@ -102,6 +102,29 @@ def test_who_looked_bare_and_cannot_be_judged_any_more_takes_nobodys_turn() -> N
         looks = [at_s for at_s, who in judge.looks if who == 100.0 * person]
         assert looks[0] <= 4
         assert len(looks) >= 3
+
+
+@pytest.mark.parametrize(("people", "is_crowded"), [(1, False), (4, False), (9, True)])
+def test_it_is_crowded_where_looks_at_people_are_late(people: int, is_crowded: bool) -> None:
+    # Two looks in each of eight scans a second: new people need four looks in 1.2 s.
+    attention = Attention(ListedJudge(lambda who, at_s: 0.6), ClassifierSettings(looks_per_frame=2))
+    for at_s in SCANS_S:
+        attention.look(frame_at(at_s), crowd(people), ())
+        assert not attention.is_crowded(100 + at_s) or at_s > LATE_S
+    assert attention.is_crowded(100 + SCANS_S[-1]) is is_crowded
+    attention.look(frame_at(SCANS_S[-1] + CROWDED_S), crowd(1), tuple(range(2, people + 1)))
+    assert not attention.is_crowded(100 + SCANS_S[-1] + CROWDED_S)
+
+
+def test_people_who_are_known_do_not_make_a_crowd() -> None:
+    attention = Attention(
+        ListedJudge(lambda who, at_s: 0.02), ClassifierSettings(looks_per_frame=4)
+    )
+    for person in range(1, 13):
+        for scan in range(16):
+            at_s = 2.0 * person + scan / 8
+            attention.look(frame_at(at_s), crowd(person), ())
+            assert not attention.is_crowded(100 + at_s), person
 
 
 def test_a_plan_says_how_many_looks_there_are_where_the_settings_do_not() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from edge.history.records import (
     ConditionSpan,
     Entry,
     EntryKind,
+    HourTotals,
     People,
     Place,
     SightProof,
@@ -23,7 +27,15 @@ from edge.history.records import (
     minute_of,
     size_class,
 )
-from edge.history.store import FILE, HistoryBatch, HistoryError, HistoryReader, HistoryWriter
+from edge.history.store import (
+    FILE,
+    HistoryBatch,
+    HistoryError,
+    HistoryReader,
+    HistoryWriter,
+    NewerHistoryError,
+    create,
+)
 from edge.records import Verdict, ViolationKind
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -109,11 +121,124 @@ def test_a_file_that_is_none_is_said(path: Path) -> None:
         HistoryWriter(path)
 
 
-def test_one_of_a_newer_release_is_not_read(path: Path) -> None:
+def made_newer(path: Path, change: str) -> bytes:
+    """Have the file be of a later version, and return its content."""
+    create(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript(f"{change};PRAGMA user_version = 99")
+    return path.read_bytes()
+
+
+def test_a_newer_file_that_cannot_be_lived_with_is_left_alone(path: Path) -> None:
+    content = made_newer(path, "UPDATE about SET least = 99")
+    for kind in (HistoryReader, HistoryWriter):
+        with pytest.raises(NewerHistoryError, match=r"newer release \(schema 99, known here: 1\)"):
+            kind(path)
+    assert path.read_bytes() == content
+
+
+def test_one_that_only_has_more_is_read_and_written(path: Path) -> None:
+    made_newer(
+        path,
+        "CREATE TABLE later (x); ALTER TABLE people ADD COLUMN later TEXT NOT NULL DEFAULT ''",
+    )
     writer = HistoryWriter(path)
-    writer._database.execute("PRAGMA user_version = 99")
-    with pytest.raises(HistoryError, match="newer release"):
+    writer.write(batch())
+    writer.close()
+    assert read(path, NOON, NOON + timedelta(minutes=1)) == batch()
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (99,)
+
+
+def test_a_batch_with_a_number_is_written_once(path: Path) -> None:
+    writer = HistoryWriter(path)
+    numbered = replace(batch(), run="a", number=1)
+    for each in (numbered, numbered, replace(numbered, number=2), numbered):
+        writer.write(each)
+    both = read(path, NOON, NOON + timedelta(minutes=1))
+    assert [each.visits for each in both.people] == [4]
+
+
+def test_what_a_crash_left_open_ends_when_it_last_watched(path: Path) -> None:
+    writer = HistoryWriter(path)
+    writer.write(batch())
+    writer.close_left_open(NOON + timedelta(days=1))
+    left = read(path, NOON, NOON + timedelta(minutes=1))
+    assert [each.ended_at for each in left.conditions] == [NOON + timedelta(minutes=1)]
+    assert [each.ended_at for each in left.alerts] == [NOON + SECOND], "as the MQTT message says"
+
+
+def test_hours_are_added_up_over_all_places(path: Path) -> None:
+    writer = HistoryWriter(path)
+    writer.write(batch())
+    writer.write(
+        HistoryBatch(people=[People(minute_of(NOON) + 61, Place(), Verdict.MASKED, 0, True, 3)])
+    )
+    hour = minute_of(NOON) // 60
+    with HistoryReader(path) as reader:
+        assert reader.hours(NOON, NOON + timedelta(hours=2)) == [
+            HourTotals(hour, 30.5, {Verdict.BARE: 2}),
+            HourTotals(hour + 1, 0.0, {Verdict.MASKED: 3}),
+        ]
+
+
+def test_where_there_is_no_file_that_is_said(path: Path) -> None:
+    with pytest.raises(HistoryError, match="nothing was recorded yet"):
         HistoryReader(path)
+
+
+def test_what_is_old_is_not_in_the_bytes_either(path: Path) -> None:
+    writer = HistoryWriter(path)
+    for day in range(30):
+        at = NOON + timedelta(days=day)
+        minute = minute_of(at)
+        writer.write(
+            HistoryBatch(
+                people=[People(minute, Place(f"camera {day}"), Verdict.BARE, 32, True, 1)],
+                alerts=[
+                    Alert(f"event {day}", PLACE, ViolationKind.BARE, at, at, at, 1.0, 0.93),
+                ],
+                acknowledgements=[
+                    AlertAcknowledgement(f"event {day}", at, "ops", "other", "other", f"note {day}")
+                ],
+                conditions=[ConditionSpan("paused", f"of {day}", "hint", at, at)],
+                journal=[Entry(at, EntryKind.STARTED, "service", f"start {day}")],
+                sight=[SightProof(at, f"sight {day}", Verdict.BARE, 32, 10, 9, 8)],
+            )
+        )
+    writer.forget(NOON + timedelta(days=29))
+    files = b"".join(each.read_bytes() for each in path.parent.iterdir())
+    for word in ("camera", "event", "note", "of", "start", "sight"):
+        assert not any(b"%s %d" % (word.encode(), day) in files for day in range(10, 29)), word
+        assert b"%s 29" % word.encode() in files
+    assert writer.kept_from == NOON + timedelta(days=29)
+
+
+def test_room_is_given_back(path: Path) -> None:
+    writer = HistoryWriter(path)
+    minute = minute_of(NOON)
+    writer.write(
+        HistoryBatch(
+            people=[People(minute + n, PLACE, Verdict.BARE, 32, True, 1) for n in range(50_000)],
+            watched=[WatchedTime(minute, "", WatchState.WATCHED, 1, True)],
+        )
+    )
+    writer.forget(NOON)
+    before = path.stat().st_size
+    writer.forget(NOON + timedelta(days=40))
+    assert path.stat().st_size < before / 10
+
+
+def test_the_rule_as_it_was_last_stays_and_no_earlier_one(path: Path) -> None:
+    writer = HistoryWriter(path)
+    for n, kind in enumerate((EntryKind.RULE, EntryKind.QUALIFIED, EntryKind.SIGNED_OFF) * 2):
+        writer.write(HistoryBatch(journal=[Entry(NOON + n * SECOND, kind, "ops", str(n))]))
+    writer.forget(NOON + timedelta(days=1))
+    left = read(path, NOON, NOON + timedelta(days=1)).journal
+    assert [(each.kind, each.text) for each in left] == [
+        (EntryKind.RULE, "3"),
+        (EntryKind.QUALIFIED, "4"),
+    ]
 
 
 @pytest.mark.parametrize(

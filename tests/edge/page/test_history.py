@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,10 +8,11 @@ import pytest
 
 from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
-from edge.page.history import ALERTS, HOURS, SAVED_EVERY_S, PageHistory, forget
+from edge.history.records import Alert, People, Place, WatchedTime, WatchState, minute_of
+from edge.history.store import FILE, HistoryBatch, HistoryWriter
+from edge.page.history import ALERTS, HOURS, PageHistory
 from edge.publish.messages import compliance_message
 from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
-from tests.disk import SmallDisk
 from tests.edge.publish.test_messages import ORIGIN
 from tests.fakes import START, TurnedClock
 
@@ -43,8 +43,8 @@ def clock() -> TurnedClock:
 
 
 @pytest.fixture
-def history(tmp_path: Path, clock: TurnedClock) -> PageHistory:
-    return PageHistory(tmp_path / "history.json", clock)
+def history(clock: TurnedClock) -> PageHistory:
+    return PageHistory(clock)
 
 
 def test_visits_are_counted_by_the_hour(history: PageHistory, clock: TurnedClock) -> None:
@@ -69,29 +69,44 @@ def test_a_violation_is_listed_once_and_over_when_it_is(history: PageHistory) ->
     ]
 
 
-def test_it_is_there_again_after_a_restart(
+def test_it_begins_with_what_the_database_has_and_counts_what_came_meanwhile(
     tmp_path: Path, history: PageHistory, clock: TurnedClock
 ) -> None:
+    clock.now_s = 7200.0
+    path, minute = tmp_path / FILE, minute_of(START)
+    writer = HistoryWriter(path)
+    writer.write(
+        HistoryBatch(
+            people=[
+                People(minute, Place("door", "left"), Verdict.MASKED, 32, True, 2),
+                People(minute + 120, Place("door"), Verdict.BARE, 16, True, 1),
+            ],
+            watched=[
+                WatchedTime(minute, "door", WatchState.WATCHED, 50, True),
+                WatchedTime(minute, "door", WatchState.CROWDED, 5, True),
+                WatchedTime(minute, "door", WatchState.TURNED, 4, True),
+            ],
+            alerts=[Alert("event 0", Place(), ViolationKind.BARE, START, START, None, 1, 0.9)],
+        )
+    )
+    writer.close()
     history.note(Decision((violation(1),), (visit(Verdict.BARE),)), 2)
-    history.save()
-    again = PageHistory(tmp_path / "history.json", clock)
-    assert again.past().hours == history.past().hours
-    assert [each.event_id for each in again.past().alerts] == ["event 1"]
-    # It was killed: nobody is still there of whom it knew.
-    assert [each.is_over for each in again.past().alerts] == [True]
-    again.note(Decision((), (visit(Verdict.BARE),)), 0)
-    assert again.past().hours[-1].bare == 2
-
-
-def test_it_is_written_down_once_an_hour(
-    tmp_path: Path, history: PageHistory, clock: TurnedClock
-) -> None:
-    file = tmp_path / "history.json"
+    history.begin(path)
+    first, now = history.past().hours
+    assert (first.masked, first.bare, first.watched_s) == (2, 0, 55)
+    assert (now.masked, now.bare, now.watched_s) == (0, 2, 2)
+    # Who was there when the earlier run ended is another visit now.
+    assert [(each.event_id, each.is_over) for each in history.past().alerts] == [
+        ("event 0", True),
+        ("event 1", False),
+    ]
     history.note(Decision((), (visit(Verdict.BARE),)), 0)
-    assert not file.exists()
-    clock.sleep(SAVED_EVERY_S)
-    history.note(Decision(), 0)
-    assert file.exists()
+    assert history.past().hours[-1].bare == 3
+
+
+def test_it_says_since_when_it_counts_where_nothing_is_recorded(clock: TurnedClock) -> None:
+    assert PageHistory(clock).counts_since is None
+    assert PageHistory(clock, is_recorded=False).counts_since == START
 
 
 def test_a_clock_that_is_set_back_finds_its_hour_again(
@@ -122,57 +137,6 @@ def test_it_forgets_after_a_month_however_seldom_it_ran(
     past = history.past()
     assert len(past.hours) == len(past.alerts) == 31
     assert past.alerts[-1].event_id == "event 59"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b'{"hours": 3}',
-        b"\xff",
-        b'{"told": [{"event_id": "\xff"}]}',
-        b'{"x":' + b"[" * 60_000,
-    ],
-)
-def test_a_damaged_file_is_logged_and_replaced(
-    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "history.json").write_bytes(content)
-    assert PageHistory(tmp_path / "history.json", TurnedClock()).past().hours == ()
-    assert "history.json: damaged" in caplog.text
-
-
-def test_a_disk_that_takes_nothing_is_said_once(
-    tmp_path: Path, clock: TurnedClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").touch()
-    history = PageHistory(tmp_path / "file" / "history.json", clock)
-    history.note(Decision((violation(1),)), 0)
-    history.save()
-    history.save()
-    assert caplog.text.count("in memory only") == 1
-    assert len(history.past().alerts) == 1
-
-
-def test_it_is_removed_when_nobody_asks_for_it_unless_the_disk_refuses(
-    small_disk: SmallDisk,
-) -> None:
-    file = small_disk.folder / "history.json"
-    file.write_text("{}")
-    small_disk.remount("ro")
-    forget(file)
-    assert file.exists()
-    small_disk.remount("rw")
-    for _ in range(2):
-        forget(file)
-        assert not file.exists()
-
-
-def test_what_the_file_holds_keeps_its_names(history: PageHistory, tmp_path: Path) -> None:
-    history.note(Decision((violation(1),)), 0)
-    history.save()
-    assert json.loads((tmp_path / "history.json").read_text()).keys() == {"hours", "told"}
 
 
 def test_the_rate_of_an_hour_is_that_of_the_mqtt_document(

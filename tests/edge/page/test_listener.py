@@ -40,7 +40,7 @@ def listener_in(
         lambda frame, boxes: b"jpeg",
         ClassifierSettings(),
         lambda: None,
-        PageHistory(folder / "history.json"),
+        PageHistory(),
         AreaBook(DetectorSettings(), folder),
         fps=4.0,
         metrics=lambda is_open_metrics: b"the metrics, %d" % is_open_metrics,

@@ -61,7 +61,7 @@ class Stage:
             self.take_picture,
             ClassifierSettings(),
             lambda: self.now,
-            PageHistory(self.folder / "history.json", self.clock),
+            PageHistory(self.clock),
             self.book,
             4.0,
             self.clock,

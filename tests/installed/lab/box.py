@@ -61,7 +61,7 @@ USUAL: Mapping[str, Section] = {
 
 def settings_text(**sections: Section) -> str:
     """Return the usual settings, with these sections' keys in place of theirs."""
-    lines = ["# tensormask settings 4"]
+    lines = ["# tensormask settings 5"]
     for name in {**USUAL, **sections}:
         lines.append(f"[{name}]")
         keys = {**USUAL.get(name, {}), **sections.get(name, {})}

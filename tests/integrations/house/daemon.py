@@ -47,7 +47,7 @@ class Service:
 
     def configure(self, **sections: Mapping[str, object]) -> None:
         """Write the usual settings, with these sections' keys in place of theirs."""
-        lines = ["# tensormask settings 4"]
+        lines = ["# tensormask settings 5"]
         for name in {**USUAL, **self._always, **sections}:
             keys = {**USUAL.get(name, {}), **self._always.get(name, {}), **sections.get(name, {})}
             lines.append(f"[{name}]")

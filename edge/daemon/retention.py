@@ -1,0 +1,68 @@
+"""Where nothing is recorded any more: what was recorded goes when it is too old, all the same."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+from edge.clock import SYSTEM_CLOCK, Clock
+from edge.daemon.lookout import Glance
+from edge.history.keeper import HistoryKeeper
+from edge.history.recording import FORGET_EVERY_S
+from edge.history.store import HistoryError
+from edge.telemetry import HistoryState, Telemetry
+
+_log = logging.getLogger(__name__)
+
+CLOSING_S = 0.5
+
+
+class Retention:
+    """An `Outlet` that takes nothing."""
+
+    state: HistoryState | None = None
+
+    def __init__(self, path: Path, days: int, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._path = path
+        self._keeper = HistoryKeeper(path, days)
+        self._clock = clock
+        self._clock_is_right = False
+        self._has_failed = False
+        self._stop = threading.Event()
+        self._known = threading.Event()
+        """Whether the clock is right is known."""
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def take(self, glance: Glance, telemetry: Telemetry) -> None:
+        self._clock_is_right = telemetry.clock.is_synchronised
+        self._known.set()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._known.set()
+        if self._thread.ident is not None:
+            self._thread.join(CLOSING_S)
+
+    def _run(self) -> None:
+        self._known.wait()
+        for_s = 0.0
+        while not self._stop.is_set():
+            if self._path.exists():
+                self._forget(for_s)
+            self._stop.wait(FORGET_EVERY_S)
+            for_s = FORGET_EVERY_S
+
+    def _forget(self, for_s: float) -> None:
+        try:
+            now = self._clock.utc()
+            self._keeper.forget(now, clock_is_right=self._clock_is_right, for_s=for_s)
+        except HistoryError as error:
+            if not self._has_failed:
+                _log.warning("%s; what is too old stays there", error)
+            self._has_failed = True
+        finally:
+            self._keeper.close()
