@@ -78,6 +78,46 @@ def test_a_violation_is_confirmed_after_confirm_s_and_names_its_times() -> None:
     assert ended.duration_s == pytest.approx(3.0)
 
 
+def test_while_the_rule_is_off_everybody_is_counted_and_nobody_reported() -> None:
+    by = policy()
+    by.reports = False
+    decisions = judge([0.99] * 100, judge_by=by)
+    assert (states(decisions), verdict(decisions)) == ([], Verdict.BARE)
+
+
+def test_who_is_there_when_the_rule_begins_is_reported_then() -> None:
+    by = policy()
+    by.reports = False
+    before = [by.update([look(n / 10, 0.99)], ()) for n in range(30)]
+    by.reports = True
+    after = [by.update([look(3 + n / 10, 0.99)], ()) for n in range(10)]
+    assert (states(before), states(after)) == ([], [ViolationState.CONFIRMED])
+
+
+def test_a_violation_that_was_reported_ends_also_after_the_rule_has() -> None:
+    by = policy()
+    for n in range(20):
+        by.update([look(n / 10, 0.99)], ())
+    by.reports = False
+    assert states([by.update((), (1,))]) == [ViolationState.ENDED]
+
+
+def test_a_visit_has_the_size_of_the_largest_face_that_was_judged() -> None:
+    by = policy()
+    for n, (size, bare) in enumerate([(30, 0.1), (50, 0.1), (40, 0.1), (90, None)]):
+        by.update([look(n / 10, bare, size=size)], ())
+    (visit,) = by.update((), (1,)).visits
+    assert visit.face_px == pytest.approx(50)
+
+
+def test_a_visit_in_which_no_face_was_judged_has_no_size() -> None:
+    by = policy()
+    for n in range(5):
+        by.update([look(n / 10, None, size=90)], ())
+    (visit,) = by.update((), (1,)).visits
+    assert (visit.verdict, visit.face_px) == (Verdict.UNKNOWN, 0.0)
+
+
 def unmoved(seconds: float, until_s: float) -> list[Decision]:
     """Show a bare face that shows no sign of life for so long, then let it leave."""
     by = policy()
