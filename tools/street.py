@@ -4,7 +4,8 @@
 Pictures of boxed sets side by side, before a camera that sways and has noise: 1280 pixels wide, six
 seconds at 15 frames. The whole road from detect to decide runs with its defaults, which single
 pictures cannot show. The second table says how many of the people with a mask, without one and with
-one worn wrongly end as what: with it, a rate can be corrected.
+one worn wrongly end as what. `EYES=file` writes these counts as the file with which a rate is
+corrected (`edge.eyes`).
 """
 
 from __future__ import annotations
@@ -21,18 +22,22 @@ from datetime import timedelta
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 
 from convert.data.voc import BoxedPicture, BoxedSet, LabelledFace, read_boxed
 from convert.measure.metrics import MIN_IOU
 from edge.classify.card import BARE, MASKED, WORN_WRONGLY, load_bundle
 from edge.config import Settings, parse_settings
+from edge.detect.card import read_card
 from edge.detect.detectors import NAMES as NAMES_OF_DETECTORS
 from edge.errors import ConfigError
+from edge.eyes import EyesCard, KnownPeople
+from edge.history.records import SIZES_PX
 from edge.pipeline import open_pipeline
 from edge.pixels import resize
 from edge.plan import PLANS, USUAL
-from edge.records import Box, Frame, Pixels, Verdict, ViolationState
+from edge.records import Box, Frame, MaskState, Pixels, Verdict, ViolationState
 from tests.fakes import START
 from tools.cost import multiply_adds
 
@@ -91,6 +96,8 @@ GROUPS: dict[str, Callable[[Fate], bool]] = {
     "21 and more": lambda fate: fate.size_px >= 24 and fate.people > 20,
 }
 """By the size of the face, and from 24 px on by the people in sight."""
+DOOR_PEOPLE = 10
+"""The eyes are measured in scenes with no more people: at a door, not in a crowd."""
 COSTS = ("million multiply-adds a second", "ms of processor time a second")
 
 
@@ -240,6 +247,25 @@ def rates(fates: Sequence[Fate]) -> list[str]:
     return lines
 
 
+def eyes_card(fates: Sequence[Fate], data: str, networks: tuple[str, str]) -> EyesCard:
+    """Return what became of people with a mask and without, from the least size that is looked at
+    on. `networks` are the sha256 of classifier and detector."""
+    people = []
+    for label, state in ((MASKED, MaskState.MASKED), (BARE, MaskState.BARE)):
+        for begin, end in zip(SIZES_PX[1:], (*SIZES_PX[2:], math.inf), strict=True):
+            group = [
+                each.verdict
+                for each in fates
+                if each.label == label
+                and begin <= each.size_px < end
+                and each.people <= DOOR_PEOPLE
+            ]
+            counts = (group.count(each) for each in (Verdict.MASKED, Verdict.BARE))
+            if group:
+                people.append(KnownPeople(state, begin, len(group), *counts))
+    return EyesCard(1, *networks, data, tuple(people))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--boxed", type=Path, action="append", required=True)
@@ -248,6 +274,7 @@ def main() -> None:
     parser.add_argument("--split", type=Path, help="only pictures that training has not seen")
     parser.add_argument("--columns", type=int, default=2, help="of pictures in a scene")
     parser.add_argument("--plan", choices=PLANS, default=USUAL.name)
+    parser.add_argument("--eyes", type=Path, help="write what rates are corrected with")
     options = parser.parse_args()
     detector = {
         "name": options.detector,
@@ -276,6 +303,12 @@ def main() -> None:
     for name, number in total.items():
         print(f"{number:6}  {name}")
     print(*rates(fates), sep="\n")
+    if options.eyes:
+        names = ", ".join(folder.name for folder in options.boxed)
+        unseen = "pictures that training has not seen" if options.split else "all pictures"
+        networks = (load_bundle().card.model_sha256, read_card().sha256)
+        card = eyes_card(fates, f"{unseen} of {names}, in motion", networks)
+        options.eyes.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def frames_of(settings: CameraSettings) -> Frames:
     return EveryFrame(lambda: open_source(settings))
 
 
-class Rate:
+class FrameRate:
     """How many frames a second a camera gives, whether or not they are taken."""
 
     def __init__(self) -> None:
@@ -170,7 +170,7 @@ class Camera:
         self._standstill = Standstill(patience.frozen_s)
         self._fresh_s = 0.0
         """When the picture was last another one."""
-        self._rate = Rate()
+        self._rate = FrameRate()
 
     @property
     def dropped(self) -> int:
@@ -244,7 +244,7 @@ class Camera:
         """Return the frame if it is a new one; raises CameraError where none has come for long."""
         now_s = self._clock.monotonic_s()
         if not self._opened_well:
-            self._opened_well, self._rate = True, Rate()
+            self._opened_well, self._rate = True, FrameRate()
             self._opened_s = self._fresh_s = now_s
         if self._patience.changes and self._repetition.is_repeated(frame.pixels):
             if now_s - self._fresh_s >= self._patience.stall_s:

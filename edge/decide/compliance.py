@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
+from edge.rates import wilson_interval
 from edge.records import Compliance, Tally, Verdict, Visit
 
 _VERDICTS = tuple(Verdict)
-CERTAINTY = 1.96
-"""Standard deviations to each side that hold 95 % of a normal distribution."""
 
 
 class _Window:
@@ -83,10 +82,5 @@ def rate_interval(tally: Tally) -> tuple[float, float] | None:
 
     The interval of Wilson (1927), which holds for few people and for shares near 0 and 1, too.
     """
-    rate, judged = tally.rate, tally.masked + tally.bare
-    if rate is None:
-        return None
-    square = CERTAINTY**2 / judged
-    middle = rate + square / 2
-    half = math.sqrt(square * rate * (1 - rate) + square**2 / 4)
-    return max(0.0, (middle - half) / (1 + square)), min(1.0, (middle + half) / (1 + square))
+    judged = tally.masked + tally.bare
+    return wilson_interval(tally.masked, judged) if judged else None
