@@ -32,7 +32,7 @@ option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers extras crowd street gate heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
+.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers extras crowd street gate coverage heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -159,6 +159,9 @@ gate: dev ## what a station advises to the people of BOXED=folder:folder, and ho
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make gate BOXED=folder' >&2; exit 2; }
 	$(each_boxed); $(DEV)/bin/python -m tools.gate "$$@" $(call option,--split,SPLIT) $(call option,--clip,CLIP) \
 	  $(call option,--plan,PLAN)
+
+coverage: dev ## does the interval of a corrected rate cover the truth? 2,000 months for each rate and number of people (minutes)
+	nice $(DEV)/bin/python -m tools.coverage
 
 heads: dev ## which heads the page leaves uncovered (turned, tilted, in the dark); BOXED=folder:folder, SPLIT, YUNET, MOST=pictures
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make heads BOXED=folder' >&2; exit 2; }

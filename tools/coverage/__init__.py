@@ -1,0 +1,1 @@
+"""Whether the intervals of corrected rates cover the truth."""
