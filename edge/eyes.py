@@ -1,21 +1,24 @@
-"""Where it is known from how well the eyes judge: from what their makers measured.
+"""Where it is known from how well the eyes judge: from their makers, or measured at this door.
 
 `eyes.json` lies beside the classifier's model. It holds what became of people whose state is known,
 from detection to the verdict on the visit, and names the two networks that judged them: with others
-it is not used. `make street EYES=file` measures it.
+it is not used. `make street EYES=file` measures it. `tensormask qualify` measures the same at a
+door, and the history keeps it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
-from edge.files import DamagedFileError, read_json
+from edge.files import DamagedFileError, decoded, read_json
 from edge.rates import Counted, Eyes
 from edge.records import MaskState
+from edge.words import count
 
 EYES_FILE = "eyes.json"
 MAX_EYES_BYTES = 64 * 1024
@@ -29,13 +32,15 @@ class KnownPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state: MaskState
     """How they wore a mask."""
     size_px: Number
-    """Where the class begins."""
+    """Where the class begins; 0 also for a measurement of all sizes together."""
     shown: Number
     """All of them."""
     masked: Number
     """The visits that were counted as masked."""
     bare: Number
-    """And as without a mask. The others were missed, not judged, or judged as worn wrongly."""
+    """And as without a mask."""
+    worn_wrongly: Number = 0
+    """And as worn wrongly. The others were missed or not judged."""
 
     @property
     def counted(self) -> Counted:
@@ -44,35 +49,97 @@ class KnownPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Counted(right, self.masked + self.bare, self.shown)
 
 
+class NetworkPair(msgspec.Struct, frozen=True):
+    """Which eyes these are."""
+
+    model_sha256: str
+    """The classifier's."""
+    detector_sha256: str
+
+
 class EyesCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `eyes.json` holds."""
 
     schema: Literal[1]
-    model_sha256: str
-    detector_sha256: str
+    networks: NetworkPair
     data: Annotated[str, msgspec.Meta(max_length=200)]
     """What it was measured on, for the reader of a report."""
     people: tuple[KnownPeople, ...]
 
 
-def eyes_of_bundle(folder: Path, model_sha256: str, detector_sha256: str) -> Eyes | None:
-    """Return how well a classifier's bundle says that these two networks judge.
+class Qualification(msgspec.Struct, frozen=True):
+    """What `tensormask qualify` has measured, as the history keeps it. Fields may be added."""
+
+    schema: Literal[1]
+    at: datetime
+    """When the last walk was over."""
+    camera: str
+    """The name of the camera; empty: the only one."""
+    networks: NetworkPair
+    people: tuple[KnownPeople, ...]
+    """One row for each state, of all sizes together: who was missed has none."""
+    walks: int
+    repeated: int
+    """Walks that were repeated because they were not done as asked."""
+    faults: tuple[str, ...]
+    """Which criteria were not met; none: the door is qualified."""
+
+    @property
+    def is_qualified(self) -> bool:
+        return not self.faults
+
+
+def eyes_of_bundle(folder: Path, networks: NetworkPair) -> Eyes | None:
+    """Return how well a classifier's bundle says that these networks judge.
 
     None: the bundle does not say it, or says it of other networks. Raises DamagedFileError.
     """
     path = folder / EYES_FILE
     try:
         card = read_json(path, EyesCard, MAX_EYES_BYTES)
+        return eyes_of_people(card.people, card.data) if card.networks == networks else None
     except OSError:
         return None
-    except DamagedFileError as error:
-        raise DamagedFileError(f"{path}: {error}; install the bundle again") from error
-    if (card.model_sha256, card.detector_sha256) != (model_sha256, detector_sha256):
-        return None
-    try:
-        return eyes_of_people(card.people, card.data)
     except ValueError as error:
         raise DamagedFileError(f"{path}: {error}; install the bundle again") from error
+
+
+def eyes_of_qualification(text: str, networks: NetworkPair) -> Eyes | None:
+    """Return how well these networks judged at this door, by the text of an entry of the history.
+
+    A door that did not meet the criteria was measured, too: then all the more is to be corrected.
+    None: the text is of other networks or of a newer release.
+    """
+    found = read_qualification(text)
+    if found is None or found.networks != networks:
+        return None
+    times = count(sum(each.shown for each in found.people), "passage")
+    try:
+        return eyes_of_people(
+            found.people, f"measured at this door on {found.at:%Y-%m-%d}, {times}"
+        )
+    except ValueError:
+        return None
+
+
+def read_qualification(text: str) -> Qualification | None:
+    """Return what an entry of the history says; None: a newer release has written it."""
+    try:
+        return decoded(text.encode(), Qualification)
+    except DamagedFileError:
+        return None
+
+
+def eyes_in_use(
+    qualifications: Iterable[str], of_bundle: Eyes | None, networks: NetworkPair
+) -> Eyes | None:
+    """Return by what rates are corrected: as measured at this door last, else as by the bundle.
+
+    `qualifications` are the texts of the history's entries, the newest last.
+    """
+    measured = [eyes_of_qualification(text, networks) for text in qualifications]
+    known = [each for each in measured if each is not None]
+    return known[-1] if known else of_bundle
 
 
 def eyes_of_people(people: Iterable[KnownPeople], source: str) -> Eyes:

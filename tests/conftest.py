@@ -45,6 +45,7 @@ LONG = (
     "edge/test_process.py",
     "systemd/test_camera_lost.py",
     "systemd/test_doctor.py",
+    "edge/commands/test_qualify.py",
     "edge/commands/test_replay.py",
     "deploy/test_receiver.py",
     "broker/test_outages.py",

@@ -32,7 +32,7 @@ from edge.config import Settings, parse_settings
 from edge.detect.card import read_card
 from edge.detect.detectors import NAMES as NAMES_OF_DETECTORS
 from edge.errors import ConfigError
-from edge.eyes import EyesCard, KnownPeople
+from edge.eyes import EyesCard, KnownPeople, NetworkPair
 from edge.history.records import SIZES_PX
 from edge.pipeline import open_pipeline
 from edge.pixels import resize
@@ -71,6 +71,11 @@ VERDICTS = {
     WORN_WRONGLY: Verdict.WORN_WRONGLY,
 }
 """What the people of each label should be counted as."""
+STATES_OF_LABELS = {
+    MASKED: MaskState.MASKED,
+    BARE: MaskState.BARE,
+    WORN_WRONGLY: MaskState.WORN_WRONGLY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +252,10 @@ def rates(fates: Sequence[Fate]) -> list[str]:
     return lines
 
 
-def eyes_card(fates: Sequence[Fate], data: str, networks: tuple[str, str]) -> EyesCard:
-    """Return what became of people with a mask and without, from the least size that is looked at
-    on. `networks` are the sha256 of classifier and detector."""
+def eyes_card(fates: Sequence[Fate], data: str, networks: NetworkPair) -> EyesCard:
+    """Return what became of the people of each state and class of size at a door."""
     people = []
-    for label, state in ((MASKED, MaskState.MASKED), (BARE, MaskState.BARE)):
+    for label, state in STATES_OF_LABELS.items():
         for begin, end in zip(SIZES_PX[1:], (*SIZES_PX[2:], math.inf), strict=True):
             group = [
                 each.verdict
@@ -260,10 +264,10 @@ def eyes_card(fates: Sequence[Fate], data: str, networks: tuple[str, str]) -> Ey
                 and begin <= each.size_px < end
                 and each.people <= DOOR_PEOPLE
             ]
-            counts = (group.count(each) for each in (Verdict.MASKED, Verdict.BARE))
+            counts = (group.count(verdict) for verdict in VERDICTS.values())
             if group:
                 people.append(KnownPeople(state, begin, len(group), *counts))
-    return EyesCard(1, *networks, data, tuple(people))
+    return EyesCard(1, networks, data, tuple(people))
 
 
 def main() -> None:
@@ -306,7 +310,7 @@ def main() -> None:
     if options.eyes:
         names = ", ".join(folder.name for folder in options.boxed)
         unseen = "pictures that training has not seen" if options.split else "all pictures"
-        networks = (load_bundle().card.model_sha256, read_card().sha256)
+        networks = NetworkPair(load_bundle().card.model_sha256, read_card().sha256)
         card = eyes_card(fates, f"{unseen} of {names}, in motion", networks)
         options.eyes.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
 

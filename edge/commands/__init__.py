@@ -25,6 +25,10 @@ COMMANDS = {
     ),
     "models": "List, fetch and show models.",
     "release": "Show what is installed and on trial; switch to another release, and back.",
+    "qualify": (
+        "Measure how well this door judges, by walking past as the program asks; exit 1: it does "
+        "not meet the criteria, or the walks are not all done."
+    ),
     "password": "Print the hash of a password for the page, to be kept in its password_file.",
     "bench": (
         "Measure speed, processor time, memory and start. Lists are separated by commas, and every "

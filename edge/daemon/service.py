@@ -27,6 +27,7 @@ from edge.daemon.recorder import open_history, settings_digest
 from edge.daemon.software import SoftwareNotice
 from edge.daemon.station import open_station
 from edge.daemon.viewer import open_page
+from edge.daemon.visits import open_visits
 from edge.decide.identity import EventIds
 from edge.detect.detectors import identify
 from edge.history.records import SEEING, RunAbout
@@ -184,7 +185,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     lookout = Lookout(camera, judge, stopwatch, budget)
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
-    outlets: list[Outlet] = []
+    outlets: list[Outlet] = [open_visits(folder, lookout.observers)]
     station = open_station(settings, lookout.observers)
     if station is not None:
         outlets.append(station)

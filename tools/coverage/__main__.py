@@ -2,7 +2,7 @@
 """Whether the interval of a corrected rate covers the truth in 95 % of the cases: `make coverage`.
 
 2,000 months for each true rate and number of people, at doors whose eyes are as the bundle's
-`eyes.json` says, and measured anew for each month with as many people as those there. Fails if a
+`eyes.json` says, and measured again for each month with as many people as those there. Fails if a
 cell is below 95 % by more than chance.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from edge.classify.card import DEFAULT_BUNDLE, load_bundle
 from edge.detect.card import read_card
-from edge.eyes import eyes_of_bundle
+from edge.eyes import NetworkPair, eyes_of_bundle
 from tools.coverage.months import Cell, Entrance, entrance_of, few, simulate, table
 
 RATES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -32,8 +32,8 @@ FEW = 20
 
 def doors() -> list[Entrance]:
     """Return the doors of the table."""
-    card = load_bundle(DEFAULT_BUNDLE).card
-    eyes = eyes_of_bundle(DEFAULT_BUNDLE, card.model_sha256, read_card().sha256)
+    networks = NetworkPair(load_bundle(DEFAULT_BUNDLE).card.model_sha256, read_card().sha256)
+    eyes = eyes_of_bundle(DEFAULT_BUNDLE, networks)
     if eyes is None:
         raise SystemExit("the bundle has no eyes.json of its networks: make street EYES=file")
     far = entrance_of(eyes, "far", FAR)

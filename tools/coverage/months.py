@@ -83,7 +83,7 @@ def few(door: Entrance, name: str, number: int) -> Entrance:
 def simulate(
     door: Entrance, true_rate: float, people: int, months: int, rng: np.random.Generator
 ) -> Cell:
-    """Return what becomes of the rates of these months; the eyes are measured anew for each."""
+    """Return what becomes of the rates of these months; the eyes are measured again for each."""
     rates: list[tuple[Rate, float]] = []
     for _ in range(months):
         eyes = _measured(door, rng)

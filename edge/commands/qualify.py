@@ -1,0 +1,237 @@
+"""`tensormask qualify`: how well this door judges, measured by walking past."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from edge.classify.card import load_bundle
+from edge.commands.options import add_config, add_json
+from edge.commands.output import print_document, say
+from edge.commands.parser import Parser
+from edge.commands.status import ask_service
+from edge.config import DEFAULT_PATH, Settings, load_settings
+from edge.detect.detectors import identify
+from edge.errors import NotAllowedError, TensorMaskError
+from edge.eyes import NetworkPair, Qualification, read_qualification
+from edge.history.records import Entry, EntryKind
+from edge.history.store import FILE as HISTORY
+from edge.history.store import HistoryBatch, HistoryError, HistoryReader, HistoryWriter
+from edge.host.status_file import DIRECTORY
+from edge.host.visits import SOCKET, VisitReader, socket_of
+from edge.qualify.criteria import Criterion, compared, criteria, faults_of, former_of
+from edge.qualify.dialog import TICK_S, Dialog, StoppedError
+from edge.qualify.sheet import Sheet
+from edge.qualify.store import SCHEMA, drop_progress, keep_progress, read_progress
+from edge.qualify.walks import Progress, people_of
+from edge.version import version
+
+PROTOCOL = """\
+This measures how well the service at this door judges, with people whose mask is known: you.
+  {walks} walks past the camera, about {minutes} minutes{pair}.
+  Before each walk press Enter, out of the picture; then walk past as people do here.
+  After it, say whether it was done as asked, before you see what was counted.
+Other people have to stay out of the picture meanwhile. What is counted now is in the counts and
+alerts of the day, too. Stop at any time with q or Ctrl-C, and go on later with the same command."""
+MINUTES_A_WALK = 0.4
+_TIMES = "%Y-%m-%d %H:%M %Z"
+
+
+class SheetError(TensorMaskError):
+    """Say where the sheet may be written: --output."""
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.runs(
+        _run,
+        "sudo tensormask qualify",
+        "sudo tensormask qualify --alone --output door.html",
+    )
+    add_config(parser)
+    parser.add_argument(
+        "--alone", action="store_true", help="there is nobody to walk beside you: more walks"
+    )
+    parser.add_argument("--restart", action="store_true", help="drop the walks done so far")
+    parser.add_argument(
+        "--camera", default="", help="which one, where there are several", metavar="NAME"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the sheet (default: qualification-DEVICE-DATE.html in this folder)",
+    )
+    add_json(parser, "the result as one JSON document at the end")
+
+
+class Keyboard:
+    """The terminal, or a file of answers."""
+
+    def __init__(self, *, is_quiet: bool) -> None:
+        """`is_quiet`: standard output is for the document; the dialog is on standard error."""
+        self._is_quiet = is_quiet
+        self._pending = b""
+
+    def say(self, text: str) -> None:
+        if self._is_quiet:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+        else:
+            say(text)
+
+    def ask(self, text: str, meanwhile: Callable[[], None]) -> str:
+        self.say(text.rstrip())
+        while b"\n" not in self._pending:
+            ready, _, _ = select.select([0], [], [], TICK_S)
+            meanwhile()
+            if ready:
+                content = os.read(0, 4096)
+                if not content:
+                    raise StoppedError
+                self._pending += content
+        line, _, self._pending = self._pending.partition(b"\n")
+        return line.decode(errors="replace").strip().lower()
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = load_settings(options.config)
+    folder = settings.outbox.file.parent
+    if not os.access(folder, os.W_OK):
+        raise NotAllowedError(f"{folder}: only root and the service may write there")
+    networks = networks_of(settings)
+    keyboard = Keyboard(is_quiet=options.json)
+    if options.restart:
+        drop_progress(folder)
+    progress, why = read_progress(folder, networks, time.time())
+    if why:
+        keyboard.say(why)
+    if progress is None:
+        progress = Progress(SCHEMA, time.time(), networks, options.alone)
+    done, asked = len(progress.done), len(progress.walks)
+    if done:
+        keyboard.say(f"going on after walk {done} of {asked}; from the start: --restart")
+    else:
+        pair = "" if progress.is_alone else ", some of them by two people (alone: --alone)"
+        minutes = f"{MINUTES_A_WALK * asked:.0f}"
+        keyboard.say(PROTOCOL.format(walks=asked, minutes=minutes, pair=pair))
+    if options.config == DEFAULT_PATH:
+        ask_service(options.config)  # says why it does not run
+    try:
+        with closing(VisitReader(_socket(options.config, folder))) as ears:
+            keep = lambda new: keep_progress(folder, new)  # noqa: E731
+            progress = Dialog(keyboard, ears, keep, options.camera).run(progress)
+    except (StoppedError, KeyboardInterrupt) as error:
+        keyboard.say("\nstopped; the walks so far are kept for a day: run the same command again")
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return 1
+    return _finish(settings, options, progress, keyboard)
+
+
+def networks_of(settings: Settings) -> NetworkPair:
+    """Return which networks judge with these settings. Raises ModelError, ConfigError."""
+    card = load_bundle(settings.classifier.bundle).card
+    detector = identify(settings.detector.name, settings.detector.model)
+    return NetworkPair(card.model_sha256, detector.sha256)
+
+
+def _socket(config: Path, folder: Path) -> Path:
+    return DIRECTORY / SOCKET if config == DEFAULT_PATH else socket_of(folder, {})
+
+
+def _finish(
+    settings: Settings, options: argparse.Namespace, progress: Progress, keyboard: Keyboard
+) -> int:
+    """Judge, keep and print what was measured."""
+    people = people_of(progress.done)
+    walks, asked = len(progress.done), len(progress.walks)
+    repeated = sum(each.repeated for each in progress.done)
+    found = criteria(people, walks, asked, repeated)
+    now = datetime.now(UTC)
+    qualification = Qualification(
+        1, now, options.camera, progress.networks, people, walks, repeated, faults_of(found)
+    )
+    history = settings.outbox.file.parent / HISTORY
+    former = former_of(_earlier(history, now), qualification)
+    comparisons = () if former is None else compared(former, qualification)
+    by = os.environ.get("SUDO_USER") or getpass.getuser()
+    sheet = Sheet(
+        settings.device.id,
+        ", ".join(each for each in (settings.device.site, settings.device.zone) if each),
+        by,
+        f"tensormask {version()}",
+        qualification,
+        found,
+        progress.done,
+        former,
+        comparisons,
+        f"{now.astimezone():{_TIMES}}",
+        "" if former is None else f"{former.at.astimezone():{_TIMES}}",
+    )
+    output = options.output or Path(
+        f"qualification-{settings.device.id}-{now.astimezone():%Y-%m-%d-%H%M}.html"
+    )
+    try:
+        output.write_text(sheet.html())
+    except OSError as error:
+        raise SheetError(
+            f"{output}: {error.strerror or error}; all walks are kept: run it again with --output"
+        ) from error
+    text = msgspec.json.encode(qualification).decode()
+    with closing(HistoryWriter(history)) as writer:
+        writer.write(HistoryBatch(journal=[Entry(now, EntryKind.QUALIFIED, by, text)]))
+        _leave_to_the_service(history)
+    drop_progress(settings.outbox.file.parent)
+    for each in _summary(found, sheet):
+        keyboard.say(each)
+    keyboard.say(f"the sheet: {output}")
+    if options.json:
+        print_document(qualification)
+    return 0 if qualification.is_qualified else 1
+
+
+def _leave_to_the_service(history: Path) -> None:
+    """Have the files of a history that root has made belong to the owner of their folder."""
+    if os.geteuid() == 0:
+        owner = history.parent.stat()
+        for path in history.parent.glob(f"{history.name}*"):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _summary(found: tuple[Criterion, ...], sheet: Sheet) -> list[str]:
+    lines = [
+        "",
+        *(f"{'met' if e.is_met else 'NOT MET':8} {e.required}: {e.measured}" for e in found),
+    ]
+    changed = [each.what for each in sheet.comparisons if each.is_different]
+    if sheet.former is None:
+        lines.append("measure again on another day: only then is it known whether this holds")
+    elif changed:
+        lines.append(f"differs from {sheet.former_when}: {', '.join(changed)}")
+    else:
+        lines.append(f"nothing contradicts the measurement of {sheet.former_when}")
+    lines.append("QUALIFIED" if sheet.qualification.is_qualified else "NOT QUALIFIED")
+    return lines
+
+
+def _earlier(history: Path, now: datetime) -> list[Qualification]:
+    """Return what was measured before, the newest last. Raises HistoryError."""
+    if not history.exists():
+        return []
+    try:
+        with HistoryReader(history) as reader:
+            entries = reader.journal(datetime(1970, 1, 1, tzinfo=UTC), now)
+    except HistoryError as error:
+        raise HistoryError(f"{error}; all walks are kept") from error
+    texts = [each.text for each in entries if each.kind is EntryKind.QUALIFIED]
+    return [each for text in texts if (each := read_qualification(text)) is not None]

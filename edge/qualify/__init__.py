@@ -1,0 +1,1 @@
+"""How well this door judges: walks that are asked for, what counts, and a sheet of paper."""

@@ -1,0 +1,210 @@
+"""The sheet about a qualification: one HTML file without anything from elsewhere, for paper too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from edge.eyes import KnownPeople, Qualification
+from edge.qualify.criteria import STATES, Criterion, ShareChange, smallest_fall
+from edge.qualify.walks import WalkDone
+from edge.rates import exact_interval
+from edge.records import MaskState
+
+_STYLE = """
+body { font: 11pt/1.45 system-ui, sans-serif; color: #000; background: #fff; max-width: 46em;
+  margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.5em; margin-bottom: 0.2em; } h2 { font-size: 1.15em; margin-top: 1.6em; }
+.verdict { border: 2px solid #000; padding: 0.5em 0.8em; font-weight: bold; }
+table { border-collapse: collapse; width: 100%; } caption { text-align: left; padding: 0.3em 0; }
+th, td { border: 1px solid #555; padding: 0.2em 0.5em; text-align: left; vertical-align: top; }
+thead { display: table-header-group; } tr { break-inside: avoid; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.sign { margin-top: 3em; border-top: 1px solid #000; width: 22em; padding-top: 0.2em; }
+@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What stands on it."""
+
+    device: str
+    place: str
+    by: str
+    program: str
+    qualification: Qualification
+    criteria: Sequence[Criterion]
+    walks: Sequence[WalkDone]
+    former: Qualification | None
+    """The last measurement of another day; None: there is none."""
+    comparisons: Sequence[ShareChange]
+    when: str
+    """As the wall clock at the door has it."""
+    former_when: str = ""
+
+    def html(self) -> str:
+        """Return the file's text."""
+        found = self.qualification
+        verdict = (
+            "QUALIFIED: all criteria are met."
+            if found.is_qualified
+            else f"NOT QUALIFIED: {len(found.faults)} of {len(self.criteria)} criteria not met."
+        )
+        parts = [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>Qualification of {escape(self.device)}</title><style>{_STYLE}</style></head>",
+            f"<body><h1>Qualification of {escape(self.device)}</h1>",
+            f"<p>{escape(self.place)}</p>" if self.place else "",
+            f'<p class="verdict">{verdict}</p>',
+            _table("About this measurement", ("what", "value"), self._about()),
+            "<h2>How well this door judges</h2>",
+            _table(
+                "Each person walked past the camera wearing what the first column says. Intervals "
+                "are exact (Clopper and Pearson) and hold with 95 % certainty. The last column is "
+                "of the people who were judged as with or without a mask.",
+                (
+                    "wore",
+                    "people",
+                    "judged as with a mask",
+                    "without",
+                    "worn wrongly",
+                    "not",
+                    "right",
+                ),
+                [_row(each) for each in found.people],
+            ),
+            "<h2>Criteria, fixed before the first walk</h2>",
+            _table(
+                "",
+                ("required", "measured", "result"),
+                [(e.required, e.measured, "met" if e.is_met else "NOT MET") for e in self.criteria],
+            ),
+            "<h2>Does an earlier measurement still hold?</h2>",
+            *self._comparison(),
+            "<h2>What this means</h2>",
+            *self._meaning(),
+            "<h2>All walks</h2>",
+            _table(
+                "Before what was counted was shown, the person at the terminal said whether the "
+                "walk was done as asked; if not, it was repeated.",
+                ("number", "asked", "counted", "largest face, px", "repeated"),
+                [
+                    (
+                        str(number),
+                        each.walk.asked,
+                        each.in_words,
+                        ", ".join(f"{px:.0f}" for px in each.faces_px if px) or "-",
+                        str(each.repeated or "-"),
+                    )
+                    for number, each in enumerate(self.walks, 1)
+                ],
+            ),
+            '<p class="sign">Date, name, signature</p>',
+            "</body></html>",
+        ]
+        return "\n".join(part for part in parts if part) + "\n"
+
+    def _about(self) -> list[tuple[str, str]]:
+        found = self.qualification
+        return [
+            ("ended", self.when),
+            ("measured by", self.by or "not known"),
+            ("camera", found.camera or "the only one"),
+            ("program", self.program),
+            ("classifier, sha256", found.networks.model_sha256),
+            ("face detector, sha256", found.networks.detector_sha256),
+        ]
+
+    def _comparison(self) -> list[str]:
+        if self.former is None:
+            return [
+                "<p>There is no measurement of an earlier day with the same networks. Measure "
+                "again on another day, in other light: only then is it known whether this one "
+                "holds.</p>"
+            ]
+        changed = [each.what for each in self.comparisons if each.is_different]
+        said = (
+            f"It does not: {', '.join(changed)} differ more than chance explains."
+            if changed
+            else "Nothing contradicts it: no share differs more than chance explains."
+        )
+        counted = {each.state: each.counted for each in self.qualification.people}
+        masked = counted.get(MaskState.MASKED)
+        of = 0 if masked is None else masked.of
+        fall = smallest_fall(of, of)
+        power = (
+            f" With so many people, a fall from all {of} to {fall} would have been noticed; a "
+            "smaller one perhaps not."
+            if fall is not None
+            else " With so few people, no fall would have been noticed."
+        )
+        rows = [
+            (
+                each.what,
+                _of(each.before),
+                _of(each.now),
+                f"{each.p:.3f}",
+                "DIFFERENT" if each.is_different else "no difference",
+            )
+            for each in self.comparisons
+        ]
+        return [
+            f"<p><strong>{escape(said)}</strong> Compared with the measurement of "
+            f"{escape(self.former_when)}, by Fisher's exact test; 5 % for all four together."
+            f"{power}</p>",
+            _table("", ("share", "then", "now", "p", "result"), rows),
+        ]
+
+    def _meaning(self) -> list[str]:
+        return [
+            "<p>From now on, rates of this door are corrected with these figures, as long as both "
+            "networks stay the same; their intervals carry the uncertainty of this small number of "
+            "people. The figures hold for people who walk as these did, at this place, in this "
+            "light. Masks of another kind, people of another height, a moved camera or a dark "
+            "evening are other conditions: measure again.</p>",
+            "<p>A mask below the nose counts neither as with nor as without a mask in a rate; how "
+            "it was judged is in the first table.</p>",
+        ]
+
+
+def _row(people: KnownPeople) -> tuple[str, ...]:
+    counted = people.counted
+    lost = people.shown - people.masked - people.bare - people.worn_wrongly
+    low, high = exact_interval(counted.right, counted.of)
+    right = "-"
+    if people.state in STATES and counted.of:
+        right = f"{counted.right} of {counted.of}: {low:.3f} to {high:.3f}"
+    return (
+        STATES.get(people.state, "mask below the nose"),
+        str(people.shown),
+        str(people.masked),
+        str(people.bare),
+        str(people.worn_wrongly),
+        str(lost),
+        right,
+    )
+
+
+def _of(pair: tuple[int, int]) -> str:
+    return f"{pair[0]} of {pair[1]}"
+
+
+def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
+    body = "\n".join(
+        "<tr>"
+        + "".join(
+            f'<td class="number">{escape(cell)}</td>'
+            if cell.isdigit()
+            else f"<td>{escape(cell)}</td>"
+            for cell in row
+        )
+        + "</tr>"
+        for row in rows
+    )
+    above = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f"<table>{above}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
