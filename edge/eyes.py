@@ -104,14 +104,14 @@ def eyes_of_bundle(folder: Path, networks: NetworkPair) -> Eyes | None:
         raise DamagedFileError(f"{path}: {error}; install the bundle again") from error
 
 
-def eyes_of_qualification(text: str, networks: NetworkPair) -> Eyes | None:
+def eyes_of_qualification(text: str, networks: NetworkPair, camera: str = "") -> Eyes | None:
     """Return how well these networks judged at this door, by the text of an entry of the history.
 
     A door that did not meet the criteria was measured, too: then all the more is to be corrected.
-    None: the text is of other networks or of a newer release.
+    None: the text is of other networks, of another camera or of a newer release.
     """
     found = read_qualification(text)
-    if found is None or found.networks != networks:
+    if found is None or (found.networks, found.camera) != (networks, camera):
         return None
     times = count(sum(each.shown for each in found.people), "passage")
     try:
@@ -131,13 +131,16 @@ def read_qualification(text: str) -> Qualification | None:
 
 
 def eyes_in_use(
-    qualifications: Iterable[str], of_bundle: Eyes | None, networks: NetworkPair
+    qualifications: Iterable[str],
+    of_bundle: Eyes | None,
+    networks: NetworkPair,
+    camera: str = "",
 ) -> Eyes | None:
     """Return by what rates are corrected: as measured at this door last, else as by the bundle.
 
     `qualifications` are the texts of the history's entries, the newest last.
     """
-    measured = [eyes_of_qualification(text, networks) for text in qualifications]
+    measured = [eyes_of_qualification(text, networks, camera) for text in qualifications]
     known = [each for each in measured if each is not None]
     return known[-1] if known else of_bundle
 

@@ -45,6 +45,7 @@ from edge.classify.card import (
 from edge.classify.graph import check_graph
 from edge.classify.runtime import Int8Network
 from edge.errors import ConfigError, ModelError
+from edge.eyes import EYES_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,10 @@ def bundle(options: BundleOptions, say: Callable[[str], None]) -> Bundle:
     splits = [read_split(path) for path in (options.split, options.boxed_split) if path]
     write_document(options.output / HELD_OUT_FILE, held_out(splits))
     loaded = load_bundle(options.bundle)
-    archive, sha256 = write_archive(options.bundle, (MODEL_FILE, CARD_FILE))
+    names = [MODEL_FILE, CARD_FILE]
+    if (options.bundle / EYES_FILE).exists():
+        names.append(EYES_FILE)
+    archive, sha256 = write_archive(options.bundle, names)
     say(f"{options.bundle}: {card.name} {card.version}, model {card.model_sha256[:12]}")
     say(f"for a device: tensormask models install {archive} --sha256 {sha256}")
     return loaded

@@ -15,22 +15,21 @@ from pathlib import Path
 
 import msgspec
 
-from edge.classify.card import load_bundle
 from edge.commands.options import add_config, add_json
 from edge.commands.output import print_document, say
 from edge.commands.parser import Parser
 from edge.commands.status import ask_service
 from edge.config import DEFAULT_PATH, Settings, load_settings
-from edge.detect.detectors import identify
 from edge.errors import NotAllowedError, TensorMaskError
-from edge.eyes import NetworkPair, Qualification, read_qualification
+from edge.eyes import Qualification, read_qualification
 from edge.history.records import Entry, EntryKind
 from edge.history.store import FILE as HISTORY
-from edge.history.store import HistoryBatch, HistoryError, HistoryReader, HistoryWriter
+from edge.history.store import HistoryBatch, HistoryError, HistoryWriter
 from edge.host.status_file import DIRECTORY
 from edge.host.visits import SOCKET, VisitReader, socket_of
 from edge.qualify.criteria import Criterion, compared, criteria, faults_of, former_of
 from edge.qualify.dialog import TICK_S, Dialog, StoppedError
+from edge.qualify.known import networks_of, qualifications
 from edge.qualify.sheet import Sheet
 from edge.qualify.store import SCHEMA, drop_progress, keep_progress, read_progress
 from edge.qualify.walks import Progress, people_of
@@ -138,13 +137,6 @@ def _run(options: argparse.Namespace) -> int:
     return _finish(settings, options, progress, keyboard)
 
 
-def networks_of(settings: Settings) -> NetworkPair:
-    """Return which networks judge with these settings. Raises ModelError, ConfigError."""
-    card = load_bundle(settings.classifier.bundle).card
-    detector = identify(settings.detector.name, settings.detector.model)
-    return NetworkPair(card.model_sha256, detector.sha256)
-
-
 def _socket(config: Path, folder: Path) -> Path:
     return DIRECTORY / SOCKET if config == DEFAULT_PATH else socket_of(folder, {})
 
@@ -162,7 +154,7 @@ def _finish(
         1, now, options.camera, progress.networks, people, walks, repeated, faults_of(found)
     )
     history = settings.outbox.file.parent / HISTORY
-    former = former_of(_earlier(history, now), qualification)
+    former = former_of(_earlier(history), qualification)
     comparisons = () if former is None else compared(former, qualification)
     by = os.environ.get("SUDO_USER") or getpass.getuser()
     sheet = Sheet(
@@ -224,14 +216,10 @@ def _summary(found: tuple[Criterion, ...], sheet: Sheet) -> list[str]:
     return lines
 
 
-def _earlier(history: Path, now: datetime) -> list[Qualification]:
+def _earlier(history: Path) -> list[Qualification]:
     """Return what was measured before, the newest last. Raises HistoryError."""
-    if not history.exists():
-        return []
     try:
-        with HistoryReader(history) as reader:
-            entries = reader.journal(datetime(1970, 1, 1, tzinfo=UTC), now)
+        texts = qualifications(history)
     except HistoryError as error:
         raise HistoryError(f"{error}; all walks are kept") from error
-    texts = [each.text for each in entries if each.kind is EntryKind.QUALIFIED]
     return [each for text in texts if (each := read_qualification(text)) is not None]

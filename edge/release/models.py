@@ -25,6 +25,7 @@ from edge.config import ClassifierSettings
 from edge.detect import card as detector_card
 from edge.durable import replace_file
 from edge.errors import ModelError
+from edge.eyes import EYES_FILE
 from edge.installed import Slot
 from edge.isolated import attempt
 from edge.release.store import NAME, ReleaseStore
@@ -35,6 +36,9 @@ CONTENTS = {
     Slot.BUNDLE: {bundle_card.MODEL_FILE, bundle_card.CARD_FILE},
     Slot.DETECTOR: {detector_card.NETWORK_FILE, detector_card.CARD_FILE},
 }
+
+MAY_HOLD = {Slot.BUNDLE: {EYES_FILE}, Slot.DETECTOR: set[str]()}
+"""What may be in it beside these."""
 
 
 def install(store: ReleaseStore, archive: bytes, sha256: str, origin: str) -> tuple[Slot, str]:
@@ -47,11 +51,14 @@ def install(store: ReleaseStore, archive: bytes, sha256: str, origin: str) -> tu
     if found != sha256.lower():
         raise ModelError(f"{origin}: sha256 is {found}, not {sha256}: damaged, or another file")
     files = _unpacked(archive, origin)
-    slot = next((slot for slot, names in CONTENTS.items() if names == files.keys()), None)
+    slot = next(
+        (each for each in CONTENTS if CONTENTS[each] == files.keys() - MAY_HOLD[each]), None
+    )
     if slot is None:
         raise ModelError(
             f"{origin}: holds {', '.join(sorted(files)) or 'nothing'}; a bundle's archive holds "
-            "model.tflite and model.json, a detector's detector.onnx and detector.json"
+            f"model.tflite and model.json, perhaps {EYES_FILE}, a detector's detector.onnx and "
+            "detector.json"
         )
     store.shelf(slot).mkdir(parents=True, exist_ok=True)
     store.shelf(slot).chmod(0o755)  # whatever umask sudo has: the service is to read what is there

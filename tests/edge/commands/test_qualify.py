@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from edge.cli import main
-from edge.commands.qualify import networks_of
 from edge.config import load_settings
 from edge.eyes import Qualification, eyes_of_qualification
 from edge.history.records import EntryKind
 from edge.history.store import HistoryReader
 from edge.people import PEOPLE, frames
+from edge.qualify.known import eyes_of, networks_of
 from edge.qualify.store import FILE, SCHEMA, keep_progress
 from edge.qualify.walks import Progress, plan
 from edge.records import MaskState, Pixels, Verdict
@@ -152,8 +152,9 @@ def test_walks_are_counted_by_the_service_kept_and_put_on_a_sheet(
         entries = reader.journal(datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC))
     (entry,) = (each for each in entries if each.kind is EntryKind.QUALIFIED)
     assert entry.by == "ada"
-    eyes = eyes_of_qualification(entry.text, qualification.networks)
+    eyes = eyes_of(load_settings(settings))
     assert eyes is not None
+    assert eyes == eyes_of_qualification(entry.text, qualification.networks)
     assert eyes.masked[0].right == 30
     assert not (tmp_path / FILE).exists()
 

@@ -15,6 +15,7 @@ from edge.classify.card import DEFAULT_BUNDLE, load_bundle
 from edge.detect.card import FOLDER
 from edge.detect.detectors import OWN, identify, open_detector
 from edge.errors import ModelError
+from edge.eyes import EYES_FILE
 from edge.installed import Slot
 from edge.release.models import install, slot_of
 from edge.release.store import ReleaseStore
@@ -83,6 +84,18 @@ def test_what_the_conversion_packs_can_be_installed_and_used(
     (store.prefix / "detector" / "detector.json").unlink()
     with pytest.raises(ModelError, match=r"detector.json: No such file"):
         open_detector()
+
+
+def test_a_bundle_may_bring_what_its_eyes_miss(store: ReleaseStore, tmp_path: Path) -> None:
+    files = {name: (DEFAULT_BUNDLE / name).read_bytes() for name in BUNDLE}
+    content, sha256 = packed(files | {EYES_FILE: b"{}"})
+    slot, name = install(store, content, sha256, "file")
+    assert {each.name for each in store.folder(slot, name).iterdir()} == {*BUNDLE, EYES_FILE}
+    content, sha256 = packed(files | {"another.json": b"{}"})
+    with pytest.raises(
+        ModelError, match=r"holds another\.json, model\.json, model\.tflite; a bundle"
+    ):
+        install(store, content, sha256, "file")
 
 
 def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
