@@ -36,10 +36,10 @@ def criteria(
     """Return all of them: `walks` of those `asked` for were done, and `repeated` more not."""
     counted = {each.state: each.counted for each in people}
     found = [
-        Criterion(f"all {asked} walks are done", f"{walks} are", walks >= asked),
+        Criterion(f"all {asked} walks are done", f"{walks} of {asked}", walks >= asked),
         Criterion(
-            f"not more than a quarter as many were repeated ({math.floor(MOST_REPEATED * asked)})",
-            f"{repeated} were",
+            f"not more than {math.floor(MOST_REPEATED * asked)} were repeated, a quarter as many",
+            str(repeated),
             repeated <= MOST_REPEATED * asked,
         ),
     ]
@@ -54,7 +54,7 @@ def criteria(
                 shown > 0 and one.of >= LEAST_JUDGED * shown,
             ),
             Criterion(
-                f"of these, surely {100 * LEAST_RIGHT:.0f} % are judged right",
+                f"of these, {100 * LEAST_RIGHT:.0f} % are judged right, with 95 % certainty",
                 f"{one.right} of {one.of}: {low:.3f} to {high:.3f}",
                 low >= LEAST_RIGHT,
             ),

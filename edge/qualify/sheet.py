@@ -19,6 +19,7 @@ h1 { font-size: 1.5em; margin-bottom: 0.2em; } h2 { font-size: 1.15em; margin-to
 .verdict { border: 2px solid #000; padding: 0.5em 0.8em; font-weight: bold; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; padding: 0.3em 0; }
 th, td { border: 1px solid #555; padding: 0.2em 0.5em; text-align: left; vertical-align: top; }
+td { overflow-wrap: anywhere; } tbody th { font-weight: normal; }
 thead { display: table-header-group; } tr { break-inside: avoid; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .sign { margin-top: 3em; border-top: 1px solid #000; width: 22em; padding-top: 0.2em; }
@@ -69,10 +70,10 @@ class Sheet:
                 (
                     "wore",
                     "people",
-                    "judged as with a mask",
-                    "without",
-                    "worn wrongly",
-                    "not",
+                    "judged: with a mask",
+                    "judged: without",
+                    "judged: worn wrongly",
+                    "not judged",
                     "right",
                 ),
                 [_row(each) for each in found.people],
@@ -195,16 +196,13 @@ def _of(pair: tuple[int, int]) -> str:
 
 def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
-    body = "\n".join(
-        "<tr>"
-        + "".join(
-            f'<td class="number">{escape(cell)}</td>'
-            if cell.isdigit()
-            else f"<td>{escape(cell)}</td>"
-            for cell in row
-        )
-        + "</tr>"
-        for row in rows
-    )
+    body = "\n".join(f"<tr>{''.join(map(_cell, range(len(row)), row))}</tr>" for row in rows)
     above = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f"<table>{above}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
+
+
+def _cell(place: int, text: str) -> str:
+    if place == 0:
+        return f'<th scope="row">{escape(text)}</th>'
+    kind = ' class="number"' if text.isdigit() else ""
+    return f"<td{kind}>{escape(text)}</td>"

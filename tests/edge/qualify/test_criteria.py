@@ -66,7 +66,7 @@ def test_each_criterion_is_one() -> None:
 
 def test_a_fault_says_what_was_required_and_what_was_measured() -> None:
     assert faults_of(criteria(people((27, 3), (30, 0)), 56, 56, 0)) == (
-        "of these, surely 75 % are judged right: 27 of 30: 0.735 to 0.979",
+        "of these, 75 % are judged right, with 95 % certainty: 27 of 30: 0.735 to 0.979",
     )
 
 

@@ -92,9 +92,7 @@ def test_a_bundle_may_bring_what_its_eyes_miss(store: ReleaseStore, tmp_path: Pa
     slot, name = install(store, content, sha256, "file")
     assert {each.name for each in store.folder(slot, name).iterdir()} == {*BUNDLE, EYES_FILE}
     content, sha256 = packed(files | {"another.json": b"{}"})
-    with pytest.raises(
-        ModelError, match=r"holds another\.json, model\.json, model\.tflite; "
-    ):
+    with pytest.raises(ModelError, match=r"holds another\.json, model\.json, model\.tflite; "):
         install(store, content, sha256, "file")
 
 
