@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge.config.calendar import CalendarSettings, SeasonSettings, ShiftSettings
 from edge.config.file import (
     DEFAULT_PATH,
     SCHEMA,
@@ -12,6 +13,7 @@ from edge.config.file import (
 )
 from edge.config.history import HistorySettings
 from edge.config.home_assistant import HomeAssistantSettings
+from edge.config.hours import Hours
 from edge.config.metrics import MetricsSettings
 from edge.config.notify import (
     EmailSettings,
@@ -57,6 +59,7 @@ __all__ = [
     "SCHEMA",
     "SERVICE_USER",
     "SLACK_S",
+    "CalendarSettings",
     "CameraSettings",
     "ClassifierSettings",
     "CommandSettings",
@@ -66,6 +69,7 @@ __all__ = [
     "HealthSettings",
     "HistorySettings",
     "HomeAssistantSettings",
+    "Hours",
     "MetricsSettings",
     "MqttSettings",
     "Notices",
@@ -77,8 +81,10 @@ __all__ = [
     "Polygon",
     "Polygons",
     "ReleaseSettings",
+    "SeasonSettings",
     "Section",
     "Settings",
+    "ShiftSettings",
     "SignSettings",
     "SignalSettings",
     "SnapshotSettings",

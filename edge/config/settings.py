@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.address import Sensor, source_in
+from edge.config.calendar import CalendarSettings
 from edge.config.history import HistorySettings
 from edge.config.home_assistant import HomeAssistantSettings
 from edge.config.metrics import MetricsSettings
@@ -68,6 +69,7 @@ class Settings(Section, frozen=True):
     station: StationSettings = msgspec.field(default_factory=StationSettings)
     sign: SignSettings = msgspec.field(default_factory=SignSettings)
     history: HistorySettings = msgspec.field(default_factory=HistorySettings)
+    calendar: CalendarSettings = msgspec.field(default_factory=CalendarSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)

@@ -107,9 +107,7 @@ class Calendar:
 
     def in_hours(self, hours: Hours, span: MinuteSpan) -> MinuteSpans:
         """Return when a clock on the wall is in `hours`."""
-        spans = MinuteSpans(
-            each for day in self._dates(span) for each in self.hours_on(hours, day)
-        )
+        spans = MinuteSpans(each for day in self._dates(span) for each in self.hours_on(hours, day))
         return spans & MinuteSpans((span,))
 
     def hours_on(self, hours: Hours, day: date) -> list[MinuteSpan]:

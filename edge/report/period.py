@@ -139,9 +139,7 @@ def _day_named(text: str, kind: PeriodKind, today: date) -> date:
         ) from None
 
 
-def _between(
-    calendar: Calendar, kind: PeriodKind, name: str, first: date, after: date
-) -> Period:
+def _between(calendar: Calendar, kind: PeriodKind, name: str, first: date, after: date) -> Period:
     span = MinuteSpan(calendar.minute(first), calendar.minute(after))
     return Period(kind, name, span, MinuteSpans((span,)))
 
