@@ -1,0 +1,160 @@
+"""Compiles a report: what the history has of a period, in figures that agree with each other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from edge.history.records import Entry, EntryKind, at_minute
+from edge.history.store import HistoryReader
+from edge.report.calendar import Calendar
+from edge.report.cells import people_in, watch_in
+from edge.report.conditions import condition_figures
+from edge.report.figures import (
+    Acknowledged,
+    EyesType,
+    RateOf,
+    alert_figures,
+    eyes_figures,
+    rate_estimate,
+    watch_figures,
+)
+from edge.report.gather import PlaceFilter, gather
+from edge.report.making import ReportParts
+from edge.report.marks import LIMITS
+from edge.report.period import Period
+from edge.report.records import (
+    Report,
+    SignOff,
+)
+from edge.report.spans import MinuteSpan
+from edge.report.verdict import notes_of, verdict_of
+
+MAX_ALERTS = 5000
+"""In the list of a report."""
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_UNSIGNED = ("made_at", "made_by", "verdict", "notes", "signed_off", "digest")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedBox:
+    """Whose report it is."""
+
+    device_id: str = ""
+    site: str = ""
+    version: str = ""
+
+
+def compile_report(
+    reader: HistoryReader,
+    period: Period,
+    calendar: Calendar,
+    eyes: EyesType | None,
+    *,
+    now: datetime,
+    box: ReportedBox = ReportedBox(),
+    camera: str = "",
+    zone: str = "",
+    rate_of: RateOf[EyesType] | None = None,
+) -> Report:
+    """Return what happened in a period up to `now`. Raises HistoryError.
+
+    `camera` and `zone` narrow it; empty: all.
+    """
+    where = PlaceFilter(camera, zone)
+    entries = reader.journal(_EVER, max(now, period.end))
+    gathered = gather(reader, period, calendar, entries, where, now)
+    said = Acknowledged(reader.acknowledgements(period.begin, period.end))
+    holds = timedelta(hours=LIMITS.proof_holds_h)
+    proofs = [
+        each
+        for each in reader.sight(period.begin - holds, period.end + holds)
+        if where.takes_camera(each.camera)
+    ]
+    making = ReportParts(
+        gathered, calendar, said, proofs, lambda sizes: rate_estimate(sizes, eyes, rate_of)
+    )
+    cells = gathered.cells
+    sizes = people_in(making.rated(cells)).sizes()
+    alerts = [alert for cell in cells for alert in cell.alerts]
+    until = at_minute(gathered.until)
+    listed = alerts[-MAX_ALERTS:]
+    draft = Report(
+        device_id=box.device_id,
+        site=box.site,
+        kind=period.kind,
+        period=period.name,
+        begin=making.text(period.begin),
+        end=making.text(period.end),
+        until=making.text(until),
+        time_zone=calendar.zone_name,
+        camera=camera,
+        zone=zone,
+        made_at=making.text(now),
+        made_by=box.version,
+        verdict="",
+        notes=(),
+        counts=people_in(cells).counts(),
+        rate=making.rate(cells),
+        watch=watch_figures(watch_in(cells)),
+        alerts=alert_figures(alerts, said),
+        hours_left_out=len(making.left_out),
+        limits=LIMITS,
+        apart=making.apart(),
+        hours=making.hours,
+        days=making.days(period),
+        shifts=making.shifts(),
+        places=making.places(),
+        cameras=making.cameras(),
+        alert_list=tuple(making.listed(each) for each in listed),
+        alerts_not_listed=len(alerts) - len(listed),
+        conditions=condition_figures(
+            reader.conditions(period.begin, until), entries, period.begin, until
+        ),
+        eyes=eyes_figures(eyes, sizes),
+        sight=making.sight(),
+        rule=making.rule(MinuteSpan(period.span.begin, gathered.until)),
+        clock=making.lines(EntryKind.CLOCK_STEPPED, period.begin, until),
+        made_with=making.made_with(period.begin, until),
+        signed_off=(),
+        digest="",
+    )
+    digest = digest_of(draft)
+    report = msgspec.structs.replace(
+        draft, digest=digest, signed_off=tuple(_signed_off(entries, draft, digest, making))
+    )
+    return msgspec.structs.replace(report, verdict=verdict_of(report), notes=notes_of(report))
+
+
+def digest_of(report: Report) -> str:
+    """Return the SHA-256 of its figures, in hexadecimal."""
+    content = msgspec.to_builtins(report)
+    for name in _UNSIGNED:
+        content.pop(name)
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+
+
+def sign_off_text(report: Report) -> str:
+    """Return the text of the journal's entry."""
+    return " ".join((*_signed_words(report), report.digest))
+
+
+def _signed_words(report: Report) -> tuple[str, ...]:
+    where = (f"camera={report.camera}" if report.camera else "",
+             f"zone={report.zone}" if report.zone else "")  # fmt: skip
+    return (str(report.kind), *report.period.split(), *filter(None, where))
+
+
+def _signed_off(
+    entries: Iterable[Entry], report: Report, digest: str, making: ReportParts
+) -> Iterable[SignOff]:
+    for each in entries:
+        if each.kind is EntryKind.SIGNED_OFF:
+            *words, signed = each.text.split() or [""]
+            if tuple(words) == _signed_words(report):
+                at = making.text(each.at)
+                yield SignOff(at=at, by=each.by, digest=signed, is_same=signed == digest)

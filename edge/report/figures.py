@@ -1,0 +1,210 @@
+"""Figures of a report from its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from statistics import median
+from typing import Protocol, TypeVar
+
+from edge.decide.compliance import rate_interval
+from edge.history.records import Alert, AlertAcknowledgement, SightProof
+from edge.records import Tally, ViolationKind
+from edge.report.cells import Sizes, WatchTally
+from edge.report.records import (
+    AlertFigures,
+    EyesClass,
+    EyesFigures,
+    RateEstimate,
+    SightFigures,
+    UnwatchedTime,
+    WatchFigures,
+)
+
+FALSE_ALARM = "not-a-violation"
+
+
+class CountedEyes(Protocol):
+    """`edge.rates.Counted`."""
+
+    @property
+    def right(self) -> int: ...
+    @property
+    def of(self) -> int: ...
+
+
+class MeasuredEyes(Protocol):
+    """`edge.rates.Eyes`."""
+
+    @property
+    def masked(self) -> Mapping[int, CountedEyes]: ...
+    @property
+    def bare(self) -> Mapping[int, CountedEyes]: ...
+    @property
+    def source(self) -> str: ...
+
+
+class EstimatedRate(Protocol):
+    """`edge.rates.Rate`."""
+
+    @property
+    def naive(self) -> float: ...
+    @property
+    def naive_low(self) -> float: ...
+    @property
+    def naive_high(self) -> float: ...
+    @property
+    def corrected(self) -> float | None: ...
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
+
+
+EyesType = TypeVar("EyesType", bound=MeasuredEyes)
+RateOf = Callable[[Mapping[int, tuple[int, int]], EyesType | None], EstimatedRate | None]
+"""`edge.rates.rate_of`."""
+
+
+def naive_rate(sizes: Sizes) -> RateEstimate | None:
+    """Return the rate as counted; None: nobody was judged."""
+    masked, without = (sum(each[place] for each in sizes.values()) for place in (0, 1))
+    tally = Tally(masked, without, 0, 0, 0.0)
+    interval = rate_interval(tally)
+    if interval is None or tally.rate is None:
+        return None
+    low, high = interval
+    return RateEstimate(
+        people=masked + without, naive=_share(tally.rate), naive_low=_share(low),
+        naive_high=_share(high),
+    )  # fmt: skip
+
+
+def rate_estimate(
+    sizes: Sizes, eyes: EyesType | None, rate_of: RateOf[EyesType] | None
+) -> RateEstimate | None:
+    """Return the rate, corrected where something is known of the eyes."""
+    if rate_of is None:
+        return naive_rate(sizes)
+    rate = rate_of(sizes, eyes)
+    if rate is None:
+        return None
+    return RateEstimate(
+        people=sum(masked + bare for masked, bare in sizes.values()),
+        naive=_share(rate.naive),
+        naive_low=_share(rate.naive_low),
+        naive_high=_share(rate.naive_high),
+        corrected=_share(rate.corrected),
+        low=_share(rate.low),
+        high=_share(rate.high),
+    )
+
+
+def watch_figures(tally: WatchTally) -> WatchFigures:
+    expected_s = tally.expected_s
+    lost = sorted(tally.unwatched_s.items(), key=lambda each: -each[1])
+    share = tally.unwatched_share
+    return WatchFigures(
+        expected_s=round(expected_s, 1),
+        watched_s=round(tally.watched_s, 1),
+        unwatched_s=round(sum(tally.unwatched_s.values()), 1),
+        unwatched_share=None if share is None else round(share, 4),
+        unwatched=tuple(
+            UnwatchedTime(
+                reason=reason,
+                seconds=round(seconds, 1),
+                share=round(min(1.0, seconds / expected_s), 4),
+            )
+            for reason, seconds in lost
+            if round(seconds, 1) > 0
+        ),
+    )
+
+
+class Acknowledged:
+    """What was said of each alert."""
+
+    def __init__(self, said: Iterable[AlertAcknowledgement]) -> None:
+        self._of: dict[str, list[AlertAcknowledgement]] = {}
+        for each in said:
+            self._of.setdefault(each.event_id, []).append(each)
+
+    def first(self, alert: Alert) -> AlertAcknowledgement | None:
+        found = self._of.get(alert.event_id)
+        return found[0] if found else None
+
+    def last(self, alert: Alert) -> AlertAcknowledgement | None:
+        found = self._of.get(alert.event_id)
+        return found[-1] if found else None
+
+
+def alert_figures(alerts: Sequence[Alert], said: Acknowledged) -> AlertFigures:
+    remedies = [each for each in map(remedy_s, alerts) if each is not None]
+    closings = [
+        _seconds(alert.confirmed_at, first.at)
+        for alert in alerts
+        if (first := said.first(alert)) is not None
+    ]
+    return AlertFigures(
+        alerts=len(alerts),
+        without=sum(each.kind is ViolationKind.BARE for each in alerts),
+        worn_wrongly=sum(each.kind is ViolationKind.WORN_WRONGLY for each in alerts),
+        remedied=len(remedies),
+        median_remedy_s=_median(remedies),
+        longest_remedy_s=max(remedies, default=None),
+        closed=len(closings),
+        open=len(alerts) - len(closings),
+        median_close_s=_median(closings),
+        longest_close_s=max(closings, default=None),
+        not_a_violation=sum(
+            last.reason == FALSE_ALARM for each in alerts if (last := said.last(each)) is not None
+        ),
+    )
+
+
+def remedy_s(alert: Alert) -> float | None:
+    """Return how long after the alert the face was last seen uncovered; None: not known."""
+    return None if alert.ended_at is None else _seconds(alert.confirmed_at, alert.ended_at)
+
+
+def sight_figures(proofs: Sequence[SightProof]) -> SightFigures | None:
+    if not proofs:
+        return None
+    return SightFigures(
+        shown=sum(each.shown for each in proofs),
+        found=sum(each.found for each in proofs),
+        right=sum(each.right for each in proofs),
+    )
+
+
+def eyes_figures(eyes: MeasuredEyes | None, sizes: Sizes) -> EyesFigures | None:
+    if eyes is None:
+        return None
+    classes = sorted({*eyes.masked, *eyes.bare, *sizes})
+    return EyesFigures(
+        source=eyes.source,
+        classes=tuple(
+            EyesClass(
+                size_px=size,
+                people=sum(sizes.get(size, (0, 0))),
+                masked_right=eyes.masked[size].right if size in eyes.masked else 0,
+                masked_of=eyes.masked[size].of if size in eyes.masked else 0,
+                bare_right=eyes.bare[size].right if size in eyes.bare else 0,
+                bare_of=eyes.bare[size].of if size in eyes.bare else 0,
+            )
+            for size in classes
+        ),
+    )
+
+
+def _seconds(begin: datetime, end: datetime) -> float:
+    """Return how long that was: not below 0, as a clock that was set back would have it."""
+    return round(max(0.0, (end - begin).total_seconds()), 1)
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return round(median(values), 1) if values else None
+
+
+def _share(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -1,0 +1,111 @@
+"""What a report says in sentences: the verdict, and what is to be known before it is believed."""
+
+from __future__ import annotations
+
+from edge.report.records import Apart, Mark, Report, Unseen
+from edge.words import count, percent
+
+REASONS = {
+    Unseen.NOT_RUNNING: "the program did not run",
+    Unseen.NO_HISTORY: "nothing is known: before the first minute that is kept",
+    Unseen.LOST: "the camera gave no picture",
+    Unseen.DARK: "too dark",
+    Unseen.BLINDED: "too bright",
+    Unseen.COVERED: "the lens was covered",
+    Unseen.TURNED: "faces upside down or on their side",
+    Unseen.PAUSED: "paused by command",
+    Unseen.CROWDED: "more people in sight than could be looked at in time",
+}
+MARKS = {
+    Mark.UNWATCHED: "too little watched",
+    Mark.NOT_JUDGED: "too many not judged",
+    Mark.WITHOUT_PROOF: "no proof of sight",
+    Mark.WRONG_CLOCK: "clock wrong or set",
+    Mark.CLOSED: "closed",
+    Mark.RULE_OFF: "mask rule off",
+    Mark.SUMMER_TIME: "clocks change",
+    Mark.NOT_OVER: "not over",
+}
+APART = {Apart.CLOSED: "outside of the opening hours", Apart.RULE_OFF: "while the rule was off"}
+
+
+def verdict_of(report: Report) -> str:
+    """Return the one sentence that somebody reads who reads only one."""
+    rate, alerts = report.rate, report.alerts
+    if rate is None or rate.naive is None:
+        people = count(report.counts.people, "person").replace("persons", "people")
+        judged = f"No rate: {people} passed, nobody was judged in the hours that count"
+    else:
+        share, low, high = rate.naive, rate.naive_low, rate.naive_high
+        if rate.corrected is not None:
+            share, low, high = rate.corrected, rate.low, rate.high
+        judged = f"{percent(share)} wore a mask"
+        if low is not None and high is not None:
+            judged += f" (95 % certain: {100 * low:.0f} to {percent(high)})"
+        judged += f", of {people_in_words(rate.people)}"
+    said = f"; {count(alerts.alerts, 'alert')}"
+    if alerts.alerts:
+        said += f", {alerts.open} open" if alerts.open else ", all closed"
+    return f"{judged}{said}."
+
+
+def notes_of(report: Report) -> tuple[str, ...]:
+    """Return what is to be known before the verdict is believed."""
+    watch, limits = report.watch, report.limits
+    notes = []
+    if report.until != report.end:
+        notes.append(f"The {report.kind} is not over: this is what happened until {report.until}.")
+    if watch.unwatched_share is not None:
+        share, counts = percent_exact(watch.unwatched_share), report.counts
+        missed = counts.not_judged_share
+        judged = "" if missed is None else (
+            f", and {percent_exact(missed)} of the people who were seen could not be judged"
+        )  # fmt: skip
+        notes.append(f"{share} of the time was not watched{judged}.")
+    if report.hours_left_out:
+        notes.append(
+            f"{count(report.hours_left_out, 'hour')} not in the rate: more than "
+            f"{percent(limits.unwatched_share)} not watched, or more than "
+            f"{percent(limits.not_judged_share)} of the people not judged."
+        )
+    for each in report.apart:
+        people = people_in_words(each.counts.people)
+        notes.append(f"Counted apart, {APART[each.why]}: {people} in {hours(each.seconds)}.")
+    if report.rate is not None and report.rate.corrected is None:
+        notes.append("The rate is not corrected: nothing is known of what the eyes miss.")
+    if report.sight is None:
+        notes.append("There was no proof of sight.")
+    elif report.sight.hours_without:
+        notes.append(
+            f"{count(report.sight.hours_without, 'watched hour')} without a proof of sight within "
+            f"{limits.proof_holds_h:g} h."
+        )
+    wrong = sum(Mark.WRONG_CLOCK in each.marks for each in report.hours)
+    if wrong:
+        notes.append(f"In {count(wrong, 'hour')} the clock was set or followed no time server.")
+    if any(not each.is_same for each in report.signed_off):
+        notes.append("What was signed off is not what this report says now.")
+    return tuple(notes)
+
+
+def people_in_words(number: int) -> str:
+    return "1 person" if number == 1 else f"{number} people"
+
+
+def percent_exact(share: float) -> str:
+    """Return a share as `97 %`, or as `0.4 %` where that would be 0 or 100."""
+    shown = f"{100 * share:.0f}"
+    if shown in ("0", "100") and share not in (0.0, 1.0):
+        return f"{100 * share:.2g} %" if share < 0.5 else f"{min(99.9, 100 * share):.1f} %"
+    return f"{shown} %"
+
+
+def hours(seconds: float) -> str:
+    """Return a duration as a report writes it: `45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    rest = f" {minutes % 60} min" if minutes % 60 and minutes < 24 * 60 else ""
+    return f"{minutes // 60} h{rest}"
