@@ -253,6 +253,17 @@ class HistoryState:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleState:
+    """Whether masks have to be worn, and since when that holds."""
+
+    is_on: bool
+    since: datetime | None = None
+    """None: it has never been otherwise."""
+    by: str = ""
+    """Who said so: `calendar`, or a name; empty: nobody."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClockState:
     """The wall clock; durations do not depend on it."""
 
@@ -365,6 +376,7 @@ class Telemetry:
     notifiers: tuple[NotifierState, ...] = ()
     signal: SignalState | None = None
     history: HistoryState | None = None
+    rule: RuleState = RuleState(is_on=True)
 
     @property
     def summary(self) -> str:
@@ -375,7 +387,8 @@ class Telemetry:
         paused = "" if self.paused_for_s is None else f"paused for {self.paused_for_s:.0f} s; "
         broker = "connected" if self.broker.connected else "away"
         refused = ", the disk refuses them" if self.outbox.is_refused else ""
+        rule = "" if self.rule.is_on else "mask rule off; "
         return (
-            f"{paused}camera {sees}{turned}, {self.fps:.1f} fps; "
+            f"{paused}{rule}camera {sees}{turned}, {self.fps:.1f} fps; "
             f"broker {broker}, {self.outbox.rows} queued{refused}"
         )

@@ -37,6 +37,7 @@ class Code(StrEnum):
     VIEW_COVERED = "view-covered"
     AREA_DAMAGED = "area-damaged"
     PAUSED = "paused"
+    RULE_OFF = "rule-off"
     BROKER_CONNECTING = "broker-connecting"
     BROKER_AWAY = "broker-away"
     BROKER_REFUSED = "broker-refused"

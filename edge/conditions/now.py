@@ -86,6 +86,9 @@ def _seeing(now: Telemetry) -> Iterator[Condition]:
         yield condition(Code.FACE_LIFELESS, place, place=place)
     if now.paused_for_s is not None:
         yield condition(Code.PAUSED, left=duration(now.paused_for_s))
+    if not now.rule.is_on:
+        since = "" if now.rule.since is None else f" since {now.rule.since:%Y-%m-%d %H:%M} UTC"
+        yield condition(Code.RULE_OFF, since=since, by=f", by {now.rule.by}" * bool(now.rule.by))
 
 
 def _reporting(now: Telemetry) -> Iterator[Condition]:

@@ -77,6 +77,12 @@ RUNNING = {
         "the command resume ends the pause at once, and so does: sudo systemctl restart tensormask",
         "paused",
     ),
+    Code.RULE_OFF: ConditionKind(
+        Severity.HINT,
+        "the mask rule is off{since}{by}: people are counted, and nobody is reported",
+        "by season: [calendar] seasons; otherwise the command season with rule on",
+        "rule off",
+    ),
     Code.BROKER_CONNECTING: ConditionKind(Severity.HINT, "not connected to the broker yet"),
     Code.BROKER_AWAY: ConditionKind(Severity.FAULT, "{trouble}", f"{_KEPT}; {DOCTOR}"),
     Code.BROKER_REFUSED: ConditionKind(Severity.FAULT, "{refusal}", _KEPT, "broker rejects"),

@@ -45,6 +45,7 @@ from edge.telemetry import (
     NotifierState,
     Pace,
     PageState,
+    RuleState,
     SignalState,
     Software,
     Telemetry,
@@ -140,6 +141,8 @@ class Device:
         self.notifiers: Callable[[], tuple[NotifierState, ...]] = tuple
         self.history: Callable[[], HistoryState | None] = lambda: None
         self.signal: DoorSignal = NoSignal()
+        self.rule: Callable[[], RuleState] = lambda: RuleState(is_on=True)
+        """Whether masks have to be worn."""
         self._origin = origin
         self._versions = versions
         self._outbox = outbox
@@ -290,6 +293,7 @@ class Device:
             notifiers=self.notifiers(),
             signal=self.signal.state,
             history=self.history(),
+            rule=self.rule(),
         )
 
     def _report_health(self, telemetry: Telemetry) -> None:

@@ -24,6 +24,7 @@ from edge.daemon.lookout import Glance, Lookout
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
 from edge.daemon.recorder import open_history, settings_digest
+from edge.daemon.rule import RuleKeeper
 from edge.daemon.software import SoftwareNotice
 from edge.daemon.station import open_station
 from edge.daemon.viewer import open_page
@@ -31,6 +32,7 @@ from edge.daemon.visits import open_visits
 from edge.decide.identity import EventIds
 from edge.detect.detectors import identify
 from edge.history.records import SEEING, RunAbout
+from edge.history.store import FILE as HISTORY
 from edge.host.health import Stopwatch, usable_cores
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
@@ -44,6 +46,7 @@ from edge.privacy.picture import open_photographer
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
+from edge.report.calendar import calendar_of
 from edge.telemetry import InUse
 from edge.version import version
 
@@ -185,7 +188,9 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     lookout = Lookout(camera, judge, stopwatch, budget)
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
-    outlets: list[Outlet] = [open_visits(folder, lookout.observers)]
+    rule = RuleKeeper(calendar_of(settings.calendar), folder / HISTORY, [judge.policy])
+    device.rule = lambda: rule.state
+    outlets: list[Outlet] = [rule, open_visits(folder, lookout.observers)]
     station = open_station(settings, lookout.observers)
     if station is not None:
         outlets.append(station)

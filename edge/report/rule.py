@@ -7,29 +7,18 @@ commands the rule is on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from edge.history.records import Entry, EntryKind
 from edge.history.store import HistoryReader
 from edge.report.calendar import Calendar
 from edge.report.spans import MinuteSpan, MinuteSpans
+from edge.telemetry import RuleState
 
 ON, OFF = "on", "off"
 """The texts of the journal's entries."""
 BY_CALENDAR = "calendar"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class RuleState:
-    """What holds at a moment, and since when."""
-
-    is_on: bool
-    since: datetime | None
-    """None: it has never been otherwise."""
-    by: str
-    """Who said so: `calendar`, or the name that the journal has; empty: nobody."""
 
 
 class MaskRule:
@@ -53,7 +42,7 @@ class MaskRule:
         ]
         known = [each for each in (*changes, *self._commands) if each[0] <= moment]
         if not known:
-            return RuleState(not self._calendar.has_seasons, None, "")
+            return RuleState(is_on=not self._calendar.has_seasons)
         states = sorted(known, key=lambda each: each[0])
         is_on = states[-1][1]
         # The first of those in a row that say the same.

@@ -37,6 +37,7 @@ _CURES = {
 
 _REPORTED = (
     Code.PAUSED,
+    Code.RULE_OFF,
     Code.MESSAGES_QUEUED,
     Code.TOO_HOT,
     Code.POWER_WEAK,

@@ -26,6 +26,7 @@ from edge.telemetry import (
     CameraState,
     CameraView,
     OutboxState,
+    RuleState,
     Strain,
     Telemetry,
     ThrottlingFlag,
@@ -163,6 +164,16 @@ class ClockHealth(PayloadPart, frozen=True, kw_only=True):
     ]
 
 
+class MaskRuleHealth(PayloadPart, frozen=True, kw_only=True):
+    """Whether masks have to be worn: by the seasons of the calendar, or by command."""
+
+    on: Annotated[bool, Meta(description="false: people are counted, and nobody is reported")]
+    since: Annotated[
+        Timestamp | None, Meta(description="null: it has never been otherwise, as far as is known")
+    ]
+    by: Annotated[str, Meta(description="Who said so: `calendar`, or a name; empty: nobody")]
+
+
 class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1"):
     """How the device is. Retained: every 30 s unless configured otherwise, and when it changes."""
 
@@ -198,6 +209,9 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
         Meta(description="How closely frames are looked at: sparing, usual, thorough or full; null "
              "or missing: an older version"),
     ] = None  # fmt: skip
+    mask_rule: Annotated[
+        MaskRuleHealth | None, Meta(description="null or missing: an older version")
+    ] = None
     paused_for_s: Annotated[
         NotNegative | None,
         Meta(
@@ -257,11 +271,17 @@ def health_message(
         pace=PaceHealth(max_fps=telemetry.pace.max_fps, reasons=list(telemetry.pace.reasons)),
         clock=ClockHealth(steps=telemetry.clock.steps, last_step_s=telemetry.clock.last_step_s),
         plan=telemetry.plan or None,
+        mask_rule=_rule(telemetry.rule),
         paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
         detector=detector,
         trial=trial_health(telemetry.trial),
         conditions=[*health_codes(conditions(telemetry))],
     )
+
+
+def _rule(state: RuleState) -> MaskRuleHealth:
+    since = None if state.since is None else timestamp(state.since)
+    return MaskRuleHealth(on=state.is_on, since=since, by=state.by)
 
 
 def _outbox(state: OutboxState) -> OutboxHealth:

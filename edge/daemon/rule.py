@@ -1,0 +1,183 @@
+"""Keeps whether the mask rule is on: by the calendar, and by what the journal of the history says.
+
+With the rule off, people are counted and nobody is reported.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from edge.clock import SYSTEM_CLOCK, Clock
+from edge.daemon.lookout import Glance
+from edge.history.records import Entry, EntryKind
+from edge.history.store import HistoryBatch, HistoryError, HistoryReader, HistoryWriter
+from edge.report.calendar import Calendar
+from edge.report.rule import OFF, ON, MaskRule, rule_entries
+from edge.telemetry import RuleState, Telemetry
+
+_log = logging.getLogger(__name__)
+
+LOOKED_EVERY_S = 10.0
+"""Another process may write to the journal."""
+CLOSING_S = 0.5
+_AHEAD = timedelta(days=1)
+"""What was said by a clock that is set back since then."""
+
+
+class RuledPolicy(Protocol):
+    """Who reports people, or does not: `ViolationPolicy`."""
+
+    reports: bool
+
+
+class RuleKeeper:
+    """An outlet that reports nothing: in each turn it switches the policies on or off.
+
+    Its thread reads the journal and writes to it; the loop waits for neither.
+    """
+
+    def __init__(
+        self,
+        calendar: Calendar,
+        history: Path,
+        policies: Iterable[RuledPolicy],
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """`history` need not be there yet."""
+        self._calendar = calendar
+        self._history = history
+        self._policies = tuple(policies)
+        self._clock = clock
+        self._entries: tuple[Entry, ...] = ()
+        """As the journal has them."""
+        self._said: deque[Entry] = deque(maxlen=100)
+        """By command, and not in the journal yet."""
+        self._stamps: tuple[int, ...] = ()
+        self._is_unread = False
+        self._trouble = ""
+        self._state = RuleState(is_on=True)
+        self._minute: int | None = None
+        """When the state was found; None: it has to be found again."""
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._is_over = False
+        self._thread = threading.Thread(target=self._work, name="rule", daemon=True)
+        self._read()
+
+    @property
+    def state(self) -> RuleState:
+        """What holds now. Any thread may ask."""
+        now = self._clock.utc()
+        minute = int(now.timestamp()) // 60
+        with self._lock:
+            if minute != self._minute:
+                self._minute = minute
+                former, self._state = self._state, self._found(now)
+                if former.is_on is not self._state.is_on:
+                    _log.info("%s", in_words(self._state))
+            return self._state
+
+    def say(self, is_on: bool, by: str) -> None:
+        """Switch the rule on or off, at once. Any thread may."""
+        entry = Entry(self._clock.utc(), EntryKind.RULE, by, ON if is_on else OFF)
+        with self._lock:
+            self._said.append(entry)
+            self._minute = None
+        self._wake.set()
+
+    def start(self) -> None:
+        self._switch()
+        self._thread.start()
+
+    def take(self, glance: Glance, telemetry: Telemetry) -> None:
+        self._switch()
+
+    def close(self) -> None:
+        self._is_over = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(CLOSING_S)
+
+    def _switch(self) -> None:
+        is_on = self.state.is_on
+        for policy in self._policies:
+            policy.reports = is_on
+
+    def _found(self, now: datetime) -> RuleState:
+        return MaskRule(self._calendar, (*self._entries, *self._said)).at(now)
+
+    def _work(self) -> None:
+        while True:
+            self._write()
+            self._read()
+            if self._is_over:
+                return
+            self._wake.wait(LOOKED_EVERY_S)
+            self._wake.clear()
+
+    def _write(self) -> None:
+        with self._lock:
+            said = list(self._said)
+        if not said:
+            return
+        try:
+            writer = HistoryWriter(self._history)
+            try:
+                writer.write(HistoryBatch(journal=said))
+            finally:
+                writer.close()
+        except HistoryError as error:
+            self._complain(f"{error}; the mask rule is kept until the next start only")
+            return
+        self._trouble = ""
+        with self._lock:
+            self._entries = (*self._entries, *said)
+            for _ in said:
+                self._said.popleft()
+
+    def _read(self) -> None:
+        stamps = self._written()
+        if stamps == self._stamps:
+            return
+        try:
+            with HistoryReader(self._history) as reader:
+                entries = tuple(rule_entries(reader, self._clock.utc() + _AHEAD))
+        except HistoryError as error:
+            # Once, it may be that another process makes the file just now.
+            if self._is_unread:
+                self._complain(f"{error}; what was said of the mask rule is not known")
+            self._is_unread = True
+            return
+        self._stamps, self._is_unread = stamps, False
+        with self._lock:
+            if entries != self._entries:
+                self._entries = entries
+                self._minute = None
+
+    def _written(self) -> tuple[int, ...]:
+        """Return when file and log were last written to; nothing where there is no file."""
+        found = []
+        for path in (self._history, self._history.with_name(self._history.name + "-wal")):
+            try:
+                found.append(path.stat().st_mtime_ns)
+            except OSError:
+                continue
+        return tuple(found)
+
+    def _complain(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            _log.warning("%s", trouble)
+        self._trouble = trouble
+
+
+def in_words(state: RuleState) -> str:
+    """Return what holds, for people."""
+    by = f", by {state.by}" if state.by else ""
+    what = "" if state.is_on else ": people are counted, and nobody is reported"
+    return f"mask rule {'on' if state.is_on else 'off'}{by}{what}"
