@@ -13,6 +13,10 @@ COMMANDS = {
     ),
     "doctor": ("Find what keeps this box from working well, each with its fix; exit 1: a fault."),
     "status": "Ask the service whether it is well; exit 1: it is not, 3: it is not running.",
+    "report": (
+        "Say what happened in a day, a shift, a week or a month: people, rates, alerts, and what "
+        "was not watched; as a table, JSON, CSV, HTML or PDF."
+    ),
     "replay": "Judge a clip or a folder of pictures without a broker.",
     "watch": (
         "Subscribe and show devices and alerts as they come: live on a terminal, else as lines."

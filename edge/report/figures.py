@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from statistics import median
@@ -107,7 +108,7 @@ def watch_figures(tally: WatchTally) -> WatchFigures:
     return WatchFigures(
         expected_s=round(expected_s, 1),
         watched_s=round(tally.watched_s, 1),
-        unwatched_s=round(sum(tally.unwatched_s.values()), 1),
+        unwatched_s=round(math.fsum(tally.unwatched_s.values()), 1),
         unwatched_share=None if share is None else round(share, 4),
         unwatched=tuple(
             UnwatchedTime(

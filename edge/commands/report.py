@@ -1,0 +1,184 @@
+"""`tensormask report`: what happened in a day, a shift, a week or a month, from the history."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from edge.clock import SYSTEM_CLOCK
+from edge.commands.options import add_config
+from edge.commands.output import json_text, say
+from edge.commands.parser import Parser
+from edge.config import Settings, load_settings
+from edge.durable import replace_file
+from edge.errors import ConfigError, NotAllowedError
+from edge.history.records import Entry, EntryKind
+from edge.history.store import FILE, HistoryBatch, HistoryReader, HistoryWriter
+from edge.report.calendar import Calendar, calendar_of
+from edge.report.compile import ReportedBox, compile_report, sign_off_text
+from edge.report.period import Period, PeriodKind, period_named, shift_named
+from edge.report.records import Report
+from edge.report.text import ROWS, as_csv, as_text
+from edge.version import version
+
+# ruff: noqa: T201 - a command's output
+
+FORMATS = ("table", "json", "csv", "html", "pdf")
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.runs(
+        run,
+        "sudo tensormask report --day yesterday",
+        "sudo tensormask report --shift early --format csv --output early.csv",
+        "sudo tensormask report --month 2026-11 --format html --output november.html",
+        'sudo tensormask report --month 2026-11 --sign-off "A. Example"',
+    )
+    add_config(parser)
+    periods = parser.add_mutually_exclusive_group()
+    for kind, example in (
+        (PeriodKind.DAY, "2026-11-29, today, yesterday"),
+        (PeriodKind.WEEK, "2026-W48, last"),
+        (PeriodKind.MONTH, "2026-11, last"),
+    ):
+        periods.add_argument(
+            f"--{kind}",
+            nargs="?",
+            const="",
+            metavar="DATE",
+            help=f"{example}, or a day in it; default: the present one",
+        )
+    periods.add_argument(
+        "--shift",
+        nargs="+",
+        metavar=("NAME", "DATE"),
+        help="of [calendar] shifts, and the day on which it begins; default: the last that has",
+    )
+    parser.add_argument("--zone", default="", help="only what happened in this zone")
+    parser.add_argument("--camera", default="", help="only what this camera saw")
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
+    parser.add_argument(
+        "--rows", choices=ROWS, default=ROWS[0], help="what CSV has; default: the hours"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write there instead of to standard output"
+    )
+    parser.add_argument(
+        "--sign-off",
+        metavar="NAME",
+        help="put a name to the report: an entry in the history with its SHA-256",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.sign_off is not None and not _NAME.fullmatch(options.sign_off):
+        raise ConfigError("--sign-off: a name of 1 to 80 characters, on one line")
+    if options.format == "pdf" and options.output is None:
+        raise ConfigError("a PDF is no text; write it to a file: --output FILE")
+    settings = load_settings(options.config)
+    now = SYSTEM_CLOCK.utc()
+    calendar = calendar_of(settings.calendar)
+    period = chosen(options, calendar, now)
+    path = settings.outbox.file.parent / FILE
+    if options.sign_off is not None:
+        _sign_off(path, report_of(path, settings, calendar, period, options, now), options.sign_off)
+    report = report_of(path, settings, calendar, period, options, now)
+    _write(drawn(report, options.format, options.rows), options.output)
+    return 0
+
+
+def chosen(options: argparse.Namespace, calendar: Calendar, now: datetime) -> Period:
+    """Return the period that is asked for; today where none is. Raises ConfigError."""
+    if options.shift is not None:
+        name, *day = options.shift
+        if len(day) > 1:
+            raise ConfigError("--shift takes a name and a day: --shift early 2026-11-29")
+        period = shift_named(calendar, name, day[0] if day else "", now)
+    else:
+        named = ((kind, getattr(options, kind)) for kind in _KINDS)
+        kind, text = next((each for each in named if each[1] is not None), (PeriodKind.DAY, ""))
+        period = period_named(calendar, kind, text, now)
+    if period.begin > now:
+        raise ConfigError(f"{period.kind} {period.name} has not begun yet")
+    return period
+
+
+_KINDS = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.MONTH)
+
+
+def report_of(
+    path: Path,
+    settings: Settings,
+    calendar: Calendar,
+    period: Period,
+    options: argparse.Namespace,
+    now: datetime,
+) -> Report:
+    """Compile it. Raises ConfigError, NotAllowedError, HistoryError."""
+    _refuse_unreadable(path)
+    box = ReportedBox(settings.device.id, settings.device.site, version())
+    with HistoryReader(path) as reader:
+        return compile_report(
+            reader,
+            period,
+            calendar,
+            None,
+            now=now,
+            box=box,
+            camera=options.camera,
+            zone=options.zone,
+        )
+
+
+def drawn(report: Report, kind: str, rows: str) -> bytes:
+    """Return the report in one of the FORMATS. Raises MissingPackageError for a PDF."""
+    if kind == "json":
+        return (json_text(report, spread=True) + "\n").encode()
+    if kind == "csv":
+        return as_csv(report, rows).encode()
+    return (as_text(report) + "\n").encode()
+
+
+def _write(content: bytes, output: Path | None) -> None:
+    if output is None:
+        print(content.decode(), end="", flush=True)
+        return
+    try:
+        replace_file(output, content)
+    except OSError as error:
+        raise ConfigError(f"--output {output}: {error.strerror}") from error
+    print(f"{output}: {len(content)} bytes", file=sys.stderr)
+
+
+def _refuse_unreadable(path: Path) -> None:
+    """Raise where SQLite would only say that it cannot open the file."""
+    try:
+        with path.open("rb"):
+            pass
+    except PermissionError as error:
+        raise NotAllowedError(f"{path}: {error.strerror}") from error
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: there is no history yet; the service writes it: tensormask status"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+
+
+def _sign_off(path: Path, report: Report, name: str) -> None:
+    """Write the entry. Raises ConfigError where the period is not over."""
+    if report.until != report.end:
+        raise ConfigError(
+            f"{report.kind} {report.period} is not over: sign off what cannot change any more"
+        )
+    entry = Entry(SYSTEM_CLOCK.utc(), EntryKind.SIGNED_OFF, name, sign_off_text(report))
+    writer = HistoryWriter(path)
+    try:
+        writer.write(HistoryBatch(journal=[entry]))
+    finally:
+        writer.close()
+    say(f"signed off by {name}: {report.kind} {report.period}, sha256 {report.digest}")

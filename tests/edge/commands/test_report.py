@@ -1,0 +1,148 @@
+"""`tensormask report`: its periods, its formats, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from edge.cli import main
+from edge.history.records import EntryKind
+from edge.history.store import create
+from tests.edge.report.scene import Scene
+
+CONFIG = """
+[mqtt]
+host = "localhost"
+[device]
+id = "door-1"
+[outbox]
+path = "{folder}/outbox.sqlite"
+[calendar]
+time_zone = "Europe/Berlin"
+shifts = [{{ name = "early", hours = ["06:00-14:00"] }}]
+"""
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    (tmp_path / "t.toml").write_text(CONFIG.format(folder=tmp_path))
+    (tmp_path / "t.toml").chmod(0o600)
+    scene = Scene(tmp_path)
+    scene.watch("2026-10-25 00:00", "2026-10-26 00:00")
+    scene.people("2026-10-25 08:10", 9)
+    return scene
+
+
+def said(
+    scene: Scene, capsys: pytest.CaptureFixture[str], *words: str, status: int = 0
+) -> tuple[str, str]:
+    assert main(["report", "--config", str(scene.path.with_name("t.toml")), *words]) == status
+    return tuple(capsys.readouterr())  # type: ignore[return-value]
+
+
+def test_each_period_is_reported(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.write()
+    for words, name in (
+        (("--day", "2026-10-25"), "day 2026-10-25"),
+        (("--week", "2026-W43"), "week 2026-W43"),
+        (("--month", "2026-10"), "month 2026-10"),
+        (("--shift", "early", "2026-10-25"), "shift 2026-10-25 early"),
+    ):
+        assert f"Masks worn: {name}, door-1" in said(scene, capsys, *words)[0]
+
+
+def test_json_has_what_the_schema_names(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.write()
+    out, _ = said(scene, capsys, "--day", "2026-10-25", "--format", "json")
+    report = json.loads(out)
+    assert report["schema"] == "tensormask/full-report/1"
+    assert report["counts"]["people"] == 9
+
+
+def test_a_file_is_written_whole(
+    scene: Scene, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    scene.write()
+    file = tmp_path / "day.csv"
+    out, error = said(
+        scene, capsys, "--day", "2026-10-25", "--format", "csv", "--output", str(file)
+    )
+    assert out == ""
+    assert f"{file}: " in error
+    assert len(file.read_text().splitlines()) == 26
+
+
+def test_a_sign_off_is_in_the_next_report_and_a_period_that_goes_on_is_refused(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.write()
+    out, _ = said(scene, capsys, "--day", "2026-10-25", "--sign-off", "A. Example")
+    assert out.startswith("signed off by A. Example: day 2026-10-25, sha256 ")
+    assert "A. Example  this report" in said(scene, capsys, "--day", "2026-10-25")[0]
+    _, error = said(scene, capsys, "--sign-off", "A. Example", status=78)
+    assert "is not over: sign off what cannot change any more" in error
+    _, error = said(scene, capsys, "--sign-off", "A.\nB.", status=78)
+    assert "on one line" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--day", "29.11.2026"), "'29.11.2026' is no day; write 2026-11-29"),
+        (("--day", "2099-01-01"), "day 2099-01-01 has not begun yet"),
+        (("--shift", "late"), "no shift is named late; known are early"),
+        (("--shift", "early", "today", "now"), "--shift takes a name and a day"),
+        (("--format", "pdf"), "write it to a file: --output FILE"),
+        (("--day", "2026-10-25", "--output", "/nowhere/x"), "No such file or directory"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    scene: Scene, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], text: str
+) -> None:
+    scene.write()
+    _, error = said(scene, capsys, *words, status=78)
+    assert text in error
+    assert error.count("\n") == 1
+
+
+def test_without_a_history_it_says_who_writes_one(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "there is no history yet" in said(scene, capsys, status=78)[1]
+
+
+def test_a_damaged_history_is_said(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.path.write_bytes(b"no database" * 500)
+    assert "file is not a database" in said(scene, capsys, status=1)[1]
+
+
+def test_the_entry_is_kept_beside_what_the_service_writes(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(scene.path)
+    scene.entry("2026-10-25 08:00", EntryKind.STARTED, "1.0")
+    scene.write()
+    said(scene, capsys, "--day", "2026-10-25", "--sign-off", "A. Example")
+    assert "1.0" in said(scene, capsys, "--day", "2026-10-25")[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_somebody_who_may_not_read_the_history_is_shown_the_command(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.write()
+    config = scene.path.with_name("t.toml")
+    config.chmod(0o644)
+    scene.path.chmod(0o600)
+    for folder in scene.path.parents:
+        if folder.stat().st_uid == 0 and not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        _, error = said(scene, capsys, "--day", "yesterday", status=78)
+    finally:
+        os.seteuid(0)
+    assert "run: sudo tensormask report" in error

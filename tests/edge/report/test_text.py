@@ -1,0 +1,64 @@
+"""The report as a table, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from edge.records import Verdict
+from edge.report.period import day_period, week_period
+from edge.report.records import Report
+from edge.report.text import ROWS, as_csv, as_text
+from tests.edge.report.scene import BERLIN, Scene
+
+
+def day_of(tmp_path: Path) -> Report:
+    scene = Scene(tmp_path)
+    scene.watch("2026-10-25 00:00", "2026-10-26 00:00")
+    scene.people("2026-10-25 08:10", 9)
+    scene.people("2026-10-25 08:20", 1, Verdict.BARE)
+    event = scene.alert("2026-10-25 08:21")
+    scene.acknowledge(event, "2026-10-25 09:21")
+    said = scene.batch.acknowledgements[0]
+    scene.batch.acknowledgements[0] = type(said)(
+        said.event_id, said.at, said.by, said.reason, said.remedy, "=HYPERLINK(1)"
+    )
+    return scene.report(day_period(BERLIN, date(2026, 10, 25)))
+
+
+def test_the_verdict_comes_first_and_the_hour_that_comes_twice_has_its_offset(
+    tmp_path: Path,
+) -> None:
+    lines = as_text(day_of(tmp_path)).splitlines()
+    assert lines[0] == "Masks worn: day 2026-10-25, door-1 (clinic)"
+    assert lines[3].startswith("90 % wore a mask (95 % certain: 60 to 98 %), of 10 people; 1 alert")
+    hours = [line.split()[0] for line in lines if line[2:5] == ":00"]
+    assert hours[1:5] == ["01:00", "02:00+02:00", "02:00+01:00", "03:00"]
+
+
+def test_csv_has_a_row_for_each_hour_and_its_sums_are_those_of_the_report(tmp_path: Path) -> None:
+    report = day_of(tmp_path)
+    rows = list(csv.DictReader(io.StringIO(as_csv(report))))
+    assert len(rows) == 25
+    assert sum(int(row["counts.people"]) for row in rows) == report.counts.people
+    assert {row["marks"] for row in rows} == {"", "summer-time"}
+    assert rows[9]["rate.naive"] == "0.9"
+    assert rows[7]["rate.naive"] == ""
+    assert not any("{" in cell or "(" in cell for row in rows for cell in row.values())
+
+
+def test_a_note_that_would_be_a_formula_is_text_in_csv(tmp_path: Path) -> None:
+    (row,) = csv.DictReader(io.StringIO(as_csv(day_of(tmp_path), "alerts")))
+    assert row["note"] == "'=HYPERLINK(1)"
+    assert row["remedy_s"] == "60.0"
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_an_empty_report_has_a_table_and_csv_all_the_same(tmp_path: Path, rows: str) -> None:
+    report = Scene(tmp_path).report(week_period(BERLIN, date(2026, 10, 25)))
+    assert "No rate" in as_text(report)
+    as_csv(report, rows)
