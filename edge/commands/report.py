@@ -19,6 +19,7 @@ from edge.history.records import Entry, EntryKind
 from edge.history.store import FILE, HistoryBatch, HistoryReader, HistoryWriter
 from edge.report.calendar import Calendar, calendar_of
 from edge.report.compile import ReportedBox, compile_report, sign_off_text
+from edge.report.html import as_html
 from edge.report.period import Period, PeriodKind, period_named, shift_named
 from edge.report.records import Report
 from edge.report.text import ROWS, as_csv, as_text
@@ -140,6 +141,8 @@ def drawn(report: Report, kind: str, rows: str) -> bytes:
         return (json_text(report, spread=True) + "\n").encode()
     if kind == "csv":
         return as_csv(report, rows).encode()
+    if kind == "html":
+        return as_html(report).encode()
     return (as_text(report) + "\n").encode()
 
 

@@ -18,7 +18,7 @@ from edge.report.records import (
     ReportedAlert,
     WatchFigures,
 )
-from edge.report.verdict import APART, MARKS, REASONS, hours, people_in_words, percent_exact
+from edge.report.verdict import APART, MARKS, REASONS, hours, percent_exact
 from edge.words import count, percent
 
 NOTHING = "–"
@@ -166,7 +166,7 @@ def _times(middle: float | None, longest: float | None) -> str:
     return f"median {hours(middle)}, longest {hours(longest)}"
 
 
-_PEOPLE = ("people", "masked", "without", "wrongly", "not judged")
+_PEOPLE = ("people", "masked", "without", "worn wrongly", "not judged")
 
 
 def _people(counts: PeopleCounts) -> tuple[str, ...]:
@@ -183,41 +183,51 @@ def _remedy(alerts: AlertFigures) -> str:
 
 
 def _bins(report: Report) -> ReportTable:
-    bins = report.days or report.hours
     name = "day" if report.days else "hour"
+    bins = [each for each in report.days or report.hours if not _is_empty(each)]
+    is_short = len(bins) < len(report.days or report.hours)
+    left_out = ("hours not in the rate",) if report.days else ()
     return ReportTable(
         f"By {name}",
-        (name, *_PEOPLE, "with a mask", "not watched", "alerts", "to remedy", "to be known"),
+        (name, *_PEOPLE, "with a mask", "not watched", *left_out, *_LAST),
         tuple(
             (
                 day_name(each.begin) if report.days else hour_name(each, report),
                 *_people(each.counts),
                 share_in_words(each.rate),
                 _share(each.watch.unwatched_share),
+                *(str(each.left_out) for _ in left_out),
+                str(each.apart),
                 str(each.alerts.alerts),
                 _remedy(each.alerts),
-                _to_be_known(each, is_day=bool(report.days)),
+                _remarks(each, is_day=bool(report.days)),
             )
             for each in bins
         ),
-        frozenset((0, 10)),
+        frozenset((0, 8 + len(left_out) + len(_LAST) - 1)),
+        f"A {name} that was closed all the time, and without people, is left out." * is_short,
     )
 
 
-def _to_be_known(each: ReportBin, *, is_day: bool) -> str:
+_LAST = ("counted apart", "alerts", "to remedy", "remarks")
+
+
+def _is_empty(each: ReportBin) -> bool:
+    """Return whether nothing could have happened, and nothing did."""
+    is_closed = Mark.CLOSED in each.marks or Mark.RULE_OFF in each.marks
+    return is_closed and not (each.counts.people or each.apart or each.alerts.alerts)
+
+
+def _remarks(each: ReportBin, *, is_day: bool) -> str:
     words = [marks_in_words(each.marks)] if each.marks else []
-    if each.left_out and is_day:
-        words.append(f"{count(each.left_out, 'hour')} not in the rate")
-    elif each.left_out:
+    if each.left_out and not is_day:
         words.append("not in the rate")
-    if each.apart:
-        words.append(f"{people_in_words(each.apart)} apart")
     return "; ".join(words)
 
 
 def day_name(text: str) -> str:
-    """Return `Sun 2026-11-29`."""
-    return f"{datetime.fromisoformat(text):%a %Y-%m-%d}"
+    """Return `Sun 11-29`: the report says which year."""
+    return f"{datetime.fromisoformat(text):%a %m-%d}"
 
 
 def hour_name(each: ReportBin, report: Report) -> str:

@@ -53,8 +53,9 @@ def notes_of(report: Report) -> tuple[str, ...]:
     """Return what is to be known before the verdict is believed."""
     watch, limits = report.watch, report.limits
     notes = []
+    until = report.until[:16].replace("T", " ")
     if report.until != report.end:
-        notes.append(f"The {report.kind} is not over: this is what happened until {report.until}.")
+        notes.append(f"The {report.kind} is not over: this is what happened until {until}.")
     if watch.unwatched_share is not None:
         share, counts = percent_exact(watch.unwatched_share), report.counts
         missed = counts.not_judged_share
