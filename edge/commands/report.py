@@ -136,11 +136,16 @@ def report_of(
 
 
 def drawn(report: Report, kind: str, rows: str) -> bytes:
-    """Return the report in one of the FORMATS. Raises MissingPackageError for a PDF."""
+    """Return the report in one of the FORMATS. Raises ImportError without what a PDF needs."""
     if kind == "json":
         return (json_text(report, spread=True) + "\n").encode()
     if kind == "csv":
         return as_csv(report, rows).encode()
+    if kind == "pdf":
+        # Imported only here: its package is needed for nothing else.
+        from edge.report.pdf import as_pdf
+
+        return as_pdf(report)
     if kind == "html":
         return as_html(report).encode()
     return (as_text(report) + "\n").encode()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from edge.report.phrases import day_name, hour_name
 from edge.report.records import Mark, RateEstimate, Report, ReportBin
-from edge.report.sections import day_name, hour_name
 from edge.report.verdict import percent_exact
 
 WIDTH = 720.0

@@ -18,8 +18,9 @@ from edge.report.chart import (
     Ink,
     chart_of,
 )
+from edge.report.phrases import ReportTable, clock
 from edge.report.records import Report
-from edge.report.sections import ReportTable, clock, span_of, summary, tables, title_of
+from edge.report.sections import span_of, summary, tables, title_of
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _PATTERNS = """<defs>
@@ -44,8 +45,9 @@ def _document(report: Report) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     yield f"<title>{title}</title><style>{style()}</style></head><body>"
+    yield "<main>"
     yield from as_parts(report)
-    yield "</body></html>"
+    yield "</main></body></html>"
 
 
 def style() -> str:
@@ -54,7 +56,7 @@ def style() -> str:
 
 
 def as_parts(report: Report) -> Iterator[str]:
-    """Yield what is in the body, for a page that has its own frame, and `style`."""
+    """Yield what is in the main part, for a page that has its own frame, and `style`."""
     yield f'<article class="report"><header><h1>{escape(title_of(report))}</h1>'
     yield f"<p class=span>{escape(span_of(report))}</p>"
     yield f"<p class=verdict>{escape(report.verdict)}</p></header>"

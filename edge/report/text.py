@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from edge.report.phrases import ReportTable
 from edge.report.records import Report
-from edge.report.sections import ReportTable, span_of, summary, tables, title_of
+from edge.report.sections import span_of, summary, tables, title_of
 
 ROWS = ("hours", "days", "shifts", "places", "cameras", "alerts", "conditions")
 """What CSV can have: one of these at a time."""
