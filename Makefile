@@ -49,8 +49,9 @@ dev: ## .venv-dev: the same, with tests, checks and TensorFlow
 	@test -x $(DEV)/bin/tensormask || $(DEV)/bin/python $(INSTALL)
 
 LISTS := requirements-pi.txt requirements-demo.txt requirements-dev.txt $(PICAMERA2) $(RECEIVER) $(ANSIBLE)/requirements.txt tools/fleet/requirements.txt
-schemas: dev ## the JSON Schemas, after edge/publish/messages/ has changed
+schemas: dev ## the JSON Schemas, after edge/publish/messages/ or edge/report/records.py has changed
 	$(DEV)/bin/python -m edge.publish.schemas
+	$(DEV)/bin/python -m edge.report.schemas
 
 lock: dev ## after a pin has changed: get the digests of all listed packages from the registry again
 	$(DEV)/bin/python -m deploy.lock $(LISTS)

@@ -12,18 +12,18 @@ from edge.clock import SYSTEM_CLOCK
 from edge.commands.options import add_config
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser
-from edge.config import Settings, load_settings
+from edge.config import load_settings
 from edge.durable import replace_file
 from edge.errors import ConfigError, NotAllowedError
 from edge.history.records import Entry, EntryKind
-from edge.history.store import FILE, HistoryBatch, HistoryReader, HistoryWriter
-from edge.report.calendar import Calendar, calendar_of
-from edge.report.compile import ReportedBox, compile_report, sign_off_text
+from edge.history.store import HistoryBatch, HistoryWriter
+from edge.report.calendar import Calendar
+from edge.report.compile import sign_off_text
 from edge.report.html import as_html
 from edge.report.period import Period, PeriodKind, period_named, shift_named
 from edge.report.records import Report
+from edge.report.source import ReportSource
 from edge.report.text import ROWS, as_csv, as_text
-from edge.version import version
 
 # ruff: noqa: T201 - a command's output
 
@@ -80,14 +80,14 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError("--sign-off: a name of 1 to 80 characters, on one line")
     if options.format == "pdf" and options.output is None:
         raise ConfigError("a PDF is no text; write it to a file: --output FILE")
-    settings = load_settings(options.config)
+    source = ReportSource.of(load_settings(options.config))
     now = SYSTEM_CLOCK.utc()
-    calendar = calendar_of(settings.calendar)
-    period = chosen(options, calendar, now)
-    path = settings.outbox.file.parent / FILE
+    period = chosen(options, source.calendar, now)
+    _refuse_unreadable(source.history)
+    report = source.report(period, now, camera=options.camera, zone=options.zone)
     if options.sign_off is not None:
-        _sign_off(path, report_of(path, settings, calendar, period, options, now), options.sign_off)
-    report = report_of(path, settings, calendar, period, options, now)
+        _sign_off(source.history, report, options.sign_off)
+        report = source.report(period, now, camera=options.camera, zone=options.zone)
     _write(drawn(report, options.format, options.rows), options.output)
     return 0
 
@@ -109,30 +109,6 @@ def chosen(options: argparse.Namespace, calendar: Calendar, now: datetime) -> Pe
 
 
 _KINDS = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.MONTH)
-
-
-def report_of(
-    path: Path,
-    settings: Settings,
-    calendar: Calendar,
-    period: Period,
-    options: argparse.Namespace,
-    now: datetime,
-) -> Report:
-    """Compile it. Raises ConfigError, NotAllowedError, HistoryError."""
-    _refuse_unreadable(path)
-    box = ReportedBox(settings.device.id, settings.device.site, version())
-    with HistoryReader(path) as reader:
-        return compile_report(
-            reader,
-            period,
-            calendar,
-            None,
-            now=now,
-            box=box,
-            camera=options.camera,
-            zone=options.zone,
-        )
 
 
 def drawn(report: Report, kind: str, rows: str) -> bytes:

@@ -24,6 +24,7 @@ from edge.daemon.lookout import Glance, Lookout
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
 from edge.daemon.recorder import open_history, settings_digest
+from edge.daemon.reports import ReportPublisher
 from edge.daemon.rule import RuleKeeper
 from edge.daemon.software import SoftwareNotice
 from edge.daemon.station import open_station
@@ -46,7 +47,7 @@ from edge.privacy.picture import open_photographer
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
-from edge.report.calendar import calendar_of
+from edge.report.source import ReportSource
 from edge.telemetry import InUse
 from edge.version import version
 
@@ -188,7 +189,8 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     lookout = Lookout(camera, judge, stopwatch, budget)
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
-    rule = RuleKeeper(calendar_of(settings.calendar), folder / HISTORY, [judge.policy])
+    source = ReportSource.of(settings)
+    rule = RuleKeeper(source.calendar, source.history, [judge.policy])
     device.rule = lambda: rule.state
     outlets: list[Outlet] = [rule, open_visits(folder, lookout.observers)]
     station = open_station(settings, lookout.observers)
@@ -200,6 +202,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         from edge.daemon.lamp import open_signal
 
         device.signal = lamps = open_signal(settings.signal, lookout.observers, folder, station)
+    outlets.append(ReportPublisher(source, who, publisher))
     home = open_home_assistant(settings, publisher, who, photographer, folder)
     if home is not None:
         outlets.append(home)

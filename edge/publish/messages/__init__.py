@@ -21,6 +21,7 @@ from edge.publish.messages.common import (
     HEALTH,
     PRESENCE,
     RELEASE,
+    REPORT,
     RESPONSE,
     SNAPSHOT,
     VIOLATION,
@@ -52,6 +53,7 @@ from edge.publish.messages.health import (
 )
 from edge.publish.messages.presence import PresenceMessage, presence_message
 from edge.publish.messages.release import ReleaseMessage, release_message
+from edge.publish.messages.report import ReportedPeriod, ReportMessage
 from edge.publish.messages.violation import ViolationMessage, violation_message, without_snapshot
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "MESSAGES",
     "PRESENCE",
     "RELEASE",
+    "REPORT",
     "RESPONSE",
     "SNAPSHOT",
     "VIOLATION",
@@ -85,6 +88,8 @@ __all__ = [
     "OutboxHealth",
     "PaceHealth",
     "PresenceMessage",
+    "ReportMessage",
+    "ReportedPeriod",
     "ResponseMessage",
     "Versions",
     "ViolationMessage",
@@ -111,6 +116,7 @@ MESSAGES: Final = {
     HEALTH: HealthMessage,
     PRESENCE: PresenceMessage,
     RELEASE: ReleaseMessage,
+    REPORT: ReportMessage,
     RESPONSE: ResponseMessage,
 }
 """Every kind of message by the last level of its topic."""

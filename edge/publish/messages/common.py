@@ -18,6 +18,7 @@ COMPLIANCE: Final = "compliance"
 HEALTH: Final = "health"
 RELEASE: Final = "release"
 PRESENCE: Final = "presence"
+REPORT: Final = "report"
 SNAPSHOT: Final = "snapshot"
 """The only one that is no JSON: a JPEG."""
 RESPONSE: Final = "response"
@@ -42,7 +43,7 @@ def topic(prefix: str, device_id: str, name: str) -> str:
 
 def retained_topics(prefix: str, device_id: str) -> list[str]:
     """Return the topics under which the broker keeps something of a device."""
-    names = (AVAILABILITY, COMPLIANCE, HEALTH, PRESENCE, RELEASE)
+    names = (AVAILABILITY, COMPLIANCE, HEALTH, PRESENCE, RELEASE, REPORT)
     return [topic(prefix, device_id, name) for name in names]
 
 

@@ -19,7 +19,12 @@ FOLDER = Path(__file__).parent
 
 def generate(name: str) -> dict[str, Any]:
     """Return the schema of the messages on topic `…/<name>`."""
-    schema = msgspec.json.schema(MESSAGES[name])
+    return schema_of(MESSAGES[name], name)
+
+
+def schema_of(kind: Any, name: str) -> dict[str, Any]:
+    """Return the schema of the documents of one kind, which is called `name`."""
+    schema = msgspec.json.schema(kind)
     definitions = schema["$defs"]
     for definition in definitions.values():
         if "description" in definition:

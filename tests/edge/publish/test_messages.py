@@ -27,6 +27,8 @@ from edge.publish.messages import (
     OutboxCondition,
     OutboxHealth,
     PaceHealth,
+    ReportedPeriod,
+    ReportMessage,
     ResponseMessage,
     Versions,
     availability_message,
@@ -140,6 +142,29 @@ def some_response(**changes: Any) -> Message:
     return ResponseMessage(**{**given, **changes})
 
 
+def some_report() -> Message:
+    """A day with people, a day without any, and a week."""
+    day = {
+        **{"period": "2026-11-23", "begin": timestamp(NOON), "until": timestamp(NOON)},
+        **dict.fromkeys(("seen", "masked", "bare", "unknown", "worn_wrongly", "counted_apart"), 1),
+        **dict.fromkeys(("rate", "rate_low", "rate_high"), 0.5),
+        **dict.fromkeys(("corrected", "corrected_low", "corrected_high"), None),
+        **dict.fromkeys(("hours_left_out", "alerts", "alerts_open"), 2),
+        **{"expected_s": 60.0, "watched_s": 40.5, "unwatched_s": {"dark": 19.5}},
+    }
+    today, yesterday, week = (
+        ReportedPeriod(**day, is_over=is_over, median_remedy_s=remedy_s)  # type: ignore[arg-type]
+        for is_over, remedy_s in ((False, 3.5), (True, None), (True, 1.0))
+    )
+    return ReportMessage(
+        **every_field(ORIGIN, NOON, True),
+        time_zone="Europe/Berlin",
+        today=today,
+        yesterday=yesterday,
+        week=week,
+    )
+
+
 ON_TRIAL = OnTrial("release", "0.3.0-bbbb", "0.3.0-aaaa", NOON, 12.34)
 SOFTWARE = Software(
     {"release": "0.3.0-bbbb", "bundle": ""},
@@ -171,6 +196,7 @@ EVERY_MESSAGE: dict[str, list[Message]] = {
         release_message(ORIGIN, SOFTWARE, NOON, True),
         release_message(ORIGIN, Software({"release": "0.3.0-aaaa"}, None, ()), NOON, True),
     ],
+    "report": [some_report()],
     "response": [
         some_response(),
         some_response(command=None, request_id=None, outcome=CommandOutcome.REFUSED, reason="no"),

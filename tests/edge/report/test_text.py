@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
+from edge.publish.schemas import as_text as as_text_of_schema
 from edge.records import Verdict
 from edge.report.period import day_period, week_period
 from edge.report.records import Report
+from edge.report.schemas import FILE, full_report_schema
 from edge.report.text import ROWS, as_csv, as_text
 from tests.edge.report.scene import BERLIN, Scene
 
@@ -62,3 +67,12 @@ def test_an_empty_report_has_a_table_and_csv_all_the_same(tmp_path: Path, rows: 
     report = Scene(tmp_path).report(week_period(BERLIN, date(2026, 10, 25)))
     assert "No rate" in as_text(report)
     as_csv(report, rows)
+
+
+def test_json_is_what_the_published_schema_says(tmp_path: Path) -> None:
+    document = msgspec.json.decode(msgspec.json.encode(day_of(tmp_path)))
+    schema = json.loads(FILE.read_text())
+    Draft202012Validator(schema).validate(document)
+    assert as_text_of_schema(full_report_schema()) == FILE.read_text(), (
+        "run: python -m edge.report.schemas"
+    )
