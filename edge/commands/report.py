@@ -14,7 +14,7 @@ from edge.commands.output import json_text, say
 from edge.commands.parser import Parser
 from edge.config import load_settings
 from edge.durable import replace_file
-from edge.errors import ConfigError, NotAllowedError
+from edge.errors import ConfigError
 from edge.history.records import Entry, EntryKind
 from edge.history.store import HistoryBatch, HistoryWriter
 from edge.report.calendar import Calendar
@@ -83,7 +83,6 @@ def run(options: argparse.Namespace) -> int:
     source = ReportSource.of(load_settings(options.config))
     now = SYSTEM_CLOCK.utc()
     period = chosen(options, source.calendar, now)
-    _refuse_unreadable(source.history)
     report = source.report(period, now, camera=options.camera, zone=options.zone)
     if options.sign_off is not None:
         _sign_off(source.history, report, options.sign_off)
@@ -136,21 +135,6 @@ def _write(content: bytes, output: Path | None) -> None:
     except OSError as error:
         raise ConfigError(f"--output {output}: {error.strerror}") from error
     print(f"{output}: {len(content)} bytes", file=sys.stderr)
-
-
-def _refuse_unreadable(path: Path) -> None:
-    """Raise where SQLite would only say that it cannot open the file."""
-    try:
-        with path.open("rb"):
-            pass
-    except PermissionError as error:
-        raise NotAllowedError(f"{path}: {error.strerror}") from error
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: there is no history yet; the service writes it: tensormask status"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
 
 
 def _sign_off(path: Path, report: Report, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,7 @@ from typing import Protocol
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.daemon.lookout import Glance
 from edge.history.records import Entry, EntryKind
-from edge.history.store import HistoryBatch, HistoryError, HistoryReader, HistoryWriter
+from edge.history.store import HistoryBatch, HistoryError, HistoryReader
 from edge.report.calendar import Calendar
 from edge.report.rule import OFF, ON, MaskRule, rule_entries
 from edge.telemetry import RuleState, Telemetry
@@ -26,8 +26,17 @@ _log = logging.getLogger(__name__)
 LOOKED_EVERY_S = 10.0
 """Another process may write to the journal."""
 CLOSING_S = 0.5
+MOST_SAID = 100
 _AHEAD = timedelta(days=1)
 """What was said by a clock that is set back since then."""
+
+
+Record = Callable[[HistoryBatch], None]
+
+
+def forgotten(batch: HistoryBatch) -> None:
+    """Record nothing: the history is off."""
+    _log.warning("[history] enabled is false: the next start forgets that the mask rule was set")
 
 
 class RuledPolicy(Protocol):
@@ -39,7 +48,7 @@ class RuledPolicy(Protocol):
 class RuleKeeper:
     """An outlet that reports nothing: in each turn it switches the policies on or off.
 
-    Its thread reads the journal and writes to it; the loop waits for neither.
+    Its thread reads the journal, where another process may have written; the loop does not wait.
     """
 
     def __init__(
@@ -50,14 +59,16 @@ class RuleKeeper:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """`history` need not be there yet."""
+        self.record: Record = forgotten
+        """How an entry comes into the journal: `Recorder.record`."""
         self._calendar = calendar
         self._history = history
         self._policies = tuple(policies)
         self._clock = clock
         self._entries: tuple[Entry, ...] = ()
         """As the journal has them."""
-        self._said: deque[Entry] = deque(maxlen=100)
-        """By command, and not in the journal yet."""
+        self._said: deque[Entry] = deque(maxlen=MOST_SAID)
+        """By command in this run; in the journal, too, once that is written."""
         self._stamps: tuple[int, ...] = ()
         self._is_unread = False
         self._trouble = ""
@@ -84,12 +95,12 @@ class RuleKeeper:
             return self._state
 
     def say(self, is_on: bool, by: str) -> None:
-        """Switch the rule on or off, at once. Any thread may."""
+        """Switch the rule on or off, at once, and have that recorded. Any thread may."""
         entry = Entry(self._clock.utc(), EntryKind.RULE, by, ON if is_on else OFF)
         with self._lock:
             self._said.append(entry)
             self._minute = None
-        self._wake.set()
+        self.record(HistoryBatch(journal=[entry]))
 
     def start(self) -> None:
         self._switch()
@@ -114,32 +125,11 @@ class RuleKeeper:
 
     def _work(self) -> None:
         while True:
-            self._write()
             self._read()
             if self._is_over:
                 return
             self._wake.wait(LOOKED_EVERY_S)
             self._wake.clear()
-
-    def _write(self) -> None:
-        with self._lock:
-            said = list(self._said)
-        if not said:
-            return
-        try:
-            writer = HistoryWriter(self._history)
-            try:
-                writer.write(HistoryBatch(journal=said))
-            finally:
-                writer.close()
-        except HistoryError as error:
-            self._complain(f"{error}; the mask rule is kept until the next start only")
-            return
-        self._trouble = ""
-        with self._lock:
-            self._entries = (*self._entries, *said)
-            for _ in said:
-                self._said.popleft()
 
     def _read(self) -> None:
         stamps = self._written()

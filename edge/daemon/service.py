@@ -23,7 +23,7 @@ from edge.daemon.home_assistant import births, open_home_assistant
 from edge.daemon.lookout import Glance, Lookout
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
-from edge.daemon.recorder import open_history, settings_digest
+from edge.daemon.recorder import Recorder, open_history, settings_digest
 from edge.daemon.reports import ReportPublisher
 from edge.daemon.rule import RuleKeeper
 from edge.daemon.software import SoftwareNotice
@@ -33,7 +33,6 @@ from edge.daemon.visits import open_visits
 from edge.decide.identity import EventIds
 from edge.detect.detectors import identify
 from edge.history.records import SEEING, RunAbout
-from edge.history.store import FILE as HISTORY
 from edge.host.health import Stopwatch, usable_cores
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
@@ -238,6 +237,8 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         None if page is None else page.window.history,
     )
     device.history = lambda: history.state
+    if isinstance(history, Recorder):
+        rule.record = history.record
     outlets.append(history)
     return Service(lookout, device, page, book, outlets, lamps)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from edge.conditions import Code
 from edge.history.records import ConditionSpan, Entry, EntryKind
 from edge.report.records import ConditionFigures
 
@@ -20,6 +21,8 @@ def condition_figures(
     lengths: dict[tuple[str, str, str], list[float]] = {}
     unsure = set()
     for span in spans:
+        if span.code == Code.RULE_OFF:  # nothing is wrong: it is listed by itself
+            continue
         key = (span.severity, span.code, span.subject)
         until = span.ended_at
         if until is None:

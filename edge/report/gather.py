@@ -25,9 +25,10 @@ from edge.report.records import Apart, Unseen
 from edge.report.rule import MaskRule
 from edge.report.spans import MinuteSpan, MinuteSpans
 
-FLUSHED_MIN = 30
-"""What the daemon has not written yet is at most so old: the newest minutes of a running one are
-left out, or each report of a day that goes on would end with a box that does not run."""
+FLUSHED_MIN = 10
+"""What the daemon has not written yet is at most so old (it writes every five minutes): the newest
+minutes of a running one are left out, or each report of a day that goes on would end with a box
+that does not run."""
 
 
 @dataclass(frozen=True, slots=True)

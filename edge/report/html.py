@@ -77,9 +77,9 @@ def as_parts(report: Report) -> Iterator[str]:
 
 def _figure(chart: Chart) -> Iterator[str]:
     yield f"<figure><figcaption>{escape(chart.title)}</figcaption>"
-    yield f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-labelledby="chart-t chart-d">'
-    yield f'<title id="chart-t">{escape(chart.title)}</title>'
-    yield f'<desc id="chart-d">{escape(chart.description)}</desc>{_PATTERNS}'
+    yield f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{escape(chart.title)}" '
+    yield f'aria-describedby="chart"><desc id="chart">{escape(chart.description)}</desc>'
+    yield _PATTERNS
     yield from map(_shape, chart.shapes)
     yield "</svg><ul class=legend>"
     for ink, name in LEGEND:

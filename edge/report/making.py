@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from edge.history.records import Alert, Entry, EntryKind, SightProof
+import msgspec
+
+from edge.history.records import Alert, Entry, EntryKind, RunAbout, SightProof
 from edge.records import Verdict
 from edge.report.calendar import Calendar
 from edge.report.cells import Cell, Sizes, apart_in, people_in, watch_in
@@ -234,4 +236,18 @@ class ReportParts:
         )
 
     def _line(self, entry: Entry) -> JournalLine:
-        return JournalLine(at=self.text(entry.at), by=entry.by, text=entry.text)
+        text = _about(entry.text) if entry.kind is EntryKind.STARTED else entry.text
+        return JournalLine(at=self.text(entry.at), by=entry.by, text=text)
+
+
+def _about(text: str) -> str:
+    """Return what ran, for people; as it is, where it is not a `RunAbout`."""
+    try:
+        about = msgspec.json.decode(text, type=RunAbout)
+    except msgspec.DecodeError:
+        return text
+    release = f" (release {about.release})" if about.release else ""
+    return (
+        f"TensorMask {about.program}{release}, model {about.model}, detector {about.detector}, "
+        f"settings {about.settings}"
+    )

@@ -111,7 +111,7 @@ def test_what_cannot_be_is_one_line(
 def test_without_a_history_it_says_who_writes_one(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "there is no history yet" in said(scene, capsys, status=78)[1]
+    assert "nothing was recorded yet" in said(scene, capsys, status=1)[1]
 
 
 def test_a_damaged_history_is_said(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:

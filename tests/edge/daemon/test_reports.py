@@ -24,7 +24,7 @@ class Noon(TurnedClock):
     """A clock at noon in Berlin."""
 
     def utc(self) -> datetime:
-        return berlin("2026-11-29 12:31").astimezone(UTC) + timedelta(seconds=self.now_s)
+        return berlin("2026-11-29 12:11").astimezone(UTC) + timedelta(seconds=self.now_s)
 
 
 class Broker:
@@ -50,7 +50,7 @@ def published(path: Path, broker: Broker) -> None:
 
 def test_it_says_what_the_reports_say(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.watch("2026-11-28 00:00", "2026-11-29 12:20")
+    scene.watch("2026-11-28 00:00", "2026-11-29 12:05")
     scene.people("2026-11-28 09:00", 4)
     scene.people("2026-11-29 09:00", 9)
     scene.people("2026-11-29 09:10", 1, Verdict.BARE)
@@ -66,7 +66,7 @@ def test_it_says_what_the_reports_say(tmp_path: Path) -> None:
         10,
         0.9,
     )
-    assert today["until"] == "2026-11-29T11:20:00.000Z"
+    assert today["until"] == "2026-11-29T11:05:00.000Z"
     assert (today["alerts"], today["alerts_open"], today["median_remedy_s"]) == (1, 1, 30.0)
     assert (yesterday["is_over"], yesterday["masked"]) == (True, 4)
     assert week["period"] == "2026-W47"
@@ -75,7 +75,7 @@ def test_it_says_what_the_reports_say(tmp_path: Path) -> None:
 
 def test_it_is_small(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.watch("2026-11-28 00:00", "2026-11-29 12:20")
+    scene.watch("2026-11-28 00:00", "2026-11-29 12:05")
     scene.write()
     broker = Broker()
     published(scene.path, broker)
@@ -105,7 +105,7 @@ def test_without_a_history_nothing_is_published_and_that_is_said_once(
 
 
 @pytest.mark.parametrize(
-    ("now", "pause_min"), [("12:00", 31), ("12:30", 1), ("12:31", 60), ("12:59", 32)]
+    ("now", "pause_min"), [("12:00", 11), ("12:10", 1), ("12:11", 60), ("12:59", 12)]
 )
 def test_it_comes_once_an_hour_when_all_is_written(now: str, pause_min: int) -> None:
     assert pause_s(berlin(f"2026-11-29 {now}")) == pause_min * 60

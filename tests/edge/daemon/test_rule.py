@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 
 from edge.daemon.rule import RuleKeeper
 from edge.history.records import Entry, EntryKind
-from edge.history.store import HistoryBatch, HistoryError, HistoryReader, HistoryWriter
+from edge.history.store import HistoryBatch, HistoryReader, HistoryWriter
 from edge.report.calendar import Calendar, Season
 from tests.fakes import START, TurnedClock
 from tests.waiting import until
@@ -29,12 +29,14 @@ def clock() -> TurnedClock:
 
 
 def journal(path: Path) -> list[tuple[str, str]]:
-    try:
-        with HistoryReader(path) as reader:
-            entries = reader.journal(START - timedelta(days=1), START + timedelta(days=1))
-    except HistoryError:  # not made yet
-        return []
+    with HistoryReader(path) as reader:
+        entries = reader.journal(START - timedelta(days=1), START + timedelta(days=1))
     return [(each.by, each.text) for each in entries if each.kind is EntryKind.RULE]
+
+
+def written(path: Path, batch: HistoryBatch) -> None:
+    with closing(HistoryWriter(path)) as writer:
+        writer.write(batch)
 
 
 def test_by_command_nobody_is_reported_at_once_and_after_a_restart(
@@ -42,11 +44,12 @@ def test_by_command_nobody_is_reported_at_once_and_after_a_restart(
 ) -> None:
     path, policy = tmp_path / "history.sqlite", Reporting()
     keeper = RuleKeeper(Calendar(), path, [policy], clock)
+    keeper.record = lambda batch: written(path, batch)
     keeper.start()
     assert policy.reports
     keeper.say(False, "ops")
     assert (keeper.state.is_on, keeper.state.since, keeper.state.by) == (False, START, "ops")
-    until(lambda: journal(path) == [("ops", "off")], "what was said is in the journal")
+    assert journal(path) == [("ops", "off")]
     keeper.close()
     again = Reporting()
     keeper = RuleKeeper(Calendar(), path, [again], clock)
@@ -62,9 +65,7 @@ def test_what_another_process_writes_holds_within_seconds(
     path = tmp_path / "history.sqlite"
     keeper = RuleKeeper(Calendar(), path, [], clock)
     keeper.start()
-    writer = HistoryWriter(path)
-    writer.write(HistoryBatch(journal=[Entry(START, EntryKind.RULE, "sudo", "off")]))
-    writer.close()
+    written(path, HistoryBatch(journal=[Entry(START, EntryKind.RULE, "sudo", "off")]))
     until(lambda: not keeper.state.is_on, "the rule is off")
     keeper.close()
 
@@ -79,25 +80,23 @@ def test_the_season_switches_it_without_anybody(tmp_path: Path, clock: TurnedClo
     assert keeper.state.by == "calendar"
 
 
-def test_a_disk_that_takes_nothing_hinders_nobody_and_is_said_once(
-    tmp_path: Path, clock: TurnedClock, caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("edge.daemon.rule.LOOKED_EVERY_S", 0.02)
-    keeper = RuleKeeper(Calendar(), tmp_path / "nowhere" / "history.sqlite", [], clock)
-    tried = threading.Semaphore(0)
-    write = keeper._write
-
-    def counted() -> None:
-        write()
-        tried.release()
-
-    monkeypatch.setattr(keeper, "_write", counted)
-    keeper.start()
+def test_where_nothing_is_recorded_a_command_holds_until_the_next_start_and_that_is_said(
+    tmp_path: Path, clock: TurnedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = RuleKeeper(Calendar(), tmp_path / "history.sqlite", [], clock)
     keeper.say(False, "ops")
     assert not keeper.state.is_on
+    assert "the next start forgets that the mask rule was set" in caplog.text
+
+
+def test_a_history_that_cannot_be_read_is_said_once_and_the_rule_is_on(
+    tmp_path: Path, clock: TurnedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "history.sqlite"
+    path.write_bytes(b"no database" * 500)
+    keeper = RuleKeeper(Calendar(), path, [], clock)
     for _ in range(4):
-        tried.acquire(timeout=10)
-    keeper.close()
-    said = [each for each in caplog.messages if "until the next start only" in each]
+        keeper._read()
+    assert keeper.state.is_on
+    said = [each for each in caplog.messages if "is not known" in each]
     assert len(said) == 1

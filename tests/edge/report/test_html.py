@@ -85,7 +85,7 @@ def test_the_verdict_stands_before_all_figures_and_the_chart_is_said_in_words(
 ) -> None:
     text = as_html(report)
     assert text.index(report.verdict) < text.index("<dl>") < text.index("<svg viewBox")
-    (said,) = re.findall(r'<desc id="chart-d">(.*?)</desc>', text)
+    (said,) = re.findall(r'<desc id="chart">(.*?)</desc>', text)
     assert "Most people: " in said
     assert "Not watched all of the time: Tue 11-03, Thu 11-05" in said
 
