@@ -11,7 +11,7 @@ from edge.report.cells import Cell, people_in, watch_in
 from edge.report.records import Apart, Mark, ReportLimits
 from edge.report.spans import MinuteSpan
 
-LIMITS = ReportLimits(unwatched_share=0.25, not_judged_share=0.5, proof_holds_h=6.0)
+LIMITS = ReportLimits(unwatched_share=0.25, not_judged_share=0.5, proof_holds_h=3.0)
 LEAVES_OUT = (Mark.UNWATCHED, Mark.NOT_JUDGED)
 """The marks of an hour that is not in the rate."""
 

@@ -111,12 +111,14 @@ def _table(paper: PaperPages, table: ReportTable) -> None:
     _lines(paper, table.title, 10.5, is_bold=True)
     paper.y -= 4
     _row(paper, table, widths, head, is_bold=True)
-    for row in table.rows:
+    for number, row in enumerate(table.rows, 1):
         cells = [
             list(wrapped(writable(cell), width, _SIZE))
             for cell, width in zip(row, widths, strict=True)
         ]
-        if paper.keep_together(_LEADING * max(map(len, cells)) + 3):
+        # The note stands below a row.
+        note = 14 if number == len(table.rows) and table.note else 0
+        if paper.keep_together(_LEADING * max(map(len, cells)) + 3 + note):
             _row(paper, table, widths, head, is_bold=True)
         _row(paper, table, widths, cells)
     if table.note:

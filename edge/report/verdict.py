@@ -56,6 +56,9 @@ def notes_of(report: Report) -> tuple[str, ...]:
     until = report.until[:16].replace("T", " ")
     if report.until != report.end:
         notes.append(f"The {report.kind} is not over: this is what happened until {until}.")
+    if not report.places and (report.camera or report.zone):
+        where = " ".join(filter(None, (report.camera, report.zone)))
+        notes.append(f"Nobody was counted at {where}: is that its name?")
     if watch.unwatched_share is not None:
         share, counts = percent_exact(watch.unwatched_share), report.counts
         missed = counts.not_judged_share
