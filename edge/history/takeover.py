@@ -41,9 +41,9 @@ class _RecentAlert(msgspec.Struct):
     probability: float
 
 
-class _Past(msgspec.Struct):
+class _Past(msgspec.Struct, rename={"alerts": "told"}):
     hours: Sequence[_Hour] = ()
-    told: Sequence[_RecentAlert] = ()
+    alerts: Sequence[_RecentAlert] = ()
 
 
 def take_over(path: Path, write: Callable[[HistoryBatch], None]) -> None:
@@ -74,7 +74,7 @@ def _rows(past: _Past) -> HistoryBatch:
     return HistoryBatch(
         people=[each for hour in past.hours for each in _people(hour)],
         watched=[each for hour in past.hours for each in _watched(hour)],
-        alerts=[_alert(each) for each in past.told],
+        alerts=[_alert(each) for each in past.alerts],
         run=NAME,  # so that a crash before the file is removed counts nobody twice
         number=1,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.rates import Counted, Eyes
-from tools.coverage.months import Cell, Entrance, entrance_of, few, simulate, table
+from tools.coverage.months import Entrance, MonthCell, entrance_of, few, simulate, table
 
 EYES = Eyes(
     {24: Counted(90, 93, 110), 64: Counted(100, 100, 105)},
@@ -36,8 +36,8 @@ def test_the_naive_interval_does_not_where_many_people_make_it_narrow() -> None:
 
 
 def test_a_cell_is_good_unless_chance_cannot_explain_it() -> None:
-    def cell(covered: int) -> Cell:
-        return Cell(0.9, 10, 2000, 0, covered, 2000, 2000, 0.1, 0.0)
+    def cell(covered: int) -> MonthCell:
+        return MonthCell(0.9, 10, 2000, 0, covered, 2000, 2000, 0.1, 0.0)
 
     assert cell(1900).is_good
     assert cell(1870).is_good
@@ -45,8 +45,8 @@ def test_a_cell_is_good_unless_chance_cannot_explain_it() -> None:
 
 
 def test_the_table_says_where_the_naive_interval_fails() -> None:
-    good = Cell(0.9, 1000, 2000, 0, 1920, 1990, 1900, 0.0523, 0.001)
-    bad = Cell(0.99, 5000, 2000, 1000, 960, 990, 10, 0.0523, -0.0221)
+    good = MonthCell(0.9, 1000, 2000, 0, 1920, 1990, 1900, 0.0523, 0.001)
+    bad = MonthCell(0.99, 5000, 2000, 1000, 960, 990, 10, 0.0523, -0.0221)
     assert table([good, bad])[2:] == [
         "| 0.9 | 1,000 | 0.960 | 0.995 | 0.052 | 0.950 | +0.001 |",
         "| 0.99 | 5,000 | 0.960 | 0.990 | 0.052 | **0.010** | -0.022 |",

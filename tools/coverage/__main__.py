@@ -18,7 +18,7 @@ import numpy as np
 from edge.classify.card import DEFAULT_BUNDLE, load_bundle
 from edge.detect.card import read_card
 from edge.eyes import NetworkPair, eyes_of_bundle
-from tools.coverage.months import Cell, Entrance, entrance_of, few, simulate, table
+from tools.coverage.months import Entrance, MonthCell, entrance_of, few, simulate, table
 
 RATES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 PEOPLE = (10, 50, 200, 1000, 5000)
@@ -40,7 +40,7 @@ def doors() -> list[Entrance]:
     return [entrance_of(eyes, "near", NEAR), far, few(far, "far, measured with few", FEW)]
 
 
-def cell(job: tuple[Entrance, float, int, int]) -> Cell:
+def cell(job: tuple[Entrance, float, int, int]) -> MonthCell:
     door, rate, people, months = job
     seed = (round(1000 * rate), people)
     return simulate(door, rate, people, months, np.random.default_rng(seed))

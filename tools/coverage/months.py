@@ -30,7 +30,7 @@ class Entrance:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class MonthCell:
     """What became of the months of one true rate and one number of people."""
 
     true_rate: float
@@ -82,7 +82,7 @@ def few(door: Entrance, name: str, number: int) -> Entrance:
 
 def simulate(
     door: Entrance, true_rate: float, people: int, months: int, rng: np.random.Generator
-) -> Cell:
+) -> MonthCell:
     """Return what becomes of the rates of these months; the eyes are measured again for each."""
     rates: list[tuple[Rate, float]] = []
     for _ in range(months):
@@ -91,7 +91,7 @@ def simulate(
         rate = rate_of(counts, eyes)
         if rate is not None and rate.corrected is not None:
             rates.append((rate, realized))
-    return Cell(
+    return MonthCell(
         true_rate,
         people,
         months,
@@ -150,7 +150,7 @@ def _counted(
     return counts, masked_people / people
 
 
-def table(cells: Sequence[Cell]) -> list[str]:
+def table(cells: Sequence[MonthCell]) -> list[str]:
     """Return the rows of a table in Markdown."""
     rows = [
         "| true rate | people | corrected covers | of those who came | width | naive covers "

@@ -8,7 +8,7 @@ from edge.daemon.former import FormerIdentities, Identity
 from edge.publish.mailbox import Mailbox
 
 DOOR, GATE = Identity("tensormask", "door"), Identity("tensormask", "gate")
-STATES = ("availability", "compliance", "health", "presence", "release")
+STATES = ("availability", "compliance", "health", "presence", "release", "report")
 
 
 def started(path: Path, present: Identity) -> tuple[FormerIdentities, Mailbox]:
