@@ -1,49 +1,120 @@
 # ruff: noqa: T201 - a command line module
 """What a day of violations writes to the card: `make wear`.
 
-The outbox gets two messages for each violation, and the broker gets each at once. As root it lies
-on an ext4 of its own in a loop device, whose counter of written sectors is read, and after each
-message all is written back, journal and inodes, as the kernel does within half a minute.
+The outbox gets two messages for each violation, and the broker gets each at once. The history gets
+five times as many visits over twelve hours, and time and retention over all of them. As root they
+lie on an ext4 of its own in a loop device, whose counter of written sectors is read, and after each
+message and batch all is written back, journal and inodes, as the kernel does within half a minute.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import random
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from edge.decide.identity import EventIds
+from edge.history.gathering import Gathering
+from edge.history.keeper import HistoryKeeper
+from edge.history.recording import FORGET_EVERY_S, WRITE_EVERY_S
+from edge.history.records import (
+    SIZES_PX,
+    Alert,
+    People,
+    Place,
+    WatchedTime,
+    WatchState,
+    minute_of,
+)
+from edge.history.store import FILE, HistoryBatch
 from edge.publish.messages import VIOLATION, encode, topic, violation_message
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.outbox.unended import Unended
-from edge.records import ViolationState
+from edge.records import Verdict, ViolationKind, ViolationState
 from tests.broker.samples import ORIGIN, a_violation
 
 SECTOR_BYTES = 512
 
 
 def main(violations: int) -> None:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        device = stack.enter_context(card(folder)) if os.geteuid() == 0 else None
-        outbox = Outbox(folder / "outbox.sqlite")
-        stack.callback(outbox.close)
-        write_back(folder)
-        asked, written = bytes_asked(), bytes_written(device)
-        size = 0
-        for number in range(violations):
-            for state in ViolationState:
-                size += report(outbox, number, state)
+    for name, measured in (("outbox", outbox_day), ("history", history_day)):
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            device = stack.enter_context(card(folder)) if os.geteuid() == 0 else None
+            day = measured(folder, violations)
+            print(next(day))
+            write_back(folder)
+            asked, written = bytes_asked(), bytes_written(device)
+            for _ in day:
                 write_back(folder)
-        print(f"{violations} violations, {2 * violations} documents, {size / 1e6:.1f} MB payload")
-        print(f"written by the program   {(bytes_asked() - asked) / 1e6:6.1f} MB")
-        if device is not None:
-            print(f"written to the card      {(bytes_written(device) - written) / 1e6:6.1f} MB")
+            print(f"{name}, by the program  {(bytes_asked() - asked) / 1e6:6.1f} MB")
+            if device is not None:
+                print(f"{name}, to the card     {(bytes_written(device) - written) / 1e6:6.1f} MB")
+
+
+def outbox_day(folder: Path, violations: int) -> Iterator[str]:
+    """Say what is done, then do it, message by message."""
+    outbox = Outbox(folder / "outbox.sqlite")
+    yield f"{violations} violations, {2 * violations} messages"
+    for number in range(violations):
+        for state in ViolationState:
+            report(outbox, number, state)
+            yield ""
+    outbox.close()
+
+
+def history_day(folder: Path, violations: int) -> Iterator[str]:
+    """The same of the history, batch by batch: its seventh day, of six that are kept."""
+    keeper = HistoryKeeper(folder / FILE, 6)
+    batches = round(86_400 / WRITE_EVERY_S)
+    draw = random.Random(1)
+    begin = datetime(2026, 3, 2, tzinfo=UTC)
+    for day in range(6):
+        for number in range(0, batches, 12):  # fewer transactions, and the same rows
+            rows = Gathering("", 0)
+            for each in range(12):
+                at = begin + timedelta(days=day, seconds=(number + each) * WRITE_EVERY_S)
+                rows.add(history_batch(at, violations, draw))
+            keeper.write(rows.batch())
+    size = (folder / FILE).stat().st_size / 6
+    yield f"{5 * violations} visits, {batches} batches; a day has {size / 1e6:.2f} MB"
+    for number in range(batches):
+        at = begin + timedelta(days=6, seconds=number * WRITE_EVERY_S)
+        keeper.write(history_batch(at, violations, draw))
+        if number % round(FORGET_EVERY_S / WRITE_EVERY_S) == 0:
+            keeper.forget(at, clock_is_right=True, for_s=FORGET_EVERY_S)
+        yield ""
+    keeper.close()
+
+
+def history_batch(begin: datetime, violations: int, draw: random.Random) -> HistoryBatch:
+    """Return what some minutes of a door bring: people from 7 to 19 o'clock."""
+    rows = Gathering("", 0)
+    minutes = [minute_of(begin) + n for n in range(round(WRITE_EVERY_S / 60))]
+    for minute in minutes:
+        rows.add(HistoryBatch(watched=[WatchedTime(minute, "", WatchState.WATCHED, 60.0, True)]))
+    if 7 <= begin.hour < 19:
+        alerts = violations * WRITE_EVERY_S / 43_200
+        for _ in range(int(5 * alerts + draw.random())):
+            verdict = draw.choices([Verdict.MASKED, Verdict.BARE, Verdict.UNKNOWN], [8, 1, 1])[0]
+            size_px = draw.choice(SIZES_PX[2:7])
+            person = People(draw.choice(minutes), Place(), verdict, size_px, True, 1)
+            rows.add(HistoryBatch([person]))
+        for _ in range(int(alerts + draw.random())):
+            at = begin + timedelta(seconds=draw.random() * WRITE_EVERY_S)
+            name = EventIds()(at)
+            over = at + timedelta(seconds=9)
+            alert = Alert(name, Place(), ViolationKind.BARE, at, at, over, 9.0, 0.95)
+            rows.add(HistoryBatch(alerts=[alert]))
+    return rows.batch()
 
 
 def report(outbox: Outbox, number: int, state: ViolationState) -> int:

@@ -14,4 +14,4 @@ class HistorySettings(Section, frozen=True):
 
     enabled: bool = True
     days: Annotated[int, msgspec.Meta(ge=1, le=1100)] = 400
-    """What is older is deleted, within an hour."""
+    """What is older is deleted, within six hours."""

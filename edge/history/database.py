@@ -17,7 +17,7 @@ INDEX = "-shm"
 """The same of the log's index."""
 LOCK_TIMEOUT_S = 5.0
 PAGE_BYTES = 2048
-"""A minute's rows are far smaller: what writes the least, by `make wear`."""
+"""A batch changes a few pages: larger ones write more, by `make wear`."""
 _WAL_PAGES = 256
 """The log is folded into the file when it reaches this many pages, and then written over."""
 _NOTHING_YET = "nothing was recorded yet; the service does it, see [history]"
@@ -47,9 +47,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         database = _connect(str(path), uri=False)
         try:
             _refuse_newer(database, path)
-            if not _version(database):  # these two count before anything is in it
-                database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-                database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            database.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = FULL")
             database.execute("PRAGMA secure_delete = ON")

@@ -21,15 +21,15 @@ from edge.telemetry import HistoryState
 
 _log = logging.getLogger(__name__)
 
-WRITE_EVERY_S = 300.0
-"""What a day of this writes to the card: docs/operating.md, Wear."""
+WRITE_EVERY_S = 600.0
+"""Half of it would write half as much again to the card, by `make wear`."""
 RETRY_S = 60.0
 """After a failure."""
 MUCH = 500
 """Rows: the file in memory is renewed at each turn up to so many,"""
 SELDOM_S = 30.0
 """and else only so often: the disk takes nothing, and they grow."""
-FORGET_EVERY_S = 3600.0
+FORGET_EVERY_S = 6 * 3600.0
 OnOpen = Callable[[Path], None]
 """Called once, when the file can be read, and has nothing of this run. Raises HistoryError."""
 

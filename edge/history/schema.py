@@ -30,7 +30,7 @@ CREATE TABLE watched (
     PRIMARY KEY (minute, camera, watch, clock_is_right)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE alerts (
-    event_id TEXT PRIMARY KEY,
+    event_id TEXT NOT NULL,
     camera TEXT NOT NULL,
     zone TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -38,9 +38,9 @@ CREATE TABLE alerts (
     confirmed_at TEXT NOT NULL,
     ended_at TEXT,
     duration_s REAL NOT NULL,
-    probability REAL NOT NULL
+    probability REAL NOT NULL,
+    PRIMARY KEY (confirmed_at, event_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX alerts_by_time ON alerts (confirmed_at);
 CREATE TABLE acknowledgements (
     event_id TEXT NOT NULL,
     at TEXT NOT NULL,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,8 +54,8 @@ __all__ = [
 Row = TypeVar("Row", bound=msgspec.Struct)
 _STEP = timedelta(hours=6)
 """So much is deleted in one transaction: a lock that nobody notices."""
-_MANY_FREE_PAGES = 256
-"""Fewer are kept for what comes next: giving room back moves pages, which is written too."""
+_MANY_FREE_PAGES = 512
+"""Fewer, or fewer than half, are kept for what comes next: giving room back writes all the rest."""
 _LASTING = (EntryKind.RULE, EntryKind.QUALIFIED)
 """Of these, the newest that is too old is kept: it still says how things are."""
 _OLD = """
@@ -230,9 +231,11 @@ class HistoryWriter:
 
     def _tidy(self) -> None:
         """Give room back, and empty the log, which still has what was deleted."""
-        while self._database.execute("PRAGMA freelist_count").fetchone()[0] > _MANY_FREE_PAGES:
-            # It gives no rows, and `execute` would step it once.
-            self._database.executescript(f"PRAGMA incremental_vacuum({_MANY_FREE_PAGES})")
+        (free,) = self._database.execute("PRAGMA freelist_count").fetchone()
+        (pages,) = self._database.execute("PRAGMA page_count").fetchone()
+        if free > max(_MANY_FREE_PAGES, pages // 2):
+            with suppress(sqlite3.OperationalError):  # it takes room, and can wait
+                self._database.execute("VACUUM")
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
