@@ -20,3 +20,12 @@ def duration(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes as people would say it: `12 B`, `3.4 kB`, `15 MB`."""
+    for unit, most in (("B", 1e3), ("kB", 1e6), ("MB", 1e9)):
+        if number < most:
+            value = number / (most / 1e3)
+            return f"{value:.1f} {unit}" if unit != "B" and value < 10 else f"{value:.0f} {unit}"
+    return f"{number / 1e9:.1f} GB"

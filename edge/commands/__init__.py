@@ -23,6 +23,7 @@ COMMANDS = {
     ),
     "outbox": "List, export and drop messages that are queued or were rejected.",
     "notify": "List the targets of notifications, and send a test to each.",
+    "history": "List what the box keeps and for how long, and delete what was recorded.",
     "forget": (
         "Clear the broker's retained messages of this device, which is taken down; stop the "
         "service first."

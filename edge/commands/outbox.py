@@ -11,7 +11,6 @@ import base64
 import os
 import shutil
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,11 +21,12 @@ from typing import Any
 import msgspec
 
 from edge.clock import SYSTEM_CLOCK
+from edge.commands.confirm import answers_yes
 from edge.commands.options import add_config, add_configs, add_json
 from edge.commands.output import json_text
 from edge.commands.parser import Parser, add_action
 from edge.config import DEFAULT_PATH, load_settings
-from edge.errors import ConfigError, NotAllowedError, OutboxError
+from edge.errors import NotAllowedError, OutboxError
 from edge.files import DamagedFileError, decoded
 from edge.host.status_file import read_telemetry
 from edge.publish.outbox.disk import drop
@@ -120,18 +120,12 @@ def _drop(options: argparse.Namespace) -> int:
         )
 
     def agrees(number: int) -> bool:
-        return options.yes or _answers_yes(f"drop {count(number, 'message')} for good?")
+        return options.yes or answers_yes(f"drop {count(number, 'message')} for good?")
 
     file = load_settings(options.config).outbox.file
     number = dropped(file, is_wanted, agrees, options.sequence, _delivered(options))
     print(f"{count(number, 'message')} dropped")
     return 0
-
-
-def _answers_yes(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise ConfigError(f"{question} there is no terminal to ask on; give --yes")
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def entries(

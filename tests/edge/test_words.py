@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.words import count, duration, percent
+from edge.words import count, duration, percent, size
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,11 @@ def test_a_count_has_its_plural(number: int, text: str) -> None:
 
 def test_a_share_is_in_percent() -> None:
     assert [percent(share) for share in (0.0, 0.974, 1.0)] == ["0 %", "97 %", "100 %"]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(12, "12 B"), (3_400, "3.4 kB"), (15_400, "15 kB"), (2e6, "2.0 MB"), (3e9, "3.0 GB")],
+)
+def test_a_size_is_said_in_its_unit(number: float, said: str) -> None:
+    assert size(int(number)) == said

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.installed.lab.box import STATE, UNIT, VISITOR, Box
+from tests.installed.lab.box import OWNER, STATE, UNIT, VISITOR, Box
 from tests.systemd.machine import wait_until
 
 FILE = f"{STATE}/history.sqlite"
@@ -91,6 +91,33 @@ def test_a_damaged_history_is_quarantined_and_judging_goes_on(box: Box) -> None:
     assert "history.sqlite.damaged-" in box.machine.output("ls", STATE)
     assert "history-failing" not in box.by(VISITOR, "tensormask status --json").stdout
     box.machine.run("sh", "-c", f"rm {FILE}.damaged-*")
+
+
+def test_what_is_kept_is_listed_for_root_in_full_and_refused_to_others(box: Box) -> None:
+    listed = box.by(OWNER, "sudo tensormask history list --json", check=True).stdout.splitlines()
+    items = [json.loads(line) for line in listed]
+    assert [each for each in items if "not known" in each["holds"]] == []
+    assert {"people", "watched", "alerts", "journal"} <= {each["table"] for each in items}
+    for user in (VISITOR, OWNER):
+        refused = box.by(user, "tensormask history list")
+        assert refused.returncode == 78, refused.stderr
+        assert refused.stderr.endswith("run: sudo tensormask history list\n")
+
+
+def test_what_is_purged_is_gone_from_the_bytes(box: Box) -> None:
+    event = pass_by(box)
+    running = box.by("root", "tensormask history purge --all --yes")
+    assert running.returncode == 1
+    assert "sudo systemctl stop tensormask" in running.stderr
+    box.machine.run("systemctl", "stop", UNIT)
+    assert box.machine.run("grep", "-q", event, FILE, check=False).returncode == 0
+    box.by("root", "tensormask history purge --before 2100-01-01 --yes", check=True)
+    assert box.machine.run("grep", "-qr", event, FILE, check=False).returncode == 1
+    assert asked(box, "SELECT count(*) FROM alerts") == [[0]]
+    box.start()
+    box.until_well()
+    owner = box.machine.output("stat", "-c", "%U", FILE)
+    assert owner == "tensormask", "the service can go on with it"
 
 
 @pytest.mark.thorough

@@ -1,0 +1,132 @@
+"""`tensormask history`: what the box keeps, and deleting it."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing, suppress
+from datetime import datetime
+from pathlib import Path
+
+from edge.commands.confirm import answers_yes
+from edge.commands.kept import KeptItem, kept
+from edge.commands.options import add_config, add_configs, add_json
+from edge.commands.output import json_text, say
+from edge.commands.parser import Parser, add_action
+from edge.config import DEFAULT_PATH, load_settings
+from edge.errors import NotAllowedError
+from edge.history.keeper import files_of, quarantined_files
+from edge.history.store import FILE, HistoryError, HistoryReader, HistoryWriter
+from edge.host.status_file import read_telemetry
+from edge.words import size
+
+_STOP = "stop the service first: sudo systemctl stop tensormask"
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.runs(_list, "sudo tensormask history", "sudo tensormask history --json")
+    add_config(parser)
+    add_json(parser, "one JSON document a line")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    text = (
+        "Every file and table that the box keeps: what is in it, how long it stays, and how much "
+        "of it there is now."
+    )
+    listing = add_action(actions, "list", _list, text, "sudo tensormask history list --json")
+    add_json(listing, "one JSON document a line")
+    text = (
+        "Delete what was recorded for good, also from the bytes of the file; the service has to be "
+        "stopped. Messages in the outbox stay: tensormask outbox drop."
+    )
+    purging = add_action(
+        actions,
+        "purge",
+        _purge,
+        text,
+        "sudo tensormask history purge --before 2026-03-01",
+        "sudo tensormask history purge --all --yes",
+    )
+    which = purging.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--before", type=_day, help="all that is older than this day, local time", metavar="DATE"
+    )
+    which.add_argument(
+        "--all", action="store_true", help="all of it, the setting of the mask rule too"
+    )
+    purging.add_argument("--yes", action="store_true", help="do not ask")
+    add_configs(actions)
+
+
+def _list(options: argparse.Namespace) -> int:
+    settings = load_settings(options.config)
+    items = list(kept(settings))
+    if not items and not options.json:
+        say(f"{settings.outbox.file.parent}: nothing is kept")
+    for item in items:
+        say(json_text(item) if options.json else line(item))
+    return 0
+
+
+def line(item: KeptItem) -> str:
+    """Return it for eyes."""
+    name = f"{item.file}: {item.table}" if item.table else item.file
+    parts = [] if item.bytes is None else [size(item.bytes)]
+    if item.rows is not None:
+        parts.append(f"{item.rows:,} rows" if item.rows != 1 else "1 row")
+    if item.oldest is not None:
+        parts.append(f"the oldest of {item.oldest.astimezone():%Y-%m-%d %H:%M}")
+    if item.problem:
+        parts.append(item.problem)
+    now = f"  now: {', '.join(parts)}" if parts else ""
+    return f"{name}\n    {item.holds}\n    stays: {item.stays}{now}"
+
+
+def _day(text: str) -> datetime:
+    """Read a day: its first moment here. ArgumentTypeError, a line of argparse's own, otherwise."""
+    with suppress(ValueError):
+        return datetime.strptime(text, "%Y-%m-%d").astimezone()
+    raise argparse.ArgumentTypeError(f"{text!r} is no day as 2026-03-01")
+
+
+def _purge(options: argparse.Namespace) -> int:
+    path = load_settings(options.config).outbox.file.with_name(FILE)
+    if options.config == DEFAULT_PATH and read_telemetry() is not None:
+        raise HistoryError(f"{path}: the service has it open; {_STOP}")
+    what = "all of it" if options.all else f"what is older than {options.before:%Y-%m-%d}"
+    if not options.yes and not answers_yes(f"delete {what} in {path} for good?"):
+        return 0
+    try:
+        before = purge_all(path) if options.all else purge_before(path, options.before)
+    except PermissionError as error:
+        raise NotAllowedError(f"{path}: {error.strerror}") from error
+    except OSError as error:
+        raise HistoryError(f"{path}: {error.strerror}") from error
+    say(before)
+    return 0
+
+
+def purge_all(path: Path) -> str:
+    """Delete the database and what was quarantined; return what was done. Raises OSError."""
+    there = [file for each in (path, *quarantined_files(path)) for file in files_of(each)]
+    for file in there:
+        file.unlink()
+    return f"deleted: {', '.join(file.name for file in there)}" if there else "nothing was there"
+
+
+def purge_before(path: Path, before: datetime) -> str:
+    """Delete what is older, and all that was quarantined; return what was done.
+
+    Raises OSError, HistoryError, NotAllowedError.
+    """
+    for each in quarantined_files(path):  # nobody knows what is in it
+        for file in files_of(each):
+            file.unlink()
+    if not path.exists():
+        return "nothing was there"
+    HistoryReader(path).close()  # of a newer release, or not for this user
+    with closing(HistoryWriter(path)) as writer:
+        writer.forget(before)
+        left = writer.oldest
+    since = (
+        "nothing is left" if left is None else f"the oldest left is of {left:%Y-%m-%d %H:%M} UTC"
+    )
+    return f"deleted what is older than {before:%Y-%m-%d}; {since}"

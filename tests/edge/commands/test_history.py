@@ -1,0 +1,136 @@
+"""`tensormask history`: what is kept is listed in full, and gone when it is to be."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge.cli import main
+from edge.commands.kept import UNKNOWN
+from edge.history.contents import TABLES, contents
+from edge.history.records import EntryKind
+from edge.history.store import FILE, HistoryReader, HistoryWriter, create
+from edge.publish.outbox.outbox import Outbox
+from tests.edge.history.old import NOON, rows
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A folder with a history of one minute, an outbox, and what other parts leave there."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    with closing(HistoryWriter(folder / FILE)) as writer:
+        writer.write(rows())
+    outbox = Outbox(folder / "outbox.sqlite")
+    outbox.append("t/violation", lambda sequence: b"{}")
+    outbox.close()
+    for name in ("area.json", "page.key", "identity.json", f"{FILE}.damaged-20260101T000000Z"):
+        (folder / name).write_bytes(b"12345")
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path: Path, state: Path) -> Path:
+    file = tmp_path / "tensormask.toml"
+    file.write_text(
+        f'[mqtt]\nhost = "broker"\n[outbox]\npath = "{state / "outbox.sqlite"}"\n'
+        "[history]\ndays = 30\n"
+    )
+    return file
+
+
+def said(capsys: pytest.CaptureFixture[str], config: Path, *words: str, status: int = 0) -> str:
+    assert main(["history", "--config", str(config), *words]) == status
+    output = capsys.readouterr()
+    return output.out if status == 0 else output.err
+
+
+def test_every_file_and_table_is_listed_with_what_it_holds_and_how_long(
+    config: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = [json.loads(each) for each in said(capsys, config, "list", "--json").splitlines()]
+    by_name = {each["table"] or each["file"]: each for each in listed}
+    files = {each.name for each in state.iterdir() if not each.name.endswith(("-wal", "-shm"))}
+    assert {each["file"] for each in listed} == files
+    assert [each for each in listed if each["holds"] == UNKNOWN] == []
+    assert by_name[FILE]["stays"] == "30 days ([history] days)"
+    people = by_name["people"]
+    assert (people["rows"], people["oldest"]) == (2, NOON.isoformat().replace("+00:00", "Z"))
+    assert by_name["outbox.sqlite"]["rows"] == 1
+    assert by_name["area.json"]["bytes"] == 5
+    text = said(capsys, config)
+    assert text == said(capsys, config, "list")
+    assert f"{FILE}: people" in text
+    assert "stays: 30 days ([history] days)" in text
+
+
+def test_what_is_not_known_is_listed_as_such(
+    config: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (state / "diary.txt").write_text("who came")
+    with closing(sqlite3.connect(state / FILE)) as database:
+        database.execute("CREATE TABLE later (x)")
+    text = said(capsys, config)
+    assert f"diary.txt\n    {UNKNOWN}" in text
+    assert f"{FILE}: later\n    {UNKNOWN}" in text
+
+
+def test_each_table_is_known(tmp_path: Path) -> None:
+    create(tmp_path / FILE)
+    assert {each.name for each in contents(tmp_path / FILE)} == set(TABLES)
+
+
+def test_a_damaged_history_is_listed_with_its_problem(
+    config: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (state / FILE).write_bytes(b"garbage" * 1000)
+    assert "not a database" in said(capsys, config)
+
+
+def test_what_is_older_than_a_day_is_purged_for_good(
+    config: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purge = partial(said, capsys, config, "purge", "--yes", "--before")
+    assert "the oldest left is of 2026-03-02 12:00 UTC" in purge("2026-03-01")
+    assert "nothing is left" in purge("2026-03-04")
+    left = b"".join(each.read_bytes() for each in state.glob(f"{FILE}*"))
+    assert b"event 1" not in left
+    with HistoryReader(state / FILE) as reader:
+        kinds = [each.kind for each in reader.journal(NOON, datetime.now(UTC) + timedelta(days=1))]
+    assert kinds == [EntryKind.RULE], "how the rule is"
+    assert not list(state.glob("*.damaged-*"))
+
+
+def test_all_is_purged_and_only_the_history(
+    config: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, config, "purge", "--all", "--yes").startswith(f"deleted: {FILE}")
+    assert not list(state.glob(f"{FILE}*"))
+    assert (state / "outbox.sqlite").exists()
+    assert said(capsys, config, "purge", "--all", "--yes") == "nothing was there\n"
+
+
+def test_nothing_is_purged_without_a_yes_or_with_a_wrong_day(
+    config: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = said(capsys, config, "purge", "--all", status=78)
+    assert "for good? there is no terminal to ask on; give --yes" in error
+    with pytest.raises(SystemExit):
+        main(["history", "purge", "--before", "yesterday"])
+    assert "'yesterday' is no day as 2026-03-01" in capsys.readouterr().err
+    assert (state / FILE).exists()
+
+
+def test_a_file_of_a_newer_release_is_not_purged_in_part(
+    config: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(state / FILE, isolation_level=None)) as database:
+        database.executescript("UPDATE about SET least = 9; PRAGMA user_version = 9")
+    error = said(capsys, config, "purge", "--before", "2026-03-04", "--yes", status=1)
+    assert "newer release" in error
