@@ -53,7 +53,7 @@ def open_page(
         Photographer(PICTURES, search).take,
         settings.classifier,
         lambda: device.telemetry,
-        PageHistory(is_recorded=settings.history.enabled),
+        PageHistory(days=settings.history.days, is_recorded=settings.history.enabled),
         book,
         settings.page.fps,
         metrics=metrics,

@@ -19,7 +19,7 @@ from edge.history.records import Alert, HourTotals
 from edge.history.store import HistoryReader
 from edge.records import Tally, Verdict, Violation, ViolationKind, ViolationState
 
-HOURS = 31 * 24
+DAYS = 31
 ALERTS = 100
 
 
@@ -74,13 +74,18 @@ class HoursSummary(msgspec.Struct, frozen=True):
 class PageHistory:
     """Kept by the loop, begun by the recorder's thread, read by the page's."""
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, is_recorded: bool = True) -> None:
-        """Where nothing `is_recorded`, it begins with this run of the program."""
+    def __init__(
+        self, clock: Clock = SYSTEM_CLOCK, days: int = DAYS, *, is_recorded: bool = True
+    ) -> None:
+        """It reaches back `days`, no more than DAYS; where nothing `is_recorded`, only to the start
+        of this run of the program."""
+        self.days = min(days, DAYS)
         self.counts_since = None if is_recorded else clock.utc()
-        """None: it goes back as far as the history does."""
+        """None: it is begun with what was recorded."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._hours: deque[Hour] = deque(maxlen=HOURS)
+        self._most = self.days * 24
+        self._hours: deque[Hour] = deque(maxlen=self._most)
         self._alerts: deque[RecentAlert] = deque(maxlen=ALERTS)
 
     def begin(self, path: Path) -> None:
@@ -89,14 +94,14 @@ class PageHistory:
         Raises HistoryError.
         """
         now = self._clock.utc()
-        begin, end = now - timedelta(hours=HOURS), now + timedelta(hours=1)
+        begin, end = now - timedelta(days=self.days), now + timedelta(hours=1)
         with HistoryReader(path) as reader:
             hours, alerts = reader.hours(begin, end), reader.alerts(begin, end)[-ALERTS:]
         with self._lock:
             meanwhile = {hour.began: hour for hour in self._hours}
             for each in hours:
                 _add(meanwhile.setdefault(each.hour, Hour(each.hour)), each)
-            self._hours = deque((meanwhile[began] for began in sorted(meanwhile)), HOURS)
+            self._hours = deque((meanwhile[began] for began in sorted(meanwhile)), self._most)
             self._alerts = deque([*map(_recent, alerts), *self._alerts], ALERTS)
 
     def note(self, decision: Decision, watched_s: float) -> None:
@@ -148,7 +153,7 @@ class PageHistory:
                 return hour
             if hour.began < now:
                 break
-        self._forget(now - HOURS)
+        self._forget(now - self._most)
         self._hours.append(Hour(now))
         return self._hours[-1]
 

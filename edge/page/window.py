@@ -20,7 +20,7 @@ from edge.config import ClassifierSettings, Polygons
 from edge.errors import ConfigError
 from edge.observers import Observer, Observers
 from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea
-from edge.page.history import Hour, HoursSummary, PageHistory, RecentAlert
+from edge.page.history import DAYS, Hour, HoursSummary, PageHistory, RecentAlert
 from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import Since, Trouble, explained
 from edge.page.wire import (
@@ -110,6 +110,8 @@ class Account(msgspec.Struct, frozen=True):
     notifiers: tuple[NotifierState, ...] = ()
     counts_since: datetime | None = None
     """When counts and alerts begin, where none are kept over a restart; None: they are kept."""
+    kept_days: int = DAYS
+    """How far back they reach at most."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -290,6 +292,7 @@ class Window:
             self.book.can_undo,
             () if telemetry is None else telemetry.notifiers,
             self.history.counts_since,
+            self.history.days,
         )
 
     def _camera(self, telemetry: Telemetry) -> CameraNow:

@@ -560,6 +560,15 @@ def test_the_chart_says_its_days_and_shows_what_was_not_watched(
     expect(page.locator("#rate")).to_have_text("89 %")
 
 
+def test_where_nothing_is_recorded_counts_begin_with_the_start(
+    start: Start, context: BrowserContext
+) -> None:
+    page, _ = _open(context, start("\n[history]\nenabled = false\n"))
+    expect(page.locator("#watched")).to_contain_text("Counts begin with the start")
+    page.get_by_role("link", name="Alerts").click()
+    expect(page.locator("#alerts-title")).to_have_text("Alerts since the start")
+
+
 def test_it_is_served_below_a_path_by_a_proxy(start: Start, context: BrowserContext) -> None:
     daemon = start()
     elsewhere: list[str] = []

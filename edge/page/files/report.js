@@ -62,17 +62,19 @@ function fill(id, content, build) {
   $(id).replaceChildren(...build());
 }
 
-function tellAlerts({ alerts, now: today }) {
+function tellAlerts({ alerts, now: today, counts_since: begun, kept_days: days }) {
   const newest = alerts.toReversed();
+  const none = begun ? `No alerts since ${moment(begun, today)}; none are kept over a restart.` : `No alerts in the last ${many(days, "day", "days")}.`;
   fill("recent", [newest.slice(0, RECENT), day(today)], () => {
-    if (!newest.length) return [make("li", { className: "none" }, "No alerts in the last 31 days.")];
+    if (!newest.length) return [make("li", { className: "none" }, none)];
     return newest.slice(0, RECENT).map((each) => entry(each, moment(each.started_at, today)));
   });
+  say("alerts-title", begun ? "Alerts since the start" : `Alerts of the last ${many(days, "day", "days")}`);
   $("all-alerts").hidden = newest.length <= RECENT;
   fill("alerts", [newest, day(today)], () => {
-    if (!newest.length) return [make("p", { className: "none" }, "No alerts in the last 31 days. An alert is listed here when somebody wears no mask, or wears it wrongly.")];
-    const days = Map.groupBy ? Map.groupBy(newest, (each) => day(each.started_at)) : grouped(newest);
-    return [...days].flatMap(([name, those]) => [
+    if (!newest.length) return [make("p", { className: "none" }, `${none} An alert is listed here when somebody wears no mask, or wears it wrongly.`)];
+    const dates = Map.groupBy ? Map.groupBy(newest, (each) => day(each.started_at)) : grouped(newest);
+    return [...dates].flatMap(([name, those]) => [
       make("h3", {}, sameDay(those[0].started_at, today) ? `Today, ${name}` : name),
       make("ul", { className: "plain" }, ...those.map((each) => entry(each, time(each.started_at)))),
     ]);

@@ -1,6 +1,6 @@
 // Visits: the rate, and visits by hour or day. Times are the viewer's own.
 
-import { $, date, day, duration, make, many, say, shape, state, time } from "./common.js";
+import { $, date, day, duration, make, many, moment, say, shape, state, time } from "./common.js";
 
 const HOUR_MS = 3_600_000;
 const KINDS = ["masked", "worn", "bare", "unknown"];
@@ -18,14 +18,14 @@ export function tellVisits() {
   if (now === shown) return;
   shown = now;
   const slots = slotted(account, summary);
-  tellRate(summary);
+  tellRate(summary, account);
   chart(slots);
   table(slots);
 }
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
-function tellRate({ masked, bare, worn_wrongly: worn, unknown, rate, rate_low: low, rate_high: high, watched_s: watched, span_s: span }) {
+function tellRate({ masked, bare, worn_wrongly: worn, unknown, rate, rate_low: low, rate_high: high, watched_s: watched, span_s: span }, { counts_since: begun, now: today }) {
   say("rate", rate === null ? "–" : percent(rate));
   say("interval", rate === null ? "nobody was judged" : `of ${masked + bare} with or without a mask; 95 % interval ${Math.round(100 * low)} to ${percent(high)}`);
   const counts = { masked, bare, worn, unknown };
@@ -43,7 +43,8 @@ function tellRate({ masked, bare, worn_wrongly: worn, unknown, rate, rate_low: l
   $("bar").replaceChildren(...rects);
   const missed = Math.max(0, span - watched);
   const most = watched < missed ? `Watched for only ${duration(watched)}.` : `Not watched for ${duration(missed)}.`;
-  say("watched", missed < 60 ? "Watched all the time." : most);
+  const reach = begun ? ` Counts begin with the start, ${moment(begun, today)}: [history] is off.` : "";
+  say("watched", `${missed < 60 ? "Watched all the time." : most}${reach}`);
 }
 
 // The hours of the summary, or the days in which they lie; the first day may be cut.

@@ -10,7 +10,7 @@ from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
 from edge.history.records import Alert, People, Place, WatchedTime, WatchState, minute_of
 from edge.history.store import FILE, HistoryBatch, HistoryWriter
-from edge.page.history import ALERTS, HOURS, PageHistory
+from edge.page.history import ALERTS, DAYS, PageHistory
 from edge.publish.messages import compliance_message
 from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visit
 from tests.edge.publish.test_messages import ORIGIN
@@ -104,6 +104,15 @@ def test_it_begins_with_what_the_database_has_and_counts_what_came_meanwhile(
     assert history.past().hours[-1].bare == 3
 
 
+def test_it_keeps_nothing_for_longer_than_the_history(clock: TurnedClock) -> None:
+    history = PageHistory(clock, days=2)
+    for _ in range(100):
+        clock.sleep(3600)
+        history.note(Decision((replace(violation(1), started_at=clock.utc()),)), 1)
+    assert len(history.past().hours) == 48
+    assert PageHistory(clock, days=400).days == DAYS
+
+
 def test_it_says_since_when_it_counts_where_nothing_is_recorded(clock: TurnedClock) -> None:
     assert PageHistory(clock).counts_since is None
     assert PageHistory(clock, is_recorded=False).counts_since == START
@@ -119,12 +128,12 @@ def test_a_clock_that_is_set_back_finds_its_hour_again(
 
 
 def test_it_does_not_grow_without_a_bound(history: PageHistory, clock: TurnedClock) -> None:
-    for number in range(HOURS + 10):
+    for number in range(DAYS * 24 + 10):
         clock.sleep(3600)
         history.note(Decision((replace(violation(number), started_at=clock.utc()),)), 0)
     past = history.past()
-    assert (len(past.hours), len(past.alerts)) == (HOURS, ALERTS)
-    assert past.alerts[-1].event_id == f"event {HOURS + 9}"
+    assert (len(past.hours), len(past.alerts)) == (DAYS * 24, ALERTS)
+    assert past.alerts[-1].event_id == f"event {DAYS * 24 + 9}"
 
 
 def test_it_forgets_after_a_month_however_seldom_it_ran(
