@@ -79,6 +79,7 @@ class Code(StrEnum):
     USER_WITHOUT_VIDEO = "user-without-video"
     STATE_FOREIGN = "state-foreign"
     OUTBOX_QUARANTINED = "outbox-quarantined"
+    HISTORY_QUARANTINED = "history-quarantined"
     LEDGER_DAMAGED = "ledger-damaged"
     RELEASE_UNDONE = "release-undone"
     LEFTOVERS = "leftovers"

@@ -123,6 +123,11 @@ FOUND = {
         "a damaged outbox is quarantined: {name}",
         "what is in it can be saved: docs/operating.md, An outbox that is damaged",
     ),
+    Code.HISTORY_QUARANTINED: ConditionKind(
+        Severity.HINT,
+        "a damaged history is quarantined: {name}; a new one was begun",
+        "copy it if it is to be examined; it is deleted when it is as old as [history] days",
+    ),
     Code.LEDGER_DAMAGED: ConditionKind(
         Severity.FAULT,
         "{why}",

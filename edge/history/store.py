@@ -337,6 +337,13 @@ class HistoryReader:
             (minute,) = self._database.execute("SELECT min(minute) FROM watched").fetchone()
         return None if minute is None else at_minute(minute)
 
+    def freeze(self) -> tuple[str, int]:
+        """Have all that is read be of this moment; return run and number of the last batch."""
+        with said_plainly(self._path):
+            self._database.execute("BEGIN")
+            run, number = self._database.execute("SELECT run, number FROM about").fetchone()
+        return str(run), int(number)
+
     def close(self) -> None:
         self._database.close()
 

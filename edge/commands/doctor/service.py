@@ -14,6 +14,7 @@ from edge.commands.releases import installed
 from edge.conditions import Code
 from edge.config import SERVICE_USER
 from edge.errors import TensorMaskError
+from edge.history.store import FILE as HISTORY
 from edge.installed import installation
 from edge.release.judge import ENDINGS
 from edge.release.ledger import TrialOutcome
@@ -42,6 +43,7 @@ _REPORTED = (
     Code.TOO_HOT,
     Code.POWER_WEAK,
     Code.MEMORY_SHORT,
+    Code.HISTORY_FAILING,
 )
 """The conditions of the running service that no other part looks at."""
 _STARTED_BY_FIX = (Code.SERVICE_MASKED, Code.SERVICE_FAILED, Code.SERVICE_STOPPED)
@@ -130,9 +132,14 @@ def _owned(state: Path, uid: int) -> Iterator[Finding]:
     if foreign:
         path = foreign[0]
         yield wrong("state", Code.STATE_FOREIGN, path=path, folder=state, user=SERVICE_USER)
-    quarantined = [each.name for each in there if "damaged" in each.name]
-    if quarantined:
-        yield wrong("state", Code.OUTBOX_QUARANTINED, name=quarantined[0])
+    quarantined = sorted(each.name for each in there if "damaged" in each.name)
+    histories = [name for name in quarantined if name.startswith(HISTORY)]
+    for code, names in (
+        (Code.HISTORY_QUARANTINED, histories),
+        (Code.OUTBOX_QUARANTINED, [name for name in quarantined if name not in histories]),
+    ):
+        if names:
+            yield wrong("state", code, name=names[0])
 
 
 def releases() -> Iterator[Finding]:

@@ -1,0 +1,115 @@
+"""Reading up to this second: the database, and what the running service has not written yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edge.history.records import (
+    Alert,
+    AlertAcknowledgement,
+    ConditionSpan,
+    Entry,
+    People,
+    SightProof,
+    WatchedTime,
+    minute_of,
+)
+from edge.history.standby import Standby
+from edge.history.store import HistoryBatch, HistoryReader
+
+_Row = TypeVar("_Row")
+
+
+class FreshReader(HistoryReader):
+    """A `HistoryReader` that also has what waits in the service's folder in memory, each row once:
+    all is of one moment. Open it shortly before it is used, and close it soon.
+    """
+
+    def __init__(self, path: Path, folder: Path | None) -> None:
+        """`folder` is the service's RuntimeDirectory; None: only what is in the file.
+
+        Raises what HistoryReader raises.
+        """
+        # In this order: what is written in between is known by its number then.
+        waiting = Standby(folder).read()
+        super().__init__(path)
+        run, number = self.freeze()
+        self._waiting = [each for each in waiting if each.run != run or each.number > number]
+
+    def people(self, begin: datetime, end: datetime) -> list[People]:
+        written = super().people(begin, end)
+        return written + self._within(lambda each: each.people, _minute, begin, end)
+
+    def watched(self, begin: datetime, end: datetime) -> list[WatchedTime]:
+        written = super().watched(begin, end)
+        return written + self._within(lambda each: each.watched, _minute, begin, end)
+
+    def alerts(self, begin: datetime, end: datetime) -> list[Alert]:
+        more = self._within(lambda each: each.alerts, lambda row: row.confirmed_at, begin, end)
+        return _replaced(super().alerts(begin, end), more, lambda each: each.event_id)
+
+    def acknowledgements(self, begin: datetime, end: datetime) -> list[AlertAcknowledgement]:
+        # Of what waits, those of the period's alerts, which may be written already.
+        there = {each.event_id for each in self.alerts(begin, end)}
+        more = [
+            row
+            for batch in self._waiting
+            for row in batch.acknowledgements
+            if row.event_id in there
+        ]
+        return super().acknowledgements(begin, end) + more
+
+    def conditions(self, begin: datetime, end: datetime) -> list[ConditionSpan]:
+        more = [
+            row
+            for batch in self._waiting
+            for row in batch.conditions
+            if row.began_at < end and (row.ended_at is None or row.ended_at >= begin)
+        ]
+        written = super().conditions(begin, end)
+        return _replaced(written, more, lambda each: (each.began_at, each.code, each.subject))
+
+    def journal(self, begin: datetime, end: datetime) -> list[Entry]:
+        written = super().journal(begin, end)
+        return written + self._within(lambda each: each.journal, _at, begin, end)
+
+    def sight(self, begin: datetime, end: datetime) -> list[SightProof]:
+        written = super().sight(begin, end)
+        return written + self._within(lambda each: each.sight, _at, begin, end)
+
+    def _within(
+        self,
+        rows: Callable[[HistoryBatch], Sequence[_Row]],
+        when: Callable[[Any], int | datetime],
+        begin: datetime,
+        end: datetime,
+    ) -> list[_Row]:
+        found = []
+        for batch in self._waiting:
+            for row in rows(batch):
+                at = when(row)
+                if isinstance(at, int):
+                    is_within = minute_of(begin) <= at < minute_of(end)
+                else:
+                    is_within = begin <= at < end
+                if is_within:
+                    found.append(row)
+        return found
+
+
+def _minute(row: People | WatchedTime) -> int:
+    return row.minute
+
+
+def _at(row: Entry | SightProof) -> datetime:
+    return row.at.astimezone(UTC)
+
+
+def _replaced(
+    written: Iterable[_Row], more: Iterable[_Row], key: Callable[[_Row], object]
+) -> list[_Row]:
+    """Return both, a later row in the place of an earlier one with its key."""
+    return list({key(each): each for each in (*written, *more)}.values())
