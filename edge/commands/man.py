@@ -57,6 +57,10 @@ def _invocation(action: argparse.Action) -> str:
     value: Any = action.metavar or (action.dest.upper() if action.nargs != 0 else "")
     if action.choices and not action.metavar:
         value = "{" + ",".join(action.choices) + "}"
+    if isinstance(value, tuple):  # the first is needed, the others may follow
+        value = " ".join([value[0], *(f"[{each}]" for each in value[1:])])
+    elif action.nargs == "?" and action.option_strings:
+        value = f"[{value}]"
     return " ".join(filter(None, [", ".join(action.option_strings), value]))
 
 

@@ -38,7 +38,7 @@ def _completed(script: Path, *words: str) -> list[str]:
 
 
 def test_bash_offers_commands_actions_choices_and_files(script: Path) -> None:
-    assert _completed(script, "tensormask", "re") == ["release", "replay"]
+    assert _completed(script, "tensormask", "re") == ["release", "replay", "report"]
     assert _completed(script, "tensormask", "outbox", "") == ["drop", "export", "list"]
     assert _completed(script, "tensormask", "check", "--only", "ca") == ["camera"]
     assert _completed(script, "tensormask", "replay", "--js") == ["--json"]
