@@ -17,6 +17,7 @@ from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.history.records import Entry, EntryKind
 from edge.history.store import HistoryBatch, HistoryWriter
+from edge.qualify.known import eyes_of
 from edge.report.calendar import Calendar
 from edge.report.compile import sign_off_text
 from edge.report.html import as_html
@@ -80,7 +81,8 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError("--sign-off: a name of 1 to 80 characters, on one line")
     if options.format == "pdf" and options.output is None:
         raise ConfigError("a PDF is no text; write it to a file: --output FILE")
-    source = ReportSource.of(load_settings(options.config))
+    settings = load_settings(options.config)
+    source = ReportSource.of(settings, lambda camera: eyes_of(settings, camera))
     now = SYSTEM_CLOCK.utc()
     period = chosen(options, source.calendar, now)
     report = source.report(period, now, camera=options.camera, zone=options.zone)

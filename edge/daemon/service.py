@@ -46,6 +46,7 @@ from edge.privacy.picture import open_photographer
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
+from edge.qualify.known import eyes_of
 from edge.report.source import ReportSource
 from edge.telemetry import InUse
 from edge.version import version
@@ -188,7 +189,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     lookout = Lookout(camera, judge, stopwatch, budget)
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
-    source = ReportSource.of(settings)
+    source = ReportSource.of(settings, lambda camera: eyes_of(settings, camera))
     rule = RuleKeeper(source.calendar, source.history, [judge.policy])
     device.rule = lambda: rule.state
     outlets: list[Outlet] = [rule, open_visits(folder, lookout.observers)]

@@ -11,13 +11,12 @@ import msgspec
 
 from edge.history.records import Entry, EntryKind, at_minute
 from edge.history.store import HistoryReader
+from edge.rates import Eyes
 from edge.report.calendar import Calendar
 from edge.report.cells import people_in, watch_in
 from edge.report.conditions import condition_figures
 from edge.report.figures import (
     Acknowledged,
-    EyesType,
-    RateOf,
     alert_figures,
     eyes_figures,
     rate_estimate,
@@ -53,17 +52,16 @@ def compile_report(
     reader: HistoryReader,
     period: Period,
     calendar: Calendar,
-    eyes: EyesType | None,
+    eyes: Eyes | None,
     *,
     now: datetime,
     box: ReportedBox = ReportedBox(),
     camera: str = "",
     zone: str = "",
-    rate_of: RateOf[EyesType] | None = None,
 ) -> Report:
     """Return what happened in a period up to `now`. Raises HistoryError.
 
-    `camera` and `zone` narrow it; empty: all.
+    `camera` and `zone` narrow it; empty: all. `eyes` are what the rate is corrected by.
     """
     where = PlaceFilter(camera, zone)
     entries = reader.journal(_EVER, max(now, period.end))
@@ -75,9 +73,7 @@ def compile_report(
         for each in reader.sight(period.begin - holds, period.end + holds)
         if where.takes_camera(each.camera)
     ]
-    making = ReportParts(
-        gathered, calendar, said, proofs, lambda sizes: rate_estimate(sizes, eyes, rate_of)
-    )
+    making = ReportParts(gathered, calendar, said, proofs, lambda sizes: rate_estimate(sizes, eyes))
     cells = gathered.cells
     sizes = people_in(making.rated(cells)).sizes()
     alerts = [alert for cell in cells for alert in cell.alerts]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from statistics import median
-from typing import Protocol, TypeVar
 
-from edge.decide.compliance import rate_interval
 from edge.history.records import Alert, AlertAcknowledgement, SightProof
-from edge.records import Tally, ViolationKind
+from edge.rates import Eyes, rate_of
+from edge.records import ViolationKind
 from edge.report.cells import Sizes, WatchTally
 from edge.report.records import (
     AlertFigures,
@@ -25,73 +24,13 @@ from edge.report.records import (
 FALSE_ALARM = "not-a-violation"
 
 
-class CountedEyes(Protocol):
-    """`edge.rates.Counted`."""
-
-    @property
-    def right(self) -> int: ...
-    @property
-    def of(self) -> int: ...
-
-
-class MeasuredEyes(Protocol):
-    """`edge.rates.Eyes`."""
-
-    @property
-    def masked(self) -> Mapping[int, CountedEyes]: ...
-    @property
-    def bare(self) -> Mapping[int, CountedEyes]: ...
-    @property
-    def source(self) -> str: ...
-
-
-class EstimatedRate(Protocol):
-    """`edge.rates.Rate`."""
-
-    @property
-    def naive(self) -> float: ...
-    @property
-    def naive_low(self) -> float: ...
-    @property
-    def naive_high(self) -> float: ...
-    @property
-    def corrected(self) -> float | None: ...
-    @property
-    def low(self) -> float | None: ...
-    @property
-    def high(self) -> float | None: ...
-
-
-EyesType = TypeVar("EyesType", bound=MeasuredEyes)
-RateOf = Callable[[Mapping[int, tuple[int, int]], EyesType | None], EstimatedRate | None]
-"""`edge.rates.rate_of`."""
-
-
-def naive_rate(sizes: Sizes) -> RateEstimate | None:
-    """Return the rate as counted; None: nobody was judged."""
-    masked, without = (sum(each[place] for each in sizes.values()) for place in (0, 1))
-    tally = Tally(masked, without, 0, 0, 0.0)
-    interval = rate_interval(tally)
-    if interval is None or tally.rate is None:
-        return None
-    low, high = interval
-    return RateEstimate(
-        people=masked + without, naive=_share(tally.rate), naive_low=_share(low),
-        naive_high=_share(high),
-    )  # fmt: skip
-
-
-def rate_estimate(
-    sizes: Sizes, eyes: EyesType | None, rate_of: RateOf[EyesType] | None
-) -> RateEstimate | None:
-    """Return the rate, corrected where something is known of the eyes."""
-    if rate_of is None:
-        return naive_rate(sizes)
+def rate_estimate(sizes: Sizes, eyes: Eyes | None) -> RateEstimate | None:
+    """Return the rate, corrected where something is known of the eyes; None: nobody was judged."""
     rate = rate_of(sizes, eyes)
     if rate is None:
         return None
     return RateEstimate(
-        people=sum(masked + bare for masked, bare in sizes.values()),
+        people=sum(map(sum, sizes.values())),
         naive=_share(rate.naive),
         naive_low=_share(rate.naive_low),
         naive_high=_share(rate.naive_high),
@@ -178,7 +117,7 @@ def sight_figures(proofs: Sequence[SightProof]) -> SightFigures | None:
     )
 
 
-def eyes_figures(eyes: MeasuredEyes | None, sizes: Sizes) -> EyesFigures | None:
+def eyes_figures(eyes: Eyes | None, sizes: Sizes) -> EyesFigures | None:
     if eyes is None:
         return None
     classes = sorted({*eyes.masked, *eyes.bare, *sizes})

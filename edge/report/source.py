@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from edge.config import Settings
 from edge.history.store import FILE, HistoryReader
+from edge.rates import Eyes
 from edge.report.calendar import Calendar, calendar_of
 from edge.report.compile import ReportedBox, compile_report
 from edge.report.period import Period
 from edge.report.records import Report
 from edge.version import version
+
+KnownEyes = Callable[[str], Eyes | None]
+
+
+def unknown(camera: str) -> Eyes | None:
+    """Nothing is known of them."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +31,16 @@ class ReportSource:
     history: Path
     calendar: Calendar
     box: ReportedBox
+    eyes: KnownEyes = unknown
+    """What is known of the eyes, of one camera or of the only one. Raises TensorMaskError."""
 
     @classmethod
-    def of(cls, settings: Settings) -> ReportSource:
+    def of(cls, settings: Settings, eyes: KnownEyes = unknown) -> ReportSource:
         return cls(
             settings.outbox.file.parent / FILE,
             calendar_of(settings.calendar),
             ReportedBox(settings.device.id, settings.device.site, version()),
+            eyes,
         )
 
     def report(self, period: Period, now: datetime, *, camera: str = "", zone: str = "") -> Report:
@@ -41,7 +53,7 @@ class ReportSource:
                 reader,
                 period,
                 self.calendar,
-                None,
+                self.eyes(camera),
                 now=now,
                 box=self.box,
                 camera=camera,

@@ -20,6 +20,7 @@ from edge.history.records import (
     minute_of,
 )
 from edge.history.store import HistoryBatch, HistoryReader, HistoryWriter
+from edge.rates import Eyes
 from edge.records import Verdict, ViolationKind
 from edge.report.calendar import Calendar
 from edge.report.compile import ReportedBox, compile_report
@@ -116,10 +117,11 @@ class Scene:
         now: datetime = LATER,
         camera: str = "",
         zone: str = "",
+        eyes: Eyes | None = None,
     ) -> Report:
         """Write what is not written yet, and return the report."""
         self.write()
         with HistoryReader(self.path) as reader:
             return compile_report(
-                reader, period, calendar, None, now=now, box=BOX, camera=camera, zone=zone
+                reader, period, calendar, eyes, now=now, box=BOX, camera=camera, zone=zone
             )

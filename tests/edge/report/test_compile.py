@@ -10,6 +10,7 @@ import pytest
 
 from edge.config import Hours
 from edge.history.records import EntryKind, Place, WatchState
+from edge.rates import Counted, Eyes
 from edge.records import Verdict, ViolationKind
 from edge.report.calendar import Shift
 from edge.report.compile import sign_off_text
@@ -42,6 +43,32 @@ def test_everybody_is_counted_once_in_the_hour_the_day_and_the_whole(scene: Scen
     assert report.rate is not None
     assert report.rate.naive == 0.8
     assert report.verdict.startswith("80 % wore a mask (95 % certain: 49 to 94 %), of 10 people")
+
+
+def test_the_rate_is_corrected_by_what_is_known_of_the_eyes_and_both_are_shown(
+    scene: Scene,
+) -> None:
+    scene.watch("2026-11-29 00:00", "2026-11-30 00:00")
+    scene.people("2026-11-29 08:00", 160, size_px=48)
+    scene.people("2026-11-29 08:01", 40, Verdict.BARE, size_px=48)
+    eyes = Eyes({48: Counted(180, 200)}, {48: Counted(196, 200)}, "two hundred of each")
+    report = scene.report(SUNDAY, eyes=eyes)
+    rate = report.rate
+    assert rate is not None
+    assert (rate.people, rate.naive) == (200, 0.8)
+    assert rate.corrected == pytest.approx((0.8 - 0.02) / (0.9 - 0.02), abs=0.001)
+    assert rate.low is not None
+    assert rate.high is not None
+    assert rate.naive_low is not None
+    assert rate.naive_high is not None
+    assert rate.high - rate.low > rate.naive_high - rate.naive_low
+    assert report.verdict.startswith("89 % wore a mask")
+    assert report.eyes is not None
+    assert report.eyes.source == "two hundred of each"
+    assert [(each.size_px, each.people, each.masked_right) for each in report.eyes.classes] == [
+        (48, 200, 180)
+    ]
+    assert not any("not corrected" in note for note in report.notes)
 
 
 def test_what_no_row_names_the_program_did_not_run_and_the_rest_has_its_reason(
