@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,8 +11,9 @@ import cv2
 from edge.classify.card import Bundle, ModelCard
 from edge.classify.classifier import MaskClassifier
 from edge.clock import Timed, untimed
-from edge.config import DetectorSettings, Polygons, Settings
+from edge.config import DetectorSettings, Polygons, Settings, ZoneSettings
 from edge.decide.policy import Decision, Standing, ViolationPolicy
+from edge.decide.zones import Zones
 from edge.detect.area import Area
 from edge.detect.cadence import PacedDetection
 from edge.detect.detection import FaceDetection
@@ -44,6 +45,8 @@ class FrameOutcome:
     """What is followed and is nobody, as far as is known: a picture that is shown covers it."""
     is_crowded: bool = False
     """Whether there are more people than were looked at in time, see `Attention.is_crowded`."""
+    ignored: tuple[Sighting, ...] = ()
+    """People in zones in which nobody is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,20 @@ class Pipeline:
                 people = [each for each in tracks.faces if each.track_id in shown]
                 lifeless = self.life.lifeless(frame, people, tracks.ended, tracks.returned)
         with self.timed("decide"):
-            decision = self.policy.update(sightings, tracks.ended, tracks.returned, lifeless)
-        standings = self.policy.standings(sightings)
-        is_crowded = self.attention.is_crowded(frame.monotonic_s)
+            placed = self.policy.zones.placed(frame, sightings)
+            decision = self.policy.update(placed, tracks.ended, tracks.returned, lifeless)
+        rules = self.policy.zones.rules
+        ignored = tuple(each for each in placed if rules(each).ignores)
+        judged = tuple(each for each in placed if not rules(each).ignores)
+        standings = self.policy.standings(judged)
         return FrameOutcome(
-            sightings, decision, standings, self.detection.outside, denied, is_crowded
+            judged,
+            decision,
+            standings,
+            self.detection.outside,
+            denied,
+            self.attention.is_crowded(frame.monotonic_s),
+            ignored,
         )
 
     @property
@@ -126,6 +138,10 @@ class Pipeline:
         """Have only faces in `area` count from now on."""
         self.detection.limit_to(area)
 
+    def divide_into(self, zones: Sequence[ZoneSettings]) -> None:
+        """Have these zones, and their rules, hold from now on."""
+        self.policy.zones = self.policy.zones.of(zones)
+
     def follow(self, plan: SeeingPlan) -> None:
         """Scan and classify as `plan` says from now on."""
         self.detection.plan = self.attention.plan = plan
@@ -156,8 +172,12 @@ def open_pipeline(
     bundle: Bundle,
     new_event_id: Callable[[datetime], str],
     timed: Timed = untimed,
+    local: Callable[[datetime], datetime] | None = None,
 ) -> Pipeline:
     """Load the detector and the network, and join the steps.
+
+    `local` is what a clock on the wall shows at a time, for the hours of zones; without it, as for
+    a clip, it is always within them.
 
     Raises ModelError when either cannot be loaded, ConfigError when the detector's settings do not
     fit it.
@@ -182,7 +202,12 @@ def open_pipeline(
             detector.sure,
             somebody,
         ),
-        ViolationPolicy(settings.policy, bundle.card.thresholds, new_event_id),
+        ViolationPolicy(
+            settings.policy,
+            bundle.card.thresholds,
+            new_event_id,
+            Zones(settings.zone, settings.policy, local),
+        ),
         timed,
         Upright(detector, settings.camera.rotation_deg),
         Life(),

@@ -196,6 +196,8 @@ class Sighting:
     monotonic_s: float
     is_sure: bool = True
     """Whether this is so surely a face that a violation may rest on it."""
+    zone: str = ""
+    """The name of the zone in which the face is; empty: in none."""
 
 
 class Verdict(StrEnum):
@@ -275,7 +277,7 @@ class Visit:
     face_px: float = 0.0
     """Size of the largest face judged; 0: none was."""
     zone: str = ""
-    """The name of the zone where the person was longest; empty: in none."""
+    """The name of the zone where the person was longest; empty: outside all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +304,18 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceTally:
+    """The visits that belong to one place in the picture."""
+
+    zone: str
+    """Its name; empty: what is in no zone."""
+    last_hour: Tally
+    last_day: Tally
+    since_start: Tally
+    """All of them since the program's start, or since the zone was drawn."""
+
+
+@dataclass(frozen=True, slots=True)
 class Compliance:
     """How many people came masked lately."""
 
@@ -310,6 +324,8 @@ class Compliance:
     last_day: Tally
     since_start: Tally
     """All of them since the program's start."""
+    places: tuple[PlaceTally, ...] = ()
+    """Each visit since there are zones is in one of them; without zones there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from typing import Protocol
 import numpy as np
 
 from edge.config import Settings, StationSettings
-from edge.decide.policy import PICTURE_S, Standing
+from edge.decide.person import PICTURE_S
+from edge.decide.policy import Standing
 from edge.pipeline import FrameOutcome
 from edge.records import Advice, Box, Frame, MaskState, Sighting, uncovered
 from edge.telemetry import CameraState, CameraView, Telemetry

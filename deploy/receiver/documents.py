@@ -42,6 +42,7 @@ class ReceivedViolation(ReceivedDocument, frozen=True, kw_only=True):
     ended_at: Time | None
     duration_s: float
     kind: str = "bare"
+    place: str = ""
     snapshot: object = None
 
 
@@ -59,11 +60,17 @@ class ReceivedTally(Struct, frozen=True, kw_only=True):
     worn_wrongly: int = 0
 
 
+class ReceivedPlace(Struct, frozen=True, kw_only=True):
+    place: str
+    since_start: ReceivedTally
+
+
 class ReceivedCompliance(ReceivedDocument, frozen=True, kw_only=True):
     schema: Literal["tensormask/compliance/1"]
     last_hour: ReceivedTally
     run: str = ""
     since_start: ReceivedTally | None = None
+    places: tuple[ReceivedPlace, ...] = ()
 
 
 class Health(ReceivedDocument, frozen=True, kw_only=True):

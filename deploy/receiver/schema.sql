@@ -13,6 +13,7 @@ CREATE TABLE violation (
     sequence bigint NOT NULL,
     site text NOT NULL,
     zone text NOT NULL,
+    place text NOT NULL,
     kind text NOT NULL,
     started_at timestamptz NOT NULL,
     confirmed_at timestamptz NOT NULL,
@@ -65,6 +66,41 @@ CREATE TABLE compliance (
     before_watched_s double precision NOT NULL,
     PRIMARY KEY (device_id, hour, run)
 );
+
+-- What each run of a device had counted by place, a zone in its picture, at the end of each hour.
+CREATE TABLE place (
+    device_id text NOT NULL,
+    hour timestamptz NOT NULL,
+    run text NOT NULL,
+    place text NOT NULL,
+    at timestamptz NOT NULL,
+    seen integer NOT NULL,
+    masked integer NOT NULL,
+    bare integer NOT NULL,
+    unknown integer NOT NULL,
+    worn_wrongly integer NOT NULL,
+    PRIMARY KEY (device_id, hour, run, place)
+);
+
+-- Who came in each hour, by place; an empty one is what is in no zone. Add up the runs. A zone that was
+-- drawn anew counts from zero. Hours of which nothing came are in the next one.
+CREATE VIEW place_hour AS
+SELECT device_id, hour, run, place,
+       seen - CASE WHEN before_seen <= seen THEN before_seen ELSE 0 END AS seen,
+       masked - CASE WHEN before_seen <= seen THEN before_masked ELSE 0 END AS masked,
+       bare - CASE WHEN before_seen <= seen THEN before_bare ELSE 0 END AS bare,
+       unknown - CASE WHEN before_seen <= seen THEN before_unknown ELSE 0 END AS unknown,
+       worn_wrongly - CASE WHEN before_seen <= seen THEN before_worn_wrongly ELSE 0 END
+           AS worn_wrongly
+FROM (
+    SELECT *, lag(seen, 1, 0) OVER former AS before_seen,
+           lag(masked, 1, 0) OVER former AS before_masked,
+           lag(bare, 1, 0) OVER former AS before_bare,
+           lag(unknown, 1, 0) OVER former AS before_unknown,
+           lag(worn_wrongly, 1, 0) OVER former AS before_worn_wrongly
+    FROM place
+    WINDOW former AS (PARTITION BY device_id, run, place ORDER BY hour)
+) AS counted;
 
 -- Documents that could not be read or stored, each once, with what may be a picture blotted out.
 CREATE TABLE unreadable (
@@ -126,6 +162,7 @@ WHERE availability IS DISTINCT FROM 'online' OR heard_at IS NULL
 CREATE FUNCTION forget(days integer) RETURNS void LANGUAGE sql AS $$
     DELETE FROM violation WHERE received_at < now() - make_interval(days => days);
     DELETE FROM unreadable WHERE received_at < now() - make_interval(days => days);
+    DELETE FROM place WHERE hour < now() - make_interval(days => days);
     DELETE FROM compliance WHERE hour < now() - make_interval(days => days);
     DELETE FROM ignored WHERE last_at < now() - make_interval(days => days);
 $$;

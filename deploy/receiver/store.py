@@ -21,11 +21,11 @@ from .documents import (
 )
 
 _VIOLATION: LiteralString = """
-INSERT INTO violation (event_id, state, at, device_id, sequence, site, zone, kind, started_at,
-    confirmed_at, ended_at, duration_s, clock_synchronised, document)
-VALUES (%(event_id)s, %(state)s, %(at)s, %(device_id)s, %(sequence)s, %(site)s, %(zone)s, %(kind)s,
-    %(started_at)s, %(confirmed_at)s, %(ended_at)s, %(duration_s)s, %(clock_synchronised)s,
-    %(text)s::jsonb)
+INSERT INTO violation (event_id, state, at, device_id, sequence, site, zone, place, kind,
+    started_at, confirmed_at, ended_at, duration_s, clock_synchronised, document)
+VALUES (%(event_id)s, %(state)s, %(at)s, %(device_id)s, %(sequence)s, %(site)s, %(zone)s,
+    %(place)s, %(kind)s, %(started_at)s, %(confirmed_at)s, %(ended_at)s, %(duration_s)s,
+    %(clock_synchronised)s, %(text)s::jsonb)
 ON CONFLICT DO NOTHING"""
 
 _STATE: LiteralString = """
@@ -67,6 +67,16 @@ ON CONFLICT (device_id, hour, run) DO UPDATE SET site = excluded.site, zone = ex
     unknown = %(all_unknown)s - former.before_unknown,
     worn_wrongly = %(all_worn_wrongly)s - former.before_worn_wrongly,
     watched_s = %(all_watched_s)s - former.before_watched_s
+WHERE former.at < excluded.at"""
+
+_PLACE: LiteralString = """
+INSERT INTO place AS former (device_id, hour, run, place, at, seen, masked, bare, unknown,
+    worn_wrongly)
+VALUES (%(device_id)s, date_trunc('hour', %(at)s::timestamptz, 'UTC'), %(run)s, %(place)s, %(at)s,
+    %(seen)s, %(masked)s, %(bare)s, %(unknown)s, %(worn_wrongly)s)
+ON CONFLICT (device_id, hour, run, place) DO UPDATE SET at = excluded.at, seen = excluded.seen,
+    masked = excluded.masked, bare = excluded.bare, unknown = excluded.unknown,
+    worn_wrongly = excluded.worn_wrongly
 WHERE former.at < excluded.at"""
 
 _CLEAR: LiteralString = "DELETE FROM state WHERE device_id = %(device_id)s AND kind = %(kind)s"
@@ -146,6 +156,10 @@ def _statements(reading: Reading) -> list[Statement]:
                 counts_now = asdict(document.since_start or document.last_hour)
                 counts = {f"all_{name}": count for name, count in counts_now.items()}
                 statements.append((_HOUR, {**values, **asdict(document.last_hour), **counts}))
+                whose = {"device_id": document.device_id, "run": document.run, "at": document.at}
+                for each in document.places:
+                    tally = asdict(each.since_start)
+                    statements.append((_PLACE, {**whose, **tally, "place": each.place}))
             return statements
         case Cleared(device_id, kind):
             return [(_CLEAR, {"device_id": device_id, "kind": kind})]

@@ -68,6 +68,8 @@ class ClipPerson:
 
     track_id: int
     verdict: Verdict
+    zone: str
+    """Where the person was longest; empty: in none of the zones."""
     why: str
     """Why nothing is known; empty where something is."""
     largest_px: float
@@ -107,6 +109,7 @@ class _Faces:
         return ClipPerson(
             visit.track_id,
             visit.verdict,
+            visit.zone,
             why,
             round(largest_px, 1),
             round(statistics.median(self.sizes_px), 1),
@@ -310,7 +313,7 @@ def violation_line(violation: Violation) -> str:
     what = wrong if violation.state is ViolationState.CONFIRMED else "over"
     sure = f"{percent(violation.probability)} sure, face of {violation.face_px:.0f} px"
     return (
-        f"{at_s:8.2f} s  person {violation.track_id}: {what}, "
+        f"{at_s:8.2f} s  person {violation.track_id}: {what}{_where(violation.zone)}, "
         f"for {violation.duration_s:.1f} s ({sure})"
     )
 
@@ -319,10 +322,14 @@ def person_line(person: ClipPerson) -> str:
     """Return what a visit came to, for people."""
     why = f" ({person.why})" if person.why else ""
     return (
-        f"person {person.track_id}: {VERDICTS[person.verdict]}{why}; face at most "
-        f"{person.largest_px:.0f} px, median {person.median_px:.0f} px; "
+        f"person {person.track_id}: {VERDICTS[person.verdict]}{_where(person.zone)}{why}; face "
+        f"at most {person.largest_px:.0f} px, median {person.median_px:.0f} px; "
         f"{count(person.finds, 'detection')}, {person.sure_finds} of them sure"
     )
+
+
+def _where(zone: str) -> str:
+    return f" in {zone}" if zone else ""
 
 
 def summary_line(summary: ClipSummary, *, as_json: bool) -> str:

@@ -49,12 +49,14 @@ from edge.config.settings import ReleaseSettings, Settings
 from edge.config.sign import LANGUAGES, NOTICES, Notices, SignSettings
 from edge.config.signal import SignalSettings
 from edge.config.station import StationSettings
+from edge.config.zones import MOST_ZONES, ZoneList, ZonePolicy, ZoneSettings, refuse_zones
 
 __all__ = [
     "CREDENTIAL",
     "DEFAULT_PATH",
     "LANGUAGES",
     "LINGER_S",
+    "MOST_ZONES",
     "NOTICES",
     "SCHEMA",
     "SERVICE_USER",
@@ -93,10 +95,14 @@ __all__ = [
     "TelegramSettings",
     "TrackerSettings",
     "WebhookSettings",
+    "ZoneList",
+    "ZonePolicy",
+    "ZoneSettings",
     "broker_at",
     "lingers_s",
     "load_settings",
     "parse_settings",
     "readable_by_service",
+    "refuse_zones",
     "state_directory",
 ]

@@ -117,8 +117,8 @@ def _without_unknown_keys(tables: dict[str, Any], origin: str) -> dict[str, Any]
     unknown = []
     sections = _sections()
     for name, table in tables.items():
-        if name == repeated.NOTIFY:
-            known[name], beyond = repeated.without_unknown(table)
+        if name in repeated.SECTIONS:
+            known[name], beyond = repeated.without_unknown(name, table)
             unknown += beyond
         elif name not in sections:
             unknown.append(f"[{_on_one_line(name)}]")
@@ -138,16 +138,16 @@ def _without_unknown_keys(tables: dict[str, Any], origin: str) -> dict[str, Any]
 def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
     sections = _sections()
     for name, table in tables.items():
-        if name == repeated.NOTIFY:
-            repeated.refuse_unknown(table, origin)
+        if name in repeated.SECTIONS:
+            repeated.refuse_unknown(name, table, origin)
             continue
         if name not in sections:
             shown = _on_one_line(name)
             if isinstance(table, dict):
-                near = _nearest(name, [*sections, repeated.NOTIFY])
+                near = _nearest(name, [*sections, *repeated.SECTIONS])
                 raise ConfigError(f"{origin}: unknown section [{shown}]{near}")
             if table and repeated.are_sections(table):
-                near = _nearest(name, [*sections, repeated.NOTIFY])
+                near = _nearest(name, [*sections, *repeated.SECTIONS])
                 raise ConfigError(f"{origin}: unknown section [[{shown}]]{near}")
             hint = _elsewhere(name, tables) or "; each key stands in a section, such as [mqtt]"
             raise ConfigError(f"{origin}: {shown} stands before the first section{hint}")
@@ -202,7 +202,7 @@ def _sections() -> dict[str, Any]:
     return {
         field.name: field.type
         for field in msgspec.structs.fields(Settings)
-        if field.name != repeated.NOTIFY
+        if field.name not in repeated.SECTIONS
     }
 
 

@@ -1,6 +1,7 @@
-"""Sections that a file may have several times, `[[notify]]`: their keys, and their place in errors.
+"""Sections that a file may have several times, as `[[notify]]`: their keys, and their place in
+errors.
 
-Each has a `kind`, which says what other keys it has.
+Some have a `kind`, which says what other keys they have.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ import msgspec
 from edge.address import did_you_mean
 from edge.config.notify import KINDS
 from edge.config.section import MAX_TEXT
+from edge.config.zones import ZoneSettings
 from edge.errors import ConfigError
 
-NOTIFY = "notify"
-_PLACE = re.compile(rf"{NOTIFY}\[(\d+)\](?:\.(.+))?")
+_ONLY = ""
+"""The kind of sections that have no `kind`."""
+SECTIONS: dict[str, Mapping[str, type[msgspec.Struct]]] = {
+    "notify": KINDS,
+    "zone": {_ONLY: ZoneSettings},
+}
+"""By their names: the types of their kinds."""
+_PLACE = re.compile(rf"({'|'.join(SECTIONS)})\[(\d+)\](?:\.(.+))?")
 _ALLOWED = {
+    "zone.name": "1 to 40 characters are allowed, without a blank at an end",
     "name": "only letters, digits, _, - and . are allowed",
     "topic": "only letters, digits, _ and - are allowed, 64 at most",
     "chat_id": 'write a number, "-1001234567890", or a channel, "@door"',
@@ -35,26 +44,29 @@ def are_sections(value: Any) -> bool:
 
 def allowed(place: str) -> str:
     """Return what a key may have, for an error at `notify[0].topic`."""
-    return _ALLOWED.get(place.rpartition(".")[2], "it has signs that are not allowed there")
+    section, key = place.partition("[")[0], place.rpartition(".")[2]
+    found = _ALLOWED.get(f"{section}.{key}") or _ALLOWED.get(key)
+    return found or "it has signs that are not allowed there"
 
 
-def refuse_unknown(tables: Any, origin: str) -> None:
+def refuse_unknown(section: str, tables: Any, origin: str) -> None:
     """Raise ConfigError for what is no such section, kind or key, and for control characters."""
     if not are_sections(tables):
         raise ConfigError(
-            f"{origin}: {NOTIFY} is a list of sections: write [[{NOTIFY}]], not [{NOTIFY}]"
+            f"{origin}: {section} is a list of sections: write [[{section}]], not [{section}]"
         )
+    kinds = SECTIONS[section]
     for number, table in enumerate(tables, 1):
-        place = f"{origin}: {_named(number, table)}"
-        kind = table.get("kind")
-        if not isinstance(kind, str) or kind not in KINDS:
+        place = f"{origin}: {_named(section, number, table)}"
+        kind = _kind(section, table)
+        if not isinstance(kind, str) or kind not in kinds:
             given = "no kind" if kind is None else f"kind {_shown(kind)} is not known"
-            near = "" if kind is None else did_you_mean(str(kind), KINDS)
-            raise ConfigError(f"{place}: {given}; known are {', '.join(KINDS)}{near}")
-        known = _keys(kind)
+            near = "" if kind is None else did_you_mean(str(kind), kinds)
+            raise ConfigError(f"{place}: {given}; known are {', '.join(kinds)}{near}")
+        known = _keys(section, kind)
         for key, value in table.items():
             if key not in known:
-                owners = [f'"{other}"' for other in KINDS if key in _keys(other)]
+                owners = [f'"{other}"' for other in kinds if key in _keys(section, other)]
                 hint = (
                     f"; it is one of kind = {' and '.join(owners)}"
                     if owners
@@ -68,19 +80,19 @@ def refuse_unknown(tables: Any, origin: str) -> None:
                 )
 
 
-def without_unknown(tables: Any) -> tuple[Any, list[str]]:
+def without_unknown(section: str, tables: Any) -> tuple[Any, list[str]]:
     """Return the sections without what a newer program has beyond these, and what that is."""
     if not are_sections(tables):
         return tables, []
     kept, unknown = [], []
     for number, table in enumerate(tables, 1):
-        kind = table.get("kind")
-        if isinstance(kind, str) and kind not in KINDS:
-            unknown.append(f"{_named(number, table)} of kind {_shown(kind)}")
+        kind = _kind(section, table)
+        if isinstance(kind, str) and kind not in SECTIONS[section]:
+            unknown.append(f"{_named(section, number, table)} of kind {_shown(kind)}")
             continue
-        known = _keys(kind) if isinstance(kind, str) else set(table)
+        known = _keys(section, kind) if isinstance(kind, str) else set(table)
         kept.append({key: value for key, value in table.items() if key in known})
-        unknown += [f"[[{NOTIFY}]] {_shown(key)}" for key in table if key not in known]
+        unknown += [f"[[{section}]] {_shown(key)}" for key in table if key not in known]
     return kept, unknown
 
 
@@ -89,34 +101,42 @@ def placed(place: str, tables: Mapping[str, Any]) -> str | None:
     found = _PLACE.fullmatch(place)
     if found is None:
         return None
-    sections = tables.get(NOTIFY, ())
-    index = int(found[1])
+    sections = tables.get(found[1], ())
+    index = int(found[2])
     table = sections[index] if index < len(sections) else {}
-    key = f": {found[2]}" if found[2] else ""
-    return f"{_named(index + 1, table)}{key}"
+    key = f": {found[3]}" if found[3] else ""
+    return f"{_named(found[1], index + 1, table)}{key}"
 
 
 def choices(place: str, tables: Mapping[str, Any]) -> list[str]:
     """Return the few values that a key there may have; none where it is another kind of key."""
     found = _PLACE.fullmatch(place)
-    if found is None or not found[2]:
+    if found is None or not found[3]:
         return []
-    table = tables[NOTIFY][int(found[1])]
-    types = {each.encode_name: each.type for each in msgspec.structs.fields(KINDS[table["kind"]])}
-    info = msgspec.inspect.type_info(types[found[2].partition("[")[0]])
-    if not isinstance(info, msgspec.inspect.LiteralType):
-        return []
-    return [str(value) for value in info.values]
+    kind = SECTIONS[found[1]][_kind(found[1], tables[found[1]][int(found[2])])]
+    types = {each.encode_name: each.type for each in msgspec.structs.fields(kind)}
+    match msgspec.inspect.type_info(types[found[3].partition("[")[0]]):
+        case msgspec.inspect.LiteralType(values=values):
+            return [str(value) for value in values]
+        case msgspec.inspect.EnumType(cls=enum):
+            return [str(member.value) for member in enum]
+        case _:
+            return []
 
 
-def _named(number: int, table: Mapping[str, Any]) -> str:
+def _named(section: str, number: int, table: Mapping[str, Any]) -> str:
     name = table.get("name")
     given = f" ({name[:64]})" if isinstance(name, str) and name and name.isprintable() else ""
-    return f"[[{NOTIFY}]] number {number}{given}"
+    return f"[[{section}]] number {number}{given}"
 
 
-def _keys(kind: str) -> set[str]:
-    return {"kind", *(each.encode_name for each in msgspec.structs.fields(KINDS[kind]))}
+def _kind(section: str, table: Mapping[str, Any]) -> Any:
+    return _ONLY if _ONLY in SECTIONS[section] else table.get("kind")
+
+
+def _keys(section: str, kind: str) -> set[str]:
+    keys = {each.encode_name for each in msgspec.structs.fields(SECTIONS[section][kind])}
+    return keys if kind == _ONLY else {"kind", *keys}
 
 
 def _shown(word: object) -> str:

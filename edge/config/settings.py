@@ -33,6 +33,7 @@ from edge.config.seeing import (
 from edge.config.sign import SignSettings
 from edge.config.signal import SignalSettings
 from edge.config.station import StationSettings
+from edge.config.zones import ZoneList, refuse_zones
 
 
 class ReleaseSettings(Section, frozen=True):
@@ -58,6 +59,8 @@ class Settings(Section, frozen=True):
     classifier: ClassifierSettings = msgspec.field(default_factory=ClassifierSettings)
     tracker: TrackerSettings = msgspec.field(default_factory=TrackerSettings)
     policy: PolicySettings = msgspec.field(default_factory=PolicySettings)
+    zone: ZoneList = ()
+    """In this order: where two overlap, the first holds."""
     outbox: OutboxSettings = msgspec.field(default_factory=OutboxSettings)
     commands: CommandSettings = msgspec.field(default_factory=CommandSettings)
     snapshots: SnapshotSettings = msgspec.field(default_factory=SnapshotSettings)
@@ -78,6 +81,7 @@ class Settings(Section, frozen=True):
         """Refuse, each by itself right, what together does not work."""
         self.metrics.refuse_beside(self.page)
         self._refuse_targets()
+        refuse_zones(self.zone, self.classifier.min_face_px)
         if self.signal.enabled and self.signal.relay_pin and not self.station.enabled:
             raise ValueError(
                 "[signal] relay_pin: the relay is on for a person who may go, which only the "

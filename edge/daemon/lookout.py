@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge.capture.camera import Camera
 from edge.clock import SYSTEM_CLOCK, Clock
-from edge.config import Polygons
+from edge.config import Polygons, ZoneSettings
 from edge.daemon.budget import Budget, Usage
 from edge.decide.compliance import ComplianceCounter
 from edge.decide.policy import Decision
@@ -37,6 +38,7 @@ class FrameJudge(Protocol):
 
     def process(self, frame: Frame) -> FrameOutcome: ...
     def limit_to(self, area: Area) -> None: ...
+    def divide_into(self, zones: Sequence[ZoneSettings]) -> None: ...
     def follow(self, plan: SeeingPlan) -> None: ...
     @property
     def work(self) -> Work: ...
@@ -165,6 +167,11 @@ class Lookout:
     def limit_to(self, area: Area) -> None:
         """Have only faces in `area` count from now on."""
         self._judge.limit_to(area)
+
+    def divide_into(self, zones: Sequence[ZoneSettings]) -> None:
+        """Have these zones, and their rules, hold from now on."""
+        self._judge.divide_into(zones)
+        self._compliance.divide_into([each.name for each in zones if each.counts])
 
     def keep_to_budget(self, pace: Pace) -> None:
         """Look as closely as the box can afford at this pace; another plan comes rarely."""

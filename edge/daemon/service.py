@@ -6,6 +6,7 @@ import platform
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import datetime
 
 import cv2
 
@@ -146,7 +147,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     refuse_unfit(settings)
     bundle = load_bundle(settings.classifier.bundle)
     stopwatch = Stopwatch(STEPS)
-    judge = open_pipeline(settings, bundle, EventIds(), stopwatch)
+    judge = open_pipeline(settings, bundle, EventIds(), stopwatch, datetime.astimezone)
     photographer = open_photographer(settings, judge.tracker)
     who = origin(settings.device, bundle.card.model_id)
     camera = Camera(lambda: frames_of(settings.camera), patience_with(settings.camera))
@@ -187,6 +188,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     )
     budget = Budget(settings, usable_cores(), SYSTEM_CLOCK.monotonic_s())
     lookout = Lookout(camera, judge, stopwatch, budget)
+    lookout.divide_into(settings.zone)
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
     source = ReportSource.of(settings, lambda camera: eyes_of(settings, camera))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 from edge.rates import wilson_interval
-from edge.records import Compliance, Tally, Verdict, Visit
+from edge.records import Compliance, PlaceTally, Tally, Verdict, Visit
 
 _VERDICTS = tuple(Verdict)
 
@@ -56,15 +58,18 @@ class ComplianceCounter:
 
     def __init__(self, started_s: float) -> None:
         self._started_s = started_s
-        self._minute = _Window(60, buckets=60)
-        self._hour = _Window(3600, buckets=120)
-        self._day = _Window(86400, buckets=144)
-        self._all = _Window(math.inf, buckets=1)
-        self._windows = (self._minute, self._hour, self._day, self._all)
+        self._windows = (_Window(60, buckets=60), *_longer())
+        self._places: dict[str, tuple[_Window, ...]] = {}
+
+    def divide_into(self, zones: Sequence[str]) -> None:
+        """Count by these zones, too, from now on, and those apart who belong to none of them."""
+        names = (*zones, "") if zones else ()
+        self._places = {name: self._places.get(name) or _longer() for name in names}
 
     def add(self, visit: Visit, now_s: float) -> None:
         """Count a visit that is over at `now_s`."""
-        for window in self._windows:
+        place = visit.zone if visit.zone in self._places else ""
+        for window in (*self._windows, *self._places.get(place, ())):
             window.add(visit.verdict, now_s - self._started_s)
 
     def watch(self, duration_s: float, now_s: float) -> None:
@@ -74,7 +79,24 @@ class ComplianceCounter:
 
     def totals(self, now_s: float) -> Compliance:
         """Return what the last minute, hour and day come to, and all since the start."""
-        return Compliance(*(window.tally(now_s - self._started_s) for window in self._windows))
+        age_s = now_s - self._started_s
+        minute, hour, day, ever = (window.tally(age_s) for window in self._windows)
+        places = (
+            PlaceTally(
+                name,
+                *(
+                    replace(window.tally(age_s), watched_s=whole.watched_s)
+                    for window, whole in zip(windows, (hour, day, ever), strict=True)
+                ),
+            )
+            for name, windows in self._places.items()
+        )
+        return Compliance(minute, hour, day, ever, tuple(places))
+
+
+def _longer() -> tuple[_Window, ...]:
+    """Return windows of an hour, a day, and all time."""
+    return _Window(3600, buckets=120), _Window(86400, buckets=144), _Window(math.inf, buckets=1)
 
 
 def rate_interval(tally: Tally) -> tuple[float, float] | None:

@@ -4,6 +4,8 @@ Evidence (`edge.decide.evidence`) must say for a while without a break that mout
 covered; then it is one, once for each visit. Which one is said afterwards: no mask, or one that is
 worn wrongly, whichever is likelier. Looks that swing between the two break nothing.
 
+Which rules hold is a matter of where somebody is (`edge.decide.zones`).
+
 Somebody who stood still and was hidden is known again by the place alone. The visit goes on,
 but what is not confirmed yet takes its whole time again; and where the looks since then are sure of
 a mask and those before were sure that there was none, or the other way round, it is somebody else.
@@ -11,26 +13,24 @@ a mask and those before were sure that there was none, or the other way round, i
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from edge.config import PolicySettings
 from edge.decide.evidence import Evidence
+from edge.decide.person import JudgedPerson, end_of, visit_of
+from edge.decide.zones import ZoneRules, Zones
 from edge.records import (
     MaskState,
     Sighting,
-    Verdict,
     Violation,
     ViolationKind,
     ViolationState,
     Visit,
 )
 
-PICTURE_S = 10.0
-"""Who has shown no sign of life for so long is not counted either."""
 MIN_SIGHTINGS = 3
 """What was seen less often is a detector's slip, not a visit."""
 
@@ -76,89 +76,8 @@ class Standing:
     """A violation of this visit has been confirmed."""
     is_lifeless: bool = False
     """As far as is known, a picture on the wall."""
-
-
-@dataclass(slots=True)
-class _Streak:
-    """How long mouth and nose have not been covered, from when on one kind was the likelier."""
-
-    since: Sighting | None = None
-    """None while they are covered, or the kind has never been the likelier since they were."""
-    until: Sighting | None = None
-    """When it last was."""
-    looks: int = 0
-    """Judged looks since `since`."""
-
-    def take_in(self, is_uncovered: bool, is_likelier: bool, sighting: Sighting) -> None:
-        if not is_uncovered:
-            self.since, self.looks = None, 0
-            return
-        if is_likelier:
-            self.since, self.until = self.since or sighting, sighting
-        self.looks += self.since is not None
-
-
-@dataclass(slots=True)
-class _Person:
-    """What is known of one visit."""
-
-    first: Sighting
-    last: Sighting
-    sightings: int = 0
-    sure_finds: int = 0
-    evidence: Evidence = field(default_factory=Evidence)
-    bare: _Streak = field(default_factory=_Streak)
-    worn: _Streak = field(default_factory=_Streak)
-    """Of a mask worn wrongly."""
-    masked_from: Sighting | None = None
-    """Since when the evidence has been sure of a mask."""
-    seconds: dict[MaskState, float] = field(default_factory=dict)
-    """For how long the evidence has been sure of each."""
-    face_px: float = 0.0
-    violation: Violation | None = None
-    """As it was confirmed: one for each visit."""
-    violation_from_s: float = 0.0
-    is_lifeless: bool = False
-    """A picture on the wall, as far as is known: nobody is reported."""
-    has_lived: bool = False
-    """It has been known to be none: who comes back stays who he was."""
-    is_over: bool = False
-    returned: _Return | None = None
-    """While it may be somebody else."""
-
-    def streak_of(self, kind: MaskState | ViolationKind) -> _Streak:
-        return self.bare if kind == MaskState.BARE else self.worn
-
-    @property
-    def is_picture(self) -> bool:
-        stayed_s = self.last.monotonic_s - self.first.monotonic_s
-        return not self.has_lived and stayed_s >= PICTURE_S
-
-    def come_back(self) -> None:
-        """Go on after having been hidden."""
-        # Who was certainly there: not who has come back since, and may have been another one.
-        before = copy.deepcopy(self) if self.returned is None else self.returned.before
-        self.returned = _Return(before)
-        self.masked_from = None
-        if self.violation is None:
-            self.bare, self.worn = _Streak(), _Streak()
-
-
-@dataclass(slots=True)
-class _Return:
-    """What is known since somebody is back."""
-
-    before: _Person
-    first: Sighting | None = None
-    evidence: Evidence = field(default_factory=Evidence)
-    looks: int = 0
-
-    def take_in(self, sighting: Sighting, probabilities: Mapping[MaskState, float]) -> float:
-        """Return for how many seconds it has been looked."""
-        self.first = self.first or sighting
-        self.evidence.add(probabilities, sighting.monotonic_s)
-        self.looks += 1
-        return sighting.monotonic_s - self.first.monotonic_s
+    least_px: float = 0.0
+    """Smaller faces are not judged where the person is; 0: as everywhere."""
 
 
 class ViolationPolicy:
@@ -169,17 +88,16 @@ class ViolationPolicy:
         settings: PolicySettings,
         thresholds: PolicyThresholds,
         new_event_id: Callable[[datetime], str],
+        zones: Zones | None = None,
     ) -> None:
-        """`thresholds` are the bundle's; `new_event_id` names a violation of that time."""
+        """`thresholds` are the bundle's; `new_event_id` names a violation of that time. Without
+        `zones` it is everywhere as `settings` say."""
         self._settings = settings
-        self._confirm_s = {MaskState.BARE: settings.confirm_s}
-        """What is a violation, and how long it must have been so."""
-        if settings.worn_wrongly == "violation":
-            self._confirm_s[MaskState.WORN_WRONGLY] = settings.worn_wrongly_s
+        self.zones = zones or Zones((), settings)
         self._uncovered = max(settings.bare_probability, thresholds.bare)
         self._masked = thresholds.masked
         self._new_event_id = new_event_id
-        self._people: dict[int, _Person] = {}
+        self._people: dict[int, JudgedPerson] = {}
         self.reports = True
         """Whether the mask rule is on; off: everybody is counted, nobody is reported."""
 
@@ -195,10 +113,10 @@ class ViolationPolicy:
         violations: list[Violation] = []
         visits: list[Visit] = []
 
-        def leave(person: _Person) -> None:
-            violations.extend(_end(person))
+        def leave(person: JudgedPerson) -> None:
+            violations.extend(end_of(person))
             if person.sightings >= MIN_SIGHTINGS and not person.is_picture:
-                visits.append(_visit(person))
+                visits.append(visit_of(person))
 
         # A track that was never somebody's has no sightings.
         for track_id in ended:
@@ -208,28 +126,41 @@ class ViolationPolicy:
             if track_id in self._people:
                 self._people[track_id].come_back()
         for sighting in sightings:
-            person = self._people.setdefault(sighting.track_id, _Person(sighting, sighting))
-            former = self._somebody_else(person, sighting)
+            rules = self.zones.rules(sighting)
+            person = self._people.setdefault(sighting.track_id, JudgedPerson(sighting, sighting))
+            former = None if rules.ignores else self._somebody_else(person, sighting)
             if former is not None:
                 leave(former)
-                person = self._people[sighting.track_id] = _Person(sighting, sighting)
-            person.last = sighting
-            person.sightings += 1
-            person.sure_finds += sighting.is_sure
-            comes_alive = person.is_lifeless and sighting.track_id not in lifeless
-            person.is_lifeless = sighting.track_id in lifeless
-            # Of the very first picture of a source nothing is known.
-            person.has_lived |= not person.is_lifeless and person.sightings > 1
-            if sighting.reading.probabilities is not None:
-                self._take_in(person, sighting, sighting.reading.probabilities)
-            # Not looked at this time, but in sight: as it was at the last look.
-            elif (streak := person.streak_of(person.evidence.kind)).since is not None:
-                streak.until = sighting
-            if comes_alive or sighting.reading.probabilities is not None:
-                violations += self._judge(person, sighting)
+                person = self._people[sighting.track_id] = JudgedPerson(sighting, sighting)
+            person.stand(rules, sighting)
+            violations += self._taken_in(person, sighting, rules, sighting.track_id in lifeless)
         return Decision(tuple(violations), tuple(visits))
 
-    def _somebody_else(self, person: _Person, now: Sighting) -> _Person | None:
+    def _taken_in(
+        self, person: JudgedPerson, now: Sighting, rules: ZoneRules, is_lifeless: bool
+    ) -> list[Violation]:
+        """Take in a sighting of somebody; return what it decides."""
+        comes_alive = person.is_lifeless and not is_lifeless
+        person.is_lifeless = is_lifeless
+        # Of the very first picture of a source nothing is known.
+        person.has_lived |= not is_lifeless and person.sightings > 0
+        if rules.ignores:
+            has_left = person.judged.since_s is None
+            ended = end_of(person) if has_left else []
+            if has_left:
+                person.leave_behind()
+            return ended
+        person.appear(now)
+        probabilities = now.reading.probabilities
+        is_judged = probabilities is not None and now.reading.face.box.size_px >= rules.min_face_px
+        if probabilities is not None and is_judged:
+            self._look(person, now, probabilities)
+        # Not looked at this time, but in sight: as it was at the last look.
+        elif (streak := person.streak_of(person.evidence.kind)).since is not None:
+            streak.until = now
+        return self._judge(person, now, rules) if comes_alive or is_judged else []
+
+    def _somebody_else(self, person: JudgedPerson, now: Sighting) -> JudgedPerson | None:
         """Return who was there before somebody was hidden, once the looks since then tell that it
         is not the same person."""
         back, probabilities = person.returned, now.reading.probabilities
@@ -255,32 +186,35 @@ class ViolationPolicy:
         """Return what is known of those in `sightings`, after `update` with them."""
         return tuple(self._standing(self._people[each.track_id], each) for each in sightings)
 
-    def _standing(self, person: _Person, now: Sighting) -> Standing:
+    def _standing(self, person: JudgedPerson, now: Sighting) -> Standing:
         evidence, kind = person.evidence, person.evidence.kind
         state: MaskState | None = None
         probability = 0.0
-        streak, confirm_s = _Streak(), 0.0
+        wrong_for_s, confirm_s, looks = 0.0, 0.0, 0
         if person.streak_of(kind).since is not None and not self._is_mask(kind):
             state, probability = kind, evidence.uncovered_probability
-            if kind in self._confirm_s:
-                streak, confirm_s = person.streak_of(kind), self._confirm_s[kind]
+            wanted_s = self._confirm_s(kind, self.zones.rules(now))
+            since_s = person.wrong_since_s(kind)
+            if wanted_s is not None and since_s is not None:
+                wrong_for_s, confirm_s = now.monotonic_s - since_s, wanted_s
+                looks = person.streak_of(kind).looks
         elif person.masked_from is not None:
             state, probability = MaskState.MASKED, 1 - self._unmasked(evidence)
-        wrong_for_s = 0.0 if streak.since is None else now.monotonic_s - streak.since.monotonic_s
         return Standing(
             now.track_id,
             state,
             probability,
             wrong_for_s,
             confirm_s,
-            streak.looks,
+            looks,
             person.sure_finds,
             person.violation is not None,
             person.is_lifeless,
+            self.zones.rules(now).min_face_px,
         )
 
-    def _take_in(
-        self, person: _Person, sighting: Sighting, probabilities: Mapping[MaskState, float]
+    def _look(
+        self, person: JudgedPerson, sighting: Sighting, probabilities: Mapping[MaskState, float]
     ) -> None:
         look_s = person.evidence.add(probabilities, sighting.monotonic_s)
         person.face_px = max(person.face_px, sighting.reading.face.box.size_px)
@@ -289,7 +223,7 @@ class ViolationPolicy:
         person.worn.take_in(is_uncovered, kind is MaskState.WORN_WRONGLY, sighting)
         state = self._says(person.evidence)
         if state is not None:
-            person.seconds[state] = person.seconds.get(state, 0.0) + look_s
+            person.sure_for(state, look_s, sighting.zone)
         is_masked = state is MaskState.MASKED
         person.masked_from = (person.masked_from or sighting) if is_masked else None
 
@@ -303,30 +237,37 @@ class ViolationPolicy:
         """Return whether the settings take it for one."""
         return kind is MaskState.WORN_WRONGLY and self._settings.worn_wrongly == "ignore"
 
-    def _judge(self, person: _Person, now: Sighting) -> list[Violation]:
+    def _confirm_s(self, kind: MaskState, rules: ZoneRules) -> float | None:
+        """Return how long this must last until it is a violation; None: it is none."""
+        if not (self.reports and rules.reports):
+            return None
+        if kind is MaskState.BARE:
+            return rules.confirm_s
+        return self._settings.worn_wrongly_s if self._settings.worn_wrongly == "violation" else None
+
+    def _judge(self, person: JudgedPerson, now: Sighting, rules: ZoneRules) -> list[Violation]:
         if person.violation is not None:
-            put_on, confirm_s = person.masked_from, self._settings.confirm_s
-            is_masked = put_on is not None and now.monotonic_s - put_on.monotonic_s >= confirm_s
-            return _end(person) if is_masked else []
+            put_on, sure_s = person.masked_from, self._settings.confirm_s
+            is_masked = put_on is not None and now.monotonic_s - put_on.monotonic_s >= sure_s
+            return end_of(person) if is_masked else []
         kind = person.evidence.kind
-        since, looks = person.streak_of(kind).since, person.streak_of(kind).looks
+        since_s, confirm_s = person.wrong_since_s(kind), self._confirm_s(kind, rules)
         if (
-            self.reports
-            and kind in self._confirm_s
+            confirm_s is not None
             and not person.is_lifeless
-            and since is not None
-            and now.monotonic_s - since.monotonic_s >= self._confirm_s[kind]
+            and since_s is not None
+            and now.monotonic_s - since_s >= confirm_s
             # What the detector is sure of once is a hand or a sleeve as often as a face.
-            and min(looks, person.sure_finds) >= self._settings.min_looks
+            and min(person.streak_of(kind).looks, person.sure_finds) >= self._settings.min_looks
             and person.evidence.uncovered_probability >= self._uncovered
         ):
-            return [self._confirm(person, now, since, ViolationKind(kind))]
+            return [self._confirm(person, now, since_s, ViolationKind(kind))]
         return []
 
     def _confirm(
-        self, person: _Person, now: Sighting, since: Sighting, kind: ViolationKind
+        self, person: JudgedPerson, now: Sighting, since_s: float, kind: ViolationKind
     ) -> Violation:
-        duration_s = now.monotonic_s - since.monotonic_s
+        duration_s = now.monotonic_s - since_s
         person.violation = Violation(
             event_id=self._new_event_id(now.seen_at),
             state=ViolationState.CONFIRMED,
@@ -340,42 +281,7 @@ class ViolationPolicy:
             face_px=person.face_px,
             kind=kind,
             probability=person.evidence.uncovered_probability,
+            zone=now.zone,
         )
-        person.violation_from_s = since.monotonic_s
+        person.violation_from_s = since_s
         return person.violation
-
-
-def _end(person: _Person) -> list[Violation]:
-    """Return the violation's second document, where there is one that is not over yet."""
-    if person.violation is None or person.is_over:
-        return []
-    until = person.streak_of(person.violation.kind).until
-    if until is None:
-        return []
-    person.is_over = True
-    duration_s = until.monotonic_s - person.violation_from_s
-    return [
-        replace(
-            person.violation,
-            state=ViolationState.ENDED,
-            ended_at=person.violation.started_at + timedelta(seconds=duration_s),
-            duration_s=duration_s,
-            face_px=person.face_px,
-        )
-    ]
-
-
-def _visit(person: _Person) -> Visit:
-    if person.violation is not None:
-        verdict = Verdict(person.violation.kind)
-    elif person.seconds:
-        verdict = Verdict(max(person.seconds, key=lambda state: person.seconds[state]))
-    else:
-        verdict = Verdict.UNKNOWN
-    return Visit(
-        person.last.track_id,
-        verdict,
-        person.first.seen_at,
-        person.last.seen_at,
-        person.face_px,
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,7 @@ from edge.detect.area import Area
 from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.files import DamagedFileError, decoded
+from edge.outline import crosses_itself
 from edge.page.wire import Name
 
 _log = logging.getLogger(__name__)
@@ -178,39 +179,6 @@ class AreaBook:
             "a new area was drawn: %d regions, %d excluded",
             *(len(drawn.regions), len(drawn.excluded)),
         )
-
-
-def crosses_itself(polygon: Sequence[tuple[float, float]]) -> bool:
-    """Return whether two sides meet that are not next to each other."""
-    corners = [each for place, each in enumerate(polygon) if each != polygon[place - 1]]
-    sides = list(zip(corners, corners[1:] + corners[:1], strict=True))
-    return any(
-        _meet(*sides[first], *sides[second])
-        for first in range(len(sides))
-        for second in range(first + 2, len(sides))
-        if (second + 1) % len(sides) != first
-    )
-
-
-_Point = tuple[float, float]
-
-
-def _meet(a: _Point, b: _Point, c: _Point, d: _Point) -> bool:
-    """Return whether the lines from `a` to `b` and from `c` to `d` have a point in common."""
-    sides = [_side(a, b, c), _side(a, b, d), _side(c, d, a), _side(c, d, b)]
-    if sides[0] * sides[1] < 0 and sides[2] * sides[3] < 0:
-        return True
-    ends = ((a, b, c), (a, b, d), (c, d, a), (c, d, b))
-    return any(side == 0 and _is_between(*each) for side, each in zip(sides, ends, strict=True))
-
-
-def _side(a: _Point, b: _Point, point: _Point) -> float:
-    return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
-
-
-def _is_between(a: _Point, b: _Point, point: _Point) -> bool:
-    """Return whether `point`, on the line through `a` and `b`, lies between them."""
-    return all(min(a[axis], b[axis]) <= point[axis] <= max(a[axis], b[axis]) for axis in (0, 1))
 
 
 def _read(path: Path, kind: type[Content]) -> Content | None:

@@ -62,6 +62,8 @@ class ShownPerson(msgspec.Struct, frozen=True):
     """What is known of them."""
     note: str = ""
     """What the policy waits for; empty: nothing."""
+    zone: str = ""
+    """In which of them the face is; empty: in none."""
 
 
 class ShownScene(msgspec.Struct, frozen=True):
@@ -123,6 +125,9 @@ class InSight:
         for sighting, standing in zip(outcome.sightings, outcome.standings, strict=True):
             person = person_of(sighting, standing, frame, self._settings)
             self._seen[sighting.track_id] = _Seen(person, sighting.reading.face.box, now_s)
+        for sighting in outcome.ignored:
+            box = sighting.reading.face.box
+            self._seen[sighting.track_id] = _Seen(passed_over(sighting, frame), box, now_s)
         self._seen = {
             track_id: seen for track_id, seen in self._seen.items() if now_s - seen.at_s < LINGER_S
         }
@@ -187,7 +192,8 @@ def person_of(
 ) -> ShownPerson:
     box = sighting.reading.face.box
     place = _place(box, frame)
-    label, note = words(standing, box.size_px, settings.min_face_px)
+    least_px = max(settings.min_face_px, standing.least_px)
+    label, note = words(standing, box.size_px, least_px)
     return ShownPerson(
         sighting.track_id,
         place.left,
@@ -197,9 +203,29 @@ def person_of(
         standing.state,
         round(standing.probability, 3),
         round(box.size_px, 1),
-        box.size_px >= settings.min_face_px,
+        box.size_px >= least_px,
         label,
         note,
+        sighting.zone,
+    )
+
+
+def passed_over(sighting: Sighting, frame: Frame) -> ShownPerson:
+    """Return what is shown of somebody in a zone in which nobody is judged."""
+    box = sighting.reading.face.box
+    place = _place(box, frame)
+    return ShownPerson(
+        sighting.track_id,
+        place.left,
+        place.top,
+        place.width,
+        place.height,
+        None,
+        0.0,
+        round(box.size_px, 1),
+        False,
+        "Not judged here",
+        zone=sighting.zone,
     )
 
 

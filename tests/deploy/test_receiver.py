@@ -529,6 +529,50 @@ def test_an_hour_has_all_who_came_in_it(
     assert all(seen == masked and watched_s == 60 * masked for masked, seen, watched_s in rows)
 
 
+def test_an_hour_has_all_who_came_in_it_by_place(
+    start_receiver: StartReceiver, say: Say, database: Database
+) -> None:
+    def tally(masked: int, bare: int = 0) -> dict[str, object]:
+        counts = {"seen": masked + bare, "masked": masked, "bare": bare, "unknown": 0}
+        return {**counts, "worn_wrongly": 0, "rate": None, "watched_s": 60.0}
+
+    def counted(hour: int, run: str, **masked: int) -> dict[str, Any]:
+        at = datetime(2026, 11, 23, hour, 59, 50, tzinfo=UTC)
+        places = [
+            {
+                "place": place.strip("_"),
+                "last_hour": tally(0),
+                "last_day": tally(0),
+                "since_start": tally(count, 1),
+            }
+            for place, count in masked.items()
+        ]
+        return a_state("compliance", at, run=run, places=places)
+
+    start_receiver()
+    say("compliance", counted(8, "a", Gate=10, _=1))
+    say("compliance", counted(9, "a", Gate=14, _=1))
+    say("compliance", counted(9, "b", Gate=2, _=3))
+    # The zone was drawn anew.
+    say("compliance", counted(10, "b", Gate=1, _=5))
+    say("compliance", counted(11, "b", Gate=1, _=6))
+    until(lambda: database.one("SELECT count(*) FROM place") == 10, "all rows")
+    rows = database.ask(
+        "SELECT extract(hour FROM hour AT TIME ZONE 'UTC')::int, place, sum(masked)::int, "
+        "sum(bare)::int FROM place_hour GROUP BY hour, place ORDER BY hour, place DESC"
+    )
+    assert rows == [
+        (8, "Gate", 10, 1),
+        (8, "", 1, 1),
+        (9, "Gate", 4 + 2, 1),
+        (9, "", 0 + 3, 1),
+        (10, "Gate", 1, 1),
+        (10, "", 2, 0),
+        (11, "Gate", 0, 0),
+        (11, "", 1, 0),
+    ]
+
+
 def test_it_forgets_by_the_time_of_arrival(
     start_receiver: StartReceiver, say: Say, database: Database
 ) -> None:

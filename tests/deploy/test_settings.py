@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.config import SCHEMA, TargetSettings, parse_settings
+from edge.config import SCHEMA, TargetSettings, ZoneSettings, parse_settings
 from edge.config.notify import KINDS
+from edge.config.repeated import SECTIONS
 from edge.errors import ConfigError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "tensormask.toml"
@@ -57,7 +58,8 @@ def test_every_key_is_shown_with_its_true_default() -> None:
         msgspec.json.encode(parse_settings({"mqtt": {"host": "broker.example"}}, "x"))
     )
     shown = _uncommented()
-    del defaults["notify"], shown["notify"]
+    for repeated in SECTIONS:
+        del defaults[repeated], shown[repeated]
     assert _flat(shown) == _flat(defaults)
 
 
@@ -75,6 +77,20 @@ def test_every_kind_of_target_is_shown_with_its_keys_and_true_defaults() -> None
             default = {} if key == "headers" else field.default
             if default is not msgspec.NODEFAULT and key not in ("url", "on"):
                 assert value == (list(default) if isinstance(default, tuple) else default), key
+
+
+def test_a_zone_is_shown_with_its_keys_and_true_defaults() -> None:
+    (shown,) = _uncommented()["zone"]
+    fields = {field.name: field for field in msgspec.structs.fields(ZoneSettings)}
+    assert sorted(shown) == sorted(fields)
+    settings = parse_settings({"mqtt": {"host": "h"}}, "x")
+    general = {
+        "confirm_s": settings.policy.confirm_s,
+        "min_face_px": settings.classifier.min_face_px,
+    }
+    for key in set(fields) - {"name", "polygon"}:
+        default = general.get(key, fields[key].default)
+        assert shown[key] == (list(default) if isinstance(default, tuple) else default), key
 
 
 def _flat(tables: dict[str, dict[str, Any]]) -> dict[tuple[str, str], Any]:

@@ -16,8 +16,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edge.capture.sources import is_live, open_source
-from edge.config import Settings, load_settings, parse_settings
+from edge.config import Settings, ZoneSettings, load_settings, parse_settings
 from edge.config.notify import KINDS
+from edge.config.repeated import SECTIONS
 from edge.errors import ConfigError, PictureError
 from edge.publish.broker import BrokerAccess
 
@@ -25,7 +26,7 @@ _EXAMPLE = Path(__file__).resolve().parents[2] / "deploy/tensormask.toml"
 _KEYS = {
     field.name: [key.name for key in msgspec.structs.fields(field.type)]
     for field in msgspec.structs.fields(Settings)
-    if field.name != "notify"
+    if field.name not in SECTIONS
 }
 _TARGETS = {
     kind: [key.encode_name for key in msgspec.structs.fields(settings)]
@@ -78,6 +79,16 @@ def _targets(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def _zones(draw: st.DrawFn) -> dict[str, Any]:
+    """A zone whose keys are mostly known."""
+    keys = st.sampled_from([each.name for each in msgspec.structs.fields(ZoneSettings)]) | _texts
+    corner = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(list)
+    polygon = draw(st.lists(corner, max_size=6) | st.just([[0, 0], [1, 0], [1, 1]]))
+    table: dict[str, Any] = {"name": draw(_texts | st.just("a")), "polygon": polygon}
+    return table | draw(st.dictionaries(keys, _values, max_size=3))
+
+
+@st.composite
 def _sections(draw: st.DrawFn) -> dict[str, Any]:
     """Tables whose sections and keys are mostly known."""
     tables: dict[str, Any] = {"mqtt": {"host": draw(_texts | st.just("broker"))}}
@@ -86,6 +97,8 @@ def _sections(draw: st.DrawFn) -> dict[str, Any]:
         tables.setdefault(name, {}).update(draw(st.dictionaries(keys, _values, max_size=3)))
     if draw(st.integers(0, 2)) == 0:
         tables["notify"] = draw(st.lists(_targets(), max_size=3) | _values)
+    if draw(st.integers(0, 2)) == 0:
+        tables["zone"] = draw(st.lists(_zones(), max_size=3) | _values)
     if draw(st.integers(0, 5)) == 0:
         tables[draw(_texts)] = draw(_values)
     if draw(st.integers(0, 5)) == 0:

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from edge.commands.doctor import page as doctor
 from edge.conditions import Severity
 from edge.config import PageSettings
-from edge.page.drawn import crosses_itself
+from edge.outline import crosses_itself
 from edge.page.server import FILES
 from edge.people import frames
 from tests.edge.capture.fakes import write_clip

@@ -1,4 +1,4 @@
-// Whether an outline crosses itself: as edge/page/drawn.py judges it. Pure.
+// Whether an outline crosses itself: as edge/outline.py judges it. Pure.
 
 const side = (a, b, point) => (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0]);
 const isBetween = (a, b, point) =>

@@ -40,6 +40,20 @@ class ComplianceTally(PayloadPart, frozen=True, kw_only=True):
     ] = 0
 
 
+class PlaceCounts(PayloadPart, frozen=True, kw_only=True):
+    """The people who belong to one place in the picture: where they were longest."""
+
+    place: Annotated[
+        str, Meta(description="The name of the zone, [[zone]] name; empty: what is in none")
+    ]
+    last_hour: ComplianceTally
+    last_day: ComplianceTally
+    since_start: Annotated[
+        ComplianceTally,
+        Meta(description="All since the start of this run, or since the zone was drawn"),
+    ]
+
+
 class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/compliance/1"):
     """How many people came masked lately. Retained."""
 
@@ -53,6 +67,10 @@ class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/comp
     since_start: Annotated[
         ComplianceTally | None, Meta(description="All since the start of this run")
     ] = None
+    places: Annotated[
+        tuple[PlaceCounts, ...],
+        Meta(description="The same people by zone, each in one of them; empty: there are no zones"),
+    ] = ()
 
 
 def compliance_message(
@@ -66,6 +84,15 @@ def compliance_message(
         last_day=_tally(compliance.last_day),
         run=run,
         since_start=_tally(compliance.since_start),
+        places=tuple(
+            PlaceCounts(
+                place=each.zone,
+                last_hour=_tally(each.last_hour),
+                last_day=_tally(each.last_day),
+                since_start=_tally(each.since_start),
+            )
+            for each in compliance.places
+        ),
     )
 
 

@@ -78,6 +78,11 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
         Meta(description="The program was cut off before the end was seen, and its next run "
              "reports it; `ended_at` is the last moment that is certain, the confirmation"),
     ] = False  # fmt: skip
+    place: Annotated[
+        str,
+        Meta(description="The zone of the picture where it was confirmed, [[zone]] name; empty: "
+             "in none"),
+    ] = ""  # fmt: skip
 
 
 def violation_message(
@@ -107,6 +112,7 @@ def violation_message(
         kind=violation.kind,
         probability=round(violation.probability, 4),
         interrupted=interrupted,
+        place=violation.zone,
     )
 
 

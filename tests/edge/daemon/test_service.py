@@ -26,6 +26,7 @@ from edge.config import (
     Polygons,
     Settings,
     SnapshotSettings,
+    ZoneSettings,
 )
 from edge.daemon.budget import Budget
 from edge.daemon.device import Device
@@ -109,6 +110,9 @@ class ScriptedJudge:
 
     def limit_to(self, area: Area) -> None:
         self.area = area
+
+    def divide_into(self, zones: Sequence[ZoneSettings]) -> None:
+        self.zones = tuple(zones)
 
     def follow(self, plan: SeeingPlan) -> None:
         self.plan = plan
@@ -817,6 +821,9 @@ class BareFace:
     work = Work()
 
     def limit_to(self, area: Area) -> None:
+        raise NotImplementedError
+
+    def divide_into(self, zones: Sequence[ZoneSettings]) -> None:
         raise NotImplementedError
 
     def follow(self, plan: SeeingPlan) -> None:

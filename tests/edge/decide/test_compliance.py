@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -42,6 +43,43 @@ def test_a_visit_leaves_the_minute_then_the_hour_then_the_day() -> None:
         totals = counter.totals(now_s)
         seen.append((totals.last_minute.bare, totals.last_hour.bare, totals.last_day.bare))
     assert seen == [(1, 1, 1), (0, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 1), (0, 0, 0)]
+
+
+def test_places_add_up_to_all_people() -> None:
+    counter = ComplianceCounter(0.0)
+    counter.divide_into(["Gate", "Hall"])
+    counter.watch(10.0, 10.0)
+    for zone, verdict in (("Gate", MASKED), ("Gate", BARE), ("Hall", MASKED), ("", UNKNOWN)):
+        counter.add(replace(visit(verdict), zone=zone), 10.0)
+    totals = counter.totals(10.0)
+    counts = [(place.zone, place.last_hour.masked, place.last_hour.seen) for place in totals.places]
+    assert counts == [("Gate", 1, 2), ("Hall", 1, 1), ("", 0, 1)]
+    for window in ("last_hour", "last_day", "since_start"):
+        tallies = [getattr(place, window) for place in totals.places]
+        whole: Tally = getattr(totals, window)
+        assert sum(tally.seen for tally in tallies) == whole.seen == 4
+        assert {tally.watched_s for tally in tallies} == {whole.watched_s} == {10.0}
+
+
+def test_without_zones_there_are_no_places() -> None:
+    counter = ComplianceCounter(0.0)
+    counter.add(visit(MASKED), 10.0)
+    assert counter.totals(10.0).places == ()
+
+
+def test_zones_that_are_drawn_anew_count_from_zero_and_others_go_on() -> None:
+    counter = ComplianceCounter(0.0)
+    counter.divide_into(["Gate", "Hall"])
+    for zone in ("Gate", "Hall"):
+        counter.add(replace(visit(MASKED), zone=zone), 10.0)
+    counter.divide_into(["Gate", "Yard"])
+    # Who was there when the zone was removed belongs to none now.
+    for zone in ("Gate", "Hall"):
+        counter.add(replace(visit(MASKED), zone=zone), 20.0)
+    seen = {place.zone: place.since_start.seen for place in counter.totals(20.0).places}
+    assert seen == {"Gate": 2, "Yard": 0, "": 1}
+    counter.divide_into([])
+    assert counter.totals(20.0).places == ()
 
 
 def watched(counter: ComplianceCounter, now_s: float) -> list[float]:

@@ -9,7 +9,8 @@ import pytest
 
 from edge.config import DetectorSettings
 from edge.errors import ConfigError
-from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea, crosses_itself
+from edge.outline import crosses_itself
+from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea
 
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 TOP = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.0, 0.5))

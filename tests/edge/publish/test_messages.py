@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ ENDED = Violation(
 
 def some_compliance() -> Message:
     counter = ComplianceCounter(0.0)
+    counter.divide_into(["Gate"])
     for verdict in (Verdict.MASKED, Verdict.MASKED, Verdict.BARE, Verdict.UNKNOWN):
         counter.add(Visit(1, verdict, NOON, NOON), 5.0)
     return compliance_message(ORIGIN, counter.totals(100.0), NOON, True, "1f0c5a2e")
@@ -248,6 +250,7 @@ def test_the_confirmed_document_is_this() -> None:
         "kind": "bare",
         "probability": 0.9612,
         "interrupted": False,
+        "place": "",
     }
 
 
@@ -287,6 +290,13 @@ def test_a_schema_describes_itself_and_its_fields() -> None:
     assert violation["title"] == "ViolationMessage"
     assert violation["description"].startswith("A person without a mask")
     assert all("description" in violation["properties"][key] for key in ("event_id", "sequence"))
+
+
+def test_a_violation_names_its_place_in_the_picture_beside_the_zone_of_the_device() -> None:
+    document = json.loads(
+        encode(violation_message(ORIGIN, replace(CONFIRMED, zone="Gate"), 1, True))
+    )
+    assert (document["zone"], document["place"]) == ("north", "Gate")
 
 
 def test_a_picture_is_base64() -> None:

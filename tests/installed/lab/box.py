@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -59,15 +59,22 @@ USUAL: Mapping[str, Section] = {
 }
 
 
-def settings_text(**sections: Section) -> str:
-    """Return the usual settings, with these sections' keys in place of theirs."""
+def settings_text(**sections: Section | Sequence[Section]) -> str:
+    """Return the usual settings, with these sections' keys in place of theirs; a list is a section
+    that comes several times."""
     lines = ["# tensormask settings 5"]
     for name in {**USUAL, **sections}:
-        lines.append(f"[{name}]")
-        keys = {**USUAL.get(name, {}), **sections.get(name, {})}
-        # TOML takes what JSON has for texts, numbers, true, false and lists.
-        lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+        given = sections.get(name, {})
+        if isinstance(given, Mapping):
+            lines += [f"[{name}]", *_keys({**USUAL.get(name, {}), **given})]
+        else:
+            lines += [line for each in given for line in (f"[[{name}]]", *_keys(each))]
     return "\n".join([*lines, ""])
+
+
+def _keys(section: Section) -> list[str]:
+    # TOML takes what JSON has for texts, numbers, true, false and lists.
+    return [f"{key} = {json.dumps(value)}" for key, value in section.items()]
 
 
 @dataclass
@@ -79,7 +86,7 @@ class Box:
     camera: Camera
     _configured: str = field(default="", init=False)
 
-    def configure(self, **sections: Section) -> None:
+    def configure(self, **sections: Section | Sequence[Section]) -> None:
         """Have the service run with these settings, see `settings_text`; wait until it is well."""
         text = settings_text(**sections)
         if text != self._configured:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -27,6 +28,7 @@ SCENES: dict[str, Sequence[Figure]] = {
     "masked": (_MASKED,),
     "bare": (_BARE,),
     "both": (_MASKED, _BARE),
+    "two bare": (replace(_MASKED, mask=None), _BARE),
 }
 BARE_AT = (740 / 1280, 320 / 720)
 MASKED_AT = (430 / 1280, 300 / 720)
