@@ -22,7 +22,17 @@ EVENTS = (*ALERTS, ENDED, *CODES)
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PLACEHOLDERS = (
     *("id", "what", "state", "severity", "title", "text", "fix", "at", "late", "device_id"),
-    *("site", "zone", "event_id", "duration_s", "probability", "more", "since", "snapshot"),
+    *(
+        "site",
+        "zone",
+        "place",
+        "event_id",
+        "duration_s",
+        "probability",
+        "more",
+        "since",
+        "snapshot",
+    ),
 )
 """What a webhook's template may name in braces, see `edge.notify.template`."""
 _RESERVED = {"host", "content-length", "content-type", "connection", "transfer-encoding"}

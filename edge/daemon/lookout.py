@@ -135,6 +135,11 @@ class Lookout:
     def counts(self) -> Compliance:
         return self._compliance.totals(self._clock.monotonic_s())
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """By which visits are counted, see `ComplianceCounter.places`."""
+        return self._compliance.places
+
     def wait(self, interval_s: float) -> None:
         """Wait until so long after the frame that was judged last."""
         wait_s = self._judged_s + interval_s - self._clock.monotonic_s()

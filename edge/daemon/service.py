@@ -213,7 +213,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         # Imported only here: what nobody has enabled takes no memory.
         from edge.daemon.metrics.outlet import open_metrics
 
-        outlet = open_metrics(who, versions, detector, stopwatch, software)
+        outlet = open_metrics(who, versions, detector, stopwatch, software, lambda: lookout.places)
         outlets.append(outlet)
         metrics = outlet.text
     notifications = open_notifications(settings, folder)

@@ -66,6 +66,12 @@ class ComplianceCounter:
         names = (*zones, "") if zones else ()
         self._places = {name: self._places.get(name) or _longer() for name in names}
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The zones that are counted by, and an empty name for what is in none; without zones
+        there are none."""
+        return tuple(self._places)
+
     def add(self, visit: Visit, now_s: float) -> None:
         """Count a visit that is over at `now_s`."""
         place = visit.zone if visit.zone in self._places else ""

@@ -32,6 +32,8 @@ class NotedEvent(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     text: str
     """A sentence, without time and place."""
+    place: str = ""
+    """The zone of the picture in which a violation was confirmed; empty: in none."""
     fix: str = ""
     event_id: str | None = None
     """Of a violation, as in its message over MQTT."""
@@ -54,6 +56,7 @@ def of_violation(violation: Violation, snapshot: bytes | None) -> NotedEvent:
         at=violation.ended_at or violation.confirmed_at,
         title=f"{'Over: ' if has_ended else ''}{_TITLES[what]}",
         text=f"Over after {lasted}" if has_ended else f"For {lasted}, {sure}",
+        place=violation.zone,
         event_id=violation.event_id,
         duration_s=round(violation.duration_s, 1),
         probability=round(violation.probability, 4),

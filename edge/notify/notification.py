@@ -51,6 +51,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, tag="tensormask/no
     device_id: str
     site: str
     zone: str
+    place: str
+    """The zone of the picture; empty: none."""
     event_id: str | None
     duration_s: float | None
     probability: float | None
@@ -89,9 +91,9 @@ class Sender:
     def of(cls, device: DeviceSettings) -> Sender:
         return cls(device.id, device.site, device.zone)
 
-    @property
-    def place(self) -> str:
-        where = ", ".join(each for each in (self.zone, self.site) if each)
+    def place(self, within: str) -> str:
+        """Return where something is: `within` the picture, and where that is taken."""
+        where = ", ".join(each for each in (within, self.zone, self.site) if each)
         return f"{where} ({self.device_id})" if where else self.device_id
 
 
@@ -100,7 +102,7 @@ def notification(events: Sequence[NotedEvent], sender: Sender, now: datetime) ->
     *others, newest = events
     picture = next((each.snapshot for each in reversed(events) if each.snapshot), None)
     is_late = now - newest.at > LATE
-    sentences = [f"{newest.text}; {sender.place}, {_clock(newest.at, now)}"]
+    sentences = [f"{newest.text}; {sender.place(newest.place)}, {_clock(newest.at, now)}"]
     if is_late:
         sentences.append(
             f"This comes late: it was {duration((now - newest.at).total_seconds())} ago"
@@ -124,6 +126,7 @@ def notification(events: Sequence[NotedEvent], sender: Sender, now: datetime) ->
         device_id=sender.device_id,
         site=sender.site,
         zone=sender.zone,
+        place=newest.place,
         event_id=newest.event_id,
         duration_s=newest.duration_s,
         probability=newest.probability,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -152,6 +153,20 @@ def _judging(figures: Figures) -> Iterator[Metric]:
     alerts = {str(kind): count for kind, count in figures.alerts.items()}
     text = "Violations that were confirmed."
     yield labeled(CounterMetricFamily, "alerts", text, "kind", alerts)
+    text = "The people by zone of the picture, where they were longest; empty: in none."
+    yield _by_place("place_people", text, "verdict", figures.people_by_place)
+    text = "The violations by zone of the picture, where they were confirmed; empty: in none."
+    yield _by_place("place_alerts", text, "kind", figures.alerts_by_place)
+
+
+def _by_place(name: str, text: str, label: str, counts: Mapping[str, Mapping[Any, int]]) -> Metric:
+    """Return a counter by place, of which there are as many as zones; without zones it has no
+    values."""
+    family = CounterMetricFamily(f"{PREFIX}_{name}", text, labels=("place", label))
+    for place, by_kind in counts.items():
+        for kind, count in by_kind.items():
+            family.add_metric((place, str(kind)), count)
+    return family
 
 
 def _steps(steps: Mapping[str, Distribution]) -> Metric:

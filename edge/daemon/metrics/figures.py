@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from edge.daemon.lookout import Glance
 from edge.host.health import Distribution, Stopwatch
@@ -25,6 +26,9 @@ class Figures:
     """Who have left, by what their visits came to."""
     alerts: Mapping[ViolationKind, int]
     """Confirmed ones."""
+    people_by_place: Mapping[str, Mapping[Verdict, int]]
+    """By zone; an empty name is what is in none. Without zones there are none."""
+    alerts_by_place: Mapping[str, Mapping[ViolationKind, int]]
     watched_s: float
     undone: Mapping[Slot, bool]
     """Whether the last change of each was undone."""
@@ -35,10 +39,14 @@ class Counts:
     """Counts what is decided; for one thread."""
 
     stopwatch: Stopwatch
+    places: Callable[[], Sequence[str]] = tuple
+    """By which visits are counted: see `ComplianceCounter.places`."""
     _people: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
     _alerts: dict[ViolationKind, int] = field(
         default_factory=lambda: dict.fromkeys(ViolationKind, 0)
     )
+    _people_by_place: dict[str, dict[Verdict, int]] = field(default_factory=dict)
+    _alerts_by_place: dict[str, dict[ViolationKind, int]] = field(default_factory=dict)
     _watched_s: float = 0.0
     _started_at_s: float = 0.0
     _clock_steps: int | None = None
@@ -46,11 +54,18 @@ class Counts:
     def add(self, glance: Glance) -> None:
         """Count what one turn of the loop brought."""
         self._watched_s += glance.watched_s
+        places = self.places()
+        self._people_by_place = _of(places, Verdict, self._people_by_place)
+        self._alerts_by_place = _of(places, ViolationKind, self._alerts_by_place)
         for visit in glance.decision.visits:
             self._people[visit.verdict] += 1
+            if places:
+                self._people_by_place[_place(visit.zone, places)][visit.verdict] += 1
         for violation in glance.decision.violations:
             if violation.state is ViolationState.CONFIRMED:
                 self._alerts[violation.kind] += 1
+                if places:
+                    self._alerts_by_place[_place(violation.zone, places)][violation.kind] += 1
 
     def figures(self, telemetry: Telemetry, software: Software) -> Figures:
         """Return all as it is now."""
@@ -64,9 +79,27 @@ class Counts:
             self.stopwatch.distributions(),
             dict(self._people),
             dict(self._alerts),
+            {place: dict(counts) for place, counts in self._people_by_place.items()},
+            {place: dict(counts) for place, counts in self._alerts_by_place.items()},
             self._watched_s,
             undone_in(software),
         )
+
+
+Counted = TypeVar("Counted", Verdict, ViolationKind)
+
+
+def _of(
+    places: Sequence[str], kinds: Iterable[Counted], counts: dict[str, dict[Counted, int]]
+) -> dict[str, dict[Counted, int]]:
+    """Return the counts of these places only, so that they are bounded, and zeros for new ones."""
+    if tuple(counts) == tuple(places):
+        return counts
+    return {place: counts.get(place) or dict.fromkeys(kinds, 0) for place in places}
+
+
+def _place(zone: str, places: Sequence[str]) -> str:
+    return zone if zone in places else ""
 
 
 def undone_in(software: Software) -> dict[Slot, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -24,10 +24,14 @@ class MetricsOutlet:
     """Counts in the loop; makes text of it when, and where, somebody asks."""
 
     def __init__(
-        self, identity: Described, stopwatch: Stopwatch, software: Callable[[], Software]
+        self,
+        identity: Described,
+        stopwatch: Stopwatch,
+        software: Callable[[], Software],
+        places: Callable[[], Sequence[str]],
     ) -> None:
         self._identity = identity
-        self._counts = Counts(stopwatch)
+        self._counts = Counts(stopwatch, places)
         self._software = software
         self._figures: Figures | None = None
 
@@ -63,11 +67,16 @@ def open_metrics(
     detector: DetectorIdentity,
     stopwatch: Stopwatch,
     notice: SoftwareNotice | None,
+    places: Callable[[], Sequence[str]] = tuple,
 ) -> MetricsOutlet:
-    """Return the outlet; `notice` is None where the program is not installed."""
+    """Return the outlet; `notice` is None where the program is not installed, `places` are those by
+    which visits are counted."""
     identity = Described(origin, versions, detector)
     return MetricsOutlet(
-        identity, stopwatch, lambda: NOT_INSTALLED if notice is None else notice.software
+        identity,
+        stopwatch,
+        lambda: NOT_INSTALLED if notice is None else notice.software,
+        places,
     )
 
 

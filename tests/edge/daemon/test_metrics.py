@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -54,7 +54,10 @@ NOW = replace(
 
 
 def outlet(
-    stopwatch: Stopwatch | None = None, notice: SoftwareNotice | None = None, site: str = "Museum"
+    stopwatch: Stopwatch | None = None,
+    notice: SoftwareNotice | None = None,
+    site: str = "Museum",
+    places: Callable[[], Sequence[str]] = tuple,
 ) -> MetricsOutlet:
     return open_metrics(
         Origin("door-1", site, "", ModelIdentity(name="m", version="4", sha256="0" * 64)),
@@ -62,6 +65,7 @@ def outlet(
         DetectorIdentity(name="tensormask", version="2", sha256="0" * 64),
         stopwatch or Stopwatch(STEPS),
         notice,
+        places,
     )
 
 
@@ -84,6 +88,34 @@ def visit(verdict: Verdict) -> Visit:
 
 def violation(state: ViolationState, kind: ViolationKind) -> Violation:
     return Violation("e", state, 1, START, START, None, 1.0, 0.9, 80.0, 0.9, kind)
+
+
+def test_people_and_alerts_are_counted_by_zone_and_of_zones_that_there_are_only() -> None:
+    places = ["Gate", ""]
+    made = outlet(places=lambda: places)
+    confirmed = replace(violation(ViolationState.CONFIRMED, ViolationKind.BARE), zone="Gate")
+    for zone in ("Gate", "Gate", "", "gone"):
+        visits = (replace(visit(Verdict.MASKED), zone=zone),)
+        made.take(Glance(decision=Decision((confirmed,), visits)), NOW)
+    made.take(Glance(), replace(NOW))
+    found = {name: value for name, value in values(made).items() if "_place_" in name and value}
+    assert found == {
+        'tensormask_place_people_total{place="Gate",verdict="masked"}': 2,
+        'tensormask_place_people_total{place="",verdict="masked"}': 2,
+        'tensormask_place_alerts_total{kind="bare",place="Gate"}': 4,
+    }
+    for number in range(100):
+        places[:] = [f"Zone {number}", ""]
+        made.take(Glance(), replace(NOW))
+    assert {name for name in values(made) if "_place_people" in name and "Zone" in name} == {
+        f'tensormask_place_people_total{{place="Zone 99",verdict="{each}"}}' for each in Verdict
+    }
+
+
+def test_without_zones_nothing_is_counted_by_zone() -> None:
+    confirmed = violation(ViolationState.CONFIRMED, ViolationKind.BARE)
+    found = shown(glance=Glance(decision=Decision((confirmed,), (visit(Verdict.BARE),))))
+    assert not [name for name in found if "_place_" in name]
 
 
 def test_promtool_finds_nothing_to_say() -> None:

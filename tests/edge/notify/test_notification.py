@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -26,6 +27,13 @@ def test_a_violation_is_said_with_place_time_and_surety() -> None:
     assert said.title == "No mask"
     assert said.text == f"For 1 s, 97 % sure; north entrance, Museum (door-1), {clock}."
     assert (said.more, said.since, said.events, said.late) == (0, None, (), False)
+
+
+def test_a_violation_in_a_zone_of_the_picture_names_it() -> None:
+    in_zone = replace(violation(), zone="Gate")
+    said = notification([of_violation(in_zone, None)], SENDER, START)
+    assert "; Gate, " in said.text
+    assert said.place == "Gate"
 
 
 def test_the_end_of_a_violation_has_an_id_of_its_own() -> None:
