@@ -36,6 +36,7 @@ class Code(StrEnum):
     VIEW_BLINDED = "view-blinded"
     VIEW_COVERED = "view-covered"
     AREA_DAMAGED = "area-damaged"
+    ZONES_DAMAGED = "zones-damaged"
     PAUSED = "paused"
     RULE_OFF = "rule-off"
     BROKER_CONNECTING = "broker-connecting"

@@ -16,6 +16,11 @@ FOUND = {
         "the area that was drawn cannot be read: the whole picture is watched",
         "draw it again on the page, under Set up",
     ),
+    Code.ZONES_DAMAGED: ConditionKind(
+        Severity.FAULT,
+        "the zones that were drawn cannot be read: the same rules hold in the whole picture",
+        "draw them again on the page, under Set up",
+    ),
     Code.JUST_STARTED: ConditionKind(
         Severity.HINT,
         "started {ago} ago: its frame rate, whether the picture is of use and whether the page "

@@ -40,6 +40,7 @@ from edge.host.systemd import Notifier
 from edge.host.unfit import refuse_unfit
 from edge.installed import running_release
 from edge.page.drawn import AreaBook
+from edge.page.drawn_zones import ZoneBook
 from edge.page.listener import PageListener
 from edge.page.window import no_metrics
 from edge.pipeline import STEPS, open_pipeline
@@ -67,6 +68,7 @@ class Service:
         device: Device,
         page: PageListener | None = None,
         book: AreaBook | None = None,
+        zones: ZoneBook | None = None,
         outlets: Sequence[Outlet] = (),
         lamps: Outlet | None = None,
     ) -> None:
@@ -76,6 +78,7 @@ class Service:
         self.device = device
         self.page = page
         self._book = book
+        self._zones = zones
         self._outlets = tuple(outlets)
         self._lamps = () if lamps is None else (lamps,)
         self._stop = threading.Event()
@@ -110,6 +113,8 @@ class Service:
         """Take one frame along the road, if there is one; then do everything else."""
         if self._book is not None and (area := self._book.take()) is not None:
             self.lookout.limit_to(area)
+        if self._zones is not None and (zones := self._zones.take()) is not None:
+            self.lookout.divide_into(zones)
         self.lookout.keep_to_budget(self.device.pace)
         self.lookout.wait(self.device.pace.interval_s)
         glance = self._take(self.lookout.look(POLL_S, is_paused=self.device.is_paused))
@@ -188,9 +193,9 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     )
     budget = Budget(settings, usable_cores(), SYSTEM_CLOCK.monotonic_s())
     lookout = Lookout(camera, judge, stopwatch, budget)
-    lookout.divide_into(settings.zone)
     folder = settings.outbox.file.parent
     book = AreaBook(settings.detector, folder)
+    zones = ZoneBook(settings.zone, folder)
     source = ReportSource.of(settings, lambda camera: eyes_of(settings, camera))
     rule = RuleKeeper(source.calendar, source.history, [judge.policy])
     device.rule = lambda: rule.state
@@ -221,7 +226,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         device.notifiers = notifications.states
         outlets.append(notifications)
     test = None if notifications is None else notifications.test
-    page = open_page(settings, lookout, device, book, folder, metrics, test)
+    page = open_page(settings, lookout, device, book, zones, folder, metrics, test)
     if settings.sign.enabled:
         from edge.daemon.sign import open_sign
 
@@ -243,7 +248,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     if isinstance(history, Recorder):
         rule.record = history.record
     outlets.append(history)
-    return Service(lookout, device, page, book, outlets, lamps)
+    return Service(lookout, device, page, book, zones, outlets, lamps)
 
 
 def _versions() -> Versions:

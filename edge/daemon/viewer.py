@@ -12,6 +12,7 @@ from edge.detect.card import FOLDER, found_shares, read_card
 from edge.detect.detectors import identify
 from edge.installed import Slot, activated
 from edge.page.drawn import AreaBook
+from edge.page.drawn_zones import ZoneBook
 from edge.page.history import PageHistory
 from edge.page.listener import PageListener
 from edge.page.window import About, Window, no_metrics
@@ -29,6 +30,7 @@ def open_page(
     lookout: Lookout,
     device: Device,
     book: AreaBook,
+    zones: ZoneBook,
     folder: Path,
     metrics: Callable[[bool], bytes] = no_metrics,
     test_notifications: Callable[[], str] | None = None,
@@ -55,6 +57,7 @@ def open_page(
         lambda: device.telemetry,
         PageHistory(days=settings.history.days, is_recorded=settings.history.enabled),
         book,
+        zones,
         settings.page.fps,
         metrics=metrics,
         test_notifications=test_notifications,

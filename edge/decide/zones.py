@@ -8,7 +8,7 @@ time, and the time between two sightings belongs to the place of the earlier one
   he was in. Time in an ignored zone counts for none, and who was nowhere else is no visit.
 - A violation is confirmed by the rules of the place where the person is then. What is known of his
   mask goes along from one to the next, and so does the time for which it has been missing where it
-  must not be: crossing from one such place to another begins nothing anew. Time in places where
+  must not be: crossing from one such place to another does not start it again. Time in places where
   nobody is reported does not count for it.
 - In an ignored zone nothing is taken in. Who stays there leaves what was known behind, and a
   violation is over.

@@ -44,6 +44,8 @@ class RecentAlert(msgspec.Struct, frozen=True):
     duration_s: float
     probability: float
     is_over: bool
+    zone: str = ""
+    """Of the picture, where it was confirmed; empty: in none."""
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -172,6 +174,7 @@ class PageHistory:
             round(violation.duration_s, 1),
             round(violation.probability, 3),
             violation.state is ViolationState.ENDED,
+            violation.zone,
         )
         for place, before in enumerate(self._alerts):
             if before.event_id == alert.event_id:

@@ -20,11 +20,13 @@ from edge.config import ClassifierSettings, Polygons
 from edge.errors import ConfigError
 from edge.observers import Observer, Observers
 from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea
+from edge.page.drawn_zones import ZoneBook
 from edge.page.history import DAYS, Hour, HoursSummary, PageHistory, RecentAlert
 from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import Since, Trouble, explained
 from edge.page.wire import (
     Draw,
+    DrawnZone,
     Hush,
     NextScene,
     PageReport,
@@ -72,6 +74,9 @@ class Drawing(msgspec.Struct, frozen=True):
     region_names: tuple[str, ...]
     excluded: Polygons
     excluded_names: tuple[str, ...]
+    zones: tuple[DrawnZone, ...] = ()
+    are_zones_fixed: bool = False
+    """The settings name them: they are changed there."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -144,6 +149,7 @@ class Window:
     telemetry: Callable[[], Telemetry | None]
     history: PageHistory
     book: AreaBook
+    zones: ZoneBook
     fps: float
     clock: Clock = SYSTEM_CLOCK
     metrics: Callable[[bool], bytes] = no_metrics
@@ -183,6 +189,8 @@ class Window:
             self._last_frame_at = now
         self._frames = telemetry.frames
         found = conditions(telemetry)
+        if self.zones.damage:
+            found.insert(0, condition(Code.ZONES_DAMAGED))
         if self.book.damage:
             found.insert(0, condition(Code.AREA_DAMAGED))
         self._troubles = tuple(
@@ -205,13 +213,10 @@ class Window:
                 return msgspec.json.encode(self._account()), b""
             case ReadMetrics(is_open_metrics):
                 return self.metrics(is_open_metrics), b""
-            case Draw(regions, excluded, region_names, excluded_names):
-                drawn = DrawnArea(regions, excluded)
-                names = dict(zip(regions, region_names, strict=False))
-                names |= dict(zip(excluded, excluded_names, strict=False))
-                return self._obeyed(lambda: self.book.draw(drawn, names)), b""
+            case Draw():
+                return self._obeyed(lambda: self._draw(request)), b""
             case Undo():
-                return self._obeyed(self.book.undo), b""
+                return self._obeyed(self._undo), b""
             case Hush(is_muted):
                 return msgspec.json.encode(Answer(self.mute(None if is_muted else 0.0))), b""
             case TryNotifications():
@@ -221,6 +226,22 @@ class Window:
         if self.test_notifications is None:
             return "no notifications are set up: docs/notifications.md"
         return self.test_notifications()
+
+    def _draw(self, wanted: Draw) -> None:
+        """Raises ConfigError: what is wrong is said before anything changes."""
+        drawn = DrawnArea(wanted.regions, wanted.excluded)
+        zones = self.zones.present if wanted.zones is None else self.zones.of(wanted.zones)
+        # What the settings name comes back as it is, where only the other was drawn.
+        if not (self.book.is_fixed and drawn == self.book.present):
+            names = dict(zip(wanted.regions, wanted.region_names, strict=False))
+            names |= dict(zip(wanted.excluded, wanted.excluded_names, strict=False))
+            self.book.draw(drawn, names)
+        self.zones.draw(zones)
+
+    def _undo(self) -> None:
+        if self.book.can_undo or not self.zones.can_undo:
+            self.book.undo()
+        self.zones.undo()
 
     def _obeyed(self, wish: Callable[[], None]) -> bytes:
         try:
@@ -289,7 +310,7 @@ class Window:
             past.alerts,
             self._drawing(),
             self.book.origin,
-            self.book.can_undo,
+            self.book.can_undo or self.zones.can_undo,
             () if telemetry is None else telemetry.notifiers,
             self.history.counts_since,
             self.history.days,
@@ -302,4 +323,7 @@ class Window:
     def _drawing(self) -> Drawing:
         area = self.book.present
         regions, excluded = self.book.names(area.regions), self.book.names(area.excluded)
-        return Drawing(area.regions, regions, area.excluded, excluded)
+        zones = tuple(
+            DrawnZone(each.name, each.polygon, each.policy) for each in self.zones.present
+        )
+        return Drawing(area.regions, regions, area.excluded, excluded, zones, self.zones.is_fixed)

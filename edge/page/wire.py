@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from edge.config import Notices, Polygons
+from edge.config import MOST_ZONES, Notices, Polygon, Polygons, ZonePolicy
 from edge.host.status_file import runtime_directory
 
 PROGRAM = str(Path(__file__).resolve().parents[2])
@@ -30,7 +30,7 @@ FAILURE = "failure"
 MAX_REQUEST_BYTES = 64_000
 MAX_ANSWER_BYTES = 4_000_000
 Name = Annotated[str, msgspec.Meta(max_length=40)]
-"""Of a region or an excluded area."""
+"""Of a region, an excluded area or a zone."""
 Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=20)]
 """In the order of the polygons; empty: it has none."""
 _REQUEST = struct.Struct(">I")
@@ -111,17 +111,30 @@ class ReadMetrics(Request, frozen=True):
     """In the form of OpenMetrics; else in that of Prometheus."""
 
 
+class DrawnZone(msgspec.Struct, frozen=True):
+    """An outline with a policy of its own."""
+
+    name: Name
+    points: Polygon
+    policy: ZonePolicy = ZonePolicy.VIOLATION
+
+
+DrawnZones = Annotated[tuple[DrawnZone, ...], msgspec.Meta(max_length=MOST_ZONES)]
+
+
 class Draw(Request, frozen=True):
-    """Watch this area from now on."""
+    """Watch this area from now on, in which these zones hold."""
 
     regions: Polygons
     excluded: Polygons
     region_names: Names = ()
     excluded_names: Names = ()
+    zones: DrawnZones | None = None
+    """None: as they are."""
 
 
 class Undo(Request, frozen=True):
-    """Watch again the area before the last that was drawn."""
+    """Watch again the area, with the zones, before the last that was drawn."""
 
 
 class TryNotifications(Request, frozen=True):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
-from tests.installed.lab.box import Box
+from tests.installed.lab.box import STATE, UNIT, Box
 from tests.installed.lab.camera import BARE_AT
+from tests.installed.lab.visitor import draw_zone, expect_live, expect_said, open_page
+from tests.installed.page import HERE
 from tests.systemd.machine import wait_until
 
 BORDER = BARE_AT[0] - 0.12
@@ -53,6 +56,32 @@ def test_nobody_is_judged_in_an_ignored_zone(box: Box) -> None:
     )
     assert box.retained("compliance")["since_start"]["seen"] == 1
     assert box.violations() == []
+
+
+def test_a_drawn_zone_holds_outlives_a_restart_and_is_said_when_damaged(
+    box: Box, page: Page
+) -> None:
+    box.camera.show("bare")
+    open_page(page, HERE)
+    expect_live(page, 1)
+    corners = ((BORDER, 0.1), (0.95, 0.1), (0.95, 0.95), (BORDER, 0.95))
+    try:
+        draw_zone(page, corners, "Table", "ignore")
+        expect_said(page, "Table")
+        box.empty()
+        box.expect_no_report("bare")
+        box.machine.run("systemctl", "restart", UNIT)
+        box.until_well()
+        box.empty()
+        box.expect_no_report("bare")
+        box.machine.write(f"{STATE}/zones.json", "{")
+        box.machine.run("systemctl", "restart", UNIT)
+        box.until_reported("confirmed")
+        expect_said(page, "zones that were drawn cannot be read", 60)
+    finally:
+        box.machine.run("rm", "-f", f"{STATE}/zones.json")
+        box.machine.run("systemctl", "restart", UNIT)
+        box.until_well()
 
 
 def counted(box: Box) -> dict[str, int]:

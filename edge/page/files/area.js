@@ -2,26 +2,30 @@
 
 import { $, icon, make, many, say, state } from "./common.js";
 import { crossesItself } from "./outline.js";
-import { draw, title } from "./picture.js";
+import { draw, POLICIES, title } from "./picture.js";
 
 const MOST_POINTS = 100;
 const MOST_PARTS = 20;
 const STEP = 0.02;
 const NEAR_PX = 24;
 const SAVED_MS = 8000;
+const KINDS = ["in", "out", "zone"]; // in this order
+const ICONS = { in: "region", out: "excluded", zone: "zone" };
 const CROSSES = "The outline crosses itself: move or remove a corner.";
 
 let before = null; // the part that is being edited, as it was
 
 const inside = (value) => Math.min(1, Math.max(0, Math.round(1000 * value) / 1000));
-const isFixed = () => state.account?.area_origin === "settings";
+const isFixed = (kind) => (kind === "zone" ? state.account?.area.are_zones_fixed : state.account?.area_origin === "settings") ?? false;
+const ofKind = (kind) => state.parts.filter((each) => each.kind === kind);
 export const hasUnsaved = () => state.isChanged || state.sketch !== null || state.edited !== null;
 
 // What the device watches, unless something else is drawn here.
 export function take(area) {
   if (hasUnsaved()) return;
   const named = (kind, polygons, names) => polygons.map((points, number) => ({ kind, points, name: names[number] ?? "" }));
-  const parts = [...named("in", area.regions, area.region_names), ...named("out", area.excluded, area.excluded_names)];
+  const zones = area.zones.map(({ name, points, policy }) => ({ kind: "zone", points, name, policy }));
+  const parts = [...named("in", area.regions, area.region_names), ...named("out", area.excluded, area.excluded_names), ...zones];
   if (JSON.stringify(parts) !== JSON.stringify(state.parts)) {
     state.parts = parts;
     draw();
@@ -35,27 +39,27 @@ let shown = "";
 export function tell() {
   const { account, parts, sketch, edited, isChanged, isSaving } = state;
   const isBusy = sketch !== null || edited !== null || isSaving;
-  const now = JSON.stringify([parts, sketch?.points.length, sketch === null, edited, isChanged, isSaving, account?.area_origin, account?.can_undo]);
+  const now = JSON.stringify([parts, sketch?.points.length, sketch === null, edited, isChanged, isSaving, account?.area_origin, account?.area.are_zones_fixed, account?.can_undo]);
   if (now === shown) return;
   shown = now;
-  const regions = parts.filter((each) => each.kind === "in").length;
+  const [regions, out, zones] = KINDS.map((kind) => ofKind(kind).length);
   const where = regions ? `Faces are judged in ${many(regions, "region", "regions")}` : "Faces are judged in the whole picture";
-  const out = parts.length - regions;
   const but = out ? `, except in ${many(out, "excluded area", "excluded areas")}` : "";
-  const fixed = isFixed() ? " The settings file defines this area. Change it there, or remove region, regions and excluded from [detector] to draw here." : "";
-  say("area-text", `${where}${but}.${fixed}`);
-  $("parts").replaceChildren(...parts.map((part, number) => row(part, number, isBusy || isFixed())));
-  const sameKind = (kind) => parts.filter((each) => each.kind === kind).length;
-  $("draw-in").disabled = isBusy || isFixed() || sameKind("in") >= MOST_PARTS;
-  $("draw-out").disabled = isBusy || isFixed() || sameKind("out") >= MOST_PARTS;
-  $("undo").disabled = isBusy || isFixed() || !account?.can_undo;
+  const fixed = isFixed("in") ? " The settings file defines this area. Change it there, or remove region, regions and excluded from [detector] to draw here." : "";
+  const divided = zones ? ` ${many(zones, "zone has its", "zones have their")} own rules${zones > 1 ? "; where two overlap, the smaller one applies" : ""}.` : "";
+  const fixedZones = isFixed("zone") ? " The settings file defines the zones. Change them there, or remove [[zone]] to draw here." : "";
+  say("area-text", `${where}${but}.${fixed}${divided}${fixedZones}`);
+  $("parts").replaceChildren(...parts.map((part, number) => row(part, number, isBusy || isFixed(part.kind))));
+  for (const kind of KINDS) $(`draw-${kind}`).disabled = isBusy || isFixed(kind) || ofKind(kind).length >= MOST_PARTS;
+  $("undo").disabled = isBusy || !account?.can_undo;
   tellTools();
 }
 
 function row(part, number, isOff) {
   const name = title(part, number);
   const button = (text, act) => make("button", { type: "button", disabled: isOff, "aria-label": `${text} ${name}`, onclick: act }, text);
-  return make("li", { className: "part-row" }, icon(part.kind === "in" ? "region" : "excluded"), make("span", {}, name),
+  return make("li", { className: "part-row" }, icon(ICONS[part.kind]),
+    make("span", {}, name, ...(part.kind === "zone" ? [make("small", {}, ` ${POLICIES[part.policy]}`)] : [])),
     button("Edit", () => edit(number)), button("Delete", () => remove(number)));
 }
 
@@ -67,6 +71,7 @@ function tellTools() {
   for (const id of ["close", "back"]) $(id).hidden = !isSketching;
   $("done").hidden = !isEditing;
   $("name-field").hidden = !isEditing;
+  $("policy-field").hidden = !isEditing || state.parts[edited].kind !== "zone";
   $("cancel").hidden = !(isSketching || isEditing);
   for (const id of ["save", "discard"]) {
     $(id).hidden = isSketching || isEditing || !isChanged;
@@ -112,13 +117,29 @@ function close() {
   if (points.length < 3) say("hint", "An outline needs at least three corners.");
   else if (crossesItself(points)) say("hint", CROSSES);
   else {
-    const place = kind === "in" ? state.parts.filter((each) => each.kind === "in").length : state.parts.length;
-    state.parts = state.parts.toSpliced(place, 0, { kind, points, name: "" });
+    const place = state.parts.filter((each) => KINDS.indexOf(each.kind) <= KINDS.indexOf(kind)).length;
+    const rules = kind === "zone" ? { name: freeName(), policy: "violation" } : { name: "" };
+    state.parts = state.parts.toSpliced(place, 0, { kind, points, ...rules });
     state.isChanged = true;
     say("hint", "");
     end();
     $("save").focus();
   }
+}
+
+function freeName() {
+  const taken = ofKind("zone").map((each) => each.name);
+  let number = 1;
+  while (taken.includes(`Zone ${number}`)) number += 1;
+  return `Zone ${number}`;
+}
+
+// What is wrong with the name of a zone; empty: nothing. Counts are by name.
+function wrongName(part) {
+  if (part.kind !== "zone") return "";
+  if (!part.name) return "A zone needs a name.";
+  const same = ofKind("zone").filter((each) => each.name.toLowerCase() === part.name.toLowerCase());
+  return same.length > 1 ? "Another zone has this name." : "";
 }
 
 function addPoint(point) {
@@ -166,6 +187,7 @@ function edit(number) {
   state.edited = number;
   before = structuredClone(state.parts[number]);
   $("name").value = before.name;
+  $("policy").value = before.policy ?? "violation";
   say("hint", "");
   changed();
   handles();
@@ -230,8 +252,7 @@ function cancel() {
   finish();
 }
 
-$("draw-in").addEventListener("click", () => begin("in"));
-$("draw-out").addEventListener("click", () => begin("out"));
+for (const kind of KINDS) $(`draw-${kind}`).addEventListener("click", () => begin(kind));
 $("close").addEventListener("click", close);
 $("back").addEventListener("click", () => {
   state.sketch.points.pop();
@@ -242,12 +263,18 @@ $("name").addEventListener("input", () => {
   state.parts[state.edited].name = $("name").value.trim();
   draw();
 });
+$("policy").addEventListener("change", () => {
+  state.parts[state.edited].policy = $("policy").value;
+  draw();
+});
 $("done").addEventListener("click", () => {
   const part = state.parts[state.edited];
-  if (crossesItself(part.points)) {
-    say("hint", CROSSES);
+  const wrong = crossesItself(part.points) ? CROSSES : wrongName(part);
+  if (wrong) {
+    say("hint", wrong);
     return;
   }
+  say("hint", "");
   if (JSON.stringify(part) !== JSON.stringify(before)) state.isChanged = true;
   finish();
   if (state.isChanged) $("save").focus();
@@ -308,10 +335,11 @@ export function connect(ask, renew) {
     if (document.activeElement === document.body) $("draw-in").focus({ preventScroll: true });
   };
   $("save").addEventListener("click", () => {
-    const all = (kind, key) => state.parts.filter((each) => each.kind === kind).map((each) => each[key]);
+    const all = (kind, key) => ofKind(kind).map((each) => each[key]);
     const content = {
       type: "Draw", regions: all("in", "points"), excluded: all("out", "points"),
       region_names: all("in", "name"), excluded_names: all("out", "name"),
+      zones: ofKind("zone").map(({ name, points, policy }) => ({ name, points, policy })),
     };
     wish("area", content, "Saved: the device watches this area now.");
   });

@@ -7,7 +7,8 @@ const STALE_MS = 3000;
 const BEST_OF_S = 60;
 const NARROW_PX = 560;
 const GAP_PX = 4;
-const WORDS = { in: "Region", out: "Excluded" };
+const WORDS = { in: "Region", out: "Excluded", zone: "Zone" };
+export const POLICIES = { violation: "reported", count: "only counted", ignore: "ignored" };
 
 let address = null;
 let sharpest = [];
@@ -102,12 +103,13 @@ function drawParts(size, shapes, tags, isSettingUp) {
   state.parts.forEach((part, number) => {
     const points = scaled(part.points, size);
     const isWrong = crossesItself(part.points) ? " crossing" : "";
-    shapes.push(...twice(path(points, true), `part ${part.kind}${isWrong}`));
+    shapes.push(...twice(path(points, true), `part ${part.kind} ${part.policy ?? ""}${isWrong}`));
     if (isSettingUp && number !== state.edited) {
       shapes.push(...twice(points.map(([x, y]) => `M${x} ${y}h0`).join(""), `corners ${part.kind}`));
     }
     const [x, y] = points.reduce((best, each) => (each[0] + each[1] < best[0] + best[1] ? each : best));
-    const text = part.name || (isSettingUp ? title(part, number) : "");
+    const rule = isSettingUp && part.kind === "zone" ? ` · ${POLICIES[part.policy]}` : "";
+    const text = (part.name || (isSettingUp ? title(part, number) : "")) + rule;
     if (text) tags.push({ x, y, width: 0, height: 0, text, className: `tag ${part.kind}`, inside: true });
   });
 }
@@ -129,7 +131,8 @@ function drawPeople([width, height], shapes, tags, isSettingUp) {
     shapes.push(...twice(brackets(x, y, w, h), `box ${kind}`));
     const size = isSettingUp && each.size_px ? `${Math.round(each.size_px)} px` : "";
     const isShort = width < NARROW_PX && each.note !== "reported";
-    const text = size || [each.label, isShort ? "" : each.note].filter(Boolean).join(" · ");
+    const more = isShort ? [] : [each.zone, each.note];
+    const text = size || [each.label, ...more].filter(Boolean).join(" · ");
     tags.push({ x, y, width: w, height: h, text, className: `tag person ${kind}` });
   }
 }

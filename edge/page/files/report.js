@@ -92,7 +92,7 @@ function grouped(alerts) {
 
 function entry(alert, when) {
   const stay = alert.is_over ? `${when} · for ${duration(alert.duration_s)}` : `since ${when}`;
-  const how = `${stay} · ${Math.round(100 * alert.probability)} % sure`;
+  const how = [stay, `${Math.round(100 * alert.probability)} % sure`, alert.zone].filter(Boolean).join(" · ");
   const badge = alert.is_over ? [] : [make("span", { className: "badge" }, "Still there")];
   return make("li", { className: `alert ${alert.kind}` }, make("span", { className: "dot", "aria-hidden": "true" }),
     make("div", {}, make("strong", {}, KINDS[alert.kind]), make("small", {}, how)), ...badge);

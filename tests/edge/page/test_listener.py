@@ -19,6 +19,7 @@ from edge.config import (
 )
 from edge.observers import Observers
 from edge.page.drawn import AreaBook
+from edge.page.drawn_zones import ZoneBook
 from edge.page.history import PageHistory
 from edge.page.hub import Hub
 from edge.page.listener import MOST, PageListener
@@ -42,6 +43,7 @@ def listener_in(
         lambda: None,
         PageHistory(),
         AreaBook(DetectorSettings(), folder),
+        ZoneBook((), folder),
         fps=4.0,
         metrics=lambda is_open_metrics: b"the metrics, %d" % is_open_metrics,
     )

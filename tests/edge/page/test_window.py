@@ -7,16 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from edge.config import ClassifierSettings, DetectorSettings
+from edge.config import ClassifierSettings, DetectorSettings, ZonePolicy, ZoneSettings
 from edge.decide.policy import Decision, Standing
 from edge.observers import Observers
 from edge.page.drawn import AreaBook
+from edge.page.drawn_zones import ZoneBook
 from edge.page.history import PageHistory
 from edge.page.scene import LINGER_S
 from edge.page.window import QUIET_S, About, Window
-from edge.page.wire import Draw, Hush, NextScene, PageReport, TryNotifications, Undo
+from edge.page.wire import Draw, DrawnZone, Hush, NextScene, PageReport, TryNotifications, Undo
 from edge.pipeline import FrameOutcome
 from edge.records import Box, Frame, MaskState, Sighting
 from edge.telemetry import (
@@ -52,9 +54,13 @@ class Stage:
     covered: list[Sequence[Box]] = field(default_factory=list)
     now: Telemetry = TELEMETRY
     muted: list[float | None] = field(default_factory=list)
+    detector: DetectorSettings = field(default_factory=DetectorSettings)
+    fixed: tuple[ZoneSettings, ...] = ()
+    """Zones of the settings."""
 
     def __post_init__(self) -> None:
-        self.book = AreaBook(DetectorSettings(), self.folder)
+        self.book = AreaBook(self.detector, self.folder)
+        self.zones = ZoneBook(self.fixed, self.folder)
         self.window = Window(
             About("door-1", "Museum", "north", "0.3.0", {"masked": 0.9}),
             self.observers,
@@ -63,6 +69,7 @@ class Stage:
             lambda: self.now,
             PageHistory(self.clock),
             self.book,
+            self.zones,
             4.0,
             self.clock,
             mute=self.mute,
@@ -235,6 +242,64 @@ def test_a_camera_that_refuses_the_password_is_not_a_matter_of_its_cable(stage: 
     assert found["fix"].startswith(
         "Correct [camera] source, then: sudo systemctl restart tensormask"
     )
+
+
+GATE = DrawnZone("Gate", LEFT, ZonePolicy.COUNT)
+
+
+def test_zones_are_drawn_and_undone_with_the_area(stage: Stage) -> None:
+    assert stage.ask(Draw((LEFT,), (), zones=(GATE,))) == {"error": ""}
+    report = stage.ask(PageReport())
+    assert [(each["name"], each["policy"]) for each in report["area"]["zones"]] == [
+        ("Gate", "count")
+    ]
+    assert not report["area"]["are_zones_fixed"]
+    assert [each.name for each in stage.zones.take() or ()] == ["Gate"]
+    assert stage.ask(Draw((), (), zones=())) == {"error": ""}
+    assert stage.ask(Undo()) == {"error": ""}
+    area = stage.ask(PageReport())["area"]
+    assert (len(area["regions"]), len(area["zones"])) == (1, 1)
+
+
+def test_a_page_that_knows_no_zones_leaves_them_as_they_are(stage: Stage) -> None:
+    stage.ask(Draw((), (), zones=(GATE,)))
+    assert stage.ask(Draw((LEFT,), ())) == {"error": ""}
+    assert len(stage.ask(PageReport())["area"]["zones"]) == 1
+
+
+def test_nothing_changes_where_a_zone_is_refused(stage: Stage) -> None:
+    said = stage.ask(Draw((LEFT,), (), zones=(GATE, GATE)))
+    assert said == {"error": "two zones are called Gate: rename one of them"}
+    area = stage.ask(PageReport())["area"]
+    assert (area["regions"], area["zones"]) == ([], [])
+
+
+def test_of_area_and_zones_one_may_be_in_the_settings_and_the_other_drawn(tmp_path: Path) -> None:
+    there = (msgspec.convert({"name": "Gate", "polygon": LEFT}, ZoneSettings),)
+    stage = Stage(tmp_path / "zones", fixed=there)
+    shown = DrawnZone("Gate", LEFT)
+    assert stage.ask(PageReport())["area"]["are_zones_fixed"]
+    assert stage.ask(Draw((LEFT,), (), zones=(shown,))) == {"error": ""}
+    said = stage.ask(Draw((LEFT,), (), zones=()))["error"]
+    assert said.startswith("the settings name the zones, [[zone]]: change them there")
+    assert stage.ask(Undo()) == {"error": ""}
+    assert stage.ask(PageReport())["area"]["regions"] == []
+    stage = Stage(tmp_path / "area", detector=DetectorSettings(regions=(LEFT,)))
+    assert stage.ask(Draw((LEFT,), (), zones=(GATE,))) == {"error": ""}
+    assert "the settings name the area" in stage.ask(Draw((), (), zones=(GATE,)))["error"]
+    assert stage.ask(Undo()) == {"error": ""}
+    assert stage.ask(PageReport())["area"]["zones"] == []
+
+
+def test_zones_that_cannot_be_read_are_reported_until_others_are_drawn(tmp_path: Path) -> None:
+    (tmp_path / "zones.json").write_bytes(b"{")
+    stage = Stage(tmp_path)
+    stage.window.tick()
+    (found,) = stage.ask(PageReport())["troubles"]
+    assert (found["code"], found["severity"]) == ("zones-damaged", "fault")
+    assert stage.ask(Draw((), (), zones=(GATE,))) == {"error": ""}
+    stage.window.tick()
+    assert stage.ask(PageReport())["troubles"] == []
 
 
 def test_an_area_that_cannot_be_read_is_reported_until_another_is_drawn(tmp_path: Path) -> None:

@@ -52,12 +52,30 @@ def log_in(page: Page, password: str) -> None:
 
 def draw_region(page: Page, corners: Corners) -> None:
     """Draw a region and save it."""
+    _draw(page, "Add a region", corners)
+    _save(page)
+
+
+def draw_zone(page: Page, corners: Corners, name: str, policy: str) -> None:
+    """Draw a zone, choose what happens there, and save it."""
+    _draw(page, "Add a zone", corners)
+    page.get_by_role("button", name="Edit Zone 1").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("People without a mask there").select_option(policy)
+    page.get_by_role("button", name="Done").click()
+    _save(page)
+
+
+def _draw(page: Page, button: str, corners: Corners) -> None:
     page.get_by_role("link", name="Set up").click()
-    page.get_by_role("button", name="Add a region").click()
+    page.get_by_role("button", name=button).click()
     stage = page.locator("#overlay").bounding_box()
     assert stage is not None
     for x, y in (*corners, corners[0]):
         page.mouse.click(stage["x"] + x * stage["width"], stage["y"] + y * stage["height"])
+
+
+def _save(page: Page) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#hint")).to_have_text("Saved: the device watches this area now.")
 
