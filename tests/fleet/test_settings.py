@@ -69,9 +69,16 @@ def test_sections_that_come_several_times_and_tables_within_them_are_written(
     regions = [[[0.0, 0.0], [1.0, 0.0], [1.0, 0.5]]]
     found = written(
         tmp_path,
-        {"notify": [hook, phone], "detector": {"regions": regions}, "camera": {"fps": None}},
+        {
+            "notify": [hook, phone],
+            "zone": [{"name": "Gate", "polygon": regions[0], "hours": ["06:00-22:00"]}],
+            "detector": {"regions": regions},
+            "camera": {"fps": None},
+        },
     )
     assert [target.name for target in found.notify] == ["hook", "phone"]
+    assert [(zone.name, zone.hours) for zone in found.zone] == [("Gate", ("06:00-22:00",))]
+    assert found.zone[0].polygon == found.detector.regions[0]
     first = found.notify[0]
     assert isinstance(first, WebhookSettings)
     assert msgspec.to_builtins(first.headers) == hook["headers"]
