@@ -18,6 +18,10 @@ KEPT_QUARANTINED = 2
 """Damaged files; then the oldest of them goes."""
 AHEAD = timedelta(days=2)
 """What bears a later date than this after now was dated by a wrong clock."""
+REBUILT_PARTS = 12
+"""The file is rebuilt when this part of the days has passed, see `HistoryWriter.forget`;"""
+REBUILT_DAYS = 1, 30
+"""and between these."""
 _QUARANTINED = ".damaged-"
 _QUARANTINED_TIME = "%Y%m%dT%H%M%SZ"
 
@@ -29,6 +33,8 @@ class HistoryKeeper:
     def __init__(self, path: Path, days: int) -> None:
         self._path = path
         self._days = timedelta(days=days)
+        least, most = REBUILT_DAYS
+        self._rebuilt_every = timedelta(days=min(most, max(least, days / REBUILT_PARTS)))
         self._writer: HistoryWriter | None = None
 
     @property
@@ -70,7 +76,7 @@ class HistoryKeeper:
             if not clock_is_right:
                 known = writer.kept_from or writer.oldest or before
                 until = min(before, known + timedelta(seconds=for_s))
-            writer.forget(until)
+            writer.forget(until, self._rebuilt_every)
             if clock_is_right:
                 writer.forget_dated_ahead(now + AHEAD)
 

@@ -79,8 +79,9 @@ CREATE TABLE about (
     least INTEGER NOT NULL,
     run TEXT NOT NULL,
     number INTEGER NOT NULL,
-    kept_from TEXT NOT NULL
+    kept_from TEXT NOT NULL,
+    rebuilt_from TEXT NOT NULL
 ) STRICT;
-INSERT INTO about VALUES (1, '', 0, '');
+INSERT INTO about VALUES (1, '', 0, '', '');
 """,
 )

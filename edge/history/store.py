@@ -54,8 +54,6 @@ __all__ = [
 Row = TypeVar("Row", bound=msgspec.Struct)
 _STEP = timedelta(hours=6)
 """So much is deleted in one transaction: a lock that nobody notices."""
-_MANY_FREE_PAGES = 512
-"""Fewer, or fewer than half, are kept for what comes next: giving room back writes all the rest."""
 _LASTING = (EntryKind.RULE, EntryKind.QUALIFIED)
 """Of these, the newest that is too old is kept: it still says how things are."""
 _OLD = """
@@ -172,9 +170,14 @@ class HistoryWriter:
             )
             self._all("UPDATE alerts SET ended_at = confirmed_at WHERE ended_at IS NULL", [()])
 
-    def forget(self, before: datetime) -> None:
-        """Delete what is older, some hours at a time; neither file nor log has a byte of it then,
-        as long as nobody reads. The rule as it was last, and the last result of `qualify`, stay."""
+    def forget(self, before: datetime, rebuilt_every: timedelta = timedelta()) -> None:
+        """Delete what is older, some hours at a time. The rule as it was last, and the last result
+        of `qualify`, stay.
+
+        Deleted rows are overwritten. But where SQLite has split or joined pages, copies of rows are
+        left in parts of them that are not used; so the file is rebuilt when `before` is so much
+        later than the last time. As long as somebody reads, the log is not emptied.
+        """
         with said_plainly(self._path):
             until = self.oldest or before
             while until < before:
@@ -182,13 +185,16 @@ class HistoryWriter:
                 self._delete(_OLD, until)
             self._delete(_OLD, before)
             self._forget_journal(before)
-            self._tidy()
+            (rebuilt,) = self._database.execute("SELECT rebuilt_from FROM about").fetchone()
+            if not rebuilt or before - datetime.fromisoformat(rebuilt) >= rebuilt_every:
+                self._rebuild(before)
+            self._empty_log()
 
     def forget_dated_ahead(self, after: datetime) -> None:
         """Delete what bears a later date, which only a wrong clock has given."""
         with said_plainly(self._path):
             self._delete(_DATED_AHEAD, after)
-            self._tidy()
+            self._empty_log()
 
     @property
     def kept_from(self) -> datetime | None:
@@ -229,13 +235,14 @@ class HistoryWriter:
             )
             self._all("UPDATE about SET kept_from = ?", [(_text(before),)])
 
-    def _tidy(self) -> None:
-        """Give room back, and empty the log, which still has what was deleted."""
-        (free,) = self._database.execute("PRAGMA freelist_count").fetchone()
-        (pages,) = self._database.execute("PRAGMA page_count").fetchone()
-        if free > max(_MANY_FREE_PAGES, pages // 2):
-            with suppress(sqlite3.OperationalError):  # it takes room, and can wait
-                self._database.execute("VACUUM")
+    def _rebuild(self, before: datetime) -> None:
+        """Write all rows into new pages, where there is room for that: it is tried again."""
+        with suppress(sqlite3.OperationalError):
+            self._database.execute("VACUUM")
+            self._all("UPDATE about SET rebuilt_from = ?", [(_text(before),)])
+
+    def _empty_log(self) -> None:
+        """It still has what was deleted."""
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

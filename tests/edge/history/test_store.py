@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -12,6 +14,7 @@ import msgspec
 import pytest
 
 from edge.history.records import (
+    SIZES_PX,
     Alert,
     AlertAcknowledgement,
     ConditionSpan,
@@ -224,8 +227,10 @@ def test_room_is_given_back(path: Path) -> None:
         )
     )
     writer.forget(NOON)
-    before = path.stat().st_size
-    writer.forget(NOON + timedelta(days=40))
+    before, month = path.stat().st_size, timedelta(days=30)
+    writer.forget(NOON + timedelta(days=29), month)
+    assert path.stat().st_size == before
+    writer.forget(NOON + timedelta(days=40), month)
     assert path.stat().st_size < before / 10
 
 
@@ -246,3 +251,37 @@ def test_the_rule_as_it_was_last_stays_and_no_earlier_one(path: Path) -> None:
 )
 def test_a_face_has_a_class_of_size(size_px: float, begins: int) -> None:
     assert size_class(size_px) == begins
+
+
+def test_no_copy_of_a_row_is_left_where_pages_were_split_and_joined(path: Path) -> None:
+    writer = HistoryWriter(path)
+    draw = random.Random(2)
+    for day in range(6):
+        for number in range(24):
+            at = NOON + timedelta(days=day, hours=number)
+            minutes = [minute_of(at) + each for each in range(60)]
+            begun = [
+                Alert(f"{day}event{draw.random()}", PLACE, ViolationKind.BARE, at, when, None, 1, 1)
+                for when in (at + draw.random() * timedelta(hours=1) for _ in range(40))
+            ]
+            place = Place(f"{day}place")
+            writer.write(
+                HistoryBatch(
+                    [
+                        People(draw.choice(minutes), place, Verdict.BARE, px, True, 1)
+                        for px in SIZES_PX * 4
+                    ],
+                    [WatchedTime(n, f"{day}time", WatchState.WATCHED, 60, True) for n in minutes],
+                    begun,
+                )
+            )
+            writer.write(
+                HistoryBatch(alerts=[msgspec.structs.replace(e, ended_at=at) for e in begun])
+            )
+        writer.forget(NOON + timedelta(days=day - 2), timedelta(days=99))
+    writer.forget(NOON + timedelta(days=5), timedelta(days=4))
+    files = b"".join(each.read_bytes() for each in path.parent.iterdir())
+    found = {day: files.count(b"%dplace" % day) + files.count(b"%dtime" % day) for day in range(6)}
+    assert found.pop(5) > 1440
+    assert set(found.values()) == {0}
+    assert re.findall(rb"[0-4]event", files) == []
