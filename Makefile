@@ -150,11 +150,11 @@ crowd: dev ## who is reported in crowds of BOXED=folder:folder's people, how soo
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make crowd BOXED=folder' >&2; exit 2; }
 	$(each_boxed); $(DEV)/bin/python -m tools.crowd "$$@" $(if $(value SET),--set $(SET)) $(if $(value PLAN),--plan $(PLAN))
 
-street: dev ## who is followed, judged and reported in moving scenes of BOXED=folder:folder, and its cost; SPLIT=file: unseen ones; YUNET=weights; PLAN=name; EYES=file: what rates are corrected with
+street: dev ## who is followed, judged and reported in moving scenes of BOXED=folder:folder, and its cost; SPLIT=file: unseen ones; YUNET=weights; PLAN=name; MOST=scenes; EYES=file: what rates are corrected with, at a door
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make street BOXED=folder' >&2; exit 2; }
 	$(each_boxed); $(DEV)/bin/python -m tools.street "$$@" $(call option,--split,SPLIT) \
 	  $(call option,--detector-model,YUNET) $(call option,--columns,COLUMNS) $(call option,--plan,PLAN) \
-	  $(call option,--eyes,EYES)
+	  $(call option,--most,MOST) $(call option,--eyes,EYES)
 
 gate: dev ## what a station advises to the people of BOXED=folder:folder, and how soon; CLIP=file; SPLIT=file: unseen ones; PLAN=name
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make gate BOXED=folder' >&2; exit 2; }

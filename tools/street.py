@@ -11,12 +11,15 @@ corrected (`edge.eyes`).
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
+import os
 import random
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +47,8 @@ from tools.cost import multiply_adds
 WIDTH, HEIGHT = 1280, 960
 SWAY_PX = 20
 NOISE = 3.0
+GRAIN_PX = 64
+"""The noise is one larger picture, of which each frame shows another part."""
 FPS = 15
 SECONDS = 6
 COUNTED_PX = 22
@@ -102,7 +107,7 @@ GROUPS: dict[str, Callable[[Fate], bool]] = {
 }
 """By the size of the face, and from 24 px on by the people in sight."""
 DOOR_PEOPLE = 10
-"""The eyes are measured in scenes with no more people: at a door, not in a crowd."""
+"""The eyes are measured in scenes with no more people: in a crowd they are others."""
 COSTS = ("million multiply-adds a second", "ms of processor time a second")
 
 
@@ -114,14 +119,17 @@ class Scene:
 
     def frames(self, noise: np.random.Generator) -> Iterator[tuple[Frame, float, float]]:
         """Return each frame, and where its left upper corner is in the scene."""
+        size = (HEIGHT + GRAIN_PX, WIDTH + GRAIN_PX, 3)
+        grain = NOISE * noise.standard_normal(size, np.float32)
         for number in range(FPS * SECONDS):
             seconds = number / FPS
             left = SWAY_PX * (1 + math.sin(1.9 * seconds))
             top = SWAY_PX * (1 + math.sin(1.3 * seconds + 1)) / 2
             shift = np.array([[1, 0, -left], [0, 1, -top]])
             shown = cv2.warpAffine(self.pixels, shift, (WIDTH, HEIGHT))
-            grain = NOISE * noise.standard_normal(shown.shape, np.float32)
-            noisy = np.clip(shown + grain, 0, 255).astype(np.uint8)
+            x, y = noise.integers(0, GRAIN_PX, 2)
+            here = grain[y : y + HEIGHT, x : x + WIDTH]
+            noisy = np.asarray(cv2.add(shown, here, dtype=cv2.CV_8U), np.uint8)
             yield Frame(number, noisy, START + timedelta(seconds=seconds), seconds), left, top
 
     def face_at(self, box: Box) -> LabelledFace | None:
@@ -137,27 +145,45 @@ def pictures_of(boxed: BoxedSet, split: Path | None) -> list[BoxedPicture]:
     return [*boxed.of_part("validation", split), *boxed.of_part("test", split)]
 
 
-def scenes(pictures: list[BoxedPicture], columns: int) -> Iterator[Scene]:
-    """Return the pictures, `columns` in each direction; the last few are left out."""
+def groups_of(pictures: list[BoxedPicture], columns: int) -> Iterator[list[BoxedPicture]]:
+    """Return what is shown together, `columns` in each direction; the last few are left out."""
     random.Random(0).shuffle(pictures)
-    wide, high = WIDTH // columns, HEIGHT // columns
     number = columns**2
     for begin in range(0, len(pictures) - number + 1, number):
-        pixels = np.full((HEIGHT + 2 * SWAY_PX, WIDTH + 2 * SWAY_PX, 3), 120, np.uint8)
-        faces = []
-        for index, each in enumerate(pictures[begin : begin + number]):
-            picture = each.read()
-            ratio = min(wide / picture.shape[1], high / picture.shape[0])
-            size = (round(picture.shape[1] * ratio), round(picture.shape[0] * ratio))
-            picture = resize(picture, size)
-            left = SWAY_PX + index % columns * wide
-            top = SWAY_PX + index // columns * high
-            pixels[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-            faces += [
-                LabelledFace(face.box.scaled(ratio, ratio).moved(left, top), face.label)
-                for face in (*each.faces, *(LabelledFace(box, UNSURE) for box in each.unsure))
-            ]
-        yield Scene(pixels, tuple(faces))
+        yield pictures[begin : begin + number]
+
+
+def is_at_a_door(pictures: Sequence[BoxedPicture]) -> bool:
+    """Return whether no more people are in sight together than at a door."""
+    return sum(len(each.faces) + len(each.unsure) for each in pictures) <= DOOR_PEOPLE
+
+
+def scene_of(pictures: Sequence[BoxedPicture], columns: int) -> Scene:
+    """Return the pictures beside and below each other."""
+    wide, high = WIDTH // columns, HEIGHT // columns
+    pixels = np.full((HEIGHT + 2 * SWAY_PX, WIDTH + 2 * SWAY_PX, 3), 120, np.uint8)
+    faces = []
+    for index, each in enumerate(pictures):
+        picture = each.read()
+        ratio = min(wide / picture.shape[1], high / picture.shape[0])
+        size = (round(picture.shape[1] * ratio), round(picture.shape[0] * ratio))
+        picture = resize(picture, size)
+        left = SWAY_PX + index % columns * wide
+        top = SWAY_PX + index // columns * high
+        pixels[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        faces += [
+            LabelledFace(face.box.scaled(ratio, ratio).moved(left, top), face.label)
+            for face in (*each.faces, *(LabelledFace(box, UNSURE) for box in each.unsure))
+        ]
+    return Scene(pixels, tuple(faces))
+
+
+def judge_group(
+    job: tuple[int, list[BoxedPicture], int, Settings],
+) -> tuple[Counter[str], list[Fate]]:
+    """Judge one scene: its number, pictures and columns. In a process of its own."""
+    number, pictures, columns, settings = job
+    return judge(scene_of(pictures, columns), settings, np.random.default_rng(number))
 
 
 def judge(
@@ -253,16 +279,14 @@ def rates(fates: Sequence[Fate]) -> list[str]:
 
 
 def eyes_card(fates: Sequence[Fate], data: str, networks: NetworkPair) -> EyesCard:
-    """Return what became of the people of each state and class of size at a door."""
+    """Return what became of the people of each state and class of size."""
     people = []
     for label, state in STATES_OF_LABELS.items():
         for begin, end in zip(SIZES_PX[1:], (*SIZES_PX[2:], math.inf), strict=True):
             group = [
                 each.verdict
                 for each in fates
-                if each.label == label
-                and begin <= each.size_px < end
-                and each.people <= DOOR_PEOPLE
+                if each.label == label and begin <= each.size_px < end
             ]
             counts = (group.count(verdict) for verdict in VERDICTS.values())
             if group:
@@ -278,7 +302,12 @@ def main() -> None:
     parser.add_argument("--split", type=Path, help="only pictures that training has not seen")
     parser.add_argument("--columns", type=int, default=2, help="of pictures in a scene")
     parser.add_argument("--plan", choices=PLANS, default=USUAL.name)
-    parser.add_argument("--eyes", type=Path, help="write what rates are corrected with")
+    parser.add_argument("--most", type=int, help="scenes of each set (default: all)")
+    parser.add_argument(
+        "--eyes",
+        type=Path,
+        help=f"write what rates are corrected with; only scenes of up to {DOOR_PEOPLE} people",
+    )
     options = parser.parse_args()
     detector = {
         "name": options.detector,
@@ -287,7 +316,6 @@ def main() -> None:
     }
     sections = {"mqtt": {"host": "none"}, "camera": {"source": "none"}, "detector": detector}
     settings = parse_settings(sections, "street")
-    noise = np.random.default_rng(0)
     total: Counter[str] = Counter()
     fates: list[Fate] = []
     shown = 0
@@ -295,9 +323,14 @@ def main() -> None:
         sets = [pictures_of(read_boxed(folder), options.split) for folder in options.boxed]
     except ConfigError as error:
         parser.error(str(error))
+    groups = []
     for pictures in sets:
-        for scene in scenes(pictures, options.columns):
-            count, new = judge(scene, settings, noise)
+        of_set = groups_of(pictures, options.columns)
+        shown_of_set = (each for each in of_set if not options.eyes or is_at_a_door(each))
+        groups += list(itertools.islice(shown_of_set, options.most))
+    jobs = [(number, group, options.columns, settings) for number, group in enumerate(groups)]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for count, new in pool.map(judge_group, jobs):
             total.update(count)
             fates += new
             shown += 1

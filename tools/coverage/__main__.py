@@ -20,8 +20,8 @@ from edge.detect.card import read_card
 from edge.eyes import NetworkPair, eyes_of_bundle
 from tools.coverage.months import Entrance, MonthCell, entrance_of, few, simulate, table
 
-RATES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
-PEOPLE = (10, 50, 200, 1000, 5000)
+RATES = (0.5, 0.7, 0.9, 0.95, 0.99)
+PEOPLE = (10, 100, 1000, 5000)
 MONTHS = 2000
 NEAR = {64: 0.3, 96: 0.4, 128: 0.3}
 """A camera above a door."""
