@@ -80,7 +80,7 @@ RUNNING = {
     Code.RULE_OFF: ConditionKind(
         Severity.HINT,
         "the mask rule is off{since}{by}: people are counted, and nobody is reported",
-        "by season: [calendar] seasons; otherwise the command season with rule on",
+        "by season: [calendar] seasons; else: sudo tensormask rule on",
         "rule off",
     ),
     Code.BROKER_CONNECTING: ConditionKind(Severity.HINT, "not connected to the broker yet"),

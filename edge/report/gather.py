@@ -25,10 +25,9 @@ from edge.report.records import Apart, Unseen
 from edge.report.rule import MaskRule
 from edge.report.spans import MinuteSpan, MinuteSpans
 
-FLUSHED_MIN = 10
-"""What the daemon has not written yet is at most so old (it writes every five minutes): the newest
-minutes of a running one are left out, or each report of a day that goes on would end with a box
-that does not run."""
+FLUSHED_MIN = 15
+"""What the daemon has not written yet is at most so old: the newest minutes of a running one are
+left out, or each report of a day that goes on would end with a box that does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,8 @@ def gather(
     used = _in_use(rows, period.span, where.camera)
     _count_time(book, spans, calendar, rule, used, reader.first())
     _add_rows(book, rows)
+    if until < period.span.end and rows and rows[-1].minute == until - 1:
+        _shorten_last(book.at(until - 1), [row for row in rows if row.minute == until - 1])
     _count_rest(cells)
     open_ = calendar.open_in(period.span)
     for row in people:
@@ -129,10 +130,9 @@ def _until(period: Period, rows: Sequence[WatchedTime], now: datetime) -> int:
     now_minute = minute_of(now)
     if now_minute >= period.span.end + FLUSHED_MIN:
         return period.span.end
-    end = max(period.span.begin, min(period.span.end, now_minute))
     if rows and now_minute - rows[-1].minute <= FLUSHED_MIN:
-        return min(end, rows[-1].minute + 1)
-    return end
+        return min(period.span.end, rows[-1].minute + 1)
+    return max(period.span.begin, min(period.span.end, now_minute))
 
 
 def _cut(hours: Sequence[MinuteSpan], calendar: Calendar, whole: MinuteSpan) -> tuple[Cell, ...]:
@@ -194,6 +194,15 @@ def _add_rows(book: _Book, rows: Sequence[WatchedTime]) -> None:
         cell.has_wrong_clock |= any(not row.clock_is_right for row in found)
         if camera in cell.watch and minute in cell.watch[camera].minutes:
             _add_minute(cell.watch[camera], found)
+
+
+def _shorten_last(cell: Cell | None, rows: Sequence[WatchedTime]) -> None:
+    """Expect of the last minute only what is known of it: it goes on."""
+    if cell is None:
+        return
+    for camera, tally in cell.watch.items():
+        known_s = sum(row.seconds for row in rows if row.camera == camera)
+        tally.expected_s -= max(0.0, 60.0 - known_s) if known_s else 0.0
 
 
 def _count_rest(cells: Iterable[Cell]) -> None:

@@ -24,7 +24,7 @@ class Noon(TurnedClock):
     """A clock at noon in Berlin."""
 
     def utc(self) -> datetime:
-        return berlin("2026-11-29 12:11").astimezone(UTC) + timedelta(seconds=self.now_s)
+        return berlin("2026-11-29 12:16").astimezone(UTC) + timedelta(seconds=self.now_s)
 
 
 class Broker:
@@ -105,7 +105,7 @@ def test_without_a_history_nothing_is_published_and_that_is_said_once(
 
 
 @pytest.mark.parametrize(
-    ("now", "pause_min"), [("12:00", 11), ("12:10", 1), ("12:11", 60), ("12:59", 12)]
+    ("now", "pause_min"), [("12:00", 16), ("12:15", 1), ("12:16", 60), ("12:59", 17)]
 )
 def test_it_comes_once_an_hour_when_all_is_written(now: str, pause_min: int) -> None:
     assert pause_s(berlin(f"2026-11-29 {now}")) == pause_min * 60

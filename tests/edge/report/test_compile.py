@@ -347,10 +347,11 @@ def test_it_says_what_it_was_made_with_from_the_start_before_the_period_on(scene
 
 
 def test_a_day_that_is_not_over_ends_with_what_is_written(scene: Scene) -> None:
-    scene.watch("2026-11-29 00:00", "2026-11-29 10:20")
+    scene.watch("2026-11-29 00:00", "2026-11-29 10:19")
+    scene.watch("2026-11-29 10:19", "2026-11-29 10:20", seconds=20)
     report = scene.report(SUNDAY, now=berlin("2026-11-29 10:27"))
     assert report.until == "2026-11-29T10:20:00+01:00"
-    assert report.watch.unwatched_s == 0
+    assert (report.watch.unwatched_s, report.watch.watched_s) == (0, 619 * 60 + 20)
     assert report.hours[-1].marks == (Mark.NOT_OVER,)
     assert "not over" in report.notes[0]
 
