@@ -215,6 +215,9 @@ def present(path: Path) -> Present:
         raise ConfigError(f"{path}, line {line}: not in UTF-8; correct it first") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}; correct it first") from error
+    several = tables.get("camera")
+    if isinstance(several, list) and several:  # [[camera]]: one is named, so none is asked for
+        tables["camera"] = several[0]
     sections = {name: each for name, each in tables.items() if isinstance(each, dict)}
     return Present(path, text, sections)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from edge.software import InUse, OnTrial
 from edge.words import duration
 
 SCAN = "scan"
@@ -55,6 +56,25 @@ class CameraStatus:
     far as it is known."""
     lifeless_places: tuple[tuple[tuple[float, float], ...], ...] = ()
     """Where a face has never moved for long: polygons, as `[detector] excluded` takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraReport:
+    """One of several cameras, and how its frames are judged."""
+
+    name: str
+    zone: str
+    status: CameraStatus
+    frames: int
+    fps: float
+    """Frames judged per second, over the last 10 s."""
+    dropped_frames: int
+    latencies: Mapping[str, Latency]
+    plan: str
+    paused_for_s: float | None = None
+    """None: it is not paused."""
+    is_stuck: bool = False
+    """Whether the thread that judges its frames does not go on."""
 
 
 class ThrottlingFlag(StrEnum):
@@ -285,61 +305,6 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
-class OnTrial:
-    """A release or model that is to show whether it does as well as the former."""
-
-    slot: str
-    """`release`, `bundle` or `detector`."""
-    name: str
-    """Empty: the model included in the release."""
-    former: str
-    begun_at: datetime
-    watched_s: float
-    """How long it has done well."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of another one."""
-
-    slot: str
-    name: str
-    outcome: str
-    reason: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Software:
-    """What is installed and runs."""
-
-    current: Mapping[str, str]
-    """By slot; an empty name: the model included in the release."""
-    trial: OnTrial | None
-    settled: tuple[Settled, ...]
-    """The newest last."""
-
-
-@dataclass(frozen=True, slots=True)
-class InUse:
-    """What the program was started with, as far as everybody may know it: no secret is in it."""
-
-    device_id: str
-    site: str
-    zone: str
-    source: str
-    """The camera's, without user, password and path of a stream."""
-    broker: str
-    """Its host and port."""
-    settings: str
-    """The file's path."""
-    settings_written_ns: int
-    """When that was written, in ns since 1970: one that was written since is not in use yet."""
-    broker_settings: str = ""
-    """A digest of all that concerns the broker; empty: of an older version."""
-
-
-@dataclass(frozen=True, slots=True)
 class Telemetry:
     """All that the device reports about itself, as it was at one moment.
 
@@ -377,18 +342,54 @@ class Telemetry:
     signal: SignalState | None = None
     history: HistoryState | None = None
     rule: RuleState = RuleState(is_on=True)
+    cameras: tuple[CameraReport, ...] = ()
+    """Each of several cameras; empty: there is one. `camera` is the first then, frames are those of
+    all, and latencies and the plan those of the one that takes longest."""
+
+    @property
+    def each_camera(self) -> tuple[tuple[str, CameraStatus], ...]:
+        """The cameras by name, which is empty where there is one."""
+        several = tuple((each.name, each.status) for each in self.cameras)
+        return several or (("", self.camera),)
+
+    def of(self, name: str) -> Telemetry:
+        """Return what is to be said of one of several cameras, as if it were the only one; of a
+        name that there is not, everything."""
+        found = next((each for each in self.cameras if each.name == name), None)
+        if found is None:
+            return self
+        return replace(
+            self,
+            camera=found.status,
+            frames=found.frames,
+            fps=found.fps,
+            dropped_frames=found.dropped_frames,
+            latencies=found.latencies,
+            plan=found.plan,
+            paused_for_s=found.paused_for_s,
+            cameras=(),
+        )
 
     @property
     def summary(self) -> str:
         """Return the condition in one line, for people."""
-        camera = self.camera
-        sees = camera.state if camera.view in (None, CameraView.CLEAR) else camera.view
-        turned = "" if camera.rotation_wanted_deg is None else ", faces turned: nobody is judged"
         paused = "" if self.paused_for_s is None else f"paused for {self.paused_for_s:.0f} s; "
         broker = "connected" if self.broker.connected else "away"
         refused = ", the disk refuses them" if self.outbox.is_refused else ""
         rule = "" if self.rule.is_on else "mask rule off; "
         return (
-            f"{paused}{rule}camera {sees}{turned}, {self.fps:.1f} fps; "
+            f"{paused}{rule}{self._cameras_in_words}, {self.fps:.1f} fps; "
             f"broker {broker}, {self.outbox.rows} queued{refused}"
         )
+
+    @property
+    def _cameras_in_words(self) -> str:
+        if not self.cameras:
+            return f"camera {_in_words(self.camera)}"
+        return ", ".join(f"camera {name} {_in_words(status)}" for name, status in self.each_camera)
+
+
+def _in_words(camera: CameraStatus) -> str:
+    sees = camera.state if camera.view in (None, CameraView.CLEAR) else camera.view
+    turned = "" if camera.rotation_wanted_deg is None else ", faces turned: nobody is judged"
+    return f"{sees}{turned}"

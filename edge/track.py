@@ -144,8 +144,11 @@ class Tracker:
         return TrackUpdate(tuple(tracked), ended, tuple(returned))
 
     def expected(self, now_s: float) -> tuple[Box, ...]:
-        """Return where the people in sight are at `now_s`, found in the last frame or not."""
-        return tuple(track.predicted(now_s) for track in self._tracks.values())
+        """Return where the people in sight are at `now_s`, found in the last frame or not.
+
+        Another thread than that of `update` may ask, and gets those before or after its frame.
+        """
+        return tuple(track.predicted(now_s) for track in tuple(self._tracks.values()))
 
     def finish(self) -> tuple[int, ...]:
         """End all tracks: the source is over."""

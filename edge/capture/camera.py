@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from edge.capture.every import EveryFrame
 from edge.capture.newest import NewestFrame
@@ -30,6 +30,20 @@ from edge.records import Frame
 from edge.telemetry import CameraState, CameraStatus, CameraView
 
 _log = logging.getLogger(__name__)
+
+
+class _CameraLog(logging.LoggerAdapter[logging.Logger]):
+    """Says of each line which of several cameras it is about."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(_log)
+        self._prefix = f"camera {name}: ".replace("%", "%%") if name else ""
+
+    def process(
+        self, msg: object, kwargs: MutableMapping[str, Any]
+    ) -> tuple[str, MutableMapping[str, Any]]:
+        return f"{self._prefix}{msg}", kwargs
+
 
 MIN_RETRY_S = 1.0
 MAX_RETRY_S = 30.0
@@ -139,8 +153,14 @@ class Camera:
     """The frames, and what becomes of them in an outage: closed, and tried again after a pause."""
 
     def __init__(
-        self, open_it: Callable[[], Frames], patience: Patience, clock: Clock = SYSTEM_CLOCK
+        self,
+        open_it: Callable[[], Frames],
+        patience: Patience,
+        clock: Clock = SYSTEM_CLOCK,
+        name: str = "",
     ) -> None:
+        """`name` tells it from other cameras in the log; empty: there are none."""
+        self._log = _CameraLog(name)
         self.state = CameraState.STARTING
         self.outages = 0
         self.ended = False
@@ -277,13 +297,13 @@ class Camera:
         """Learn how the camera does; say what has changed."""
         if self._watch.look(frame):
             if self._watch.view is CameraView.CLEAR:
-                _log.info("the camera's view is clear again")
+                self._log.info("the camera's view is clear again")
             else:
-                _log.warning("the camera's view is %s: nobody is counted", self._watch.view)
+                self._log.warning("the camera's view is %s: nobody is counted", self._watch.view)
         was_slow = self._rate.is_slow
         self._rate.add(frame)
         if self._rate.is_slow and not was_slow:
-            _log.warning("the camera is slow: %.1f frames per second", self._rate.fps)
+            self._log.warning("the camera is slow: %.1f frames per second", self._rate.fps)
 
     def _lose(self, error: CameraError) -> None:
         now_s = self._clock.monotonic_s()
@@ -292,7 +312,7 @@ class Camera:
             self.state = CameraState.LOST
             self.outages += 1
             self._lost_at_s = now_s
-            _log.warning("camera lost: %s", error)
+            self._log.warning("camera lost: %s", error)
         if now_s - self._lost_at_s >= self._patience.restart_s:
             self.close()
             raise self._given_up(f"lost for {now_s - self._lost_at_s:.0f} s: {error}")
@@ -307,7 +327,7 @@ class Camera:
         if isinstance(error, CameraLoginError):
             shortest_s, longest_s = MIN_LOGIN_RETRY_S, MAX_LOGIN_RETRY_S
         if self._pause_s < shortest_s:
-            _log.warning(
+            self._log.warning(
                 "the next attempt is in %.0f s: cameras lock accounts after failed logins",
                 shortest_s,
             )
@@ -324,7 +344,7 @@ class Camera:
         if len(self._abandoned) < MAX_ABANDONED and self._closing is not None:
             self._abandoned.append(self._closing)
             self._closing = None
-            _log.info("a capture call has not returned: opening the camera a second time")
+            self._log.info("a capture call has not returned: opening the camera a second time")
 
     def _given_up(self, why: str) -> CameraLostError:
         if self._has_given:
@@ -334,8 +354,8 @@ class Camera:
     def _found(self) -> None:
         if self.state is CameraState.LOST:
             lost_s = self._clock.monotonic_s() - self._lost_at_s
-            _log.info("camera is back after %.0f s", lost_s)
+            self._log.info("camera is back after %.0f s", lost_s)
         elif self.state is CameraState.STARTING:
-            _log.info("camera gives frames")
+            self._log.info("camera gives frames")
         self.state = CameraState.RUNNING
         self._has_given = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +40,11 @@ def is_live(settings: CameraSettings) -> bool:
     return settings.realtime or is_camera(settings)
 
 
+_LOADING = threading.Lock()
+"""Two cameras are opened at once: a package whose modules import each other is seen half loaded by
+a second thread."""
+
+
 def open_source(
     settings: CameraSettings, clock: Clock = SYSTEM_CLOCK, starts_at: datetime | None = None
 ) -> FrameSource:
@@ -53,11 +59,13 @@ def open_source(
     """
     match source_in(settings.source):
         case PiSource(number):
-            from edge.capture.picamera import PiCamera
+            with _LOADING:
+                from edge.capture.picamera import PiCamera
 
             return PiCamera(number, settings, clock)
         case DeviceSource(path):
-            from edge.capture.v4l2 import V4l2Camera
+            with _LOADING:
+                from edge.capture.v4l2 import V4l2Camera
 
             return V4l2Camera(path, settings, clock)
         case StreamSource() as stream:
@@ -67,8 +75,9 @@ def open_source(
 
 
 def _open_network(stream: StreamSource, settings: CameraSettings, clock: Clock) -> FrameSource:
-    from edge.capture.rtsp import NetworkStream, open_stream
-    from edge.capture.stills import Stills
+    with _LOADING:
+        from edge.capture.rtsp import NetworkStream, open_stream
+        from edge.capture.stills import Stills
 
     begun_s = clock.monotonic_s()
     link, video = open_stream(stream, settings)
@@ -82,9 +91,10 @@ def _open_network(stream: StreamSource, settings: CameraSettings, clock: Clock) 
 def _open_file(
     text: str, settings: CameraSettings, clock: Clock, starts_at: datetime | None
 ) -> FrameSource:
-    from edge.capture.clip import Clip
-    from edge.capture.folder import Folder
-    from edge.capture.playback import Playback
+    with _LOADING:
+        from edge.capture.clip import Clip
+        from edge.capture.folder import Folder
+        from edge.capture.playback import Playback
 
     shown = "what it says" if holds_password(text) else text
     try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from edge.capture.sources import is_sensor
-from edge.commands.checks import PARTS, check_settings
+from edge.commands.checks import PARTS, check_settings, each_part
 from edge.commands.options import add_config, add_json
 from edge.commands.output import fitted, json_text, say
 from edge.commands.parser import Parser
@@ -19,7 +19,7 @@ from edge.commands.sandbox import STARTING, add_here, whose_sight
 from edge.conditions import Code, Severity, condition
 from edge.config import load_settings
 from edge.errors import NotAllowedError, TensorMaskError
-from edge.host.in_use import has_changed, public_source
+from edge.host.in_use import has_changed, public_sources
 from edge.host.status_file import read_telemetry
 from edge.telemetry import CameraState, Telemetry
 
@@ -105,12 +105,13 @@ def check(config: Path, parts: Collection[str], tell: Say) -> int:
         return error.exit_status
     tell(Checked("configuration", Severity.OK, str(config)))
     status = 0
-    for name in parts:
+    looked_at = [(each, *what) for each in parts for what in each_part(each, settings)]
+    for part, label, own in looked_at:
         try:
-            tell(Checked(name, Severity.OK, PARTS[name](settings)))
+            tell(Checked(label, Severity.OK, PARTS[part](own)))
         except TensorMaskError as error:
             severity = Severity.FAULT if error.exit_status else Severity.UNKNOWN
-            tell(Checked(name, severity, with_permission(str(error))))
+            tell(Checked(label, severity, with_permission(str(error))))
             status = max(status, error.exit_status)
     return status
 
@@ -134,9 +135,9 @@ def check_as_service(
         has_camera = (
             bool(service.status)
             and "camera" in parts
-            and is_sensor(settings.camera)
+            and any(is_sensor(each) for each in settings.each_camera)
             # Of an older version, which does not say, it is taken for the same.
-            and (used is None or used.source == public_source(settings.camera.source))
+            and (used is None or used.source == public_sources(settings))
         )
     except TensorMaskError:
         has_camera = False  # said below
@@ -144,15 +145,26 @@ def check_as_service(
     only = [word for part in asked for word in ("--only", part)]
     status = service.run(["check", "--here", "--config", str(config.absolute()), *options, *only])
     if has_camera:
-        checked = _camera_in_use(service.status, telemetry)
-        tell(checked)
-        status = max(status, 1 if checked.severity is Severity.FAULT else 0)
+        for checked in _cameras_in_use(service.status, telemetry):
+            tell(checked)
+            status = max(status, 1 if checked.severity is Severity.FAULT else 0)
     if service.status and has_changed(used, config):
         changed = condition(Code.SETTINGS_CHANGED, file=config)
         how = "once that is corrected" if status else "use it"
         text = f"{changed.text}; {how}: sudo systemctl restart tensormask"
         tell(Checked("service", changed.severity, text))
     return status
+
+
+def _cameras_in_use(status: str, telemetry: Telemetry | None) -> Iterator[Checked]:
+    """Yield what the running service says of each camera that it has."""
+    if telemetry is None or not telemetry.cameras:
+        yield _camera_in_use(status, telemetry)
+        return
+    for each in telemetry.cameras:
+        said = f"{each.status.state}, {each.fps:.1f} judged a second"
+        found = _camera_in_use(said, telemetry.of(each.name))
+        yield msgspec.structs.replace(found, part=f"camera {each.name}")
 
 
 def _camera_in_use(status: str, telemetry: Telemetry | None) -> Checked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from edge.host.status_file import DIRECTORY, read_telemetry
 from edge.host.unfit import refuse_unfit
 from edge.installed import is_started_by_systemd
 from edge.notify.channels import open_channel
-from edge.page.drawn import FILE, AreaBook
+from edge.page.drawn import FILE, AreaBook, area_folder
 from edge.page.front import front_of
 from edge.privacy.heads import open_covering
 from edge.privacy.picture import open_photographer
@@ -78,10 +78,11 @@ def check_model(settings: Settings) -> str:
 
 
 def check_detector(settings: Settings) -> str:
-    chosen, folder = settings.detector, settings.outbox.file.parent
-    # The service's is closed to others.
-    if os.access(folder / FILE, os.R_OK) and (damage := AreaBook(chosen, folder).damage):
-        raise ConfigError(damage)
+    for camera in settings.each_camera:
+        chosen, folder = settings.of(camera).detector, area_folder(settings, camera)
+        # The service's is closed to others.
+        if os.access(folder / FILE, os.R_OK) and (damage := AreaBook(chosen, folder).damage):
+            raise ConfigError(damage)
     return _opened_detector(settings)
 
 
@@ -91,6 +92,15 @@ def _opened_detector(settings: Settings) -> str:
     if page.enabled and page.heads == "pixelated":
         open_covering(chosen)
     return open_detector(chosen.name, chosen.model, chosen.confidence, chosen.sure_confidence).name
+
+
+def each_part(name: str, settings: Settings) -> Iterator[tuple[str, Settings]]:
+    """Yield what is checked for a part, and the settings for that: each of several cameras."""
+    if name != "camera" or not settings.cameras:
+        yield name, settings
+        return
+    for camera in settings.cameras:
+        yield f"camera {camera.name}", settings.of(camera)
 
 
 def check_camera(settings: Settings) -> str:
@@ -200,6 +210,11 @@ def _refuse_detector(settings: Settings) -> None:
         _opened_detector(settings)
 
 
+def _refuse_sources(settings: Settings) -> None:
+    for camera in settings.each_camera:
+        _refuse_source(settings.of(camera))
+
+
 def _refuse_source(settings: Settings) -> None:
     match source_in(settings.camera.source):
         case FileSource():
@@ -226,7 +241,7 @@ def _refuse_outbox(settings: Settings) -> None:
 NAMED: dict[str, Callable[[Settings], None]] = {
     "model": _refuse_model,
     "detector": _refuse_detector,
-    "camera": _refuse_source,
+    "camera": _refuse_sources,
     "broker": _refuse_broker,
     "outbox": _refuse_outbox,
 }

@@ -21,7 +21,8 @@ from edge.host.web import reachable, trouble_with
 from edge.installed import installation
 from edge.release.observed import ServiceState
 from edge.release.unit import UNIT, SystemdError, Unit, is_booted
-from edge.telemetry import InUse, Telemetry
+from edge.software import InUse
+from edge.telemetry import Telemetry
 from edge.words import count, duration
 
 LABEL = 9
@@ -170,8 +171,11 @@ def lines(status: Status) -> Iterator[str]:
         place = ", ".join(each for each in (now.in_use.site, now.in_use.zone) if each)
         yield f"device   {now.in_use.device_id}{f' ({place})' if place else ''}"
     yield f"service  up for {duration(now.uptime_s)}, {count(now.frames, 'frame')} judged"
-    plan = f", plan {now.plan}" if now.plan else ""
-    yield f"camera   {now.camera.state}, {now.fps:.1f} judged a second{plan}"
+    for name, _ in now.each_camera:
+        seen = now.of(name)
+        plan = f", plan {seen.plan}" if seen.plan else ""
+        label = f"{name}: " if name else ""
+        yield f"camera   {label}{seen.camera.state}, {seen.fps:.1f} judged a second{plan}"
     broker = "connected" if now.broker.connected else "away"
     yield f"broker   {broker}, {queued_in(now)}"
     if now.page is not None and not any(each.code is Code.PAGE_DOWN for each in status.troubles):

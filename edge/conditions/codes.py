@@ -37,6 +37,7 @@ class Code(StrEnum):
     VIEW_COVERED = "view-covered"
     AREA_DAMAGED = "area-damaged"
     ZONES_DAMAGED = "zones-damaged"
+    JUDGING_STUCK = "judging-stuck"
     PAUSED = "paused"
     RULE_OFF = "rule-off"
     BROKER_CONNECTING = "broker-connecting"
@@ -126,3 +127,5 @@ class Condition:
     fix: str = ""
     subject: str = ""
     """Which one it is, of a kind that may be there several times: a certificate, say."""
+    camera: str = ""
+    """Which of several cameras it is about; empty: none, or the only one."""

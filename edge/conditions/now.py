@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from edge.conditions.codes import Code, Condition, Severity
@@ -10,6 +11,7 @@ from edge.conditions.kinds import condition
 from edge.conditions.running import MAKE_ROOM
 from edge.telemetry import (
     CameraState,
+    CameraStatus,
     CameraView,
     Certificate,
     NotifierState,
@@ -53,10 +55,18 @@ def news(telemetry: Telemetry, found: Iterable[Condition]) -> tuple[object, ...]
 
     `found` are the conditions of that telemetry.
     """
-    broker, camera = telemetry.broker, telemetry.camera
+    broker = telemetry.broker
+    found = tuple(found)
     codes = tuple(health_codes(found))
-    rotation_deg = camera.rotation_wanted_deg
-    return codes, rotation_deg, broker.refusal, broker.limits, telemetry.pace
+    of_cameras = tuple(
+        (
+            name,
+            status.rotation_wanted_deg,
+            tuple(each.code for each in found if each.camera == name),
+        )
+        for name, status in telemetry.each_camera
+    )
+    return codes, of_cameras, broker.refusal, broker.limits, telemetry.pace
 
 
 def health_codes(found: Iterable[Condition]) -> list[Code]:
@@ -66,7 +76,35 @@ def health_codes(found: Iterable[Condition]) -> list[Code]:
 
 
 def _seeing(now: Telemetry) -> Iterator[Condition]:
-    camera = now.camera
+    if not now.cameras:
+        yield from _of_camera(now.camera)
+    for each in now.cameras:
+        found = [*_of_camera(each.status)]
+        if each.is_stuck:
+            found.append(condition(Code.JUDGING_STUCK))
+        if each.paused_for_s is not None and now.paused_for_s is None:
+            found.append(condition(Code.PAUSED, left=duration(each.paused_for_s)))
+        yield from (_at(each.name, one) for one in found)
+    if now.paused_for_s is not None:
+        yield condition(Code.PAUSED, left=duration(now.paused_for_s))
+    if not now.rule.is_on:
+        since = "" if now.rule.since is None else f" since {now.rule.since:%Y-%m-%d %H:%M} UTC"
+        yield condition(Code.RULE_OFF, since=since, by=f", by {now.rule.by}" * bool(now.rule.by))
+
+
+def _at(camera: str, found: Condition) -> Condition:
+    """Return what was found at one of several cameras as everybody is told of it."""
+    fix = found.fix.replace("[camera]", "[[camera]]")
+    return replace(
+        found,
+        text=f"camera {camera}: {found.text}",
+        fix=fix.replace("[detector] excluded", "[[camera]] excluded"),
+        subject=f"{camera} {found.subject}".strip(),
+        camera=camera,
+    )
+
+
+def _of_camera(camera: CameraStatus) -> Iterator[Condition]:
     if camera.state is CameraState.LOST and camera.refuses:
         yield condition(Code.CAMERA_REFUSED, why=camera.trouble)
     elif camera.state is CameraState.LOST:
@@ -84,11 +122,6 @@ def _seeing(now: Telemetry) -> Iterator[Condition]:
     for polygon in camera.lifeless_places:
         place = str([list(point) for point in polygon])
         yield condition(Code.FACE_LIFELESS, place, place=place)
-    if now.paused_for_s is not None:
-        yield condition(Code.PAUSED, left=duration(now.paused_for_s))
-    if not now.rule.is_on:
-        since = "" if now.rule.since is None else f" since {now.rule.since:%Y-%m-%d %H:%M} UTC"
-        yield condition(Code.RULE_OFF, since=since, by=f", by {now.rule.by}" * bool(now.rule.by))
 
 
 def _reporting(now: Telemetry) -> Iterator[Condition]:

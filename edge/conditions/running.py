@@ -71,6 +71,12 @@ RUNNING = {
         f"{_UNWATCHED}",
         "covered",
     ),
+    Code.JUDGING_STUCK: ConditionKind(
+        Severity.FAULT,
+        "its pictures are not judged: the program does not get on with them",
+        f"systemd restarts the service by itself within a minute; {DOCTOR}",
+        "stuck",
+    ),
     Code.PAUSED: ConditionKind(
         Severity.HINT,
         "paused: judging goes on by itself in {left}",

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import inspect
 
 from edge.address import did_you_mean, holds_password
-from edge.config import repeated
+from edge.config import cameras, repeated
 from edge.config.section import MAX_TEXT
 from edge.config.settings import Settings
 from edge.errors import ConfigError, NotAllowedError
@@ -87,7 +87,7 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
         raise ConfigError(f"{path}: not a TOML file: {error}{hint}") from error
     mark = _MARK.match(text)
     settings = parse_settings(tables, str(path), int(mark[1]) if mark else SCHEMA)
-    if is_open and holds_password(settings.camera.source):
+    if is_open and any(holds_password(each.source) for each in settings.each_camera):
         raise ConfigError(
             f"{path}: everybody can read it, and [camera] source has a password; "
             f"sudo chmod o= {path}"
@@ -104,7 +104,7 @@ def parse_settings(tables: dict[str, Any], origin: str, schema: int = SCHEMA) ->
     if "mqtt" not in tables:
         raise ConfigError(f'{origin}: no broker; add a section [mqtt] with host = "…"{by_install}')
     try:
-        return msgspec.convert(tables, Settings)
+        return msgspec.convert(cameras.spread(tables), Settings)
     except msgspec.ValidationError as error:
         said = _by_section_and_key(str(error), tables)
         raise ConfigError(f"{origin}: {said}{by_install if _NO_BROKER in said else ''}") from error
@@ -119,6 +119,9 @@ def _without_unknown_keys(tables: dict[str, Any], origin: str) -> dict[str, Any]
     for name, table in tables.items():
         if name in repeated.SECTIONS:
             known[name], beyond = repeated.without_unknown(name, table)
+            unknown += beyond
+        elif name == cameras.CAMERA and cameras.is_several_times(table):
+            known[name], beyond = cameras.without_unknown(table)
             unknown += beyond
         elif name not in sections:
             unknown.append(f"[{_on_one_line(name)}]")
@@ -140,6 +143,9 @@ def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
     for name, table in tables.items():
         if name in repeated.SECTIONS:
             repeated.refuse_unknown(name, table, origin)
+            continue
+        if name == cameras.CAMERA and cameras.is_several_times(table):
+            cameras.refuse_unknown(table, origin)
             continue
         if name not in sections:
             shown = _on_one_line(name)
@@ -202,7 +208,7 @@ def _sections() -> dict[str, Any]:
     return {
         field.name: field.type
         for field in msgspec.structs.fields(Settings)
-        if field.name not in repeated.SECTIONS
+        if field.name not in (*repeated.SECTIONS, cameras.SEVERAL)
     }
 
 
@@ -217,16 +223,23 @@ def _by_section_and_key(message: str, tables: dict[str, Any]) -> str:
         elif found.startswith(NO_CHOICE):
             text += f"; known are {', '.join(repeated.choices(place.rstrip('`'), tables))}"
         return f"{where}: {text}"
+    camera = cameras.placed(place.rstrip("`"), tables)
+    if camera is not None:
+        section, key = cameras.CAMERA, cameras.key_in(place.rstrip("`"))
     if (section, key) == ("mqtt", "host") and "empty" in text:
         text += _NO_BROKER
     if "matching regex" in text:
         text = (
             "it is a certificate's SHA-256: 64 hexadecimal digits, with or without colons"
             if key == "fingerprint"
+            else "only letters, digits, _ and - are allowed, 32 at most"
+            if (section, key) == (cameras.CAMERA, "name")
             else "only letters, digits, _, - and . are allowed"
         )
     if found.startswith(NO_CHOICE):
         text += _choices(section, key.partition("[")[0], found.removeprefix(NO_CHOICE))
+    if camera is not None:
+        return f"{camera}: {text}"
     if not section:
         return text
     return f"[{section}] {key}: {text}" if key else f"[{section}] {text}"

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from edge.address import Sensor, source_in
 from edge.config.section import NotNegative, Point, Polygons, Positive, Section, Share
 from edge.plan import PLANS, USUAL, SeeingPlan
 
 _FINGERPRINT = r"^(([0-9A-Fa-f]{2}:?){32})?$"
+_CAMERA_NAME = r"^[A-Za-z0-9_\-]{0,32}$"
 LINGER_S = 2.0
 """Somebody found so lately is still in sight, even if the last scan missed the face."""
 MISSED_FRAMES = 3.5
@@ -20,8 +22,17 @@ SLACK_S = 0.005
 
 
 class CameraSettings(Section, frozen=True):
-    """Where the frames come from."""
+    """Where the frames come from. A file has it once, `[camera]`, or several times, `[[camera]]`:
+    see `edge.config.cameras`."""
 
+    name: Annotated[str, msgspec.Meta(pattern=_CAMERA_NAME)] = ""
+    """What it is called in messages and on the page; each of several has one. A single one may."""
+    zone: str = ""
+    """Which part of the site it watches; empty: `[device] zone`."""
+    regions: Polygons = ()
+    """Its area, as `[detector] regions`, which a single camera may have in its place."""
+    excluded: Polygons = ()
+    """In these no face counts, as `[detector] excluded`."""
     source: Annotated[str, msgspec.Meta(min_length=1)] = "picamera2"
     """`picamera2` or `picamera2:1` (a Pi camera), `/dev/video0` (USB), `rtsp://…`, a clip, or a
     folder of pictures."""
@@ -67,6 +78,11 @@ class CameraSettings(Section, frozen=True):
     def files(self) -> tuple[str, ...]:
         """What is named, each a path or `credential:NAME`; empty: none."""
         return (self.ca_file,)
+
+    @property
+    def may_be_shared(self) -> bool:
+        """Whether another one may have the same source: a sensor gives its frames to one."""
+        return not isinstance(source_in(self.source), Sensor)
 
     @property
     def frame_timeout_s(self) -> float:

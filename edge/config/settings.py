@@ -8,6 +8,7 @@ import msgspec
 
 from edge.address import Sensor, source_in
 from edge.config.calendar import CalendarSettings
+from edge.config.cameras import Cameras, refuse_together
 from edge.config.history import HistorySettings
 from edge.config.home_assistant import HomeAssistantSettings
 from edge.config.metrics import MetricsSettings
@@ -55,6 +56,9 @@ class Settings(Section, frozen=True):
     mqtt: MqttSettings
     device: DeviceSettings = msgspec.field(default_factory=DeviceSettings)
     camera: CameraSettings = msgspec.field(default_factory=CameraSettings)
+    """The only one, or the first."""
+    cameras: Cameras = ()
+    """All of them where there are several; empty: there is one."""
     detector: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
     classifier: ClassifierSettings = msgspec.field(default_factory=ClassifierSettings)
     tracker: TrackerSettings = msgspec.field(default_factory=TrackerSettings)
@@ -81,14 +85,63 @@ class Settings(Section, frozen=True):
         """Refuse, each by itself right, what together does not work."""
         self.metrics.refuse_beside(self.page)
         self._refuse_targets()
-        refuse_zones(self.zone, self.classifier.min_face_px)
+        names = {each.name for each in self.each_camera} | (set() if self.cameras else {""})
+        refuse_zones(self.zone, self.classifier.min_face_px, sorted(names))
         if self.signal.enabled and self.signal.relay_pin and not self.station.enabled:
             raise ValueError(
                 "[signal] relay_pin: the relay is on for a person who may go, which only the "
                 "station knows; set [station] enabled = true"
             )
-        is_sensor = isinstance(source_in(self.camera.source), Sensor)
-        frame_s = 1 / self.camera.fps if is_sensor else 0.0
+        if self.cameras:
+            refuse_together(self.cameras, bool(self.detector.watched or self.detector.excluded))
+        for camera in self.each_camera:
+            self._refuse_gaps(camera)
+        self._refuse_area_twice()
+        if self.sign.enabled and not self.page.enabled:
+            raise ValueError("[sign] is a part of the page: it needs [page] enabled = true")
+        if self.station.enabled and self.station.min_face_px < self.classifier.min_face_px:
+            raise ValueError(
+                "[station] min_face_px must be at least [classifier] min_face_px: nobody at the "
+                "station would be judged"
+            )
+
+    @property
+    def each_camera(self) -> tuple[CameraSettings, ...]:
+        """All of them, one or several."""
+        return self.cameras or (self.camera,)
+
+    def section_of(self, camera: CameraSettings) -> str:
+        """Return how a camera's section is named to people: `[camera]`, `[[camera]] hall`."""
+        return f"[[camera]] {camera.name}" if self.cameras else "[camera]"
+
+    def of(self, camera: CameraSettings) -> Settings:
+        """Return the settings as they are for one of the cameras: it is the only one in them, and
+        what it has of its own is where a single one has it."""
+        detector, device = self.detector, self.device
+        if camera.regions or camera.excluded:
+            detector = msgspec.structs.replace(
+                detector, region=(), regions=camera.regions, excluded=camera.excluded
+            )
+        if camera.zone:
+            device = msgspec.structs.replace(device, zone=camera.zone)
+        plain = msgspec.structs.replace(camera, regions=(), excluded=())
+        zones = tuple(each for each in self.zone if each.camera in (camera.name, ""))
+        return msgspec.structs.replace(
+            self, camera=plain, cameras=(), detector=detector, device=device, zone=zones
+        )
+
+    def _refuse_area_twice(self) -> None:
+        camera, detector = self.camera, self.detector
+        has_two = (camera.regions or camera.excluded) and (detector.watched or detector.excluded)
+        if has_two and not self.cameras:
+            raise ValueError(
+                "[camera] regions and excluded are in the place of [detector] region, regions and "
+                "excluded: keep one of the two"
+            )
+
+    def _refuse_gaps(self, camera: CameraSettings) -> None:
+        is_sensor = isinstance(source_in(camera.source), Sensor)
+        frame_s = 1 / camera.fps if is_sensor else 0.0
         for gap_s, wanted in (
             (
                 self.detector.gap_s(frame_s),
@@ -102,13 +155,6 @@ class Settings(Section, frozen=True):
         ):
             if gap_s >= self.tracker.bridged_s(frame_s):
                 raise ValueError(f"{wanted}: every person would be lost between two scans")
-        if self.sign.enabled and not self.page.enabled:
-            raise ValueError("[sign] is a part of the page: it needs [page] enabled = true")
-        if self.station.enabled and self.station.min_face_px < self.classifier.min_face_px:
-            raise ValueError(
-                "[station] min_face_px must be at least [classifier] min_face_px: nobody at the "
-                "station would be judged"
-            )
 
     def _refuse_targets(self) -> None:
         names = [target.name.lower() for target in self.notify]

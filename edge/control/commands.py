@@ -15,6 +15,7 @@ from edge.config import CommandSettings
 from edge.files import DamagedFileError, decoded
 from edge.host.bucket import TokenBucket
 from edge.publish.messages import CommandName
+from edge.publish.messages.common import CameraName
 
 MAX_PAYLOAD_BYTES: Final = 512
 BURST: Final = 5
@@ -31,6 +32,14 @@ class _LastingRequest(_Request, frozen=True, forbid_unknown_fields=True):
     duration_s: Annotated[float, Meta(ge=0)] | None = None
 
 
+class _CameraRequest(_Request, frozen=True, forbid_unknown_fields=True):
+    camera: CameraName | None = None
+
+
+class _PauseRequest(_LastingRequest, frozen=True, forbid_unknown_fields=True):
+    camera: CameraName | None = None
+
+
 class _Named(msgspec.Struct, frozen=True):
     """Of a request that is wrong otherwise: whose answer it is."""
 
@@ -38,10 +47,10 @@ class _Named(msgspec.Struct, frozen=True):
 
 
 _REQUESTS: Final[dict[CommandName, type[_Request]]] = {
-    CommandName.PAUSE: _LastingRequest,
-    CommandName.RESUME: _Request,
+    CommandName.PAUSE: _PauseRequest,
+    CommandName.RESUME: _CameraRequest,
     CommandName.RESTART: _Request,
-    CommandName.SNAPSHOT: _Request,
+    CommandName.SNAPSHOT: _CameraRequest,
     CommandName.MUTE: _LastingRequest,
 }
 
@@ -55,6 +64,8 @@ class Command:
     duration_s: float | None = None
     """0 ends what goes on; None, of a mute only: as long as the settings say. Within what
     `[commands] max_pause_s` allows."""
+    camera: str = ""
+    """Which one it is about; empty: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +127,16 @@ class Gate:
             request = decoded(payload, _REQUESTS[name])
         except DamagedFileError as error:
             return CommandRefusal(name, _request_id(payload), f"not understood: {error}"[:200])
+        camera = getattr(request, "camera", None) or ""
         if not isinstance(request, _LastingRequest):
-            return Command(name, request.request_id)
+            return Command(name, request.request_id, camera=camera)
         longest_s, duration_s = self._settings.max_pause_s, request.duration_s
         if duration_s is None and name is CommandName.PAUSE:
             duration_s = longest_s
         if duration_s is not None and duration_s > longest_s:
             reason = f"too long a {name}: at most {longest_s:g} s"
             return CommandRefusal(name, request.request_id, reason)
-        return Command(name, request.request_id, duration_s)
+        return Command(name, request.request_id, duration_s, camera)
 
 
 def _request_id(payload: bytes) -> str | None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Protocol
 
 from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
 from edge.conditions import Code, Condition, Severity, conditions, news
 from edge.config import Settings
 from edge.control.desk import NO_SIGNAL, CommandDesk
+from edge.daemon.all_cameras import counts_of, together
 from edge.daemon.former import FormerIdentities
-from edge.daemon.lookout import Glance, Lookout
+from edge.daemon.lookout import Glance
 from edge.daemon.software import SoftwareNotice
 from edge.daemon.violations import EventStore, ViolationReporter
+from edge.daemon.watch import CameraWatch
 from edge.host.health import read_vitals, rss_bytes
 from edge.host.load import Load
 from edge.host.status_file import StatusFile
@@ -35,19 +38,18 @@ from edge.publish.messages import (
     health_message,
     release_message,
 )
+from edge.software import InUse, Software
 from edge.telemetry import (
     BrokerState,
     CameraState,
     Certificate,
     ClockState,
     HistoryState,
-    InUse,
     NotifierState,
     Pace,
     PageState,
     RuleState,
     SignalState,
-    Software,
     Telemetry,
     Vitals,
 )
@@ -58,6 +60,8 @@ COMPLIANCE_EVERY_S = 10.0
 STATUS_EVERY_S = 2.0
 TELEMETRY_EVERY_S = 1.0
 VITALS_EVERY_S = 5.0
+NO_PICTURES: Mapping[str, Photographer] = MappingProxyType({})
+ONE_CAMERA: Mapping[str, str] = MappingProxyType({"": ""})
 START_S = 30.0
 """How much more time systemd is asked for, repeatedly, while the camera is waited for."""
 
@@ -122,7 +126,7 @@ class Device:
         outbox: EventStore,
         publisher: Publisher,
         notifier: Notifier,
-        photographer: Photographer | None = None,
+        photographers: Mapping[str, Photographer] = NO_PICTURES,
         former: FormerIdentities | None = None,
         status_file: StatusFile | None = None,
         software: SoftwareNotice | None = None,
@@ -132,8 +136,10 @@ class Device:
         vitals: Callable[[], Vitals] = read_vitals,
         in_use: InUse | None = None,
         certificates: Sequence[Certificate] = (),
+        cameras: Mapping[str, str] = ONE_CAMERA,
     ) -> None:
-        """Without a `photographer` no picture leaves the device."""
+        """`cameras` are names with zones, empty where it is the device's. `photographers` are by
+        camera: of one without, no picture leaves the device."""
         self.telemetry: Telemetry | None = None
         """The last that was taken, for any thread; None before the first turn."""
         self.page: Callable[[], PageState | None] = lambda: None
@@ -163,11 +169,14 @@ class Device:
             publisher.wake,
             origin,
             settings.mqtt.topic_prefix,
-            photographer,
+            photographers,
             clock_is_right,
+            cameras,
         )
         mute = lambda for_s: self.signal.mute(for_s)  # noqa: E731 - set after this
-        self._desk = CommandDesk(settings.commands, publisher, origin, photographer, clock, mute)
+        self._desk = CommandDesk(
+            settings.commands, publisher, origin, photographers, clock, mute, cameras=tuple(cameras)
+        )
         self._load = Load()
         self._stepped = SteppedClock(clock)
         self._vitals = Vitals()
@@ -181,9 +190,9 @@ class Device:
         self._vitals_due_s = self._telemetry_due_s = -math.inf
         self._health_due_s = self._compliance_due_s = self._alive_due_s = -math.inf
 
-    @property
-    def is_paused(self) -> bool:
-        return self._desk.is_paused
+    def is_paused_at(self, camera: str) -> bool:
+        """Whether nobody is to be judged there; any thread may ask."""
+        return self._desk.is_paused_at(camera)
 
     @property
     def restart_wanted(self) -> bool:
@@ -202,28 +211,29 @@ class Device:
     def take(self, glance: Glance) -> Glance:
         """Pass on what was decided; return it with the snapshot that was taken, if one was."""
         violations = glance.decision.violations
-        snapshot = self._violations.take(violations, glance.frame)
+        snapshot = self._violations.take(violations, glance.frame, glance.camera)
         if glance.decision.visits or violations:
             soon_s = self._clock.monotonic_s() + 1
             self._compliance_due_s = min(self._compliance_due_s, soon_s)
         return glance if snapshot is None else replace(glance, snapshot=snapshot)
 
-    def tend(self, glance: Glance, lookout: Lookout) -> None:
+    def tend(self, glance: Glance, watch: CameraWatch) -> None:
         """Look after commands, clock and machine, and tell what is due."""
-        self._desk.serve(glance.frame)
+        self._desk.serve(glance.frame, glance.camera)
         now_s = self._clock.monotonic_s()
         if self._stepped.look():
             _log.warning("the wall clock was set by %+.1f s", self._stepped.last_step_s)
         if now_s >= self._vitals_due_s:
             self._vitals_due_s = now_s + VITALS_EVERY_S
             self._look_after_the_machine(now_s)
-        telemetry = self._renewed(lookout, now_s)
+        telemetry = self._renewed(watch, now_s)
         if self._news != self._reported or now_s >= self._health_due_s:
             self._health_due_s = now_s + self._health_every_s
             self._report_health(telemetry)
         if now_s >= self._compliance_due_s:
-            self.report_compliance(lookout)
-        self._tell_systemd(telemetry, now_s)
+            self.report_compliance(watch)
+        if watch.is_going:
+            self._tell_systemd(telemetry, now_s)
 
     def stopping(self) -> None:
         self._notifier.stopping("stopping")
@@ -234,25 +244,26 @@ class Device:
             ending.callback(self._outbox.close)
             ending.callback(self._publisher.close)
 
-    def report_compliance(self, lookout: Lookout) -> None:
+    def report_compliance(self, watch: CameraWatch) -> None:
         """Tell how many people came masked."""
         self._compliance_due_s = self._clock.monotonic_s() + COMPLIANCE_EVERY_S
         at, is_right = self._clock.utc(), self._clock_is_right()
-        message = compliance_message(self._origin, lookout.counts, at, is_right, RUN)
+        counts, by_camera = counts_of(watch.states())
+        message = compliance_message(self._origin, counts, at, is_right, RUN, by_camera)
         self._publisher.publish_state(COMPLIANCE, encode(message))
 
     def _look_after_the_machine(self, now_s: float) -> None:
         self._vitals = self._read_vitals()
         self._load.update(self._vitals, now_s)
 
-    def _renewed(self, lookout: Lookout, now_s: float) -> Telemetry:
+    def _renewed(self, watch: CameraWatch, now_s: float) -> Telemetry:
         """Return the telemetry, renewed once a second, and where camera or pause differ."""
         last = self.telemetry
         if (
             last is None
             or now_s >= self._telemetry_due_s
-            or lookout.camera.state is not last.camera.state
-            or self.is_paused is (last.paused_for_s is None)
+            or watch.camera_states != tuple(status.state for _, status in last.each_camera)
+            or self._desk.has_news()
         ):
             self._telemetry_due_s = now_s + TELEMETRY_EVERY_S
             self._violations.end_left_open()  # of an outbox that could not be opened at the start
@@ -260,7 +271,7 @@ class Device:
                 self._former.tend()
             if self._software is not None and self._software.has_changed():
                 self._report_release(self._software.software)
-            self.telemetry = last = self._taken(lookout, now_s)
+            self.telemetry = last = self._taken(watch, now_s)
             found = conditions(last)
             self._news = news(last, found)
             self._condition_log.note(found)
@@ -268,15 +279,11 @@ class Device:
                 self._status_file.write(last)
         return last
 
-    def _taken(self, lookout: Lookout, now_s: float) -> Telemetry:
+    def _taken(self, watch: CameraWatch, now_s: float) -> Telemetry:
         stepped = self._stepped
         return Telemetry(
+            **together(watch.states(), self._desk.paused_at_for_s),
             uptime_s=now_s - self._started_s,
-            frames=lookout.frames,
-            fps=lookout.fps,
-            latencies=lookout.latencies,
-            dropped_frames=lookout.dropped_frames,
-            camera=lookout.camera,
             outbox=self._outbox.state(),
             broker=self._publisher.state,
             vitals=self._vitals,
@@ -289,7 +296,6 @@ class Device:
             in_use=self._in_use,
             at=self._clock.utc(),
             certificates=self._certificates,
-            plan=lookout.plan.name,
             notifiers=self.notifiers(),
             signal=self.signal.state,
             history=self.history(),
@@ -306,8 +312,7 @@ class Device:
         _log.debug("%s; %s", telemetry.summary, _in_words(telemetry))
 
     def _report_release(self, software: Software) -> None:
-        at, is_right = self._clock.utc(), self._clock_is_right()
-        message = release_message(self._origin, software, at, is_right)
+        message = release_message(self._origin, software, self._clock.utc(), self._clock_is_right())
         self._publisher.publish_state(RELEASE, encode(message))
 
     def _tell_systemd(self, telemetry: Telemetry, now_s: float) -> None:
@@ -318,7 +323,7 @@ class Device:
         """
         notifier, summary = self._notifier, telemetry.summary
         was_ready = self._is_ready
-        self._is_ready = telemetry.camera.state is not CameraState.STARTING
+        self._is_ready = CameraState.STARTING not in {s.state for _, s in telemetry.each_camera}
         if self._is_ready and not was_ready:
             notifier.ready(summary)
         elif now_s < self._alive_due_s:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
@@ -124,7 +124,7 @@ def open_home_assistant(
     settings: Settings,
     sender: RetainedSender,
     origin: Origin,
-    photographer: Photographer | None,
+    photographers: Mapping[str, Photographer],
     folder: Path,
 ) -> Outlet | None:
     """Return what looks after Home Assistant, or removes the device there; None: neither.
@@ -139,8 +139,9 @@ def open_home_assistant(
     subject = subject_of(settings)
     prefix = settings.home_assistant.discovery_prefix
     found = HomeAssistant(subject, prefix, sender, origin, announced, bell)
-    if photographer is not None and subject.has_pictures:
-        photographer.also_to = found.show
+    if subject.has_pictures:
+        for photographer in photographers.values():
+            photographer.also_to = found.show
     return found
 
 

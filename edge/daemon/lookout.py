@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -21,7 +21,15 @@ from edge.observers import Observers
 from edge.pipeline import FrameOutcome
 from edge.plan import SeeingPlan, Work
 from edge.records import Compliance, Frame
-from edge.telemetry import TOTAL, CameraState, CameraStatus, CameraView, Latency, Pace
+from edge.telemetry import (
+    TOTAL,
+    CameraReport,
+    CameraState,
+    CameraStatus,
+    CameraView,
+    Latency,
+    Pace,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +79,27 @@ class Glance:
     """How long it has done that: since the glance before."""
 
 
+@dataclass(frozen=True, slots=True)
+class LookoutState:
+    """How a lookout did at one moment; for any thread."""
+
+    report: CameraReport
+    counts: Compliance
+    """Who passed it."""
+
+    @property
+    def name(self) -> str:
+        return self.report.name
+
+    @property
+    def status(self) -> CameraStatus:
+        return self.report.status
+
+    def stuck(self) -> LookoutState:
+        """Return the same of one whose thread does not go on."""
+        return replace(self, report=replace(self.report, is_stuck=True))
+
+
 class Lookout:
     """Takes frames along the road, and counts who passes."""
 
@@ -81,11 +110,21 @@ class Lookout:
         stopwatch: Stopwatch,
         budget: Budget,
         clock: Clock = SYSTEM_CLOCK,
+        name: str = "",
+        zone: str = "",
+        new_area: Callable[[], Area | None] = lambda: None,
+        new_zones: Callable[[], Sequence[ZoneSettings] | None] = lambda: None,
     ) -> None:
+        """`name` is the camera's, `zone` what it watches; `new_area` and `new_zones` return, once,
+        what is to hold from now on."""
+        self.name = name
         self.observers = Observers()
+        self.stopwatch = stopwatch
+        self._zone = zone
+        self._new_area = new_area
+        self._new_zones = new_zones
         self._camera = camera
         self._judge = judge
-        self._stopwatch = stopwatch
         self._budget = budget
         self._clock = clock
         self._meter = FrameMeter()
@@ -98,6 +137,10 @@ class Lookout:
     def ended(self) -> bool:
         """Whether the source is over, as a clip is at its end."""
         return self._camera.ended
+
+    @property
+    def camera_state(self) -> CameraState:
+        return self._camera.state
 
     @property
     def camera(self) -> CameraStatus:
@@ -124,7 +167,7 @@ class Lookout:
 
     @property
     def latencies(self) -> dict[str, Latency]:
-        return self._stopwatch.latencies()
+        return self.stopwatch.latencies()
 
     @property
     def plan(self) -> SeeingPlan:
@@ -139,6 +182,31 @@ class Lookout:
     def places(self) -> tuple[str, ...]:
         """By which visits are counted, see `ComplianceCounter.places`."""
         return self._compliance.places
+
+    def state(self) -> LookoutState:
+        """Return how all of it is now."""
+        report = CameraReport(
+            name=self.name,
+            zone=self._zone,
+            status=self.camera,
+            frames=self.frames,
+            fps=self.fps,
+            dropped_frames=self.dropped_frames,
+            latencies=self.latencies,
+            plan=self.plan.name,
+        )
+        return LookoutState(report, self.counts)
+
+    def turn(self, timeout_s: float, pace: Pace, is_paused: Callable[[], bool]) -> Glance:
+        """Look at the area, as closely and as often as is wanted now, and take one frame along the
+        road, if one comes in time. Raises what `Camera.read` raises."""
+        if (area := self._new_area()) is not None:
+            self.limit_to(area)
+        if (zones := self._new_zones()) is not None:
+            self.divide_into(zones)
+        self.keep_to_budget(pace)
+        self.wait(pace.interval_s)
+        return self.look(timeout_s, is_paused=is_paused())
 
     def wait(self, interval_s: float) -> None:
         """Wait until so long after the frame that was judged last."""
@@ -165,6 +233,7 @@ class Lookout:
             frame,
             decision,
             turn_s if watches else 0.0,
+            camera=self.name,
             watch=self._watch(is_paused=is_paused),
             turn_s=turn_s,
         )
@@ -186,13 +255,19 @@ class Lookout:
             self._judge.follow(self._budget.choose(self._usage(), fps, pace, now_s))
 
     def _usage(self) -> Usage:
-        return Usage.of(self._judge.work, self._stopwatch)
+        return Usage.of(self._judge.work, self.stopwatch)
 
     def end_visits(self) -> Glance:
         """Nobody is in sight any more: the service stops."""
         decision = self._judge.finish()
         self._count(decision, watches=False)
-        return Glance(None, decision)
+        return Glance(None, decision, camera=self.name)
+
+    def rest(self) -> Glance:
+        """The camera is lost, and is not tried now."""
+        decision = self._judge.finish()
+        turn_s = self._count(decision, watches=False)
+        return Glance(None, decision, camera=self.name, watch=WatchState.LOST, turn_s=turn_s)
 
     def close(self, timeout_s: float = 0.0) -> None:
         """Have the camera given back, and wait for that; a capture call that hangs goes on."""
@@ -205,7 +280,7 @@ class Lookout:
 
     def _judged(self, frame: Frame) -> Decision:
         self._judged_s = self._clock.monotonic_s()
-        with self._stopwatch(TOTAL):
+        with self.stopwatch(TOTAL):
             outcome = self._judge.process(frame)
         self._meter.add(self._clock.monotonic_s())
         self._is_crowded = outcome.is_crowded

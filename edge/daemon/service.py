@@ -6,22 +6,29 @@ import platform
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import datetime
 
 import cv2
 
-from edge.capture.camera import Camera, frames_of, patience_with
 from edge.classify.card import load_bundle
 from edge.classify.runtime import runtime_version
-from edge.clock import SYSTEM_CLOCK, clock_synchronised, this_moment
+from edge.clock import clock_synchronised, this_moment
 from edge.config import DetectorSettings, Settings
 from edge.control.commands import MAX_PAYLOAD_BYTES
-from edge.daemon.budget import Budget
+from edge.daemon.cameras import (
+    at_door,
+    open_posts,
+    photographers_of,
+    places_of,
+    rule_at,
+    stopwatches_of,
+    watch_of,
+    zones_of,
+)
 from edge.daemon.certificates import certificates
 from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
 from edge.daemon.home_assistant import births, open_home_assistant
-from edge.daemon.lookout import Glance, Lookout
+from edge.daemon.lookout import Glance
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
 from edge.daemon.recorder import Recorder, open_history, settings_digest
@@ -31,30 +38,24 @@ from edge.daemon.software import SoftwareNotice
 from edge.daemon.station import open_station
 from edge.daemon.viewer import open_page
 from edge.daemon.visits import open_visits
-from edge.decide.identity import EventIds
+from edge.daemon.watch import CameraWatch
 from edge.detect.detectors import identify
 from edge.history.records import SEEING, RunAbout
-from edge.host.health import Stopwatch, usable_cores
+from edge.host.health import usable_cores
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
 from edge.host.unfit import refuse_unfit
 from edge.installed import running_release
-from edge.page.drawn import AreaBook
-from edge.page.drawn_zones import ZoneBook
 from edge.page.listener import PageListener
 from edge.page.window import no_metrics
-from edge.pipeline import STEPS, open_pipeline
-from edge.privacy.picture import open_photographer
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
 from edge.qualify.known import eyes_of
 from edge.report.source import ReportSource
-from edge.telemetry import InUse
+from edge.software import InUse
 from edge.version import version
 
-POLL_S = 0.5
-"""How long the loop waits for a frame before it does everything else."""
 CLOSING_S = 0.5
 """For a capture call to return when we stop; one that hangs ends with the process."""
 
@@ -64,21 +65,18 @@ class Service:
 
     def __init__(
         self,
-        lookout: Lookout,
+        watch: CameraWatch,
         device: Device,
         page: PageListener | None = None,
-        book: AreaBook | None = None,
-        zones: ZoneBook | None = None,
         outlets: Sequence[Outlet] = (),
         lamps: Outlet | None = None,
     ) -> None:
         """`lamps` are as the others, and come before all that takes time: the disk, and a picture,
         which is more than half a second of a Raspberry Pi 4."""
-        self.lookout = lookout
+        self.watch = watch
+        self._cameras = len(watch.camera_states)
         self.device = device
         self.page = page
-        self._book = book
-        self._zones = zones
         self._outlets = tuple(outlets)
         self._lamps = () if lamps is None else (lamps,)
         self._stop = threading.Event()
@@ -92,44 +90,39 @@ class Service:
     def run(self) -> None:
         """Run until `stop`, or until the source is over. Whatever fails, all is closed in order."""
         with ExitStack() as ending:
-            ending.callback(self.lookout.close, CLOSING_S)
+            ending.callback(self.watch.close, CLOSING_S)
             if self.page is not None:
                 ending.callback(self.page.close)
             ending.callback(self.device.close)
             for outlet in (*self._outlets, *self._lamps):  # the lamps are closed first
                 ending.callback(outlet.close)
             ending.callback(self._end_visits)
-            ending.callback(self.lookout.close)  # begins early, so that it need not be waited for
+            ending.callback(self.watch.close)  # begins early, so that it need not be waited for
             ending.callback(self.device.stopping)
             self.device.start()
             if self.page is not None:
                 self.page.start()
             for outlet in (*self._outlets, *self._lamps):
                 outlet.start()
+            self.watch.start(self.device)
             while not self._is_over():
                 self.run_once()
 
     def run_once(self) -> None:
         """Take one frame along the road, if there is one; then do everything else."""
-        if self._book is not None and (area := self._book.take()) is not None:
-            self.lookout.limit_to(area)
-        if self._zones is not None and (zones := self._zones.take()) is not None:
-            self.lookout.divide_into(zones)
-        self.lookout.keep_to_budget(self.device.pace)
-        self.lookout.wait(self.device.pace.interval_s)
-        glance = self._take(self.lookout.look(POLL_S, is_paused=self.device.is_paused))
-        self.device.tend(glance, self.lookout)
+        glance = self._take(self.watch.look(self.device))
+        self.device.tend(glance, self.watch)
         self._let_out(glance, self._outlets)
 
     def _is_over(self) -> bool:
-        return self._stop.is_set() or self.lookout.ended or self.device.restart_wanted
+        return self._stop.is_set() or self.watch.ended or self.device.restart_wanted
 
     def _take(self, glance: Glance) -> Glance:
         self._let_out(glance, self._lamps)
         taken = self.device.take(glance)
         if self.page is not None:
             seen_s = glance.turn_s if glance.watch in SEEING else 0.0
-            self.page.window.history.note(glance.decision, seen_s)
+            self.page.window.history.note(glance.decision, seen_s / self._cameras)
         return taken
 
     def _let_out(self, glance: Glance, outlets: Sequence[Outlet]) -> None:
@@ -139,9 +132,9 @@ class Service:
                 outlet.take(glance, telemetry)
 
     def _end_visits(self) -> None:
-        glance = self._take(self.lookout.end_visits())
-        self._let_out(glance, self._outlets)
-        self.device.report_compliance(self.lookout)
+        for glance in self.watch.end_visits():
+            self._let_out(self._take(glance), self._outlets)
+        self.device.report_compliance(self.watch)
 
 
 def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
@@ -151,11 +144,10 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     """
     refuse_unfit(settings)
     bundle = load_bundle(settings.classifier.bundle)
-    stopwatch = Stopwatch(STEPS)
-    judge = open_pipeline(settings, bundle, EventIds(), stopwatch, datetime.astimezone)
-    photographer = open_photographer(settings, judge.tracker)
-    who = origin(settings.device, bundle.card.model_id)
-    camera = Camera(lambda: frames_of(settings.camera), patience_with(settings.camera))
+    posts = open_posts(settings, bundle, usable_cores())
+    # A single camera's zone is the device's.
+    place = settings.device if settings.cameras else settings.of(settings.camera).device
+    who = origin(place, bundle.card.model_id)
     outbox = Outbox(
         settings.outbox.file,
         settings.outbox,
@@ -183,34 +175,39 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         outbox,
         publisher,
         notifier,
-        photographer,
+        photographers_of(posts),
         former,
         StatusFile.from_environment(),
         software,
         detector,
         in_use=in_use,
         certificates=certificates(settings),
+        cameras=zones_of(settings),
     )
-    budget = Budget(settings, usable_cores(), SYSTEM_CLOCK.monotonic_s())
-    lookout = Lookout(camera, judge, stopwatch, budget)
     folder = settings.outbox.file.parent
-    book = AreaBook(settings.detector, folder)
-    zones = ZoneBook(settings.zone, folder)
+    # What is at a door follows the camera that is named first.
+    door = posts[0]
     source = ReportSource.of(settings, lambda camera: eyes_of(settings, camera))
-    rule = RuleKeeper(source.calendar, source.history, [judge.policy])
+    rule = RuleKeeper(source.calendar, source.history, [each.judge.policy for each in posts])
     device.rule = lambda: rule.state
-    outlets: list[Outlet] = [rule, open_visits(folder, lookout.observers)]
-    station = open_station(settings, lookout.observers)
+    outlets: list[Outlet] = [
+        rule,
+        at_door(open_visits(folder, door.lookout.observers), posts),
+    ]
+    station = open_station(settings, door.lookout.observers)
     if station is not None:
-        outlets.append(station)
-    lamps = None
+        outlets.append(at_door(station, posts))
+    lamps: Outlet | None = None
     if settings.signal.enabled:
         # Imported only here, as the next ones: what nobody has enabled takes no memory.
         from edge.daemon.lamp import open_signal
 
-        device.signal = lamps = open_signal(settings.signal, lookout.observers, folder, station)
+        device.signal = signal = open_signal(
+            settings.signal, door.lookout.observers, folder, station
+        )
+        lamps = at_door(signal, posts)
     outlets.append(ReportPublisher(source, who, publisher))
-    home = open_home_assistant(settings, publisher, who, photographer, folder)
+    home = open_home_assistant(settings, publisher, who, photographers_of(posts), folder)
     if home is not None:
         outlets.append(home)
     metrics = no_metrics
@@ -218,7 +215,9 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         # Imported only here: what nobody has enabled takes no memory.
         from edge.daemon.metrics.outlet import open_metrics
 
-        outlet = open_metrics(who, versions, detector, stopwatch, software, lambda: lookout.places)
+        outlet = open_metrics(
+            who, versions, detector, stopwatches_of(posts), software, lambda: places_of(posts)
+        )
         outlets.append(outlet)
         metrics = outlet.text
     notifications = open_notifications(settings, folder)
@@ -226,11 +225,12 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         device.notifiers = notifications.states
         outlets.append(notifications)
     test = None if notifications is None else notifications.test
-    page = open_page(settings, lookout, device, book, zones, folder, metrics, test)
+    page = open_page(settings, posts, device, folder, metrics, test)
     if settings.sign.enabled:
         from edge.daemon.sign import open_sign
 
-        outlets += open_sign(settings, station, lookout.observers, folder)
+        signs = open_sign(settings, station, door.lookout.observers, folder)
+        outlets += [at_door(each, posts) for each in signs]
     about = RunAbout(
         program=versions.program,
         release=versions.release or "",
@@ -240,7 +240,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     )
     history = open_history(
         settings,
-        lambda place: judge.policy.reports,
+        lambda place: rule_at(posts, place.camera),
         about,
         None if page is None else page.window.history,
     )
@@ -248,7 +248,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     if isinstance(history, Recorder):
         rule.record = history.record
     outlets.append(history)
-    return Service(lookout, device, page, book, zones, outlets, lamps)
+    return Service(watch_of(posts), device, page, outlets, lamps)
 
 
 def _versions() -> Versions:

@@ -9,7 +9,7 @@ from edge.errors import ConfigError
 from edge.installed import Slot, installation
 from edge.release.ledger import FILE, Ledger, read_ledger
 from edge.release.store import ReleaseStore
-from edge.telemetry import OnTrial, Settled, Software
+from edge.software import OnTrial, Settled, Software
 
 _log = logging.getLogger(__name__)
 

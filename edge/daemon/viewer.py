@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.config import DetectorSettings, Settings, SnapshotSettings
+from edge.daemon.cameras import Post
 from edge.daemon.device import Device
-from edge.daemon.lookout import Lookout
 from edge.detect.card import FOLDER, found_shares, read_card
 from edge.detect.detectors import identify
 from edge.installed import Slot, activated
-from edge.page.drawn import AreaBook
-from edge.page.drawn_zones import ZoneBook
 from edge.page.history import PageHistory
 from edge.page.listener import PageListener
 from edge.page.window import About, Window, no_metrics
@@ -27,10 +25,8 @@ PICTURES = SnapshotSettings(pictures="pixelated", longest_side_px=640)
 
 def open_page(
     settings: Settings,
-    lookout: Lookout,
+    posts: Sequence[Post],
     device: Device,
-    book: AreaBook,
-    zones: ZoneBook,
     folder: Path,
     metrics: Callable[[bool], bytes] = no_metrics,
     test_notifications: Callable[[], str] | None = None,
@@ -51,13 +47,13 @@ def open_page(
             version(),
             _found_shares(settings.detector),
         ),
-        lookout.observers,
+        posts[0].lookout.observers,
         Photographer(PICTURES, search).take,
         settings.classifier,
         lambda: device.telemetry,
         PageHistory(days=settings.history.days, is_recorded=settings.history.enabled),
-        book,
-        zones,
+        posts[0].book,
+        posts[0].zones,
         settings.page.fps,
         metrics=metrics,
         test_notifications=test_notifications,

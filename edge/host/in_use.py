@@ -9,7 +9,7 @@ import msgspec
 
 from edge.address import DeviceSource, PiSource, StreamSource, bracketed, holds_password, source_in
 from edge.config import CREDENTIAL, Settings
-from edge.telemetry import InUse
+from edge.software import InUse
 
 
 def in_use(settings: Settings, file: Path, written_ns: int) -> InUse:
@@ -21,12 +21,17 @@ def in_use(settings: Settings, file: Path, written_ns: int) -> InUse:
         device_id=settings.device.id,
         site=settings.device.site,
         zone=settings.device.zone,
-        source=public_source(settings.camera.source),
+        source=public_sources(settings),
         broker=broker_name(settings),
         settings=_name(file),
         settings_written_ns=written_ns,
         broker_settings=broker_digest(settings),
     )
+
+
+def public_sources(settings: Settings) -> str:
+    """Return what `source` of each camera names, as `public_source` does."""
+    return ", ".join(public_source(each.source) for each in settings.each_camera)
 
 
 def public_source(source: str) -> str:

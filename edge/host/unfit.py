@@ -25,7 +25,8 @@ def refuse_unfit(settings: Settings) -> None:
     """Raise ConfigError where this is the service, and a file is hidden or the source ends."""
     if is_started_by_systemd():
         _refuse_hidden(settings)
-        _refuse_ending(settings.camera)
+        for camera in settings.each_camera:
+            _refuse_ending(camera, settings.section_of(camera))
 
 
 def _refuse_hidden(settings: Settings) -> None:
@@ -41,24 +42,25 @@ def _refuse_hidden(settings: Settings) -> None:
             )
 
 
-def _refuse_ending(camera: CameraSettings) -> None:
+def _refuse_ending(camera: CameraSettings, section: str) -> None:
     if camera.loop:
         return
     if isinstance(source_in(camera.source), FileSource) and is_there(Path(camera.source)):
         raise ConfigError(
-            "[camera] source: a clip or folder comes to its end, and the service with it; set "
+            f"{section} source: a clip or folder comes to its end, and the service with it; set "
             "loop = true, which plays it in a loop"
         )
 
 
 def _named(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield the key of each file that is named and read, and the file."""
-    source = source_in(settings.camera.source)
-    if isinstance(source, FileSource):
-        yield "[camera] source", settings.camera.source
     read: list[tuple[str, Section]] = [("[mqtt]", settings.mqtt)]
-    if isinstance(source, StreamSource) and source.is_encrypted:
-        read.append(("[camera]", settings.camera))
+    for camera in settings.each_camera:
+        source, section = source_in(camera.source), settings.section_of(camera)
+        if isinstance(source, FileSource):
+            yield f"{section} source", camera.source
+        if isinstance(source, StreamSource) and source.is_encrypted:
+            read.append((section, camera))
     if settings.page.enabled:
         read.append(("[page]", settings.page))
     if settings.sign.enabled:

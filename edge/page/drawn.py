@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from edge.config import DetectorSettings, Polygon, Polygons
+from edge.config import CameraSettings, DetectorSettings, Polygon, Polygons, Settings
 from edge.detect.area import Area
 from edge.durable import replace_file
 from edge.errors import ConfigError
@@ -28,8 +28,16 @@ _log = logging.getLogger(__name__)
 FILE = "area.json"
 BEFORE = "area.before.json"
 NAMES = "area.names.json"
+AREAS = "areas"
+"""Below the device's state, a folder for each of several cameras: what was drawn for it."""
 MAX_BYTES = 256_000
 Content = TypeVar("Content")
+
+
+def area_folder(settings: Settings, camera: CameraSettings) -> Path:
+    """Return where the area is kept that was drawn for a camera."""
+    state = settings.outbox.file.parent
+    return state / AREAS / camera.name if settings.cameras else state
 
 
 class DrawnArea(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

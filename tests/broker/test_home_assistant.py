@@ -48,7 +48,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             routes=births(settings.home_assistant, tmp_path),
         )
         closing.extend((outbox.close, publisher.close))
-        outlet = open_home_assistant(settings, publisher, ORIGIN, None, tmp_path)
+        outlet = open_home_assistant(settings, publisher, ORIGIN, {}, tmp_path)
         assert outlet is not None
         outlet.start()
         publisher.publish_state("health", b"{}")

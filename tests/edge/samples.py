@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from edge.software import InUse
 from edge.telemetry import (
     BrokerState,
     CameraState,
     CameraStatus,
     CameraView,
     ClockState,
-    InUse,
     Latency,
     OutboxState,
     Pace,

@@ -19,6 +19,7 @@ from edge.conditions import (
     health_codes,
 )
 from edge.config import parse_settings
+from edge.software import OnTrial
 from edge.telemetry import (
     BrokerState,
     CameraState,
@@ -26,7 +27,6 @@ from edge.telemetry import (
     CameraView,
     Certificate,
     ClockState,
-    OnTrial,
     OutboxState,
     Pace,
     PageState,

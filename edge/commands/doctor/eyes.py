@@ -31,38 +31,38 @@ _OF_THE_CAMERA = (
 """The gravest first: one of them is said."""
 
 
-def in_use(telemetry: Telemetry, source: str) -> Iterator[Finding]:
+def in_use(telemetry: Telemetry, source: str, part: str = "camera") -> Iterator[Finding]:
     """Return what the running service says of its camera, `source`: it cannot be opened twice."""
     camera = telemetry.camera
     fix = None
     if camera.state is not CameraState.RUNNING:
         fix = cure_of(source, camera.trouble, camera.refuses)
-    found = {each.code: each for each in reported("camera", telemetry, _OF_THE_CAMERA, fix)}
+    found = {each.code: each for each in reported(part, telemetry, _OF_THE_CAMERA, fix)}
     gravest = next((found[code] for code in _OF_THE_CAMERA if code in found), None)
     text = f"in use by the running service: {telemetry.fps:.1f} pictures a second judged"
-    yield gravest or well("camera", text)
+    yield gravest or well(part, text)
 
 
-def looked_at(settings: Settings) -> Iterator[Finding]:
+def looked_at(settings: Settings, part: str = "camera") -> Iterator[Finding]:
     """Open the camera, and judge a picture of it."""
     try:
         frame = tried(settings.camera).frame  # the first ones are dark while the exposure settles
     except TensorMaskError as error:
         cure = cure_of(settings.camera.source, str(error), isinstance(error, CameraRefusalError))
-        yield wrong("camera", Code.CAMERA_UNUSABLE, cure, why=error)
+        yield wrong(part, Code.CAMERA_UNUSABLE, cure, why=error)
         return
     text = f"{frame.width} x {frame.height}"
     view = view_of(frame.pixels)
     picture = quality_of(frame.pixels)
     if view in VIEWS:
-        yield wrong("camera", VIEWS[view])
+        yield wrong(part, VIEWS[view])
         return
-    yield well("camera", f"{text}, light {picture.light} %, {picture.light_text}")
+    yield well(part, f"{text}, light {picture.light} %, {picture.light_text}")
     if picture.sharpness < BLURRED:
-        yield wrong("camera", Code.OUT_OF_FOCUS, sharpness=picture.sharpness)
+        yield wrong(part, Code.OUT_OF_FOCUS, sharpness=picture.sharpness)
     if degrees := turned_by_deg([frame.pixels], settings.detector):
         wanted_deg = (settings.camera.rotation_deg + degrees) % 360
-        yield wrong("camera", Code.CAMERA_TURNED, rotation_deg=wanted_deg)
+        yield wrong(part, Code.CAMERA_TURNED, rotation_deg=wanted_deg)
 
 
 def cure_of(source: str, trouble: str = "", refuses: bool = False) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from edge.commands.checks import check_configuration, check_detector, check_model
+from edge.commands.checks import check_configuration, check_detector, check_model, each_part
 from edge.commands.doctor import eyes, voice
 from edge.commands.doctor.finding import (
     SETTINGS_FIRST,
@@ -19,7 +19,7 @@ from edge.conditions import Code
 from edge.config import Settings
 from edge.errors import MissingPackageError, ModelError, NotAllowedError, TensorMaskError
 from edge.files import DamagedFileError, decoded
-from edge.host.in_use import has_changed, public_source
+from edge.host.in_use import has_changed, public_sources
 from edge.release.unit import UNIT
 from edge.telemetry import Telemetry
 
@@ -95,13 +95,18 @@ def _models(settings: Settings) -> Iterator[Finding]:
 def _camera(settings: Settings | None, telemetry: Telemetry | None) -> Iterator[Finding]:
     """Ask the service about the camera that it has; look at one that it has not."""
     used = None if telemetry is None else telemetry.in_use
-    source = None if settings is None else settings.camera.source
-    if telemetry is not None and (
-        used is None or source is None or used.source == public_source(source)
-    ):
-        yield from eyes.in_use(telemetry, source or (used.source if used else ""))
+    wanted = None if settings is None else public_sources(settings)
+    if telemetry is not None and (used is None or wanted is None or used.source == wanted):
+        sources = {} if settings is None else {e.name: e.source for e in settings.each_camera}
+        if not telemetry.cameras:
+            known = used.source if used else ""
+            yield from eyes.in_use(telemetry, next(iter(sources.values()), known))
+        for each in telemetry.cameras:
+            source = sources.get(each.name, "")
+            yield from eyes.in_use(telemetry.of(each.name), source, f"camera {each.name}")
     elif settings is not None:
-        yield from eyes.looked_at(settings)
+        for part, own in each_part("camera", settings):
+            yield from eyes.looked_at(own, part)
     else:
         text = "not looked at: it takes the settings, or a service that runs"
         yield wrong("camera", Code.UNKNOWN, as_root(SETTINGS_FIRST), why=text)

@@ -11,7 +11,8 @@ from edge.host.health import Distribution, Stopwatch
 from edge.installed import Slot
 from edge.records import Verdict, ViolationKind, ViolationState
 from edge.release.ledger import TrialOutcome
-from edge.telemetry import Software, Telemetry
+from edge.software import Software
+from edge.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Figures:
 class Counts:
     """Counts what is decided; for one thread."""
 
-    stopwatch: Stopwatch
+    stopwatches: Mapping[str, Stopwatch]
+    """By camera."""
     places: Callable[[], Sequence[str]] = tuple
     """By which visits are counted: see `ComplianceCounter.places`."""
     _people: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
@@ -76,7 +78,7 @@ class Counts:
         return Figures(
             telemetry,
             self._started_at_s,
-            self.stopwatch.distributions(),
+            together(each.distributions() for each in self.stopwatches.values()),
             dict(self._people),
             dict(self._alerts),
             {place: dict(counts) for place, counts in self._people_by_place.items()},
@@ -84,6 +86,19 @@ class Counts:
             self._watched_s,
             undone_in(software),
         )
+
+
+def together(every: Iterable[Mapping[str, Distribution]]) -> Mapping[str, Distribution]:
+    """Return what each step took at all cameras."""
+    first, *others = every
+    added = dict(first)
+    for other in others:
+        for step, took in other.items():
+            counts = zip(added[step].counts, took.counts, strict=True)
+            added[step] = Distribution(
+                tuple(one + more for one, more in counts), added[step].sum_s + took.sum_s
+            )
+    return added
 
 
 Counted = TypeVar("Counted", Verdict, ViolationKind)

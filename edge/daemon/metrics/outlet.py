@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -15,7 +15,8 @@ from edge.daemon.metrics.figures import Counts, Figures
 from edge.daemon.software import SoftwareNotice
 from edge.host.health import Stopwatch
 from edge.publish.messages import DetectorIdentity, Origin, Versions
-from edge.telemetry import Software, Telemetry
+from edge.software import Software
+from edge.telemetry import Telemetry
 
 NOT_INSTALLED = Software({}, None, ())
 
@@ -26,12 +27,13 @@ class MetricsOutlet:
     def __init__(
         self,
         identity: Described,
-        stopwatch: Stopwatch,
+        stopwatches: Mapping[str, Stopwatch],
         software: Callable[[], Software],
         places: Callable[[], Sequence[str]],
     ) -> None:
+        """`stopwatches` are by camera."""
         self._identity = identity
-        self._counts = Counts(stopwatch, places)
+        self._counts = Counts(stopwatches, places)
         self._software = software
         self._figures: Figures | None = None
 
@@ -65,7 +67,7 @@ def open_metrics(
     origin: Origin,
     versions: Versions,
     detector: DetectorIdentity,
-    stopwatch: Stopwatch,
+    stopwatches: Mapping[str, Stopwatch],
     notice: SoftwareNotice | None,
     places: Callable[[], Sequence[str]] = tuple,
 ) -> MetricsOutlet:
@@ -74,7 +76,7 @@ def open_metrics(
     identity = Described(origin, versions, detector)
     return MetricsOutlet(
         identity,
-        stopwatch,
+        stopwatches,
         lambda: NOT_INSTALLED if notice is None else notice.software,
         places,
     )

@@ -36,7 +36,12 @@ from edge.publish.messages.common import (
     topic,
     with_sequence,
 )
-from edge.publish.messages.compliance import ComplianceMessage, ComplianceTally, compliance_message
+from edge.publish.messages.compliance import (
+    CameraCompliance,
+    ComplianceMessage,
+    ComplianceTally,
+    compliance_message,
+)
 from edge.publish.messages.health import (
     BrokerHealth,
     CameraHealth,
@@ -45,13 +50,14 @@ from edge.publish.messages.health import (
     DroppedHealth,
     HealthMessage,
     LatencyHealth,
+    OneCameraHealth,
     OutboxCondition,
     OutboxHealth,
     PaceHealth,
     Versions,
     health_message,
 )
-from edge.publish.messages.presence import PresenceMessage, presence_message
+from edge.publish.messages.presence import CameraPresence, PresenceMessage, presence_message
 from edge.publish.messages.release import ReleaseMessage, release_message
 from edge.publish.messages.report import ReportedPeriod, ReportMessage
 from edge.publish.messages.violation import ViolationMessage, violation_message, without_snapshot
@@ -71,7 +77,9 @@ __all__ = [
     "AvailabilityMessage",
     "AvailabilityState",
     "BrokerHealth",
+    "CameraCompliance",
     "CameraHealth",
+    "CameraPresence",
     "ClockHealth",
     "CommandName",
     "CommandOutcome",
@@ -83,6 +91,7 @@ __all__ = [
     "LatencyHealth",
     "Message",
     "ModelIdentity",
+    "OneCameraHealth",
     "Origin",
     "OutboxCondition",
     "OutboxHealth",

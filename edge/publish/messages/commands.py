@@ -5,11 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from edge.publish.messages.common import (
-    Message,
-)
+from edge.publish.messages.common import CameraName, Message
 
 
 class CommandName(StrEnum):
@@ -41,3 +39,4 @@ class ResponseMessage(Message, frozen=True, kw_only=True, tag="tensormask/respon
     ]
     reason: Annotated[str | None, Meta(description="Why not, for people to read; null: done")]
     snapshot: Annotated[bytes | None, Meta(description="The requested picture, a JPEG in base64")]
+    camera: CameraName | UnsetType = UNSET

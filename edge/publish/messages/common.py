@@ -34,6 +34,13 @@ Timestamp = Annotated[
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 NotNegative = Annotated[float, Meta(ge=0)]
+CameraName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_\-]{1,32}$",
+        description="Which of several cameras, as in `[[camera]] name`; missing: the only one",
+    ),
+]
 
 
 def topic(prefix: str, device_id: str, name: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from edge.publish.messages.common import (
+    CameraName,
     Count,
     Message,
     NotNegative,
@@ -54,6 +56,16 @@ class PlaceCounts(PayloadPart, frozen=True, kw_only=True):
     ]
 
 
+class CameraCompliance(PayloadPart, frozen=True, kw_only=True):
+    """The people who left the picture of one of several cameras."""
+
+    last_minute: ComplianceTally
+    last_hour: ComplianceTally
+    last_day: ComplianceTally
+    since_start: ComplianceTally
+    places: tuple[PlaceCounts, ...] = ()
+
+
 class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/compliance/1"):
     """How many people came masked lately. Retained."""
 
@@ -71,12 +83,23 @@ class ComplianceMessage(Message, frozen=True, kw_only=True, tag="tensormask/comp
         tuple[PlaceCounts, ...],
         Meta(description="The same people by zone, each in one of them; empty: there are no zones"),
     ] = ()
+    cameras: Annotated[
+        dict[CameraName, CameraCompliance] | UnsetType,
+        Meta(description="Each of several cameras; the other fields are their sums, with the "
+             "`watched_s` of the one that watched least. Missing: there is one camera"),
+    ] = UNSET  # fmt: skip
 
 
 def compliance_message(
-    origin: Origin, compliance: Compliance, at: datetime, clock_synchronised: bool, run: str
+    origin: Origin,
+    compliance: Compliance,
+    at: datetime,
+    clock_synchronised: bool,
+    run: str,
+    by_camera: Mapping[str, Compliance] | None = None,
 ) -> ComplianceMessage:
-    """Return the counts as they are at `at`, of the program's run of that name."""
+    """Return the counts as they are at `at`, of the program's run of that name; `by_camera` are
+    those of several cameras, of which `compliance` is the sum."""
     return ComplianceMessage(
         **every_field(origin, at, clock_synchronised),
         last_minute=_tally(compliance.last_minute),
@@ -84,15 +107,32 @@ def compliance_message(
         last_day=_tally(compliance.last_day),
         run=run,
         since_start=_tally(compliance.since_start),
-        places=tuple(
-            PlaceCounts(
-                place=each.zone,
-                last_hour=_tally(each.last_hour),
-                last_day=_tally(each.last_day),
-                since_start=_tally(each.since_start),
-            )
-            for each in compliance.places
-        ),
+        places=_places(compliance),
+        cameras=UNSET
+        if by_camera is None
+        else {name: _of_camera(counts) for name, counts in by_camera.items()},
+    )
+
+
+def _places(compliance: Compliance) -> tuple[PlaceCounts, ...]:
+    return tuple(
+        PlaceCounts(
+            place=each.zone,
+            last_hour=_tally(each.last_hour),
+            last_day=_tally(each.last_day),
+            since_start=_tally(each.since_start),
+        )
+        for each in compliance.places
+    )
+
+
+def _of_camera(compliance: Compliance) -> CameraCompliance:
+    return CameraCompliance(
+        last_minute=_tally(compliance.last_minute),
+        last_hour=_tally(compliance.last_hour),
+        last_day=_tally(compliance.last_day),
+        since_start=_tally(compliance.since_start),
+        places=_places(compliance),
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from edge.conditions import conditions, health_codes
+from edge.conditions import Condition, conditions, health_codes
 from edge.publish.messages.common import (
+    CameraName,
     Count,
     Message,
     NotNegative,
@@ -23,7 +25,9 @@ from edge.publish.messages.common import (
 )
 from edge.publish.messages.release import TrialHealth, trial_health
 from edge.telemetry import (
+    CameraReport,
     CameraState,
+    CameraStatus,
     CameraView,
     OutboxState,
     RuleState,
@@ -79,6 +83,25 @@ class CameraHealth(PayloadPart, frozen=True, kw_only=True):
         Meta(description="What [camera] rotation_deg should be: faces are upside down or on their "
              "side, and nobody is judged; null or missing: no change, as far as is known"),
     ] = None  # fmt: skip
+
+
+class OneCameraHealth(CameraHealth, frozen=True, kw_only=True):
+    """One of several cameras."""
+
+    zone: Annotated[str, Meta(description="Which part of the site it watches; may be empty")]
+    judged_fps: Annotated[
+        NotNegative, Meta(description="Frames judged per second, over the last 10 s")
+    ]
+    frames: Annotated[Count, Meta(description="Frames judged since the program started")]
+    dropped_frames: Annotated[
+        Count, Meta(description="Frames of the camera skipped since the program started")
+    ]
+    paused_for_s: Annotated[
+        NotNegative | None, Meta(description="Until judging resumes by itself; null: not paused")
+    ] = None
+    conditions: Annotated[
+        list[str], Meta(description="What is wrong with this camera, as codes, faults first")
+    ] = msgspec.field(default_factory=list)
 
 
 class OutboxCondition(StrEnum):
@@ -225,6 +248,11 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
         Meta(description="What is wrong, as codes, faults first; empty: all is well; null or "
              "missing: an older version. See docs/mqtt.md"),
     ] = None  # fmt: skip
+    cameras: Annotated[
+        dict[CameraName, OneCameraHealth] | UnsetType,
+        Meta(description="Each of several cameras; `camera` is the first of them, frames are those "
+             "of all. Missing: there is one camera"),
+    ] = UNSET  # fmt: skip
 
 
 def health_message(
@@ -237,6 +265,7 @@ def health_message(
 ) -> HealthMessage:
     """Return how the device is, as it was at `at`."""
     paused_for_s = telemetry.paused_for_s
+    found = conditions(telemetry)
     return HealthMessage(
         **every_field(origin, at, clock_synchronised),
         versions=versions,
@@ -248,14 +277,7 @@ def health_message(
         },
         frames=telemetry.frames,
         dropped_frames=telemetry.dropped_frames,
-        camera=CameraHealth(
-            state=telemetry.camera.state,
-            outages=telemetry.camera.outages,
-            view=telemetry.camera.view,
-            fps=telemetry.camera.fps,
-            slow=telemetry.camera.slow,
-            rotation_wanted_deg=telemetry.camera.rotation_wanted_deg,
-        ),
+        camera=CameraHealth(**_fields(telemetry.camera)),
         outbox=_outbox(telemetry.outbox),
         broker=BrokerHealth(
             reconnects=telemetry.broker.reconnects,
@@ -275,7 +297,32 @@ def health_message(
         paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
         detector=detector,
         trial=trial_health(telemetry.trial),
-        conditions=[*health_codes(conditions(telemetry))],
+        conditions=[*health_codes(found)],
+        cameras={each.name: _one_camera(each, found) for each in telemetry.cameras} or UNSET,
+    )
+
+
+def _fields(camera: CameraStatus) -> dict[str, Any]:
+    return {
+        "state": camera.state,
+        "outages": camera.outages,
+        "view": camera.view,
+        "fps": camera.fps,
+        "slow": camera.slow,
+        "rotation_wanted_deg": camera.rotation_wanted_deg,
+    }
+
+
+def _one_camera(camera: CameraReport, found: Sequence[Condition]) -> OneCameraHealth:
+    paused_for_s = camera.paused_for_s
+    return OneCameraHealth(
+        **_fields(camera.status),
+        zone=camera.zone,
+        judged_fps=round(camera.fps, 2),
+        frames=camera.frames,
+        dropped_frames=camera.dropped_frames,
+        paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
+        conditions=[*health_codes(each for each in found if each.camera == camera.name)],
     )
 
 

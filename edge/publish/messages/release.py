@@ -16,7 +16,7 @@ from edge.publish.messages.common import (
     every_field,
     timestamp,
 )
-from edge.telemetry import OnTrial, Software
+from edge.software import OnTrial, Software
 
 
 class TrialHealth(PayloadPart, frozen=True, kw_only=True):

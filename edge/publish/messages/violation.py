@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from edge.files import DamagedFileError, decoded
 from edge.publish.messages.common import (
+    CameraName,
     Message,
     NotNegative,
     Origin,
@@ -83,6 +84,7 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
         Meta(description="The zone of the picture where it was confirmed, [[zone]] name; empty: "
              "in none"),
     ] = ""  # fmt: skip
+    camera: CameraName | UnsetType = UNSET
 
 
 def violation_message(
@@ -93,8 +95,10 @@ def violation_message(
     snapshot: bytes | None = None,
     *,
     interrupted: bool = False,
+    camera: str = "",
 ) -> ViolationMessage:
-    """Return the document of a violation; the outbox gives the `sequence`, a replay counts."""
+    """Return the document of a violation; the outbox gives the `sequence`, a replay counts. A
+    `camera` without a name is the only one."""
     ended_at = violation.ended_at
     return ViolationMessage(
         **every_field(origin, ended_at or violation.confirmed_at, clock_synchronised),
@@ -113,6 +117,7 @@ def violation_message(
         probability=round(violation.probability, 4),
         interrupted=interrupted,
         place=violation.zone,
+        camera=camera or UNSET,
     )
 
 

@@ -30,8 +30,14 @@ def schema_of(kind: Any, name: str) -> dict[str, Any]:
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
         if "properties" in definition:
-            # Defaults are for reading what an older program wrote; what we write has every field.
-            definition["required"] = list(definition["properties"])
+            # Defaults are for reading what an older program wrote; what we write has every field,
+            # but for those that are there with several cameras only: these have no default.
+            needed = definition.get("required", ())
+            definition["required"] = [
+                name
+                for name, schema_of in definition["properties"].items()
+                if name in needed or "default" in schema_of
+            ]
     body = definitions.pop(schema["$ref"].rpartition("/")[2])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

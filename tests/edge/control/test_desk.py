@@ -46,7 +46,13 @@ class Counter:
         self.muted: list[float | None] = []
         self.why_not_muted = ""
         self.desk = CommandDesk(
-            settings, self.wire, ORIGIN, photographer, self.clock, self.mute, lambda: True
+            settings,
+            self.wire,
+            ORIGIN,
+            {} if photographer is None else {"": photographer},
+            self.clock,
+            self.mute,
+            lambda: True,
         )
         self.clock.now_s = 100.0
 
@@ -71,19 +77,19 @@ class Counter:
 def test_a_pause_ends_by_command() -> None:
     counter = Counter()
     assert counter.ask("pause", '{"request_id":"a","duration_s":60}') == [("done", None)]
-    assert (counter.desk.is_paused, counter.desk.paused_for_s) == (True, 60.0)
+    assert (counter.desk.is_paused_at(""), counter.desk.paused_for_s) == (True, 60.0)
     assert counter.ask("resume") == [("done", None)]
-    assert (counter.desk.is_paused, counter.desk.paused_for_s) == (False, None)
+    assert (counter.desk.is_paused_at(""), counter.desk.paused_for_s) == (False, None)
 
 
 def test_a_pause_of_no_length_ends_one_at_once() -> None:
     counter = Counter()
     counter.ask("pause")
-    assert counter.desk.is_paused
+    assert counter.desk.is_paused_at("")
     assert counter.ask("pause", '{"request_id":"b","duration_s":0}') == [("done", None)]
-    assert not counter.desk.is_paused
+    assert not counter.desk.is_paused_at("")
     counter.ask("pause", '{"request_id":"c","duration_s":0}')
-    assert not counter.desk.is_paused, "it would be for a turn of the loop"
+    assert not counter.desk.is_paused_at(""), "it would be for a turn of the loop"
 
 
 def test_a_forgotten_pause_ends_by_itself_and_a_second_one_begins_again() -> None:
@@ -93,10 +99,10 @@ def test_a_forgotten_pause_ends_by_itself_and_a_second_one_begins_again() -> Non
     counter.ask("pause", '{"request_id":"b","duration_s":60}')
     counter.clock.now_s += 59
     counter.desk.serve(None)
-    assert counter.desk.is_paused
+    assert counter.desk.is_paused_at("")
     counter.clock.now_s += 1
     counter.desk.serve(None)
-    assert not counter.desk.is_paused
+    assert not counter.desk.is_paused_at("")
 
 
 def test_an_answer_says_what_was_asked() -> None:

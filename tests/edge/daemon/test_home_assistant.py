@@ -68,7 +68,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.sender = NotingSender(folder)
         self.clock = TurnedClock()
-        opened = open_home_assistant(settings_of(), self.sender, ORIGIN, None, folder)
+        opened = open_home_assistant(settings_of(), self.sender, ORIGIN, {}, folder)
         assert isinstance(opened, HomeAssistant)
         opened._clock = self.clock
         opened._bell._delay_s = lambda: 5.0
@@ -180,7 +180,7 @@ def test_a_picture_goes_once_and_not_to_a_broker_that_is_away(home: Home) -> Non
 
 
 def opened(folder: Path, sender: NotingSender, **sections: Any) -> Outlet | None:
-    return open_home_assistant(settings_of(**sections), sender, ORIGIN, None, folder)
+    return open_home_assistant(settings_of(**sections), sender, ORIGIN, {}, folder)
 
 
 def test_who_was_never_announced_has_nothing_to_remove(tmp_path: Path) -> None:

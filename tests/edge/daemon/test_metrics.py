@@ -63,7 +63,7 @@ def outlet(
         Origin("door-1", site, "", ModelIdentity(name="m", version="4", sha256="0" * 64)),
         Versions(program="0.3.0", runtime="litert 2", python="3.11.2", opencv="4.10"),
         DetectorIdentity(name="tensormask", version="2", sha256="0" * 64),
-        stopwatch or Stopwatch(STEPS),
+        {"": stopwatch or Stopwatch(STEPS)},
         notice,
         places,
     )

@@ -33,6 +33,7 @@ from edge.daemon.device import Device
 from edge.daemon.lookout import FrameJudge, Glance, Lookout
 from edge.daemon.outlets import Outlet
 from edge.daemon.service import Service
+from edge.daemon.watch import SingleWatch
 from edge.decide.identity import EventIds
 from edge.decide.policy import Decision, ViolationPolicy
 from edge.detect.area import Area
@@ -175,12 +176,13 @@ def built_of(
     lamps: Outlet | None = None,
 ) -> Service:
     device = Device(
-        settings, ORIGIN, VERSIONS, outbox, publisher, notifier, photographer, None,
+        settings, ORIGIN, VERSIONS, outbox, publisher, notifier,
+        {} if photographer is None else {"": photographer}, None,
         None, None, None, clock, clock_is_right, vitals,
     )  # fmt: skip
     budget = Budget(settings, 4, clock.monotonic_s())
     lookout = Lookout(camera, judge, Stopwatch(STEPS, clock), budget, clock)
-    return Service(lookout, device, outlets=outlets, lamps=lamps)
+    return Service(SingleWatch(lookout), device, outlets=outlets, lamps=lamps)
 
 
 def service(
@@ -398,7 +400,7 @@ def test_a_camera_that_blinks_ends_no_visit_and_one_that_stays_away_ends_all(
     while clock.now_s < 10 + away_s:
         built.run_once()
     assert [each["state"] for each in documents()].count("confirmed") == people
-    (visit,) = built.lookout.end_visits().decision.visits
+    ((visit,),) = (each.decision.visits for each in built.watch.end_visits())
     assert visit.track_id == people
 
 
@@ -546,7 +548,7 @@ def test_health_tells_a_change_at_once(outbox: Outbox, small_disk: SmallDisk) ->
     for _ in range(4):
         built.run_once()
     small_disk.fill()
-    while not built.lookout.ended:
+    while not built.watch.ended:
         built.run_once()
     full.close()
     told = [

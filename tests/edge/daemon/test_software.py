@@ -8,7 +8,7 @@ from edge.daemon.software import MOST_SETTLED, SoftwareNotice
 from edge.installed import Slot
 from edge.release.ledger import Ledger, RunningTrial, TrialEntry, TrialOutcome, write_ledger
 from edge.release.store import ReleaseStore
-from edge.telemetry import OnTrial, Settled, Software
+from edge.software import OnTrial, Settled, Software
 from tests.fakes import START
 
 

@@ -16,6 +16,7 @@ from edge.publish.messages import (
     AvailabilityState,
     BrokerHealth,
     CameraHealth,
+    CameraPresence,
     ClockHealth,
     CommandName,
     CommandOutcome,
@@ -24,6 +25,7 @@ from edge.publish.messages import (
     LatencyHealth,
     Message,
     ModelIdentity,
+    OneCameraHealth,
     Origin,
     OutboxCondition,
     OutboxHealth,
@@ -44,12 +46,10 @@ from edge.publish.messages import (
 )
 from edge.publish.schemas import as_text, generate, path_of
 from edge.records import Verdict, Violation, ViolationState, Visit
+from edge.software import OnTrial, Settled, Software
 from edge.telemetry import (
     CameraState,
     CameraView,
-    OnTrial,
-    Settled,
-    Software,
     Strain,
     ThrottlingFlag,
 )
@@ -204,6 +204,32 @@ EVERY_MESSAGE: dict[str, list[Message]] = {
         some_response(command=None, request_id=None, outcome=CommandOutcome.REFUSED, reason="no"),
     ],
 }
+CROWD = ComplianceCounter(0.0).totals(0.0)
+OF_SEVERAL: dict[str, Message] = {
+    "violation": violation_message(ORIGIN, CONFIRMED, 1, True, camera="hall"),
+    "compliance": compliance_message(ORIGIN, CROWD, NOON, True, "1f0c5a2e", {"hall": CROWD}),
+    "health": some_health(
+        cameras={
+            "hall": OneCameraHealth(
+                state=CameraState.LOST,
+                outages=1,
+                view=None,
+                fps=None,
+                slow=False,
+                zone="hall",
+                judged_fps=0.0,
+                frames=12,
+                dropped_frames=0,
+                conditions=["camera-lost"],
+            )
+        }
+    ),
+    "presence": presence_message(
+        ORIGIN, 1, 0, NOON, True, {"hall": CameraPresence(bare=1, worn_wrongly=0)}
+    ),
+    "response": some_response(camera="hall"),
+}
+"""What only a device with several cameras says."""
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "mqtt.md"
 
 
@@ -264,7 +290,16 @@ def test_every_message_obeys_its_schema(name: str) -> None:
     for message in EVERY_MESSAGE[name]:
         payload = encode(message)
         validate(name, payload)
-        assert json.loads(payload).keys() == schema(name)["properties"].keys()
+        assert json.loads(payload).keys() == set(schema(name)["required"])
+
+
+@pytest.mark.parametrize("name", OF_SEVERAL)
+def test_only_with_several_cameras_a_message_names_them(name: str) -> None:
+    payload = encode(OF_SEVERAL[name])
+    validate(name, payload)
+    more = json.loads(payload).keys() - set(schema(name)["required"])
+    assert more == schema(name)["properties"].keys() - set(schema(name)["required"])
+    assert more <= {"camera", "cameras"}
 
 
 @pytest.mark.parametrize("name", MESSAGES)
