@@ -22,14 +22,20 @@ MAX_BYTES = 64_000
 class _Announced(msgspec.Struct, frozen=True):
     topics: tuple[str, ...] = ()
     """Under which the broker may have something; the newest first."""
+    cameras: tuple[str, ...] = ()
+    """Whose entities Home Assistant may have; the newest first."""
 
 
 def announced_in(path: Path) -> tuple[str, ...]:
     """Return the topics that were announced; none where the file is missing or damaged."""
+    return _read(path).topics
+
+
+def _read(path: Path) -> _Announced:
     try:
-        return read_json(path, _Announced, MAX_BYTES).topics
+        return read_json(path, _Announced, MAX_BYTES)
     except (OSError, DamagedFileError):
-        return ()
+        return _Announced()
 
 
 class Announced:
@@ -38,15 +44,26 @@ class Announced:
     So a device that was turned off, or renamed, while the broker was away is removed later.
     """
 
-    def __init__(self, path: Path, wanted: Collection[str], mailbox: Mailbox) -> None:
-        """`wanted` are those that are used from now on: leave in `mailbox` what clears others."""
+    def __init__(
+        self,
+        path: Path,
+        wanted: Collection[str],
+        mailbox: Mailbox,
+        cameras: Collection[str] = (),
+    ) -> None:
+        """`wanted` are those that are used from now on: leave in `mailbox` what clears others.
+        `cameras` are announced with them."""
         self._path = path
         self._mailbox = mailbox
         self._wanted = tuple(wanted)
-        before = announced_in(path)
-        others = [topic for topic in dict.fromkeys(before) if topic not in wanted]
+        before = _read(path)
+        others = [topic for topic in dict.fromkeys(before.topics) if topic not in wanted]
         self._former = self._removed = tuple(others[:MOST_FORMER])
-        if self._topics != before:
+        gone = [name for name in dict.fromkeys(before.cameras) if name not in cameras]
+        self.former_cameras = tuple(gone[:MOST_FORMER]) if wanted else ()
+        """Those that were announced before."""
+        self._cameras = (*cameras, *self.former_cameras)
+        if (self._topics, self._cameras) != (before.topics, before.cameras):
             self._write()
         for topic in self._former:
             _log.info("removing from Home Assistant: clearing the retained message %s", topic)
@@ -75,7 +92,7 @@ class Announced:
 
     def _write(self) -> None:
         try:
-            replace_file(self._path, msgspec.json.encode(_Announced(self._topics)))
+            replace_file(self._path, msgspec.json.encode(_Announced(self._topics, self._cameras)))
         except OSError as error:
             _log.warning(
                 "%s: %s; turning [home_assistant] off will not be noticed",

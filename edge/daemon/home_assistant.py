@@ -6,6 +6,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,7 @@ from edge.publish.mailbox import Mailbox, Retained, Route
 from edge.publish.messages import (
     PRESENCE,
     SNAPSHOT,
+    CameraPresence,
     CommandName,
     Origin,
     encode,
@@ -106,6 +108,7 @@ def subject_of(settings: Settings) -> Subject:
         has_pictures=settings.snapshots.pictures == "pixelated",
         has_releases=release is not None,
         health_every_s=settings.health.interval_s,
+        cameras=tuple(each.name for each in settings.cameras),
     )
 
 
@@ -132,11 +135,12 @@ def open_home_assistant(
     What was announced is remembered in `folder`.
     """
     wanted = topics_of(settings)
-    announced = Announced(folder / FILE, wanted, sender.mailbox)
+    cameras = tuple(each.name for each in settings.cameras)
+    announced = Announced(folder / FILE, wanted, sender.mailbox, cameras)
     bell = BirthBell(sender.mailbox, settings.home_assistant)
     if not wanted:
         return None if announced.is_empty else Farewell(sender, announced, bell)
-    subject = subject_of(settings)
+    subject = replace(subject_of(settings), former_cameras=announced.former_cameras)
     prefix = settings.home_assistant.discovery_prefix
     found = HomeAssistant(subject, prefix, sender, origin, announced, bell)
     if subject.has_pictures:
@@ -205,8 +209,8 @@ class HomeAssistant:
         self._clock = clock
         self._clock_is_right = clock_is_right
         self._config = Retained(config_topic(discovery_prefix, subject), announcement(subject))
-        self._there: dict[str, ViolationKind] = {}
-        """Whose violation is going on, by event."""
+        self._there: dict[str, tuple[str, ViolationKind]] = {}
+        """Whose violation is going on, by event: at which camera, and which kind."""
         self._tend_due_s = self._presence_due_s = -math.inf
 
     def start(self) -> None:
@@ -217,7 +221,7 @@ class HomeAssistant:
     def take(self, glance: Glance, telemetry: Telemetry) -> None:
         """Say who has come or gone, and answer a birth."""
         for violation in glance.decision.violations:
-            self._note(violation)
+            self._note(violation, glance.camera)
         now_s = self._clock.monotonic_s()
         if glance.decision.violations or now_s >= self._presence_due_s:
             self._tell_presence()
@@ -240,23 +244,32 @@ class HomeAssistant:
             self._sender.mailbox.post(self._subject.topic(SNAPSHOT), picture)
             self._sender.wake()
 
-    def _note(self, violation: Violation) -> None:
+    def _note(self, violation: Violation, camera: str) -> None:
         if violation.state is ViolationState.CONFIRMED:
-            self._there[violation.event_id] = violation.kind
+            self._there[violation.event_id] = (camera, violation.kind)
         else:
             self._there.pop(violation.event_id, None)
 
     def _tell_presence(self) -> None:
         self._presence_due_s = self._clock.monotonic_s() + PRESENCE_EVERY_S
-        kinds = list(self._there.values())
+        kinds = [kind for _, kind in self._there.values()]
+        cameras = {name: self._presence_at(name) for name in self._subject.cameras}
         message = presence_message(
             self._origin,
             kinds.count(ViolationKind.BARE),
             kinds.count(ViolationKind.WORN_WRONGLY),
             self._clock.utc(),
             self._clock_is_right(),
+            cameras or None,
         )
         self._sender.publish_retained(Retained(self._subject.topic(PRESENCE), encode(message)))
+
+    def _presence_at(self, camera: str) -> CameraPresence:
+        kinds = [kind for name, kind in self._there.values() if name == camera]
+        return CameraPresence(
+            bare=kinds.count(ViolationKind.BARE),
+            worn_wrongly=kinds.count(ViolationKind.WORN_WRONGLY),
+        )
 
     def _announce_again(self) -> None:
         """Have all sent again: where the broker keeps nothing, or has lost it, Home Assistant knows

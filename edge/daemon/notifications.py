@@ -75,7 +75,7 @@ class Notifications:
         self._telemetry = telemetry
         for violation in glance.decision.violations:
             try:
-                self._queue.put_nowait(of_violation(violation, glance.snapshot))
+                self._queue.put_nowait(of_violation(violation, glance.snapshot, glance.camera))
             except queue.Full:
                 if not self._has_overflown:
                     _log.error("notifications: the disk is too slow, events are left out")

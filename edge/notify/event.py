@@ -43,19 +43,21 @@ class NotedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The covered picture."""
 
 
-def of_violation(violation: Violation, snapshot: bytes | None) -> NotedEvent:
-    """Return the event of a violation that was confirmed or is over."""
+def of_violation(violation: Violation, snapshot: bytes | None, camera: str = "") -> NotedEvent:
+    """Return the event of a violation that was confirmed or is over; `camera`: at which of several
+    it was."""
     what = _KINDS[violation.kind]
     has_ended = violation.state is ViolationState.ENDED
     lasted = f"{violation.duration_s:.0f} s"
     sure = f"{percent(violation.probability)} sure"
+    text = f"Over after {lasted}" if has_ended else f"For {lasted}, {sure}"
     return NotedEvent(
         id=f"{violation.event_id}-ended" if has_ended else violation.event_id,
         what=what,
         state=ENDED if has_ended else BEGUN,
         at=violation.ended_at or violation.confirmed_at,
         title=f"{'Over: ' if has_ended else ''}{_TITLES[what]}",
-        text=f"Over after {lasted}" if has_ended else f"For {lasted}, {sure}",
+        text=f"{text}, camera {camera}" if camera else text,
         place=violation.zone,
         event_id=violation.event_id,
         duration_s=round(violation.duration_s, 1),

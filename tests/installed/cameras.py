@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def two(box: Box, tmp_path: Path) -> Iterator[None]:
     box.empty()
 
 
-def _section(keys: dict[str, object]) -> str:
+def _section(keys: Mapping[str, object]) -> str:
     return "[[camera]]\n" + "".join(f"{key} = {json.dumps(keys[key])}\n" for key in keys)
 
 

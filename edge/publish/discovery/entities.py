@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from edge.conditions import RUNNING, Severity
+from edge.publish.discovery.cameras import camera_entities
 from edge.publish.discovery.subject import Subject
 from edge.publish.messages import (
     AVAILABILITY,
@@ -70,6 +71,7 @@ def entities(subject: Subject) -> dict[str, Entity]:
         **_counts(subject),
         **_health(subject),
         "status": _status(subject),
+        **camera_entities(subject, _PRESENCE_EXPIRES_S, _COMPLIANCE_EXPIRES_S),
     }
     if CommandName.PAUSE in subject.commands:
         found["pause"] = _pause(subject)

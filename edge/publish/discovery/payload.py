@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from edge.publish.discovery.cameras import removed_cameras
 from edge.publish.discovery.entities import PLATFORMS, entities, removed
 from edge.publish.discovery.subject import VENDOR, Subject
 from edge.publish.messages import AVAILABILITY, AvailabilityState
@@ -21,10 +22,10 @@ def announcement(subject: Subject) -> bytes:
     present = entities(subject)
     components = {
         name: {
-            "platform": PLATFORMS[name],
+            **({"platform": PLATFORMS[name]} if name in PLATFORMS else {}),
             "unique_id": f"{subject.key}/{name}",
             # Else the area, which comes first in it, and the language decide on the entity id.
-            "default_entity_id": f"{PLATFORMS[name]}.{subject.slug}_{name}",
+            "default_entity_id": f"{PLATFORMS.get(name)}.{subject.slug}_{name}",
             "qos": 1,  # by itself: 2026.2 does not take it from the whole
             **{key: value for key, value in entity.items() if value is not None},
         }
@@ -45,7 +46,7 @@ def announcement(subject: Subject) -> bytes:
                     "payload_not_available": "offline",
                 }
             ],
-            "components": {**components, **removed(present)},
+            "components": {**components, **removed(present), **removed_cameras(subject)},
         }
     )
 

@@ -30,6 +30,10 @@ class Subject:
     has_releases: bool = False
     """Whether it is installed, and so publishes its release."""
     health_every_s: float = 30.0
+    cameras: tuple[str, ...] = ()
+    """The names of several; empty: there is one."""
+    former_cameras: tuple[str, ...] = ()
+    """Whose entities may still be there."""
 
     @property
     def key(self) -> str:
