@@ -14,6 +14,7 @@ from edge.installed import Slot, activated
 from edge.page.history import PageHistory
 from edge.page.listener import PageListener
 from edge.page.window import About, Window, no_metrics
+from edge.page.windows import CameraWindows
 from edge.page.wire import socket_path
 from edge.privacy.heads import FaceSearch, Held, open_covering
 from edge.privacy.picture import Photographer
@@ -38,27 +39,35 @@ def open_page(
     if not settings.page.enabled:
         return None
     covers = settings.page.heads == "pixelated"
-    search = Held(FaceSearch(open_covering(settings.detector), quarters=False)) if covers else None
-    window = Window(
-        About(
-            settings.device.id,
-            settings.device.site,
-            settings.device.zone,
-            version(),
-            _found_shares(settings.detector),
-        ),
-        posts[0].lookout.observers,
-        Photographer(PICTURES, search).take,
-        settings.classifier,
-        lambda: device.telemetry,
-        PageHistory(days=settings.history.days, is_recorded=settings.history.enabled),
-        posts[0].book,
-        posts[0].zones,
-        settings.page.fps,
-        metrics=metrics,
-        test_notifications=test_notifications,
-        mute=lambda for_s: device.signal.mute(for_s),
-    )
+    # One detector for all cameras: the page's thread alone uses it.
+    covering = open_covering(settings.detector) if covers else None
+    history = PageHistory(days=settings.history.days, is_recorded=settings.history.enabled)
+    found = _found_shares(settings.detector)
+
+    def window_of(post: Post, zone: str) -> Window:
+        search = None if covering is None else Held(FaceSearch(covering, quarters=False))
+        return Window(
+            About(settings.device.id, settings.device.site, zone, version(), found),
+            post.lookout.observers,
+            Photographer(PICTURES, search).take,
+            settings.classifier,
+            lambda: device.telemetry,
+            history,
+            post.book,
+            post.zones,
+            settings.page.fps,
+            metrics=metrics,
+            test_notifications=test_notifications,
+            mute=lambda for_s: device.signal.mute(for_s),
+            camera=post.name if settings.cameras else "",
+            cameras=tuple(each.name for each in settings.cameras),
+        )
+
+    windows = {
+        post.name: window_of(post, settings.of(camera).device.zone)
+        for post, camera in zip(posts, settings.each_camera, strict=True)
+    }
+    window = CameraWindows(windows) if settings.cameras else windows[posts[0].name]
     return PageListener(
         settings.page, window, socket_path(folder), folder, settings.metrics, settings.sign
     )

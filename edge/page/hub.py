@@ -49,6 +49,27 @@ class _Kept:
     taking: asyncio.Task[None] | None = None
 
 
+class _Stream:
+    """The scenes of one camera, while somebody looks at it."""
+
+    def __init__(self, camera: str) -> None:
+        self.camera = camera
+        self.fresh = asyncio.Condition()
+        self.number = 0
+        self.scene = b""
+        self.scene_s = 0.0
+        self.asked_s = 0.0
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    def is_new(self, after: int) -> bool:
+        is_fresh = time.monotonic() - self.scene_s < FRESH_S
+        return bool(self.scene) and is_fresh and self.number != after
+
+
 class Hub:
     """Asks the daemon, one question at a time, and connects again whenever it was away."""
 
@@ -59,18 +80,14 @@ class Hub:
         """The first that the daemon gave."""
         self._link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._turn = asyncio.Lock()
-        self._fresh = asyncio.Condition()
-        self._number = 0
-        self._scene = b""
-        self._scene_s = 0.0
-        self._asked_s = 0.0
-        self._stream: asyncio.Task[None] | None = None
-        self._report = _Kept(PageReport())
+        self._streams: dict[str, _Stream] = {}
+        self._reports: dict[str, _Kept] = {}
+        """By camera, whose names the daemon has given: no others are asked for."""
         self._metrics = {each: _Kept(ReadMetrics(each)) for each in (False, True)}
 
     @property
     def is_streaming(self) -> bool:
-        return self._stream is not None and not self._stream.done()
+        return any(each.is_running for each in self._streams.values())
 
     async def keep_connected(self) -> None:
         """Return when the daemon wants the page served otherwise than it said at first."""
@@ -122,7 +139,7 @@ class Hub:
                 self._link = None
                 raise ConnectionError("the service has ended, or does not respond") from error
 
-    async def scene(self, after: int) -> bytes:
+    async def scene(self, after: int, camera: str = "") -> bytes:
         """Return the newest scene, once it is another than `after`; empty: none came in time.
 
         That is the length of a JSON document, four bytes, the document, and a JPEG. Raises
@@ -130,24 +147,31 @@ class Hub:
         """
         if self._link is None:
             raise ConnectionError("the service is not running")
-        self._asked_s = time.monotonic()
-        if not self.is_streaming:
-            self._stream = asyncio.create_task(self._run())
-        async with self._fresh:
+        name = self._known(camera)
+        stream = self._streams.setdefault(name, _Stream(name))
+        stream.asked_s = time.monotonic()
+        if not stream.is_running:
+            stream.task = asyncio.create_task(self._run(stream))
+        async with stream.fresh:
             try:
                 async with asyncio.timeout(LONGEST_S):
-                    await self._fresh.wait_for(lambda: self._is_new(after))
+                    await stream.fresh.wait_for(lambda: stream.is_new(after))
             except TimeoutError:
                 return b""
-            return self._scene
+            return stream.scene
 
-    async def report(self) -> bytes:
+    def _known(self, camera: str) -> str:
+        """Return the name if the daemon has such a camera; else the empty one: the first."""
+        return camera if self.front.done() and camera in self.front.result().cameras else ""
+
+    async def report(self, camera: str = "") -> bytes:
         """Return how the device does, no older than a second.
 
         All who want it at the same time wait for one answer: strangers want it, too. Raises
         ConnectionError while the daemon is away.
         """
-        return await self._recent(self._report)
+        name = self._known(camera)
+        return await self._recent(self._reports.setdefault(name, _Kept(PageReport(name))))
 
     async def metrics(self, *, is_open_metrics: bool) -> bytes:
         """Return the metrics, no older than a second. Raises as `report` does."""
@@ -165,29 +189,26 @@ class Hub:
         kept.taken_s = time.monotonic()
 
     def renew(self) -> None:
-        """Have the next report be a new one."""
-        self._report.taken_s = -math.inf
+        """Have the next reports be new ones."""
+        for kept in self._reports.values():
+            kept.taken_s = -math.inf
 
-    def _is_new(self, after: int) -> bool:
-        is_fresh = time.monotonic() - self._scene_s < FRESH_S
-        return bool(self._scene) and is_fresh and self._number != after
-
-    async def _run(self) -> None:
+    async def _run(self, stream: _Stream) -> None:
         try:
-            while time.monotonic() - self._asked_s < PATIENCE_S:
+            while time.monotonic() - stream.asked_s < PATIENCE_S:
                 try:
-                    document, picture = await self.ask(NextScene(self._number))
+                    document, picture = await self.ask(NextScene(stream.number, stream.camera))
                 except ConnectionError:
                     return
                 if not picture:
                     continue
-                async with self._fresh:
-                    self._number += 1
-                    self._scene = _LENGTH.pack(len(document)) + document + picture
-                    self._scene_s = time.monotonic()
-                    self._fresh.notify_all()
+                async with stream.fresh:
+                    stream.number += 1
+                    stream.scene = _LENGTH.pack(len(document)) + document + picture
+                    stream.scene_s = time.monotonic()
+                    stream.fresh.notify_all()
         finally:
-            self._scene = b""
+            stream.scene = b""
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

@@ -20,6 +20,7 @@ from edge.errors import ConfigError
 from edge.host.local_socket import listening_at
 from edge.page.front import cookie_key, front_of
 from edge.page.window import Window
+from edge.page.windows import CameraWindows
 from edge.page.wire import FAILURE, framed_answer, read_request
 from edge.telemetry import PageState
 
@@ -42,7 +43,7 @@ class PageListener:
     def __init__(
         self,
         settings: PageSettings,
-        window: Window,
+        window: Window | CameraWindows,
         path: Path,
         state: Path,
         metrics: MetricsSettings = _NO_METRICS,
@@ -77,8 +78,9 @@ class PageListener:
 
     def _run(self) -> None:
         try:
+            common = front_of(self._settings, cookie_key(self._state), self._metrics, self._sign)
             front = msgspec.json.encode(
-                front_of(self._settings, cookie_key(self._state), self._metrics, self._sign)
+                msgspec.structs.replace(common, cameras=self.window.cameras)
             )
             listener = listening_at(self._path, socket.SOCK_STREAM, MOST)
             listener.settimeout(PATIENCE_S)

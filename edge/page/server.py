@@ -19,7 +19,7 @@ from edge.page.hub import Hub
 from edge.page.login import Login
 from edge.page.origin import Site
 from edge.page.sign import PATH, SignView, sign_page
-from edge.page.wire import Draw, Front, Hush, TryNotifications, Undo
+from edge.page.wire import MAX_CAMERA, Draw, Front, Hush, TryNotifications, Undo
 
 FILES = Path(__file__).with_name("files")
 TYPES = {
@@ -148,12 +148,14 @@ class _LiveView:
 
     async def _scene(self, request: Request) -> Response:
         after = request.query_params.get("after", "0")
-        content = await self._hub.scene(int(after) if after.isdecimal() and len(after) < 16 else 0)
+        number = int(after) if after.isdecimal() and len(after) < 16 else 0
+        content = await self._hub.scene(number, request.query_params.get("camera", ""))
         return Response(content, 200 if content else 204, media_type="application/octet-stream")
 
     async def _report(self, request: Request) -> Response:
         session = {"Session": "open" if self._guard.password else "none"}
-        return Response(await self._hub.report(), headers=session, media_type="application/json")
+        content = await self._hub.report(request.query_params.get("camera", ""))
+        return Response(content, headers=session, media_type="application/json")
 
     async def _draw(self, request: Request) -> Response:
         drawn = await read_body(request, Draw)
@@ -162,7 +164,7 @@ class _LiveView:
         return await self._changed(drawn)
 
     async def _undo(self, request: Request) -> Response:
-        return await self._changed(Undo())
+        return await self._changed(Undo(request.query_params.get("camera", "")[:MAX_CAMERA]))
 
     async def _test(self, request: Request) -> Response:
         return await self._changed(TryNotifications())

@@ -117,6 +117,9 @@ class Account(msgspec.Struct, frozen=True):
     """When counts and alerts begin, where none are kept over a restart; None: they are kept."""
     kept_days: int = DAYS
     """How far back they reach at most."""
+    camera_name: str = ""
+    """Which of `cameras` this is about; empty: there is one."""
+    cameras: tuple[str, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -158,6 +161,9 @@ class Window:
     """Sends a test to each target, and returns why not; None: there are no targets."""
     mute: Callable[[float | None], str] = lambda for_s: "there are no sounds"
     """Makes no sound at the door for so long, see `edge.daemon.lamp`."""
+    camera: str = ""
+    """Which of `cameras` it shows; empty: the only one."""
+    cameras: tuple[str, ...] = ()
     _observer: Observer | None = None
     _asked_s: float = -math.inf
     _shown_s: float = -math.inf
@@ -184,10 +190,10 @@ class Window:
             self.rest()
 
     def _note(self, telemetry: Telemetry) -> None:
-        now = self.clock.utc()
-        if telemetry.frames > self._frames:
+        now, frames = self.clock.utc(), telemetry.of(self.camera).frames
+        if frames > self._frames:
             self._last_frame_at = now
-        self._frames = telemetry.frames
+        self._frames = frames
         found = conditions(telemetry)
         if self.zones.damage:
             found.insert(0, condition(Code.ZONES_DAMAGED))
@@ -206,7 +212,7 @@ class Window:
     def answer(self, request: Requests) -> tuple[bytes, bytes]:
         """Return a document, and a picture or nothing."""
         match request:
-            case NextScene(after):
+            case NextScene(after=after):
                 scene, picture = self._scene(after)
                 return msgspec.json.encode(scene), picture
             case PageReport():
@@ -280,13 +286,17 @@ class Window:
             frame.height,
             self._in_sight.people,
             self._in_sight.outside,
-            quality_of(frame.pixels, None if telemetry is None else telemetry.camera.view),
+            quality_of(
+                frame.pixels,
+                None if telemetry is None else telemetry.of(self.camera).camera.view,
+            ),
         )
 
     def _account(self) -> Account:
         telemetry, past = self.telemetry(), self.history.past()
         if telemetry is not None:
             self._note(telemetry)  # so that camera and troubles are of one moment
+            telemetry = telemetry.of(self.camera)
         return Account(
             self.about.device,
             self.about.site,
@@ -314,6 +324,8 @@ class Window:
             () if telemetry is None else telemetry.notifiers,
             self.history.counts_since,
             self.history.days,
+            self.camera,
+            self.cameras,
         )
 
     def _camera(self, telemetry: Telemetry) -> CameraNow:

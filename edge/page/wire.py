@@ -33,6 +33,9 @@ Name = Annotated[str, msgspec.Meta(max_length=40)]
 """Of a region, an excluded area or a zone."""
 Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=20)]
 """In the order of the polygons; empty: it has none."""
+MAX_CAMERA = 32
+CameraChoice = Annotated[str, msgspec.Meta(max_length=MAX_CAMERA)]
+"""The name of one of several cameras; empty: the first."""
 _REQUEST = struct.Struct(">I")
 _ANSWER = struct.Struct(">II")
 
@@ -68,6 +71,8 @@ class Front(msgspec.Struct, frozen=True):
     has_sign: bool = False
     sign_token: bytes = b""
     """The SHA-256 of the token that opens the sign; empty: none does."""
+    cameras: tuple[str, ...] = ()
+    """The names of several; empty: there is one."""
 
 
 class SignLine(msgspec.Struct, frozen=True):
@@ -98,10 +103,14 @@ class NextScene(Request, frozen=True):
     """The first scene whose number is above `after`; an empty one if none comes for a second."""
 
     after: int
+    camera: str = ""
+    """Which of several; empty: the first."""
 
 
 class PageReport(Request, frozen=True):
     """Health, counts, what happened, and the area that is watched."""
+
+    camera: str = ""
 
 
 class ReadMetrics(Request, frozen=True):
@@ -131,10 +140,13 @@ class Draw(Request, frozen=True):
     excluded_names: Names = ()
     zones: DrawnZones | None = None
     """None: as they are."""
+    camera: CameraChoice = ""
 
 
 class Undo(Request, frozen=True):
     """Watch again the area, with the zones, before the last that was drawn."""
+
+    camera: CameraChoice = ""
 
 
 class TryNotifications(Request, frozen=True):

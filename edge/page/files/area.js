@@ -337,7 +337,7 @@ export function connect(ask, renew) {
   $("save").addEventListener("click", () => {
     const all = (kind, key) => ofKind(kind).map((each) => each[key]);
     const content = {
-      type: "Draw", regions: all("in", "points"), excluded: all("out", "points"),
+      type: "Draw", camera: state.camera, regions: all("in", "points"), excluded: all("out", "points"),
       region_names: all("in", "name"), excluded_names: all("out", "name"),
       zones: ofKind("zone").map(({ name, points, policy }) => ({ name, points, policy })),
     };
@@ -345,6 +345,6 @@ export function connect(ask, renew) {
   });
   $("discard").addEventListener("click", () => mayDiscard());
   $("undo").addEventListener("click", async () => {
-    if (await mayDiscard()) wish("area/undo", null, "Undone: the device watches the previous area again.");
+    if (await mayDiscard()) wish(`area/undo?camera=${encodeURIComponent(state.camera)}`, null, "Undone: the device watches the previous area again.");
   });
 }

@@ -12,6 +12,7 @@ export const state = {
   isStale: true, // the picture is not of now
   lookingAt: null, // since when scenes are asked for; null: they are not
   view: "live",
+  camera: "", // which of several is shown; "": the first
   parts: [], // the area as it is shown: { kind: "in", "out" or "zone", name, points, and the policy of a zone }
   sketch: null, // what is being drawn: { kind, points, cursor }
   edited: null, // which part is being edited, by number

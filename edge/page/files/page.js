@@ -1,6 +1,7 @@
 // The page: which view is shown, and who asks the device. Without a framework, and without anybody else's server.
 
 import { connect, mayDiscard, hasUnsaved, take, tell as tellArea } from "./area.js";
+import { of, tellCameras } from "./cameras.js";
 import { $, pause, state } from "./common.js";
 import { connectNotify, tellNotifiers } from "./notify.js";
 import { draw, follow, judgeAge, tellRuler } from "./picture.js";
@@ -27,6 +28,7 @@ let program = null;
 function tell() {
   program ??= state.account.program;
   if (program !== state.account.program && !hasUnsaved()) location.reload();
+  tellCameras(renewed);
   tellReport();
   tellNotifiers(state.account);
   tellRuler();
@@ -68,7 +70,7 @@ $("leave").addEventListener("click", async () => {
 });
 
 async function renewed() {
-  await renew(ask);
+  await renew(ask, of);
   tell();
   tellVerdict();
 }
@@ -91,5 +93,5 @@ async function noteCameraIsBack() {
 
 open(wanted());
 connectNotify(ask);
-follow(ask, noteCameraIsBack);
-report(ask, tell);
+follow(ask, of, noteCameraIsBack);
+report(ask, of, tell);

@@ -213,9 +213,9 @@ new ResizeObserver(draw).observe($("stage"));
 setInterval(judgeAge, 500);
 for (const event of ["visibilitychange", "pageshow", "focus"]) addEventListener(event, judgeAge);
 
-// One scene after the other; a slow line gets fewer, and none waits in a queue. `tell` is called for each once it is shown; the next one does not wait for it.
-export async function follow(ask, tell) {
-  let after = 0;
+// One scene after the other; a slow line gets fewer, and none waits in a queue. `about` names the camera; `tell` is called for each once it is shown; the next one does not wait for it.
+export async function follow(ask, about, tell) {
+  let [camera, after] = [state.camera, 0];
   for (;;) {
     if (document.hidden || !["live", "setup"].includes(state.view)) {
       state.lookingAt = null;
@@ -223,13 +223,16 @@ export async function follow(ask, tell) {
       continue;
     }
     state.lookingAt ??= now();
+    if (camera !== state.camera) [camera, after] = [state.camera, 0];
     try {
-      const answer = await ask(`scene?after=${after}`);
+      const answer = await ask(about(`scene?after=${after}`));
+      if (camera !== state.camera) continue; // another one was chosen meanwhile
       if (answer.status === 204) {
         await pause(250);
         continue;
       }
       const content = await answer.arrayBuffer();
+      if (camera !== state.camera) continue;
       const size = new DataView(content).getUint32(0);
       state.scene = JSON.parse(new TextDecoder().decode(new Uint8Array(content, 4, size)));
       ({ number: after } = state.scene);

@@ -161,17 +161,20 @@ function forget() {
   fill("problems", "lost", () => [make("li", { className: "row fault" }, icon("fault"), make("p", {}, make("strong", {}, "No connection"), "The state of the device is unknown."))]);
 }
 
-export async function renew(ask) {
-  const answer = await ask("report");
-  state.account = await answer.json();
+export async function renew(ask, about) {
+  const { camera } = state;
+  const answer = await ask(about("report"));
+  const account = await answer.json();
+  if (camera !== state.camera) return; // another one was chosen meanwhile
+  state.account = account;
   state.lost = null;
   $("leave").hidden = answer.headers.get("Session") !== "open";
 }
 
-export async function report(ask, tell) {
+export async function report(ask, about, tell) {
   for (;;) {
     try {
-      await renew(ask);
+      await renew(ask, about);
       tell();
     } catch (error) {
       const kind = error.status ? "service" : "network";

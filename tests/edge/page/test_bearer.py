@@ -13,6 +13,7 @@ from edge.config import MetricsSettings
 from edge.page.bearer import OPEN_METRICS_TYPE, PROMETHEUS_TYPE
 from edge.page.guard import FREE_TRIES, Guard, TooManyError
 from tests.edge.page.program import PASSWORD, Program, password_file
+from tests.edge.page.test_listener import window_of
 from tests.fakes import TurnedClock
 
 TOKEN = "0123456789abcdef0123"
@@ -147,7 +148,7 @@ def test_a_service_that_has_gone_is_said(start: Callable[..., Program]) -> None:
 
 def test_before_the_first_figures_a_scraper_is_to_come_again(start: Callable[..., Program]) -> None:
     page = start(OPEN)
-    page.listener.window.metrics = lambda is_open_metrics: b""
+    window_of(page.listener).metrics = lambda is_open_metrics: b""
     status, headers, _ = page.ask("GET", "/metrics")
     assert (status, headers["retry-after"]) == (503, "5")
 
@@ -159,7 +160,7 @@ def test_many_who_scrape_at_once_cost_one_rendering(start: Callable[..., Program
         asked.append(is_open_metrics)
         return b"the metrics"
 
-    page.listener.window.metrics = counted
+    window_of(page.listener).metrics = counted
     for _ in range(20):
         assert page.ask("GET", "/metrics")[0] == 200
     assert len(asked) < 10

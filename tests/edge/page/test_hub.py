@@ -15,7 +15,7 @@ from edge.page.window import Window
 from edge.page.wire import PageReport, Requests, framed_answer, socket_path
 from edge.pipeline import FrameOutcome
 from tests import loops
-from tests.edge.page.test_listener import connected, started
+from tests.edge.page.test_listener import connected, started, window_of
 from tests.fakes import frame_at
 from tests.waiting import DEADLINE_S
 
@@ -80,7 +80,7 @@ def test_a_daemon_that_speaks_another_form_is_another_release_s(
 
 def test_the_looking_ends_with_the_last_viewer_however_he_has_left(tmp_path: Path) -> None:
     listener = started(tmp_path)
-    window = listener.window
+    window = window_of(listener)
     nobody = FrameOutcome((), Decision())
 
     async def looked_once() -> bytes:
@@ -102,7 +102,7 @@ def test_the_looking_ends_with_the_last_viewer_however_he_has_left(tmp_path: Pat
 
 def test_many_who_want_a_report_at_once_are_one_question(tmp_path: Path) -> None:
     listener = started(tmp_path)
-    window = Counted(listener.window)
+    window = Counted(window_of(listener))
     listener.window = window  # type: ignore[assignment]
 
     async def at_once() -> list[bytes]:

@@ -83,6 +83,12 @@ def listener(tmp_path: Path) -> Iterator[PageListener]:
     listener.close()
 
 
+def window_of(listener: PageListener) -> Window:
+    """Return the window of its only camera."""
+    assert isinstance(listener.window, Window)
+    return listener.window
+
+
 def connect(folder: Path) -> socket.socket:
     page = socket.socket(socket.AF_UNIX)
     page.connect(str(folder / SOCKET))
@@ -137,7 +143,7 @@ def test_a_request_that_cannot_be_answered_ends_that_page_and_no_other(
     def broken() -> None:
         raise RuntimeError("a fault of our own")
 
-    listener.window.telemetry = broken
+    window_of(listener).telemetry = broken
 
     async def first() -> None:
         async with connected(tmp_path) as hub:
@@ -146,7 +152,7 @@ def test_a_request_that_cannot_be_answered_ends_that_page_and_no_other(
 
     loops.run(first())
     assert "a fault of our own" in caplog.text
-    listener.window.telemetry = lambda: None
+    window_of(listener).telemetry = lambda: None
     loops.run(ask(tmp_path))
 
 

@@ -16,6 +16,7 @@ from edge.decide.policy import Decision
 from edge.host.web import trouble_with
 from edge.pipeline import FrameOutcome
 from tests.edge.page.program import PASSWORD, Program
+from tests.edge.page.test_listener import window_of
 from tests.fakes import frame_at
 
 NOBODY = FrameOutcome((), Decision())
@@ -100,7 +101,7 @@ def _judging(page: Program) -> Iterator[None]:
     def judge() -> None:
         number = 0
         while not is_over.wait(0.02):
-            page.listener.window.observers.show(frame_at(number / 50), NOBODY)
+            window_of(page.listener).observers.show(frame_at(number / 50), NOBODY)
             number += 1
 
     judging = threading.Thread(target=judge)
