@@ -128,3 +128,14 @@ def test_a_newer_program_s_key_of_a_camera_is_left_out(caplog: pytest.LogCapture
     settings = parsed(f"{DOOR}infrared = true\n{HALL}", schema=99)
     assert [each.name for each in settings.cameras] == ["door", "hall"]
     assert "[[camera]] infrared" in caplog.text
+
+
+def test_a_zone_lies_in_the_picture_of_the_camera_that_it_names() -> None:
+    zone = f'[[zone]]\nname = "desk"\ncamera = "hall"\npolygon = {SQUARE}\n'
+    settings = parsed(DOOR + HALL + zone)
+    door, hall = (settings.of(each).zone for each in settings.cameras)
+    assert (door, [each.name for each in hall]) == ((), ["desk"])
+    assert "camera: yard is not known; known are door, hall" in refused(
+        DOOR + HALL + zone.replace('"hall"', '"yard"')
+    )
+    assert "camera: it names none" in refused(DOOR + HALL + zone.replace('camera = "hall"\n', ""))

@@ -20,6 +20,7 @@ from prometheus_client.core import (
 
 from edge.conditions import conditions
 from edge.conditions.running import RUNNING
+from edge.daemon.metrics.cameras import camera_families
 from edge.daemon.metrics.figures import Figures
 from edge.host.health import BOUNDS_S, Distribution
 from edge.publish.messages import DetectorIdentity, Origin, Versions
@@ -45,6 +46,7 @@ def families(identity: Described, figures: Figures) -> Iterator[Metric]:
     yield from _judging(figures)
     yield _conditions(now)
     yield from _camera(now)
+    yield from camera_families(figures)
     yield from _outbox(now)
     yield from _broker(now)
     yield from _machine(now)

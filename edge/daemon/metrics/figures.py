@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -33,6 +34,28 @@ class Figures:
     watched_s: float
     undone: Mapping[Slot, bool]
     """Whether the last change of each was undone."""
+    by_camera: Mapping[str, CameraFigures]
+    """Of each of several cameras; empty: there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFigures:
+    """What was counted at one camera."""
+
+    people: Mapping[Verdict, int]
+    alerts: Mapping[ViolationKind, int]
+    watched_s: float
+
+    def plus(self, glance: Glance) -> CameraFigures:
+        """Return the same with what one turn has brought."""
+        people, alerts = Counter(self.people), Counter(self.alerts)
+        people.update(each.verdict for each in glance.decision.visits)
+        confirmed = ViolationState.CONFIRMED
+        alerts.update(v.kind for v in glance.decision.violations if v.state is confirmed)
+        return CameraFigures(people, alerts, self.watched_s + glance.watched_s)
+
+
+NOTHING = CameraFigures(dict.fromkeys(Verdict, 0), dict.fromkeys(ViolationKind, 0), 0.0)
 
 
 @dataclass(slots=True)
@@ -49,6 +72,7 @@ class Counts:
     )
     _people_by_place: dict[str, dict[Verdict, int]] = field(default_factory=dict)
     _alerts_by_place: dict[str, dict[ViolationKind, int]] = field(default_factory=dict)
+    _by_camera: dict[str, CameraFigures] = field(default_factory=dict)
     _watched_s: float = 0.0
     _started_at_s: float = 0.0
     _clock_steps: int | None = None
@@ -56,6 +80,9 @@ class Counts:
     def add(self, glance: Glance) -> None:
         """Count what one turn of the loop brought."""
         self._watched_s += glance.watched_s
+        if len(self.stopwatches) > 1 and glance.camera in self.stopwatches:
+            before = self._by_camera.get(glance.camera, NOTHING)
+            self._by_camera[glance.camera] = before.plus(glance)
         places = self.places()
         self._people_by_place = _of(places, Verdict, self._people_by_place)
         self._alerts_by_place = _of(places, ViolationKind, self._alerts_by_place)
@@ -85,6 +112,7 @@ class Counts:
             {place: dict(counts) for place, counts in self._alerts_by_place.items()},
             self._watched_s,
             undone_in(software),
+            dict(self._by_camera),
         )
 
 

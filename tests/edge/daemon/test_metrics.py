@@ -29,6 +29,7 @@ from edge.records import Verdict, Violation, ViolationKind, ViolationState, Visi
 from edge.release.ledger import Ledger, TrialEntry, TrialOutcome, write_ledger
 from edge.release.store import ReleaseStore
 from edge.telemetry import (
+    CameraReport,
     CameraState,
     CameraStatus,
     Certificate,
@@ -301,3 +302,28 @@ def test_what_nobody_has_enabled_is_not_even_imported() -> None:
 
 def test_before_the_first_turn_there_is_nothing() -> None:
     assert outlet().text(False) == b""
+
+
+def test_each_of_several_cameras_has_its_own_figures() -> None:
+    made = open_metrics(
+        Origin("door-1", "", "", ModelIdentity(name="m", version="4", sha256="0" * 64)),
+        Versions(program="0.3.0", runtime="litert 2", python="3.11.2", opencv="4.10"),
+        DetectorIdentity(name="tensormask", version="2", sha256="0" * 64),
+        {"door": Stopwatch(STEPS), "hall": Stopwatch(STEPS)},
+        None,
+    )
+    status = replace(NOW.camera, state=CameraState.LOST)
+    door = CameraReport("door", "", NOW.camera, 70, 9.5, 0, {}, "usual")
+    now = replace(NOW, cameras=(door, replace(door, name="hall", status=status, frames=3)))
+    left = Visit(1, Verdict.MASKED, START, START)
+    made.take(Glance(decision=Decision((), (left,)), watched_s=2.0, camera="hall"), now)
+    made.take(Glance(watched_s=1.0, camera="door"), replace(now, uptime_s=now.uptime_s + 1))
+    found = values(made)
+    each = "tensormask_each_camera"
+    assert found[f'{each}_running{{camera="door"}}'] == 1
+    assert found[f'{each}_running{{camera="hall"}}'] == 0
+    assert found[f'{each}_frames_judged_total{{camera="hall"}}'] == 3
+    assert found[f'{each}_watched_seconds_total{{camera="hall"}}'] == 2
+    assert found[f'{each}_people_total{{camera="hall",verdict="masked"}}'] == 1
+    assert found[f'{each}_people_total{{camera="door",verdict="masked"}}'] == 0
+    assert found['tensormask_people_total{verdict="masked"}'] == 1
