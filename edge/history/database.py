@@ -72,7 +72,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     except OSError as error:
         raise HistoryError(f"{path}: {error.strerror}") from error
     with said_plainly(path):
-        database = _connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        database = _connected_to_read(path)
         try:
             _refuse_newer(database, path)
             if not _version(database):
@@ -120,6 +120,21 @@ def _connect(name: str, *, uri: bool) -> sqlite3.Connection:
     return sqlite3.connect(
         name, uri=uri, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
+
+
+def _connected_to_read(path: Path) -> sqlite3.Connection:
+    name = f"{path.absolute().as_uri()}?mode=ro"
+    database = _connect(name, uri=True)
+    try:
+        _version(database)
+    except sqlite3.OperationalError:
+        database.close()
+        # Readers share an index of the log. Where it can't be made, on a disk that is read-only or
+        # in the folder of somebody else, nobody writes either, unless there is a log.
+        if path.with_name(path.name + LOG).exists():
+            raise
+        return _connect(f"{name}&immutable=1", uri=True)
+    return database
 
 
 def _version(database: sqlite3.Connection) -> int:

@@ -40,6 +40,7 @@ from edge.history.store import (
     create,
 )
 from edge.records import Verdict, ViolationKind
+from tests.disk import SmallDisk
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -183,6 +184,16 @@ def test_hours_are_added_up_over_all_places(path: Path) -> None:
             HourTotals(hour, 30.5, {Verdict.BARE: 2}),
             HourTotals(hour + 1, 0.0, {Verdict.MASKED: 3}),
         ]
+
+
+def test_it_is_read_from_a_disk_that_is_read_only(small_disk: SmallDisk) -> None:
+    path = small_disk.folder / FILE
+    writer = HistoryWriter(path)
+    writer.write(batch())
+    writer.close()
+    small_disk.remount("ro")
+    assert read(path, NOON, NOON + timedelta(minutes=1)) == batch()
+    small_disk.remount("rw")
 
 
 def test_where_there_is_no_file_that_is_said(path: Path) -> None:
