@@ -12,11 +12,12 @@ from edge.clock import SYSTEM_CLOCK
 from edge.commands.options import add_config
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser
-from edge.config import load_settings
+from edge.config import DEFAULT_PATH, load_settings
 from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.history.records import Entry, EntryKind
 from edge.history.store import HistoryBatch, HistoryWriter
+from edge.host.status_file import DIRECTORY
 from edge.qualify.known import eyes_of
 from edge.report.calendar import Calendar
 from edge.report.compile import sign_off_text
@@ -82,7 +83,8 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "pdf" and options.output is None:
         raise ConfigError("a PDF is no text; write it to a file: --output FILE")
     settings = load_settings(options.config)
-    source = ReportSource.of(settings, lambda camera: eyes_of(settings, camera))
+    memory = DIRECTORY if options.config == DEFAULT_PATH else None  # of the installed service
+    source = ReportSource.of(settings, lambda camera: eyes_of(settings, camera), memory)
     now = SYSTEM_CLOCK.utc()
     period = chosen(options, source.calendar, now)
     report = source.report(period, now, camera=options.camera, zone=options.zone)

@@ -42,7 +42,7 @@ from edge.daemon.watch import CameraWatch
 from edge.detect.detectors import identify
 from edge.history.records import SEEING, RunAbout
 from edge.host.health import usable_cores
-from edge.host.status_file import StatusFile
+from edge.host.status_file import StatusFile, runtime_directory
 from edge.host.systemd import Notifier
 from edge.host.unfit import refuse_unfit
 from edge.installed import running_release
@@ -187,7 +187,9 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     folder = settings.outbox.file.parent
     # What is at a door follows the camera that is named first.
     door = posts[0]
-    source = ReportSource.of(settings, lambda camera: eyes_of(settings, camera))
+    source = ReportSource.of(
+        settings, lambda camera: eyes_of(settings, camera), runtime_directory()
+    )
     rule = RuleKeeper(source.calendar, source.history, [each.judge.policy for each in posts])
     device.rule = lambda: rule.state
     outlets: list[Outlet] = [

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from edge.history.records import (
     Alert,
     AlertAcknowledgement,
@@ -21,6 +23,7 @@ from edge.history.standby import Standby
 from edge.history.store import HistoryBatch, HistoryReader
 
 _Row = TypeVar("_Row")
+_Counted = TypeVar("_Counted", People, WatchedTime)
 
 
 class FreshReader(HistoryReader):
@@ -40,12 +43,12 @@ class FreshReader(HistoryReader):
         self._waiting = [each for each in waiting if each.run != run or each.number > number]
 
     def people(self, begin: datetime, end: datetime) -> list[People]:
-        written = super().people(begin, end)
-        return written + self._within(lambda each: each.people, _minute, begin, end)
+        more = self._within(lambda each: each.people, _minute, begin, end)
+        return _added(super().people(begin, end), more, "visits")
 
     def watched(self, begin: datetime, end: datetime) -> list[WatchedTime]:
-        written = super().watched(begin, end)
-        return written + self._within(lambda each: each.watched, _minute, begin, end)
+        more = self._within(lambda each: each.watched, _minute, begin, end)
+        return _added(super().watched(begin, end), more, "seconds")
 
     def alerts(self, begin: datetime, end: datetime) -> list[Alert]:
         more = self._within(lambda each: each.alerts, lambda row: row.confirmed_at, begin, end)
@@ -106,6 +109,19 @@ def _minute(row: People | WatchedTime) -> int:
 
 def _at(row: Entry | SightProof) -> datetime:
     return row.at.astimezone(UTC)
+
+
+def _added(written: list[_Counted], more: list[_Counted], counted: str) -> list[_Counted]:
+    """Return both by minute, as if all were written: the field `counted` of what is alike added
+    up."""
+    if not more:
+        return written
+    totals: dict[Any, float] = {}
+    for row in [*written, *more]:
+        key = msgspec.structs.replace(row, **{counted: 0})
+        totals[key] = totals.get(key, 0) + getattr(row, counted)
+    rows = [msgspec.structs.replace(key, **{counted: total}) for key, total in totals.items()]
+    return sorted(rows, key=lambda row: row.minute)
 
 
 def _replaced(

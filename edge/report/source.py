@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.config import Settings
-from edge.history.store import FILE, HistoryReader
+from edge.history.fresh import FreshReader
+from edge.history.store import FILE
 from edge.rates import Eyes
 from edge.report.calendar import Calendar, calendar_of
 from edge.report.compile import ReportedBox, compile_report
@@ -33,14 +34,20 @@ class ReportSource:
     box: ReportedBox
     eyes: KnownEyes = unknown
     """What is known of the eyes, of one camera or of the only one. Raises TensorMaskError."""
+    memory: Path | None = None
+    """The folder in memory of the service that writes this history; None: what it has not written
+    yet is left out."""
 
     @classmethod
-    def of(cls, settings: Settings, eyes: KnownEyes = unknown) -> ReportSource:
+    def of(
+        cls, settings: Settings, eyes: KnownEyes = unknown, memory: Path | None = None
+    ) -> ReportSource:
         return cls(
             settings.outbox.file.parent / FILE,
             calendar_of(settings.calendar),
             ReportedBox(settings.device.id, settings.device.site, version()),
             eyes,
+            memory,
         )
 
     def report(self, period: Period, now: datetime, *, camera: str = "", zone: str = "") -> Report:
@@ -48,7 +55,7 @@ class ReportSource:
 
         Raises HistoryError.
         """
-        with HistoryReader(self.history) as reader:
+        with FreshReader(self.history, self.memory) as reader:
             return compile_report(
                 reader,
                 period,

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from edge.history.fresh import FreshReader
-from edge.history.records import AlertAcknowledgement, ConditionSpan, WatchedTime, WatchState
+from edge.history.records import (
+    AlertAcknowledgement,
+    ConditionSpan,
+    WatchedTime,
+    WatchState,
+    minute_of,
+)
 from edge.history.store import FILE, HistoryBatch
 from tests.edge.history.test_gathering import alert
 from tests.edge.history.test_recording import ALWAYS, Box, visit
@@ -59,6 +65,22 @@ def test_an_alert_that_is_over_since_is_there_once_with_its_end(box: Box) -> Non
         assert reader.acknowledgements(*ALWAYS) == [said]
         assert reader.conditions(*ALWAYS) == [over]
         assert reader.watched(*ALWAYS) == [], "long ago"
+
+
+def test_a_minute_that_is_half_written_is_one_row(box: Box) -> None:
+    program = box.program()
+    minute = minute_of(START)
+    for number, is_soon in enumerate((True, False)):
+        later = [WatchedTime(minute + number, "", WatchState.WATCHED, 1, True)]
+        program.add(HistoryBatch([], [WatchedTime(minute, "", WatchState.WATCHED, 2.5, True)]))
+        program.add(HistoryBatch(visit(2).people, later))
+        program.tend(clock_is_right=True, is_soon=is_soon)
+    with fresh(box) as reader:
+        assert [each.visits for each in reader.people(*ALWAYS)] == [4]
+        assert [(each.minute, each.seconds) for each in reader.watched(*ALWAYS)] == [
+            (minute, 6.0),
+            (minute + 1, 1.0),
+        ]
 
 
 def test_without_a_service_it_reads_the_file(box: Box) -> None:
