@@ -60,12 +60,13 @@ def notes_of(report: Report) -> tuple[str, ...]:
         where = " ".join(filter(None, (report.camera, report.zone)))
         notes.append(f"Nobody was counted at {where}: is that its name?")
     if watch.unwatched_share is not None:
-        share, counts = percent_exact(watch.unwatched_share), report.counts
-        missed = counts.not_judged_share
-        judged = "" if missed is None else (
-            f", and {percent_exact(missed)} of the people who were seen could not be judged"
-        )  # fmt: skip
-        notes.append(f"{share} of the time was not watched{judged}.")
+        share = percent_exact(watch.unwatched_share)
+        missed = report.counts.not_judged_share or 0.0
+        watched = f"{share} of the time was not watched"
+        if not watch.unwatched_share:
+            watched = "All of the time was watched"
+        judged = f", and {percent_exact(missed)} of the people could not be judged"
+        notes.append(f"{watched}{judged}." if missed else f"{watched}.")
     if report.hours_left_out:
         notes.append(
             f"{count(report.hours_left_out, 'hour')} not in the rate: more than "
