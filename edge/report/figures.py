@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from statistics import median
 
 from edge.history.records import Alert, AlertAcknowledgement, SightProof
 from edge.rates import Eyes, rate_of
@@ -90,11 +89,11 @@ def alert_figures(alerts: Sequence[Alert], said: Acknowledged) -> AlertFigures:
         without=sum(each.kind is ViolationKind.BARE for each in alerts),
         worn_wrongly=sum(each.kind is ViolationKind.WORN_WRONGLY for each in alerts),
         remedied=len(remedies),
-        median_remedy_s=_median(remedies),
+        median_remedy_s=median_of(remedies),
         longest_remedy_s=max(remedies, default=None),
         closed=len(closings),
         open=len(alerts) - len(closings),
-        median_close_s=_median(closings),
+        median_close_s=median_of(closings),
         longest_close_s=max(closings, default=None),
         not_a_violation=sum(
             last.reason == FALSE_ALARM for each in alerts if (last := said.last(each)) is not None
@@ -142,8 +141,13 @@ def _seconds(begin: datetime, end: datetime) -> float:
     return round(max(0.0, (end - begin).total_seconds()), 1)
 
 
-def _median(values: Sequence[float]) -> float | None:
-    return round(median(values), 1) if values else None
+def median_of(values: Iterable[float]) -> float | None:
+    """Return the middle one; None: there are none. The module `statistics` takes a megabyte."""
+    found = sorted(values)
+    if not found:
+        return None
+    half = len(found) // 2
+    return round((found[half] + found[-half - 1]) / 2, 1)
 
 
 def _share(value: float | None) -> float | None:

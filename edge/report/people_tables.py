@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import median
-
+from edge.report.figures import median_of
 from edge.report.phrases import (
     NOTHING,
     ReportTable,
@@ -86,9 +85,9 @@ def hour_of_day_table(report: Report) -> ReportTable:
             sum(getattr(each.counts, part) for each in bins)
             for part in ("masked", "without", "worn_wrongly", "not_judged")
         )
-        remedies = [each.remedy_s for each in alerts if each.remedy_s is not None]
+        middle = median_of(each.remedy_s for each in alerts if each.remedy_s is not None)
         total = sum(each.alerts.alerts for each in bins)
-        remedy = hours(median(remedies)) if remedies else NOTHING
+        remedy = NOTHING if middle is None else hours(middle)
         rows.append((f"{name}:00", str(people), *map(str, sums), str(total), remedy))
     return ReportTable(
         "By hour of the day, all days together",
