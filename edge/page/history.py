@@ -210,6 +210,7 @@ def _recent(alert: Alert) -> RecentAlert:
         round(alert.duration_s, 1),
         round(alert.probability, 3),
         is_over=True,
+        zone=alert.place.zone,
     )
 
 

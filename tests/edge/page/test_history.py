@@ -86,7 +86,9 @@ def test_it_begins_with_what_the_database_has_and_counts_what_came_meanwhile(
                 WatchedTime(minute, "door", WatchState.CROWDED, 5, True),
                 WatchedTime(minute, "door", WatchState.TURNED, 4, True),
             ],
-            alerts=[Alert("event 0", Place(), ViolationKind.BARE, START, START, None, 1, 0.9)],
+            alerts=[
+                Alert("event 0", Place(zone="Gate"), ViolationKind.BARE, START, START, None, 1, 0.9)
+            ],
         )
     )
     writer.close()
@@ -96,6 +98,7 @@ def test_it_begins_with_what_the_database_has_and_counts_what_came_meanwhile(
     assert (first.masked, first.bare, first.watched_s) == (2, 0, 55)
     assert (now.masked, now.bare, now.watched_s) == (0, 2, 2)
     # Who was there when the earlier run ended is another visit now.
+    assert history.past().alerts[0].zone == "Gate"
     assert [(each.event_id, each.is_over) for each in history.past().alerts] == [
         ("event 0", True),
         ("event 1", False),
