@@ -96,7 +96,9 @@ def entities(subject: Subject) -> dict[str, Entity]:
 
 def _violation(subject: Subject) -> Entity:
     kept = ("event_id", "sequence", "started_at", "confirmed_at", "duration_s", "probability")
-    fields = ", ".join(f"'{name}': value_json.{name}" for name in kept)
+    # A message of an older device, which waits at the broker, lacks its place.
+    place = "'place': value_json.place | default('', true)"
+    fields = ", ".join([*(f"'{name}': value_json.{name}" for name in kept), place])
     types = {kind.value: name for kind, name in EVENT_TYPES.items()}
     return {
         "name": "Violation",
@@ -131,7 +133,8 @@ def _no_mask(subject: Subject) -> Entity:
 
 
 def _counts(subject: Subject) -> dict[str, Entity]:
-    source = {"state_topic": subject.topic(COMPLIANCE), "expire_after": _COMPLIANCE_EXPIRES_S}
+    compliance = subject.topic(COMPLIANCE)
+    source = {"state_topic": compliance, "expire_after": _COMPLIANCE_EXPIRES_S}
     since = "value_json.since_start"
     return {
         "people": {
@@ -152,6 +155,17 @@ def _counts(subject: Subject) -> dict[str, Entity]:
             "value_template": (
                 "{% set rate = value_json.last_hour.rate %}"
                 "{{ none if rate is none else (100 * rate) | round(1) }}"
+            ),
+            # Not the counts: they change more often, and each change is a row there.
+            "json_attributes_topic": compliance,
+            "json_attributes_template": (
+                "{% set zones = namespace(rates={}) %}"
+                "{% for each in value_json.places | default([], true) if each.place %}"
+                "{% set rate = each.last_hour.rate %}"
+                "{% set percent = none if rate is none else (100 * rate) | round(1) %}"
+                "{% set zones.rates = dict(zones.rates, **{each.place: percent}) %}"
+                "{% endfor %}"
+                "{{ {'by_place': zones.rates} | to_json }}"
             ),
         },
     }

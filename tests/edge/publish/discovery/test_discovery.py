@@ -271,6 +271,16 @@ def test_the_states_of_the_references_examples() -> None:
     assert shown("no_mask", example("presence")) == "ON"
 
 
+def test_the_rate_has_those_of_the_zones_beside_it() -> None:
+    template = present(FULL)["rate"]["json_attributes_template"]
+    assert json.loads(rendered(template, example("compliance"))) == {"by_place": {"Gate": 96.4}}
+    (gate, rest) = example("compliance")["places"]
+    ward = {**gate, "place": 'Ward 3: "west"', "last_hour": {**gate["last_hour"], "rate": None}}
+    found = rendered(template, {"places": [gate, ward, rest]})
+    assert json.loads(found) == {"by_place": {"Gate": 96.4, 'Ward 3: "west"': None}}
+    assert json.loads(rendered(template, {})) == {"by_place": {}}
+
+
 def test_what_is_not_known_is_unknown_there() -> None:
     compliance = example("compliance")
     compliance["last_hour"]["rate"] = None
@@ -300,6 +310,9 @@ def test_a_confirmed_violation_is_an_event_with_its_type() -> None:
     event = json.loads(shown("violation", example("violation")))
     assert event["event_type"] == "no_mask"
     assert event["confirmed_at"] == "2026-11-23T14:03:21.250Z"
+    assert event["place"] == "Gate"
+    older = {key: value for key, value in example("violation").items() if key != "place"}
+    assert json.loads(shown("violation", older))["place"] == ""
     assert "snapshot" not in event
     wrong = {**example("violation"), "kind": "worn_wrongly"}
     assert json.loads(shown("violation", wrong))["event_type"] == "worn_wrongly"
