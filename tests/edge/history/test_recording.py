@@ -10,10 +10,18 @@ import pytest
 
 from edge.history.gathering import MOST_COUNTS
 from edge.history.recording import RETRY_S, WRITE_EVERY_S, HistoryRecording
-from edge.history.records import ConditionSpan, People, Place, WatchedTime, WatchState, minute_of
+from edge.history.records import (
+    Alert,
+    ConditionSpan,
+    People,
+    Place,
+    WatchedTime,
+    WatchState,
+    minute_of,
+)
 from edge.history.standby import NAME, Standby
 from edge.history.store import FILE, HistoryBatch, HistoryReader, create
-from edge.records import Verdict
+from edge.records import Verdict, ViolationKind
 from tests.disk import SmallDisk
 from tests.edge.history.test_store import made_newer
 from tests.fakes import START, SetClock
@@ -203,3 +211,28 @@ def test_a_file_of_a_newer_release_is_left_alone_and_that_is_said(box: Box) -> N
     box.path.unlink()  # somebody has put it elsewhere
     box.program()
     assert box.visits() == 1, "what waited was not lost"
+
+
+def test_after_the_days_nothing_is_left_in_any_file(box: Box) -> None:
+    """Each day has a place of its own; two days are kept, and a rebuild comes once a day."""
+    program = HistoryRecording(
+        box.path, 2, Standby(box.memory), lambda path: None, box.clock, "run"
+    )
+    program.begin()
+    for hour in range(8 * 24):
+        at = box.clock.utc()
+        place = Place(f"place of day {hour // 24}")
+        minute = minute_of(at)
+        program.add(
+            HistoryBatch(
+                [People(minute, place, verdict, 32, True, 1) for verdict in Verdict],
+                [WatchedTime(minute, place.camera, WatchState.WATCHED, 60, True)],
+                [Alert(f"{at:%j} {hour}", place, ViolationKind.BARE, at, at, at, 1, 0.9)],
+            )
+        )
+        program.tend(clock_is_right=True)
+        box.clock.sleep(3600)
+    program.end(clock_is_right=True)
+    folders = box.path.parent, box.memory
+    files = b"".join(file.read_bytes() for folder in folders for file in folder.iterdir())
+    assert [day for day in range(8) if b"place of day %d" % day in files] == [6, 7]
