@@ -163,7 +163,7 @@ class HistoryWriter:
             (minute,) = self._database.execute(
                 "SELECT max(minute) FROM watched WHERE minute <= ?", (minute_of(now),)
             ).fetchone()
-            last = "" if minute is None else _text(at_minute(minute + 1))
+            last = "" if minute is None else _text(min(now, at_minute(minute + 1)))
             self._all(
                 "UPDATE conditions SET ended_at = max(began_at, ?) WHERE ended_at IS NULL",
                 [(last,)],

@@ -172,6 +172,14 @@ def test_what_a_crash_left_open_ends_when_it_last_watched(path: Path) -> None:
     assert [each.ended_at for each in left.alerts] == [NOON + SECOND], "as the MQTT message says"
 
 
+def test_what_a_crash_left_open_is_over_before_the_next_start(path: Path) -> None:
+    writer = HistoryWriter(path)
+    writer.write(batch())
+    writer.close_left_open(NOON + 5 * SECOND)
+    left = read(path, NOON, NOON + timedelta(minutes=1))
+    assert [each.ended_at for each in left.conditions] == [NOON + 5 * SECOND]
+
+
 def test_hours_are_added_up_over_all_places(path: Path) -> None:
     writer = HistoryWriter(path)
     writer.write(batch())
