@@ -7,36 +7,26 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.daemon.lookout import Glance
-from edge.history.records import Entry, EntryKind
-from edge.history.store import HistoryBatch, HistoryError, HistoryReader
+from edge.history.records import Entry
+from edge.history.store import HistoryError, HistoryReader
 from edge.report.calendar import Calendar
-from edge.report.rule import OFF, ON, MaskRule, rule_entries
+from edge.report.rule import MaskRule, rule_entries
 from edge.telemetry import RuleState, Telemetry
 
 _log = logging.getLogger(__name__)
 
-LOOKED_EVERY_S = 10.0
-"""Another process may write to the journal."""
+LOOKED_EVERY_S = 3.0
+"""Whether the journal was written to: somebody waits for what was said to hold."""
 CLOSING_S = 0.5
-MOST_SAID = 100
 _AHEAD = timedelta(days=1)
 """What was said by a clock that is set back since then."""
-
-
-Record = Callable[[HistoryBatch], None]
-
-
-def forgotten(batch: HistoryBatch) -> None:
-    """Record nothing: the history is off."""
-    _log.warning("[history] enabled is false: the next start forgets that the mask rule was set")
 
 
 class RuledPolicy(Protocol):
@@ -48,7 +38,8 @@ class RuledPolicy(Protocol):
 class RuleKeeper:
     """An outlet that reports nothing: in each turn it switches the policies on or off.
 
-    Its thread reads the journal, where another process may have written; the loop does not wait.
+    Its thread reads the journal, where this process or another one writes down a command; the loop
+    does not wait for the disk.
     """
 
     def __init__(
@@ -59,16 +50,12 @@ class RuleKeeper:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """`history` need not be there yet."""
-        self.record: Record = forgotten
-        """How an entry comes into the journal: `Recorder.record`."""
         self._calendar = calendar
         self._history = history
         self._policies = tuple(policies)
         self._clock = clock
         self._entries: tuple[Entry, ...] = ()
         """As the journal has them."""
-        self._said: deque[Entry] = deque(maxlen=MOST_SAID)
-        """By command in this run; in the journal, too, once that is written."""
         self._stamps: tuple[int, ...] = ()
         self._is_unread = False
         self._trouble = ""
@@ -94,14 +81,6 @@ class RuleKeeper:
                     _log.info("%s", in_words(self._state))
             return self._state
 
-    def say(self, is_on: bool, by: str) -> None:
-        """Switch the rule on or off, at once, and have that recorded. Any thread may."""
-        entry = Entry(self._clock.utc(), EntryKind.RULE, by, ON if is_on else OFF)
-        with self._lock:
-            self._said.append(entry)
-            self._minute = None
-        self.record(HistoryBatch(journal=[entry]))
-
     def start(self) -> None:
         self._switch()
         self._thread.start()
@@ -121,7 +100,7 @@ class RuleKeeper:
             policy.reports = is_on
 
     def _found(self, now: datetime) -> RuleState:
-        return MaskRule(self._calendar, (*self._entries, *self._said)).at(now)
+        return MaskRule(self._calendar, self._entries).at(now)
 
     def _work(self) -> None:
         while True:

@@ -31,7 +31,7 @@ from edge.daemon.home_assistant import births, open_home_assistant
 from edge.daemon.lookout import Glance
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
-from edge.daemon.recorder import Recorder, open_history, settings_digest
+from edge.daemon.recorder import open_history, settings_digest
 from edge.daemon.reports import ReportPublisher
 from edge.daemon.rule import RuleKeeper
 from edge.daemon.software import SoftwareNotice
@@ -247,8 +247,6 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         None if page is None else page.window.history,
     )
     device.history = lambda: history.state
-    if isinstance(history, Recorder):
-        rule.record = history.record
     outlets.append(history)
     return Service(watch_of(posts), device, page, outlets, lamps)
 
