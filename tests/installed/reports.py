@@ -64,6 +64,8 @@ def test_a_person_without_a_mask_is_in_the_report_and_signed_off(box: Box) -> No
     without = count(box, "counts", "without")
     alerts = count(box, "alerts", "alerts")
     pass_by(box)
+    # Not written yet: it is read from the service's memory.
+    wait_until(lambda: count(box, "counts", "without") == without + 1, 20, "it is in the report")
     written(box)
     assert count(box, "counts", "without") == without + 1
     assert count(box, "alerts", "alerts") == alerts + 1
