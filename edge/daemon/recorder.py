@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.clock import SYSTEM_CLOCK, Clock
+from edge.clock import RUN, SYSTEM_CLOCK, Clock
 from edge.conditions import Code, Condition, conditions
 from edge.config import Settings
 from edge.daemon.lookout import Glance
@@ -74,13 +74,16 @@ class Recorder:
         standby: Path | None = None,
         on_open: OnOpen = _nobody,
         clock: Clock = SYSTEM_CLOCK,
+        run: str = RUN,
     ) -> None:
         """`standby` is a folder in memory; None: a crash loses what waits."""
         self._is_required = is_required
         self._clock = clock
-        self._recording = HistoryRecording(path, days, Standby(standby), on_open, clock)
+        self._recording = HistoryRecording(path, days, Standby(standby), on_open, clock, run)
         self._watch = _ConditionSpans()
         self._telemetry: Telemetry | None = None
+        self._seen: Telemetry | None = None
+        self._clock_is_right = False
         self._steps = 0
         self._is_soon = False
         self._wake = threading.Event()
@@ -143,22 +146,34 @@ class Recorder:
             1,
         )
 
-    def _run(self) -> None:
+    # From here on: for the thread, or for whoever goes without it.
+
+    def begin(self) -> None:
+        """Take in what a run that crashed has left."""
         self._recording.begin()
-        seen: Telemetry | None = None
-        is_right = False
+
+    def tend(self) -> None:
+        """Bring what has come to safety, and write what is due."""
+        telemetry = self._telemetry
+        if telemetry is not None and telemetry is not self._seen:
+            self._seen, self._clock_is_right = telemetry, telemetry.clock.is_synchronised
+            spans = self._watch.note(conditions(telemetry), self._clock.utc())
+            self._recording.add(HistoryBatch(conditions=spans))
+        is_soon, self._is_soon = self._is_soon, False
+        self._recording.tend(clock_is_right=self._clock_is_right, is_soon=is_soon)
+
+    def end(self) -> None:
+        """Write all there is, and close."""
+        self._recording.add(HistoryBatch(conditions=self._watch.end(self._clock.utc())))
+        self._recording.end(clock_is_right=self._clock_is_right)
+
+    def _run(self) -> None:
+        self.begin()
         while not self._stop.is_set():
-            telemetry = self._telemetry
-            if telemetry is not None and telemetry is not seen:
-                seen, is_right = telemetry, telemetry.clock.is_synchronised
-                spans = self._watch.note(conditions(telemetry), self._clock.utc())
-                self._recording.add(HistoryBatch(conditions=spans))
-            is_soon, self._is_soon = self._is_soon, False
-            self._recording.tend(clock_is_right=is_right, is_soon=is_soon)
+            self.tend()
             self._wake.wait(TURN_S)
             self._wake.clear()
-        self._recording.add(HistoryBatch(conditions=self._watch.end(self._clock.utc())))
-        self._recording.end(clock_is_right=is_right)
+        self.end()
 
 
 class _ConditionSpans:

@@ -28,6 +28,7 @@ from edge.daemon.certificates import certificates
 from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
 from edge.daemon.home_assistant import births, open_home_assistant
+from edge.daemon.hours import open_hours
 from edge.daemon.lookout import Glance
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
@@ -248,6 +249,8 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     )
     device.history = lambda: history.state
     outlets.append(history)
+    if settings.history.enabled:
+        outlets.append(open_hours(settings, publisher, who))
     return Service(watch_of(posts), device, page, outlets, lamps)
 
 

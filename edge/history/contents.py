@@ -30,8 +30,10 @@ TABLES = {
     ),
     "sight": ("at", "results of tests with drawn heads"),
     "about": ("kept_from", "the version of the file, and how far it is written"),
+    "identity": ("", "a random name of this file, which messages of hours carry"),
+    "sent_hours": ("60 * hour", "which hours were sent to the broker"),
 }
-"""By name: the column that says when, and what is in it."""
+"""By name: the column that says when, as a time or in minutes, and what is in it."""
 
 
 @dataclass(frozen=True, slots=True)

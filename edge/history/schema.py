@@ -84,4 +84,12 @@ CREATE TABLE about (
 ) STRICT;
 INSERT INTO about VALUES (1, '', 0, '', '');
 """,
+    """
+CREATE TABLE identity (name TEXT NOT NULL) STRICT;
+INSERT INTO identity VALUES (lower(hex(randomblob(8))));
+CREATE TABLE sent_hours (
+    hour INTEGER PRIMARY KEY,
+    revision INTEGER NOT NULL
+) STRICT;
+""",
 )

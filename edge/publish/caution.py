@@ -16,7 +16,7 @@ from edge.clock import Clock
 from edge.errors import BrokerError
 from edge.publish.answers import BrokerRefusal, DisconnectedError, TermsError
 from edge.publish.delivery import Sent
-from edge.publish.mailbox import Retained
+from edge.publish.mailbox import Entrusted, Retained
 from edge.publish.terms import LESSON_S, Lessons, Terms, smaller
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Subscription:
     filters: tuple[str, ...]
 
 
-Item = Sent | Retained | Subscription | str
+Item = Sent | Retained | Entrusted | Subscription | str
 """What can be on its way; a text is the topic of a message that is sent once."""
 
 
@@ -43,7 +43,7 @@ def key_of(item: Item) -> int | str:
     match item:
         case Sent():
             return item.sequence
-        case Retained():
+        case Retained() | Entrusted():
             return item.topic
         case Subscription():
             return ", ".join(item.filters)

@@ -24,6 +24,15 @@ class Retained:
 
 
 @dataclass(frozen=True, slots=True)
+class Entrusted:
+    """A message that is sent until the broker has acknowledged it, and that it does not keep.
+    Whoever entrusts it has it on disk until then."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A subscription, and where its messages go."""
 
@@ -34,15 +43,17 @@ class Route:
 
 
 class Mailbox:
-    """Retained documents of which only the latest counts, messages for once, and what has come."""
+    """Retained documents of which only the latest counts, messages for once or until they are
+    taken, and what has come."""
 
     def __init__(self, routes: Sequence[Route] = ()) -> None:
         self.routes = tuple(routes)
-        self._retained: dict[str, Retained] = {}
+        self._retained: dict[str, Retained | Entrusted] = {}
         self._unsent: set[str] = set()
         self._once: deque[tuple[str, bytes]] = deque()
         self._arrived: dict[Route, deque[Received]] = {route: deque() for route in self.routes}
         self._lock = threading.Lock()
+        self._settled = threading.Condition(self._lock)
 
     def retain(self, retained: Retained) -> None:
         """Leave a document to be retained. It goes out now, and again with each connection; one
@@ -50,6 +61,22 @@ class Mailbox:
         with self._lock:
             self._retained[retained.topic] = retained
             self._unsent.add(retained.topic)
+
+    def entrust(self, message: Entrusted) -> None:
+        """Leave a message that goes out now, and again with each connection until it is taken.
+
+        One of a topic at a time: another one replaces it.
+        """
+        with self._lock:
+            self._retained[message.topic] = message
+            self._unsent.add(message.topic)
+
+    def await_taken(self, message: Entrusted, timeout_s: float) -> bool:
+        """Wait for the broker to take a message; return whether it has."""
+        with self._settled:
+            return self._settled.wait_for(
+                lambda: self._retained.get(message.topic) != message, timeout_s
+            )
 
     def is_cleared(self, topic: str) -> bool:
         """Return whether nothing of ours is left to be done there."""
@@ -85,8 +112,10 @@ class Mailbox:
         with self._lock:
             return any(not self._retained[topic].payload for topic in self._unsent)
 
-    def due(self, busy: Collection[str], most: int, *, clearing: bool = False) -> list[Retained]:
-        """Return at most this many documents, or else of those that clear their topic.
+    def due(
+        self, busy: Collection[str], most: int, *, clearing: bool = False
+    ) -> list[Retained | Entrusted]:
+        """Return at most this many messages, or else of those that clear their topic.
 
         None whose topic is `busy` with an earlier one.
         """
@@ -99,12 +128,14 @@ class Mailbox:
             self._unsent.difference_update(topics)
             return [self._retained[topic] for topic in topics]
 
-    def settle(self, retained: Retained) -> None:
-        """The broker has answered: what is cleared once needs no more clearing."""
-        with self._lock:
-            if not retained.payload and self._retained.get(retained.topic) == retained:
-                del self._retained[retained.topic]
-                self._unsent.discard(retained.topic)
+    def settle(self, message: Retained | Entrusted) -> None:
+        """The broker has answered: what is cleared or taken once is not sent again."""
+        is_over = isinstance(message, Entrusted) or not message.payload
+        with self._settled:
+            if is_over and self._retained.get(message.topic) == message:
+                del self._retained[message.topic]
+                self._unsent.discard(message.topic)
+                self._settled.notify_all()
 
     def next_once(self) -> tuple[str, bytes] | None:
         """Return the oldest message that is sent once."""

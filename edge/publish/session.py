@@ -14,7 +14,7 @@ from edge.clock import Clock
 from edge.publish.answers import Acknowledgement, BrokerRefusal
 from edge.publish.caution import Caution, Item, Subscription, key_of
 from edge.publish.delivery import Delivery, Sent
-from edge.publish.mailbox import Mailbox, Retained, Route
+from edge.publish.mailbox import Entrusted, Mailbox, Retained, Route
 from edge.publish.messages import AvailabilityState, without_snapshot
 from edge.publish.outbox.rows import StoredDocument
 from edge.publish.standing import BrokerStanding, SilentBrokerError
@@ -191,7 +191,7 @@ class BrokerSession:
                 else:
                     refused.append((item, refusal))
                 continue
-            if isinstance(item, Retained):
+            if isinstance(item, Retained) or (isinstance(item, Entrusted) and refusal is None):
                 self._mailbox.settle(item)
             text = "" if refusal is None else f"does not take {_name_of(item)}: {refusal}"
             is_presence = isinstance(item, Retained) and item.topic == self._presence.topic
@@ -203,9 +203,9 @@ class BrokerSession:
         return self._send(retained, *astuple(retained), retain=True)
 
     def _send_mail(self) -> None:
-        """Send what is to be retained, each only when its last one has arrived, then the rest."""
-        for retained in self._mailbox.due(self._topics_in_flight(), self._room()):
-            self._send(retained, *astuple(retained), retain=True)
+        """Send the latest of each topic, only when its last one has arrived, then the rest."""
+        for latest in self._mailbox.due(self._topics_in_flight(), self._room()):
+            self._send(latest, *astuple(latest), retain=isinstance(latest, Retained))
         while self._room() and (message := self._mailbox.next_once()):
             self._send(message[0], *message)
 
@@ -225,7 +225,8 @@ class BrokerSession:
         )
 
     def _topics_in_flight(self) -> set[str]:
-        return {item.topic for item in self.in_flight.values() if isinstance(item, Retained)}
+        items = self.in_flight.values()
+        return {item.topic for item in items if isinstance(item, Retained | Entrusted)}
 
     def _post(self, sent: Sent, document: StoredDocument) -> bool:
         """Send a document; False: it is too large for the broker."""

@@ -19,6 +19,7 @@ from edge.publish.messages.common import (
     COMMAND,
     COMPLIANCE,
     HEALTH,
+    HOUR,
     PRESENCE,
     RELEASE,
     REPORT,
@@ -57,6 +58,7 @@ from edge.publish.messages.health import (
     Versions,
     health_message,
 )
+from edge.publish.messages.hour import HourMessage, hour_message
 from edge.publish.messages.presence import CameraPresence, PresenceMessage, presence_message
 from edge.publish.messages.release import ReleaseMessage, release_message
 from edge.publish.messages.report import ReportedPeriod, ReportMessage
@@ -67,6 +69,7 @@ __all__ = [
     "COMMAND",
     "COMPLIANCE",
     "HEALTH",
+    "HOUR",
     "MESSAGES",
     "PRESENCE",
     "RELEASE",
@@ -88,6 +91,7 @@ __all__ = [
     "DetectorIdentity",
     "DroppedHealth",
     "HealthMessage",
+    "HourMessage",
     "LatencyHealth",
     "Message",
     "ModelIdentity",
@@ -107,6 +111,7 @@ __all__ = [
     "encode",
     "every_field",
     "health_message",
+    "hour_message",
     "origin",
     "presence_message",
     "release_message",
@@ -123,6 +128,7 @@ MESSAGES: Final = {
     VIOLATION: ViolationMessage,
     COMPLIANCE: ComplianceMessage,
     HEALTH: HealthMessage,
+    HOUR: HourMessage,
     PRESENCE: PresenceMessage,
     RELEASE: ReleaseMessage,
     REPORT: ReportMessage,

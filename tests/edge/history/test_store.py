@@ -136,7 +136,7 @@ def made_newer(path: Path, change: str) -> bytes:
 def test_a_newer_file_that_cannot_be_lived_with_is_left_alone(path: Path) -> None:
     content = made_newer(path, "UPDATE about SET least = 99")
     for kind in (HistoryReader, HistoryWriter):
-        with pytest.raises(NewerHistoryError, match=r"newer release \(schema 99, known here: 1\)"):
+        with pytest.raises(NewerHistoryError, match=r"newer release \(schema 99, known here: \d\)"):
             kind(path)
     assert path.read_bytes() == content
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from edge.publish.answers import Received
-from edge.publish.mailbox import MAX_WAITING, Mailbox, Retained, Route
+from edge.publish.mailbox import MAX_WAITING, Entrusted, Mailbox, Retained, Route
 
 HEALTH = Retained("tensormask/door/health", b"1")
 DISCOVERY = Retained("homeassistant/device/door/config", b"{}")
@@ -68,3 +68,21 @@ def test_messages_for_once_are_bounded_and_go_in_order() -> None:
     while message := mailbox.next_once():
         sent.append(message[1])
     assert sent == [b"%d" % number for number in range(MAX_WAITING)]
+
+
+def test_what_is_entrusted_goes_out_with_each_connection_until_it_is_taken() -> None:
+    mailbox = Mailbox()
+    hour = Entrusted("tensormask/door/hour", b"12")
+    mailbox.entrust(hour)
+    assert mailbox.due([], 9) == [hour]
+    assert not mailbox.await_taken(hour, 0.0)
+    mailbox.renew()
+    assert mailbox.due([], 9) == [hour]
+    mailbox.settle(hour)
+    assert mailbox.await_taken(hour, 0.0)
+    mailbox.renew()
+    assert mailbox.is_empty
+    later = Entrusted(hour.topic, b"13")
+    mailbox.entrust(later)
+    mailbox.settle(hour)
+    assert not mailbox.await_taken(later, 0.0), "that was the one before"

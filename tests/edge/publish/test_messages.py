@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
+from msgspec.structs import replace
 
 from edge.decide.compliance import ComplianceCounter
+from edge.history.hours import HourOfHistory, VisitsOfHour, WatchOfHour
+from edge.history.records import Place, WatchState
 from edge.publish.messages import (
     MESSAGES,
     AvailabilityState,
@@ -38,6 +41,7 @@ from edge.publish.messages import (
     compliance_message,
     encode,
     every_field,
+    hour_message,
     presence_message,
     release_message,
     timestamp,
@@ -173,6 +177,17 @@ SOFTWARE = Software(
     ON_TRIAL,
     (Settled("release", "0.3.0-aaaa", "kept", "well for 600 s", NOON),),
 )
+HOUR = HourOfHistory(
+    history="5f0c3a9b7d21e864",
+    began_at=NOON.replace(hour=11, microsecond=0),
+    revision=3_600_005,
+    follows=None,
+    people=(
+        VisitsOfHour(Place("", "left"), True, 48, Verdict.BARE, 2),
+        VisitsOfHour(Place("", "left"), True, 48, Verdict.MASKED, 3),
+    ),
+    watched=(WatchOfHour("", WatchState.WATCHED, True, 3600.0004),),
+)
 EVERY_MESSAGE: dict[str, list[Message]] = {
     "availability": [
         availability_message(ORIGIN, state, NOON, True) for state in AvailabilityState
@@ -189,6 +204,10 @@ EVERY_MESSAGE: dict[str, list[Message]] = {
     "health": [
         some_health(),
         some_health(temperature_c=None, throttling=None, paused_for_s=59.5),
+    ],
+    "hour": [
+        hour_message(ORIGIN, HOUR, NOON, True),
+        hour_message(ORIGIN, replace(HOUR, follows=HOUR.began_at, people=()), NOON, True),
     ],
     "presence": [
         presence_message(ORIGIN, 0, 0, NOON, True),

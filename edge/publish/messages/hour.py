@@ -1,0 +1,110 @@
+"""What one hour came to: how many people, and how much of it was watched."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from edge.history.hours import HourOfHistory, visits_by
+from edge.publish.messages.common import (
+    Count,
+    Message,
+    NotNegative,
+    Origin,
+    PayloadPart,
+    Timestamp,
+    every_field,
+    timestamp,
+)
+from edge.records import Verdict
+
+
+class HourPeople(PayloadPart, frozen=True, kw_only=True):
+    """The people of an hour whom one camera saw in one zone, in one class of size."""
+
+    camera: Annotated[str, Meta(description="Its name; empty: the only one")]
+    zone: Annotated[str, Meta(description="Of the camera's picture; empty: in none")]
+    required: Annotated[bool, Meta(description="Whether the mask rule was on")]
+    size_px: Annotated[
+        Count, Meta(description="Where the class of the largest face begins that was judged")
+    ]
+    masked: Count
+    bare: Count
+    unknown: Annotated[Count, Meta(description="Too small, too blurred or too brief to judge")]
+    worn_wrongly: Count
+
+
+class HourWatched(PayloadPart, frozen=True, kw_only=True):
+    """What one camera did in an hour, and for how long."""
+
+    camera: Annotated[str, Meta(description="Its name; empty: the only one")]
+    watch: Annotated[
+        str,
+        Meta(description="watched, crowded: people are counted; lost, dark, blinded, covered, "
+             "turned, paused: nobody is"),
+    ]  # fmt: skip
+    clock_synchronised: Annotated[
+        bool, Meta(description="false: the date of these seconds may be wrong")
+    ]
+    seconds: NotNegative
+
+
+class HourMessage(Message, frozen=True, kw_only=True, tag="tensormask/hour/1"):
+    """What one hour came to, after it is over; again if it has grown since.
+
+    Delivered at least once, also after an outage of days. Of two of the same `history` and `hour`,
+    the one with the greater `revision` replaces the other.
+    """
+
+    history: Annotated[
+        str, Meta(description="Whose count it is; add up those of an hour. A new disk is another")
+    ]
+    hour: Annotated[Timestamp, Meta(description="When it began")]
+    revision: Annotated[Count, Meta(description="Grows with the counts and seconds of the hour")]
+    follows: Annotated[
+        Timestamp | None,
+        Meta(description="The hour before it for which there is a message of this history; in "
+             "between, the program did not run. null: this is the first"),
+    ]  # fmt: skip
+    people: list[HourPeople]
+    watched: Annotated[
+        list[HourWatched],
+        Meta(description="What is missing of 3,600 s for a camera, the program did not run"),
+    ]
+
+
+def hour_message(
+    origin: Origin, hour: HourOfHistory, at: datetime, clock_synchronised: bool
+) -> HourMessage:
+    """Return what an hour came to, as it is known at `at`."""
+    return HourMessage(
+        **every_field(origin, at, clock_synchronised),
+        history=hour.history,
+        hour=timestamp(hour.began_at),
+        revision=hour.revision,
+        follows=None if hour.follows is None else timestamp(hour.follows),
+        people=[
+            HourPeople(
+                camera=place.camera,
+                zone=place.zone,
+                required=is_required,
+                size_px=size_px,
+                masked=visits[Verdict.MASKED],
+                bare=visits[Verdict.BARE],
+                unknown=visits[Verdict.UNKNOWN],
+                worn_wrongly=visits[Verdict.WORN_WRONGLY],
+            )
+            for (place, is_required, size_px), visits in visits_by(hour).items()
+        ],
+        watched=[
+            HourWatched(
+                camera=each.camera,
+                watch=each.watch,
+                clock_synchronised=each.clock_is_right,
+                seconds=round(each.seconds, 3),
+            )
+            for each in hour.watched
+        ],
+    )

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.clock import Clock
+from edge.daemon.hours import HourSender
+from edge.history.hours import GRACE, HourBook
+from edge.publish.mailbox import Entrusted, Mailbox
+from tests.broker.samples import ORIGIN
+from tests.edge.history.test_hours import HOUR, NOON, write
+from tests.fakes import SetClock
+from tests.waiting import until
+
+
+class TakingMailbox(Mailbox):
+    """A broker that takes what it gets, while it is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_there = True
+        self.taken: list[dict[str, Any]] = []
+
+    def wake(self) -> None:
+        for message in self.due([], 99) if self.is_there else []:
+            assert isinstance(message, Entrusted)
+            assert message.topic == "tensormask/door-1/hour"
+            self.taken.append(json.loads(message.payload))
+            self.settle(message)
+
+    @property
+    def hours(self) -> list[str]:
+        return [each["hour"][8:13] for each in self.taken]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.sqlite"
+
+
+@pytest.fixture
+def broker() -> TakingMailbox:
+    return TakingMailbox()
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    clock = SetClock()
+    clock.set_by_s = (NOON - clock.utc()).total_seconds()
+    return clock
+
+
+def a_sender(path: Path, broker: TakingMailbox, clock: Clock) -> HourSender:
+    return HourSender(path, ORIGIN, "tensormask", broker, broker.wake, clock, lambda: True)
+
+
+def is_all_sent(path: Path, clock: Clock) -> bool:
+    with HourBook(path) as book:
+        return book.due(clock.utc()) == []
+
+
+def test_each_hour_is_sent_once_when_it_is_over(
+    path: Path, broker: TakingMailbox, clock: SetClock
+) -> None:
+    sender = a_sender(path, broker, clock)
+    for _ in range(8 * 60):
+        write(path, clock.utc(), 1)
+        clock.sleep(60)
+        assert sender.send_due()
+    assert broker.hours == [f"28T{hour}" for hour in range(12, 19)]
+    assert {each["people"][0]["masked"] for each in broker.taken} == {60}
+    assert {each["watched"][0]["seconds"] for each in broker.taken} == {3600.0}
+
+
+def test_a_new_run_sends_what_the_last_one_could_not_and_nothing_twice(
+    path: Path, broker: TakingMailbox, clock: SetClock
+) -> None:
+    for number in range(100):
+        write(path, NOON + number * HOUR, 1)
+    clock.sleep(10 * 3600)
+    assert a_sender(path, broker, clock).send_due()
+    clock.sleep(150 * 3600)
+    assert a_sender(path, broker, clock).send_due()
+    assert len(broker.hours) == len(set(broker.hours)) == 100
+
+
+def test_an_hour_that_a_clock_set_back_adds_to_is_sent_again(
+    path: Path, broker: TakingMailbox, clock: SetClock
+) -> None:
+    for number in range(100):
+        write(path, NOON + number * HOUR, 1)
+    clock.sleep(101 * 3600)
+    sender = a_sender(path, broker, clock)
+    assert sender.send_due()
+    del broker.taken[:]
+    clock.set_by_s -= 90 * 3600
+    write(path, clock.utc() - 2 * HOUR, 5)
+    assert sender.send_due()
+    assert broker.hours == ["28T21"]
+    assert broker.taken[0]["people"][0]["masked"] == 6
+
+
+def test_a_broker_that_is_away_delays_hours_and_a_stop_does_not_wait_for_it(
+    path: Path, broker: TakingMailbox, clock: SetClock
+) -> None:
+    write(path, NOON, 7)
+    clock.sleep(3600 + GRACE.total_seconds())
+    broker.is_there = False
+    sender = a_sender(path, broker, clock)
+    sender.start()
+    until(lambda: not broker.is_empty, "the hour that waits")
+    broker.is_there = True
+    broker.wake()
+    until(lambda: is_all_sent(path, clock), "the mark of the hour")
+    sender.close()
+    assert broker.hours == ["28T12"]
+    write(path, NOON, 1)
+    broker.is_there = False
+    sender = a_sender(path, broker, clock)
+    sender.start()
+    until(lambda: not broker.is_empty, "the hour that waits")
+    sender.close()
+    assert not sender._thread.is_alive()
