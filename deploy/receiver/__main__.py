@@ -1,6 +1,7 @@
 """Stores what TensorMask devices say in PostgreSQL: every violation once, and how each device is.
 
     python -m receiver BROKER[:PORT]
+    python -m receiver report --from DAY --to DAY
 
 The database is where libpq's variables say (PGHOST, PGDATABASE, PGSERVICE, …). A message is
 acknowledged when its row is committed, so this can be killed at any moment: what the broker has not
@@ -14,12 +15,14 @@ import logging
 import random
 import signal
 import ssl
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 
+from . import report
 from .documents import read
 from .session import Broker, Session, SessionError
 from .store import DocumentStore
@@ -30,6 +33,13 @@ _log = logging.getLogger("receiver")
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["report"]:
+        return report.main(sys.argv[2:])
+    return receive()
+
+
+def receive() -> None:
+    """Store what comes, for ever."""
     parser = _parser()
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.INFO)
@@ -86,7 +96,10 @@ def _broker(options: argparse.Namespace) -> Broker:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="receiver", description="From MQTT to PostgreSQL.")
+    parser = argparse.ArgumentParser(
+        prog="receiver",
+        description="From MQTT to PostgreSQL; `receiver report --help`: a report of what came.",
+    )
     parser.add_argument("broker", metavar="BROKER[:PORT]")
     parser.add_argument("--ca", metavar="FILE", help="the authority of its certificate: use TLS")
     parser.add_argument("--certificate", metavar="FILE", help="the client certificate and its key")

@@ -73,6 +73,38 @@ class ReceivedCompliance(ReceivedDocument, frozen=True, kw_only=True):
     places: tuple[ReceivedPlace, ...] = ()
 
 
+Name = Annotated[str, Meta(max_length=200)]
+Amount = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class ReceivedPeople(Struct, frozen=True, kw_only=True):
+    camera: Name
+    place: Name
+    required: bool
+    size_px: Amount
+    masked: Amount
+    bare: Amount
+    unknown: Amount
+    worn_wrongly: Amount
+
+
+class ReceivedWatch(Struct, frozen=True, kw_only=True):
+    camera: Name
+    watch: Name
+    clock_synchronised: bool
+    seconds: Annotated[float, Meta(ge=0, le=1e9)]
+
+
+class ReceivedHour(ReceivedDocument, frozen=True, kw_only=True):
+    schema: Literal["tensormask/hour/1"]
+    history: Name
+    hour: Time
+    revision: Annotated[int, Meta(ge=0)]
+    follows: Time | None
+    people: list[ReceivedPeople]
+    watched: list[ReceivedWatch]
+
+
 class Health(ReceivedDocument, frozen=True, kw_only=True):
     schema: Literal["tensormask/health/1"]
 
@@ -86,6 +118,7 @@ _DECODERS: dict[str, Decoder[ReceivedDocument]] = {
     "availability": Decoder(Availability),
     "compliance": Decoder(ReceivedCompliance),
     "health": Decoder(Health),
+    "hour": Decoder(ReceivedHour),
     "release": Decoder(Release),
 }
 
@@ -116,6 +149,14 @@ class Happened:
     violation: ReceivedViolation
     text: str
     """The whole document, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """What one hour came to."""
+
+    hour: ReceivedHour
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +196,7 @@ class Unreadable:
         return _MAYBE_PICTURE.sub("[…]", text)[:MAX_UNREADABLE]
 
 
-Reading = Happened | Reported | Cleared | Ignored | Unreadable
+Reading = Happened | Tallied | Reported | Cleared | Ignored | Unreadable
 
 
 def read(message: Delivered, *, pictures: bool) -> Reading:
@@ -163,7 +204,7 @@ def read(message: Delivered, *, pictures: bool) -> Reading:
     decoder = _DECODERS.get(message.kind)
     if decoder is None:
         return Ignored(message.kind[:MAX_KIND])
-    if not message.payload and message.kind != "violation":
+    if not message.payload and message.kind not in ("violation", "hour"):
         return Cleared(message.device_id, message.kind)
     try:
         document = decoder.decode(message.payload)
@@ -179,9 +220,13 @@ def read(message: Delivered, *, pictures: bool) -> Reading:
         return Unreadable(message.topic, str(error), message.payload)
     if document.device_id != message.device_id:
         return Unreadable(message.topic, f"it is of {document.device_id!r}", message.payload)
-    if not isinstance(document, ReceivedViolation):
-        return Reported(message.kind, document, text, _heard_at(document, message))
-    return Happened(document, text)
+    if isinstance(document, ReceivedViolation):
+        return Happened(document, text)
+    if isinstance(document, ReceivedHour):
+        if document.hour.timestamp() % 3600:
+            return Unreadable(message.topic, "its hour is not a whole one", message.payload)
+        return Tallied(document, text)
+    return Reported(message.kind, document, text, _heard_at(document, message))
 
 
 def _heard_at(document: ReceivedDocument, message: Delivered) -> datetime | None:

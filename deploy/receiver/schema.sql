@@ -1,11 +1,13 @@
 -- What the receiver stores, for PostgreSQL 12 or later: psql -d tensormask -f schema.sql
+-- Run it again after an update: it adds what is new, and keeps all rows.
 -- Times are the devices' own, except heard_at, received_at and last_at.
 BEGIN;
+SET LOCAL client_min_messages = warning;
 
 -- Every document of a violation once: one when it is confirmed, one when it is over.
 -- A repeat is the same byte for byte, so `at` in the key refuses no repeat less; a table that is
 -- partitioned by time needs it there.
-CREATE TABLE violation (
+CREATE TABLE IF NOT EXISTS violation (
     event_id uuid NOT NULL,
     state text NOT NULL,
     at timestamptz NOT NULL,
@@ -13,7 +15,7 @@ CREATE TABLE violation (
     sequence bigint NOT NULL,
     site text NOT NULL,
     zone text NOT NULL,
-    place text NOT NULL,
+    place text NOT NULL DEFAULT '',
     kind text NOT NULL,
     started_at timestamptz NOT NULL,
     confirmed_at timestamptz NOT NULL,
@@ -25,12 +27,14 @@ CREATE TABLE violation (
     received_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (event_id, state, at)
 );
-CREATE INDEX ON violation (at);
-CREATE INDEX ON violation (device_id, arrival) INCLUDE (sequence, at);
-CREATE INDEX ON violation USING brin (received_at);
+ALTER TABLE violation ADD COLUMN IF NOT EXISTS place text NOT NULL DEFAULT '';
+CREATE INDEX IF NOT EXISTS violation_at_idx ON violation (at);
+CREATE INDEX IF NOT EXISTS violation_device_id_arrival_sequence_at_idx
+    ON violation (device_id, arrival) INCLUDE (sequence, at);
+CREATE INDEX IF NOT EXISTS violation_received_at_idx ON violation USING brin (received_at);
 
 -- The latest availability, compliance, health and release of each device.
-CREATE TABLE state (
+CREATE TABLE IF NOT EXISTS state (
     device_id text NOT NULL,
     kind text NOT NULL,
     site text NOT NULL,
@@ -45,7 +49,7 @@ CREATE TABLE state (
 -- up. What a run has counted before the hour is in the columns before_. Where the hour before is not
 -- there, and with a device that does not tell its run, the counts reach back one hour from the last
 -- document instead.
-CREATE TABLE compliance (
+CREATE TABLE IF NOT EXISTS compliance (
     device_id text NOT NULL,
     hour timestamptz NOT NULL,
     run text NOT NULL,
@@ -68,7 +72,7 @@ CREATE TABLE compliance (
 );
 
 -- What each run of a device had counted by place, a zone in its picture, at the end of each hour.
-CREATE TABLE place (
+CREATE TABLE IF NOT EXISTS place (
     device_id text NOT NULL,
     hour timestamptz NOT NULL,
     run text NOT NULL,
@@ -84,7 +88,7 @@ CREATE TABLE place (
 
 -- Who came in each hour, by place; an empty one is what is in no zone. Add up the runs. A zone that was
 -- drawn anew counts from zero. Hours of which nothing came are in the next one.
-CREATE VIEW place_hour AS
+CREATE OR REPLACE VIEW place_hour AS
 SELECT device_id, hour, run, place,
        seen - CASE WHEN before_seen <= seen THEN before_seen ELSE 0 END AS seen,
        masked - CASE WHEN before_seen <= seen THEN before_masked ELSE 0 END AS masked,
@@ -102,8 +106,27 @@ FROM (
     WINDOW former AS (PARTITION BY device_id, run, place ORDER BY hour)
 ) AS counted;
 
+-- What each hour came to, as each history of a device knows it: a row is replaced by the same hour
+-- with a greater revision. A device with a new disk has another history; its part of an hour is a
+-- row of its own. The counts are in the document: the views below take them out.
+CREATE TABLE IF NOT EXISTS hour (
+    device_id text NOT NULL,
+    hour timestamptz NOT NULL,
+    history text NOT NULL,
+    revision bigint NOT NULL,
+    site text NOT NULL,
+    zone text NOT NULL,
+    follows timestamptz,
+    at timestamptz NOT NULL,
+    clock_synchronised boolean NOT NULL,
+    document jsonb NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (device_id, hour, history)
+);
+CREATE INDEX IF NOT EXISTS hour_hour_idx ON hour (hour);
+
 -- Documents that could not be read or stored, each once, with what may be a picture blotted out.
-CREATE TABLE unreadable (
+CREATE TABLE IF NOT EXISTS unreadable (
     digest bytea PRIMARY KEY,
     topic text NOT NULL,
     reason text NOT NULL,
@@ -112,7 +135,7 @@ CREATE TABLE unreadable (
 );
 
 -- How many documents came of kinds that this receiver does not know, or does not want.
-CREATE TABLE ignored (
+CREATE TABLE IF NOT EXISTS ignored (
     kind text PRIMARY KEY,
     documents bigint NOT NULL,
     last_at timestamptz NOT NULL
@@ -123,7 +146,7 @@ CREATE TABLE ignored (
 -- count: the device was set up anew. From 10^12 on a device counts that has lost its count, and from
 -- 10^15 on, each run of it from another place, while it can write nothing: the way up there and back,
 -- and from one run to the next, is no gap.
-CREATE VIEW gap AS
+CREATE OR REPLACE VIEW gap AS
 SELECT device_id, previous + 1 AS first, sequence - 1 AS last, sequence - previous - 1 AS documents,
        previous_at AS after, at AS before
 FROM (
@@ -140,7 +163,7 @@ FROM (
 ) AS neighbours
 WHERE sequence > previous + 1 AND (sequence < 1000000000000000 OR sequence - previous < 1000000);
 
-CREATE VIEW device AS
+CREATE OR REPLACE VIEW device AS
 SELECT device_id,
        (array_agg(site ORDER BY heard_at DESC NULLS LAST))[1] AS site,
        (array_agg(zone ORDER BY heard_at DESC NULLS LAST))[1] AS zone,
@@ -152,15 +175,133 @@ GROUP BY device_id;
 
 -- Three times the health interval, [health] interval_s: 30 s. Where yours is longer, so is this.
 -- Everybody silent at once is the receiver, the broker or the network.
-CREATE VIEW silent AS
+CREATE OR REPLACE VIEW silent AS
 SELECT * FROM device
 WHERE availability IS DISTINCT FROM 'online' OR heard_at IS NULL
    OR heard_at < now() - 3 * interval '30 seconds';
 
+-- The people of each hour, once each: by device, camera, place (a zone in its picture), rule and size.
+CREATE OR REPLACE VIEW hour_people AS
+SELECT device_id, hour, history, site, zone, camera, place, required, size_px,
+       masked, bare, unknown, worn_wrongly
+FROM hour, jsonb_to_recordset(document -> 'people') AS people
+    (camera text, place text, required boolean, size_px integer, masked integer, bare integer,
+     unknown integer, worn_wrongly integer);
+
+-- What each camera did in each hour, and for how long.
+CREATE OR REPLACE VIEW hour_watched AS
+SELECT device_id, hour, history, site, zone, camera, watch,
+       watched.clock_synchronised, seconds
+FROM hour, jsonb_to_recordset(document -> 'watched') AS watched
+    (camera text, watch text, clock_synchronised boolean, seconds double precision);
+
+-- Every device in every hour of a period: SELECT * FROM fleet_hours('2026-03-01', '2026-04-01').
+-- `account` says what is known of the hour: "reported"; "off": the device says later that its program
+-- did not run; "missing": no message (yet), which is a gap; "before": earlier than its first hour.
+-- Seconds are means over the device's cameras. People are those with the mask rule on; those
+-- without it are in `no_rule`. `is_rated`: at most a quarter of the hour was not watched, and at most
+-- half of its people were not judged, as in the reports of a box. To compile it (jit) takes longer
+-- than it does.
+CREATE OR REPLACE FUNCTION fleet_hours(since timestamptz, until timestamptz)
+RETURNS TABLE (
+    device_id text, hour timestamptz, account text, watched_s double precision,
+    misdated_s double precision, masked bigint, bare bigint, unknown bigint, worn_wrongly bigint,
+    no_rule bigint, is_rated boolean
+) LANGUAGE sql STABLE SET jit = off AS $$
+WITH box AS (
+    SELECT device_id, min(hour) AS first FROM hour GROUP BY device_id
+    UNION ALL
+    SELECT DISTINCT device_id, NULL::timestamptz FROM state
+    WHERE device_id NOT IN (SELECT device_id FROM hour)
+), cell AS (
+    SELECT box.device_id, box.first, hour
+    FROM box CROSS JOIN generate_series(
+        since, least(until, date_trunc('hour', now())) - interval '1 second', interval '1 hour'
+    ) AS hour
+), people AS (
+    SELECT device_id, hour,
+           coalesce(sum(masked) FILTER (WHERE required), 0) AS masked,
+           coalesce(sum(bare) FILTER (WHERE required), 0) AS bare,
+           coalesce(sum(unknown) FILTER (WHERE required), 0) AS unknown,
+           coalesce(sum(worn_wrongly) FILTER (WHERE required), 0) AS worn_wrongly,
+           coalesce(sum(masked + bare + unknown + worn_wrongly) FILTER (WHERE NOT required), 0)
+               AS no_rule
+    FROM hour_people WHERE hour >= since AND hour < until GROUP BY device_id, hour
+), watched AS (
+    SELECT device_id, hour,
+           coalesce(sum(seconds) FILTER (WHERE watch IN ('watched', 'crowded')), 0)
+               / count(DISTINCT camera) AS watched_s,
+           coalesce(sum(seconds) FILTER (WHERE NOT clock_synchronised), 0)
+               / count(DISTINCT camera) AS misdated_s
+    FROM hour_watched WHERE hour >= since AND hour < until GROUP BY device_id, hour
+)
+SELECT cell.device_id, cell.hour,
+       CASE WHEN EXISTS (
+                SELECT FROM hour AS h WHERE h.device_id = cell.device_id AND h.hour = cell.hour
+            ) THEN 'reported'
+            WHEN cell.hour < cell.first THEN 'before'
+            WHEN (
+                SELECT min(h.follows) < cell.hour FROM hour AS h
+                WHERE h.device_id = cell.device_id AND h.hour = (
+                    SELECT min(later.hour) FROM hour AS later
+                    WHERE later.device_id = cell.device_id AND later.hour > cell.hour
+                      AND later.hour < now()
+                )
+            ) THEN 'off'
+            ELSE 'missing'
+       END,
+       coalesce(watched.watched_s, 0), coalesce(watched.misdated_s, 0),
+       coalesce(people.masked, 0)::bigint, coalesce(people.bare, 0)::bigint,
+       coalesce(people.unknown, 0)::bigint, coalesce(people.worn_wrongly, 0)::bigint,
+       coalesce(people.no_rule, 0)::bigint,
+       coalesce(watched.watched_s, 0) >= 0.75 * 3600
+           AND coalesce(people.unknown <= people.masked + people.bare + people.worn_wrongly, true)
+FROM cell
+LEFT JOIN people ON people.device_id = cell.device_id AND people.hour = cell.hour
+LEFT JOIN watched ON watched.device_id = cell.device_id AND watched.hour = cell.hour
+ORDER BY cell.device_id, cell.hour
+$$;
+
+-- A row for each device: what it counted in a period, and how much of the period that is.
+-- `rated_masked` and `rated_bare` are of the hours that a rate may rest on.
+CREATE OR REPLACE FUNCTION fleet_report(since timestamptz, until timestamptz)
+RETURNS TABLE (
+    device_id text, site text, zone text, hours bigint, reported bigint, off bigint, missing bigint,
+    before bigint, watched_s double precision, misdated_s double precision, masked bigint,
+    bare bigint, unknown bigint, worn_wrongly bigint, no_rule bigint, rated_hours bigint,
+    rated_masked bigint, rated_bare bigint, alerts bigint, last_hour timestamptz
+) LANGUAGE sql STABLE SET jit = off AS $$
+WITH sums AS (
+    SELECT device_id, count(*) AS hours, count(*) FILTER (WHERE account = 'reported') AS reported,
+           count(*) FILTER (WHERE account = 'off') AS off,
+           count(*) FILTER (WHERE account = 'missing') AS missing,
+           count(*) FILTER (WHERE account = 'before') AS before, sum(watched_s) AS watched_s,
+           sum(misdated_s) AS misdated_s, sum(masked)::bigint AS masked, sum(bare)::bigint AS bare,
+           sum(unknown)::bigint AS unknown, sum(worn_wrongly)::bigint AS worn_wrongly,
+           sum(no_rule)::bigint AS no_rule, count(*) FILTER (WHERE is_rated) AS rated_hours,
+           coalesce(sum(masked) FILTER (WHERE is_rated), 0)::bigint AS rated_masked,
+           coalesce(sum(bare) FILTER (WHERE is_rated), 0)::bigint AS rated_bare
+    FROM fleet_hours(since, until) GROUP BY device_id
+), alerts AS (
+    SELECT device_id, count(DISTINCT event_id) AS alerts FROM violation
+    WHERE confirmed_at >= since AND confirmed_at < until GROUP BY device_id
+), last AS (
+    SELECT DISTINCT ON (device_id) device_id, site, zone, hour AS last_hour
+    FROM hour WHERE hour < until ORDER BY device_id, hour DESC
+)
+SELECT sums.device_id, coalesce(last.site, device.site, ''), coalesce(last.zone, device.zone, ''),
+       hours, reported, off, missing, before, watched_s, misdated_s, masked, bare, unknown, worn_wrongly,
+       no_rule, rated_hours, rated_masked, rated_bare, coalesce(alerts, 0), last_hour
+FROM sums LEFT JOIN alerts USING (device_id) LEFT JOIN last USING (device_id)
+LEFT JOIN device USING (device_id)
+ORDER BY 2, 3, 1
+$$;
+
 -- Keep it no longer than it is needed: SELECT forget(90). By the time of arrival, since the clock
 -- of a device may be years off.
-CREATE FUNCTION forget(days integer) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION forget(days integer) RETURNS void LANGUAGE sql AS $$
     DELETE FROM violation WHERE received_at < now() - make_interval(days => days);
+    DELETE FROM hour WHERE received_at < now() - make_interval(days => days);
     DELETE FROM unreadable WHERE received_at < now() - make_interval(days => days);
     DELETE FROM place WHERE hour < now() - make_interval(days => days);
     DELETE FROM compliance WHERE hour < now() - make_interval(days => days);

@@ -17,6 +17,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from .documents import Delivered
 
 VIOLATIONS = "tensormask/+/violation"
+HOURS = "tensormask/+/hour"
 ALL = "tensormask/+/+"
 MAX_BATCH = 200
 """The broker sends no more of what is to be acknowledged ahead of that."""
@@ -32,7 +33,10 @@ KEPT_S = 7 * 24 * 3600
 KEEPALIVE_S = 30
 TIMEOUT_S = 5.0
 _FIRST_REFUSAL = 0x80
-_OF_VIOLATIONS, _OF_ALL = 1, 2
+_OF_VIOLATIONS, _OF_ALL, _OF_HOURS = 1, 2, 3
+_QUEUED = ("/violation", "/hour")
+"""Topics that have a subscription of their own."""
+SUBSCRIPTIONS = 3
 
 
 class SessionError(Exception):
@@ -92,7 +96,7 @@ class Session:
         except OSError as error:
             raise SessionError(f"the broker {self._name}: {error}") from error
         until_s = time.monotonic() + TIMEOUT_S
-        while self._subscribed < 2:
+        while self._subscribed < SUBSCRIPTIONS:
             if time.monotonic() > until_s:
                 raise SessionError(f"the broker {self._name}: no answer within {TIMEOUT_S:g} s")
             self._turn(TIMEOUT_S)
@@ -140,7 +144,11 @@ class Session:
             return
         # What happens is kept for us while we are away; states are not (QoS 0), so that they do not
         # take its place in the queue: the present ones come on each connection.
-        for topic, qos, of in ((VIOLATIONS, 1, _OF_VIOLATIONS), (ALL, 0, _OF_ALL)):
+        for topic, qos, of in (
+            (VIOLATIONS, 1, _OF_VIOLATIONS),
+            (HOURS, 1, _OF_HOURS),
+            (ALL, 0, _OF_ALL),
+        ):
             named = _properties(PacketTypes.SUBSCRIBE, SubscriptionIdentifier=of)
             client.subscribe(topic, options=SubscribeOptions(qos=qos), properties=named)
 
@@ -151,7 +159,7 @@ class Session:
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         of = getattr(message.properties, "SubscriptionIdentifier", None)
-        if of == [_OF_ALL] and message.topic.endswith("/violation"):
+        if of == [_OF_ALL] and message.topic.endswith(_QUEUED):
             return  # A copy: it comes for the other subscription too.
         now = datetime.now(UTC)
         self._arrived.append(

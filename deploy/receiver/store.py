@@ -17,6 +17,7 @@ from .documents import (
     Reading,
     ReceivedCompliance,
     Reported,
+    Tallied,
     Unreadable,
 )
 
@@ -35,7 +36,7 @@ ON CONFLICT (device_id, kind) DO UPDATE SET site = excluded.site, zone = exclude
     at = excluded.at, heard_at = greatest(former.heard_at, excluded.heard_at),
     document = excluded.document"""
 
-_HOUR: LiteralString = """
+_COUNTS: LiteralString = """
 WITH this AS (
     SELECT date_trunc('hour', %(at)s::timestamptz, 'UTC') AS hour
 ), before AS (
@@ -78,6 +79,17 @@ ON CONFLICT (device_id, hour, run, place) DO UPDATE SET at = excluded.at, seen =
     masked = excluded.masked, bare = excluded.bare, unknown = excluded.unknown,
     worn_wrongly = excluded.worn_wrongly
 WHERE former.at < excluded.at"""
+
+_HOUR_OF_HISTORY: LiteralString = """
+INSERT INTO hour AS former (device_id, hour, history, revision, site, zone, follows, at,
+    clock_synchronised, document)
+VALUES (%(device_id)s, %(hour)s, %(history)s, %(revision)s, %(site)s, %(zone)s, %(follows)s, %(at)s,
+    %(clock_synchronised)s, %(text)s::jsonb)
+ON CONFLICT (device_id, hour, history) DO UPDATE SET revision = excluded.revision,
+    site = excluded.site, zone = excluded.zone, follows = excluded.follows, at = excluded.at,
+    clock_synchronised = excluded.clock_synchronised, document = excluded.document,
+    received_at = now()
+WHERE former.revision < excluded.revision"""
 
 _CLEAR: LiteralString = "DELETE FROM state WHERE device_id = %(device_id)s AND kind = %(kind)s"
 
@@ -149,13 +161,15 @@ def _statements(reading: Reading) -> list[Statement]:
     match reading:
         case Happened(violation, text):
             return [(_VIOLATION, {**asdict(violation), "text": text})]
+        case Tallied(hour, text):
+            return [(_HOUR_OF_HISTORY, {**asdict(hour), "text": text})]
         case Reported(kind, document, text, heard_at):
             values = {**asdict(document), "kind": kind, "text": text, "heard_at": heard_at}
             statements = [(_STATE, values)]
             if isinstance(document, ReceivedCompliance):
                 counts_now = asdict(document.since_start or document.last_hour)
                 counts = {f"all_{name}": count for name, count in counts_now.items()}
-                statements.append((_HOUR, {**values, **asdict(document.last_hour), **counts}))
+                statements.append((_COUNTS, {**values, **asdict(document.last_hour), **counts}))
                 whose = {"device_id": document.device_id, "run": document.run, "at": document.at}
                 for each in document.places:
                     tally = asdict(each.since_start)

@@ -20,6 +20,7 @@ from paho.mqtt import publish
 
 from deploy.receiver.documents import Delivered, Unreadable, read
 from edge.config import MqttSettings
+from edge.daemon.hours import HourSender
 from edge.publish.messages import HEALTH, VIOLATION, encode, timestamp, topic, violation_message
 from edge.records import ViolationState
 from tests.broker.conftest import Mosquitto, find_mosquitto
@@ -27,6 +28,7 @@ from tests.broker.device import QUICK, Device
 from tests.broker.samples import ORIGIN, a_violation
 from tests.broker.test_mosquitto_example import certificates, configuration
 from tests.deploy.postgres import Postgres
+from tests.edge.history.test_hours import write
 from tests.needs import lacking
 from tests.waiting import until
 
@@ -573,6 +575,35 @@ def test_an_hour_has_all_who_came_in_it_by_place(
     ]
 
 
+def test_an_hour_comes_from_a_devices_history_to_the_report_through_outages(
+    start_receiver: StartReceiver, device: Device, database: Database, tmp_path: Path
+) -> None:
+    """The receiver, then the database is away; the device is restarted, and repeats one."""
+    start_receiver().kill()
+    history = tmp_path / "history.sqlite"
+    hours = [HOUR + timedelta(hours=number) for number in range(30)]
+    for number, at in enumerate(hours):
+        write(history, at, number)
+    publisher = device.publisher
+    sent = [HourSender(history, ORIGIN, "tensormask", publisher.mailbox, publisher.wake)]
+    assert sent[0].send_due()
+    start_receiver()
+    until(lambda: database.one("SELECT count(*) FROM hour") == 30, "all hours")
+    database.server.stop()
+    try:
+        write(history, hours[3], 100)
+        publisher = device.publisher
+        sent.append(HourSender(history, ORIGIN, "tensormask", publisher.mailbox, publisher.wake))
+        assert sent[1].send_due(), "the broker has it"
+    finally:
+        database.server.start()
+    until(lambda: database.one("SELECT max(masked) FROM hour_people") == 103, "the hour that grew")
+    report = database.ask(
+        f"SELECT reported, off, missing, masked FROM fleet_report('{hours[0]}', '{hours[-1]}')"
+    )
+    assert report == [(29, 0, 0, 100 + sum(range(29)))]
+
+
 def test_it_forgets_by_the_time_of_arrival(
     start_receiver: StartReceiver, say: Say, database: Database
 ) -> None:
@@ -597,8 +628,11 @@ def test_the_readme_is_right(start_receiver: StartReceiver, say: Say, database: 
     say("violation", b"{")
     say("health", b"")
     # The last message takes a row away again: it has come when all counts are right. Ignored are
-    # the answer to a command and `presence`, which says nothing of any time but its own.
-    counts = {"violation": 1, "state": 3, "compliance": 1, "ignored": 2, "unreadable": 1}
+    # the answer to a command, `presence`, which says nothing of any time but its own, and the
+    # box's own report.
+    counts = {
+        "violation": 1, "hour": 1, "state": 3, "compliance": 1, "ignored": 3, "unreadable": 1
+    }  # fmt: skip
     until(
         lambda: counts == {each: database.one(f"SELECT count(*) FROM {each}") for each in counts},
         f"rows: {counts}",

@@ -25,7 +25,7 @@ class HourPeople(PayloadPart, frozen=True, kw_only=True):
     """The people of an hour whom one camera saw in one zone, in one class of size."""
 
     camera: Annotated[str, Meta(description="Its name; empty: the only one")]
-    zone: Annotated[str, Meta(description="Of the camera's picture; empty: in none")]
+    place: Annotated[str, Meta(description="The zone in the camera's picture; empty: in none")]
     required: Annotated[bool, Meta(description="Whether the mask rule was on")]
     size_px: Annotated[
         Count, Meta(description="Where the class of the largest face begins that was judged")
@@ -88,7 +88,7 @@ def hour_message(
         people=[
             HourPeople(
                 camera=place.camera,
-                zone=place.zone,
+                place=place.zone,
                 required=is_required,
                 size_px=size_px,
                 masked=visits[Verdict.MASKED],

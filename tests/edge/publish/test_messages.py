@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
-from msgspec.structs import replace
+from msgspec import structs
 
 from edge.decide.compliance import ComplianceCounter
 from edge.history.hours import HourOfHistory, VisitsOfHour, WatchOfHour
@@ -207,7 +207,7 @@ EVERY_MESSAGE: dict[str, list[Message]] = {
     ],
     "hour": [
         hour_message(ORIGIN, HOUR, NOON, True),
-        hour_message(ORIGIN, replace(HOUR, follows=HOUR.began_at, people=()), NOON, True),
+        hour_message(ORIGIN, structs.replace(HOUR, follows=HOUR.began_at, people=()), NOON, True),
     ],
     "presence": [
         presence_message(ORIGIN, 0, 0, NOON, True),
