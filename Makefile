@@ -32,7 +32,7 @@ option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers extras crowd street gate coverage heads wear herd camera-test arm64 arm64-counts soak memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
+.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers extras crowd street gate coverage heads wear herd camera-test arm64 arm64-counts soak month memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -190,6 +190,9 @@ home-assistant: dev ## real versions of Home Assistant, broker and service toget
 
 soak: dev ## the daemon under random faults, with a real broker; MINUTES=10, SEED=number
 	nice $(DEV)/bin/python -m tools.soak --minutes $(MINUTES) $(call option,--seed,SEED)
+
+month: dev ## two months at a door, simulated, killed all the while: box and receiver against a ledger; ARGS='--days 31 --seed 24'
+	nice $(DEV)/bin/python -m tools.month $(ARGS)
 
 memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
 	nice $(DEV)/bin/python -m tools.soak.memory
