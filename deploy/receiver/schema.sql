@@ -198,7 +198,8 @@ FROM hour, jsonb_to_recordset(document -> 'watched') AS watched
 -- Every device in every hour of a period: SELECT * FROM fleet_hours('2026-03-01', '2026-04-01').
 -- `account` says what is known of the hour: "reported"; "off": the device says later that its program
 -- did not run; "missing": no message (yet), which is a gap; "before": earlier than its first hour.
--- Seconds are means over the device's cameras. People are those with the mask rule on; those
+-- Seconds are means over the device's cameras; time in which it was too crowded to judge everybody in
+-- time is not watched, though people are counted. People are those with the mask rule on; those
 -- without it are in `no_rule`. `is_rated`: at most a quarter of the hour was not watched, and at most
 -- half of its people were not judged, as in the reports of a box. To compile it (jit) takes longer
 -- than it does.
@@ -229,7 +230,7 @@ WITH box AS (
     FROM hour_people WHERE hour >= since AND hour < until GROUP BY device_id, hour
 ), watched AS (
     SELECT device_id, hour,
-           coalesce(sum(seconds) FILTER (WHERE watch IN ('watched', 'crowded')), 0)
+           coalesce(sum(seconds) FILTER (WHERE watch = 'watched'), 0)
                / count(DISTINCT camera) AS watched_s,
            coalesce(sum(seconds) FILTER (WHERE NOT clock_synchronised), 0)
                / count(DISTINCT camera) AS misdated_s

@@ -257,7 +257,7 @@ def test_two_cameras_are_one_box_and_each_part_of_a_picture_is_counted_once(
     )
     database.store(message(hour), message(hour))
     (cell,) = database.hours(end=BEGIN + HOUR)
-    assert (cell.masked, cell.bare, cell.watched_s, cell.misdated_s) == (5, 4, 1800, 300)
+    assert (cell.masked, cell.bare, cell.watched_s, cell.misdated_s) == (5, 4, 1500, 300)
     assert database.ask("SELECT camera, place, masked FROM hour_people ORDER BY 1, 2") == [
         ("in", "left", 2),
         ("in", "right", 3),

@@ -24,6 +24,7 @@ from tools.month.compare import (
 )
 from tools.month.drive import FOLDER, drive
 from tools.month.ledger import HOUR, LedgerError, MonthLedger
+from tools.month.reports import compare_reports
 from tools.month.world import STEP_S, Passer, World, some_days
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -66,6 +67,7 @@ def test_two_days_with_a_change_of_summer_time_meet_the_ledger_to_the_last_perso
     ledger = drive(world, memory, 7)
     found = MonthFindings()
     compare_boxes(ledger, memory, found)
+    compare_reports(ledger, memory, found)
     with server.connect(name) as connection:
         by_day = compare_receiver(ledger, connection, found)
     assert found.differences == []
@@ -142,7 +144,7 @@ def test_a_person_moved_to_another_hour_is_found(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("minutes", "hours"), [(14, [0]), (5, [-1, 0])])
+@pytest.mark.parametrize(("minutes", "hours"), [(20, [0]), (5, [-1, 0])])
 def test_what_a_lost_disk_could_not_send_is_its_last_hour_and_perhaps_the_one_before(
     minutes: int, hours: list[int]
 ) -> None:

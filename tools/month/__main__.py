@@ -19,6 +19,7 @@ from tests.deploy.postgres import Postgres
 from tools.month.compare import MOST_NAMED, MonthFindings, compare_boxes, compare_receiver
 from tools.month.drive import FOLDER, drive
 from tools.month.ledger import MonthLedger
+from tools.month.reports import compare_reports
 from tools.month.world import World, some_month
 
 
@@ -54,6 +55,7 @@ def live_and_compare(world: World, server: Postgres, name: str, seed: int) -> bo
         ledger = drive(world, Path(folder), seed)
         found = MonthFindings()
         compare_boxes(ledger, Path(folder), found)
+        compare_reports(ledger, Path(folder), found)
         with server.connect(name) as connection:
             by_day = compare_receiver(ledger, connection, found)
     print(table(ledger, by_day))

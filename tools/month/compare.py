@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from edge.history.hours import GRACE
-from edge.history.records import SEEING, at_minute
+from edge.history.records import WatchState, at_minute
 from edge.history.store import FILE, HistoryReader
 from edge.records import Verdict
 from tools.month.box import ALWAYS, DEVICE
@@ -120,7 +120,7 @@ def compare_receiver(
     seen: Counter[Any] = Counter()
     told: Counter[datetime] = Counter()
     for (hour, watch, _), each_ms in wanted.watched.items():
-        seen[hour] += each_ms if watch in SEEING else 0
+        seen[hour] += each_ms if watch is WatchState.WATCHED else 0
         told[hour] += 1
     rows = connection.execute(
         "SELECT hour, account, watched_s, masked, bare, unknown, worn_wrongly, no_rule "

@@ -158,7 +158,7 @@ def some_days(first: datetime, days: int, seed: int) -> World:
     begin = first.astimezone(UTC)
     end = (first + timedelta(days=days)).astimezone(UTC)  # wall time: a day may have 23 hours
     turns = int((end - begin).total_seconds()) // STEP_S + 2 * HOUR
-    replaced = _noon(first, days // 2, begin) + 14 * MINUTE
+    replaced = _noon(first, days // 2, begin) + 25 * MINUTE
     clocks, cuts = _cuts(chance, turns, replaced)
     return World(
         begin,
