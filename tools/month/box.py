@@ -141,7 +141,7 @@ class SimulatedBox:
         moment = lambda: Moment(clock.utc(), clock.is_right, run, clock.monotonic_s())  # noqa: E731
         self._outbox = Outbox(folders.disk / "outbox.sqlite", OutboxSettings(), moment)
         self._reporter = ViolationReporter(
-            self._outbox, lambda: None, ORIGIN, "tensormask", None, is_right
+            self._outbox, lambda: None, ORIGIN, "tensormask", {}, is_right, {"": ""}
         )
         self._hours = HourSender(
             self._path, ORIGIN, "tensormask", self._receiver, self._receiver.wake, clock, is_right

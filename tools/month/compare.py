@@ -118,10 +118,10 @@ def compare_receiver(
     for (hour, _, verdict, _, is_required), visits in wanted.people.items():
         people[hour, verdict.value if is_required else "no rule"] += visits
     seen: Counter[Any] = Counter()
-    told: Counter[datetime] = Counter()
+    reported: Counter[datetime] = Counter()
     for (hour, watch, _), each_ms in wanted.watched.items():
         seen[hour] += each_ms if watch is WatchState.WATCHED else 0
-        told[hour] += 1
+        reported[hour] += 1
     rows = connection.execute(
         "SELECT hour, account, watched_s, masked, bare, unknown, worn_wrongly, no_rule "
         "FROM fleet_hours(%s, %s) WHERE device_id = %s",
@@ -135,7 +135,7 @@ def compare_receiver(
         has.update({(hour, str(n)): c for n, c in zip(names, counts, strict=True) if c})
         has_seen[hour] = round(1000 * watched_s)
         by_day[hour.astimezone(world.zone).date()] += sum(counts)
-        expected = "reported" if told[hour] else "off"
+        expected = "reported" if reported[hour] else "off"
         if hour not in undelivered(ledger):
             found.equal(f"receiver, {hour}", expected, account)
     found.equal("receiver, hours", (world.end - world.begin) // HOUR, len(rows))
