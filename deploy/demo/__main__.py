@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 from amqtt.broker import Broker
 
-from edge.commands.alerts import Alerts
+from edge.commands.alert_lines import Alerts
 from edge.commands.checks import check_camera
 from edge.commands.output import takes_color
 from edge.config import MqttSettings, broker_at, load_settings

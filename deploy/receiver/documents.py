@@ -46,6 +46,16 @@ class ReceivedViolation(ReceivedDocument, frozen=True, kw_only=True):
     snapshot: object = None
 
 
+class ReceivedAcknowledgement(ReceivedDocument, frozen=True, kw_only=True):
+    schema: Literal["tensormask/acknowledgement/1"]
+    event_id: UUID
+    sequence: int
+    reason: str
+    remedy: str
+    note: str
+    by: str
+
+
 class Availability(ReceivedDocument, frozen=True, kw_only=True):
     schema: Literal["tensormask/availability/1"]
     state: str
@@ -113,8 +123,11 @@ class Release(ReceivedDocument, frozen=True, kw_only=True):
     schema: Literal["tensormask/release/1"]
 
 
+DURABLE = ("violation", "acknowledgement", "hour")
+"""What is never retained, and waits at the broker while this receiver is away."""
 _DECODERS: dict[str, Decoder[ReceivedDocument]] = {
     "violation": Decoder(ReceivedViolation),
+    "acknowledgement": Decoder(ReceivedAcknowledgement),
     "availability": Decoder(Availability),
     "compliance": Decoder(ReceivedCompliance),
     "health": Decoder(Health),
@@ -160,6 +173,14 @@ class Tallied:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What somebody did about a violation."""
+
+    acknowledgement: ReceivedAcknowledgement
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
     """The latest state of one kind."""
 
@@ -196,7 +217,7 @@ class Unreadable:
         return _MAYBE_PICTURE.sub("[…]", text)[:MAX_UNREADABLE]
 
 
-Reading = Happened | Tallied | Reported | Cleared | Ignored | Unreadable
+Reading = Happened | Answered | Tallied | Reported | Cleared | Ignored | Unreadable
 
 
 def read(message: Delivered, *, pictures: bool) -> Reading:
@@ -204,7 +225,7 @@ def read(message: Delivered, *, pictures: bool) -> Reading:
     decoder = _DECODERS.get(message.kind)
     if decoder is None:
         return Ignored(message.kind[:MAX_KIND])
-    if not message.payload and message.kind not in ("violation", "hour"):
+    if not message.payload and message.kind not in DURABLE:
         return Cleared(message.device_id, message.kind)
     try:
         document = decoder.decode(message.payload)
@@ -222,6 +243,8 @@ def read(message: Delivered, *, pictures: bool) -> Reading:
         return Unreadable(message.topic, f"it is of {document.device_id!r}", message.payload)
     if isinstance(document, ReceivedViolation):
         return Happened(document, text)
+    if isinstance(document, ReceivedAcknowledgement):
+        return Answered(document, text)
     if isinstance(document, ReceivedHour):
         if document.hour.timestamp() % 3600:
             return Unreadable(message.topic, "its hour is not a whole one", message.payload)

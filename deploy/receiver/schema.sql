@@ -33,6 +33,39 @@ CREATE INDEX IF NOT EXISTS violation_device_id_arrival_sequence_at_idx
     ON violation (device_id, arrival) INCLUDE (sequence, at);
 CREATE INDEX IF NOT EXISTS violation_received_at_idx ON violation USING brin (received_at);
 
+-- What somebody did about a violation; of several the latest `at` counts. Its sequence is of the same
+-- count as that of violations, and so is `arrival`.
+CREATE TABLE IF NOT EXISTS acknowledgement (
+    event_id uuid NOT NULL,
+    at timestamptz NOT NULL,
+    device_id text NOT NULL,
+    sequence bigint NOT NULL,
+    reason text NOT NULL,
+    remedy text NOT NULL,
+    note text NOT NULL,
+    by text NOT NULL,
+    clock_synchronised boolean NOT NULL,
+    document jsonb NOT NULL,
+    arrival bigint NOT NULL DEFAULT nextval('violation_arrival_seq'),
+    received_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (event_id, at)
+);
+CREATE INDEX IF NOT EXISTS acknowledgement_device_id_arrival_sequence_at_idx
+    ON acknowledgement (device_id, arrival) INCLUDE (sequence, at);
+CREATE INDEX IF NOT EXISTS acknowledgement_received_at_idx
+    ON acknowledgement USING brin (received_at);
+
+-- Every violation with the last that was said of it; reason is null where nobody has said anything.
+CREATE OR REPLACE VIEW alert AS
+SELECT violation.device_id, violation.event_id, site, zone, kind, confirmed_at,
+       said.at AS acknowledged_at, said.by, said.reason, said.remedy, said.note
+FROM violation
+LEFT JOIN LATERAL (
+    SELECT * FROM acknowledgement WHERE acknowledgement.event_id = violation.event_id
+    ORDER BY at DESC LIMIT 1
+) AS said ON true
+WHERE violation.state = 'confirmed';
+
 -- The latest availability, compliance, health and release of each device.
 CREATE TABLE IF NOT EXISTS state (
     device_id text NOT NULL,
@@ -156,7 +189,10 @@ FROM (
         SELECT device_id, sequence, at,
                count(*) FILTER (WHERE sequence = 1)
                    OVER (PARTITION BY device_id ORDER BY arrival) AS setup
-        FROM violation
+        FROM (
+            SELECT device_id, sequence, at, arrival FROM violation
+            UNION ALL SELECT device_id, sequence, at, arrival FROM acknowledgement
+        ) AS durable
     ) AS counted
     WINDOW count AS (PARTITION BY device_id, setup, sequence > 1000000000000,
                      sequence >= 1000000000000000 ORDER BY sequence)
@@ -303,6 +339,7 @@ $$;
 CREATE OR REPLACE FUNCTION forget(days integer) RETURNS void LANGUAGE sql AS $$
     DELETE FROM violation WHERE received_at < now() - make_interval(days => days);
     DELETE FROM hour WHERE received_at < now() - make_interval(days => days);
+    DELETE FROM acknowledgement WHERE received_at < now() - make_interval(days => days);
     DELETE FROM unreadable WHERE received_at < now() - make_interval(days => days);
     DELETE FROM place WHERE hour < now() - make_interval(days => days);
     DELETE FROM compliance WHERE hour < now() - make_interval(days => days);

@@ -14,10 +14,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .documents import Delivered
+from .documents import DURABLE, Delivered
 
-VIOLATIONS = "tensormask/+/violation"
-HOURS = "tensormask/+/hour"
+LASTING = [f"tensormask/+/{kind}" for kind in DURABLE]
 ALL = "tensormask/+/+"
 MAX_BATCH = 200
 """The broker sends no more of what is to be acknowledged ahead of that."""
@@ -33,10 +32,7 @@ KEPT_S = 7 * 24 * 3600
 KEEPALIVE_S = 30
 TIMEOUT_S = 5.0
 _FIRST_REFUSAL = 0x80
-_OF_VIOLATIONS, _OF_ALL, _OF_HOURS = 1, 2, 3
-_QUEUED = ("/violation", "/hour")
-"""Topics that have a subscription of their own."""
-SUBSCRIPTIONS = 3
+_OF_LASTING, _OF_ALL = 1, 2
 
 
 class SessionError(Exception):
@@ -96,7 +92,7 @@ class Session:
         except OSError as error:
             raise SessionError(f"the broker {self._name}: {error}") from error
         until_s = time.monotonic() + TIMEOUT_S
-        while self._subscribed < SUBSCRIPTIONS:
+        while self._subscribed <= len(LASTING):
             if time.monotonic() > until_s:
                 raise SessionError(f"the broker {self._name}: no answer within {TIMEOUT_S:g} s")
             self._turn(TIMEOUT_S)
@@ -144,11 +140,8 @@ class Session:
             return
         # What happens is kept for us while we are away; states are not (QoS 0), so that they do not
         # take its place in the queue: the present ones come on each connection.
-        for topic, qos, of in (
-            (VIOLATIONS, 1, _OF_VIOLATIONS),
-            (HOURS, 1, _OF_HOURS),
-            (ALL, 0, _OF_ALL),
-        ):
+        lasting = ((topic, 1, _OF_LASTING) for topic in LASTING)
+        for topic, qos, of in (*lasting, (ALL, 0, _OF_ALL)):
             named = _properties(PacketTypes.SUBSCRIBE, SubscriptionIdentifier=of)
             client.subscribe(topic, options=SubscribeOptions(qos=qos), properties=named)
 
@@ -159,7 +152,7 @@ class Session:
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         of = getattr(message.properties, "SubscriptionIdentifier", None)
-        if of == [_OF_ALL] and message.topic.endswith(_QUEUED):
+        if of == [_OF_ALL] and message.topic.endswith(tuple(f"/{kind}" for kind in DURABLE)):
             return  # A copy: it comes for the other subscription too.
         now = datetime.now(UTC)
         self._arrived.append(

@@ -10,6 +10,7 @@ import psycopg
 from msgspec.structs import asdict
 
 from .documents import (
+    Answered,
     Cleared,
     Delivered,
     Happened,
@@ -27,6 +28,13 @@ INSERT INTO violation (event_id, state, at, device_id, sequence, site, zone, pla
 VALUES (%(event_id)s, %(state)s, %(at)s, %(device_id)s, %(sequence)s, %(site)s, %(zone)s,
     %(place)s, %(kind)s, %(started_at)s, %(confirmed_at)s, %(ended_at)s, %(duration_s)s,
     %(clock_synchronised)s, %(text)s::jsonb)
+ON CONFLICT DO NOTHING"""
+
+_ACKNOWLEDGEMENT: LiteralString = """
+INSERT INTO acknowledgement (event_id, at, device_id, sequence, reason, remedy, note, by,
+    clock_synchronised, document)
+VALUES (%(event_id)s, %(at)s, %(device_id)s, %(sequence)s, %(reason)s, %(remedy)s, %(note)s,
+    %(by)s, %(clock_synchronised)s, %(text)s::jsonb)
 ON CONFLICT DO NOTHING"""
 
 _STATE: LiteralString = """
@@ -163,6 +171,8 @@ def _statements(reading: Reading) -> list[Statement]:
             return [(_VIOLATION, {**asdict(violation), "text": text})]
         case Tallied(hour, text):
             return [(_HOUR_OF_HISTORY, {**asdict(hour), "text": text})]
+        case Answered(acknowledgement, text):
+            return [(_ACKNOWLEDGEMENT, {**asdict(acknowledgement), "text": text})]
         case Reported(kind, document, text, heard_at):
             values = {**asdict(document), "kind": kind, "text": text, "heard_at": heard_at}
             statements = [(_STATE, values)]

@@ -21,6 +21,9 @@ COMMANDS = {
     "watch": (
         "Subscribe and show devices and alerts as they come: live on a terminal, else as lines."
     ),
+    "alerts": "List alerts, and what was done about each.",
+    "acknowledge": "Write down why somebody had no mask, and what was done about it.",
+    "rule": "Switch the mask rule on and off, and list its changes.",
     "outbox": "List, export and drop messages that are queued or were rejected.",
     "notify": "List the targets of notifications, and send a test to each.",
     "history": "List what the box keeps and for how long, and delete what was recorded.",

@@ -15,7 +15,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edge.commands.alerts import AlertLine, Alerts, Tone, clean, device_of, read, words_of
+from edge.commands.alert_lines import AlertLine, Alerts, Tone, clean, device_of, read, words_of
 from edge.publish.answers import Received
 from edge.publish.messages import (
     AVAILABILITY,

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Protocol, TextIO
 
-from edge.commands.alerts import Alerts, clean
+from edge.commands.alert_lines import Alerts, clean
 from edge.commands.options import add_config, add_json
 from edge.commands.outbox import readable
 from edge.commands.output import takes_color

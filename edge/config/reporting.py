@@ -133,7 +133,9 @@ def state_directory() -> Path:
 class CommandSettings(Section, frozen=True):
     """What may be asked of the device over MQTT."""
 
-    allowed: tuple[Literal["pause", "resume", "restart", "snapshot", "mute"], ...] = ()
+    allowed: tuple[
+        Literal["pause", "resume", "restart", "snapshot", "mute", "acknowledge", "rule"], ...
+    ] = ()
     """Empty: nothing, and the device subscribes to nothing."""
     per_minute: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
     """More are refused."""

@@ -6,18 +6,20 @@ Pure: whatever arrives comes in as bytes, and is a command or a refusal, never a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from edge.config import CommandSettings
 from edge.files import DamagedFileError, decoded
+from edge.history.records import Reason, Remedy
+from edge.history.requests import Acknowledge, EventId, HistoryRequest, Name, Note, SetRule
 from edge.host.bucket import TokenBucket
 from edge.publish.messages import CommandName
 from edge.publish.messages.common import CameraName
 
-MAX_PAYLOAD_BYTES: Final = 512
+MAX_PAYLOAD_BYTES: Final = 2048
 BURST: Final = 5
 """How many commands at once are nothing unusual."""
 
@@ -40,6 +42,19 @@ class _PauseRequest(_LastingRequest, frozen=True, forbid_unknown_fields=True):
     camera: CameraName | None = None
 
 
+class _AcknowledgeRequest(_Request, frozen=True, forbid_unknown_fields=True):
+    event_id: EventId | None = None
+    reason: Reason = "other"
+    remedy: Remedy = "other"
+    note: Note = ""
+    by: Name = ""
+
+
+class _RuleRequest(_Request, frozen=True, forbid_unknown_fields=True):
+    state: Literal["on", "off"]
+    by: Name = ""
+
+
 class _Named(msgspec.Struct, frozen=True):
     """Of a request that is wrong otherwise: whose answer it is."""
 
@@ -52,6 +67,8 @@ _REQUESTS: Final[dict[CommandName, type[_Request]]] = {
     CommandName.RESTART: _Request,
     CommandName.SNAPSHOT: _CameraRequest,
     CommandName.MUTE: _LastingRequest,
+    CommandName.ACKNOWLEDGE: _AcknowledgeRequest,
+    CommandName.RULE: _RuleRequest,
 }
 
 
@@ -66,6 +83,8 @@ class Command:
     `[commands] max_pause_s` allows."""
     camera: str = ""
     """Which one it is about; empty: all of them."""
+    to_note: HistoryRequest | None = None
+    """What is to be written down, of those commands that ask for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +148,7 @@ class Gate:
             return CommandRefusal(name, _request_id(payload), f"not understood: {error}"[:200])
         camera = getattr(request, "camera", None) or ""
         if not isinstance(request, _LastingRequest):
-            return Command(name, request.request_id, camera=camera)
+            return Command(name, request.request_id, camera=camera, to_note=_to_note(request))
         longest_s, duration_s = self._settings.max_pause_s, request.duration_s
         if duration_s is None and name is CommandName.PAUSE:
             duration_s = longest_s
@@ -137,6 +156,20 @@ class Gate:
             reason = f"too long a {name}: at most {longest_s:g} s"
             return CommandRefusal(name, request.request_id, reason)
         return Command(name, request.request_id, duration_s, camera)
+
+
+def _to_note(request: _Request) -> HistoryRequest | None:
+    match request:
+        case _AcknowledgeRequest(_, event_id, reason, remedy, note, by):
+            return Acknowledge(event_id, reason, remedy, note, _by(by))
+        case _RuleRequest(_, state, by):
+            return SetRule(state == "on", _by(by))
+    return None
+
+
+def _by(name: str) -> str:
+    """Return who that is: whoever may send commands, under a name that nobody has verified."""
+    return f"command {name.strip()}".strip()
 
 
 def _request_id(payload: bytes) -> str | None:

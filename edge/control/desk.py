@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ from msgspec import UNSET
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import CommandSettings
 from edge.control.commands import Command, CommandRefusal, Gate
+from edge.history.requests import HistoryRequest
 from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import (
@@ -29,8 +31,20 @@ _log = logging.getLogger(__name__)
 MIN_UPTIME_S = 10.0
 """A restart is refused before: a client that answers `online` with `restart` makes no loop."""
 NO_SIGNAL = "there is no sound to mute: [signal] enabled is false"
+NO_HISTORY = "nothing is written down: [history] enabled is false"
 FRAME_PATIENCE_S = 5.0
 """How long a snapshot waits for a frame."""
+
+
+Noted = Callable[[str], None]
+"""Gets why something was not written down; empty: it was. In any thread."""
+WriteDown = Callable[[HistoryRequest, Noted], None]
+"""Writes something down, without waiting for the disk; see `Clerk`."""
+
+
+def note_nothing(request: HistoryRequest, noted: Noted) -> None:
+    """Write nothing down."""
+    noted(NO_HISTORY)
 
 
 class CommandWire(Protocol):
@@ -62,6 +76,7 @@ class CommandDesk:
         mute: Callable[[float | None], str] = lambda for_s: NO_SIGNAL,
         clock_is_right: Callable[[], bool] = clock_synchronised,
         cameras: Sequence[str] = ("",),
+        note: WriteDown = note_nothing,
     ) -> None:
         """`cameras` are the names of all, `photographers` make their pictures; `mute` silences the
         door for so long, and says why it cannot; see `SignalOutlet`."""
@@ -73,6 +88,9 @@ class CommandDesk:
         self._clock = clock
         self._clock_is_right = clock_is_right
         self._mute = mute
+        self._note = note
+        self._noted: deque[tuple[Command, str]] = deque()
+        """What was written down, or why not, and is not answered yet."""
         self._started_s = clock.monotonic_s()
         self._paused_until_s: dict[str, float] = {}
         """By camera; under an empty name, of all of them."""
@@ -121,6 +139,8 @@ class CommandDesk:
                     self._obey(command)
                 case CommandRefusal() as refusal:
                     self._refuse(refusal, refusal.reason)
+        while self._noted:
+            self._answer_noted(*self._noted.popleft())
         self._grant_wishes(frame, camera)
 
     def _objection(self, command: Command) -> str | None:
@@ -154,6 +174,10 @@ class CommandDesk:
                 if reason := self._mute(command.duration_s):
                     self._answer(command, CommandOutcome.FAILED, reason)
                     return
+            case CommandName.ACKNOWLEDGE | CommandName.RULE:
+                assert command.to_note is not None
+                self._note(command.to_note, lambda why: self._noted.append((command, why)))
+                return
             case CommandName.SNAPSHOT:
                 wanted = (command.camera,) if command.camera else self._cameras
                 until_s = now_s + FRAME_PATIENCE_S
@@ -164,6 +188,13 @@ class CommandDesk:
     def _place(self, command: Command) -> str:
         """Return the camera that a pause is about; empty: all of them."""
         return command.camera if len(self._cameras) > 1 else ""
+
+    def _answer_noted(self, command: Command, why_not: str) -> None:
+        if why_not:
+            _log.warning("command %s failed: %s", command.name, why_not)
+            self._answer(command, CommandOutcome.FAILED, why_not)
+        else:
+            self._answer(command, CommandOutcome.DONE)
 
     def _pause(self, camera: str, duration_s: float) -> None:
         until_s = self._clock.monotonic_s() + duration_s

@@ -13,7 +13,7 @@ from typing import Protocol
 from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
 from edge.conditions import Code, Condition, Severity, conditions, news
 from edge.config import Settings
-from edge.control.desk import NO_SIGNAL, CommandDesk
+from edge.control.desk import NO_SIGNAL, CommandDesk, WriteDown, note_nothing
 from edge.daemon.all_cameras import counts_of, together
 from edge.daemon.former import FormerIdentities
 from edge.daemon.lookout import Glance
@@ -137,9 +137,10 @@ class Device:
         in_use: InUse | None = None,
         certificates: Sequence[Certificate] = (),
         cameras: Mapping[str, str] = ONE_CAMERA,
+        note: WriteDown = note_nothing,
     ) -> None:
         """`cameras` are names with zones, empty where it is the device's. `photographers` are by
-        camera: of one without, no picture leaves the device."""
+        camera: of one without, no picture leaves the device. For `note` see `CommandDesk`."""
         self.telemetry: Telemetry | None = None
         """The last that was taken, for any thread; None before the first turn."""
         self.page: Callable[[], PageState | None] = lambda: None
@@ -175,7 +176,14 @@ class Device:
         )
         mute = lambda for_s: self.signal.mute(for_s)  # noqa: E731 - set after this
         self._desk = CommandDesk(
-            settings.commands, publisher, origin, photographers, clock, mute, cameras=tuple(cameras)
+            settings.commands,
+            publisher,
+            origin,
+            photographers,
+            clock,
+            mute,
+            cameras=tuple(cameras),
+            note=note,
         )
         self._load = Load()
         self._stepped = SteppedClock(clock)

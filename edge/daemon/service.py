@@ -6,6 +6,7 @@ import platform
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import cv2
 
@@ -14,6 +15,7 @@ from edge.classify.runtime import runtime_version
 from edge.clock import clock_synchronised, this_moment
 from edge.config import DetectorSettings, Settings
 from edge.control.commands import MAX_PAYLOAD_BYTES
+from edge.control.desk import note_nothing
 from edge.daemon.cameras import (
     at_door,
     open_posts,
@@ -25,6 +27,7 @@ from edge.daemon.cameras import (
     zones_of,
 )
 from edge.daemon.certificates import certificates
+from edge.daemon.clerk import open_clerk
 from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
 from edge.daemon.home_assistant import births, open_home_assistant
@@ -48,6 +51,7 @@ from edge.host.systemd import Notifier
 from edge.host.unfit import refuse_unfit
 from edge.installed import running_release
 from edge.page.listener import PageListener
+from edge.page.reports import ReportMaker
 from edge.page.window import no_metrics
 from edge.publish.messages import DetectorIdentity, Versions, origin
 from edge.publish.outbox.outbox import Outbox
@@ -169,6 +173,8 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     notifier = Notifier.from_environment()
     versions, detector = _versions(), _detector(settings.detector)
     software = SoftwareNotice.of_this_program()
+    folder = settings.outbox.file.parent
+    clerk = open_clerk(settings, outbox, publisher.wake, who)
     device = Device(
         settings,
         who,
@@ -184,8 +190,8 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         in_use=in_use,
         certificates=certificates(settings),
         cameras=zones_of(settings),
+        note=note_nothing if clerk is None else clerk.note,
     )
-    folder = settings.outbox.file.parent
     # What is at a door follows the camera that is named first.
     door = posts[0]
     source = ReportSource.of(
@@ -197,6 +203,8 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         rule,
         at_door(open_visits(folder, door.lookout.observers), posts),
     ]
+    if clerk is not None:
+        outlets.append(clerk)
     station = open_station(settings, door.lookout.observers)
     if station is not None:
         outlets.append(at_door(station, posts))
@@ -228,7 +236,8 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         device.notifiers = notifications.states
         outlets.append(notifications)
     test = None if notifications is None else notifications.test
-    page = open_page(settings, posts, device, folder, metrics, test)
+    reports = None if in_use is None else ReportMaker(Path(in_use.settings), runtime_directory())
+    page = open_page(settings, posts, device, folder, metrics, test, clerk, reports)
     if settings.sign.enabled:
         from edge.daemon.sign import open_sign
 

@@ -13,7 +13,8 @@ from edge.detect.detectors import identify
 from edge.installed import Slot, activated
 from edge.page.history import PageHistory
 from edge.page.listener import PageListener
-from edge.page.window import About, Window, no_metrics
+from edge.page.reports import ReportMaker
+from edge.page.window import About, PageJournal, Window, no_metrics
 from edge.page.windows import CameraWindows
 from edge.page.wire import socket_path
 from edge.privacy.heads import FaceSearch, Held, open_covering
@@ -31,6 +32,8 @@ def open_page(
     folder: Path,
     metrics: Callable[[bool], bytes] = no_metrics,
     test_notifications: Callable[[], str] | None = None,
+    journal: PageJournal | None = None,
+    reports: ReportMaker | None = None,
 ) -> PageListener | None:
     """Return the page, which shows these `metrics` as text; None where it is not enabled.
 
@@ -59,6 +62,8 @@ def open_page(
             metrics=metrics,
             test_notifications=test_notifications,
             mute=lambda for_s: device.signal.mute(for_s),
+            journal=journal,
+            reports=reports,
             camera=post.name if settings.cameras else "",
             cameras=tuple(each.name for each in settings.cameras),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Literal, get_args
 
 import msgspec
 
@@ -94,24 +95,28 @@ class Alert(msgspec.Struct, frozen=True):
     probability: float
 
 
+Reason = Literal[
+    "forgotten", "none-at-hand", "exempt", "refused", "eating", "not-a-violation", "other"
+]
+Remedy = Literal["mask-put-on", "mask-handed-out", "sent-away", "talked-to", "none", "other"]
+REASONS: tuple[str, ...] = get_args(Reason)
+REMEDIES: tuple[str, ...] = get_args(Remedy)
+MAX_NOTE = 200
+"""Characters."""
+
+
 class AlertAcknowledgement(msgspec.Struct, frozen=True):
     """What somebody did about an alert. A later one of the same alert goes before it."""
 
     event_id: str
     at: datetime
     by: str
-    """Who said so, as far as it is known: `page`, `command ops`, a name."""
-    reason: str
-    """Why there was no mask: one of `REASONS`."""
-    remedy: str
-    """What was done: one of `REMEDIES`."""
+    """Who said so, as far as it is known: `page`, `command ops`, a name. May be empty."""
+    reason: Reason
+    """Why there was no mask."""
+    remedy: Remedy
+    """What was done."""
     note: str = ""
-
-
-REASONS = ("forgotten", "none-at-hand", "exempt", "refused", "eating", "not-a-violation", "other")
-REMEDIES = ("mask-put-on", "mask-handed-out", "sent-away", "talked-to", "none", "other")
-MAX_NOTE = 200
-"""Characters."""
 
 
 class ConditionSpan(msgspec.Struct, frozen=True):

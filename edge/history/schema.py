@@ -92,4 +92,17 @@ CREATE TABLE sent_hours (
     revision INTEGER NOT NULL
 ) STRICT;
 """,
+    """
+CREATE TABLE unpublished (
+    event_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (event_id, at)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER said AFTER INSERT ON acknowledgements BEGIN
+    INSERT OR IGNORE INTO unpublished (event_id, at) VALUES (new.event_id, new.at);
+END;
+CREATE TRIGGER forgotten AFTER DELETE ON acknowledgements BEGIN
+    DELETE FROM unpublished WHERE event_id = old.event_id AND at = old.at;
+END;
+""",
 )

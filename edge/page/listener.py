@@ -75,6 +75,7 @@ class PageListener:
             self._thread.join(timeout_s)
         with suppress(OSError):
             self._path.unlink()
+        self.window.close()
 
     def _run(self) -> None:
         try:

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from edge.history.requests import Acknowledge, SetRule
 from edge.page.bearer import METRICS, Metrics
+from edge.page.documents import ReportDocuments
 from edge.page.door import CONNECTION
 from edge.page.exchange import read_body, refused
 from edge.page.guard import Guard
@@ -19,7 +21,7 @@ from edge.page.hub import Hub
 from edge.page.login import Login
 from edge.page.origin import Site
 from edge.page.sign import PATH, SignView, sign_page
-from edge.page.wire import MAX_CAMERA, Draw, Front, Hush, TryNotifications, Undo
+from edge.page.wire import MAX_CAMERA, Draw, Front, Hush, Requests, TryNotifications, Undo
 
 FILES = Path(__file__).with_name("files")
 TYPES = {
@@ -78,6 +80,7 @@ def application(
             *login.routes(),
             *(Route(f"/{each.name}", _file) for each in FILES.iterdir() if each.suffix in SERVED),
             *_LiveView(hub, guard).routes(),
+            *ReportDocuments(hub).routes(),
             *metrics,
             *([] if sign is None else sign.routes()),
         ],
@@ -140,6 +143,8 @@ class _LiveView:
             Route("/area/undo", self._undo, methods=["POST"]),
             Route("/notify/test", self._test, methods=["POST"]),
             Route("/mute", self._mute, methods=["POST"]),
+            Route("/acknowledge", self._acknowledge, methods=["POST"]),
+            Route("/rule", self._rule, methods=["POST"]),
         ]
 
     async def _health(self, request: Request) -> Response:
@@ -175,7 +180,19 @@ class _LiveView:
             return refused(400, 'write {"is_muted": true} or {"is_muted": false}')
         return await self._changed(wanted)
 
-    async def _changed(self, request: Draw | Undo | TryNotifications | Hush) -> Response:
+    async def _acknowledge(self, request: Request) -> Response:
+        wanted = await read_body(request, Acknowledge)
+        if wanted is None:
+            return refused(400, "write event_id, and a reason and a remedy of those on the page")
+        return await self._changed(wanted)
+
+    async def _rule(self, request: Request) -> Response:
+        wanted = await read_body(request, SetRule)
+        if wanted is None:
+            return refused(400, 'write {"is_on": true} or {"is_on": false}')
+        return await self._changed(wanted)
+
+    async def _changed(self, request: Requests) -> Response:
         document, _ = await self._hub.ask(request)
         self._hub.renew()
         return Response(document, media_type="application/json")

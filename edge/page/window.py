@@ -7,9 +7,10 @@ scenes, nothing is searched, covered or encoded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
@@ -18,10 +19,13 @@ from edge.clock import SYSTEM_CLOCK, Clock
 from edge.conditions import Code, condition, conditions
 from edge.config import ClassifierSettings, Polygons
 from edge.errors import ConfigError
+from edge.history.records import AlertAcknowledgement
+from edge.history.requests import MAX_NAME, Acknowledge, HistoryRequest, SetRule
 from edge.observers import Observer, Observers
 from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea
 from edge.page.drawn_zones import ZoneBook
 from edge.page.history import DAYS, Hour, HoursSummary, PageHistory, RecentAlert
+from edge.page.reports import ReportMaker
 from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import Since, Trouble, explained
 from edge.page.wire import (
@@ -31,6 +35,8 @@ from edge.page.wire import (
     NextScene,
     PageReport,
     ReadMetrics,
+    ReadReport,
+    ReportAnswer,
     Requests,
     TryNotifications,
     Undo,
@@ -120,6 +126,9 @@ class Account(msgspec.Struct, frozen=True):
     camera_name: str = ""
     """Which of `cameras` this is about; empty: there is one."""
     cameras: tuple[str, ...] = ()
+    acknowledged: Mapping[str, AlertAcknowledgement] = {}
+    """What was said last of those alerts of which anything was said, by their event."""
+    can_acknowledge: bool = True
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -139,6 +148,16 @@ class About:
     program: str
     found: Mapping[str, float]
     """See `edge.detect.card.found_shares`."""
+
+
+class PageJournal(Protocol):
+    """What people have said, and say: `Clerk`."""
+
+    def note_now(self, request: HistoryRequest) -> str:
+        """Write something down; return why it was not."""
+
+    def said_of(self, events: Collection[str]) -> Mapping[str, AlertAcknowledgement]:
+        """Return what was said last of these events."""
 
 
 @dataclass(slots=True)
@@ -164,6 +183,9 @@ class Window:
     camera: str = ""
     """Which of `cameras` it shows; empty: the only one."""
     cameras: tuple[str, ...] = ()
+    journal: PageJournal | None = None
+    """Writes down what people say; None: nothing is written down."""
+    reports: ReportMaker | None = None
     _observer: Observer | None = None
     _asked_s: float = -math.inf
     _shown_s: float = -math.inf
@@ -186,6 +208,8 @@ class Window:
         telemetry = self.telemetry()
         if telemetry is not None:
             self._note(telemetry)
+        if self.reports is not None:
+            self.reports.tick()
         if self._observer is not None and self.clock.monotonic_s() - self._asked_s > QUIET_S:
             self.rest()
 
@@ -209,6 +233,11 @@ class Window:
         self._observer = None
         self._in_sight.clear()
 
+    def close(self) -> None:
+        """End what is being made for somebody."""
+        if self.reports is not None:
+            self.reports.close()
+
     def answer(self, request: Requests) -> tuple[bytes, bytes]:
         """Return a document, and a picture or nothing."""
         match request:
@@ -225,8 +254,26 @@ class Window:
                 return self._obeyed(self._undo), b""
             case Hush(is_muted):
                 return msgspec.json.encode(Answer(self.mute(None if is_muted else 0.0))), b""
+            case Acknowledge() | SetRule():
+                return msgspec.json.encode(Answer(self._noted(request))), b""
+            case ReadReport():
+                return self._report(request)
             case TryNotifications():
                 return msgspec.json.encode(Answer(self._tested())), b""
+
+    def _noted(self, request: Acknowledge | SetRule) -> str:
+        if self.journal is None:
+            return "nothing is written down: [history] enabled is false"
+        by = f"page {request.by.strip()[:MAX_NAME]}".strip()
+        return self.journal.note_now(msgspec.structs.replace(request, by=by))
+
+    def _report(self, wanted: ReadReport) -> tuple[bytes, bytes]:
+        if self.reports is None:
+            return msgspec.json.encode(ReportAnswer("there are no reports here")), b""
+        made = self.reports.ask(wanted)
+        if made is None:
+            return msgspec.json.encode(ReportAnswer(is_waiting=True)), b""
+        return msgspec.json.encode(ReportAnswer(made.error)), made.content
 
     def _tested(self) -> str:
         if self.test_notifications is None:
@@ -326,7 +373,14 @@ class Window:
             self.history.days,
             self.camera,
             self.cameras,
+            self._said(past.alerts),
+            self.journal is not None,
         )
+
+    def _said(self, alerts: Sequence[RecentAlert]) -> Mapping[str, AlertAcknowledgement]:
+        if self.journal is None:
+            return {}
+        return self.journal.said_of([each.event_id for each in alerts])
 
     def _camera(self, telemetry: Telemetry) -> CameraNow:
         camera = telemetry.camera

@@ -43,6 +43,10 @@ class CameraWindows:
         for each in self.windows.values():
             each.rest()
 
+    def close(self) -> None:
+        for each in self.windows.values():
+            each.close()
+
     def answer(self, request: Requests) -> tuple[bytes, bytes]:
         """Return a document, and a picture or nothing."""
         if not isinstance(request, NextScene | PageReport | Draw | Undo) or not request.camera:

@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.config import MOST_ZONES, Notices, Polygon, Polygons, ZonePolicy
+from edge.history.requests import Acknowledge, SetRule
 from edge.host.status_file import runtime_directory
 
 PROGRAM = str(Path(__file__).resolve().parents[2])
@@ -159,7 +160,35 @@ class Hush(Request, frozen=True):
     is_muted: bool
 
 
-Requests = NextScene | PageReport | ReadMetrics | Draw | Undo | TryNotifications | Hush
+class ReadReport(Request, frozen=True):
+    """The report of a period, once it is made; see `edge.page.reports`."""
+
+    kind: Literal["day", "week", "month"]
+    day: Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    """One in the period; empty: today."""
+    form: Literal["json", "html", "pdf", "csv"] = "json"
+
+
+class ReportAnswer(msgspec.Struct, frozen=True):
+    """What became of it; the report comes in a picture's place."""
+
+    error: str = ""
+    is_waiting: bool = False
+    """It is not made yet: ask again."""
+
+
+Requests = (
+    NextScene
+    | PageReport
+    | ReadMetrics
+    | Draw
+    | Undo
+    | TryNotifications
+    | Hush
+    | Acknowledge
+    | SetRule
+    | ReadReport
+)
 _decode = msgspec.msgpack.Decoder(Requests).decode
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -331,6 +331,46 @@ def test_the_gaps_of_one_device_are_not_those_of_another(
     ]
 
 
+def test_an_acknowledgement_is_stored_once_counted_with_violations_and_the_last_one_shown(
+    start_receiver: StartReceiver, say: Say, database: Database
+) -> None:
+    start_receiver()
+    event = a_document(1)["event_id"]
+    said = {**examples()["acknowledgement"], "event_id": event}
+    say("violation", a_document(1))
+    say("acknowledgement", {**said, "sequence": 2, "reason": "refused"})
+    say("acknowledgement", {**said, "sequence": 2, "reason": "refused"})
+    corrected = {**said, "sequence": 3, "reason": "exempt", "at": "2026-11-23T15:00:00.000Z"}
+    say("acknowledgement", corrected)
+    say("violation", a_document(5))
+    until(lambda: database.sequences == [1, 5], "the violations")
+    assert database.ask("SELECT sequence, reason FROM acknowledgement ORDER BY at") == [
+        (2, "refused"),
+        (3, "exempt"),
+    ]
+    assert database.ask("SELECT sequence, reason FROM acknowledgement ORDER BY arrival") == [
+        (2, "refused"),
+        (3, "exempt"),
+    ]
+    assert database.ask("SELECT event_id::text, reason, remedy FROM alert ORDER BY reason") == [
+        (event, "exempt", "mask-handed-out"),
+        (a_document(5)["event_id"], None, None),
+    ]
+    assert database.ask("SELECT first, last FROM gap") == [(4, 4)]
+
+
+def test_what_was_said_while_the_receiver_was_away_comes_later(
+    start_receiver: StartReceiver, say: Say, database: Database
+) -> None:
+    receiver = start_receiver()
+    say("violation", a_document(1))
+    until(lambda: database.sequences == [1], "it receives")
+    receiver.kill()
+    say("acknowledgement", examples()["acknowledgement"])
+    start_receiver()
+    until(lambda: database.one("SELECT count(*) FROM acknowledgement") == 1, "it came")
+
+
 def test_a_device_is_silent_when_it_has_left(
     start_receiver: StartReceiver, device: Device, database: Database
 ) -> None:
@@ -631,7 +671,7 @@ def test_the_readme_is_right(start_receiver: StartReceiver, say: Say, database: 
     # the answer to a command, `presence`, which says nothing of any time but its own, and the
     # box's own report.
     counts = {
-        "violation": 1, "hour": 1, "state": 3, "compliance": 1, "ignored": 3, "unreadable": 1
+        "violation": 1, "acknowledgement": 1, "hour": 1, "state": 3, "compliance": 1, "ignored": 3, "unreadable": 1
     }  # fmt: skip
     until(
         lambda: counts == {each: database.one(f"SELECT count(*) FROM {each}") for each in counts},

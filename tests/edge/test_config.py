@@ -145,7 +145,7 @@ def test_tls_has_its_own_port() -> None:
         ),
         (
             {"commands": {"allowed": ["pause", "halt"]}},
-            r"\[commands\] allowed\[1\]: 'halt' is not one of its values; known are mute, pause,",
+            r"\[commands\] allowed\[1\]: 'halt' is not one of its values; known are acknowledge,",
         ),
         ({"mqtt": {"host": "b", "key_file": "k"}}, r"\[mqtt\] certificate_file and key_file"),
         ({"mqtt": {"host": "b", "ca_file": "c"}}, r"\[mqtt\] .*tls = true"),

@@ -1,5 +1,6 @@
 // The page: which view is shown, and who asks the device. Without a framework, and without anybody else's server.
 
+import { connectAlerts } from "./alerts.js";
 import { connect, mayDiscard, hasUnsaved, take, tell as tellArea } from "./area.js";
 import { of, tellCameras } from "./cameras.js";
 import { $, pause, state } from "./common.js";
@@ -77,6 +78,7 @@ async function renewed() {
 
 connect(ask, renewed);
 connectDoor(ask, renewed);
+connectAlerts(ask, renewed);
 // A new picture of a camera that was lost: the report that is due next would say so only in some seconds.
 let isAsking = false;
 async function noteCameraIsBack() {

@@ -1,11 +1,10 @@
 // What the last report says: the verdict, alerts, health, the device.
 
-import { $, day, duration, icon, make, many, moment, pause, sameDay, say, since, state, time } from "./common.js";
+import { tellAlerts } from "./alerts.js";
+import { $, day, duration, icon, make, many, moment, pause, say, since, state } from "./common.js";
 import { verdict } from "./verdict.js";
 
-const RECENT = 4;
 const BLIND_MS = 4000;
-const KINDS = { bare: "No mask", worn_wrongly: "Mask worn wrongly" };
 const VIEWS = { dark: "too dark", blinded: "blinded", covered: "covered" };
 
 // The banner and the pill, always; they are changed only where they say something else.
@@ -60,42 +59,6 @@ function fill(id, content, build) {
   if (lists.get(id) === key) return;
   lists.set(id, key);
   $(id).replaceChildren(...build());
-}
-
-function tellAlerts({ alerts, now: today, counts_since: begun, kept_days: days }) {
-  const newest = alerts.toReversed();
-  const none = begun ? `No alerts since ${moment(begun, today)}; none are kept over a restart.` : `No alerts in the last ${many(days, "day", "days")}.`;
-  fill("recent", [newest.slice(0, RECENT), day(today)], () => {
-    if (!newest.length) return [make("li", { className: "none" }, none)];
-    return newest.slice(0, RECENT).map((each) => entry(each, moment(each.started_at, today)));
-  });
-  say("alerts-title", begun ? "Alerts since the start" : `Alerts of the last ${many(days, "day", "days")}`);
-  $("all-alerts").hidden = newest.length <= RECENT;
-  fill("alerts", [newest, day(today)], () => {
-    if (!newest.length) return [make("p", { className: "none" }, `${none} An alert is listed here when somebody wears no mask, or wears it wrongly.`)];
-    const dates = Map.groupBy ? Map.groupBy(newest, (each) => day(each.started_at)) : grouped(newest);
-    return [...dates].flatMap(([name, those]) => [
-      make("h3", {}, sameDay(those[0].started_at, today) ? `Today, ${name}` : name),
-      make("ul", { className: "plain" }, ...those.map((each) => entry(each, time(each.started_at)))),
-    ]);
-  });
-}
-
-function grouped(alerts) {
-  const days = new Map();
-  for (const each of alerts) {
-    const name = day(each.started_at);
-    days.set(name, [...(days.get(name) ?? []), each]);
-  }
-  return days;
-}
-
-function entry(alert, when) {
-  const stay = alert.is_over ? `${when} · for ${duration(alert.duration_s)}` : `since ${when}`;
-  const how = [stay, `${Math.round(100 * alert.probability)} % sure`, alert.zone].filter(Boolean).join(" · ");
-  const badge = alert.is_over ? [] : [make("span", { className: "badge" }, "Still there")];
-  return make("li", { className: `alert ${alert.kind}` }, make("span", { className: "dot", "aria-hidden": "true" }),
-    make("div", {}, make("strong", {}, KINDS[alert.kind]), make("small", {}, how)), ...badge);
 }
 
 function tellProblems({ troubles, now: today }) {

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from edge.conditions import RUNNING, Severity
+from edge.history.records import MAX_NOTE
 from edge.publish.discovery.cameras import camera_entities
 from edge.publish.discovery.subject import Subject
 from edge.publish.messages import (
@@ -55,12 +56,16 @@ PLATFORMS: Final = {
     "take_snapshot": "button",
     "snapshot": "image",
     "release": "update",
+    "acknowledge": "button",
+    "acknowledge_note": "notify",
+    "rule": "switch",
 }
 """Every entity that this or an earlier release has announced. One that is not announced any more is
 removed by its platform alone, so a name never leaves this list."""
 
 _DIAGNOSTIC: Final = {"entity_category": "diagnostic"}
 _REQUEST: Final = {"request_id": "home-assistant"}
+_SAID: Final = {**_REQUEST, "by": "home-assistant"}
 
 
 def entities(subject: Subject) -> dict[str, Entity]:
@@ -79,6 +84,10 @@ def entities(subject: Subject) -> dict[str, Entity]:
         found["restart"] = _button(
             subject, CommandName.RESTART, name="Restart", device_class="restart"
         )
+    if CommandName.ACKNOWLEDGE in subject.commands:
+        found |= _acknowledging(subject)
+    if CommandName.RULE in subject.commands:
+        found["rule"] = _rule(subject)
     if subject.has_pictures:
         found["snapshot"] = {
             "name": "Snapshot",
@@ -248,6 +257,46 @@ def _pause(subject: Subject) -> Entity:
         "payload_on": json.dumps(_REQUEST),
         # A switch has one topic for both: a pause of no length ends the one that there is.
         "payload_off": json.dumps({**_REQUEST, "duration_s": 0}),
+    }
+
+
+def _acknowledging(subject: Subject) -> dict[str, Entity]:
+    """Return what acknowledges the newest open alert: as it is, or with a note.
+
+    Reason and remedy are for an automation, which knows the event: docs/home-assistant.md.
+    """
+    topic = subject.topic(f"{COMMAND}/{CommandName.ACKNOWLEDGE.value}")
+    icon = "mdi:check-circle-outline"
+    note = f"(value | replace('\\n', ' ') | trim)[:{MAX_NOTE}]"
+    said = ", ".join(f"'{key}': '{value}'" for key, value in _SAID.items())
+    return {
+        "acknowledge": {
+            "name": "Acknowledge newest alert",
+            "icon": icon,
+            "command_topic": topic,
+            "payload_press": json.dumps(_SAID),
+        },
+        "acknowledge_note": {
+            "name": "Acknowledge newest alert with a note",
+            "icon": icon,
+            "command_topic": topic,
+            "command_template": f"{{{{ {{{said}, 'note': {note}}} | to_json }}}}",
+        },
+    }
+
+
+def _rule(subject: Subject) -> Entity:
+    rule = "value_json.mask_rule"
+    return {
+        "name": "Mask rule",
+        "icon": "mdi:face-mask",
+        "state_topic": subject.topic(HEALTH),
+        "value_template": _on(f"{rule} is not defined or {rule} is none or {rule}.on"),
+        "state_on": "ON",
+        "state_off": "OFF",
+        "command_topic": subject.topic(f"{COMMAND}/{CommandName.RULE.value}"),
+        "payload_on": json.dumps({**_SAID, "state": "on"}),
+        "payload_off": json.dumps({**_SAID, "state": "off"}),
     }
 
 

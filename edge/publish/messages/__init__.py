@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from edge.publish.messages.acknowledgement import AcknowledgementMessage, acknowledgement_message
 from edge.publish.messages.availability import (
     AvailabilityMessage,
     AvailabilityState,
@@ -15,6 +16,7 @@ from edge.publish.messages.availability import (
 )
 from edge.publish.messages.commands import CommandName, CommandOutcome, ResponseMessage
 from edge.publish.messages.common import (
+    ACKNOWLEDGEMENT,
     AVAILABILITY,
     COMMAND,
     COMPLIANCE,
@@ -65,6 +67,7 @@ from edge.publish.messages.report import ReportedPeriod, ReportMessage
 from edge.publish.messages.violation import ViolationMessage, violation_message, without_snapshot
 
 __all__ = [
+    "ACKNOWLEDGEMENT",
     "AVAILABILITY",
     "COMMAND",
     "COMPLIANCE",
@@ -77,6 +80,7 @@ __all__ = [
     "RESPONSE",
     "SNAPSHOT",
     "VIOLATION",
+    "AcknowledgementMessage",
     "AvailabilityMessage",
     "AvailabilityState",
     "BrokerHealth",
@@ -106,6 +110,7 @@ __all__ = [
     "ResponseMessage",
     "Versions",
     "ViolationMessage",
+    "acknowledgement_message",
     "availability_message",
     "compliance_message",
     "encode",
@@ -126,6 +131,7 @@ __all__ = [
 MESSAGES: Final = {
     AVAILABILITY: AvailabilityMessage,
     VIOLATION: ViolationMessage,
+    ACKNOWLEDGEMENT: AcknowledgementMessage,
     COMPLIANCE: ComplianceMessage,
     HEALTH: HealthMessage,
     HOUR: HourMessage,

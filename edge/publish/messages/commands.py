@@ -18,6 +18,8 @@ class CommandName(StrEnum):
     RESTART = "restart"
     SNAPSHOT = "snapshot"
     MUTE = "mute"
+    ACKNOWLEDGE = "acknowledge"
+    RULE = "rule"
 
 
 class CommandOutcome(StrEnum):

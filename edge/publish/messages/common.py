@@ -24,6 +24,7 @@ SNAPSHOT: Final = "snapshot"
 """The only one that is no JSON: a JPEG."""
 RESPONSE: Final = "response"
 COMMAND: Final = "command"
+ACKNOWLEDGEMENT: Final = "acknowledgement"
 
 Timestamp = Annotated[
     str,

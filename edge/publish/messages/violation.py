@@ -35,8 +35,8 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
     ]  # fmt: skip
     sequence: Annotated[
         int,
-        Meta(ge=1, description="Counts the violation messages of this device, across restarts; "
-             "a gap is a loss"),
+        Meta(ge=1, description="Counts the messages that this device delivers for certain, "
+             "violations and acknowledgements, across restarts; a gap is a loss"),
     ]  # fmt: skip
     state: Annotated[ViolationState, Meta(description="confirmed, later ended")]
     started_at: Annotated[

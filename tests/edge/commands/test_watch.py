@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.commands.alerts import Alerts
+from edge.commands.alert_lines import Alerts
 from edge.commands.output import takes_color
 from edge.commands.watch import Lines
 from edge.publish.answers import Received

@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 
 from edge.config import CommandSettings
 from edge.control.commands import BURST, MAX_PAYLOAD_BYTES, Command, CommandRefusal, Gate
+from edge.history.requests import Acknowledge, SetRule
 from edge.publish.messages import CommandName
 
-ALL = CommandSettings(allowed=("pause", "resume", "restart", "snapshot", "mute"), max_pause_s=600)
+ALL = CommandSettings(
+    allowed=("pause", "resume", "restart", "snapshot", "mute", "acknowledge", "rule"),
+    max_pause_s=600,
+)
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "mqtt.md"
 
 
@@ -43,6 +47,47 @@ def test_a_pause_lasts_as_long_as_asked_or_as_allowed() -> None:
     )
 
 
+def test_an_acknowledgement_names_the_newest_alert_unless_it_says_which() -> None:
+    name = CommandName.ACKNOWLEDGE
+    assert ask("acknowledge", b'{"request_id":"a"}') == Command(
+        name, "a", to_note=Acknowledge(by="command")
+    )
+    event = "019ab11c-92d2-7f3a-8d1e-52c0b0a4e6d7"
+    payload = {
+        "request_id": "a",
+        "event_id": event,
+        "reason": "forgotten",
+        "remedy": "mask-handed-out",
+        "note": "at the door",
+        "by": " ops ",
+    }
+    assert ask("acknowledge", json.dumps(payload).encode()) == Command(
+        name,
+        "a",
+        to_note=Acknowledge(event, "forgotten", "mask-handed-out", "at the door", "command ops"),
+    )
+
+
+def test_the_rule_is_switched_by_name() -> None:
+    payload = b'{"request_id":"a","state":"off","by":"ward"}'
+    assert ask("rule", payload) == Command(
+        CommandName.RULE, "a", to_note=SetRule(False, "command ward")
+    )
+
+
+def test_the_longest_acknowledgement_fits() -> None:
+    payload = {
+        "request_id": "a" * 64,
+        "event_id": "019ab11c-92d2-7f3a-8d1e-52c0b0a4e6d7",
+        "reason": "not-a-violation",
+        "remedy": "mask-handed-out",
+        "note": "\u0e01" * 200,
+        "by": "\u0e01" * 32,
+    }
+    command = ask("acknowledge", json.dumps(payload, ensure_ascii=False).encode())
+    assert isinstance(command, Command)
+
+
 def test_nothing_is_allowed_by_default() -> None:
     for name in CommandName:
         refusal = ask(name, b'{"request_id":"a"}', settings=CommandSettings())
@@ -68,7 +113,23 @@ def test_a_retained_command_is_refused() -> None:
         ("pause", b'{"request_id":"a","duration_s":-1}', "must be at least 0"),
         ("pause", b'{"request_id":"a","duration_s":1e999}', "out of range"),
         ("pause", b'{"request_id":"a","duration_s":"60"}', "must be a number, not text in quotes"),
-        ("pause", b'{"request_id":"a"}' + b" " * MAX_PAYLOAD_BYTES, "too long: at most 512 bytes"),
+        ("pause", b'{"request_id":"a"}' + b" " * MAX_PAYLOAD_BYTES, "too long: at most 2048 bytes"),
+        ("rule", b'{"request_id":"a"}', "state is missing"),
+        ("rule", b'{"request_id":"a","state":"maybe"}', "'maybe' is not one of its values"),
+        ("rule", b'{"request_id":"a","state":"on","by":"a\\nb"}', "matching regex"),
+        ("acknowledge", b'{"request_id":"a","event_id":"7"}', "matching regex"),
+        ("acknowledge", b'{"request_id":"a","reason":"lost"}', "is not one of its values"),
+        ("acknowledge", b'{"request_id":"a","remedy":7}', "must be text in quotes"),
+        (
+            "acknowledge",
+            b'{"request_id":"a","note":"' + b"x" * 201 + b'"}',
+            "must have at most 200 characters",
+        ),
+        (
+            "acknowledge",
+            b'{"request_id":"a","by":"' + b"x" * 33 + b'"}',
+            "must have at most 32 characters",
+        ),
         ("PAUSE", b'{"request_id":"a"}', "no such command"),
         ("", b'{"request_id":"a"}', "no such command"),
     ],

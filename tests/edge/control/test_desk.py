@@ -9,7 +9,8 @@ import cv2
 import pytest
 
 from edge.config import CommandSettings, SnapshotSettings
-from edge.control.desk import CommandDesk
+from edge.control.desk import NO_HISTORY, CommandDesk, Noted, note_nothing
+from edge.history.requests import Acknowledge, HistoryRequest, SetRule
 from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import ModelIdentity, Origin
@@ -17,7 +18,10 @@ from edge.records import Box, Frame
 from tests.fakes import TurnedClock, frame_at
 
 ORIGIN = Origin("door-1", "site", "zone", ModelIdentity(name="m", version="1", sha256="0" * 64))
-ALL = CommandSettings(allowed=("pause", "resume", "restart", "snapshot", "mute"), per_minute=600)
+ALL = CommandSettings(
+    allowed=("pause", "resume", "restart", "snapshot", "mute", "acknowledge", "rule"),
+    per_minute=600,
+)
 
 
 class NotingWire:
@@ -45,6 +49,7 @@ class Counter:
         self.wire = NotingWire()
         self.muted: list[float | None] = []
         self.why_not_muted = ""
+        self.to_note: list[tuple[HistoryRequest, Noted]] = []
         self.desk = CommandDesk(
             settings,
             self.wire,
@@ -53,6 +58,7 @@ class Counter:
             self.clock,
             self.mute,
             lambda: True,
+            note=lambda request, noted: self.to_note.append((request, noted)),
         )
         self.clock.now_s = 100.0
 
@@ -227,3 +233,31 @@ def test_a_mute_that_nobody_obeys_has_failed() -> None:
     counter = Counter()
     counter.why_not_muted = "the process at the pins does not answer"
     assert counter.ask("mute") == [("failed", "the process at the pins does not answer")]
+
+
+def test_what_is_to_be_written_down_is_answered_when_it_is() -> None:
+    counter = Counter()
+    assert counter.ask("acknowledge", '{"request_id":"a","reason":"exempt","remedy":"none"}') == []
+    ((request, noted),) = counter.to_note
+    assert request == Acknowledge(None, "exempt", "none", by="command")
+    counter.desk.serve(None)
+    assert counter.answered() == []
+    noted("")
+    counter.desk.serve(None)
+    assert counter.answered() == [("done", None)]
+
+
+def test_what_could_not_be_written_down_has_failed() -> None:
+    counter = Counter()
+    assert counter.ask("rule", '{"request_id":"a","state":"off","by":"ward"}') == []
+    ((request, noted),) = counter.to_note
+    assert request == SetRule(False, "command ward")
+    noted("the disk is full")
+    counter.desk.serve(None)
+    assert counter.answered() == [("failed", "the disk is full")]
+
+
+def test_without_a_history_that_is_said() -> None:
+    answers: list[str] = []
+    note_nothing(SetRule(True), answers.append)
+    assert answers == [NO_HISTORY]

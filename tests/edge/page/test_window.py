@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,8 @@ import pytest
 
 from edge.config import ClassifierSettings, DetectorSettings, ZonePolicy, ZoneSettings
 from edge.decide.policy import Decision, Standing
+from edge.history.records import AlertAcknowledgement
+from edge.history.requests import Acknowledge, HistoryRequest, SetRule
 from edge.observers import Observers
 from edge.page.drawn import AreaBook
 from edge.page.drawn_zones import ZoneBook
@@ -29,6 +31,7 @@ from edge.telemetry import (
     SignalState,
     Telemetry,
 )
+from tests.edge.notify.samples import event_id, violation
 from tests.edge.samples import TELEMETRY
 from tests.fakes import TurnedClock, frame_at, reading_at
 
@@ -57,6 +60,7 @@ class Stage:
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     fixed: tuple[ZoneSettings, ...] = ()
     """Zones of the settings."""
+    noted: list[HistoryRequest] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.book = AreaBook(self.detector, self.folder)
@@ -73,7 +77,18 @@ class Stage:
             4.0,
             self.clock,
             mute=self.mute,
+            journal=self,
         )
+
+    def note_now(self, request: HistoryRequest) -> str:
+        self.noted.append(request)
+        return "" if isinstance(request, Acknowledge) else "the disk is full"
+
+    def said_of(self, events: Collection[str]) -> dict[str, AlertAcknowledgement]:
+        now = self.clock.utc()
+        return {
+            each: AlertAcknowledgement(each, now, "page", "forgotten", "none") for each in events
+        }
 
     def mute(self, for_s: float | None) -> str:
         self.muted.append(for_s)
@@ -331,3 +346,24 @@ def test_the_sound_at_the_door_is_muted_and_what_hinders_it_is_said(stage: Stage
     assert stage.ask(Hush(is_muted=True)) == {"error": ""}
     assert stage.ask(Hush(is_muted=False)) == {"error": "it does not answer"}
     assert stage.muted == [None, 0.0]
+
+
+def test_what_people_say_is_written_down_with_where_they_said_it(stage: Stage) -> None:
+    event = "019ab11c-92d2-7f3a-8d1e-52c0b0a4e6d7"
+    assert stage.ask(Acknowledge(event, "exempt", by=" ward 3 ")) == {"error": ""}
+    assert stage.ask(SetRule(False)) == {"error": "the disk is full"}
+    assert stage.noted == [Acknowledge(event, "exempt", by="page ward 3"), SetRule(False, "page")]
+
+
+def test_the_report_says_what_was_done_about_the_alerts_that_it_lists(stage: Stage) -> None:
+    stage.window.history.note(Decision(violations=(violation(1),)), 1.0)
+    report = stage.ask(PageReport())
+    assert report["can_acknowledge"] is True
+    assert report["acknowledged"][event_id(1)]["reason"] == "forgotten"
+
+
+def test_where_nothing_is_written_down_that_is_said(stage: Stage) -> None:
+    stage.window.journal = None
+    assert "[history] enabled is false" in stage.ask(SetRule(True))["error"]
+    report = stage.ask(PageReport())
+    assert (report["can_acknowledge"], report["acknowledged"]) == (False, {})

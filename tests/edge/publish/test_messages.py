@@ -13,7 +13,7 @@ from msgspec import structs
 
 from edge.decide.compliance import ComplianceCounter
 from edge.history.hours import HourOfHistory, VisitsOfHour, WatchOfHour
-from edge.history.records import Place, WatchState
+from edge.history.records import AlertAcknowledgement, Place, WatchState
 from edge.publish.messages import (
     MESSAGES,
     AvailabilityState,
@@ -37,6 +37,7 @@ from edge.publish.messages import (
     ReportMessage,
     ResponseMessage,
     Versions,
+    acknowledgement_message,
     availability_message,
     compliance_message,
     encode,
@@ -188,7 +189,14 @@ HOUR = HourOfHistory(
     ),
     watched=(WatchOfHour("", WatchState.WATCHED, True, 3600.0004),),
 )
+SAID = AlertAcknowledgement(
+    CONFIRMED.event_id, NOON + timedelta(minutes=7), "page", "forgotten", "mask-handed-out", "door"
+)
 EVERY_MESSAGE: dict[str, list[Message]] = {
+    "acknowledgement": [
+        acknowledgement_message(ORIGIN, SAID, NOON, 3, True),
+        acknowledgement_message(ORIGIN, SAID, None, 4, False),
+    ],
     "availability": [
         availability_message(ORIGIN, state, NOON, True) for state in AvailabilityState
     ],

@@ -14,6 +14,7 @@ from edge.history.records import (
     EntryKind,
     People,
     Place,
+    Reason,
     SightProof,
     WatchedTime,
     WatchState,
@@ -87,7 +88,7 @@ class Scene:
         self.batch.alerts.append(row)
         return event_id
 
-    def acknowledge(self, event_id: str, at: str, reason: str = "forgotten") -> None:
+    def acknowledge(self, event_id: str, at: str, reason: Reason = "forgotten") -> None:
         row = AlertAcknowledgement(event_id, berlin(at), "ops", reason, "mask-put-on", "was kind")
         self.batch.acknowledgements.append(row)
 

@@ -138,6 +138,12 @@ ENTITIES: dict[str, Schema] = {
         device_class={"enum": ["identify", "restart", "update"]},
         entity_category={"enum": ["config", "diagnostic"]},
     ),
+    "notify": _entity(
+        "notify",
+        ["command_topic"],
+        **_OBEYS,
+        entity_category={"enum": ["config", "diagnostic"]},
+    ),
     "image": _entity(
         "image",
         ["image_topic"],

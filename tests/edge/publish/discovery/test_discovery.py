@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 from jsonschema import Draft202012Validator, ValidationError
 
-from edge.config import Settings, parse_settings
+from edge.config import CommandSettings, Settings, parse_settings
 from edge.control.commands import Command, Gate
 from edge.daemon.home_assistant import subject_of
 from edge.errors import ConfigError
+from edge.history.requests import Acknowledge, SetRule
 from edge.publish.discovery import Subject, announcement, birth_topic, config_topic
 from edge.publish.discovery.entities import PLATFORMS, RECENT
 from edge.publish.messages import CommandName
@@ -223,7 +224,7 @@ def test_a_prefix_that_is_no_topic_is_refused(prefix: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["pause", "restart", "take_snapshot"])
+@pytest.mark.parametrize("name", ["pause", "restart", "take_snapshot", "acknowledge", "rule"])
 def test_what_home_assistant_sends_is_a_command_that_is_obeyed(name: str) -> None:
     tables = {"mqtt": {"host": "b"}, "commands": {"allowed": [each.value for each in CommandName]}}
     gate = Gate(parse_settings(tables, "file.toml").commands)
@@ -233,7 +234,27 @@ def test_what_home_assistant_sends_is_a_command_that_is_obeyed(name: str) -> Non
         if key in entity:
             answer = gate.admit(command, entity[key].encode(), False, 0.0)
             assert isinstance(answer, Command), answer
-            assert (answer.duration_s == 0) == (key == "payload_off")
+            if name == "rule":
+                assert answer.to_note == SetRule(key == "payload_on", "command home-assistant")
+            else:
+                assert (answer.duration_s == 0) == (key == "payload_off")
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("mask handed out", "mask handed out"),
+        (' "quoted",\ntwo lines ', '"quoted", two lines'),
+        ("é" * 300, "é" * 200),
+    ],
+)
+def test_a_note_that_home_assistant_sends_is_an_acknowledgement(text: str, note: str) -> None:
+    gate = Gate(CommandSettings(allowed=("acknowledge",)))
+    template = present(FULL)["acknowledge_note"]["command_template"]
+    payload = JINJA.from_string(template).render(value=text)
+    answer = gate.admit("acknowledge", payload.encode(), False, 0.0)
+    assert isinstance(answer, Command), answer
+    assert answer.to_note == Acknowledge(note=note, by="command home-assistant")
 
 
 # ---- The templates, in the language that Home Assistant has them in.
@@ -267,6 +288,7 @@ def test_the_states_of_the_references_examples() -> None:
     assert shown("queued", health) == "2"
     assert shown("camera", health) == "ON"
     assert shown("pause", health) == "OFF"
+    assert shown("rule", health) == "ON"
     assert shown("status", example("availability")) == "online"
     assert shown("no_mask", example("presence")) == "ON"
 
@@ -304,6 +326,11 @@ def test_nobody_is_there_when_the_last_has_left() -> None:
 
 def test_a_paused_device_shows_it() -> None:
     assert shown("pause", {**example("health"), "paused_for_s": 0.0}) == "ON"
+
+
+def test_the_mask_rule_is_on_unless_the_device_says_otherwise() -> None:
+    for rule, state in ((None, "ON"), ({"on": True}, "ON"), ({"on": False}, "OFF")):
+        assert shown("rule", {**example("health"), "mask_rule": rule}) == state
 
 
 def test_a_confirmed_violation_is_an_event_with_its_type() -> None:

@@ -1,0 +1,64 @@
+"""`tensormask rule`: from when on the mask rule holds, and from when on no longer."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+
+from edge.clock import SYSTEM_CLOCK
+from edge.commands.acknowledge import add_by, checked, refuse_unwritable, who
+from edge.commands.alerts import history_of
+from edge.commands.options import add_config, add_configs, add_json
+from edge.commands.output import json_text, say
+from edge.commands.parser import Parser, add_action
+from edge.history.notary import set_rule
+from edge.history.records import Entry, EntryKind
+from edge.history.requests import SetRule
+from edge.history.store import HistoryReader
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_FUTURE = timedelta(days=3660)
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.runs(_list, "sudo tensormask rule")
+    add_config(parser)
+    add_json(parser, "one JSON document a line")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    text = "Every change that was made by a command, here, on the page or over MQTT."
+    add_json(add_action(actions, "list", _list, text, "sudo tensormask rule list"))
+    for state, text in (
+        ("on", "The mask rule holds from now on: who has no mask is reported."),
+        ("off", "The mask rule holds no longer: people are counted, and nobody is reported."),
+    ):
+        action = add_action(actions, state, _set, text, f"sudo tensormask rule {state}")
+        action.set_defaults(is_on=state == "on")
+        add_by(action)
+    add_configs(actions)
+
+
+def _set(options: argparse.Namespace) -> int:
+    path = history_of(options.config)
+    refuse_unwritable(path)
+    asked = checked({"type": "SetRule", "is_on": options.is_on, "by": who(options)}, SetRule)
+    say(line(set_rule(path, asked, SYSTEM_CLOCK.utc())))
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    path, now = history_of(options.config), SYSTEM_CLOCK.utc()
+    with HistoryReader(path) as reader:
+        changes = [
+            each for each in reader.journal(_EVER, now + _FUTURE) if each.kind is EntryKind.RULE
+        ]
+    for each in changes:
+        say(json_text(each) if options.json else line(each))
+    if not changes and not options.json:
+        say("the mask rule was never changed by a command")
+    return 0
+
+
+def line(entry: Entry) -> str:
+    """Return it for eyes, with local time."""
+    by = f", by {entry.by}" if entry.by else ""
+    return f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  the mask rule is {entry.text}{by}"
