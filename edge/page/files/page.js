@@ -7,9 +7,10 @@ import { $, pause, state } from "./common.js";
 import { connectNotify, tellNotifiers } from "./notify.js";
 import { draw, follow, judgeAge, tellRuler } from "./picture.js";
 import { connectDoor, renew, report, tellReport, tellVerdict } from "./report.js";
+import { connectReports, openReports } from "./reports.js";
 import { tellVisits } from "./visits.js";
 
-const VIEWS = ["live", "alerts", "setup", "device"];
+const VIEWS = ["live", "alerts", "reports", "setup", "device"];
 
 // Raises an Error with `status` where the device refuses or its service is away, and fetch's own where nobody answers.
 async function ask(path, options) {
@@ -47,6 +48,7 @@ function open(view) {
     else link.removeAttribute("aria-current");
   }
   scrollTo(0, 0);
+  if (view === "reports") openReports();
   if (state.account) tell();
   draw();
 }
@@ -93,6 +95,7 @@ async function noteCameraIsBack() {
   }
 }
 
+connectReports(ask);
 open(wanted());
 connectNotify(ask);
 follow(ask, of, noteCameraIsBack);
