@@ -6,23 +6,27 @@ import argparse
 import getpass
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from edge.clock import SYSTEM_CLOCK
-from edge.commands.alerts import history_of
+from edge.commands.alerts import history_of, waiting_in
 from edge.commands.options import add_config
 from edge.commands.output import say
 from edge.commands.parser import Parser
 from edge.errors import ConfigError, NotAllowedError
 from edge.files import in_words
+from edge.history.fresh import FreshReader
 from edge.history.notary import acknowledge
 from edge.history.records import MAX_NOTE, REASONS, REMEDIES
 from edge.history.requests import MAX_NAME, Acknowledge
 
 Asked = TypeVar("Asked")
+_RECENT = timedelta(days=1)
+"""What the service has not written yet is minutes old."""
 NEWEST = "newest"
 _EVENT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -112,6 +116,11 @@ def _acknowledge(options: argparse.Namespace) -> int:
         },
         Acknowledge,
     )
-    said = acknowledge(path, asked, SYSTEM_CLOCK.utc())
+    now = SYSTEM_CLOCK.utc()
+    with FreshReader(path, waiting_in(options.config)) as reader:
+        recent = {
+            each.event_id: each.confirmed_at for each in reader.alerts(now - _RECENT, now + _RECENT)
+        }
+    said = acknowledge(path, asked, now, recent)
     say(f"{said.event_id}: {said.reason}, {said.remedy}; published as soon as the service runs")
     return 0

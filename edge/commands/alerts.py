@@ -13,9 +13,11 @@ from edge.clock import SYSTEM_CLOCK
 from edge.commands.options import add_config, add_configs, add_json, whole
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser, add_action
-from edge.config import load_settings
+from edge.config import DEFAULT_PATH, load_settings
+from edge.history.fresh import FreshReader
 from edge.history.records import Alert, AlertAcknowledgement
 from edge.history.store import FILE, HistoryReader
+from edge.host.status_file import DIRECTORY
 from edge.records import ViolationKind
 from edge.words import duration
 
@@ -59,7 +61,7 @@ def add_arguments(parser: Parser) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     path, now = history_of(options.config), SYSTEM_CLOCK.utc()
-    with HistoryReader(path) as reader:
+    with FreshReader(path, waiting_in(options.config)) as reader:
         found = list(listed(reader, now - timedelta(days=options.days), now + _FUTURE))
     shown = [each for each in found if options.all or each.acknowledgement is None]
     for each in reversed(shown):
@@ -90,6 +92,11 @@ def _in_words(said: AlertAcknowledgement) -> str:
     by = f" by {said.by}" if said.by else ""
     note = f": {said.note}" if said.note else ""
     return f"{said.reason}, {said.remedy}, {said.at.astimezone():%Y-%m-%d %H:%M}{by}{note}"
+
+
+def waiting_in(config: Path) -> Path | None:
+    """Return where there is what the service has not written yet: of the installed one."""
+    return DIRECTORY if config == DEFAULT_PATH else None
 
 
 def history_of(config: Path) -> Path:

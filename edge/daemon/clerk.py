@@ -76,6 +76,8 @@ class Clerk:
         clock_is_right: Callable[[], bool] = clock_synchronised,
     ) -> None:
         """`path` is the history's file; `wake` has the publisher look into the outbox."""
+        self.on_rule: Callable[[], None] = lambda: None
+        """Is called when an entry about the mask rule was written."""
         self._path = path
         self._outbox = outbox
         self._wake = wake
@@ -158,6 +160,7 @@ class Clerk:
             else:
                 entry = set_rule(self._path, request, now)
                 _log.info("the mask rule is %s, by %s", entry.text, entry.by or "somebody")
+                self.on_rule()
         except (NotNotedError, HistoryError) as error:
             return str(error)
         return ""

@@ -81,6 +81,10 @@ class RuleKeeper:
                     _log.info("%s", in_words(self._state))
             return self._state
 
+    def look(self) -> None:
+        """Read the journal soon: somebody has written to it. Any thread may."""
+        self._wake.set()
+
     def start(self) -> None:
         self._switch()
         self._thread.start()

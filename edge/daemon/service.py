@@ -204,6 +204,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         at_door(open_visits(folder, door.lookout.observers), posts),
     ]
     if clerk is not None:
+        clerk.on_rule = rule.look
         outlets.append(clerk)
     station = open_station(settings, door.lookout.observers)
     if station is not None:

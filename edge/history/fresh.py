@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from edge.history.database import said_plainly
 from edge.history.records import (
     Alert,
     AlertAcknowledgement,
@@ -55,15 +56,19 @@ class FreshReader(HistoryReader):
         return _replaced(super().alerts(begin, end), more, lambda each: each.event_id)
 
     def acknowledgements(self, begin: datetime, end: datetime) -> list[AlertAcknowledgement]:
-        # Of what waits, those of the period's alerts, which may be written already.
+        # Of what waits, those of the period's alerts, which may be written already; and what is
+        # written of alerts that wait: that is done at once.
         there = {each.event_id for each in self.alerts(begin, end)}
+        waiting = self._within(lambda each: each.alerts, lambda row: row.confirmed_at, begin, end)
+        early = self._said_of({each.event_id for each in waiting})
         more = [
             row
             for batch in self._waiting
             for row in batch.acknowledgements
             if row.event_id in there
         ]
-        return super().acknowledgements(begin, end) + more
+        written = super().acknowledgements(begin, end)
+        return sorted({*written, *early, *more}, key=lambda each: each.at)
 
     def conditions(self, begin: datetime, end: datetime) -> list[ConditionSpan]:
         more = [
@@ -82,6 +87,17 @@ class FreshReader(HistoryReader):
     def sight(self, begin: datetime, end: datetime) -> list[SightProof]:
         written = super().sight(begin, end)
         return written + self._within(lambda each: each.sight, _at, begin, end)
+
+    def _said_of(self, events: Iterable[str]) -> list[AlertAcknowledgement]:
+        """Return what is written of these alerts, though they are not."""
+        names = AlertAcknowledgement.__struct_fields__
+        statement = f"SELECT {', '.join(names)} FROM acknowledgements WHERE event_id = ?"
+        with said_plainly(self._path):
+            rows = [row for each in events for row in self._database.execute(statement, (each,))]
+        return [
+            msgspec.convert(dict(zip(names, row, strict=True)), AlertAcknowledgement)
+            for row in rows
+        ]
 
     def _within(
         self,

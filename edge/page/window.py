@@ -42,7 +42,7 @@ from edge.page.wire import (
     Undo,
 )
 from edge.records import Box, Frame
-from edge.telemetry import CameraState, CameraView, NotifierState, SignalState, Telemetry
+from edge.telemetry import CameraState, CameraView, NotifierState, RuleState, SignalState, Telemetry
 
 ROOM = 4
 """How many frames may wait while a scene is made; each holds its pixels."""
@@ -129,6 +129,8 @@ class Account(msgspec.Struct, frozen=True):
     acknowledged: Mapping[str, AlertAcknowledgement] = {}
     """What was said last of those alerts of which anything was said, by their event."""
     can_acknowledge: bool = True
+    rule: RuleState | None = None
+    """Whether masks have to be worn; None: the program has just started."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -375,6 +377,7 @@ class Window:
             self.cameras,
             self._said(past.alerts),
             self.journal is not None,
+            None if telemetry is None else telemetry.rule,
         )
 
     def _said(self, alerts: Sequence[RecentAlert]) -> Mapping[str, AlertAcknowledgement]:

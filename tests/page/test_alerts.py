@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from edge.history.alert_book import AlertBook
-from edge.history.records import AlertAcknowledgement
-from edge.history.store import FILE
+from edge.history.records import AlertAcknowledgement, EntryKind
+from edge.history.store import FILE, HistoryReader
 from tests.page.conftest import Daemon, Start
 from tests.screenshots import assert_good_for_everybody, shoot
 
@@ -155,3 +155,22 @@ def test_it_fits_every_screen_and_everybody_can_use_it(
     assert_good_for_everybody(page, 390)
     shoot(page, f"alerts-said-390-{scheme}")
     context.close()
+
+
+def test_the_mask_rule_is_switched_with_who_says_so(start: Start, context: BrowserContext) -> None:
+    daemon = start()
+    page = opened(context, daemon)
+    page.get_by_role("link", name="Set up").click()
+    expect(page.locator("#rule-state")).to_contain_text("On: who wears no mask is reported.")
+    page.get_by_role("button", name="Switch the rule off").click()
+    page.get_by_label("Who says so").fill("ward manager")
+    page.get_by_role("button", name="Switch", exact=True).click()
+    expect(page.locator("#rule-state")).to_contain_text(
+        ", by page ward manager: people are counted"
+    )
+    expect(page.get_by_role("button", name="Switch the rule on")).to_be_enabled()
+    with HistoryReader(daemon.state / FILE) as reader:
+        now = datetime.now(UTC)
+        day = reader.journal(now - timedelta(days=1), now + timedelta(days=1))
+    rule = [each for each in day if each.kind is EntryKind.RULE]
+    assert [(each.by, each.text) for each in rule] == [("page ward manager", "off")]

@@ -105,7 +105,7 @@ function askAbout(alert, said) {
 }
 
 // A browser may refuse to keep anything.
-function remembered() {
+export function remembered() {
   try {
     return localStorage.getItem(NAME_KEY) ?? "";
   } catch {

@@ -1,6 +1,6 @@
 // The page: which view is shown, and who asks the device. Without a framework, and without anybody else's server.
 
-import { connectAlerts } from "./alerts.js";
+import { connectAlerts, remembered } from "./alerts.js";
 import { connect, mayDiscard, hasUnsaved, take, tell as tellArea } from "./area.js";
 import { of, tellCameras } from "./cameras.js";
 import { $, pause, state } from "./common.js";
@@ -8,6 +8,7 @@ import { connectNotify, tellNotifiers } from "./notify.js";
 import { draw, follow, judgeAge, tellRuler } from "./picture.js";
 import { connectDoor, renew, report, tellReport, tellVerdict } from "./report.js";
 import { connectReports, openReports } from "./reports.js";
+import { connectRule } from "./rule.js";
 import { tellVisits } from "./visits.js";
 
 const VIEWS = ["live", "alerts", "reports", "setup", "device"];
@@ -81,6 +82,7 @@ async function renewed() {
 connect(ask, renewed);
 connectDoor(ask, renewed);
 connectAlerts(ask, renewed);
+connectRule(ask, renewed, remembered);
 // A new picture of a camera that was lost: the report that is due next would say so only in some seconds.
 let isAsking = false;
 async function noteCameraIsBack() {

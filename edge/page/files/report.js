@@ -2,6 +2,7 @@
 
 import { tellAlerts } from "./alerts.js";
 import { $, day, duration, icon, make, many, moment, pause, say, since, state } from "./common.js";
+import { tellRule } from "./rule.js";
 import { verdict } from "./verdict.js";
 
 const BLIND_MS = 4000;
@@ -45,6 +46,7 @@ export function tellReport() {
   say("zone", account.zone || "–");
   say("least", `${account.judged_from_px} px`);
   tellAlerts(account);
+  tellRule(account);
   tellProblems(account);
   tellHealth(account);
   tellDoor(account.signal);

@@ -105,8 +105,7 @@ function title({ kind: what, period, begin, end }) {
 const weekday = (at) => new Date(`${at.slice(0, 10)}T12:00:00Z`).toLocaleDateString("en-GB", { weekday: "long", timeZone: "UTC" });
 
 function tellPeople({ rate, counts, watch }) {
-  say("report-corrected", rate === null || rate.naive === null ? "" : rate.corrected === null
-    ? "The rate is as counted: nothing is known of what the eyes miss."
+  say("report-corrected", rate === null || rate.corrected === null ? ""
     : `The rate is corrected for what the eyes miss. As counted: ${percent(rate.naive)}, ${percent(rate.naive_low)} to ${percent(rate.naive_high)}.`);
   for (const [name, field] of KINDS) say(`r-${name}`, String(counts[field]));
   const bar = $("report-bar");
