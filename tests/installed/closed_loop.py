@@ -163,14 +163,32 @@ def test_an_alert_is_acknowledged_on_the_page(box: Box, heard: Heard, page: Page
 
 
 def test_the_mask_rule_is_switched_by_root_by_command_and_on_the_page(
-    box: Box, heard: Heard
+    box: Box, heard: Heard, page: Page
 ) -> None:
     answer = box.by("visitor", "tensormask rule off")
     assert "run: sudo tensormask rule off" in answer.stderr
     assert "the mask rule is off, by owner" in box.by("owner", "sudo tensormask rule off").stdout
+    wait_until(lambda: not box.telemetry()["rule"]["is_on"], 30, "it is off")
+    box.expect_no_report("bare")
+    box.camera.show("nobody")
+    page.goto("http://localhost:8080#setup")
+    expect(page.locator("#rule-state")).to_contain_text("Off since ")
+    page.get_by_role("button", name="Switch the rule on").click()
+    page.get_by_label("Who says so").fill("reception")
+    page.get_by_role("button", name="Switch", exact=True).click()
+    expect(page.locator("#rule-state")).to_contain_text(", by page reception: who wears no mask")
     assert heard.order("rule", state="on", by="desk")["outcome"] == "done"
     listed = box.by("root", "tensormask rule list").stdout.splitlines()
-    assert [each.partition("  ")[2] for each in listed[-2:]] == [
+    assert [each.partition("  ")[2] for each in listed[-3:]] == [
         "the mask rule is off, by owner",
+        "the mask rule is on, by page reception",
         "the mask rule is on, by command desk",
     ]
+    box.camera.show("bare")
+    box.until_reported("confirmed")
+    # A report is made on the installed box, in the service's sandbox, and has the alert.
+    page.get_by_role("link", name="Reports").click()
+    expect(page.locator("#report-verdict")).to_contain_text("alert")
+    with page.expect_download() as waiting:
+        page.locator("#report-files").get_by_role("link", name="PDF").click()
+    assert waiting.value.suggested_filename.startswith("tensormask-day-")

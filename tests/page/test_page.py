@@ -99,7 +99,7 @@ def test_every_view_fits_every_screen_and_everybody_can_use_it(
     )
     page, wrong = _open(context, unchanged)
     _is_live(page)
-    for view in ("Live", "Alerts", "Set up", "Device"):
+    for view in ("Live", "Alerts", "Reports", "Set up", "Device"):
         page.get_by_role("link", name=view, exact=True).click()
         expect(page.locator("nav [aria-current]")).to_have_text(view)
         expect(page.locator("#verdict")).not_to_have_text("Connecting")

@@ -92,13 +92,16 @@ def test_what_another_process_has_written_is_published_once(office: Office) -> N
         until(lambda: not book.unpublished(), "it is marked")
 
 
-def test_the_rule_is_written_down(office: Office) -> None:
+def test_the_rule_is_written_down_and_that_is_said(office: Office) -> None:
+    switched: list[bool] = []
+    office.clerk.on_rule = lambda: switched.append(True)
     office.clerk.start()
     assert office.clerk.note_now(SetRule(False, "page ward")) == ""
     now = office.clock.utc()
     with HistoryReader(office.history) as reader:
         (entry,) = reader.journal(now - timedelta(days=1), now + timedelta(days=1))
     assert (entry.by, entry.text) == ("page ward", "off")
+    assert switched == [True]
 
 
 def test_what_is_refused_is_said(office: Office) -> None:

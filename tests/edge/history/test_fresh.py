@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.history.alert_book import AlertBook
 from edge.history.fresh import FreshReader
 from edge.history.records import (
     AlertAcknowledgement,
@@ -81,6 +82,21 @@ def test_a_minute_that_is_half_written_is_one_row(box: Box) -> None:
             (minute, 6.0),
             (minute + 1, 1.0),
         ]
+
+
+def test_what_is_written_of_an_alert_that_waits_is_read(box: Box) -> None:
+    program = box.program()
+    program.tend(clock_is_right=True, is_soon=True)
+    program.add(HistoryBatch(alerts=[alert(1)]))
+    program.tend(clock_is_right=True)
+    said = AlertAcknowledgement("event 1", START, "ops", "other", "none")
+    with AlertBook(box.path) as book:
+        book.write(said)
+    with fresh(box) as reader:
+        assert reader.acknowledgements(*ALWAYS) == [said]
+    program.tend(clock_is_right=True, is_soon=True)
+    with fresh(box) as reader:
+        assert reader.acknowledgements(*ALWAYS) == [said]
 
 
 def test_without_a_service_it_reads_the_file(box: Box) -> None:
