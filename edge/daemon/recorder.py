@@ -245,9 +245,12 @@ def open_history(
 
 
 def settings_digest(settings: Settings) -> str:
-    """Return what differs where any setting does; a password in the camera's address does not
+    """Return what differs where any setting does; a password in a camera's address does not
     matter."""
-    source = public_source(settings.camera.source)
-    camera = msgspec.structs.replace(settings.camera, source=source)
-    content = msgspec.json.encode(msgspec.structs.replace(settings, camera=camera))
+    replace = msgspec.structs.replace
+    camera, *cameras = (
+        replace(each, source=public_source(each.source))
+        for each in (settings.camera, *settings.cameras)
+    )
+    content = msgspec.json.encode(replace(settings, camera=camera, cameras=tuple(cameras)))
     return hashlib.sha256(content).hexdigest()[:16]

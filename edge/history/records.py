@@ -77,6 +77,7 @@ class HourTotals(msgspec.Struct, frozen=True):
     hour: int
     """Hours since 1970, UTC."""
     watched_s: float
+    """Of several cameras, the mean."""
     visits: dict[Verdict, int]
 
 

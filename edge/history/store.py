@@ -290,8 +290,8 @@ class HistoryReader:
         seeing = ", ".join(f"'{each}'" for each in SEEING)
         with said_plainly(self._path):
             watched = self._database.execute(
-                f"SELECT minute / 60, sum(seconds) FROM watched {within} AND watch IN ({seeing}) "
-                "GROUP BY 1",
+                f"SELECT minute / 60, sum(seconds * (watch IN ({seeing}))) / "
+                f"count(DISTINCT camera) FROM watched {within} GROUP BY 1",
                 period,
             ).fetchall()
             people = self._database.execute(

@@ -263,15 +263,18 @@ def test_turned_off_no_file_is_made(path: Path, tmp_path: Path) -> None:
 def test_the_digest_is_another_with_any_setting_but_not_with_a_cameras_password(
     tmp_path: Path,
 ) -> None:
-    def digest(**tables: dict[str, object]) -> str:
+    def digest(**tables: object) -> str:
         return settings_digest(parse_settings({"mqtt": {"host": "broker"}} | tables, "test"))
+
+    def cameras(password: str) -> list[dict[str, str]]:
+        source = f"rtsp://user:{password}@camera.example/stream"
+        return [{"name": name, "source": source + name} for name in ("door", "hall")]
 
     assert digest() == digest()
     assert digest() != digest(policy={"confirm_s": 3.0})
-    source = "rtsp://user:{}@camera.example/stream"
-    assert digest(camera={"source": source.format("a")}) == digest(
-        camera={"source": source.format("b")}
-    )
+    assert digest(camera=cameras("a")[0]) == digest(camera=cameras("b")[0])
+    assert digest(camera=cameras("a")) == digest(camera=cameras("b"))
+    assert digest(camera=cameras("a")) != digest(camera=cameras("a")[0])
 
 
 def test_its_thread_has_a_name_and_ends(recorder: Recorder) -> None:

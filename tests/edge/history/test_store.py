@@ -197,6 +197,18 @@ def test_hours_are_added_up_over_all_places(path: Path) -> None:
         ]
 
 
+def test_of_several_cameras_an_hour_has_the_mean_of_what_they_watched(path: Path) -> None:
+    minute = minute_of(NOON)
+    times = [
+        WatchedTime(minute, "door", WatchState.WATCHED, 40, True),
+        WatchedTime(minute, "door", WatchState.CROWDED, 20, True),
+        WatchedTime(minute, "hall", WatchState.LOST, 60, True),
+    ]
+    HistoryWriter(path).write(HistoryBatch(watched=times))
+    with HistoryReader(path) as reader:
+        assert reader.hours(NOON, NOON + timedelta(hours=1)) == [HourTotals(minute // 60, 30, {})]
+
+
 def test_it_is_read_from_a_disk_that_is_read_only(small_disk: SmallDisk) -> None:
     path = small_disk.folder / FILE
     writer = HistoryWriter(path)
