@@ -16,7 +16,7 @@ the track moves, changes its size, or the detector becomes sure of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -48,6 +48,8 @@ PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 LATE_S = SETTLED_S / SETTLED_LOOKS
 """A look that waits longer because of other people is late: the person is not known as soon as
 somebody alone would be."""
+IGNORED_S = 5.0
+"""Somebody whom nobody judges is looked at this often, only to know that there is a face."""
 CROWDED_S = 1.0
 """So long after a late look it is called crowded."""
 RESIZED = 1.4
@@ -171,13 +173,18 @@ class Attention:
         return now_s - self._late_s < CROWDED_S
 
     def look(
-        self, frame: Frame, tracked: Sequence[TrackedFace], ended: Sequence[int]
+        self,
+        frame: Frame,
+        tracked: Sequence[TrackedFace],
+        ended: Sequence[int],
+        ignored: Collection[int] = (),
     ) -> tuple[Sighting, ...]:
         """Return a sighting of each face that is somebody's, in their order; what was known of
-        `ended` tracks, or of those that may be somebody else's now, is forgotten."""
+        `ended` tracks, or of those that may be somebody else's now, is forgotten. `ignored` ones
+        are in a place where nobody is judged, and take nobody's turn."""
         self.forget(ended)
         now_s = frame.monotonic_s
-        chosen = self._chosen(tracked, now_s)
+        chosen = self._chosen(tracked, now_s, ignored)
         readings = self._judge.classify(frame, [each.face for each in chosen])
         self.looks += len(readings)
         judged: dict[int, MaskReading] = {}
@@ -225,19 +232,26 @@ class Attention:
         is_doubtful = self._somebody is not None and tracked.face.confidence < self._sure_confidence
         return _Impression(now_s, due_s=now_s) if is_doubtful else _Impression(now_s)
 
-    def _chosen(self, tracked: Sequence[TrackedFace], now_s: float) -> list[TrackedFace]:
-        """Return the faces to look at: urgent ones, then those due longest, the larger first."""
+    def _chosen(
+        self, tracked: Sequence[TrackedFace], now_s: float, ignored: Collection[int]
+    ) -> list[TrackedFace]:
+        """Return the faces to look at: urgent ones, then those due longest, the larger first, and
+        at last those of ignored people."""
         due = []
         for each in tracked:
             impression = self._impressions.get(each.track_id)
             if impression is None:
                 impression = self._impressions[each.track_id] = self._first(each, now_s)
+            is_ignored = each.track_id in ignored
+            if is_ignored and now_s - impression.looked_s < IGNORED_S:
+                continue
             if impression.due_s <= now_s or impression.presence.has_changed(
                 each.face, self._sure_confidence
             ):
                 waits_s = MASKED_LATER_S if impression.is_bare is False else 0.0
                 due.append(
                     (
+                        is_ignored,
                         not impression.is_urgent(now_s),
                         impression.due_s + waits_s,
                         -each.face.box.size_px,
@@ -247,8 +261,9 @@ class Attention:
                 )
         most = self._settings.looks_per_frame or self.plan.looks_per_frame
         due.sort()
-        if any(self._is_late(each, wanted_s, now_s) for _, wanted_s, *_, each in due[most:]):
-            self._late_s = now_s
+        for is_ignored, _, wanted_s, *_, each in due[most:]:
+            if not is_ignored and self._is_late(each, wanted_s, now_s):
+                self._late_s = now_s
         return [each for *_, each in due[:most]]
 
     def _is_late(self, tracked: TrackedFace, wanted_s: float, now_s: float) -> bool:

@@ -71,7 +71,8 @@ class Pipeline:
             tracks = self.tracker.update(frame, faces, is_cut=self.detection.is_cut)
         with self.timed(CLASSIFY):
             strangers = (*tracks.ended, *tracks.returned)
-            sightings = self.attention.look(frame, tracks.faces, strangers)
+            passed_over = self.policy.zones.ignored(frame, tracks.faces)
+            sightings = self.attention.look(frame, tracks.faces, strangers, passed_over)
             shown = {each.track_id for each in sightings}
             denied = tuple(each for each in tracks.faces if each.track_id not in shown)
             if self.upright is not None:

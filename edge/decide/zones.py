@@ -24,7 +24,7 @@ from datetime import datetime
 from edge.config import PolicySettings, ZonePolicy, ZoneSettings
 from edge.config.hours import Hours
 from edge.outline import Point, contains
-from edge.records import Frame, Sighting
+from edge.records import Box, Frame, Sighting, TrackedFace
 
 GRACE_S = 1.0
 OUTSIDE = ""
@@ -75,6 +75,9 @@ class Zones:
         self._local = local
         self._outside = ZoneRules(ZonePolicy.VIOLATION, policy.confirm_s)
         self._zones = {each.name: self._zone(each) for each in zones}
+        self._may_ignore = any(
+            each.rules.ignores or each.otherwise.ignores for each in self._zones.values()
+        )
 
     def of(self, zones: Sequence[ZoneSettings]) -> Zones:
         """Return others, under the same policy and by the same clock."""
@@ -93,19 +96,34 @@ class Zones:
         """Return the sightings in `frame`, each with its zone."""
         if not self._zones:
             return tuple(sightings)
-        return tuple(replace(each, zone=self._at(frame, each)) for each in sightings)
+        return tuple(
+            replace(each, zone=self._at(frame, each.reading.face.box)) for each in sightings
+        )
+
+    def ignored(self, frame: Frame, faces: Sequence[TrackedFace]) -> frozenset[int]:
+        """Return the tracks of those who are in an ignored zone now."""
+        if not self._may_ignore:
+            return frozenset()
+        return frozenset(
+            each.track_id
+            for each in faces
+            if self._rules_of(self._at(frame, each.face.box), frame.captured_at).ignores
+        )
 
     def rules(self, sighting: Sighting) -> ZoneRules:
         """Return what holds for somebody who was placed."""
-        zone = self._zones.get(sighting.zone)
+        return self._rules_of(sighting.zone, sighting.seen_at)
+
+    def _rules_of(self, name: str, at: datetime) -> ZoneRules:
+        zone = self._zones.get(name)
         if zone is None:
             return self._outside
         if zone.hours is None or self._local is None:
             return zone.rules
-        return zone.rules if zone.hours.contain(self._local(sighting.seen_at)) else zone.otherwise
+        return zone.rules if zone.hours.contain(self._local(at)) else zone.otherwise
 
-    def _at(self, frame: Frame, sighting: Sighting) -> str:
-        x, y = sighting.reading.face.box.centre
+    def _at(self, frame: Frame, box: Box) -> str:
+        x, y = box.centre
         point = (x / frame.width, y / frame.height)
         found = (name for name, zone in self._zones.items() if contains(zone.polygon, point))
         return next(found, OUTSIDE)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -125,6 +126,26 @@ def test_people_who_are_known_do_not_make_a_crowd() -> None:
             at_s = 2.0 * person + scan / 8
             attention.look(frame_at(at_s), crowd(person), ())
             assert not attention.is_crowded(100 + at_s), person
+
+
+def test_people_who_are_ignored_take_nobodys_turn_and_make_no_crowd() -> None:
+    eating = range(2, 31)
+    judge = ListedJudge(lambda who, at_s: 0.6)
+    attention = Attention(judge, ClassifierSettings(looks_per_frame=2))
+    for at_s in SCANS_S:
+        attention.look(frame_at(at_s), crowd(30), (), eating)
+        assert not attention.is_crowded(100 + at_s)
+    looks = Counter(who for _, who in judge.looks)
+    assert looks[0.0] == len(SCANS_S), "he is doubtful, and looked at in every scan"
+    assert all(1 <= looks[100.0 * (each - 1)] <= 2 for each in eating), "that there are faces"
+
+
+def test_who_comes_out_of_where_people_are_ignored_is_looked_at_soon() -> None:
+    judge = ListedJudge(lambda who, at_s: 0.9)
+    attention = Attention(judge, ClassifierSettings(looks_per_frame=2))
+    for at_s in SCANS_S:
+        attention.look(frame_at(at_s), crowd(1), (), (1,) if at_s < 3 else ())
+    assert [at_s for at_s, _ in judge.looks][:4] == [0, 3, 3.125, 3.25]
 
 
 def test_a_plan_says_how_many_looks_there_are_where_the_settings_do_not() -> None:

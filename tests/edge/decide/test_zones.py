@@ -17,7 +17,7 @@ from edge.classify.card import CardThresholds
 from edge.config import PolicySettings, ZoneSettings
 from edge.decide.policy import MIN_SIGHTINGS, Decision, ViolationPolicy
 from edge.decide.zones import GRACE_S, Lasting, Whereabouts, Zones
-from edge.records import Sighting, Verdict, Violation, ViolationState, Visit
+from edge.records import Sighting, TrackedFace, Verdict, Violation, ViolationState, Visit
 from tests.fakes import START, blank, frame_at, reading_at
 
 POLICY = PolicySettings(confirm_s=1.0)
@@ -147,6 +147,19 @@ def test_a_face_is_where_its_center_is_and_a_border_belongs_to_the_first() -> No
     for x, zone in ((0.0, "Gate"), (0.2499, "Gate"), (0.25, "Gate"), (0.26, "Hall"), (1.0, "")):
         (placed,) = zones.placed(frame, [seen(0, x, None)])
         assert placed.zone == zone
+
+
+def test_the_tracks_in_ignored_zones_are_known_before_anybody_is_looked_at() -> None:
+    frame = frame_at(0, blank(WIDTH, HEIGHT))
+    faces = [
+        TrackedFace(track_id, seen(0, IN[zone], None).reading.face)
+        for track_id, zone in enumerate(("Gate", "Hall", "Lunch", ""), 1)
+    ]
+    assert Zones(ALL, POLICY).ignored(frame, faces) == {3}
+    assert Zones((GATE, HALL), POLICY).ignored(frame, faces) == frozenset()
+    # It is 03:04.
+    night = strip("Night", 0.75, 1, hours=["06:00-22:00"], otherwise="ignore")
+    assert Zones((night,), POLICY, lambda at: at).ignored(frame, faces) == {4}
 
 
 def test_a_violation_takes_as_long_as_its_zone_says() -> None:
