@@ -58,6 +58,7 @@ def test_nobody_is_judged_in_an_ignored_zone(box: Box) -> None:
     assert box.violations() == []
 
 
+@pytest.mark.thorough
 def test_a_drawn_zone_holds_outlives_a_restart_and_is_said_when_damaged(
     box: Box, page: Page
 ) -> None:
