@@ -26,6 +26,8 @@ from edge.host.status_file import read_telemetry
 from edge.page.drawn import FILE as DRAWN
 from edge.page.drawn import NAMES as NAMES_DRAWN
 from edge.page.drawn import AreaBook, DrawnArea
+from edge.page.drawn_zones import FILE as ZONES_DRAWN
+from edge.page.drawn_zones import ZoneBook
 from edge.page.wire import read_request
 from edge.publish.mailbox import Mailbox
 from edge.publish.messages import without_snapshot
@@ -80,6 +82,11 @@ def drawn_areas(folder: Path, content: bytes) -> None:
         (folder / name).write_bytes(content)
     book = AreaBook(DetectorSettings(), folder)
     assert book.present == DrawnArea()
+
+
+def drawn_zones(folder: Path, content: bytes) -> None:
+    (folder / ZONES_DRAWN).write_bytes(content)
+    assert ZoneBook((), folder).present == ()
 
 
 def release_report(folder: Path, content: bytes) -> None:
@@ -146,7 +153,7 @@ def heard_message(folder: Path, content: bytes) -> None:
 
 
 READERS: list[Callable[[Path, bytes], None]] = [
-    identity, earlier_history, history_standby, history_file, drawn_areas,
+    identity, earlier_history, history_standby, history_file, drawn_areas, drawn_zones,
     release_report, release_ledger, status_file, page_wire,
     detector_card, outbox_export, outbox_payload, sequence_reserve, heard_message,
 ]  # fmt: skip
