@@ -105,9 +105,14 @@ def entities(subject: Subject) -> dict[str, Entity]:
 
 def _violation(subject: Subject) -> Entity:
     kept = ("event_id", "sequence", "started_at", "confirmed_at", "duration_s", "probability")
-    # A message of an older device, which waits at the broker, lacks its place.
-    place = "'place': value_json.place | default('', true)"
-    fields = ", ".join([*(f"'{name}': value_json.{name}" for name in kept), place])
+    # A message of an older device, which waits at the broker, lacks these.
+    later = ("place", "camera") if subject.cameras else ("place",)
+    fields = ", ".join(
+        [
+            *(f"'{name}': value_json.{name}" for name in kept),
+            *(f"'{name}': value_json.{name} | default('', true)" for name in later),
+        ]
+    )
     types = {kind.value: name for kind, name in EVENT_TYPES.items()}
     return {
         "name": "Violation",

@@ -296,3 +296,39 @@ def test_nothing_is_subscribed_to_unless_it_is_enabled_or_has_been(tmp_path: Pat
     assert route.filter == STATUS
     opened(tmp_path, NotingSender(tmp_path))
     assert births(off, tmp_path) == (route,)
+
+
+TWO = [{"name": "door", "source": "picamera2:0"}, {"name": "hall", "source": "picamera2:1"}]
+
+
+def test_presence_says_of_each_camera_who_is_there(tmp_path: Path) -> None:
+    sender = NotingSender(tmp_path)
+    opened = open_home_assistant(settings_of(camera=TWO), sender, ORIGIN, {}, tmp_path)
+    assert opened is not None
+    opened.start()
+    confirmed = violation("e1", ViolationState.CONFIRMED, ViolationKind.BARE)
+    opened.take(Glance(decision=Decision((confirmed,)), camera="hall"), TELEMETRY)
+    presence = json.loads(sender.sent()[PRESENCE])
+    assert (presence["bare"], presence["worn_wrongly"]) == (1, 0)
+    assert presence["cameras"] == {
+        "door": {"bare": 0, "worn_wrongly": 0},
+        "hall": {"bare": 1, "worn_wrongly": 0},
+    }
+
+
+def test_a_camera_that_is_renamed_is_taken_away_over_restarts(tmp_path: Path) -> None:
+    def announced(cameras: list[dict[str, str]]) -> dict[str, Any]:
+        sender = NotingSender(tmp_path)
+        opened = open_home_assistant(settings_of(camera=cameras), sender, ORIGIN, {}, tmp_path)
+        assert opened is not None
+        opened.start()
+        sent = {topic: body for topic, body in sender.sent().items() if topic.endswith("/config")}
+        components: dict[str, Any] = json.loads(next(iter(sent.values())))["components"]
+        return components
+
+    announced(TWO)
+    renamed = [TWO[0], {**TWO[1], "name": "yard"}]
+    for _ in range(2):
+        components = announced(renamed)
+        assert components["camera_hall_rate"] == {"platform": "sensor"}
+        assert len(components["camera_yard_rate"]) > 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -417,3 +418,36 @@ def test_the_release_and_the_newest_that_the_device_knows(
 def test_settings_have_it_off() -> None:
     settings: Settings = parse_settings({"mqtt": {"host": "b"}}, "file.toml")
     assert not settings.home_assistant.enabled
+
+
+# ---- Several cameras.
+
+TWO = replace(FULL, cameras=("door", "hall-2"))
+
+
+def test_each_of_several_cameras_has_its_entities_beside_the_device_s() -> None:
+    document = announced(TWO)
+    VALIDATOR.validate(document)
+    more = set(present(TWO)) - set(present(FULL))
+    kinds = ("connected", "no_mask", "rate")
+    assert more == {f"camera_{name}_{kind}" for name in TWO.cameras for kind in kinds}
+    hall = present(TWO)["camera_hall-2_no_mask"]
+    assert hall["default_entity_id"] == "binary_sensor.tensormask_door_1_hall_2_no_mask"
+    assert hall["unique_id"] == "tensormask/door-1/camera_hall-2_no_mask"
+
+
+def test_a_camera_s_entities_show_what_the_messages_say_of_it() -> None:
+    of = present(TWO)
+    presence = {"cameras": {"hall-2": {"bare": 0, "worn_wrongly": 1}}}
+    assert rendered(of["camera_hall-2_no_mask"]["value_template"], presence) == "ON"
+    health = {"cameras": {"hall-2": {"state": "lost"}}}
+    assert rendered(of["camera_hall-2_connected"]["value_template"], health) == "OFF"
+    compliance = {"cameras": {"hall-2": {"last_hour": {"rate": 0.975}}}}
+    assert rendered(of["camera_hall-2_rate"]["value_template"], compliance) == "97.5"
+
+
+def test_what_a_camera_had_that_is_gone_is_taken_away() -> None:
+    components = announced(replace(TWO, former_cameras=("yard",)))["components"]
+    gone = {name: each for name, each in components.items() if "yard" in name}
+    assert len(gone) == 3
+    assert all(set(each) == {"platform"} for each in gone.values())
