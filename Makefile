@@ -32,7 +32,7 @@ option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers extras crowd street gate coverage heads wear herd camera-test arm64 arm64-counts soak month memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
+.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers extras two-cameras crowd street gate coverage heads wear herd camera-test arm64 arm64-counts soak month memory systemd-test installed-test installed-essential essential-newcomer essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -142,6 +142,9 @@ bench: dev ## speed, memory, start, beside the prototype's own steps; SOURCE=cli
 
 extras: dev ## what Home Assistant, metrics, notifications, sign and lamps cost: processor, memory, judged frames
 	$(DEV)/bin/python -m tools.extras
+
+two-cameras: dev ## what a second camera brings and costs: judged frames, processor, memory
+	$(DEV)/bin/python -m tools.two_cameras
 
 viewers: dev ## what viewers of the page cost: processor, memory, judged frames
 	$(DEV)/bin/python -m tools.viewers

@@ -21,6 +21,12 @@ class _Camera(msgspec.Struct):
     fps: float | None = None
 
 
+class _Report(msgspec.Struct):
+    """One of several cameras."""
+
+    status: _Camera
+
+
 class _Broker(msgspec.Struct):
     connected: bool
 
@@ -52,6 +58,16 @@ class _Telemetry(msgspec.Struct):
     paused_for_s: float | None = None
     fps: float | None = None
     rss_bytes: int = 0
+    cameras: tuple[_Report, ...] = ()
+
+    @property
+    def each_camera(self) -> tuple[_Camera, ...]:
+        return tuple(each.status for each in self.cameras) or (self.camera,)
+
+    @property
+    def camera_fps(self) -> float | None:
+        """What all cameras give, as far as they do; None: none does."""
+        return sum(each.fps or 0.0 for each in self.each_camera) or None
 
 
 class Reports:
@@ -75,7 +91,8 @@ class Reports:
             return None
         scan, total = said.latencies.get(SCAN), said.latencies.get(TOTAL)
         return ServiceReport(
-            camera_runs=said.camera.state == CameraState.RUNNING,
+            # One that is lost is no fault of a release that judges the others.
+            camera_runs=any(each.state == CameraState.RUNNING for each in said.each_camera),
             broker_connected=said.broker.connected,
             disk_takes=not said.outbox.is_refused,
             frames=said.frames,
@@ -83,7 +100,7 @@ class Reports:
             scan_ms=None if scan is None else scan.p50,
             frame_ms=None if total is None else total.p95,
             fps=said.fps,
-            camera_fps=said.camera.fps,
+            camera_fps=said.camera_fps,
             oldest_s=said.outbox.oldest_age_s,
             rss_bytes=said.rss_bytes,
         )

@@ -89,6 +89,7 @@ NOT_RUN = {
     "make heads": "as above",
     "make crowd": "as above",
     "make extras": "a target of its own: some minutes of measuring",
+    "make two-cameras": "a target of its own: some minutes of measuring",
     "make viewers": "a target of its own, with twenty viewers",
     "make systemd-test": "runs the tests of systemd, those marked thorough included",
     "make installed-test": "a target of its own, with two Debian releases",
