@@ -87,3 +87,20 @@ def test_sections_that_come_several_times_and_tables_within_them_are_written(
         tuple(tuple(point) for point in region) for region in regions
     )
     assert found.device.id == "door-1"
+
+
+def test_several_cameras_are_written_one_section_each(tmp_path: Path) -> None:
+    cameras: list[dict[str, Any]] = [
+        {
+            "name": "door",
+            "source": "picamera2:0",
+            "excluded": [[[0.0, 0.0], [0.2, 0.0], [0.2, 0.2]]],
+        },
+        {"name": "hall", "source": "rtsp://camera-7.museum.example/live", "zone": "hall, east"},
+    ]
+    found = written(tmp_path, {"camera": cameras})
+    assert [(each.name, each.source) for each in found.cameras] == [
+        (each["name"], each["source"]) for each in cameras
+    ]
+    assert len(found.of(found.cameras[0]).detector.excluded) == 1
+    assert found.of(found.cameras[1]).device.zone == "hall, east"
