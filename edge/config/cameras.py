@@ -21,7 +21,8 @@ from edge.errors import ConfigError
 CAMERA = "camera"
 SEVERAL = "cameras"
 """The field of `Settings`; no file has a section of this name."""
-MOST = 8
+MOST = 4
+"""So many fit into the `MemoryMax=` of the unit, with the page open: each takes some 60 MB."""
 Cameras = Annotated[tuple[CameraSettings, ...], msgspec.Meta(max_length=MOST)]
 _PLACE = re.compile(rf"(?:{CAMERA}|{SEVERAL}\[(\d+)\])(?:\.(.+))?")
 

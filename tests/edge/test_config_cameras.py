@@ -106,7 +106,7 @@ def test_an_area_is_a_camera_s_own() -> None:
             "[camera] regions and excluded are in the place of [detector]",
             id="two areas of one picture",
         ),
-        pytest.param("camera = []\n", "0 [[camera]]: from 1 to 8 are possible", id="none"),
+        pytest.param("camera = []\n", "0 [[camera]]: from 1 to 4 are possible", id="none"),
         pytest.param(
             "".join(f'[[camera]]\nname = "c{number}"\n' for number in range(MOST + 1)),
             f"{MOST + 1} [[camera]]: from 1 to {MOST} are possible",
