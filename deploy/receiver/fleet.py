@@ -116,11 +116,11 @@ class FleetSize:
 
 @dataclass(frozen=True, slots=True)
 class FleetGap:
-    """Hours of a device, one after the other, of which nothing or nothing good is known."""
+    """Hours of a device, one after the other, of which it has counted nothing."""
 
     device_id: str
     why: str
-    """`no message`, `not running` or `hardly watched`."""
+    """`no message` or `not running`."""
     begin: datetime
     end: datetime
 
@@ -150,7 +150,8 @@ class FleetReport:
 
     @property
     def gaps(self) -> list[FleetGap]:
-        """What is missing, by device and time."""
+        """What is missing, by device and time. Hours that were hardly watched, as each night, are
+        not among them: they are in no rate."""
         return [
             gap
             for device_id, cells in groupby(self.cells, lambda cell: cell.device_id)
@@ -236,6 +237,4 @@ def _why(cell: FleetHour) -> str:
         return "no message"
     if cell.account == "off":
         return "not running"
-    if cell.account == "reported" and cell.watched_s < 0.75 * 3600:
-        return "hardly watched"
     return ""

@@ -114,7 +114,7 @@ _STYLE = (
     "body{font:13px/1.4 system-ui,sans-serif;margin:2em;color:#111}"
     "table{border-collapse:collapse;margin:1em 0}caption{text-align:left;font-weight:bold}"
     "th,td{border:1px solid #999;padding:2px 6px;text-align:right;white-space:nowrap}"
-    "td.t,th.t{text-align:left}tr:last-child.all td{font-weight:bold;border-top:2px solid #111}"
+    "td.t,th.t{text-align:left}tr.all td{font-weight:bold;border-top:2px solid #111}"
     "td.gap{outline:2px solid #111;outline-offset:-2px;font-weight:bold}"
     "@page{size:A4 landscape;margin:12mm}@media print{body{margin:0;font-size:9px}"
     "thead{display:table-header-group}tr{break-inside:avoid}}"
@@ -135,12 +135,15 @@ def _days(fleet: FleetReport, zone: tzinfo) -> str:
     by_day: dict[tuple[str, object], list[FleetHour]] = {}
     for cell in fleet.cells:
         by_day.setdefault((cell.device_id, cell.hour.astimezone(zone).date()), []).append(cell)
-    head = "".join(f'<th scope="col">{day:%d.%m.}</th>' for day in days)
+    head = "".join(f'<th scope="col">{day:%m<br>%d}</th>' for day in days)
     rows = ""
     for row in fleet.rows:
         shares = "".join(_day(by_day.get((row.device_id, day), [])) for day in days)
         rows += f'<tr><th scope="row" class=t>{escape(row.device_id)}</th>{shares}</tr>'
-    caption = "Watched, percent of each day; framed: some hours have no message; –: not there yet"
+    caption = (
+        "Watched, percent of each day (month over day); framed: some hours have no message; "
+        "–: not there yet"
+    )
     return (
         f"<table><caption>{caption}</caption><thead><tr><th></th>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"

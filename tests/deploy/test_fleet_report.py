@@ -228,6 +228,7 @@ def test_a_season_without_the_rule_and_hours_that_were_hardly_watched_are_in_no_
     (row,) = fleet.rows
     assert (row.masked, row.bare, row.unknown, row.no_rule) == (20, 21, 2, 50)
     assert (row.rated_masked, row.rated_bare, row.rated_hours) == (19, 1, 3)
+    assert {gap.why for gap in fleet.gaps} == {"no message"}, "each night would be one"
     assert row.rate == 0.95
     assert row.interval == pytest.approx((0.7639, 0.9911), abs=1e-4)
     assert [(size.size_px, size.masked, size.bare) for size in fleet.sizes] == [
