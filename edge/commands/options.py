@@ -64,6 +64,7 @@ def judging(options: argparse.Namespace, source: str, fps: float | None = None) 
     replace = msgspec.structs.replace
     if options.config:
         settings = load_settings(options.config)
+        settings = settings.of(settings.each_camera[0])
     else:
         settings = Settings(mqtt=MqttSettings(host="localhost"))
     camera = replace(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -43,7 +43,10 @@ class Counter:
     """With somebody at a desk of an own."""
 
     def __init__(
-        self, settings: CommandSettings = ALL, photographer: Photographer | None = None
+        self,
+        settings: CommandSettings = ALL,
+        photographer: Photographer | None = None,
+        cameras: Sequence[str] = ("",),
     ) -> None:
         self.clock = TurnedClock()
         self.wire = NotingWire()
@@ -54,10 +57,11 @@ class Counter:
             settings,
             self.wire,
             ORIGIN,
-            {} if photographer is None else {"": photographer},
+            {} if photographer is None else dict.fromkeys(cameras, photographer),
             self.clock,
             self.mute,
             lambda: True,
+            cameras,
             note=lambda request, noted: self.to_note.append((request, noted)),
         )
         self.clock.now_s = 100.0
@@ -261,3 +265,35 @@ def test_without_a_history_that_is_said() -> None:
     answers: list[str] = []
     note_nothing(SetRule(True), answers.append)
     assert answers == [NO_HISTORY]
+
+
+def test_a_pause_of_one_camera_leaves_the_others() -> None:
+    counter = Counter(cameras=("door", "hall"))
+    desk = counter.desk
+
+    def paused() -> list[bool]:
+        return [desk.is_paused_at(name) for name in ("door", "hall")]
+
+    counter.ask("pause", '{"request_id":"a","duration_s":60,"camera":"hall"}')
+    assert (paused(), desk.paused_for_s, desk.paused_at_for_s("hall")) == ([False, True], None, 60)
+    counter.ask("pause", '{"request_id":"a","duration_s":30}')
+    assert (paused(), desk.paused_for_s, desk.paused_at_for_s("hall")) == ([True, True], 30, 60)
+    counter.ask("resume", '{"request_id":"a","camera":"door"}')
+    assert (paused(), desk.paused_for_s) == ([False, True], None)
+    counter.clock.now_s += 61
+    desk.serve(None)
+    assert paused() == [False, False]
+    (answer,) = counter.ask("pause", '{"request_id":"a","camera":"yard"}')
+    assert answer == ("refused", "there is no camera yard; known are door, hall")
+
+
+def test_a_snapshot_of_all_cameras_is_answered_once_for_each() -> None:
+    taker, _ = photographer()
+    counter = Counter(photographer=taker, cameras=("door", "hall"))
+    assert counter.ask("snapshot") == []
+    counter.desk.serve(frame_at(1), "hall")
+    counter.desk.serve(frame_at(1), "hall")
+    assert [each["camera"] for each in counter.wire.answers] == ["hall"]
+    counter.desk.serve(frame_at(1), "door")
+    assert [each["camera"] for each in counter.wire.answers] == ["hall", "door"]
+    assert {each["outcome"] for each in counter.wire.answers} == {"done"}

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from edge.capture.camera import Camera, Frames, Patience
+from edge.conditions import Code, Severity, conditions
 from edge.config import MqttSettings, Settings
 from edge.daemon.budget import Budget
 from edge.daemon.handover import ROOM, Handover
@@ -16,10 +20,12 @@ from edge.daemon.watch import STUCK_S, ParallelWatch
 from edge.decide.policy import Decision
 from edge.errors import CameraError, CameraLostError
 from edge.host.health import Stopwatch
+from edge.host.systemd import Notifier
 from edge.pipeline import STEPS, FrameOutcome
+from edge.publish.outbox.outbox import Outbox
 from edge.records import Frame, Verdict, Visit
 from edge.telemetry import CameraState, Pace
-from tests.edge.daemon.test_service import ScriptedJudge
+from tests.edge.daemon.test_service import NotingPublisher, ScriptedJudge, built_of
 from tests.fakes import START, TurnedClock, frame_at
 from tests.waiting import until
 
@@ -186,6 +192,71 @@ def test_a_thread_that_hangs_is_named_and_the_watch_does_not_go_on() -> None:
     hang.set()
     until(lambda: watch.is_going, "the door goes on")
     watch.close()
+
+
+def test_systemd_hears_nothing_while_one_thread_hangs_and_health_names_its_camera(
+    tmp_path: Path,
+) -> None:
+    hang, clock, outbox = threading.Event(), TurnedClock(), Outbox(tmp_path / "outbox.sqlite")
+
+    class Hanging(ScriptedJudge):
+        def process(self, frame: Frame) -> FrameOutcome:
+            if frame.number > 100:  # from its second frame on
+                hang.wait()
+            return super().process(frame)
+
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.setblocking(False)
+        camera = Camera(Endless, PATIENCE, clock)
+        built = built_of(
+            camera,
+            ScriptedJudge([]),
+            outbox,
+            NotingPublisher(),
+            clock,
+            notifier=Notifier(address, 1),
+        )
+        watch = ParallelWatch(
+            [
+                lookout("door", Endless(), Hanging([])),
+                lookout("hall", Endless(), ScriptedJudge([])),
+            ],
+            clock,
+        )
+        built.watch = watch
+        watch.start(built.device)
+        until(lambda: CameraState.STARTING not in watch.camera_states, "both give frames")
+        for _ in range(3):
+            clock.now_s += 2
+            built.run_once()
+        assert heard(systemd) == ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]
+        clock.now_s += STUCK_S
+        for _ in range(3):
+            clock.now_s += 2
+            built.run_once()
+        assert heard(systemd) == []
+        telemetry = built.device.telemetry
+        assert telemetry is not None
+        stuck = [each for each in conditions(telemetry) if each.code is Code.JUDGING_STUCK]
+        assert [(each.camera, each.severity) for each in stuck] == [("door", Severity.FAULT)]
+        hang.set()
+        until(lambda: watch.is_going, "it goes on")
+        clock.now_s += 2
+        built.run_once()
+        assert heard(systemd) == ["WATCHDOG=1"]
+    watch.close()
+    outbox.close()
+
+
+def heard(systemd: socket.socket) -> list[str]:
+    """Return the first line of each message that has come."""
+    found = []
+    with suppress(BlockingIOError):
+        while True:
+            found.append(systemd.recv(1000).decode().splitlines()[0])
+    return found
 
 
 def test_a_paused_camera_judges_nobody_and_the_other_does(
