@@ -23,7 +23,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy.receiver.session import SUBSCRIPTIONS
+from deploy.receiver.session import LASTING
 from edge.decide.compliance import ComplianceCounter
 from edge.host.health import nearest_rank
 from edge.publish.messages import (
@@ -100,7 +100,9 @@ def rows(database: Any) -> int:
 def burst(database: Any, broker: Mosquitto, environment: dict[str, str]) -> ReceiverProcess:
     """Leave a session at the broker, fill it, and come back."""
     receiver = ReceiverProcess(broker, environment)
-    until(lambda: broker.log_count("SUBACK to tensormask-receiver") == SUBSCRIPTIONS, "the session")
+    until(
+        lambda: broker.log_count("SUBACK to tensormask-receiver") == len(LASTING) + 1, "the session"
+    )
     receiver.kill()
     with publisher(broker.port) as client:
         sent = [client.publish(*each, qos=1) for each in documents(DEVICES * BURST, 0)]

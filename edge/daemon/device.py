@@ -16,6 +16,7 @@ from edge.config import Settings
 from edge.control.desk import NO_SIGNAL, CommandDesk, WriteDown, note_nothing
 from edge.daemon.all_cameras import counts_of, together
 from edge.daemon.former import FormerIdentities
+from edge.daemon.liveness import Liveness
 from edge.daemon.lookout import Glance
 from edge.daemon.software import SoftwareNotice
 from edge.daemon.violations import EventStore, ViolationReporter
@@ -41,7 +42,6 @@ from edge.publish.messages import (
 from edge.software import InUse, Software
 from edge.telemetry import (
     BrokerState,
-    CameraState,
     Certificate,
     ClockState,
     HistoryState,
@@ -57,13 +57,10 @@ from edge.telemetry import (
 _log = logging.getLogger(__name__)
 
 COMPLIANCE_EVERY_S = 10.0
-STATUS_EVERY_S = 2.0
 TELEMETRY_EVERY_S = 1.0
 VITALS_EVERY_S = 5.0
 NO_PICTURES: Mapping[str, Photographer] = MappingProxyType({})
 ONE_CAMERA: Mapping[str, str] = MappingProxyType({"": ""})
-START_S = 30.0
-"""How much more time systemd is asked for, repeatedly, while the camera is waited for."""
 
 
 class Publisher(Protocol):
@@ -154,7 +151,7 @@ class Device:
         self._versions = versions
         self._outbox = outbox
         self._publisher = publisher
-        self._notifier = notifier
+        self._liveness = Liveness(notifier)
         self._former = former
         self._status_file = status_file
         self._software = software
@@ -188,7 +185,6 @@ class Device:
         self._load = Load()
         self._stepped = SteppedClock(clock)
         self._vitals = Vitals()
-        self._is_ready = False
         self._news: tuple[object, ...] = ()
         """What health is to tell at once, of the present telemetry."""
         self._reported: tuple[object, ...] = ()
@@ -196,7 +192,7 @@ class Device:
         self._condition_log = ConditionLog()
         self._started_s = clock.monotonic_s()
         self._vitals_due_s = self._telemetry_due_s = -math.inf
-        self._health_due_s = self._compliance_due_s = self._alive_due_s = -math.inf
+        self._health_due_s = self._compliance_due_s = -math.inf
 
     def is_paused_at(self, camera: str) -> bool:
         """Whether nobody is to be judged there; any thread may ask."""
@@ -241,10 +237,10 @@ class Device:
         if now_s >= self._compliance_due_s:
             self.report_compliance(watch)
         if watch.is_going:
-            self._tell_systemd(telemetry, now_s)
+            self._liveness.tell(telemetry, now_s)
 
     def stopping(self) -> None:
-        self._notifier.stopping("stopping")
+        self._liveness.stopping()
 
     def close(self) -> None:
         """Deliver what can be delivered soon; the rest is kept. Whatever fails, all is closed."""
@@ -322,25 +318,6 @@ class Device:
     def _report_release(self, software: Software) -> None:
         message = release_message(self._origin, software, self._clock.utc(), self._clock_is_right())
         self._publisher.publish_state(RELEASE, encode(message))
-
-    def _tell_systemd(self, telemetry: Telemetry, now_s: float) -> None:
-        """Say that all is well: the loop goes round, with a frame, or with an outage in hand.
-
-        The start is over with the first frame, or with a camera that is lost and tried again: by
-        then, whatever can never work has ended the program.
-        """
-        notifier, summary = self._notifier, telemetry.summary
-        was_ready = self._is_ready
-        self._is_ready = CameraState.STARTING not in {s.state for _, s in telemetry.each_camera}
-        if self._is_ready and not was_ready:
-            notifier.ready(summary)
-        elif now_s < self._alive_due_s:
-            return
-        elif self._is_ready:
-            notifier.alive(summary)
-        else:
-            notifier.starting(summary, START_S)
-        self._alive_due_s = now_s + min(notifier.watchdog_s or math.inf, STATUS_EVERY_S)
 
 
 def _in_words(telemetry: Telemetry) -> str:

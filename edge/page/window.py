@@ -17,12 +17,13 @@ import msgspec
 from edge.capture.quality import quality_of
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.conditions import Code, condition, conditions
-from edge.config import ClassifierSettings, Polygons
+from edge.config import ClassifierSettings
 from edge.errors import ConfigError
 from edge.history.records import AlertAcknowledgement
 from edge.history.requests import MAX_NAME, Acknowledge, HistoryRequest, SetRule
 from edge.observers import Observer, Observers
-from edge.page.drawn import AreaBook, AreaOrigin, DrawnArea
+from edge.page.drawing import Drawing, draw, drawing_of, undo
+from edge.page.drawn import AreaBook, AreaOrigin
 from edge.page.drawn_zones import ZoneBook
 from edge.page.history import DAYS, Hour, HoursSummary, PageHistory, RecentAlert
 from edge.page.reports import ReportMaker
@@ -30,7 +31,6 @@ from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import Since, Trouble, explained
 from edge.page.wire import (
     Draw,
-    DrawnZone,
     Hush,
     NextScene,
     PageReport,
@@ -71,18 +71,6 @@ class CameraNow(msgspec.Struct, frozen=True):
     fps: float | None
     last_frame_at: datetime | None
     """When it gave the last one that was judged; None: none since the program's start."""
-
-
-class Drawing(msgspec.Struct, frozen=True):
-    """The area that is watched, with the names of its parts."""
-
-    regions: Polygons
-    region_names: tuple[str, ...]
-    excluded: Polygons
-    excluded_names: tuple[str, ...]
-    zones: tuple[DrawnZone, ...] = ()
-    are_zones_fixed: bool = False
-    """The settings name them: they are changed there."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -251,9 +239,9 @@ class Window:
             case ReadMetrics(is_open_metrics):
                 return self.metrics(is_open_metrics), b""
             case Draw():
-                return self._obeyed(lambda: self._draw(request)), b""
+                return self._obeyed(lambda: draw(request, self.book, self.zones)), b""
             case Undo():
-                return self._obeyed(self._undo), b""
+                return self._obeyed(lambda: undo(self.book, self.zones)), b""
             case Hush(is_muted):
                 return msgspec.json.encode(Answer(self.mute(None if is_muted else 0.0))), b""
             case Acknowledge() | SetRule():
@@ -281,22 +269,6 @@ class Window:
         if self.test_notifications is None:
             return "no notifications are set up: docs/notifications.md"
         return self.test_notifications()
-
-    def _draw(self, wanted: Draw) -> None:
-        """Raises ConfigError: what is wrong is said before anything changes."""
-        drawn = DrawnArea(wanted.regions, wanted.excluded)
-        zones = self.zones.present if wanted.zones is None else self.zones.of(wanted.zones)
-        # What the settings name comes back as it is, where only the other was drawn.
-        if not (self.book.is_fixed and drawn == self.book.present):
-            names = dict(zip(wanted.regions, wanted.region_names, strict=False))
-            names |= dict(zip(wanted.excluded, wanted.excluded_names, strict=False))
-            self.book.draw(drawn, names)
-        self.zones.draw(zones)
-
-    def _undo(self) -> None:
-        if self.book.can_undo or not self.zones.can_undo:
-            self.book.undo()
-        self.zones.undo()
 
     def _obeyed(self, wish: Callable[[], None]) -> bytes:
         try:
@@ -367,7 +339,7 @@ class Window:
             self.history.summary(MONTH_HOURS),
             past.hours,
             past.alerts,
-            self._drawing(),
+            drawing_of(self.book, self.zones),
             self.book.origin,
             self.book.can_undo or self.zones.can_undo,
             () if telemetry is None else telemetry.notifiers,
@@ -388,11 +360,3 @@ class Window:
     def _camera(self, telemetry: Telemetry) -> CameraNow:
         camera = telemetry.camera
         return CameraNow(camera.state, camera.view, camera.fps, self._last_frame_at)
-
-    def _drawing(self) -> Drawing:
-        area = self.book.present
-        regions, excluded = self.book.names(area.regions), self.book.names(area.excluded)
-        zones = tuple(
-            DrawnZone(each.name, each.polygon, each.policy) for each in self.zones.present
-        )
-        return Drawing(area.regions, regions, area.excluded, excluded, zones, self.zones.is_fixed)

@@ -671,7 +671,8 @@ def test_the_readme_is_right(start_receiver: StartReceiver, say: Say, database: 
     # the answer to a command, `presence`, which says nothing of any time but its own, and the
     # box's own report.
     counts = {
-        "violation": 1, "acknowledgement": 1, "hour": 1, "state": 3, "compliance": 1, "ignored": 3, "unreadable": 1
+        "violation": 1, "acknowledgement": 1, "hour": 1, "state": 3,
+        "compliance": 1, "ignored": 3, "unreadable": 1,
     }  # fmt: skip
     until(
         lambda: counts == {each: database.one(f"SELECT count(*) FROM {each}") for each in counts},
