@@ -8,7 +8,7 @@ door, and the history keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,6 +22,9 @@ from edge.words import count
 
 EYES_FILE = "eyes.json"
 MAX_EYES_BYTES = 64 * 1024
+LEAST_JUDGED = 20
+"""People of a state in a class of size: fewer say too little by themselves, and are taken together
+with those of the next class."""
 
 Number = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -149,7 +152,28 @@ def eyes_of_people(people: Iterable[KnownPeople], source: str) -> Eyes:
     """Return what people whose state is known say of the eyes. Raises ValueError."""
     rows = list(people)
     masked, bare = (
-        {each.size_px: each.counted for each in rows if each.state is state}
+        _joined({each.size_px: each.counted for each in rows if each.state is state})
         for state in (MaskState.MASKED, MaskState.BARE)
     )
     return Eyes(masked, bare, source)
+
+
+def _joined(measured: Mapping[int, Counted]) -> dict[int, Counted]:
+    """Return classes with LEAST_JUDGED people each, as far as there are so many: each takes in the
+    next larger ones, and the last takes in what is left."""
+    joined: dict[int, Counted] = {}
+    for size_px in sorted(measured):
+        newest = max(joined, default=size_px)
+        if newest == size_px or joined[newest].of >= LEAST_JUDGED:
+            joined[size_px] = measured[size_px]
+        else:
+            joined[newest] = _sum(joined[newest], measured[size_px])
+    *others, last = sorted(joined) or [0]
+    if others and joined[last].of < LEAST_JUDGED:
+        joined[others[-1]] = _sum(joined[others[-1]], joined.pop(last))
+    return joined
+
+
+def _sum(one: Counted, other: Counted) -> Counted:
+    shown = None if one.shown is None or other.shown is None else one.shown + other.shown
+    return Counted(one.right + other.right, one.of + other.of, shown)

@@ -126,6 +126,12 @@ def rate_of(counts: Mapping[int, tuple[int, int]], eyes: Eyes | None) -> Rate | 
     return Rate(naive, low, high, corrected, min(lower, corrected), max(upper, corrected))
 
 
+def class_of(measured: Mapping[int, Counted], size_px: int) -> int:
+    """Return the class whose measurement is taken for people of a size."""
+    known = [each for each, counted in measured.items() if counted.of]
+    return max((each for each in known if each <= size_px), default=min(known))
+
+
 def wilson_interval(right: int, of: int) -> tuple[float, float]:
     """Return between which limits a share lies, by Wilson (1927); of nobody: between 0 and 1.
 
@@ -244,7 +250,7 @@ def _mixed(counts: Mapping[int, tuple[int, int]], eyes: Eyes, seen: float) -> _M
         return None
     of_all: Counter[tuple[int, int]] = Counter()
     for size_px, pair in counts.items():
-        of_all[_class_of(eyes.masked, size_px), _class_of(eyes.bare, size_px)] += sum(pair)
+        of_all[class_of(eyes.masked, size_px), class_of(eyes.bare, size_px)] += sum(pair)
     # How many of each class came, judged or not. How they divide into the two states is not known
     # yet; what was seen is near enough, since it only weighs r and s, which are close.
     came = {
@@ -267,12 +273,6 @@ def _mixed(counts: Mapping[int, tuple[int, int]], eyes: Eyes, seen: float) -> _M
         _judged_among(eyes.masked, masked) if is_counted else None,
         _judged_among(eyes.bare, bare) if is_counted else None,
     )
-
-
-def _class_of(measured: Mapping[int, Counted], size_px: int) -> int:
-    """Return the class whose measurement is taken for people of a size."""
-    known = [each for each, counted in measured.items() if counted.of]
-    return max((each for each in known if each <= size_px), default=min(known))
 
 
 def _judged(counted: Counted) -> float:

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge.classify.card import DEFAULT_BUNDLE, load_bundle
+from edge.detect.card import read_card
 from edge.eyes import (
     EYES_FILE,
     EyesCard,
@@ -19,7 +21,7 @@ from edge.eyes import (
     eyes_of_qualification,
 )
 from edge.files import DamagedFileError
-from edge.rates import Counted, Eyes
+from edge.rates import Counted, Eyes, rate_of
 from edge.records import MaskState
 
 OURS = NetworkPair("a" * 64, "b" * 64)
@@ -96,3 +98,25 @@ def test_the_last_measurement_at_the_door_comes_before_the_bundle() -> None:
     assert eyes_in_use([], bundle, OURS) is bundle
     assert eyes_in_use(texts, bundle, NetworkPair("e", "f")) is bundle
     assert eyes_in_use([], None, OURS) is None
+
+
+def test_classes_with_few_people_are_taken_together(tmp_path: Path) -> None:
+    def masked(size_px: int, shown: int, right: int) -> KnownPeople:
+        return KnownPeople(MaskState.MASKED, size_px, shown, masked=right, bare=0)
+
+    bare = KnownPeople(MaskState.BARE, 48, 3, masked=0, bare=2)
+    rows = (masked(16, 5, 4), masked(24, 20, 17), masked(32, 40, 39), masked(64, 9, 9), bare)
+    eyes = eyes_of_bundle(written(tmp_path, EyesCard(1, OURS, "", rows)), OURS)
+    assert eyes is not None
+    assert eyes.masked == {16: Counted(21, 21, 25), 32: Counted(48, 48, 49)}
+    assert eyes.bare == {48: Counted(2, 2, 3)}
+
+
+def test_the_program_comes_with_what_its_own_networks_miss() -> None:
+    card = load_bundle(DEFAULT_BUNDLE).card
+    eyes = eyes_of_bundle(DEFAULT_BUNDLE, NetworkPair(card.model_sha256, read_card().sha256))
+    assert eyes is not None, "the networks have changed: make street EYES=file (docs/rates.md)"
+    assert min(sum(each.of for each in of.values()) for of in (eyes.masked, eyes.bare)) > 100
+    rate = rate_of({128: (900, 100)}, eyes)
+    assert rate is not None
+    assert rate.corrected == pytest.approx(0.9, abs=0.05)

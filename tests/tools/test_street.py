@@ -7,9 +7,10 @@ import numpy as np
 from convert.data.voc import LabelledFace
 from edge.classify.card import BARE, MASKED, WORN_WRONGLY
 from edge.config import parse_settings
+from edge.eyes import EyesCard, KnownPeople, NetworkPair
 from edge.people import PEOPLE, frames
-from edge.records import Box, Verdict
-from tools.street import HEIGHT, SWAY_PX, WIDTH, Fate, Scene, judge, rates
+from edge.records import Box, MaskState, Verdict
+from tools.street import HEIGHT, SWAY_PX, WIDTH, Fate, Scene, eyes_card, judge, rates
 
 SETTINGS = parse_settings({"mqtt": {"host": "none"}, "camera": {"source": "none"}}, "street")
 
@@ -60,3 +61,29 @@ def test_rates_are_shares_of_all_the_faces_of_a_size_and_of_a_crowd() -> None:
     assert rows["up to 10 people"] == rows["24 to 32 px"]
     assert rows["11 to 20"] == rows["32 to 64 px"]
     assert rows["21 and more"] == nobody * 3
+
+
+def test_what_became_of_people_is_what_rates_are_corrected_with() -> None:
+    def fate(label: int, size_px: float, verdict: Verdict) -> Fate:
+        return Fate(label, size_px, 5, is_followed=True, verdict=verdict)
+
+    fates = [
+        fate(MASKED, 30, Verdict.MASKED),
+        fate(MASKED, 31.9, Verdict.WORN_WRONGLY),
+        fate(MASKED, 200, Verdict.BARE),
+        fate(BARE, 15.9, Verdict.BARE),
+        fate(BARE, 48, Verdict.UNKNOWN),
+        fate(WORN_WRONGLY, 130, Verdict.MASKED),
+    ]
+    networks = NetworkPair("a", "b")
+    assert eyes_card(fates, "drawn", networks) == EyesCard(
+        1,
+        networks,
+        "drawn",
+        (
+            KnownPeople(MaskState.MASKED, 24, 2, 1, 0, 1),
+            KnownPeople(MaskState.MASKED, 128, 1, 0, 1),
+            KnownPeople(MaskState.BARE, 48, 1, 0, 0),
+            KnownPeople(MaskState.WORN_WRONGLY, 128, 1, 1, 0),
+        ),
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.rates import Counted, Eyes, Rate, rate_of
+from edge.rates import Counted, Eyes, Rate, class_of, rate_of
 
 Table = Mapping[int, tuple[float, float, float]]
 """By class of size: of the people there, the share that is judged as they are, judged as the
@@ -63,14 +63,15 @@ class MonthCell:
 def entrance_of(eyes: Eyes, name: str, mix: Mapping[int, float]) -> Entrance:
     """Return a door where the eyes are just as they were measured, and measured with as many."""
 
+    sizes = sorted({*mix, *eyes.masked, *eyes.bare})
+
     def table(measured: Mapping[int, Counted]) -> Table:
-        return {size: _smoothed(counted) for size, counted in measured.items()}
+        return {size: _smoothed(measured[class_of(measured, size)]) for size in sizes}
 
     def shown(measured: Mapping[int, Counted], size_px: int) -> int:
         counted = measured.get(size_px)
         return 0 if counted is None else counted.shown or counted.of
 
-    sizes = sorted({*eyes.masked, *eyes.bare})
     numbers = {each: (shown(eyes.masked, each), shown(eyes.bare, each)) for each in sizes}
     return Entrance(name, mix, table(eyes.masked), table(eyes.bare), numbers)
 
