@@ -55,7 +55,7 @@ def frames(count: int, fps: float, people: Sequence[Figure] = PEOPLE) -> Iterato
         picture = _hall()
         for place, each in enumerate(people):
             sway = math.sin(2 * math.pi * (number / fps / 4 + place / len(people)))
-            _draw(picture, each, each.x + 6 * sway, each.y + 2 * sway)
+            draw(picture, each, each.x + 6 * sway, each.y + 2 * sway)
         soft = cv2.GaussianBlur(picture, (0, 0), 1.2).astype(np.float32)
         soft += noise.normal(0, 3, soft.shape)
         yield np.clip(soft, 0, 255).astype(np.uint8)
@@ -74,8 +74,11 @@ def _hall() -> Pixels:
     return picture
 
 
-def _draw(picture: Pixels, who: Figure, x: float, y: float) -> None:
-    """Draw one of them around the face at (x, y); one unit is a hundredth of the head."""
+def draw(picture: Pixels, who: Figure, x: float, y: float) -> None:
+    """Draw one of them with the middle of the face at (x, y).
+
+    The face is 0.74 heads wide and 1 high.
+    """
     unit = who.head_px / 100
 
     def oval(

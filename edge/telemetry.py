@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from edge.acuity import SightState
 from edge.software import InUse, OnTrial
 from edge.words import duration
 
@@ -342,6 +343,7 @@ class Telemetry:
     signal: SignalState | None = None
     history: HistoryState | None = None
     rule: RuleState = RuleState(is_on=True)
+    sight: SightState | None = None
     cameras: tuple[CameraReport, ...] = ()
     """Each of several cameras; empty: there is one. `camera` is the first then, frames are those of
     all, and latencies and the plan those of the one that takes longest."""

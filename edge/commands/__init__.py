@@ -27,6 +27,10 @@ COMMANDS = {
     "outbox": "List, export and drop messages that are queued or were rejected.",
     "notify": "List the targets of notifications, and send a test to each.",
     "history": "List what the box keeps and for how long, and delete what was recorded.",
+    "sight": (
+        "What size of drawn heads the service sees in its pictures; have it proved now. Exit 1: "
+        "worse than is normal here."
+    ),
     "forget": (
         "Clear the broker's retained messages of this device, which is taken down; stop the "
         "service first."

@@ -35,6 +35,7 @@ class Code(StrEnum):
     VIEW_DARK = "view-dark"
     VIEW_BLINDED = "view-blinded"
     VIEW_COVERED = "view-covered"
+    SIGHT_DEGRADED = "sight-degraded"
     AREA_DAMAGED = "area-damaged"
     ZONES_DAMAGED = "zones-damaged"
     JUDGING_STUCK = "judging-stuck"

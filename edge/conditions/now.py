@@ -85,6 +85,8 @@ def _seeing(now: Telemetry) -> Iterator[Condition]:
         if each.paused_for_s is not None and now.paused_for_s is None:
             found.append(condition(Code.PAUSED, left=duration(each.paused_for_s)))
         yield from (_at(each.name, one) for one in found)
+    if now.sight is not None and now.sight.trouble:
+        yield condition(Code.SIGHT_DEGRADED, trouble=now.sight.trouble, fix=now.sight.fix)
     if now.paused_for_s is not None:
         yield condition(Code.PAUSED, left=duration(now.paused_for_s))
     if not now.rule.is_on:

@@ -77,6 +77,12 @@ RUNNING = {
         f"systemd restarts the service by itself within a minute; {DOCTOR}",
         "stuck",
     ),
+    Code.SIGHT_DEGRADED: ConditionKind(
+        Severity.FAULT,
+        "people are seen worse than is normal here: {trouble}",
+        "{fix}; then: sudo tensormask sight now",
+        "sees worse",
+    ),
     Code.PAUSED: ConditionKind(
         Severity.HINT,
         "paused: judging goes on by itself in {left}",

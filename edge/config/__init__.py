@@ -46,6 +46,7 @@ from edge.config.seeing import (
     lingers_s,
 )
 from edge.config.settings import ReleaseSettings, Settings
+from edge.config.sight import SightSettings
 from edge.config.sign import LANGUAGES, NOTICES, Notices, SignSettings
 from edge.config.signal import SignalSettings
 from edge.config.station import StationSettings
@@ -87,6 +88,7 @@ __all__ = [
     "Section",
     "Settings",
     "ShiftSettings",
+    "SightSettings",
     "SignSettings",
     "SignalSettings",
     "SnapshotSettings",

@@ -31,6 +31,7 @@ from edge.config.seeing import (
     PolicySettings,
     TrackerSettings,
 )
+from edge.config.sight import SightSettings
 from edge.config.sign import SignSettings
 from edge.config.signal import SignalSettings
 from edge.config.station import StationSettings
@@ -77,6 +78,7 @@ class Settings(Section, frozen=True):
     sign: SignSettings = msgspec.field(default_factory=SignSettings)
     history: HistorySettings = msgspec.field(default_factory=HistorySettings)
     calendar: CalendarSettings = msgspec.field(default_factory=CalendarSettings)
+    sight: SightSettings = msgspec.field(default_factory=SightSettings)
     health: HealthSettings = msgspec.field(default_factory=HealthSettings)
     release: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
+from edge.acuity import SightState
 from edge.clock import RUN, SYSTEM_CLOCK, Clock, SteppedClock, clock_synchronised
 from edge.conditions import Code, Condition, Severity, conditions, news
 from edge.config import Settings
@@ -147,6 +148,8 @@ class Device:
         self.signal: DoorSignal = NoSignal()
         self.rule: Callable[[], RuleState] = lambda: RuleState(is_on=True)
         """Whether masks have to be worn."""
+        self.sight: Callable[[], SightState | None] = lambda: None
+        """What the last proof of sight has found."""
         self._origin = origin
         self._versions = versions
         self._outbox = outbox
@@ -304,6 +307,7 @@ class Device:
             signal=self.signal.state,
             history=self.history(),
             rule=self.rule(),
+            sight=self.sight(),
         )
 
     def _report_health(self, telemetry: Telemetry) -> None:

@@ -261,6 +261,14 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     outlets.append(history)
     if settings.history.enabled:
         outlets.append(open_hours(settings, publisher, who))
+    if settings.sight.enabled:
+        from edge.daemon.sight import open_sight
+
+        record = history.record if isinstance(history, Recorder) else None
+        of_door = settings.of(settings.each_camera[0])
+        sight = open_sight(of_door, bundle, door.lookout.observers, folder, record, door.name)
+        device.sight = lambda: sight.state
+        outlets.append(at_door(sight, posts))
     return Service(watch_of(posts), device, page, outlets, lamps)
 
 

@@ -23,8 +23,11 @@ _FRAMES = 20
 USER, PASSWORD = "viewer", "Porch@7"
 URL = f"rtsp://{USER}:{quote(PASSWORD, safe='')}@{CAMERA}:8554/door"
 _FAR_MASKED, _MASKED, _BARE = PEOPLE
+BLURRED = "blurred"
+BLUR_PX = 2.5
 SCENES: dict[str, Sequence[Figure]] = {
     "nobody": (),
+    BLURRED: (),
     "masked": (_MASKED,),
     "bare": (_BARE,),
     "both": (_MASKED, _BARE),
@@ -54,6 +57,8 @@ def write_scenes(folder: Path) -> None:
         with (folder / name).open("wb") as file:
             for picture in frames(_FRAMES if people else 1, _FRAMES / 4, people):
                 small = cv2.resize(picture, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+                if name == BLURRED:
+                    small = cv2.GaussianBlur(small, (0, 0), BLUR_PX)
                 file.write(cv2.cvtColor(small, cv2.COLOR_BGR2YUV_I420).tobytes())
 
 

@@ -1,0 +1,113 @@
+"""Whether a proof says that people are seen worse than is normal here, and what to do."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from edge.sight.proof import SightResult
+from edge.words import percent
+
+FALL: Final = 0.12
+"""Fewer heads than normal, as a share of all, by more than this."""
+BLUR_PX: Final = 0.6
+"""A scene that is blurred by more than this, in the detector's pixels, beside its reference."""
+BENT: Final = 0.87
+"""Edges less straight than this, times what they were: undamaged scenes stay above 0.9."""
+HIDDEN: Final = 0.075
+"""Of the scene's edges this share has gone."""
+SHIFTED: Final = 0.1
+"""Of the picture's width."""
+TURNED_DEG: Final = 12.0
+HAZE: Final = 45.0
+"""Gray levels that lie over the scene: light in the lens, or moisture on it."""
+FAINT: Final = 0.5
+"""Less than this is left of the scene's contrast."""
+
+
+class Cause(StrEnum):
+    """What the picture looks like when fewer people are seen."""
+
+    MOVED = "moved"
+    BLURRED = "blurred"
+    HAZY = "hazy"
+    DARK = "dark"
+    BENT = "bent"
+    PARTLY = "partly"
+    OTHER = "other"
+
+
+CAUSES: Final = {
+    Cause.MOVED: (
+        "the camera has moved",
+        "put it back; moved on purpose: sudo tensormask sight learn",
+    ),
+    Cause.BLURRED: (
+        "the picture is less sharp",
+        "clean the lens, focus it, give the stream more bits",
+    ),
+    Cause.HAZY: (
+        "something bright lies over the picture",
+        "clean and dry the lens, turn it away from the lamp or the window",
+    ),
+    Cause.DARK: ("there is less light or contrast", "switch on a light, clean the lens"),
+    Cause.BENT: ("the picture is distorted", "thaw or dry the lens and its glass, clean them"),
+    Cause.PARTLY: ("parts of the picture are hidden", "clean the lens, move what stands before it"),
+    Cause.OTHER: (
+        "the picture is not as it was",
+        "look at it (tensormask status names the page) and clean the lens; changed on purpose: "
+        "sudo tensormask sight learn",
+    ),
+}
+"""Of each cause what is said, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """Why sight is worse than normal."""
+
+    cause: Cause
+    share: float
+    normal: float | None
+
+    @property
+    def text(self) -> str:
+        seen = f"{percent(self.share)} of the drawn heads are seen"
+        usual = "" if self.normal is None else f", {percent(self.normal)} is normal here"
+        return f"{CAUSES[self.cause][0]}: {seen}{usual}"
+
+    @property
+    def fix(self) -> str:
+        return CAUSES[self.cause][1]
+
+
+def fall_of(proof: SightResult, normal: float | None, scale: float) -> Fall | None:
+    """Return in what way the proof is worse than normal; None: it is not.
+
+    `scale` is how many of the detector's pixels one of the picture's is.
+    """
+    moved = proof.movement
+    is_moved = math.hypot(moved.right, moved.down) >= SHIFTED or abs(moved.turned_deg) >= TURNED_DEG
+    blurs = [scale * each.blur_px for each in proof.transfers]
+    is_blurred = statistics.median(blurs) >= BLUR_PX
+    is_bent, is_hidden = proof.order <= BENT, proof.hidden >= HIDDEN
+    has_fallen = normal is not None and proof.share < normal - FALL
+    if not (is_moved or is_blurred or is_bent or is_hidden or has_fallen):
+        return None
+    # Haze and darkness also blur and hide: they come first.
+    hazes = [each.haze[0] for each in proof.transfers]
+    is_hazy = statistics.median(hazes) >= HAZE
+    is_dark = statistics.median(each.contrast for each in proof.transfers) <= FAINT
+    found = {
+        Cause.MOVED: is_moved,
+        Cause.HAZY: is_hazy,
+        Cause.DARK: is_dark,
+        Cause.BENT: is_bent,
+        Cause.BLURRED: is_blurred,
+        Cause.PARTLY: is_hidden or max(hazes) >= HAZE,
+    }
+    cause = next((cause for cause, is_so in found.items() if is_so), Cause.OTHER)
+    return Fall(cause, proof.share, normal)

@@ -1,0 +1,116 @@
+"""What a scene looks like, in small numbers: how strong its edges are, of each fineness, by cell.
+
+Of two pictures of a scene, what both show is the scene, and what differs is the sensor's noise and
+what moves. So the power of a band is the mean product of both pictures' bands, in which noise is
+nothing. No picture can be made of it: 48 cells across, none of which is smaller than a face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.records import Pixels
+
+BANDS: Final = 5
+"""Octaves of the Laplacian pyramid (Burt and Adelson, 1983), the finest first."""
+ACROSS: Final = 48
+MIDDLE: Final = slice(1, 4)
+"""Bands that neither noise nor light decides."""
+NOTHING: Final = 0.1
+"""Of the power of edges."""
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SceneLook:
+    """What one pair of pictures says."""
+
+    power: Map
+    level: Map
+    edges: Map
+    """(3, rows, ACROSS): the structure tensor of each cell (xx, yy, xy)."""
+
+    @classmethod
+    def of(cls, first: Pixels, second: Pixels) -> SceneLook:
+        """Measure two pictures of a scene, a second or so apart."""
+        height, width = first.shape[:2]
+        size = (ACROSS, max(1, round(ACROSS * height / width)))
+
+        def by_cell(values: Map) -> Map:
+            return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+        shades = [cv2.cvtColor(each, cv2.COLOR_BGR2YCrCb) for each in (first, second)]
+        luma = [each[..., 0].astype(np.float32) for each in shades]
+        one, other = (pyramid(each) for each in luma)
+        power = [by_cell(a * b) for a, b in zip(one[:BANDS], other[:BANDS], strict=True)]
+        (x, y), (across, down) = (_slopes(each) for each in luma)
+        edges = [by_cell(x * across), by_cell(y * down), by_cell((x * down + y * across) / 2)]
+        return cls(np.asarray(power), by_cell(shades[0].astype(np.float32)), np.asarray(edges))
+
+
+@dataclass(frozen=True, slots=True)
+class SceneFigures:
+    """Of a scene, as it was for a while."""
+
+    power: Map
+    """(BANDS, rows, ACROSS), gray levels squared: how strong the edges of each band are. Below 0
+    where there is nothing but noise: the mean of many such cells is nothing, too."""
+    level: Map
+    """(rows, ACROSS, 3): the mean of Y, Cr and Cb."""
+    order: float
+    """How straight its edges are: the coherence of their directions, 0 to 1."""
+
+    @property
+    def color(self) -> float:
+        """How far from gray it is on average, in levels."""
+        return float(np.abs(self.level[..., 1:] - 128).mean())
+
+
+def figures_of(looks: Sequence[SceneLook]) -> SceneFigures:
+    """Return of each cell the median of all looks, so that somebody who passes changes little."""
+    xx, yy, xy = np.median([each.edges for each in looks], axis=0)
+    straight = np.sqrt((xx - yy) ** 2 + 4 * xy**2).sum()
+    return SceneFigures(
+        np.median([each.power for each in looks], axis=0).astype(np.float32),
+        np.median([each.level for each in looks], axis=0).astype(np.float32),
+        float(straight / max(1e-6, (xx + yy).sum())),
+    )
+
+
+def hidden(reference: SceneFigures, now: SceneFigures) -> float:
+    """Return the share of the cells with edges, 0 to 1, in which next to nothing is left of them
+    while the others are as they were: something lies on the lens there, or stands before it."""
+    before, after = (each.power[MIDDLE].sum(axis=0) for each in (reference, now))
+    has_edges = before >= np.median(before)
+    left = after[has_edges] / np.maximum(before[has_edges], 1e-3)
+    return float((left < NOTHING * np.median(left)).mean())
+
+
+def middle_of(figures: Sequence[SceneFigures]) -> SceneFigures:
+    """Return the median of several times."""
+    return SceneFigures(
+        np.median([each.power for each in figures], axis=0).astype(np.float32),
+        np.median([each.level for each in figures], axis=0).astype(np.float32),
+        float(np.median([each.order for each in figures])),
+    )
+
+
+def pyramid(values: Map) -> list[Map]:
+    """Return BANDS octaves of `values`, each half as large as the one before, and what is left."""
+    bands = []
+    for _ in range(BANDS):
+        smaller = cv2.pyrDown(values)
+        bands.append(values - cv2.pyrUp(smaller, dstsize=values.shape[1::-1]))
+        values = np.asarray(smaller, np.float32)
+    return [np.asarray(each, np.float32) for each in (*bands, values)]
+
+
+def _slopes(luma: Map) -> tuple[Map, Map]:
+    x, y = (cv2.Sobel(luma, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0))
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
