@@ -76,6 +76,12 @@ def _kinds(settings: Settings) -> tuple[_Kind, ...]:
         _Kind("identity.json", "the name under which the broker knows the box", "always"),
         _Kind("home-assistant.json", "what was announced to Home Assistant", "while announced"),
         _Kind("qualify.json", "walks of a qualification that was not ended", "until the next one"),
+        _Kind(
+            "sight",
+            "the proof of sight: averages of the scene in 48 columns, and where faces were, as "
+            "counts",
+            "until `tensormask sight learn`",
+        ),
         _Kind("page.key", "the key that signs the cookies of the page", "always"),
         _Kind("models", "neural networks that were fetched", removed),
         _Kind("*.sock", "a connection between the box's own processes", "while the service runs"),

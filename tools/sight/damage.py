@@ -197,6 +197,22 @@ def _clouds(height: int, width: int, seed: int, cells: tuple[int, ...]) -> Map:
     return np.asarray((clouds - clouds.mean()) / (clouds.std() + 1e-6), np.float32)
 
 
+MILDEST: Mapping[str, float] = {
+    "blur": 2.0,
+    "dirt": 0.2,
+    "dark": 6,
+    "glare": 0.5,
+    "fog": 0.8,
+    "shift": 0.2,
+    "rotation": 20,
+    "gray": 3,
+    "low bit rate": 40,
+    "frost": 0.5,
+}
+"""The mildest of `LEVELS` that costs more than 10 points of recall on 349 faces of 119 pictures of
+three sets, where 0.923 are found and judged rightly without damage."""
+
+
 def moved_box(kind: str, level: float, seed: int, box: Box, pixels: Pixels) -> Box:
     """Return where a face is after a damage: only a push and a turn move it."""
     height, width = pixels.shape[:2]

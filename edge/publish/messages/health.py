@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from edge.acuity import SightState
 from edge.conditions import Condition, conditions, health_codes
 from edge.publish.messages.common import (
     CameraName,
@@ -197,6 +198,23 @@ class MaskRuleHealth(PayloadPart, frozen=True, kw_only=True):
     by: Annotated[str, Meta(description="Who said so: `calendar`, or a name; empty: nobody")]
 
 
+class SightHealth(PayloadPart, frozen=True, kw_only=True):
+    """The last proof of sight: drawn heads in copies of live pictures."""
+
+    at: Annotated[Timestamp, Meta(description="When it was")]
+    masked_px: Annotated[
+        Count | None,
+        Meta(description="The smallest size of a face with a mask that is seen, in pixels of the "
+             "camera's picture; null: none of those shown"),
+    ]  # fmt: skip
+    bare_px: Annotated[Count | None, Meta(description="The same without a mask")]
+    share: Annotated[float, Meta(ge=0, le=1, description="Of all heads, those judged rightly")]
+    normal: Annotated[
+        float | None,
+        Meta(description="The share that is normal at this time of day; null: still learned"),
+    ]
+
+
 class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1"):
     """How the device is. Retained: every 30 s unless configured otherwise, and when it changes."""
 
@@ -243,6 +261,12 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
     ] = None
     detector: DetectorIdentity | None = None
     trial: Annotated[TrialHealth | None, Meta(description="null: nothing is on trial")] = None
+    sight: Annotated[
+        SightHealth | None,
+        Meta(
+            description="null or missing: nothing was proved since the start, or `[sight]` is off"
+        ),
+    ] = None
     conditions: Annotated[
         list[Annotated[str, Meta(pattern=r"^[a-z]+(-[a-z]+)*$")]] | None,
         Meta(description="What is wrong, as codes, faults first; empty: all is well; null or "
@@ -297,6 +321,7 @@ def health_message(
         paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
         detector=detector,
         trial=trial_health(telemetry.trial),
+        sight=_sight(telemetry.sight),
         conditions=[*health_codes(found)],
         cameras={each.name: _one_camera(each, found) for each in telemetry.cameras} or UNSET,
     )
@@ -345,4 +370,16 @@ def _outbox(state: OutboxState) -> OutboxHealth:
         live=state.live,
         dropped_by=DroppedHealth(**asdict(state.dropped)),
         refused=state.refused,
+    )
+
+
+def _sight(state: SightState | None) -> SightHealth | None:
+    if state is None or state.at is None:
+        return None
+    return SightHealth(
+        at=timestamp(state.at),
+        masked_px=state.masked_px,
+        bare_px=state.bare_px,
+        share=state.share,
+        normal=state.normal,
     )
