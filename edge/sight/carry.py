@@ -18,7 +18,7 @@ import numpy as np
 from edge.records import Box, Pixels
 from edge.sight.blur import sigma_of, slope_of
 from edge.sight.heads import DrawnHead
-from edge.sight.scene import BANDS, Map, SceneFigures
+from edge.sight.scene import BANDS, MEASURED_PX, Map, SceneFigures
 
 REACH: Final = 0.035
 """How far around a place the scene counts, in widths of the picture: a standard deviation."""
@@ -52,8 +52,13 @@ class Transfer:
     """What is left of its color."""
 
 
-def transfer(reference: SceneFigures, now: SceneFigures, x: float, y: float) -> Transfer:
-    """Compare the scene with the reference, which is `aligned`, around a place (shares)."""
+def transfer(
+    reference: SceneFigures, now: SceneFigures, x: float, y: float, width_px: int
+) -> Transfer:
+    """Compare the scene with the reference, which is `aligned`, around a place (shares).
+
+    `width_px` is that of the picture.
+    """
     weight = _around(reference, x, y)
     had, has = (np.tensordot(each.power, weight, axes=2) for each in (reference, now))
     kept = np.sqrt(has.clip(0) / had.clip(1e-3)).clip(0, MOST)
@@ -69,6 +74,7 @@ def transfer(reference: SceneFigures, now: SceneFigures, x: float, y: float) -> 
     )
     slope = slope_of(np.asarray(reference.power.mean(axis=(1, 2)), np.float64))
     blur_px = sigma_of(np.asarray(kept / contrast, np.float64), slope)
+    blur_px *= max(1.0, width_px / MEASURED_PX)
     return Transfer(light, contrast, blur_px, (haze[0], haze[1], haze[2]), float(color))
 
 

@@ -15,6 +15,10 @@ FALL: Final = 0.12
 """Fewer heads than normal, as a share of all, by more than this."""
 BLUR_PX: Final = 0.6
 """A scene that is blurred by more than this, in the detector's pixels, beside its reference."""
+SMOOTHED: Final = 0.35
+"""Less than this is left of the noise of a picture that is not darker, and is blurred a little: an
+encoder with too few bits takes both."""
+SMOOTHED_BLUR_PX: Final = 0.3
 BENT: Final = 0.87
 """Edges less straight than this, times what they were: undamaged scenes stay above 0.9."""
 HIDDEN: Final = 0.075
@@ -35,6 +39,7 @@ class Cause(StrEnum):
     BLURRED = "blurred"
     HAZY = "hazy"
     DARK = "dark"
+    SMOOTHED = "smoothed"
     BENT = "bent"
     PARTLY = "partly"
     OTHER = "other"
@@ -45,9 +50,10 @@ CAUSES: Final = {
         "the camera has moved",
         "put it back; moved on purpose: sudo tensormask sight learn",
     ),
-    Cause.BLURRED: (
-        "the picture is less sharp",
-        "clean the lens, focus it, give the stream more bits",
+    Cause.BLURRED: ("the picture is less sharp", "clean the lens, and focus it"),
+    Cause.SMOOTHED: (
+        "the stream shows less detail",
+        "give it more bits, or the camera a better network",
     ),
     Cause.HAZY: (
         "something bright lies over the picture",
@@ -92,20 +98,23 @@ def fall_of(proof: SightResult, normal: float | None, scale: float) -> Fall | No
     moved = proof.movement
     is_moved = math.hypot(moved.right, moved.down) >= SHIFTED or abs(moved.turned_deg) >= TURNED_DEG
     blurs = [scale * each.blur_px for each in proof.transfers]
-    is_blurred = statistics.median(blurs) >= BLUR_PX
+    blur_px = statistics.median(blurs)
+    is_blurred = blur_px >= BLUR_PX
+    is_dark = statistics.median(each.contrast for each in proof.transfers) <= FAINT
+    is_smoothed = not is_dark and proof.noise <= SMOOTHED and blur_px >= SMOOTHED_BLUR_PX
     is_bent, is_hidden = proof.order <= BENT, proof.hidden >= HIDDEN
     has_fallen = normal is not None and proof.share < normal - FALL
-    if not (is_moved or is_blurred or is_bent or is_hidden or has_fallen):
+    if not (is_moved or is_blurred or is_smoothed or is_bent or is_hidden or has_fallen):
         return None
     # Haze and darkness also blur and hide: they come first.
     hazes = [each.haze[0] for each in proof.transfers]
     is_hazy = statistics.median(hazes) >= HAZE
-    is_dark = statistics.median(each.contrast for each in proof.transfers) <= FAINT
     found = {
         Cause.MOVED: is_moved,
         Cause.HAZY: is_hazy,
         Cause.DARK: is_dark,
         Cause.BENT: is_bent,
+        Cause.SMOOTHED: is_smoothed,
         Cause.BLURRED: is_blurred,
         Cause.PARTLY: is_hidden or max(hazes) >= HAZE,
     }

@@ -40,6 +40,7 @@ class _Kept(msgspec.Struct, frozen=True):
     power: bytes
     level: bytes
     order: float
+    noise: float
 
     @classmethod
     def of(cls, figures: SceneFigures) -> _Kept:
@@ -50,6 +51,7 @@ class _Kept(msgspec.Struct, frozen=True):
             power.clip(0, 255).astype(np.uint8).tobytes(),
             level.astype(np.uint8).tobytes(),
             figures.order,
+            figures.noise,
         )
 
     @property
@@ -58,7 +60,10 @@ class _Kept(msgspec.Struct, frozen=True):
         power = np.frombuffer(self.power, np.uint8).reshape(BANDS, self.rows, ACROSS)
         level = np.frombuffer(self.level, np.uint8).reshape(self.rows, ACROSS, 3)
         return SceneFigures(
-            (2 ** (power / _STEPS) - 1).astype(np.float32), level.astype(np.float32), self.order
+            (2 ** (power / _STEPS) - 1).astype(np.float32),
+            level.astype(np.float32),
+            self.order,
+            self.noise,
         )
 
 

@@ -38,6 +38,8 @@ TILE_PX: Final = 160
 """What is searched around a head, in the detector's pixels: as much as the head needs to be found
 as in the whole picture, and one size for all, so that the network is laid out once."""
 SAME_IOU: Final = 0.3
+SOME_NOISE: Final = 0.8
+"""Gray levels."""
 CLEAR: Final = 1.0
 """Nobody's face lies within so many face widths of a head, or it could be found in its place."""
 
@@ -85,6 +87,8 @@ class SightResult:
     transfers: tuple[Transfer, ...]
     """Of each place, as far as it is in view."""
     figures: SceneFigures
+    noise: float
+    """The sensor's noise in the picture, times what it was; 1 where there was hardly any."""
     order: float
     """How straight edges are, times what it was: below 1 they are bent."""
     hidden: float
@@ -156,7 +160,7 @@ def prove(
     for number, (x, y) in enumerate(places):
         pair, spread = pairs[number % len(pairs)], spreads[number % len(pairs)]
         there = moved.moved(x, y, pair.now.width / pair.now.height)
-        by = transfer(good, figures, *there)
+        by = transfer(good, figures, *there, pair.now.width)
         transfers.append(by)
         for head in _heads(number, least_px):
             heads.append(_shown(head, (x, y), moved, pair, spread, by, eyes))
@@ -167,6 +171,7 @@ def prove(
         moved,
         tuple(transfers),
         figures,
+        figures.noise / good.noise if good.noise >= SOME_NOISE else 1.0,
         figures.order / max(1e-3, good.order),
         0.0 if moved.is_any else hidden(good, figures),
     )

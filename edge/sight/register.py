@@ -100,6 +100,7 @@ def aligned(reference: SceneFigures, by: Movement) -> SceneFigures:
         np.asarray([warped(each) for each in reference.power], np.float32),
         warped(reference.level),
         reference.order,
+        reference.noise,
     )
 
 

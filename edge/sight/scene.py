@@ -7,6 +7,7 @@ nothing. No picture can be made of it: 48 cells across, none of which is smaller
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,11 +16,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.pixels import scaled
 from edge.records import Pixels
 
 BANDS: Final = 5
 """Octaves of the Laplacian pyramid (Burt and Adelson, 1983), the finest first."""
 ACROSS: Final = 48
+MEASURED_PX: Final = 640
+"""Wider pictures are measured as they are in this width: the detector sees no more of them."""
 MIDDLE: Final = slice(1, 4)
 """Bands that neither noise nor light decides."""
 NOTHING: Final = 0.1
@@ -35,10 +39,14 @@ class SceneLook:
     level: Map
     edges: Map
     """(3, rows, ACROSS): the structure tensor of each cell (xx, yy, xy)."""
+    noise: float
+    """Standard deviation of the noise in a picture, in gray levels, whatever moves."""
 
     @classmethod
     def of(cls, first: Pixels, second: Pixels) -> SceneLook:
         """Measure two pictures of a scene, a second or so apart."""
+        ratio = min(1.0, MEASURED_PX / first.shape[1])
+        first, second = (scaled(each, ratio) for each in (first, second))
         height, width = first.shape[:2]
         size = (ACROSS, max(1, round(ACROSS * height / width)))
 
@@ -51,7 +59,9 @@ class SceneLook:
         power = [by_cell(a * b) for a, b in zip(one[:BANDS], other[:BANDS], strict=True)]
         (x, y), (across, down) = (_slopes(each) for each in luma)
         edges = [by_cell(x * across), by_cell(y * down), by_cell((x * down + y * across) / 2)]
-        return cls(np.asarray(power), by_cell(shades[0].astype(np.float32)), np.asarray(edges))
+        level = by_cell(shades[0].astype(np.float32))
+        apart = float(np.median(np.abs(luma[1][::4, ::4] - luma[0][::4, ::4])))
+        return cls(np.asarray(power), level, np.asarray(edges), 1.4826 * apart / math.sqrt(2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,8 @@ class SceneFigures:
     """(rows, ACROSS, 3): the mean of Y, Cr and Cb."""
     order: float
     """How straight its edges are: the coherence of their directions, 0 to 1."""
+    noise: float
+    """In gray levels."""
 
     @property
     def color(self) -> float:
@@ -80,6 +92,7 @@ def figures_of(looks: Sequence[SceneLook]) -> SceneFigures:
         np.median([each.power for each in looks], axis=0).astype(np.float32),
         np.median([each.level for each in looks], axis=0).astype(np.float32),
         float(straight / max(1e-6, (xx + yy).sum())),
+        float(np.median([each.noise for each in looks])),
     )
 
 
@@ -98,6 +111,7 @@ def middle_of(figures: Sequence[SceneFigures]) -> SceneFigures:
         np.median([each.power for each in figures], axis=0).astype(np.float32),
         np.median([each.level for each in figures], axis=0).astype(np.float32),
         float(np.median([each.order for each in figures])),
+        float(np.median([each.noise for each in figures])),
     )
 
 
