@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from edge.people import Colour, Figure, draw
 from edge.records import Box, Verdict
 
-_DRAWN_PX = 192
-"""A head is drawn so high, and made smaller by area: that is what a lens does."""
+_LARGER = 2.0
+"""A head is drawn larger by this at least, and made smaller by area: that is what a lens does."""
+_LEAST_DRAWN_PX = 96
 _ABOVE, _ACROSS = 0.8, 2.2
 """Heads: of the middle of the face from the top, and of the whole cutout."""
 _HALF_FACE = (0.37, 0.5)
@@ -79,9 +79,10 @@ def cutout(look: int, wears: Verdict, size_px: float) -> DrawnHead:
 
     `look` is any number from 0 on; the same one is the same person. `wears` is `MASKED` or `BARE`.
     """
-    colors, alpha = _drawn(look, wears is Verdict.MASKED)
     width, height = _HALF_FACE
     head_px = size_px / (2 * np.sqrt(width * height))
+    drawn_px = max(_LEAST_DRAWN_PX, _LARGER * head_px)
+    colors, alpha = _drawn(look, drawn_px, is_masked=wears is Verdict.MASKED)
     side = max(4, round(_ACROSS * head_px))
     head_px = side / _ACROSS
     x, y = side / 2, _ABOVE * head_px
@@ -92,19 +93,20 @@ def cutout(look: int, wears: Verdict, size_px: float) -> DrawnHead:
     )
 
 
-@lru_cache(maxsize=64)
-def _drawn(look: int, is_masked: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _drawn(
+    look: int, drawn_px: float, *, is_masked: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     who = Figure(
-        x=_ACROSS * _DRAWN_PX / 2,
-        y=_ABOVE * _DRAWN_PX,
-        head_px=_DRAWN_PX,
+        x=_ACROSS * drawn_px / 2,
+        y=_ABOVE * drawn_px,
+        head_px=drawn_px,
         skin=_SKINS[look % len(_SKINS)],
         hair=_HAIRS[(3 * look + look // len(_SKINS)) % len(_HAIRS)],
         coat=_COATS[look % len(_COATS)],
         trousers=_TROUSERS,
         mask=_MASKS[look % len(_MASKS)] if is_masked else None,
     )
-    side = round(_ACROSS * _DRAWN_PX)
+    side = round(_ACROSS * drawn_px)
     black = np.zeros((side, side, 3), np.uint8)
     white = np.full_like(black, 255)
     draw(black, who, who.x, who.y)
