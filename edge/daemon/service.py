@@ -35,7 +35,7 @@ from edge.daemon.hours import open_hours
 from edge.daemon.lookout import Glance
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
-from edge.daemon.recorder import open_history, settings_digest
+from edge.daemon.recorder import Recorder, open_history, settings_digest
 from edge.daemon.reports import ReportPublisher
 from edge.daemon.rule import RuleKeeper
 from edge.daemon.software import SoftwareNotice
