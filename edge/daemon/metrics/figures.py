@@ -34,28 +34,28 @@ class Figures:
     watched_s: float
     undone: Mapping[Slot, bool]
     """Whether the last change of each was undone."""
-    by_camera: Mapping[str, SceneFigures]
+    by_camera: Mapping[str, CameraTotals]
     """Of each of several cameras; empty: there is one."""
 
 
 @dataclass(frozen=True, slots=True)
-class SceneFigures:
+class CameraTotals:
     """What was counted at one camera."""
 
     people: Mapping[Verdict, int]
     alerts: Mapping[ViolationKind, int]
     watched_s: float
 
-    def plus(self, glance: Glance) -> SceneFigures:
+    def plus(self, glance: Glance) -> CameraTotals:
         """Return the same with what one turn has brought."""
         people, alerts = Counter(self.people), Counter(self.alerts)
         people.update(each.verdict for each in glance.decision.visits)
         confirmed = ViolationState.CONFIRMED
         alerts.update(v.kind for v in glance.decision.violations if v.state is confirmed)
-        return SceneFigures(people, alerts, self.watched_s + glance.watched_s)
+        return CameraTotals(people, alerts, self.watched_s + glance.watched_s)
 
 
-NOTHING = SceneFigures(dict.fromkeys(Verdict, 0), dict.fromkeys(ViolationKind, 0), 0.0)
+NOTHING = CameraTotals(dict.fromkeys(Verdict, 0), dict.fromkeys(ViolationKind, 0), 0.0)
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Counts:
     )
     _people_by_place: dict[str, dict[Verdict, int]] = field(default_factory=dict)
     _alerts_by_place: dict[str, dict[ViolationKind, int]] = field(default_factory=dict)
-    _by_camera: dict[str, SceneFigures] = field(default_factory=dict)
+    _by_camera: dict[str, CameraTotals] = field(default_factory=dict)
     _watched_s: float = 0.0
     _started_at_s: float = 0.0
     _clock_steps: int | None = None
