@@ -12,7 +12,9 @@ from edge.sight.proof import SightResult
 from edge.words import percent
 
 FALL: Final = 0.12
-"""Fewer heads than normal, as a share of all, by more than this."""
+"""Fewer heads than normal, as a share of all, by more than this, in haze or darkness."""
+FALL_ELSE: Final = 0.4
+"""The same where nothing else is found: another light hides heads in the shade, too."""
 BLUR_PX: Final = 0.6
 """A scene that is blurred by more than this, in the detector's pixels, beside its reference."""
 SMOOTHED: Final = 0.35
@@ -26,9 +28,9 @@ HIDDEN: Final = 0.075
 SHIFTED: Final = 0.1
 """Of the picture's width."""
 TURNED_DEG: Final = 12.0
-HAZE: Final = 45.0
+HAZE: Final = 40.0
 """Gray levels that lie over the scene: light in the lens, or moisture on it."""
-FAINT: Final = 0.5
+FAINT: Final = 0.35
 """Less than this is left of the scene's contrast."""
 
 
@@ -103,12 +105,13 @@ def fall_of(proof: SightResult, normal: float | None, scale: float) -> Fall | No
     is_dark = statistics.median(each.contrast for each in proof.transfers) <= FAINT
     is_smoothed = not is_dark and proof.noise <= SMOOTHED and blur_px >= SMOOTHED_BLUR_PX
     is_bent, is_hidden = proof.order <= BENT, proof.hidden >= HIDDEN
-    has_fallen = normal is not None and proof.share < normal - FALL
+    hazes = [each.haze[0] for each in proof.transfers]
+    is_hazy = statistics.median(hazes) >= HAZE
+    fall = FALL if is_hazy or is_dark else FALL_ELSE
+    has_fallen = normal is not None and proof.share < normal - fall
     if not (is_moved or is_blurred or is_smoothed or is_bent or is_hidden or has_fallen):
         return None
     # Haze and darkness also blur and hide: they come first.
-    hazes = [each.haze[0] for each in proof.transfers]
-    is_hazy = statistics.median(hazes) >= HAZE
     found = {
         Cause.MOVED: is_moved,
         Cause.HAZY: is_hazy,
