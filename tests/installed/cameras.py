@@ -80,6 +80,7 @@ def test_each_camera_reports_by_its_name_and_all_commands_list_both(box: Box) ->
     assert {name: each["state"] for name, each in health["cameras"].items()} == states(box)
 
 
+@pytest.mark.thorough
 def test_a_camera_that_is_unplugged_stops_no_other_and_comes_back(box: Box) -> None:
     box.camera.stop()
     wait_until(lambda: states(box) == {"door": "lost", "hall": "running"}, 60, "one is lost")

@@ -110,6 +110,7 @@ def test_root_acknowledges_and_others_are_told_whom_it_needs(box: Box, heard: He
     assert set(owners) == {"tensormask"}
 
 
+@pytest.mark.thorough
 def test_what_is_said_while_the_service_is_stopped_is_published_later(
     box: Box, heard: Heard
 ) -> None:
@@ -124,6 +125,7 @@ def test_what_is_said_while_the_service_is_stopped_is_published_later(
     box.until_well()
 
 
+@pytest.mark.thorough
 def test_an_alert_is_acknowledged_over_mqtt_at_once_and_corrected(box: Box, heard: Heard) -> None:
     box.camera.show("bare")
     (confirmed,) = box.until_reported("confirmed")

@@ -44,6 +44,7 @@ def pass_by(box: Box) -> str:
     return str(box.until_reported("confirmed", "ended")[0]["event_id"])
 
 
+@pytest.mark.thorough
 def test_a_visit_and_its_alert_are_in_the_history_after_a_stop(box: Box) -> None:
     before = visits(box, "bare")
     event = pass_by(box)
@@ -82,6 +83,7 @@ def test_a_power_cut_leaves_a_history_that_goes_on(box: Box) -> None:
     assert "history" not in box.machine.output("ls", STATE).replace("history.sqlite", "")
 
 
+@pytest.mark.thorough
 def test_a_damaged_history_is_quarantined_and_judging_goes_on(box: Box) -> None:
     box.machine.run("systemctl", "stop", UNIT)
     box.machine.run("sh", "-c", f"head -c 20000 /dev/urandom >{FILE}; rm -f {FILE}-wal")

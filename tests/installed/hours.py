@@ -47,6 +47,7 @@ def heard(box: Box) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
+@pytest.mark.thorough
 def test_an_hour_that_is_over_is_sent_once_though_the_broker_was_away(box: Box) -> None:
     box.machine.run("systemctl", "stop", "mosquitto.service")
     hour = box.machine.output("python3", "-c", _PASSED)

@@ -63,6 +63,7 @@ def said(box: Box) -> str:
     return box.machine.run("cat", SAID, check=False).stdout
 
 
+@pytest.mark.thorough
 def test_the_owner_walks_past_and_the_door_is_qualified(talk: Box) -> None:
     for number, scene in enumerate(("masked", "bare"), 1):
         answer(talk, "out of the picture", number)

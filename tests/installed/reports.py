@@ -80,6 +80,7 @@ def test_a_person_without_a_mask_is_in_the_report_and_signed_off(box: Box) -> No
     assert "A. Example  this report" in again
 
 
+@pytest.mark.thorough
 def test_out_of_season_people_are_counted_and_nobody_is_reported(box: Box) -> None:
     apart = sum(each["counts"]["people"] for each in _apart(box))
     text = settings_text(calendar={"seasons": "SEASONS", "time_zone": "Europe/Berlin"})
