@@ -9,7 +9,7 @@ import signal
 from edge.commands.options import add_config
 from edge.commands.parser import Parser
 from edge.config import load_settings
-from edge.daemon.service import open_service
+from edge.daemon.assembly import open_service
 from edge.host.in_use import in_use, written_at
 from edge.host.systemd import configure_logging
 from edge.version import version
