@@ -184,7 +184,7 @@ def test_an_interrupt_is_not_lost_where_an_extension_passes_over_it(asked: str) 
 
 def test_the_service_loads_nothing_that_is_for_terminals() -> None:
     program = (
-        "import sys, edge.cli, edge.daemon.service\n"
+        "import sys, edge.cli, edge.daemon.assembly\n"
         "print(sorted({'rich', 'tqdm', 'pygments'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -98,7 +98,7 @@ def test_a_source_that_is_nothing_is_refused_in_one_line(
 
 def test_ffmpeg_is_loaded_for_clips_and_streams_only() -> None:
     program = (
-        "import sys, edge.daemon.service, edge.capture.v4l2, edge.capture.picamera\n"
+        "import sys, edge.daemon.assembly, edge.capture.v4l2, edge.capture.picamera\n"
         "print('av' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

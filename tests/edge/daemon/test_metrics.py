@@ -295,7 +295,7 @@ def test_any_name_of_a_site_can_be_read_back() -> None:
 
 
 def test_what_nobody_has_enabled_is_not_even_imported() -> None:
-    says = "import sys, edge.daemon.service; print('prometheus_client' in sys.modules)"
+    says = "import sys, edge.daemon.assembly; print('prometheus_client' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", says], capture_output=True, check=True)
     assert answer.stdout == b"False\n"
 
