@@ -31,6 +31,7 @@ TABLES = {
     "sight": ("at", "results of tests with drawn heads"),
     "about": ("kept_from", "the version of the file, and how far it is written"),
     "identity": ("", "a random name of this file, which messages of hours carry"),
+    "unpublished": ("at", "which acknowledgements the broker has not been sent yet"),
     "sent_hours": ("60 * hour", "which hours were sent to the broker"),
 }
 """By name: the column that says when, as a time or in minutes, and what is in it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,15 +64,18 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open a file that is there. Raises HistoryError, and NotAllowedError."""
+    # Never by opening it: to close it would take the locks of this process from it, those of SQLite
+    # too (POSIX). Another program would then take the log for nobody's, and delete it.
     try:
-        with path.open("rb"):
-            pass
+        path.stat()
     except PermissionError as error:
         raise NotAllowedError(f"{path}: {error.strerror}") from error
     except FileNotFoundError as error:
         raise HistoryError(f"{path}: {_NOTHING_YET}") from error
     except OSError as error:
         raise HistoryError(f"{path}: {error.strerror}") from error
+    if not os.access(path, os.R_OK):
+        raise NotAllowedError(f"{path}: {os.strerror(errno.EACCES)}")
     with said_plainly(path):
         database = _connected_to_read(path)
         try:

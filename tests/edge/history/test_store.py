@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge.history.contents import TABLES, contents
 from edge.history.records import (
     SIZES_PX,
     Alert,
@@ -319,3 +323,33 @@ def test_no_copy_of_a_row_is_left_where_pages_were_split_and_joined(path: Path) 
     assert found.pop(5) > 1440
     assert set(found.values()) == {0}
     assert re.findall(rb"[0-4]event", files) == []
+
+
+def test_what_another_process_writes_takes_nothing_from_a_program_that_also_reads(
+    path: Path,
+) -> None:
+    """Whoever opens and closes a file loses all locks of its process on it: SQLite's, too."""
+    foreign = (
+        "import sys; from pathlib import Path; from contextlib import closing\n"
+        "from edge.history.store import HistoryWriter\n"
+        "from tests.edge.history.test_store import batch\n"
+        "with closing(HistoryWriter(Path(sys.argv[1]))) as writer: writer.write(batch())"
+    )
+    writer = HistoryWriter(path)
+    writer.write(batch())
+    with HistoryReader(path):
+        pass
+    subprocess.run([sys.executable, "-c", foreign, str(path)], check=True)
+    writer.write(batch())
+    shutil.copytree(path.parent, path.parent.with_name("as-another-process-sees-it"))
+    seen = path.parent.with_name("as-another-process-sees-it") / path.name
+    assert [each.visits for each in read(seen, NOON, NOON + timedelta(minutes=1)).people] == [6]
+    writer.close()
+    assert [each.visits for each in read(path, NOON, NOON + timedelta(minutes=1)).people] == [6]
+
+
+def test_every_table_of_the_schema_is_in_the_list_of_what_a_box_keeps(path: Path) -> None:
+    with closing(HistoryWriter(path)):
+        pass
+    assert {each.name for each in contents(path)} <= TABLES.keys()
+    assert not [each.name for each in contents(path) if "not known" in each.holds]
