@@ -63,7 +63,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--zone", default="", help="only what happened in this zone")
     parser.add_argument("--camera", default="", help="only what this camera saw")
-    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
+    parser.add_argument("--format", choices=FORMATS, help="default: as FILE ends, else a table")
     parser.add_argument(
         "--rows", choices=ROWS, default=ROWS[0], help="what CSV has; default: the hours"
     )
@@ -78,9 +78,14 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.sign_off is not None and not _NAME.fullmatch(options.sign_off):
-        raise ConfigError("--sign-off: a name of 1 to 80 characters, on one line")
-    if options.format == "pdf" and options.output is None:
+    if options.sign_off is not None:
+        options.sign_off = options.sign_off.strip()
+        if not _NAME.fullmatch(options.sign_off):
+            raise ConfigError("--sign-off: a name of 1 to 80 characters, on one line")
+    form = options.format or _format_of(options.output)
+    if options.rows != ROWS[0] and form != "csv":
+        raise ConfigError("--rows is for CSV: add --format csv")
+    if form == "pdf" and options.output is None:
         raise ConfigError("a PDF is no text; write it to a file: --output FILE")
     settings = load_settings(options.config)
     memory = DIRECTORY if options.config == DEFAULT_PATH else None  # of the installed service
@@ -91,8 +96,14 @@ def run(options: argparse.Namespace) -> int:
     if options.sign_off is not None:
         _sign_off(source.history, report, options.sign_off)
         report = source.report(period, now, camera=options.camera, zone=options.zone)
-    _write(drawn(report, options.format, options.rows), options.output)
+    _write(drawn(report, form, options.rows), options.output)
     return 0
+
+
+def _format_of(output: Path | None) -> str:
+    """Return the format that a file's name ends in; a table where it is none."""
+    ending = "" if output is None else output.suffix.lower().removeprefix(".")
+    return ending if ending in FORMATS else FORMATS[0]
 
 
 def chosen(options: argparse.Namespace, calendar: Calendar, now: datetime) -> Period:
@@ -147,6 +158,9 @@ def _sign_off(path: Path, report: Report, name: str) -> None:
         raise ConfigError(
             f"{report.kind} {report.period} is not over: sign off what cannot change any more"
         )
+    if (report.zone or report.camera) and not report.places:
+        where = report.zone or report.camera
+        raise ConfigError(f"nobody was counted at {where}, which may be a typing error: not signed")
     entry = Entry(SYSTEM_CLOCK.utc(), EntryKind.SIGNED_OFF, name, sign_off_text(report))
     writer = HistoryWriter(path)
     try:

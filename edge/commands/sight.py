@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
@@ -59,6 +58,8 @@ def _now(options: argparse.Namespace) -> int:
 
 
 def _learn(options: argparse.Namespace) -> int:
+    if not options.json:
+        say("what was normal is forgotten; it is learned again from the next proofs")
     return _shown(requested(options, SightRequest.LEARN), options)
 
 
@@ -66,18 +67,16 @@ def _trend(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
     path = settings.outbox.file.parent / FILE
     now = SYSTEM_CLOCK.utc()
-    try:
-        path.stat()
+    rows = []
+    if path.exists():
         with HistoryReader(path) as reader:
             rows = reader.sight(now - TREND, now)
-    except PermissionError as error:
-        raise NotAllowedError(f"{path}: {error.strerror}") from error
-    except (FileNotFoundError, sqlite3.Error):
-        rows = []
     for line in trend(rows):
         say(line)
     if not rows:
-        say("nothing was proved in the last 30 days")
+        say(
+            "nothing was proved in the last 30 days; the newest proofs are written within ten minutes"
+        )
     return 0
 
 

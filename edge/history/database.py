@@ -74,7 +74,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         raise HistoryError(f"{path}: {_NOTHING_YET}") from error
     except OSError as error:
         raise HistoryError(f"{path}: {error.strerror}") from error
-    if not os.access(path, os.R_OK):
+    if not os.access(path, os.R_OK, effective_ids=True):
         raise NotAllowedError(f"{path}: {os.strerror(errno.EACCES)}")
     with said_plainly(path):
         database = _connected_to_read(path)

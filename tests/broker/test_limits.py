@@ -144,7 +144,7 @@ def test_nothing_is_cleared_where_nothing_is_kept(
     broker = start_mosquitto(KEEPS_NOTHING)
     subscriber = subscribe(broker.port)
     settings = Settings(mqtt=MqttSettings(host="127.0.0.1", port=broker.port))
-    assert len(forget(settings)) == 5
+    assert len(forget(settings)) == 6
     assert subscriber.messages == []
 
 

@@ -190,7 +190,7 @@ def test_an_area_is_named_moved_and_deleted(start: Start, context: BrowserContex
     page.get_by_role("button", name="Add a region").click()
     _click(page, ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9), (0.1, 0.1)))
     page.get_by_role("button", name="Edit Region 1").click()
-    page.get_by_label("Name").fill("Main door")
+    page.get_by_label("Name", exact=True).fill("Main door")
     corner = page.get_by_role("button", name="Corner 1 of 4")
     corner.focus()
     page.keyboard.press("ArrowRight")

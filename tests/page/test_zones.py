@@ -46,7 +46,7 @@ def save(page: Page) -> None:
 
 def edit(page: Page, name: str, to: str, policy: str) -> None:
     page.get_by_role("button", name=f"Edit {name}").click()
-    page.get_by_label("Name").fill(to)
+    page.get_by_label("Name", exact=True).fill(to)
     page.get_by_label("People without a mask there").select_option(policy)
     page.get_by_role("button", name="Done").click()
 
@@ -104,7 +104,7 @@ def test_two_zones_have_two_names(unchanged: Daemon, context: BrowserContext) ->
     expect(page.locator("#area-text")).to_contain_text("the smaller one applies")
     page.get_by_role("button", name="Edit Zone 2").click()
     for name, said in (("zone 1", "Another zone has this name."), (" ", "A zone needs a name.")):
-        page.get_by_label("Name").fill(name)
+        page.get_by_label("Name", exact=True).fill(name)
         page.get_by_role("button", name="Done").click()
         expect(page.locator("#hint")).to_have_text(said)
     page.get_by_role("button", name="Cancel").click()
