@@ -63,7 +63,7 @@ class JudgedPerson:
     judged: Lasting = field(default_factory=Lasting)
     """In no ignored zone."""
     required: Lasting = field(default_factory=Lasting)
-    """In a place where a missing mask is reported."""
+    """In a place where a missing mask is reported, while the mask rule is on."""
     face_px: float = 0.0
     violation: Violation | None = None
     """As it was confirmed: one for each visit."""
@@ -84,12 +84,15 @@ class JudgedPerson:
         stayed_s = self.last.monotonic_s - self.first.monotonic_s
         return not self.has_lived and stayed_s >= PICTURE_S
 
-    def stand(self, rules: ZoneRules, now: Sighting) -> None:
+    def stand(self, rules: ZoneRules, now: Sighting, is_rule_on: bool) -> None:
         """Note where the person is, and which rules hold there."""
         now_s = now.monotonic_s
         self.whereabouts.note(None if rules.ignores else now.zone, now_s)
         self.judged.note(not rules.ignores, now_s)
-        self.required.note(rules.reports, now_s)
+        if is_rule_on:
+            self.required.note(rules.reports, now_s)
+        else:  # without grace: that is for who steps out of a place for a moment
+            self.required = Lasting()
 
     def appear(self, now: Sighting) -> None:
         """Count a sighting, in no ignored zone."""

@@ -132,7 +132,7 @@ class ViolationPolicy:
             if former is not None:
                 leave(former)
                 person = self._people[sighting.track_id] = JudgedPerson(sighting, sighting)
-            person.stand(rules, sighting)
+            person.stand(rules, sighting, self.reports)
             violations += self._taken_in(person, sighting, rules, sighting.track_id in lifeless)
         return Decision(tuple(violations), tuple(visits))
 

@@ -85,13 +85,30 @@ def test_while_the_rule_is_off_everybody_is_counted_and_nobody_reported() -> Non
     assert (states(decisions), verdict(decisions)) == ([], Verdict.BARE)
 
 
-def test_who_is_there_when_the_rule_begins_is_reported_then() -> None:
+@pytest.mark.parametrize("was_on_s", [0, 0.5])
+def test_who_is_there_when_the_rule_begins_has_all_the_time_from_then_on(was_on_s: float) -> None:
     by = policy()
-    by.reports = False
-    before = [by.update([look(n / 10, 0.99)], ()) for n in range(30)]
+    before = []
+    for n in range(30):
+        by.reports = n / 10 < was_on_s
+        before.append(by.update([look(n / 10, 0.99)], ()))
     by.reports = True
-    after = [by.update([look(3 + n / 10, 0.99)], ()) for n in range(10)]
+    after = [by.update([look(3 + n / 10, 0.99)], ()) for n in range(11)]
     assert (states(before), states(after)) == ([], [ViolationState.CONFIRMED])
+    (confirmed,) = violations(after)
+    assert confirmed.started_at == START + timedelta(seconds=3)
+    assert confirmed.confirmed_at == START + timedelta(seconds=4)
+    assert confirmed.duration_s == pytest.approx(1.0)
+
+
+def test_a_rule_that_is_off_for_a_moment_begins_anew() -> None:
+    by = policy()
+    for n in range(9):
+        by.reports = n != 5
+        by.update([look(n / 10, 0.99)], ())
+    decisions = [by.update([look(n / 10, 0.99)], ()) for n in range(9, 20)]
+    (confirmed,) = violations(decisions)
+    assert confirmed.started_at == START + timedelta(seconds=0.6)
 
 
 def test_a_violation_that_was_reported_ends_also_after_the_rule_has() -> None:
