@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge.daemon.lookout import LookoutState
+from edge.decide.zones import OUTSIDE
 from edge.records import Compliance, PlaceTally, Tally
 from edge.telemetry import TOTAL, CameraReport
 
@@ -37,13 +38,14 @@ def counts_of(
     camera where there are several."""
     by_camera = {each.name: each.counts for each in states}
     first, *others = by_camera.values()
+    has_places = any(each.places for each in by_camera.values())
     for other in others:
         first = Compliance(
             _added(first.last_minute, other.last_minute),
             _added(first.last_hour, other.last_hour),
             _added(first.last_day, other.last_day),
             _added(first.since_start, other.since_start),
-            _places(first.places, other.places),
+            _places(_divided(first), _divided(other)) if has_places else (),
         )
     return first, by_camera if others else None
 
@@ -59,8 +61,16 @@ def _added(one: Tally, other: Tally) -> Tally:
     )
 
 
+def _divided(counts: Compliance) -> Sequence[PlaceTally]:
+    """Return the places of a camera; those who passed one without zones are in none."""
+    if counts.places:
+        return counts.places
+    return (PlaceTally(OUTSIDE, counts.last_hour, counts.last_day, counts.since_start),)
+
+
 def _places(some: Sequence[PlaceTally], others: Sequence[PlaceTally]) -> tuple[PlaceTally, ...]:
-    """Return the zones of both; one that is called the same in two pictures is one place."""
+    """Return the zones of both, last what is in none; one that is called the same in two pictures
+    is one place."""
     found = {each.zone: each for each in some}
     for each in others:
         known = found.get(each.zone)
@@ -72,7 +82,7 @@ def _places(some: Sequence[PlaceTally], others: Sequence[PlaceTally]) -> tuple[P
                 _added(known.since_start, each.since_start),
             )
         found[each.zone] = each
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=lambda each: each.zone == OUTSIDE))
 
 
 def _total_ms(report: CameraReport) -> float:
