@@ -15,7 +15,7 @@ from pathlib import Path
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import Settings
 from edge.daemon.lookout import Glance
-from edge.history.hours import GRACE, HOUR, LOOK_BACK, HourBook
+from edge.history.hours import GRACE, HOUR, LOOK_BACK, HourBook, HourOfHistory
 from edge.history.store import FILE, HistoryError
 from edge.publish.mailbox import Entrusted, Mailbox
 from edge.publish.messages import HOUR as KIND
@@ -80,30 +80,43 @@ class HourSender:
             return True
         if self._since is not None and now - LOOK_BACK < self._since:
             self._since = None  # the clock was set back: hours before that may have grown
+        while hours := self._due(now):
+            for began_at in hours:
+                if not self._send(began_at):
+                    return False
         with HourBook(self._history) as book:
-            while hours := book.due(now, self._since):
-                for began_at in hours:
-                    if not self._send(book, began_at):
-                        return False
             first = book.first()
             if first is not None:
                 book.forget_sent(first)
         self._done, self._since = settled, now - LOOK_BACK
         return True
 
-    def _send(self, book: HourBook, began_at: datetime) -> bool:
+    def _due(self, now: datetime) -> list[datetime]:
+        with HourBook(self._history) as book:
+            return book.due(now, self._since)
+
+    def _send(self, began_at: datetime) -> bool:
+        # The history is closed while the broker is awaited: by then its file may be another one.
         while not self._stop.is_set():
-            hour = book.read(began_at)
-            at, is_right = self._clock.utc(), self._clock_is_right()
-            message = Entrusted(self._topic, encode(hour_message(self._origin, hour, at, is_right)))
-            self._mailbox.entrust(message)
-            self._wake()
-            for _ in range(int(RETRY_S / _WAIT_S)):
-                if self._mailbox.await_taken(message, _WAIT_S):
+            with HourBook(self._history) as book:
+                hour = book.read(began_at)
+            if self._is_taken(hour):
+                with HourBook(self._history) as book:
                     book.sent(hour)
-                    return True
-                if self._stop.is_set():
-                    break
+                return True
+        return False
+
+    def _is_taken(self, hour: HourOfHistory) -> bool:
+        """Send an hour; return whether the broker has taken it in time."""
+        at, is_right = self._clock.utc(), self._clock_is_right()
+        message = Entrusted(self._topic, encode(hour_message(self._origin, hour, at, is_right)))
+        self._mailbox.entrust(message)
+        self._wake()
+        for _ in range(int(RETRY_S / _WAIT_S)):
+            if self._mailbox.await_taken(message, _WAIT_S):
+                return True
+            if self._stop.is_set():
+                break
         return False
 
     def _run(self) -> None:

@@ -149,7 +149,9 @@ class HourBook:
         return None if minute is None else _began_at(minute // 60)
 
     def sent(self, hour: HourOfHistory) -> None:
-        """Note that the broker has an hour."""
+        """Note that the broker has an hour; of another history there is nothing to note."""
+        if hour.history != self._name:
+            return
         with said_plainly(self._path):
             self._database.execute(
                 "INSERT OR REPLACE INTO sent_hours VALUES (?, ?)",

@@ -62,6 +62,19 @@ def is_all_sent(path: Path, clock: Clock) -> bool:
         return book.due(clock.utc()) == []
 
 
+def is_open(path: Path) -> bool:
+    """Return whether this process has the file, or its log, open."""
+    names = {str(path), f"{path}-wal"}
+    return any(_target(each) in names for each in Path("/proc/self/fd").iterdir())
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:  # closed meanwhile
+        return ""
+
+
 def test_each_hour_is_sent_once_when_it_is_over(
     path: Path, broker: TakingMailbox, clock: SetClock
 ) -> None:
@@ -112,6 +125,7 @@ def test_a_broker_that_is_away_delays_hours_and_a_stop_does_not_wait_for_it(
     sender = a_sender(path, broker, clock)
     sender.start()
     until(lambda: not broker.is_empty, "the hour that waits")
+    until(lambda: not is_open(path), "the history is closed while it waits")
     broker.is_there = True
     broker.wake()
     until(lambda: is_all_sent(path, clock), "the mark of the hour")
@@ -124,3 +138,25 @@ def test_a_broker_that_is_away_delays_hours_and_a_stop_does_not_wait_for_it(
     until(lambda: not broker.is_empty, "the hour that waits")
     sender.close()
     assert not sender._thread.is_alive()
+
+
+def test_a_history_that_was_replaced_while_an_hour_waited_has_no_mark_of_it(
+    path: Path, broker: TakingMailbox, clock: SetClock
+) -> None:
+    write(path, NOON, 7)
+    clock.sleep(3600 + GRACE.total_seconds())
+    broker.is_there = False
+    sender = a_sender(path, broker, clock)
+    sender.start()
+    until(lambda: not broker.is_empty, "the hour that waits")
+    until(lambda: not is_open(path), "the history is closed while it waits")
+    former = path.rename(path.with_name("former.sqlite"))
+    write(path, NOON, 3)
+    broker.is_there = True
+    broker.wake()
+    until(lambda: len(broker.taken) == 2, "the hour of the new history")
+    until(lambda: is_all_sent(path, clock), "its mark")
+    sender.close()
+    assert [each["people"][0]["masked"] for each in broker.taken] == [7, 3]
+    assert len({each["history"] for each in broker.taken}) == 2
+    assert not is_all_sent(former, clock)
