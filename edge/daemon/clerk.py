@@ -104,6 +104,9 @@ class Clerk:
             self._queue.put_nowait((request, noted))
         except queue.Full:
             noted(BUSY)
+            return
+        if self._stop.is_set():  # meanwhile: the thread may have looked for the last time
+            self._turn_away()
 
     def note_now(self, request: HistoryRequest) -> str:
         """Have something written down, and wait for it; return why it was not."""
@@ -144,8 +147,16 @@ class Clerk:
             except queue.Empty:
                 pass
             else:
-                noted(self._written(request))
+                noted(STOPPING if self._stop.is_set() else self._written(request))
             self._publish_what_is_new()
+        self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Answer whatever waits still; what comes from now on is answered by `note`."""
+        with suppress(queue.Empty):
+            while True:
+                _, noted = self._queue.get_nowait()
+                noted(STOPPING)
 
     def _written(self, request: HistoryRequest) -> str:
         """Write it down; return why that was not done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -18,7 +19,7 @@ from edge.decide.policy import Decision
 from edge.history.alert_book import AlertBook
 from edge.history.notary import acknowledge
 from edge.history.records import Alert, Place
-from edge.history.requests import Acknowledge, SetRule
+from edge.history.requests import Acknowledge, HistoryRequest, SetRule
 from edge.history.store import FILE, HistoryBatch, HistoryReader, HistoryWriter
 from edge.publish.outbox.outbox import Outbox
 from edge.records import ViolationKind
@@ -137,3 +138,25 @@ def test_nothing_is_taken_any_more_when_it_stops(office: Office) -> None:
     office.clerk.start()
     office.clerk.close()
     assert office.clerk.note_now(SetRule(True)) == STOPPING
+
+
+def test_who_waits_when_it_stops_is_told_so(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[str] = []
+    goes_on, begun = threading.Event(), threading.Event()
+
+    def slow(request: HistoryRequest) -> str:
+        begun.set()
+        goes_on.wait(10)
+        return ""
+
+    monkeypatch.setattr(office.clerk, "_written", slow)
+    office.clerk.start()
+    for _ in range(3):
+        office.clerk.note(SetRule(True), answers.append)
+    assert begun.wait(10)
+    office.clerk._stop.set()
+    goes_on.set()
+    until(lambda: len(answers) == 3, "all are answered")
+    assert answers == ["", STOPPING, STOPPING]
