@@ -9,12 +9,10 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import Settings
@@ -26,6 +24,7 @@ from edge.history.database import FILE, HistoryError
 from edge.history.notary import OPEN_FOR, NotNotedError, acknowledge, set_rule
 from edge.history.records import AlertAcknowledgement
 from edge.history.requests import Acknowledge, HistoryRequest
+from edge.history.stamp import Stamp, are_settled, stamps_of
 from edge.publish.messages import (
     ACKNOWLEDGEMENT,
     Origin,
@@ -45,21 +44,12 @@ RECENT = 100
 MOST_SAID = 1000
 """What the page may ask for; it lists fewer alerts."""
 LOOK_EVERY_S = 2.0
-SETTLED_S = 1.0
-"""A file system's times are no finer than some milliseconds."""
 WAIT_S = 5.0
 """How long the page waits for an answer."""
 CLOSING_S = 0.4
 BUSY = "too much is waiting to be written down: try again in a minute"
 SLOW = "the disk is slow: look again in a minute whether it was written down"
 STOPPING = "the service is stopping"
-_WAL = "-wal"
-
-
-class _Stamp(NamedTuple):
-    number: int
-    written_at: float
-    size: int
 
 
 class Clerk:
@@ -89,7 +79,7 @@ class Clerk:
         self._recent: dict[str, datetime] = {}
         self._said: Mapping[str, AlertAcknowledgement] = {}
         """What was said last, of each alert of the last weeks; replaced as a whole."""
-        self._stamps: tuple[_Stamp, ...] = ()
+        self._stamps: tuple[Stamp, ...] = ()
         """Of the file when nothing in it was left to be published."""
         self._trouble = ""
         self._stop = threading.Event()
@@ -181,7 +171,7 @@ class Clerk:
 
         It is marked only then: what is cut off between the two is published twice, and not never.
         """
-        stamps = self._stamped()
+        stamps = stamps_of(self._path)
         if not stamps or stamps == self._stamps:
             return
         try:
@@ -201,7 +191,7 @@ class Clerk:
         else:
             self._trouble = ""
             # Of what was written just now, the next write may have the same time.
-            if not new and time.time() - max(each.written_at for each in stamps) > SETTLED_S:
+            if not new and are_settled(stamps):
                 self._stamps = stamps
 
     def _last_said(self, book: AlertBook) -> dict[str, AlertAcknowledgement]:
@@ -220,15 +210,6 @@ class Clerk:
 
         self._outbox.append(self._topic, encoded)
         self._wake()
-
-    def _stamped(self) -> tuple[_Stamp, ...]:
-        """Return what changes whenever anybody writes; empty: there is no file."""
-        found = []
-        for path in (self._path, self._path.with_name(self._path.name + _WAL)):
-            with suppress(OSError):
-                state = path.stat()
-                found.append(_Stamp(state.st_ino, state.st_mtime, state.st_size))
-        return tuple(found)
 
 
 def open_clerk(

@@ -15,6 +15,7 @@ from typing import Protocol
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.daemon.lookout import Glance
 from edge.history.records import Entry
+from edge.history.stamp import Stamp, are_settled, stamps_of
 from edge.history.store import HistoryError, HistoryReader
 from edge.report.calendar import Calendar
 from edge.report.rule import MaskRule, rule_entries
@@ -56,7 +57,7 @@ class RuleKeeper:
         self._clock = clock
         self._entries: tuple[Entry, ...] = ()
         """As the journal has them."""
-        self._stamps: tuple[int, ...] = ()
+        self._stamps: tuple[Stamp, ...] = ()
         self._is_unread = False
         self._trouble = ""
         self._state = RuleState(is_on=True)
@@ -115,7 +116,7 @@ class RuleKeeper:
             self._wake.clear()
 
     def _read(self) -> None:
-        stamps = self._written()
+        stamps = stamps_of(self._history)
         if stamps == self._stamps:
             return
         try:
@@ -127,21 +128,13 @@ class RuleKeeper:
                 self._complain(f"{error}; what was said of the mask rule is not known")
             self._is_unread = True
             return
-        self._stamps, self._is_unread = stamps, False
+        self._is_unread = False
+        if are_settled(stamps):
+            self._stamps = stamps
         with self._lock:
             if entries != self._entries:
                 self._entries = entries
                 self._minute = None
-
-    def _written(self) -> tuple[int, ...]:
-        """Return when file and log were last written to; nothing where there is no file."""
-        found = []
-        for path in (self._history, self._history.with_name(self._history.name + "-wal")):
-            try:
-                found.append(path.stat().st_mtime_ns)
-            except OSError:
-                continue
-        return tuple(found)
 
     def _complain(self, trouble: str) -> None:
         if trouble != self._trouble:

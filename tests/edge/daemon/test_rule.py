@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -73,3 +74,17 @@ def test_a_history_that_cannot_be_read_is_said_once_and_the_rule_is_on(
     assert keeper.state.is_on
     said = [each for each in caplog.messages if "is not known" in each]
     assert len(said) == 1
+
+
+def test_another_history_of_the_same_time_is_read_too(tmp_path: Path, clock: TurnedClock) -> None:
+    path, other = tmp_path / "history.sqlite", tmp_path / "other.sqlite"
+    written(path, HistoryBatch(journal=[Entry(START, EntryKind.RULE, "ops", "on")]))
+    written(other, HistoryBatch(journal=[Entry(START, EntryKind.RULE, "ops", "off")]))
+    keeper = RuleKeeper(Calendar(), path, [], clock)
+    keeper._read()  # the first has made the log
+    assert keeper.state.is_on
+    state = path.stat()
+    os.utime(other, ns=(state.st_atime_ns, state.st_mtime_ns))
+    other.replace(path)
+    keeper._read()
+    assert not keeper.state.is_on
