@@ -50,8 +50,10 @@ def changes_clock(calendar: Calendar, span: MinuteSpan) -> bool:
 
 
 def _is_proven(span: MinuteSpan, cells: Sequence[Cell], proofs: Sequence[SightProof]) -> bool:
-    """Return whether each camera that watched has a proof of sight near enough."""
+    """Return whether each camera that watched has a proof of sight near enough; of those that have
+    any at all: of several cameras only the first is proven."""
     holds = timedelta(hours=LIMITS.proof_holds_h)
     begin, end = span.begin_at - holds, span.end_at + holds
     used = {name for cell in cells for name, tally in cell.watch.items() if tally.watched_s > 0}
-    return used <= {each.camera for each in proofs if begin <= each.at < end}
+    due = used & {each.camera for each in proofs}
+    return due <= {each.camera for each in proofs if begin <= each.at < end}

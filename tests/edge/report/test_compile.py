@@ -312,6 +312,16 @@ def test_hours_far_from_a_proof_of_sight_are_marked(scene: Scene) -> None:
     assert report.sight.hours_without == 17
 
 
+def test_a_camera_that_is_never_proven_marks_no_hour_of_one_that_is(scene: Scene) -> None:
+    for camera in ("door", "hall"):
+        scene.watch("2026-11-29 07:00", "2026-11-29 12:00", camera=camera)
+    scene.proof("2026-11-29 06:00", camera="door")
+    report = scene.report(SUNDAY)
+    far = [n for n, hour in enumerate(report.hours) if Mark.WITHOUT_PROOF in hour.marks]
+    # As with the door's camera alone: from 10:00 on.
+    assert far == [10, 11]
+
+
 def test_without_any_proof_of_sight_no_hour_is_marked_for_it(scene: Scene) -> None:
     scene.watch("2026-11-29 00:00", "2026-11-30 00:00")
     report = scene.report(SUNDAY)
