@@ -22,6 +22,9 @@ _END = datetime(9999, 1, 1, tzinfo=UTC)
 def eyes_of(settings: Settings, camera: str = "") -> Eyes | None:
     """Return by what rates of these settings are corrected; None: nothing is known of the eyes.
 
+    `camera` empty: the only one. Where there are several it is all of them, and what was measured
+    at one of them says nothing about the others.
+
     Raises ModelError, ConfigError, HistoryError.
     """
     bundle = load_bundle(settings.classifier.bundle)
@@ -33,8 +36,11 @@ def eyes_of(settings: Settings, camera: str = "") -> Eyes | None:
             of_bundle = eyes_of_bundle(DEFAULT_BUNDLE, networks)
     except DamagedFileError as error:
         raise ModelError(str(error)) from error
+    cameras = settings.each_camera
+    if not camera and len(cameras) > 1:
+        return of_bundle
     measured = qualifications(settings.outbox.file.parent / FILE)
-    return eyes_in_use(measured, of_bundle, networks, camera)
+    return eyes_in_use(measured, of_bundle, networks, camera or cameras[0].name)
 
 
 def networks_of(settings: Settings) -> NetworkPair:
