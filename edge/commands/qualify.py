@@ -20,7 +20,7 @@ from edge.commands.output import print_document, say
 from edge.commands.parser import Parser
 from edge.commands.status import ask_service
 from edge.config import DEFAULT_PATH, Settings, load_settings
-from edge.errors import NotAllowedError, TensorMaskError
+from edge.errors import ConfigError, NotAllowedError, TensorMaskError
 from edge.eyes import Qualification, read_qualification
 from edge.history.records import Entry, EntryKind
 from edge.history.store import FILE as HISTORY
@@ -62,7 +62,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--restart", action="store_true", help="drop the walks done so far")
     parser.add_argument(
-        "--camera", default="", help="which one, where there are several", metavar="NAME"
+        "--camera", default="", help="its name; of several only the first", metavar="NAME"
     )
     parser.add_argument(
         "--output",
@@ -104,6 +104,7 @@ class Keyboard:
 
 def _run(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
+    camera = _camera(settings, options.camera)
     folder = settings.outbox.file.parent
     if not os.access(folder, os.W_OK):
         raise NotAllowedError(f"{folder}: only root and the service may write there")
@@ -111,11 +112,11 @@ def _run(options: argparse.Namespace) -> int:
     keyboard = Keyboard(is_quiet=options.json)
     if options.restart:
         drop_progress(folder)
-    progress, why = read_progress(folder, networks, time.time())
+    progress, why = read_progress(folder, networks, time.time(), camera)
     if why:
         keyboard.say(why)
     if progress is None:
-        progress = Progress(SCHEMA, time.time(), networks, options.alone)
+        progress = Progress(SCHEMA, time.time(), networks, options.alone, camera=camera)
     done, asked = len(progress.done), len(progress.walks)
     if done:
         keyboard.say(f"going on after walk {done} of {asked}; from the start: --restart")
@@ -128,13 +129,31 @@ def _run(options: argparse.Namespace) -> int:
     try:
         with closing(VisitReader(_socket(options.config, folder))) as ears:
             keep = lambda new: keep_progress(folder, new)  # noqa: E731
-            progress = Dialog(keyboard, ears, keep, options.camera).run(progress)
+            progress = Dialog(keyboard, ears, keep, camera).run(progress)
     except (StoppedError, KeyboardInterrupt) as error:
         keyboard.say("\nstopped; the walks so far are kept for a day: run the same command again")
         if isinstance(error, KeyboardInterrupt):
             raise
         return 1
     return _finish(settings, options, progress, keyboard)
+
+
+def _camera(settings: Settings, asked: str) -> str:
+    """Return the name of the camera that is walked past; empty: the only one, which has none.
+
+    The service says who comes only where the first camera looks. Raises ConfigError.
+    """
+    names = [each.name for each in settings.each_camera]
+    first = names[0]
+    if asked and asked not in names:
+        known = ", ".join(filter(None, names)) or "only one, without a name"
+        raise ConfigError(f"--camera: there is no camera {asked}; known are {known}")
+    if asked not in ("", first):
+        raise ConfigError(
+            f"--camera {asked}: qualify follows the first camera only, {first}; to measure at "
+            f"{asked}, name it first in the settings and restart the service"
+        )
+    return first
 
 
 def _socket(config: Path, folder: Path) -> Path:
@@ -151,7 +170,7 @@ def _finish(
     found = criteria(people, walks, asked, repeated)
     now = datetime.now(UTC)
     qualification = Qualification(
-        1, now, options.camera, progress.networks, people, walks, repeated, faults_of(found)
+        1, now, progress.camera, progress.networks, people, walks, repeated, faults_of(found)
     )
     history = settings.outbox.file.parent / HISTORY
     former = former_of(_earlier(history), qualification)

@@ -23,7 +23,9 @@ class NotKeptError(TensorMaskError):
     """Make room: how far it has come cannot be kept."""
 
 
-def read_progress(folder: Path, networks: NetworkPair, now_s: float) -> tuple[Progress | None, str]:
+def read_progress(
+    folder: Path, networks: NetworkPair, now_s: float, camera: str = ""
+) -> tuple[Progress | None, str]:
     """Return what an earlier run has left; or None, and why that cannot go on, if it was there.
 
     `now_s` is seconds since 1970.
@@ -39,6 +41,8 @@ def read_progress(folder: Path, networks: NetworkPair, now_s: float) -> tuple[Pr
         return None, "what was begun is of another release, so it begins again"
     if found.networks != networks:
         return None, "the networks have changed since it was begun, so it begins again"
+    if found.camera != camera:
+        return None, "what was begun was begun at another camera, so it begins again"
     if not 0 <= now_s - found.began_at <= MAX_AGE_S:
         return None, "what was begun is older than a day, so it begins again"
     return found, ""

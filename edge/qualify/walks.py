@@ -114,6 +114,8 @@ class Progress(msgspec.Struct, frozen=True):
     done: tuple[WalkDone, ...] = ()
     repeated: int = 0
     """Of the walk that is next."""
+    camera: str = ""
+    """Its name; empty: the only one."""
 
     @property
     def walks(self) -> Sequence[Walk]:

@@ -187,6 +187,70 @@ def test_the_end_of_the_answers_and_an_interrupt_stop_it_and_keep_the_walks(
     assert (tmp_path / FILE).exists()
 
 
+def with_cameras(settings: Path, *names: str) -> None:
+    """Have the settings name these cameras; of one, `[camera]` has the name."""
+    head, rest = settings.read_text().split("[camera]\n")
+    source, rest = rest.split("[outbox]")
+    tables = [f'[[camera]]\nname = "{each}"\nsource = "{each}.mp4"\n' for each in names]
+    if len(names) == 1:
+        tables = [f'[camera]\n{source}name = "{names[0]}"\n']
+    settings.write_text(f"{head}{''.join(tables)}[outbox]{rest}")
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "said"),
+    [
+        (("door", "hall"), "hal", "there is no camera hal; known are door, hall"),
+        (("door", "hall"), "hall", "qualify follows the first camera only, door"),
+        (("door",), "hall", "there is no camera hall; known are door"),
+        (("",), "hall", "there is no camera hall; known are only one, without a name"),
+    ],
+)
+def test_a_camera_that_is_not_followed_is_refused(
+    settings: Path,
+    capsys: pytest.CaptureFixture[str],
+    names: tuple[str, ...],
+    asked: str,
+    said: str,
+) -> None:
+    with_cameras(settings, *names)
+    assert main(["qualify", "--config", str(settings), "--camera", asked]) == 78
+    out, error = capsys.readouterr()
+    assert said in error
+    assert not out
+
+
+@pytest.mark.parametrize("names", [("door", "hall"), ("door",)])
+@pytest.mark.parametrize("asked", [(), ("--camera", "door")])
+def test_what_was_begun_without_a_camera_begins_again_at_the_named_one(
+    settings: Path,
+    capsys: pytest.CaptureFixture[str],
+    names: tuple[str, ...],
+    asked: tuple[str, ...],
+) -> None:
+    with_cameras(settings, *names)
+    begun(settings, left=2)
+    assert main(["qualify", "--config", str(settings), *asked]) == 1
+    said = capsys.readouterr()
+    assert "was begun at another camera, so it begins again" in said.out
+    assert "the service does not say who comes" in said.err
+
+
+def test_the_visits_of_an_only_camera_with_a_name_count(
+    settings: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with_cameras(settings, "door")
+    request.getfixturevalue("service")
+    progress = msgspec.structs.replace(begun(settings, left=1), camera="door")
+    keep_progress(tmp_path, progress)
+    talk = Conversation(settings, "--json", "--output", str(tmp_path / "sheet.html"))
+    talk.answer("out of the picture")
+    talk.answer("done as asked?")
+    _, out = talk.end()
+    assert "counted: 1 with" in talk.said, talk.said
+    assert json.loads(out)["camera"] == "door"
+
+
 def test_a_service_that_does_not_run_is_said(
     settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

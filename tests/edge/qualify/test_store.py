@@ -36,9 +36,18 @@ def test_what_would_be_another_measurement_begins_again_and_says_why(tmp_path: P
     keep_progress(tmp_path, PROGRESS)
     found, why = read_progress(tmp_path, NetworkPair("c", "b"), BEGUN_S)
     assert (found, "the networks have changed" in why) == (None, True)
+    found, why = read_progress(tmp_path, NETWORKS, BEGUN_S, "door")
+    assert (found, "at another camera" in why) == (None, True)
     for now_s in (BEGUN_S + MAX_AGE_S + 1, BEGUN_S - 1):
         found, why = read_progress(tmp_path, NETWORKS, now_s)
         assert (found, "older than a day" in why) == (None, True)
+
+
+def test_what_was_begun_at_a_camera_goes_on_there_only(tmp_path: Path) -> None:
+    at_door = Progress(SCHEMA, BEGUN_S, NETWORKS, is_alone=True, camera="door")
+    keep_progress(tmp_path, at_door)
+    assert read_progress(tmp_path, NETWORKS, BEGUN_S, "door") == (at_door, "")
+    assert read_progress(tmp_path, NETWORKS, BEGUN_S, "hall")[0] is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"schema": 2}', b"\xff" * 10])
