@@ -68,15 +68,17 @@ def _trend(options: argparse.Namespace) -> int:
     path = settings.outbox.file.parent / FILE
     now = SYSTEM_CLOCK.utc()
     rows = []
-    if path.exists():
+    try:
+        is_there = path.exists()
+    except PermissionError as error:
+        raise NotAllowedError(f"{path}: {error.strerror}") from error
+    if is_there:
         with HistoryReader(path) as reader:
             rows = reader.sight(now - TREND, now)
     for line in trend(rows):
         say(line)
     if not rows:
-        say(
-            "nothing was proved in the last 30 days; the newest proofs are written within ten minutes"
-        )
+        say("nothing was proved in the last 30 days; a new proof is here within ten minutes")
     return 0
 
 
