@@ -26,7 +26,7 @@ _EXAMPLE = Path(__file__).resolve().parents[2] / "deploy/tensormask.toml"
 _KEYS = {
     field.name: [key.name for key in msgspec.structs.fields(field.type)]
     for field in msgspec.structs.fields(Settings)
-    if field.name not in SECTIONS
+    if field.name not in SECTIONS and field.name != "cameras"  # which are [[camera]]
 }
 _TARGETS = {
     kind: [key.encode_name for key in msgspec.structs.fields(settings)]
@@ -89,6 +89,14 @@ def _zones(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def _cameras(draw: st.DrawFn) -> dict[str, Any]:
+    """One of several cameras, whose keys are mostly known."""
+    keys = st.sampled_from(_KEYS["camera"]) | _texts
+    table: dict[str, Any] = {"name": draw(_texts | st.sampled_from(["a", "b"]))}
+    return table | draw(st.dictionaries(keys, _values, max_size=3))
+
+
+@st.composite
 def _sections(draw: st.DrawFn) -> dict[str, Any]:
     """Tables whose sections and keys are mostly known."""
     tables: dict[str, Any] = {"mqtt": {"host": draw(_texts | st.just("broker"))}}
@@ -103,6 +111,8 @@ def _sections(draw: st.DrawFn) -> dict[str, Any]:
         tables[draw(_texts)] = draw(_values)
     if draw(st.integers(0, 5)) == 0:
         tables["camera"] = {draw(_texts): draw(_values)}
+    elif draw(st.integers(0, 2)) == 0:
+        tables["camera"] = draw(st.lists(_cameras(), max_size=5) | _values)
     return tables
 
 
