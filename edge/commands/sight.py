@@ -58,9 +58,10 @@ def _now(options: argparse.Namespace) -> int:
 
 
 def _learn(options: argparse.Namespace) -> int:
+    state = requested(options, SightRequest.LEARN)
     if not options.json:
         say("what was normal is forgotten; it is learned again from the next proofs")
-    return _shown(requested(options, SightRequest.LEARN), options)
+    return _shown(state, options)
 
 
 def _trend(options: argparse.Namespace) -> int:

@@ -174,7 +174,9 @@ ROWS = {
     "sight": Row("sight", says="."),
     "sight now": Row("sight now", says=".", visitor=_sudo("sight now")),
     "sight learn": Row("sight learn", says=".", visitor=_sudo("sight learn")),
-    "sight trend": Row("sight trend", says="nothing was proved", visitor=_sudo("sight trend")),
+    "sight trend": Row(
+        "sight trend", says="nothing was proved|proofs: ", visitor=_sudo("sight trend")
+    ),
     "password": Row("password", 78, "has 0 characters, and needs 8 or more"),
     "bench": Row("bench /srv/clip.avi --frames 5", says="peak memory"),
     "completion": Row("completion bash", says="tensormask"),
