@@ -112,7 +112,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         at_door(open_visits(folder, parts.door.lookout.observers), posts),
         parts.clerk,
         None if station is None else at_door(station, posts),
-        ReportPublisher(source, parts.who, parts.publisher),
+        ReportPublisher(source, parts.who, parts.publisher) if settings.history.enabled else None,
         open_home_assistant(settings, parts.publisher, parts.who, photographers_of(posts), folder),
         exporter,
         notifications,
