@@ -14,6 +14,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+EVENT_ID = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+"""What the id of a violation looks like, as a pattern: a UUID version 7."""
 Pixels = NDArray[np.uint8]
 """A picture: shape (height, width, 3), BGR."""
 

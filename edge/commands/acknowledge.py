@@ -23,12 +23,13 @@ from edge.history.fresh import FreshReader
 from edge.history.notary import acknowledge
 from edge.history.records import MAX_NOTE, REASONS, REMEDIES
 from edge.history.requests import MAX_NAME, Acknowledge
+from edge.records import EVENT_ID
 
 Asked = TypeVar("Asked")
 _RECENT = timedelta(days=1)
 """What the service has not written yet is minutes old."""
 NEWEST = "newest"
-_EVENT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_EVENT = re.compile(EVENT_ID)
 
 
 def add_arguments(parser: Parser) -> None:

@@ -95,7 +95,7 @@ def _seeing(now: Telemetry) -> Iterator[Condition]:
 
 
 def _at(camera: str, found: Condition) -> Condition:
-    """Return what was found at one of several cameras as everybody is told of it."""
+    """Return what was found at one of several cameras as it is said everywhere."""
     fix = found.fix.replace("[camera]", "[[camera]]")
     return replace(
         found,

@@ -168,7 +168,7 @@ def _to_note(request: _Request) -> HistoryRequest | None:
 
 
 def _by(name: str) -> str:
-    """Return who that is: whoever may send commands, under a name that nobody has verified."""
+    """Return who that is: somebody who may send commands, under a name that nobody has verified."""
     return f"command {name.strip()}".strip()
 
 

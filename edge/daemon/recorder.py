@@ -146,7 +146,7 @@ class Recorder:
             1,
         )
 
-    # From here on: for the thread, or for whoever goes without it.
+    # From here on: for the thread, or for a caller without it.
 
     def begin(self) -> None:
         """Take in what a run that crashed has left."""

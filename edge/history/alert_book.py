@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
-
 from edge.history.database import open_to_write, said_plainly, transaction
 from edge.history.records import AlertAcknowledgement
+from edge.history.rows import flat, made, text_of
 
 _COLUMNS = "event_id, at, by, reason, remedy, note"
 
@@ -41,7 +40,7 @@ class AlertBook:
             "SELECT event_id, confirmed_at FROM alerts WHERE confirmed_at >= ? AND NOT EXISTS "
             "(SELECT 1 FROM acknowledgements a WHERE a.event_id = alerts.event_id) "
             "ORDER BY confirmed_at DESC LIMIT 1",
-            _text(since),
+            text_of(since),
         )
         return (rows[0][0], datetime.fromisoformat(rows[0][1])) if rows else None
 
@@ -53,7 +52,7 @@ class AlertBook:
         """Return the last that was said of the alerts confirmed since then, the newest last."""
         return self._said(
             "JOIN alerts USING (event_id) WHERE confirmed_at >= ? ORDER BY at DESC LIMIT ?",
-            _text(since),
+            text_of(since),
             most,
         )[::-1]
 
@@ -65,21 +64,17 @@ class AlertBook:
         if said:
             self._change(
                 "DELETE FROM unpublished WHERE event_id = ? AND at = ?",
-                ((each.event_id, _text(each.at)) for each in said),
+                ((each.event_id, text_of(each.at)) for each in said),
             )
 
     def write(self, said: AlertAcknowledgement) -> None:
         """Write it down; the schema sees to it that it is unpublished."""
-        row = (said.event_id, _text(said.at), said.by, said.reason, said.remedy, said.note)
-        self._change(f"INSERT INTO acknowledgements ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", [row])
+        statement = f"INSERT INTO acknowledgements ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+        self._change(statement, [flat(said)])
 
     def _said(self, which: str, *values: object) -> list[AlertAcknowledgement]:
         rows = self._asked(f"SELECT {_COLUMNS} FROM acknowledgements {which}", *values)
-        names = AlertAcknowledgement.__struct_fields__
-        return [
-            msgspec.convert(dict(zip(names, row, strict=True)), AlertAcknowledgement)
-            for row in rows
-        ]
+        return [made(AlertAcknowledgement, row) for row in rows]
 
     def _asked(self, statement: str, *values: object) -> list[Any]:
         with said_plainly(self._path):
@@ -88,8 +83,3 @@ class AlertBook:
     def _change(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
         with said_plainly(self._path), transaction(self._database):
             self._database.executemany(statement, rows)
-
-
-def _text(at: datetime) -> str:
-    """Return a time as the file has it."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -20,6 +20,7 @@ from edge.history.records import (
     WatchedTime,
     minute_of,
 )
+from edge.history.rows import made
 from edge.history.standby import Standby
 from edge.history.store import HistoryBatch, HistoryReader
 
@@ -94,10 +95,7 @@ class FreshReader(HistoryReader):
         statement = f"SELECT {', '.join(names)} FROM acknowledgements WHERE event_id = ?"
         with said_plainly(self._path):
             rows = [row for each in events for row in self._database.execute(statement, (each,))]
-        return [
-            msgspec.convert(dict(zip(names, row, strict=True)), AlertAcknowledgement)
-            for row in rows
-        ]
+        return [made(AlertAcknowledgement, row) for row in rows]
 
     def _within(
         self,

@@ -37,10 +37,6 @@ class HistoryKeeper:
         self._rebuilt_every = timedelta(days=min(most, max(least, days / REBUILT_PARTS)))
         self._writer: HistoryWriter | None = None
 
-    @property
-    def is_open(self) -> bool:
-        return self._writer is not None
-
     def open(self) -> None:
         """Open the file, or make it; a damaged one is quarantined. Nothing where it is open."""
         if self._writer is not None:

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
+import msgspec
+
 from edge.errors import TensorMaskError
 from edge.history.alert_book import AlertBook
 from edge.history.records import AlertAcknowledgement, Entry, EntryKind
@@ -55,7 +57,7 @@ def acknowledge(
         if len(before) >= MOST_CORRECTIONS:
             raise NotNotedError(f"this alert was corrected {MOST_CORRECTIONS} times: no more")
         if before and before[-1].at >= said.at:  # a clock that was set back
-            said = _at(said, before[-1].at + _STEP)
+            said = msgspec.structs.replace(said, at=before[-1].at + _STEP)
         book.write(said)
         return said
 
@@ -106,7 +108,3 @@ def _content(said: AlertAcknowledgement) -> tuple[str, ...]:
 def _whole_ms(at: datetime) -> datetime:
     """Return a time as the file has it, where it is a part of the key."""
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
-
-
-def _at(said: AlertAcknowledgement, at: datetime) -> AlertAcknowledgement:
-    return AlertAcknowledgement(said.event_id, at, said.by, said.reason, said.remedy, said.note)

@@ -6,11 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self, TypeVar
-
-import msgspec
+from typing import Any, Self
 
 from edge.history.database import (
     FILE,
@@ -38,6 +36,7 @@ from edge.history.records import (
     at_minute,
     minute_of,
 )
+from edge.history.rows import flat, made, text_of
 from edge.records import Verdict
 
 __all__ = [
@@ -51,7 +50,6 @@ __all__ = [
     "create",
 ]
 
-Row = TypeVar("Row", bound=msgspec.Struct)
 _STEP = timedelta(hours=6)
 """So much is deleted in one transaction: a lock that nobody notices."""
 _LASTING = (EntryKind.RULE, EntryKind.QUALIFIED)
@@ -122,38 +120,38 @@ class HistoryWriter:
                 "INSERT INTO people (minute, camera, zone, verdict, size_px, is_required, visits) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
                 "SET visits = visits + excluded.visits",
-                map(_flat, batch.people),
+                map(flat, batch.people),
             )
             self._all(
                 "INSERT INTO watched (minute, camera, watch, seconds, clock_is_right) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
                 "SET seconds = seconds + excluded.seconds",
-                map(_flat, batch.watched),
+                map(flat, batch.watched),
             )
             self._all(
                 "INSERT OR REPLACE INTO alerts (event_id, camera, zone, kind, started_at, "
                 "confirmed_at, ended_at, duration_s, probability) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
                 "?)",
-                map(_flat, batch.alerts),
+                map(flat, batch.alerts),
             )
             self._all(
                 "INSERT OR REPLACE INTO acknowledgements (event_id, at, by, reason, remedy, note) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                map(_flat, batch.acknowledgements),
+                map(flat, batch.acknowledgements),
             )
             self._all(
                 "INSERT OR REPLACE INTO conditions (code, subject, severity, began_at, ended_at) "
                 "VALUES (?, ?, ?, ?, ?)",
-                map(_flat, batch.conditions),
+                map(flat, batch.conditions),
             )
             self._all(
                 "INSERT INTO journal (at, kind, by, text) VALUES (?, ?, ?, ?)",
-                map(_flat, batch.journal),
+                map(flat, batch.journal),
             )
             self._all(
                 "INSERT OR REPLACE INTO sight (at, camera, verdict, size_px, shown, found, right) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                map(_flat, batch.sight),
+                map(flat, batch.sight),
             )
 
     def close_left_open(self, now: datetime) -> None:
@@ -163,7 +161,7 @@ class HistoryWriter:
             (minute,) = self._database.execute(
                 "SELECT max(minute) FROM watched WHERE minute <= ?", (minute_of(now),)
             ).fetchone()
-            last = "" if minute is None else _text(min(now, at_minute(minute + 1)))
+            last = "" if minute is None else text_of(min(now, at_minute(minute + 1)))
             self._all(
                 "UPDATE conditions SET ended_at = max(began_at, ?) WHERE ended_at IS NULL",
                 [(last,)],
@@ -223,7 +221,7 @@ class HistoryWriter:
     def _delete(self, statements: str, at: datetime) -> None:
         with transaction(self._database):
             for statement in statements.split(";"):
-                self._database.execute(statement, {"text": _text(at), "minute": minute_of(at)})
+                self._database.execute(statement, {"text": text_of(at), "minute": minute_of(at)})
 
     def _forget_journal(self, before: datetime) -> None:
         lasting = ", ".join(f"'{kind}'" for kind in _LASTING)
@@ -231,15 +229,15 @@ class HistoryWriter:
             self._all(
                 "DELETE FROM journal WHERE at < :text AND number NOT IN (SELECT max(number) "
                 f"FROM journal WHERE at < :text AND kind IN ({lasting}) GROUP BY kind)",
-                [{"text": _text(before)}],  # type: ignore[list-item]
+                [{"text": text_of(before)}],  # type: ignore[list-item]
             )
-            self._all("UPDATE about SET kept_from = ?", [(_text(before),)])
+            self._all("UPDATE about SET kept_from = ?", [(text_of(before),)])
 
     def _rebuild(self, before: datetime) -> None:
         """Write all rows into new pages, where there is room for that: it is tried again."""
         with suppress(sqlite3.OperationalError):
             self._database.execute("VACUUM")
-            self._all("UPDATE about SET rebuilt_from = ?", [(_text(before),)])
+            self._all("UPDATE about SET rebuilt_from = ?", [(text_of(before),)])
 
     def _empty_log(self) -> None:
         """It still has what was deleted."""
@@ -268,20 +266,20 @@ class HistoryReader:
         columns = "minute, camera, zone, verdict, size_px, is_required, visits"
         rows = self._minutes(f"SELECT {columns} FROM people", begin, end)
         return [
-            _made(People, (minute, Place(camera, zone), verdict, size_px, bool(required), visits))
+            made(People, (minute, Place(camera, zone), verdict, size_px, bool(required), visits))
             for minute, camera, zone, verdict, size_px, required, visits in rows
         ]
 
     def watched(self, begin: datetime, end: datetime) -> list[WatchedTime]:
         columns = "minute, camera, watch, seconds, clock_is_right"
         rows = self._minutes(f"SELECT {columns} FROM watched", begin, end)
-        return [_made(WatchedTime, (*row[:4], bool(row[4]))) for row in rows]
+        return [made(WatchedTime, (*row[:4], bool(row[4]))) for row in rows]
 
     def alerts(self, begin: datetime, end: datetime) -> list[Alert]:
         """Return those that were confirmed in a period."""
         columns = "event_id, camera, zone, kind, started_at, confirmed_at, ended_at, duration_s"
         rows = self._rows(f"SELECT {columns}, probability FROM alerts", "confirmed_at", begin, end)
-        return [_made(Alert, (row[0], Place(row[1], row[2]), *row[3:])) for row in rows]
+        return [made(Alert, (row[0], Place(row[1], row[2]), *row[3:])) for row in rows]
 
     def hours(self, begin: datetime, end: datetime) -> list[HourTotals]:
         """Return what each hour of a period comes to, in order, but for those without anything."""
@@ -317,7 +315,7 @@ class HistoryReader:
             end,
             "a.at",
         )
-        return [_made(AlertAcknowledgement, row) for row in rows]
+        return [made(AlertAcknowledgement, row) for row in rows]
 
     def conditions(self, begin: datetime, end: datetime) -> list[ConditionSpan]:
         """Return those that lasted in a period, or began in it."""
@@ -325,18 +323,18 @@ class HistoryReader:
             rows = self._database.execute(
                 "SELECT code, subject, severity, began_at, ended_at FROM conditions "
                 "WHERE began_at < ? AND (ended_at IS NULL OR ended_at >= ?) ORDER BY began_at",
-                (_text(end), _text(begin)),
+                (text_of(end), text_of(begin)),
             ).fetchall()
-        return [_made(ConditionSpan, row) for row in rows]
+        return [made(ConditionSpan, row) for row in rows]
 
     def journal(self, begin: datetime, end: datetime) -> list[Entry]:
         rows = self._rows("SELECT at, kind, by, text FROM journal", "at", begin, end, "number")
-        return [_made(Entry, row) for row in rows]
+        return [made(Entry, row) for row in rows]
 
     def sight(self, begin: datetime, end: datetime) -> list[SightProof]:
         columns = "at, camera, verdict, size_px, shown, found, right"
         rows = self._rows(f"SELECT {columns} FROM sight", "at", begin, end)
-        return [_made(SightProof, row) for row in rows]
+        return [made(SightProof, row) for row in rows]
 
     def first(self) -> datetime | None:
         """Return when the first minute began of which anything is known."""
@@ -364,7 +362,7 @@ class HistoryReader:
     ) -> Iterator[tuple[Any, ...]]:
         statement = f"{select} WHERE {column} >= ? AND {column} < ? ORDER BY {order or column}"
         with said_plainly(self._path):
-            rows = self._database.execute(statement, (_text(begin), _text(end))).fetchall()
+            rows = self._database.execute(statement, (text_of(begin), text_of(end))).fetchall()
         return iter(rows)
 
 
@@ -372,23 +370,3 @@ def create(path: Path) -> None:
     """Make the file, or bring it up to date. Raises HistoryError."""
     with closing(HistoryWriter(path)):
         pass
-
-
-def _text(at: datetime | None) -> str | None:
-    """Return a time as text that sorts as the times do."""
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def _flat(row: msgspec.Struct) -> tuple[Any, ...]:
-    """Return the values of a row in the order of its fields, a place's two in its stead."""
-    values: list[Any] = []
-    for each in msgspec.structs.astuple(row):
-        if isinstance(each, Place):
-            values += (each.camera, each.zone)
-        else:
-            values.append(_text(each) if isinstance(each, datetime) else each)
-    return tuple(values)
-
-
-def _made(kind: type[Row], values: Iterable[Any]) -> Row:
-    return msgspec.convert(dict(zip(kind.__struct_fields__, values, strict=True)), kind)

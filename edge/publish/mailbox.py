@@ -26,7 +26,7 @@ class Retained:
 @dataclass(frozen=True, slots=True)
 class Entrusted:
     """A message that is sent until the broker has acknowledged it, and that it does not keep.
-    Whoever entrusts it has it on disk until then."""
+    The caller has it on disk until then."""
 
     topic: str
     payload: bytes

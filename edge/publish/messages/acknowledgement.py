@@ -9,7 +9,15 @@ from msgspec import Meta
 
 from edge.history.records import MAX_NOTE, AlertAcknowledgement, Reason, Remedy
 from edge.history.requests import MAX_BY
-from edge.publish.messages.common import Message, Origin, Timestamp, every_field, timestamp
+from edge.publish.messages.common import (
+    CertainSequence,
+    Message,
+    Origin,
+    Timestamp,
+    every_field,
+    timestamp,
+)
+from edge.records import EVENT_ID
 
 
 class AcknowledgementMessage(
@@ -22,14 +30,10 @@ class AcknowledgementMessage(
 
     event_id: Annotated[
         str,
-        Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+        Meta(pattern=f"^{EVENT_ID}$",
              description="That of the violation"),
     ]  # fmt: skip
-    sequence: Annotated[
-        int,
-        Meta(ge=1, description="Counts the messages that this device delivers for certain, "
-             "violations and acknowledgements, across restarts; a gap is a loss"),
-    ]  # fmt: skip
+    sequence: CertainSequence
     reason: Annotated[Reason, Meta(description="Why there was no mask")]
     remedy: Annotated[Remedy, Meta(description="What was done")]
     note: Annotated[str, Meta(max_length=MAX_NOTE, description="May be empty")]

@@ -33,6 +33,11 @@ Timestamp = Annotated[
         extra_json_schema={"format": "date-time"},
     ),
 ]
+CertainSequence = Annotated[
+    int,
+    Meta(ge=1, description="Counts the messages that this device delivers for certain, "
+         "violations and acknowledgements, across restarts; a gap is a loss"),
+]  # fmt: skip
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 NotNegative = Annotated[float, Meta(ge=0)]

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from edge.files import DamagedFileError, decoded
 from edge.publish.messages.common import (
     CameraName,
+    CertainSequence,
     Message,
     NotNegative,
     Origin,
@@ -18,7 +19,7 @@ from edge.publish.messages.common import (
     every_field,
     timestamp,
 )
-from edge.records import Violation, ViolationKind, ViolationState
+from edge.records import EVENT_ID, Violation, ViolationKind, ViolationState
 
 
 class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/violation/1"):
@@ -30,14 +31,10 @@ class ViolationMessage(Message, frozen=True, kw_only=True, tag="tensormask/viola
 
     event_id: Annotated[
         str,
-        Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+        Meta(pattern=f"^{EVENT_ID}$",
              description="UUID version 7, the same for both states"),
     ]  # fmt: skip
-    sequence: Annotated[
-        int,
-        Meta(ge=1, description="Counts the messages that this device delivers for certain, "
-             "violations and acknowledgements, across restarts; a gap is a loss"),
-    ]  # fmt: skip
+    sequence: CertainSequence
     state: Annotated[ViolationState, Meta(description="confirmed, later ended")]
     started_at: Annotated[
         Timestamp, Meta(description="When the face was first seen without a mask")
