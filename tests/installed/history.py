@@ -106,6 +106,7 @@ def test_what_is_kept_is_listed_for_root_in_full_and_refused_to_others(box: Box)
         assert refused.stderr.endswith("run: sudo tensormask history list\n")
 
 
+@pytest.mark.thorough
 def test_what_is_purged_is_gone_from_the_bytes(box: Box) -> None:
     event = pass_by(box)
     running = box.by("root", "tensormask history purge --all --yes")

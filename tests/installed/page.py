@@ -83,6 +83,7 @@ def test_only_the_password_opens_it_to_the_street(box: Box, phone: Page) -> None
     expect(phone.get_by_label("Password")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_drawn_region_is_applied_and_outlives_a_restart(box: Box, page: Page) -> None:
     box.camera.show("both")
     open_page(page, HERE)
@@ -143,6 +144,7 @@ def _camera_of_health(box: Box) -> str:
     return str(box.retained("health")["camera"]["state"])
 
 
+@pytest.mark.thorough
 def test_a_stopped_service_is_said_and_shows_nobody(box: Box, page: Page) -> None:
     box.camera.show("both")
     open_page(page, HERE)

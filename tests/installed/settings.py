@@ -40,6 +40,7 @@ def test_a_face_below_the_least_size_is_not_judged(box: Box) -> None:
     box.expect_no_report("bare")
 
 
+@pytest.mark.thorough
 def test_a_violation_takes_as_long_as_the_policy_says(box: Box) -> None:
     box.configure(policy={"confirm_s": 4})
     box.camera.show("bare")
@@ -47,6 +48,7 @@ def test_a_violation_takes_as_long_as_the_policy_says(box: Box) -> None:
     assert reported["duration_s"] >= 4
 
 
+@pytest.mark.thorough
 def test_a_station_changes_nothing_that_is_reported(box: Box) -> None:
     box.configure(station={"enabled": True})
     box.camera.show("both")
@@ -111,6 +113,7 @@ def test_a_camera_with_tls_is_watched_when_its_fingerprint_is_written(
         box.camera.start()
 
 
+@pytest.mark.thorough
 def test_a_scheme_that_is_not_the_ports_is_answered_with_the_one_that_is(box: Box) -> None:
     address = URL.rpartition("@")[2].partition("/")[0]
     box.write_settings(settings_text(camera={"source": URL.replace("rtsp:", "http:")}))

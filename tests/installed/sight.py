@@ -25,6 +25,7 @@ def proved(box: Box, action: str = "now") -> dict[str, Any]:
     return dict(json.loads(answer.stdout))
 
 
+@pytest.mark.thorough
 def test_a_blurred_camera_is_said_until_it_is_sharp_again(box: Box) -> None:
     proved(box, "learn")
     for _ in range(LEARNED - 1):
@@ -45,7 +46,6 @@ def test_a_blurred_camera_is_said_until_it_is_sharp_again(box: Box) -> None:
     assert "with a mask" in trend.stdout, trend.stderr
 
 
-@pytest.mark.thorough
 def test_only_root_may_ask_and_everybody_may_read(box: Box) -> None:
     refused = box.by(VISITOR, "tensormask sight now")
     assert refused.returncode == 78

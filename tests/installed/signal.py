@@ -222,7 +222,10 @@ def _signal_killed(box: Box) -> None:
     box.machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", SIGNAL_UNIT)
 
 
-@pytest.mark.parametrize("happens", [_killed, _stopped, _blind, _signal_killed])
+@pytest.mark.parametrize(
+    "happens",
+    [_killed, pytest.param(_stopped, marks=pytest.mark.thorough), _blind, _signal_killed],
+)
 def test_a_gate_opens_for_a_mask_and_closes_when_something_fails(
     box: Box, happens: Callable[[Box], None]
 ) -> None:
