@@ -32,7 +32,7 @@ option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers extras two-cameras crowd street gate coverage heads wear herd camera-test arm64 arm64-counts soak month memory systemd-test installed-test installed-essential essential-connected essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
+.PHONY: help venv dev lock schemas dashboard picture views demo test test-repeatedly check check-python check-shell check-ansible format train report bench viewers extras two-cameras crowd street gate coverage heads wear herd camera-test arm64 arm64-counts soak month memory systemd-test convert-test installed-test installed-essential essential-connected essential-box controller pack collection fleet fleet-test clusters integrations-test prometheus node-red home-assistant install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -206,6 +206,9 @@ memory: dev ## does the daemon grow over 100,000 frames? (a quarter of an hour)
 
 systemd-test: dev ## the real unit under a real systemd, thoroughly, and its limits (root)
 	$(DEV)/bin/python -m pytest tests/systemd tests/systemd/limits.py
+
+convert-test: dev ## the conversion thoroughly: killed and gone on with, a source left out (minutes)
+	$(DEV)/bin/python -m pytest tests/convert
 
 # Each of the files beside conftest.py but those that `make test` runs.
 PROOFS = $(filter-out %/__init__.py %/conftest.py tests/installed/test_%, $(wildcard tests/installed/*.py))

@@ -279,6 +279,7 @@ def test_the_report_opens_in_a_browser_and_everybody_can_read_it(
     context.close()
 
 
+@pytest.mark.thorough
 def test_a_source_is_left_out_to_be_measured_on(
     built: Path,
     tmp_path: Path,

@@ -102,6 +102,7 @@ NOT_RUN = {
     "make two-cameras": "a target of its own: some minutes of measuring",
     "make viewers": "a target of its own, with twenty viewers",
     "make systemd-test": "runs the tests of systemd, those marked thorough included",
+    "make convert-test": "runs the tests of the conversion, those marked thorough included",
     "make installed-test": "a target of its own, with two Debian releases",
     "make installed-essential": "CI runs it",
     "ansible-playbook": "make fleet-test runs each playbook",

@@ -1,7 +1,7 @@
 """A release on trial under a real systemd: kept, undone, and through power cuts.
 
-Half an hour: `make systemd-test` runs all of them, `make test` one that is undone, one that is
-refused, one that is kept, and one that has a setting changed meanwhile.
+Half an hour: `make systemd-test` runs all of them, `make test` one that is undone and one that is
+refused. One that is kept and left is in tests/installed/newcomer.py, too.
 """
 
 from __future__ import annotations
@@ -290,6 +290,7 @@ def test_a_release_that_does_not_judge_rightly_is_refused_before_it_is_used(
     assert (last["name"], last["outcome"]) == (name, "refused")
 
 
+@pytest.mark.thorough
 def test_a_good_release_is_kept_and_can_be_left(machine: Machine) -> None:
     before = _current(machine).rpartition("/")[2]
     _set(machine, SHORT_TRIAL)
@@ -414,7 +415,8 @@ HAPPENS: dict[str, tuple[str, Callable[[Machine], None]]] = {
 }
 
 
-@pytest.mark.parametrize("what", _each(HAPPENS, "the settings are edited"))
+@pytest.mark.thorough
+@pytest.mark.parametrize("what", HAPPENS)
 def test_what_a_release_cannot_help_does_not_undo_it(machine: Machine, what: str) -> None:
     name, happens = HAPPENS[what]
     _set(machine, SHORT_TRIAL)

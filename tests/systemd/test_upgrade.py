@@ -49,7 +49,8 @@ def _releases(machine: Machine) -> set[str]:
 
 # So many installations take minutes on a busy machine.
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("every", [83, pytest.param(23, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("every", [83, 23])
 def test_killed_at_any_step_it_leaves_a_program_that_starts(upgraded: Machine, every: int) -> None:
     upgraded.write("/srv/killer", KILLED_AT)
     before, ended = _releases(upgraded), 0

@@ -115,6 +115,7 @@ def killed(sets: Path) -> Path:
     return output
 
 
+@pytest.mark.thorough
 def test_another_recipe_does_not_go_on_with_the_checkpoint(
     sets: Path, killed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +123,7 @@ def test_another_recipe_does_not_go_on_with_the_checkpoint(
     assert "of a run with other pictures or options" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_killed_goes_on_as_if_nothing_had_happened(
     sets: Path, trained: Path, killed: Path, tmp_path: Path
 ) -> None:
