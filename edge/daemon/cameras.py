@@ -138,14 +138,18 @@ class OfCamera:
     def __init__(self, outlet: Outlet, camera: str) -> None:
         self._outlet = outlet
         self._camera = camera
+        self._of_all: Telemetry | None = None
+        self._of_ours: Telemetry | None = None
 
     def start(self) -> None:
         self._outlet.start()
 
     def take(self, glance: Glance, telemetry: Telemetry) -> None:
+        if self._of_ours is None or telemetry is not self._of_all:  # it is renewed once a second
+            self._of_all, self._of_ours = telemetry, telemetry.of(self._camera)
         is_ours = glance.camera == self._camera
         # Also called where there is nothing for it: the loop goes round, which it may have to say.
-        self._outlet.take(glance if is_ours else Glance(), telemetry.of(self._camera))
+        self._outlet.take(glance if is_ours else Glance(), self._of_ours)
 
     def close(self) -> None:
         self._outlet.close()

@@ -26,17 +26,17 @@ class Liveness:
         The start is over with the first frame, or with a camera that is lost and tried again: by
         then, whatever can never work has ended the program.
         """
-        notifier, summary = self._notifier, telemetry.summary
+        notifier = self._notifier
         was_ready = self._is_ready
         self._is_ready = CameraState.STARTING not in {s.state for _, s in telemetry.each_camera}
         if self._is_ready and not was_ready:
-            notifier.ready(summary)
+            notifier.ready(telemetry.summary)
         elif now_s < self._due_s:
             return
         elif self._is_ready:
-            notifier.alive(summary)
+            notifier.alive(telemetry.summary)
         else:
-            notifier.starting(summary, START_S)
+            notifier.starting(telemetry.summary, START_S)
         self._due_s = now_s + min(notifier.watchdog_s or math.inf, STATUS_EVERY_S)
 
     def stopping(self) -> None:

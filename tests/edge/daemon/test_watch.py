@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from edge.capture.camera import Camera, Frames, Patience
 from edge.conditions import Code, Severity, conditions
 from edge.config import MqttSettings, Settings
 from edge.daemon.budget import Budget
-from edge.daemon.handover import ROOM, Handover
+from edge.daemon.handover import GATHER_S, ROOM, Handover
 from edge.daemon.lookout import FrameJudge, Glance, Lookout
 from edge.daemon.watch import STUCK_S, ParallelWatch
 from edge.decide.policy import Decision
@@ -297,6 +298,32 @@ def test_turns_that_decide_nothing_become_one() -> None:
     assert taken is not None
     assert (taken.frame, round(taken.watched_s, 3)) == (frames[1], 0.3)
     assert handover.take(0) is None
+
+
+def test_the_loop_comes_round_for_a_decision_and_not_for_every_frame() -> None:
+    handover, frames = Handover(["door", "hall"]), 400
+    taken: list[Glance] = []
+
+    def take_all() -> None:
+        while not any(each.decision.visits for each in taken):
+            glance = handover.take(5)
+            assert glance is not None
+            taken.append(glance)
+
+    loop = threading.Thread(target=take_all)
+    loop.start()
+    began_s = time.monotonic()
+    for _ in range(frames):
+        handover.put(Glance(None, watched_s=0.1, camera="door"))
+        handover.put(Glance(None, watched_s=0.1, camera="hall"))
+    passed_s = time.monotonic() - began_s
+    handover.put(Glance(None, visit(), camera="door"))
+    loop.join(5)
+    assert len(taken) <= 2 * (passed_s / GATHER_S + 2)
+    handover.close()
+    while (glance := handover.take(0)) is not None:
+        taken.append(glance)
+    assert round(sum(each.watched_s for each in taken), 3) == 2 * frames * 0.1
 
 
 def test_cameras_take_turns_however_much_one_brings() -> None:
