@@ -95,6 +95,9 @@ class Rate:
     nothing is known of the eyes, or they see no difference."""
     low: float | None
     high: float | None
+    counted_width: float | None = None
+    """How far apart `low` and `high` would be if the eyes were known exactly: what is left when
+    only more people can make the rate surer."""
 
 
 def rate_of(counts: Mapping[int, tuple[int, int]], eyes: Eyes | None) -> Rate | None:
@@ -123,7 +126,8 @@ def rate_of(counts: Mapping[int, tuple[int, int]], eyes: Eyes | None) -> Rate | 
     if corrected is None:
         return Rate(naive, low, high, None, None, None)
     lower, upper = mixed.limits(seen)
-    return Rate(naive, low, high, corrected, min(lower, corrected), max(upper, corrected))
+    width = mixed.width(masked, people)
+    return Rate(naive, low, high, corrected, min(lower, corrected), max(upper, corrected), width)
 
 
 def class_of(measured: Mapping[int, Counted], size_px: int) -> int:
@@ -207,6 +211,11 @@ class _MixedEyes:
             return None
         known = (np.array([each]) for each in (seen, self.sensitivity.value, wrong, r, s))
         return float(_solved(*known, unknown=0.0)[0])
+
+    def width(self, masked: int, people: int) -> float | None:
+        """Return how wide the interval of p is with these eyes, as if all were known of them."""
+        low, high = map(self.solved, exact_interval(masked, people))
+        return None if low is None or high is None else high - low
 
     def limits(self, seen: _Share) -> tuple[float, float]:
         """Return the limits of p."""

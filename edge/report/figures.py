@@ -36,6 +36,7 @@ def rate_estimate(sizes: Sizes, eyes: Eyes | None) -> RateEstimate | None:
         corrected=_share(rate.corrected),
         low=_share(rate.low),
         high=_share(rate.high),
+        counted_width=_share(rate.counted_width),
     )
 
 

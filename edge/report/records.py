@@ -94,6 +94,9 @@ class RateEstimate(ReportPart, frozen=True, kw_only=True):
     """The same, corrected for what the eyes are known to miss; null: nothing is known of them."""
     low: float | None = None
     high: float | None = None
+    counted_width: float | None = None
+    """How far apart `low` and `high` would be if all were known of the eyes: the part of what is
+    uncertain that more people make smaller."""
 
 
 class UnwatchedTime(ReportPart, frozen=True, kw_only=True):

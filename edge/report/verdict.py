@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge.report.records import Apart, Mark, Report, Unseen
 from edge.words import count, percent
 
@@ -26,6 +28,8 @@ MARKS = {
     Mark.SUMMER_TIME: "clocks change",
     Mark.NOT_OVER: "not over",
 }
+WIDE = 0.05
+"""From this width on, what would make an interval narrower is said."""
 APART = {Apart.CLOSED: "outside of the opening hours", Apart.RULE_OFF: "while the rule was off"}
 
 
@@ -78,6 +82,7 @@ def notes_of(report: Report) -> tuple[str, ...]:
         notes.append(f"Counted apart, {APART[each.why]}: {people} in {hours(each.seconds)}.")
     if report.rate is not None and report.rate.corrected is None:
         notes.append("The rate is not corrected: nothing is known of what the eyes miss.")
+    notes += _what_would_help(report)
     if report.sight is None:
         notes.append("There was no proof of sight.")
     elif report.sight.hours_without:
@@ -91,6 +96,22 @@ def notes_of(report: Report) -> tuple[str, ...]:
     if any(not each.is_same for each in report.signed_off):
         notes.append("What was signed off is not what this report says now.")
     return tuple(notes)
+
+
+def _what_would_help(report: Report) -> Sequence[str]:
+    """Return what would make the rate surer, where it leaves much open."""
+    rate, eyes = report.rate, report.eyes
+    if rate is None or rate.low is None or rate.high is None or rate.counted_width is None:
+        return ()
+    width = rate.high - rate.low
+    if width < WIDE or eyes is None:
+        return ()
+    if rate.counted_width > width / 2:
+        return ("The rate would be surer with more people: a longer period has more of them.",)
+    return (
+        f"More people would not make the rate surer: how well the eyes judge is not known better "
+        f"({eyes.source}).",
+    )
 
 
 def people_in_words(number: int) -> str:

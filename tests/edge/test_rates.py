@@ -53,6 +53,20 @@ def test_a_rate_is_corrected_as_rogan_and_gladen_do() -> None:
     assert rate.corrected == pytest.approx((0.82 + 0.9 - 1) / (0.95 + 0.9 - 1))
 
 
+def test_what_is_uncertain_is_either_how_many_people_came_or_how_well_the_eyes_judge() -> None:
+    known_well = Eyes({0: Counted(96_000, 100_000)}, {0: Counted(98_000, 100_000)}, "a test")
+    known_badly = Eyes({0: Counted(29, 30)}, {0: Counted(28, 30)}, "a test")
+    few = rate_of({0: (90, 10)}, known_well)
+    many = rate_of({0: (9000, 1000)}, known_badly)
+    for rate in (few, many):
+        assert rate is not None
+        assert rate.low is not None
+        assert rate.high is not None
+        assert rate.counted_width is not None
+        of_all = rate.counted_width / (rate.high - rate.low)
+        assert 0.9 < of_all < 1.01 if rate is few else of_all < 0.2
+
+
 def test_people_without_a_mask_who_are_lost_more_often_are_made_up_for() -> None:
     eyes = Eyes({0: Counted(1000, 1000, 1000)}, {0: Counted(800, 800, 1000)}, "a test")
     rate = rate_of({0: (900, 80)}, eyes)

@@ -71,6 +71,30 @@ def test_the_rate_is_corrected_by_what_is_known_of_the_eyes_and_both_are_shown(
     assert not any("not corrected" in note for note in report.notes)
 
 
+@pytest.mark.parametrize(
+    ("people", "measured", "note"),
+    [
+        (20, 1000, "The rate would be surer with more people: a longer period has more of them."),
+        (
+            2000,
+            30,
+            "More people would not make the rate surer: how well the eyes judge is not known "
+            "better (a walk).",
+        ),
+        (2000, 1000, None),
+    ],
+)
+def test_a_wide_interval_says_what_would_make_it_narrower(
+    scene: Scene, people: int, measured: int, note: str | None
+) -> None:
+    scene.watch("2026-11-29 00:00", "2026-11-30 00:00")
+    scene.people("2026-11-29 08:00", 9 * people // 10, size_px=48)
+    scene.people("2026-11-29 08:01", people // 10, Verdict.BARE, size_px=48)
+    eyes = Counted(measured - 1, measured)
+    report = scene.report(SUNDAY, eyes=Eyes({48: eyes}, {48: eyes}, "a walk"))
+    assert [each for each in report.notes if "surer" in each] == [note] * (note is not None)
+
+
 def test_what_no_row_names_the_program_did_not_run_and_the_rest_has_its_reason(
     scene: Scene,
 ) -> None:
