@@ -43,6 +43,7 @@ from edge.plan import PLANS, USUAL
 from edge.records import Box, Frame, MaskState, Pixels, Verdict, ViolationState
 from tests.fakes import START
 from tools.cost import multiply_adds
+from tools.doors import DOOR_PEOPLE, ShownPicture, at_doors, distinct
 
 WIDTH, HEIGHT = 1280, 960
 SWAY_PX = 20
@@ -106,8 +107,6 @@ GROUPS: dict[str, Callable[[Fate], bool]] = {
     "21 and more": lambda fate: fate.size_px >= 24 and fate.people > 20,
 }
 """By the size of the face, and from 24 px on by the people in sight."""
-DOOR_PEOPLE = 10
-"""The eyes are measured in scenes with no more people: in a crowd they are others."""
 COSTS = ("million multiply-adds a second", "ms of processor time a second")
 
 
@@ -145,27 +144,23 @@ def pictures_of(boxed: BoxedSet, split: Path | None) -> list[BoxedPicture]:
     return [*boxed.of_part("validation", split), *boxed.of_part("test", split)]
 
 
-def groups_of(pictures: list[BoxedPicture], columns: int) -> Iterator[list[BoxedPicture]]:
+def groups_of(pictures: list[BoxedPicture], columns: int) -> Iterator[list[ShownPicture]]:
     """Return what is shown together, `columns` in each direction; the last few are left out."""
     random.Random(0).shuffle(pictures)
     number = columns**2
     for begin in range(0, len(pictures) - number + 1, number):
-        yield pictures[begin : begin + number]
+        yield [ShownPicture(each) for each in pictures[begin : begin + number]]
 
 
-def is_at_a_door(pictures: Sequence[BoxedPicture]) -> bool:
-    """Return whether no more people are in sight together than at a door."""
-    return sum(len(each.faces) + len(each.unsure) for each in pictures) <= DOOR_PEOPLE
-
-
-def scene_of(pictures: Sequence[BoxedPicture], columns: int) -> Scene:
+def scene_of(pictures: Sequence[ShownPicture], columns: int) -> Scene:
     """Return the pictures beside and below each other."""
     wide, high = WIDTH // columns, HEIGHT // columns
     pixels = np.full((HEIGHT + 2 * SWAY_PX, WIDTH + 2 * SWAY_PX, 3), 120, np.uint8)
     faces = []
-    for index, each in enumerate(pictures):
+    for index, shown in enumerate(pictures):
+        each = shown.picture
         picture = each.read()
-        ratio = min(wide / picture.shape[1], high / picture.shape[0])
+        ratio = shown.ratio(min(wide / picture.shape[1], high / picture.shape[0]))
         size = (round(picture.shape[1] * ratio), round(picture.shape[0] * ratio))
         picture = resize(picture, size)
         left = SWAY_PX + index % columns * wide
@@ -179,7 +174,7 @@ def scene_of(pictures: Sequence[BoxedPicture], columns: int) -> Scene:
 
 
 def judge_group(
-    job: tuple[int, list[BoxedPicture], int, Settings],
+    job: tuple[int, list[ShownPicture], int, Settings],
 ) -> tuple[Counter[str], list[Fate]]:
     """Judge one scene: its number, pictures and columns. In a process of its own."""
     number, pictures, columns, settings = job
@@ -306,7 +301,8 @@ def main() -> None:
     parser.add_argument(
         "--eyes",
         type=Path,
-        help=f"write what rates are corrected with; only scenes of up to {DOOR_PEOPLE} people",
+        help=f"write what rates are corrected with: {DOOR_PEOPLE} people in sight at most, no face "
+        "twice, and every size",
     )
     options = parser.parse_args()
     detector = {
@@ -323,13 +319,14 @@ def main() -> None:
         sets = [pictures_of(read_boxed(folder), options.split) for folder in options.boxed]
     except ConfigError as error:
         parser.error(str(error))
-    groups = []
-    for pictures in sets:
-        of_set = groups_of(pictures, options.columns)
-        shown_of_set = (each for each in of_set if not options.eyes or is_at_a_door(each))
-        groups += list(itertools.islice(shown_of_set, options.most))
+    if options.eyes:
+        at_door = at_doors(distinct(sets), options.columns**2)
+        groups = [group for of_set in at_door for group in of_set[: options.most]]
+    else:
+        of_sets = (groups_of(pictures, options.columns) for pictures in sets)
+        groups = [group for of_set in of_sets for group in itertools.islice(of_set, options.most)]
     jobs = [(number, group, options.columns, settings) for number, group in enumerate(groups)]
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for count, new in pool.map(judge_group, jobs):
             total.update(count)
             fates += new
