@@ -116,7 +116,7 @@ class Recorder:
             self._wake.set()
 
     def record(self, batch: HistoryBatch) -> None:
-        """Record what others know, and write it soon: an acknowledgement, the rule. Any thread."""
+        """Record what others know, a proof of sight for one, and write it soon. Any thread may."""
         self._recording.add(batch)
         self._is_soon = True
         self._wake.set()

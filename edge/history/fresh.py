@@ -57,19 +57,10 @@ class FreshReader(HistoryReader):
         return _replaced(super().alerts(begin, end), more, lambda each: each.event_id)
 
     def acknowledgements(self, begin: datetime, end: datetime) -> list[AlertAcknowledgement]:
-        # Of what waits, those of the period's alerts, which may be written already; and what is
-        # written of alerts that wait: that is done at once.
-        there = {each.event_id for each in self.alerts(begin, end)}
+        # What is said is written at once; the alert itself may wait still.
         waiting = self._within(lambda each: each.alerts, lambda row: row.confirmed_at, begin, end)
         early = self._said_of({each.event_id for each in waiting})
-        more = [
-            row
-            for batch in self._waiting
-            for row in batch.acknowledgements
-            if row.event_id in there
-        ]
-        written = super().acknowledgements(begin, end)
-        return sorted({*written, *early, *more}, key=lambda each: each.at)
+        return sorted({*super().acknowledgements(begin, end), *early}, key=lambda each: each.at)
 
     def conditions(self, begin: datetime, end: datetime) -> list[ConditionSpan]:
         more = [

@@ -43,7 +43,6 @@ class Gathering:
                 self._watched,
                 self._alerts,
                 self._conditions,
-                self._rest.acknowledgements,
                 self._rest.journal,
                 self._rest.sight,
             )
@@ -59,7 +58,6 @@ class Gathering:
             self._put(self._alerts, alert.event_id, alert)
         for span in batch.conditions:
             self._put(self._conditions, (span.began_at, span.code, span.subject), span)
-        self._extend(self._rest.acknowledgements, batch.acknowledgements)
         self._extend(self._rest.journal, batch.journal)
         self._extend(self._rest.sight, batch.sight)
 
@@ -70,7 +68,6 @@ class Gathering:
             [replace(each, visits=number) for each, number in self._people.items()],
             [replace(each, seconds=seconds) for each, seconds in self._watched.items()],
             list(self._alerts.values()),
-            list(self._rest.acknowledgements),
             list(self._conditions.values()),
             list(self._rest.journal),
             list(self._rest.sight),

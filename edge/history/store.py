@@ -83,7 +83,6 @@ class HistoryBatch:
     people: list[People] = field(default_factory=list)
     watched: list[WatchedTime] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
-    acknowledgements: list[AlertAcknowledgement] = field(default_factory=list)
     conditions: list[ConditionSpan] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     sight: list[SightProof] = field(default_factory=list)
@@ -133,11 +132,6 @@ class HistoryWriter:
                 "confirmed_at, ended_at, duration_s, probability) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
                 "?)",
                 map(flat, batch.alerts),
-            )
-            self._all(
-                "INSERT OR REPLACE INTO acknowledgements (event_id, at, by, reason, remedy, note) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                map(flat, batch.acknowledgements),
             )
             self._all(
                 "INSERT OR REPLACE INTO conditions (code, subject, severity, began_at, ended_at) "

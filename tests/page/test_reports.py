@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from edge.history.alert_book import AlertBook
 from edge.history.records import (
     Alert,
     AlertAcknowledgement,
@@ -52,9 +53,9 @@ def lived(tmp_path: Path) -> None:
         batch.alerts.append(Alert(event, Place(), ViolationKind.BARE, at, at, later, 30, 0.9))
     said_at = YESTERDAY + timedelta(minutes=15)
     said = AlertAcknowledgement(EVENTS[0], said_at, "page", "forgotten", "mask-put-on")
-    batch.acknowledgements.append(said)
-    with closing(HistoryWriter(state / FILE)) as writer:
+    with closing(HistoryWriter(state / FILE)) as writer, AlertBook(state / FILE) as book:
         writer.write(batch)
+        book.write(said)
 
 
 def opened(context: BrowserContext, url: str) -> Page:

@@ -18,11 +18,11 @@ from edge.daemon.recorder import LONGEST_TURN_S, Recorder, open_history, setting
 from edge.daemon.retention import Retention
 from edge.decide.policy import Decision
 from edge.history.records import (
-    AlertAcknowledgement,
     EntryKind,
     People,
     Place,
     RunAbout,
+    SightProof,
     WatchedTime,
     WatchState,
     minute_of,
@@ -75,9 +75,9 @@ def read(path: Path) -> HistoryBatch:
             reader.people(*LONG),
             reader.watched(*LONG),
             reader.alerts(*LONG),
-            reader.acknowledgements(*LONG),
             reader.conditions(*LONG),
             reader.journal(*LONG),
+            reader.sight(*LONG),
         )
 
 
@@ -199,12 +199,12 @@ def test_a_visit_from_before_the_clock_was_set_counts_in_the_present_minute(
 def test_what_others_record_is_in_the_file_soon(recorder: Recorder, path: Path) -> None:
     recorder.start()
     recorder.take(Glance(decision=Decision((violation(1),))), TELEMETRY)
-    said = AlertAcknowledgement(violation(1).event_id, START, "page", "other", "none")
-    recorder.record(HistoryBatch(acknowledgements=[said]))
+    proof = SightProof(START, "door", Verdict.BARE, 32, 10, 9, 8)
+    recorder.record(HistoryBatch(sight=[proof]))
 
     def is_there() -> bool:
         with suppress(HistoryError):
-            return read(path).acknowledgements == [said]
+            return read(path).sight == [proof]
         return False
 
     until(is_there, "it is there")

@@ -13,6 +13,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from edge.history.alert_book import AlertBook
 from edge.history.records import (
     Alert,
     AlertAcknowledgement,
@@ -35,6 +36,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 END = NOON + timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 DOOR = Place("door", "left")
+SAID = AlertAcknowledgement("event 1", NOON + SECOND, "ops", "forgotten", "talked-to", "noted")
 
 
 def rows() -> HistoryBatch:
@@ -62,9 +64,6 @@ def rows() -> HistoryBatch:
                 0.9,
             ),
         ],
-        acknowledgements=[
-            AlertAcknowledgement("event 1", NOON + SECOND, "ops", "forgotten", "talked-to", "noted")
-        ],
         conditions=[
             ConditionSpan("view-dark", "", "fault", NOON, END),
             ConditionSpan("paused", "", "hint", NOON + SECOND, None),
@@ -83,8 +82,9 @@ def main() -> None:
         raise SystemExit(f"{kept.name} is there, and stays as it is")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE
-        with closing(HistoryWriter(path)) as writer:
+        with closing(HistoryWriter(path)) as writer, AlertBook(path) as book:
             writer.write(rows())
+            book.write(SAID)
         with closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA journal_mode = DELETE")  # one file, without its log
         shutil.copyfile(path, kept)

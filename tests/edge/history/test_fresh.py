@@ -56,14 +56,12 @@ def test_an_alert_that_is_over_since_is_there_once_with_its_end(box: Box) -> Non
     span = ConditionSpan("paused", "", "hint", START, None)
     program.add(HistoryBatch(alerts=[alert(1)], conditions=[span]))
     program.tend(clock_is_right=True, is_soon=True)
-    said = AlertAcknowledgement("event 1", START, "ops", "other", "none")
     over = ConditionSpan("paused", "", "hint", START, START + timedelta(seconds=5))
     watched = [WatchedTime(1, "", WatchState.WATCHED, 1, True)]
-    program.add(HistoryBatch([], watched, [alert(1, 9.0)], [said], [over]))
+    program.add(HistoryBatch([], watched, [alert(1, 9.0)], [over]))
     program.tend(clock_is_right=True)
     with fresh(box) as reader:
         assert reader.alerts(*ALWAYS) == [alert(1, 9.0)]
-        assert reader.acknowledgements(*ALWAYS) == [said]
         assert reader.conditions(*ALWAYS) == [over]
         assert reader.watched(*ALWAYS) == [], "long ago"
 

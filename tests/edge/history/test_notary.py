@@ -153,13 +153,11 @@ def test_what_was_said_is_unpublished_until_it_is_marked(path: Path) -> None:
         assert book.unpublished() == []
 
 
-def test_what_another_writer_has_written_is_unpublished_too_and_forgotten_with_its_alert(
-    path: Path,
-) -> None:
+def test_what_is_unpublished_is_forgotten_with_its_alert(path: Path) -> None:
     corrected = acknowledge(path, Acknowledge(event_id(1), "exempt"), NOON + DAY)
     other = AlertAcknowledgement(event_id(2), NOON + DAY, "x", "other", "none")
     with closing(HistoryWriter(path)) as writer, AlertBook(path) as book:
-        writer.write(HistoryBatch(acknowledgements=[other]))
+        book.write(other)
         assert book.unpublished() == [corrected, other]
         writer.forget(NOON + 3 * DAY)
         assert book.unpublished() == []

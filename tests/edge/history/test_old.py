@@ -12,7 +12,7 @@ import pytest
 from edge.history.keeper import HistoryKeeper, quarantined_files
 from edge.history.schema import VERSIONS
 from edge.history.store import FILE, HistoryBatch, HistoryReader
-from tests.edge.history.old import DATA, END, NOON, rows
+from tests.edge.history.old import DATA, END, NOON, SAID, rows
 
 OLD = sorted(DATA.glob("version-*.sqlite"))
 DIGESTS = ("d56a28483b52af58", "a9161898610aec4c", "ee943915f7a23a91")
@@ -26,7 +26,6 @@ def read(path: Path) -> HistoryBatch:
             reader.people(*period),
             reader.watched(*period),
             reader.alerts(*period),
-            reader.acknowledgements(*period),
             reader.conditions(*period),
             reader.journal(*period),
             reader.sight(*period),
@@ -51,6 +50,8 @@ def test_the_statements_of_a_version_never_change() -> None:
 
 def test_an_old_file_is_read(old: Path) -> None:
     assert read(old) == rows()
+    with HistoryReader(old) as reader:
+        assert reader.acknowledgements(NOON, END) == [SAID]
 
 
 def test_an_old_file_is_gone_on_with(old: Path) -> None:

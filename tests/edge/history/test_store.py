@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge.history.alert_book import AlertBook
 from edge.history.contents import TABLES, contents
 from edge.history.records import (
     SIZES_PX,
@@ -65,9 +66,6 @@ def batch() -> HistoryBatch:
         alerts=[
             Alert("e1", PLACE, ViolationKind.BARE, NOON, NOON + SECOND, None, 1.0, 0.93),
         ],
-        acknowledgements=[
-            AlertAcknowledgement("e1", NOON + SECOND, "ops", "forgotten", "talked-to")
-        ],
         conditions=[ConditionSpan("view-dark", "", "fault", NOON, None)],
         journal=[Entry(NOON, EntryKind.RULE, "ops", "on")],
         sight=[SightProof(NOON, "door", Verdict.BARE, 32, 10, 9, 8)],
@@ -80,7 +78,6 @@ def read(path: Path, begin: datetime, end: datetime) -> HistoryBatch:
             reader.people(begin, end),
             reader.watched(begin, end),
             reader.alerts(begin, end),
-            reader.acknowledgements(begin, end),
             reader.conditions(begin, end),
             reader.journal(begin, end),
             reader.sight(begin, end),
@@ -239,14 +236,14 @@ def test_what_is_old_is_not_in_the_bytes_either(path: Path) -> None:
                 alerts=[
                     Alert(f"event {day}", PLACE, ViolationKind.BARE, at, at, at, 1.0, 0.93),
                 ],
-                acknowledgements=[
-                    AlertAcknowledgement(f"event {day}", at, "ops", "other", "other", f"note {day}")
-                ],
                 conditions=[ConditionSpan("paused", f"of {day}", "hint", at, at)],
                 journal=[Entry(at, EntryKind.STARTED, "service", f"start {day}")],
                 sight=[SightProof(at, f"sight {day}", Verdict.BARE, 32, 10, 9, 8)],
             )
         )
+        said = AlertAcknowledgement(f"event {day}", at, "ops", "other", "other", f"note {day}")
+        with AlertBook(path) as book:
+            book.write(said)
     writer.forget(NOON + timedelta(days=29))
     files = b"".join(each.read_bytes() for each in path.parent.iterdir())
     for word in ("camera", "event", "note", "of", "start", "sight"):

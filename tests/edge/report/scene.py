@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge.history.alert_book import AlertBook
 from edge.history.records import (
     Alert,
     AlertAcknowledgement,
@@ -44,6 +45,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "history.sqlite"
         self.batch = HistoryBatch()
+        self.said: list[AlertAcknowledgement] = []
 
     def watch(
         self,
@@ -90,7 +92,7 @@ class Scene:
 
     def acknowledge(self, event_id: str, at: str, reason: Reason = "forgotten") -> None:
         row = AlertAcknowledgement(event_id, berlin(at), "ops", reason, "mask-put-on", "was kind")
-        self.batch.acknowledgements.append(row)
+        self.said.append(row)
 
     def condition(self, code: str, begin: str, end: str | None, severity: str = "fault") -> None:
         ended = None if end is None else berlin(end)
@@ -108,7 +110,10 @@ class Scene:
         writer = HistoryWriter(self.path)
         writer.write(self.batch)
         writer.close()
-        self.batch = HistoryBatch()
+        with AlertBook(self.path) as book:
+            for each in self.said:
+                book.write(each)
+        self.batch, self.said = HistoryBatch(), []
 
     def report(
         self,

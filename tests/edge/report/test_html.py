@@ -42,8 +42,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
             event = scene.alert(at)
             if hour % 2:
                 scene.acknowledge(event, f"2026-11-{day:02d} {hour:02d}:40")
-    said = scene.batch.acknowledgements[0]
-    scene.batch.acknowledgements[0] = type(said)(
+    said = scene.said[0]
+    scene.said[0] = type(said)(
         said.event_id, said.at, EVIL, said.reason, said.remedy, "Łódź, 東京 and Δ " + "x" * 150
     )
     scene.condition("view-covered", "2026-11-03 09:00", "2026-11-03 15:00")

@@ -28,8 +28,8 @@ def day_of(tmp_path: Path) -> Report:
     scene.people("2026-10-25 08:20", 1, Verdict.BARE)
     event = scene.alert("2026-10-25 08:21")
     scene.acknowledge(event, "2026-10-25 09:21")
-    said = scene.batch.acknowledgements[0]
-    scene.batch.acknowledgements[0] = type(said)(
+    said = scene.said[0]
+    scene.said[0] = type(said)(
         said.event_id, said.at, said.by, said.reason, said.remedy, "=HYPERLINK(1)"
     )
     return scene.report(day_period(BERLIN, date(2026, 10, 25)))
