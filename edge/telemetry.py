@@ -9,6 +9,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from edge.acuity import SightState
+from edge.keeping import HistoryState
 from edge.software import InUse, OnTrial
 from edge.words import duration
 
@@ -259,18 +260,6 @@ class SignalState:
         """What is on, for people."""
         muted = "" if self.muted_for_s is None else f"; muted for {duration(self.muted_for_s)}"
         return f"{self.shows}{muted}"
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryState:
-    """What the box records of what happens, where that is enabled."""
-
-    trouble: str = ""
-    """Why nothing is written, in a sentence; empty: it is."""
-    is_newer: bool = False
-    """A newer release has written the file, and this one leaves it alone."""
-    written_at: datetime | None = None
-    """When all that had happened was in the file; None: not since the start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from edge.commands.output import json_text, say
 from edge.commands.parser import Parser, add_action
 from edge.config import DEFAULT_PATH, load_settings
 from edge.errors import NotAllowedError
-from edge.history.keeper import files_of, quarantined_files
+from edge.history.database import files_of
+from edge.history.keeper import quarantined_files
 from edge.history.store import FILE, HistoryError, HistoryReader, HistoryWriter
 from edge.host.status_file import read_telemetry
 from edge.words import size

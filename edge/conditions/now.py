@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from edge.conditions.codes import Code, Condition, Severity
 from edge.conditions.kinds import condition
 from edge.conditions.running import MAKE_ROOM
+from edge.keeping import HistoryFault
 from edge.telemetry import (
     CameraState,
     CameraStatus,
@@ -29,7 +30,15 @@ ENDS_SOON = timedelta(days=30)
 _OF_A_CLIENT = "deploy/mosquitto/certificates.sh FOLDER client NAME, or site.yml"
 _OF_A_PAGE = "docs/operating.md, The page"
 _IN_MEMORY = "the last days are kept in memory meanwhile"
-_NEWER = "install that release again, or put the file elsewhere; it is left as it is"
+HISTORY_FIXES = {
+    HistoryFault.DISK: f"{_IN_MEMORY}; {MAKE_ROOM}",
+    HistoryFault.READ_ONLY: f"{_IN_MEMORY}; sudo chown tensormask: and chmod 600 the file and its "
+    "-wal; if the whole disk is read-only: sudo dmesg | tail",
+    HistoryFault.NEWER: "install that release again, or put the file elsewhere; it is left as it "
+    "is",
+    HistoryFault.LOST: "nothing needs to be done: it goes on within seconds, with the file that is "
+    "there then or a new one; stop the service before you move or restore the file",
+}
 STRAINS = {
     Strain.HEAT: Code.TOO_HOT,
     Strain.POWER: Code.POWER_WEAK,
@@ -164,7 +173,7 @@ def _around(now: Telemetry) -> Iterator[Condition]:
     if now.signal is not None and now.signal.trouble:
         yield condition(Code.SIGNAL_FAILING, trouble=now.signal.trouble)
     if now.history is not None and now.history.trouble:
-        fix = _NEWER if now.history.is_newer else f"{_IN_MEMORY}; {MAKE_ROOM}"
+        fix = HISTORY_FIXES[now.history.fault]
         yield condition(Code.HISTORY_FAILING, trouble=now.history.trouble, fix=fix)
     if now.trial is not None:
         what = f"{now.trial.slot} {now.trial.name or 'that comes with the release'}"

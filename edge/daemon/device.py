@@ -26,6 +26,7 @@ from edge.host.health import read_vitals, rss_bytes
 from edge.host.load import Load
 from edge.host.status_file import StatusFile
 from edge.host.systemd import Notifier
+from edge.keeping import HistoryState
 from edge.privacy.picture import Photographer
 from edge.publish.answers import Received
 from edge.publish.messages import (
@@ -45,7 +46,6 @@ from edge.telemetry import (
     BrokerState,
     Certificate,
     ClockState,
-    HistoryState,
     NotifierState,
     Pace,
     PageState,

@@ -39,9 +39,10 @@ from edge.history.store import FILE, HistoryBatch
 from edge.history.takeover import NAME
 from edge.host.in_use import public_source
 from edge.host.status_file import runtime_directory
+from edge.keeping import HistoryState
 from edge.page.history import PageHistory
 from edge.records import Violation, Visit
-from edge.telemetry import HistoryState, Telemetry
+from edge.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from edge.daemon.lookout import Glance
 from edge.history.keeper import HistoryKeeper
 from edge.history.recording import FORGET_EVERY_S
 from edge.history.store import HistoryError
-from edge.telemetry import HistoryState, Telemetry
+from edge.keeping import HistoryState
+from edge.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 

@@ -35,8 +35,16 @@ class HistoryError(TensorMaskError):
     """Make room, or repair or remove the file: the history cannot be read or written."""
 
 
+class ReadOnlyHistoryError(HistoryError):
+    """Let the service write to the file, or see why its disk is read-only."""
+
+
 class DamagedHistoryError(HistoryError):
     """Nothing: the service sets the file aside, and begins a new one."""
+
+
+class LostHistoryError(HistoryError):
+    """Nothing: what had the file open goes on with the one that is there, or begins a new one."""
 
 
 class NewerHistoryError(HistoryError):
@@ -45,6 +53,7 @@ class NewerHistoryError(HistoryError):
 
 def open_to_write(path: Path) -> sqlite3.Connection:
     """Open the file, make it, or bring it up to date. Raises HistoryError."""
+    refuse_read_only(path)
     with said_plainly(path):
         database = _connect(str(path), uri=False)
         try:
@@ -88,6 +97,26 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         return database
 
 
+def refuse_read_only(path: Path) -> None:
+    """Raise ReadOnlyHistoryError where a file of the database is there and may not be written.
+
+    SQLite would open it for reading, and give its log the same mode: writing the file alone again
+    would then not be enough.
+    """
+    for suffix in ("", LOG, INDEX):
+        file = path.with_name(path.name + suffix)
+        is_there = os.access(file, os.F_OK, effective_ids=True)
+        if is_there and not os.access(file, os.W_OK, effective_ids=True):
+            raise ReadOnlyHistoryError(f"{file}: read-only")
+
+
+def files_of(path: Path) -> Iterator[Path]:
+    """Give a database's files that are there."""
+    for suffix in ("", LOG, INDEX):
+        if (file := path.with_name(path.name + suffix)).exists():
+            yield file
+
+
 def check(database: sqlite3.Connection, path: Path) -> None:
     """Read the whole file. Raises DamagedHistoryError."""
     with said_plainly(path):
@@ -102,8 +131,7 @@ def said_plainly(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        kind = DamagedHistoryError if _is_damage(error) else HistoryError
-        raise kind(f"{path}: {error}") from error
+        raise _kind_of(error)(f"{path}: {error}") from error
 
 
 @contextmanager
@@ -175,7 +203,9 @@ def _bring_up_to_date(database: sqlite3.Connection) -> None:
                 raise
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
-    """Return whether an error speaks against the file; otherwise the disk refuses, or is busy."""
+def _kind_of(error: sqlite3.Error) -> type[HistoryError]:
+    """Return what an error speaks against: the file, the right to write it, or the disk."""
     code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code in _UNREADABLE
+    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code in _UNREADABLE:
+        return DamagedHistoryError
+    return ReadOnlyHistoryError if code & 0xFF == sqlite3.SQLITE_READONLY else HistoryError

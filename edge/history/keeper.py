@@ -1,16 +1,25 @@
-"""The file as the service keeps it: opened again when the disk is back, quarantined when it is
-damaged, and never with more than it may keep."""
+"""The file as the service keeps it: opened again when the disk is back or another file is in its
+place, quarantined when it is damaged, and never with more than it may keep."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from edge.history.database import INDEX, LOG
-from edge.history.store import DamagedHistoryError, HistoryBatch, HistoryError, HistoryWriter
+from edge.history.database import (
+    INDEX,
+    LOG,
+    DamagedHistoryError,
+    HistoryError,
+    LostHistoryError,
+    files_of,
+    refuse_read_only,
+)
+from edge.history.stamp import FileIdentity, identities_of
+from edge.history.store import HistoryBatch, HistoryWriter
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +37,7 @@ _QUARANTINED_TIME = "%Y%m%dT%H%M%SZ"
 
 class HistoryKeeper:
     """Has the file open, or tries to. For one thread. Each method raises HistoryError, after which
-    the same may be tried again."""
+    the same may be tried again: LostHistoryError says that it goes on in another file then."""
 
     def __init__(self, path: Path, days: int) -> None:
         self._path = path
@@ -36,9 +45,12 @@ class HistoryKeeper:
         least, most = REBUILT_DAYS
         self._rebuilt_every = timedelta(days=min(most, max(least, days / REBUILT_PARTS)))
         self._writer: HistoryWriter | None = None
+        self._opened: tuple[FileIdentity | None, ...] = ()
+        """Which files it writes."""
 
     def open(self) -> None:
-        """Open the file, or make it; a damaged one is quarantined. Nothing where it is open."""
+        """Open the file, or make it. Nothing where it is open. A damaged one is quarantined, and
+        that is raised: the next try begins a new one."""
         if self._writer is not None:
             return
         try:
@@ -48,8 +60,22 @@ class HistoryKeeper:
         try:
             self._open()
         except DamagedHistoryError as error:
-            self._quarantine(error)
-            self._open()
+            raise self._quarantined(error) from error
+
+    def verify(self) -> None:
+        """Nothing as long as the files that are open are those of that name, and may be written.
+
+        Else they are closed, and that is raised: what is written to a file without a name, nobody
+        finds. It reads no file.
+        """
+        if self._writer is None:
+            return
+        try:
+            self._refuse_others(self._writer)
+            refuse_read_only(self._path)
+        except HistoryError:
+            self.close()
+            raise
 
     def write(self, batch: HistoryBatch) -> None:
         """Write all of it, or nothing."""
@@ -94,26 +120,38 @@ class HistoryKeeper:
         except BaseException:
             writer.close()
             raise
-        self._writer = writer
+        self._writer, self._opened = writer, identities_of(self._path)
+
+    def _refuse_others(self, writer: HistoryWriter) -> None:
+        """Raise LostHistoryError where the names are of other files than those that are open."""
+        there = identities_of(self._path)
+        if there == self._opened:
+            return
+        (file, log), (opened, _) = there, self._opened
+        what, now = ("it", file) if file != opened else ("its log", log)
+        if file == opened and log is None:  # nobody else has written since: nothing is lost
+            with suppress(HistoryError):
+                writer.fold_log()
+        change = "removed" if now is None else "replaced"
+        raise LostHistoryError(f"{self._path}: {what} was {change} while it was written")
 
     def _guarded(self, work: Callable[[HistoryWriter], None]) -> None:
-        """Do it; where that shows damage, do it in a new file. After any failure it is closed."""
-        for _ in range(2):
-            self.open()
-            assert self._writer is not None, "it is open, or that was raised"
-            try:
-                work(self._writer)
-            except DamagedHistoryError as error:
-                self.close()
-                self._quarantine(error)
-            except HistoryError:
-                self.close()
-                raise
-            else:
-                return
-        raise HistoryError(f"{self._path}: damaged again at once")
+        """Do it. After any failure the file is closed; a damaged one is quarantined."""
+        self.open()
+        self.verify()
+        assert self._writer is not None, "it is open, or that was raised"
+        try:
+            work(self._writer)
+        except DamagedHistoryError as error:
+            self.verify()  # with the log of another file, any file looks damaged
+            self.close()
+            raise self._quarantined(error) from error
+        except HistoryError:
+            self.close()
+            raise
 
-    def _quarantine(self, error: DamagedHistoryError) -> None:
+    def _quarantined(self, error: DamagedHistoryError) -> LostHistoryError:
+        """Set the damaged file aside; return what is to be said. Raises HistoryError."""
         aside = self._path.with_name(
             f"{self._path.name}{_QUARANTINED}{datetime.now(UTC).strftime(_QUARANTINED_TIME)}"
         )
@@ -128,6 +166,7 @@ class HistoryKeeper:
         except OSError as refusal:
             raise HistoryError(f"{self._path}: damaged; {refusal.strerror}") from refusal
         _log.error("%s; quarantined as %s, and a new one is begun", error, aside.name)
+        return LostHistoryError(f"{error}; it is quarantined as {aside.name}")
 
 
 def quarantined_files(path: Path) -> list[Path]:
@@ -141,13 +180,6 @@ def quarantined_at(aside: Path) -> datetime:
     with suppress(ValueError):
         return datetime.strptime(stamp, _QUARANTINED_TIME).replace(tzinfo=UTC)
     return datetime.fromtimestamp(aside.stat().st_mtime, UTC)
-
-
-def files_of(path: Path) -> Iterator[Path]:
-    """Give a database's files that are there."""
-    for suffix in ("", LOG, INDEX):
-        if (file := _beside(path, suffix)).exists():
-            yield file
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -233,6 +233,11 @@ class HistoryWriter:
             self._database.execute("VACUUM")
             self._all("UPDATE about SET rebuilt_from = ?", [(text_of(before),)])
 
+    def fold_log(self) -> None:
+        """Take what is in the log into the file, as far as nobody reads it."""
+        with said_plainly(self._path):
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def _empty_log(self) -> None:
         """It still has what was deleted."""
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -17,6 +17,7 @@ from edge.daemon.former import FormerIdentities, Identity
 from edge.detect.card import FOLDER, read_card
 from edge.errors import TensorMaskError
 from edge.files import DamagedFileError
+from edge.history.database import LostHistoryError
 from edge.history.keeper import HistoryKeeper
 from edge.history.standby import NAME as STANDBY
 from edge.history.standby import Standby
@@ -73,7 +74,9 @@ def history_standby(folder: Path, content: bytes) -> None:
 def history_file(folder: Path, content: bytes) -> None:
     (folder / "history.sqlite").write_bytes(content)
     keeper = HistoryKeeper(folder / "history.sqlite", 400)
-    keeper.write(HistoryBatch())
+    with suppress(LostHistoryError):  # it is quarantined,
+        keeper.write(HistoryBatch())
+    keeper.write(HistoryBatch())  # and a new one begun
     keeper.close()
 
 

@@ -95,6 +95,24 @@ def test_a_damaged_history_is_quarantined_and_judging_goes_on(box: Box) -> None:
     box.machine.run("sh", "-c", f"rm {FILE}.damaged-*")
 
 
+def test_a_history_that_is_removed_under_the_service_is_said_and_a_new_one_has_all_since(
+    box: Box,
+) -> None:
+    box.machine.run("sh", "-c", f"rm {FILE}*")
+
+    def is_said() -> bool:
+        return "it was removed" in box.by(VISITOR, "tensormask status --json").stdout
+
+    wait_until(is_said, 10, "the service has noticed")
+    wait_until(lambda: bool(asked(box, "SELECT code FROM conditions")), 30, "a new one is begun")
+    pass_by(box)
+    box.machine.run("systemctl", "restart", UNIT)
+    box.until_well()
+    assert visits(box, "bare") == 1
+    spans = asked(box, "SELECT code, ended_at IS NOT NULL FROM conditions")
+    assert ["history-failing", 1] in spans, "a report says that something is missing"
+
+
 def test_what_is_kept_is_listed_for_root_in_full_and_refused_to_others(box: Box) -> None:
     listed = box.by(OWNER, "sudo tensormask history list --json", check=True).stdout.splitlines()
     items = [json.loads(line) for line in listed]

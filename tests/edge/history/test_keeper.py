@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.history.database import LostHistoryError
 from edge.history.keeper import KEPT_QUARANTINED, HistoryKeeper, quarantined_files
 from edge.history.records import People, Place, WatchedTime, WatchState, at_minute, minute_of
 from edge.history.store import FILE, HistoryBatch, HistoryError, HistoryReader
@@ -51,6 +52,8 @@ def test_a_damaged_file_is_quarantine_and_a_new_one_begun(
     keeper.write(at(NOON))
     keeper.close()
     damage(tmp_path / FILE)
+    with pytest.raises(LostHistoryError, match=r"quarantined as history.sqlite.damaged-"):
+        keeper.write(at(NOON + DAY))
     keeper.write(at(NOON + DAY))
     assert days_in(tmp_path / FILE) == [NOON + DAY]
     (aside,) = quarantined_files(tmp_path / FILE)
@@ -66,6 +69,8 @@ def test_damage_under_an_open_file_is_survived_too(tmp_path: Path) -> None:
     damage(tmp_path / FILE)
     assert keeper._writer is not None
     keeper._writer._database.executescript("PRAGMA cache_size = 0; PRAGMA shrink_memory")
+    with pytest.raises(LostHistoryError, match="quarantined"):
+        keeper.write(at(NOON + DAY))
     keeper.write(at(NOON + DAY))
     assert days_in(tmp_path / FILE) == [NOON + DAY]
     assert len(quarantined_files(tmp_path / FILE)) == 1
@@ -77,7 +82,9 @@ def test_of_damaged_files_the_last_are_kept_and_none_for_longer_than_the_history
     for second in range(KEPT_QUARANTINED + 2):
         (tmp_path / f"{FILE}.damaged-2026010{second + 1}T000000Z").touch()
     (tmp_path / FILE).write_bytes(b"garbage" * 1000)
-    keeper = keeper_in(tmp_path)
+    keeper = HistoryKeeper(tmp_path / FILE, 400)
+    with pytest.raises(LostHistoryError):
+        keeper.open()
     assert len(quarantined_files(tmp_path / FILE)) == KEPT_QUARANTINED
     keeper.forget(datetime.now(UTC) + 500 * DAY, clock_is_right=True, for_s=0)
     assert quarantined_files(tmp_path / FILE) == []

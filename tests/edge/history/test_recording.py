@@ -22,6 +22,7 @@ from edge.history.records import (
 from edge.history.schema import VERSIONS
 from edge.history.standby import NAME, Standby
 from edge.history.store import FILE, HistoryBatch, HistoryReader, create
+from edge.keeping import HistoryFault
 from edge.records import Verdict, ViolationKind
 from tests.disk import SmallDisk
 from tests.edge.history.test_store import made_newer
@@ -206,7 +207,7 @@ def test_a_file_of_a_newer_release_is_left_alone_and_that_is_said(box: Box) -> N
     program.add(visit())
     program.tend(clock_is_right=True, is_soon=True)
     program.end(clock_is_right=True)
-    assert program.state.is_newer
+    assert program.state.fault is HistoryFault.NEWER
     assert f"newer release (schema 99, known here: {len(VERSIONS)})" in program.state.trouble
     assert box.path.read_bytes() == content
     box.path.unlink()  # somebody has put it elsewhere

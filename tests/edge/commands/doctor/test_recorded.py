@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.commands.doctor.service import _owned, running
 from edge.conditions import Code
-from edge.telemetry import HistoryState
+from edge.keeping import HistoryFault, HistoryState
 from tests.edge.samples import TELEMETRY
 
 
@@ -31,8 +31,15 @@ def test_what_was_quarantined_is_named_with_what_it_was(tmp_path: Path) -> None:
 
 def test_a_history_that_is_not_written_is_reported_with_what_to_do() -> None:
     full = HistoryState("/var/lib/tensormask/history.sqlite: database or disk is full")
-    newer = HistoryState("written by a newer release (schema 2, known here: 1)", is_newer=True)
-    for state, fix in ((full, "df -h"), (newer, "install that release again")):
+    newer = HistoryState("written by a newer release", HistoryFault.NEWER)
+    gone = HistoryState("it was removed while it was written", HistoryFault.LOST)
+    locked = HistoryState("/var/lib/tensormask/history.sqlite: read-only", HistoryFault.READ_ONLY)
+    for state, fix in (
+        (full, "df -h"),
+        (newer, "install that release again"),
+        (gone, "stop the service before you move or restore"),
+        (locked, "sudo chown tensormask:"),
+    ):
         (fault,) = running(replace(TELEMETRY, history=state))
         assert fault.code is Code.HISTORY_FAILING
         assert fault.text == f"the history is not written: {state.trouble}"
