@@ -62,7 +62,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--restart", action="store_true", help="drop the walks done so far")
     parser.add_argument(
-        "--camera", default="", help="its name; of several only the first", metavar="NAME"
+        "--camera", default="", metavar="NAME", help="which of several you walk past"
     )
     parser.add_argument(
         "--output",
@@ -141,19 +141,18 @@ def _run(options: argparse.Namespace) -> int:
 def _camera(settings: Settings, asked: str) -> str:
     """Return the name of the camera that is walked past; empty: the only one, which has none.
 
-    The service says who comes only where the first camera looks. Raises ConfigError.
+    Raises ConfigError.
     """
     names = [each.name for each in settings.each_camera]
-    first = names[0]
+    known = ", ".join(filter(None, names)) or "only one, without a name"
     if asked and asked not in names:
-        known = ", ".join(filter(None, names)) or "only one, without a name"
         raise ConfigError(f"--camera: there is no camera {asked}; known are {known}")
-    if asked not in ("", first):
+    if not asked and len(names) > 1:
         raise ConfigError(
-            f"--camera {asked}: qualify follows the first camera only, {first}; to measure at "
-            f"{asked}, name it first in the settings and restart the service"
+            "there are several cameras: say which one you walk past: "
+            f"{' or '.join(f'--camera {each}' for each in names)}"
         )
-    return first
+    return asked or names[0]
 
 
 def _socket(config: Path, folder: Path) -> Path:

@@ -109,7 +109,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
     history = _open_history(parts, page)
     outlets: list[Outlet | None] = [
         rule,
-        at_door(open_visits(folder, parts.door.lookout.observers), posts),
+        open_visits(folder, {each.name: each.lookout.observers for each in posts}),
         parts.clerk,
         None if station is None else at_door(station, posts),
         ReportPublisher(source, parts.who, parts.publisher) if settings.history.enabled else None,

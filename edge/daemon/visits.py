@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,20 +30,59 @@ MOST = 4
 """Readers at once."""
 
 
-class VisitsOutlet:
-    """Says who comes. For the loop's thread."""
+class _Scene:
+    """What is said of one camera. For the loop's thread."""
 
-    def __init__(self, path: Path, observers: Observers, clock: Clock = SYSTEM_CLOCK) -> None:
-        """`path` is the socket's."""
-        self._path = path
+    def __init__(self, camera: str, observers: Observers, clock: Clock) -> None:
+        self._camera = camera
         self._observers = observers
-        self._observer: Observer | None = None
         self._clock = clock
-        self._listener: socket.socket | None = None
-        self._readers: tuple[socket.socket, ...] = ()
+        self._observer: Observer | None = None
         self._in_sight = 0
         self._said = VisitNews(is_watching=False, in_sight=0)
         self._said_s = -math.inf
+
+    def news(self, glance: Glance, telemetry: Telemetry) -> VisitNews | None:
+        """Return what is to be said now; None: that has been said lately."""
+        if self._observer is None:
+            self._observer, self._in_sight = self._observers.join(), 0
+        judged = self._observer.take(0)
+        if judged is not None:
+            self._in_sight = sum(not each.is_lifeless for each in judged.outcome.standings)
+        own = telemetry.of(self._camera)
+        is_watching = own.camera.state is CameraState.RUNNING and not hindrance(own)
+        visits = glance.decision.visits if glance.camera == self._camera else ()
+        ended = tuple(EndedVisit(each.verdict, round(each.face_px, 1)) for each in visits)
+        in_sight = self._in_sight if is_watching else 0
+        news = VisitNews(is_watching, in_sight, ended, self._camera)
+        now_s = self._clock.monotonic_s()
+        if not ended and news == self._said and now_s - self._said_s < SAY_EVERY_S:
+            return None
+        self._said, self._said_s = msgspec.structs.replace(news, ended=()), now_s
+        return news
+
+    def repeat(self) -> None:
+        """Say it again: somebody has heard nothing yet."""
+        self._said_s = -math.inf
+
+    def rest(self) -> None:
+        """Keep no frames for a reader that is not there."""
+        if self._observer is not None:
+            self._observers.leave(self._observer)
+        self._observer = None
+
+
+class VisitsOutlet:
+    """Says who comes. For the loop's thread."""
+
+    def __init__(
+        self, path: Path, observers: Mapping[str, Observers], clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        """`path` is the socket's; `observers` are those of each camera, by its name."""
+        self._path = path
+        self._scenes = tuple(_Scene(name, each, clock) for name, each in observers.items())
+        self._listener: socket.socket | None = None
+        self._readers: tuple[socket.socket, ...] = ()
 
     def start(self) -> None:
         """Listen. Where that cannot be, only `tensormask qualify` misses it, and says so."""
@@ -54,23 +94,9 @@ class VisitsOutlet:
 
     def take(self, glance: Glance, telemetry: Telemetry) -> None:
         self._welcome()
-        if not self._readers:
-            return
-        if self._observer is None:
-            self._observer, self._in_sight = self._observers.join(), 0
-        judged = self._observer.take(0)
-        if judged is not None:
-            self._in_sight = sum(not each.is_lifeless for each in judged.outcome.standings)
-        is_watching = telemetry.camera.state is CameraState.RUNNING and not hindrance(telemetry)
-        ended = tuple(
-            EndedVisit(each.verdict, round(each.face_px, 1), glance.camera)
-            for each in glance.decision.visits
-        )
-        news = VisitNews(is_watching, self._in_sight if is_watching else 0, ended)
-        now_s = self._clock.monotonic_s()
-        if ended or news != self._said or now_s - self._said_s >= SAY_EVERY_S:
-            self._said, self._said_s = msgspec.structs.replace(news, ended=()), now_s
-            self._say(msgspec.json.encode(news))
+        for scene in self._scenes if self._readers else ():
+            if (news := scene.news(glance, telemetry)) is not None:
+                self._say(msgspec.json.encode(news))
 
     def close(self) -> None:
         self._rest()
@@ -94,7 +120,8 @@ class VisitsOutlet:
             return
         reader.setblocking(False)
         self._readers = (*self._readers, reader)
-        self._said_s = -math.inf  # it has heard nothing yet
+        for scene in self._scenes:
+            scene.repeat()
 
     def _say(self, news: bytes) -> None:
         """Send it to each; a reader that has gone, or does not read, has heard the last."""
@@ -110,12 +137,10 @@ class VisitsOutlet:
             self._rest()
 
     def _rest(self) -> None:
-        """Keep no frames for a reader that is not there."""
-        if self._observer is not None:
-            self._observers.leave(self._observer)
-        self._observer = None
+        for scene in self._scenes:
+            scene.rest()
 
 
-def open_visits(state: Path, observers: Observers) -> VisitsOutlet:
+def open_visits(state: Path, observers: Mapping[str, Observers]) -> VisitsOutlet:
     """Return it; `state` is the device's."""
     return VisitsOutlet(socket_of(state), observers)

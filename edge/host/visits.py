@@ -29,11 +29,10 @@ class EndedVisit(msgspec.Struct, frozen=True):
     verdict: Verdict
     face_px: float
     """Of the largest face that was judged; 0: none was."""
-    camera: str = ""
 
 
 class VisitNews(msgspec.Struct, frozen=True):
-    """What is said twice a second, and whenever it changes."""
+    """What is said of each camera twice a second, and whenever it changes."""
 
     is_watching: bool
     """Whether somebody would be judged now."""
@@ -41,6 +40,8 @@ class VisitNews(msgspec.Struct, frozen=True):
     """How many people are followed."""
     ended: tuple[EndedVisit, ...] = ()
     """Since the last news."""
+    camera: str = ""
+    """Its name; empty: the only one, which has none."""
 
 
 class VisitsGoneError(TensorMaskError):

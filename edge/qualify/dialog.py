@@ -28,6 +28,15 @@ LOST_S = 15.0
 TICK_S = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long each thing is waited for, in seconds."""
+
+    nobody_s: float = NOBODY_S
+    empty_s: float = EMPTY_S
+    lost_s: float = LOST_S
+
+
 class StoppedError(Exception):
     """The person at the terminal goes on another time."""
 
@@ -55,8 +64,9 @@ class Dialog:
     keep: Callable[[Progress], None]
     """Keeps how far it has come."""
     camera: str = ""
-    """Visits of other cameras do not count."""
+    """What is said of other ones does not count."""
     now_s: Callable[[], float] = time.monotonic
+    waits: Waits = Waits()
     _news: VisitNews = field(default=VisitNews(is_watching=False, in_sight=0))
     _ended: list[EndedVisit] = field(default_factory=list)
 
@@ -84,7 +94,7 @@ class Dialog:
             was_seen = self._watch(walk.people)
             text = "done as asked? Enter: yes, r: do it again, q: stop here: "
             if not was_seen:
-                text = f"nobody was seen for {NOBODY_S:.0f} s. {_NOBODY}"
+                text = f"nobody was seen for {self.waits.nobody_s:.0f} s. {_NOBODY}"
             match self._ask(text):
                 case "q":
                     raise StoppedError
@@ -113,7 +123,7 @@ class Dialog:
         return self._news.is_watching
 
     def _is_empty(self) -> bool:
-        if not self._wait(lambda: self._news.in_sight == 0, LEAVE_S, stays_s=EMPTY_S):
+        if not self._wait(lambda: self._news.in_sight == 0, LEAVE_S, stays_s=self.waits.empty_s):
             self.terminal.say(
                 f"somebody has been in the picture for {LEAVE_S:.0f} s. A person who stays there "
                 "(at this terminal, too) makes it impossible to tell who walks past"
@@ -124,12 +134,13 @@ class Dialog:
 
     def _watch(self, people: int) -> bool:
         """Wait until the walk is over; return whether somebody came."""
-        came = self._wait(lambda: self._news.in_sight > 0 or bool(self._ended), NOBODY_S)
+        waits = self.waits
+        came = self._wait(lambda: self._news.in_sight > 0 or bool(self._ended), waits.nobody_s)
         if came:
-            self._wait(lambda: self._news.in_sight == 0, WALK_S, stays_s=EMPTY_S)
-            self._wait(lambda: len(self._ended) >= people, LOST_S)
+            self._wait(lambda: self._news.in_sight == 0, WALK_S, stays_s=waits.empty_s)
+            self._wait(lambda: len(self._ended) >= people, waits.lost_s)
             # A visit that broke in two ends twice.
-            self._wait(lambda: self._news.in_sight == 0, WALK_S, stays_s=EMPTY_S)
+            self._wait(lambda: self._news.in_sight == 0, WALK_S, stays_s=waits.empty_s)
         return came
 
     def _wait(self, is_so: Callable[[], bool], within_s: float, stays_s: float = 0.0) -> bool:
@@ -145,9 +156,10 @@ class Dialog:
 
     def _hear(self, timeout_s: float = 0.0) -> None:
         while (news := self.ears.take(timeout_s)) is not None:
-            self._news = news
-            self._ended += [each for each in news.ended if each.camera == self.camera]
             timeout_s = 0.0
+            if news.camera == self.camera:
+                self._news = news
+                self._ended += news.ended
 
 
 _NOBODY = "Enter: somebody walked past, and was missed, r: do it again, q: stop here: "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,31 +18,37 @@ import pytest
 
 from edge.cli import main
 from edge.config import load_settings
+from edge.daemon.visits import VisitsOutlet
 from edge.eyes import Qualification, eyes_of_qualification
 from edge.history.records import EntryKind
 from edge.history.store import HistoryReader
+from edge.host.visits import VisitReader
+from edge.observers import Observers
 from edge.people import PEOPLE, frames
+from edge.qualify.dialog import Dialog, Waits
 from edge.qualify.known import eyes_of, networks_of
 from edge.qualify.store import FILE, SCHEMA, keep_progress
 from edge.qualify.walks import Progress, plan
 from edge.records import MaskState, Pixels, Verdict
-from tests.broker.conftest import free_port
 from tests.edge.capture.fakes import write_clip
 from tests.processes import Running
 from tests.waiting import DEADLINE_S, until
 
 FPS = 10
+PORT = 1
+"""Nothing listens there."""
 _, MASKED, BARE = PEOPLE
 RIGHT = {
     MaskState.MASKED: Verdict.MASKED,
     MaskState.BARE: Verdict.BARE,
     MaskState.WORN_WRONGLY: Verdict.WORN_WRONGLY,
 }
+WAITS = Waits(empty_s=0.3)
+"""People come and go faster than at a door."""
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clip in which a person with a mask comes for four seconds, and later one without."""
+def write_people(path: Path) -> Path:
+    """Write a clip in which a person with a mask comes for a moment, and later one without."""
 
     def small(picture: Pixels) -> Pixels:
         return np.asarray(cv2.resize(picture, (640, 360), interpolation=cv2.INTER_AREA), np.uint8)
@@ -50,25 +56,29 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (nobody,) = (small(each) for each in frames(1, FPS, ()))
     pictures: list[Pixels] = []
     for person in (MASKED, BARE):
-        pictures += [nobody] * 8 * FPS
-        pictures += [small(each) for each in frames(4 * FPS, FPS, (person,))]
-    return write_clip(tmp_path_factory.mktemp("clip") / "clip.avi", pictures, FPS)
+        one, other = (small(each) for each in frames(2, FPS, (person,)))
+        pictures += [nobody] * (6 * FPS // 5) + [one, other] * (FPS // 2)
+    return write_clip(path, pictures, FPS)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, clip: Path) -> Path:
+def settings(tmp_path: Path) -> Path:
     path = tmp_path / "tensormask.toml"
     path.touch(0o600)
     path.write_text(
-        f'[mqtt]\nhost = "127.0.0.1"\nport = {free_port()}\n[device]\nid = "door-1"\n'
-        f'[camera]\nsource = "{clip}"\nloop = true\n[outbox]\npath = "{tmp_path}/outbox.sqlite"\n'
-        "[tracker]\nstill_missed_s = 1.5\n"
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {PORT}\n[device]\nid = "door-1"\n'
+        f'[camera]\nsource = "{tmp_path}/clip.avi"\nloop = true\n'
+        f'[outbox]\npath = "{tmp_path}/outbox.sqlite"\n'
+        "[detector]\nfull_every_s = 0.2\nidle_every_s = 0.2\n"
+        "[tracker]\nmax_missed_s = 0.4\nstill_missed_s = 0.4\n"
     )
     return path
 
 
 @pytest.fixture
 def service(settings: Path, tmp_path: Path) -> Iterator[None]:
+    """The service before these people."""
+    write_people(tmp_path / "clip.avi")
     with (tmp_path / "log").open("wb") as log:
         command = [sys.executable, "-m", "edge", "run", "--config", str(settings)]
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -78,6 +88,15 @@ def service(settings: Path, tmp_path: Path) -> Iterator[None]:
     yield
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> Iterator[None]:
+    """What the service says, where nobody comes."""
+    outlet = VisitsOutlet(tmp_path / "visits.sock", {"": Observers()})
+    outlet.start()
+    yield
+    outlet.close()
 
 
 def begun(settings: Path, left: int) -> Progress:
@@ -92,57 +111,56 @@ def begun(settings: Path, left: int) -> Progress:
     return progress
 
 
-class Conversation:
-    """The command, as a process whose answers come from the test."""
+@dataclass
+class Walker:
+    """A terminal at which somebody presses Enter."""
 
-    def __init__(self, settings: Path, *options: str) -> None:
-        self._said = settings.parent / "said"
-        command = [sys.executable, "-m", "edge", "qualify", "--config", str(settings), *options]
-        with self._said.open("wb") as said:
-            self.process = Running(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
-                env=os.environ | {"SUDO_USER": "ada"},
-            )  # fmt: skip
-        self._answered = 0
+    said: list[str] = field(default_factory=list)
 
-    @property
-    def said(self) -> str:
-        return self._said.read_text()
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
-    def answer(self, question: str, answer: str = "") -> None:
-        """Wait until something new that is said ends a question, and answer it."""
-
-        def is_asked() -> bool:
-            return question in self.said[self._answered :] or self.process.poll() is not None
-
-        until(is_asked, question)
-        assert question in self.said[self._answered :], self.said
-        self._answered = len(self.said)
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{answer}\n".encode())
-        self.process.stdin.flush()
-
-    def end(self) -> tuple[int, str]:
-        out, _ = self.process.communicate(timeout=DEADLINE_S)
-        return self.process.returncode, out.decode()
+    def ask(self, text: str, meanwhile: Callable[[], None]) -> str:
+        meanwhile()
+        return ""
 
 
-def test_walks_are_counted_by_the_service_kept_and_put_on_a_sheet(
-    settings: Path, tmp_path: Path, service: None
+def test_people_who_walk_past_are_judged_by_the_service(
+    settings: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    begun(settings, left=2)
-    sheet = tmp_path / "sheet.html"
-    talk = Conversation(settings, "--json", "--output", str(sheet))
-    for _ in range(2):
-        talk.answer("out of the picture")
-        talk.answer("done as asked?")
-    status, out = talk.end()
-    assert "going on after walk 54 of 56" in talk.said
-    counted = re.findall(r"^counted: (.*)$", talk.said, re.MULTILINE)
+    with_cameras(settings, "door")
+    request.getfixturevalue("service")
+    progress = begun(settings, left=2)
+    walker = Walker()
+    keep = lambda new: keep_progress(tmp_path, new)  # noqa: E731
+    with closing(VisitReader(tmp_path / "visits.sock")) as ears:
+        done = Dialog(walker, ears, keep, "door", waits=WAITS).run(progress).done
+    counted = [each.removeprefix("counted: ") for each in walker.said if "counted" in each]
     # Whoever of the two comes first.
-    assert sorted(counted) == ["1 with a mask", "1 without a mask"], talk.said
-    qualification = msgspec.json.decode(out, type=Qualification)
-    assert (status, qualification.is_qualified) == (0, True)
+    assert sorted(counted) == ["1 with a mask", "1 without a mask"], walker.said
+    assert all(px > 40 for each in done[54:] for px in each.faces_px)
+    kept = msgspec.json.decode((tmp_path / FILE).read_bytes(), type=Progress)
+    assert kept.done == done
+
+
+def test_walks_that_are_done_are_put_on_a_sheet_and_into_the_history(
+    settings: Path,
+    tmp_path: Path,
+    quiet: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "ada")
+    progress = begun(settings, left=2)
+    for verdict in (Verdict.MASKED, Verdict.BARE):
+        progress = progress.with_done(plan(is_alone=False)[-1], [verdict], [80.0])
+    keep_progress(tmp_path, progress)
+    sheet = tmp_path / "sheet.html"
+    assert main(["qualify", "--config", str(settings), "--json", "--output", str(sheet)]) == 0
+    said = capsys.readouterr()
+    assert "going on after walk 56 of 56" in said.err
+    qualification = msgspec.json.decode(said.out, type=Qualification)
+    assert qualification.is_qualified
     rows = {each.state: each for each in qualification.people}
     assert rows[MaskState.MASKED].masked == rows[MaskState.BARE].bare == 30
     wrongly = rows[MaskState.WORN_WRONGLY]
@@ -159,31 +177,44 @@ def test_walks_are_counted_by_the_service_kept_and_put_on_a_sheet(
     assert not (tmp_path / FILE).exists()
 
 
-def test_a_walk_that_is_repeated_and_one_that_is_stopped_are_kept(
-    settings: Path, tmp_path: Path, service: None
+def talk(settings: Path, answers: bytes) -> Running:
+    """Start the command, whose answers come from the test."""
+    command = [sys.executable, "-m", "edge", "qualify", "--config", str(settings)]
+    running = Running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert running.stdin is not None
+    running.stdin.write(answers)
+    running.stdin.flush()
+    return running
+
+
+def test_q_and_the_end_of_the_answers_stop_it_and_keep_the_walks(
+    settings: Path, tmp_path: Path, quiet: None
 ) -> None:
     progress = begun(settings, left=3)
-    talk = Conversation(settings, "--json")
-    talk.answer("out of the picture")
-    talk.answer("done as asked?", "r")
-    talk.answer("out of the picture", "q")
-    assert talk.end()[0] == 1
-    assert "run the same command again" in talk.said
+    for answers in (b"what?\nq\n", b""):
+        running = talk(settings, answers)
+        out, _ = running.communicate(timeout=DEADLINE_S)
+        assert running.returncode == 1
+        assert "run the same command again" in out.decode()
+        assert ("'what?' is none of these" in out.decode()) == bool(answers)
     kept = msgspec.json.decode((tmp_path / FILE).read_bytes(), type=Progress)
-    assert (kept.done, kept.repeated) == (progress.done, 1)
+    assert kept == progress
 
 
-def test_the_end_of_the_answers_and_an_interrupt_stop_it_and_keep_the_walks(
-    settings: Path, tmp_path: Path, service: None
+def test_an_interrupt_stops_it_and_keeps_the_walks(
+    settings: Path, tmp_path: Path, quiet: None
 ) -> None:
     begun(settings, left=3)
-    talk = Conversation(settings, "--json")
-    assert talk.end()[0] == 1, "standard input has ended"
-    talk = Conversation(settings, "--json")
-    until(lambda: "out of the picture" in talk.said, "it asks")
-    talk.process.send_signal(2)
-    assert talk.end()[0] == 130
-    assert "the walks so far are kept" in talk.said
+    running = talk(settings, b"")
+    assert running.stdout is not None
+    said = [running.stdout.readline().decode()]
+    while "out of the picture" not in said[-1]:
+        said.append(running.stdout.readline().decode())
+        assert said[-1], said
+    running.send_signal(2)
+    out, _ = running.communicate(timeout=DEADLINE_S)
+    assert running.returncode == 130
+    assert "the walks so far are kept" in out.decode()
     assert (tmp_path / FILE).exists()
 
 
@@ -201,12 +232,12 @@ def with_cameras(settings: Path, *names: str) -> None:
     ("names", "asked", "said"),
     [
         (("door", "hall"), "hal", "there is no camera hal; known are door, hall"),
-        (("door", "hall"), "hall", "qualify follows the first camera only, door"),
+        (("door", "hall"), "", "say which one you walk past: --camera door or --camera hall"),
         (("door",), "hall", "there is no camera hall; known are door"),
         (("",), "hall", "there is no camera hall; known are only one, without a name"),
     ],
 )
-def test_a_camera_that_is_not_followed_is_refused(
+def test_it_is_not_guessed_which_camera_is_meant(
     settings: Path,
     capsys: pytest.CaptureFixture[str],
     names: tuple[str, ...],
@@ -214,14 +245,22 @@ def test_a_camera_that_is_not_followed_is_refused(
     said: str,
 ) -> None:
     with_cameras(settings, *names)
-    assert main(["qualify", "--config", str(settings), "--camera", asked]) == 78
+    camera = ["--camera", asked] if asked else []
+    assert main(["qualify", "--config", str(settings), *camera]) == 78
     out, error = capsys.readouterr()
     assert said in error
     assert not out
 
 
-@pytest.mark.parametrize("names", [("door", "hall"), ("door",)])
-@pytest.mark.parametrize("asked", [(), ("--camera", "door")])
+@pytest.mark.parametrize(
+    ("names", "asked"),
+    [
+        (("door", "hall"), ("--camera", "door")),
+        (("door", "hall"), ("--camera", "hall")),
+        (("door",), ("--camera", "door")),
+        (("door",), ()),
+    ],
+)
 def test_what_was_begun_without_a_camera_begins_again_at_the_named_one(
     settings: Path,
     capsys: pytest.CaptureFixture[str],
@@ -236,21 +275,6 @@ def test_what_was_begun_without_a_camera_begins_again_at_the_named_one(
     assert "the service does not say who comes" in said.err
 
 
-def test_the_visits_of_an_only_camera_with_a_name_count(
-    settings: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    with_cameras(settings, "door")
-    request.getfixturevalue("service")
-    progress = msgspec.structs.replace(begun(settings, left=1), camera="door")
-    keep_progress(tmp_path, progress)
-    talk = Conversation(settings, "--json", "--output", str(tmp_path / "sheet.html"))
-    talk.answer("out of the picture")
-    talk.answer("done as asked?")
-    _, out = talk.end()
-    assert "counted: 1 with" in talk.said, talk.said
-    assert json.loads(out)["camera"] == "door"
-
-
 def test_a_service_that_does_not_run_is_said(
     settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,7 +286,7 @@ def test_a_service_that_does_not_run_is_said(
 
 
 def test_a_sheet_that_cannot_be_written_loses_no_walk(
-    settings: Path, tmp_path: Path, service: None, capsys: pytest.CaptureFixture[str]
+    settings: Path, tmp_path: Path, quiet: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begun(settings, left=0)
     assert main(["qualify", "--config", str(settings), "--output", f"{tmp_path}/no/a.html"]) == 1

@@ -16,7 +16,7 @@ from edge.host.visits import EndedVisit, VisitNews, VisitReader, VisitsGoneError
 from edge.observers import Observers
 from edge.pipeline import FrameOutcome
 from edge.records import Verdict, Visit
-from edge.telemetry import CameraState
+from edge.telemetry import CameraReport, CameraState
 from tests.edge.samples import TELEMETRY
 from tests.fakes import START, frame_at
 
@@ -26,6 +26,10 @@ LEFT = Visit(7, Verdict.MASKED, START, START, face_px=84.26)
 
 def standing(track_id: int, *, is_lifeless: bool = False) -> Standing:
     return Standing(track_id, None, 0.5, 0.0, 0.0, 0, 0, False, is_lifeless)
+
+
+def camera(name: str, state: CameraState = CameraState.RUNNING) -> CameraReport:
+    return CameraReport(name, "", replace(TELEMETRY.camera, state=state), 1, 10.0, 0, {}, "usual")
 
 
 def _drain(reader: VisitReader) -> None:
@@ -40,7 +44,7 @@ def observers() -> Observers:
 
 @pytest.fixture
 def outlet(tmp_path: Path, observers: Observers) -> Iterator[VisitsOutlet]:
-    outlet = open_visits(tmp_path, observers)
+    outlet = open_visits(tmp_path, {"": observers})
     outlet.start()
     yield outlet
     outlet.close()
@@ -67,7 +71,7 @@ def test_who_is_in_sight_and_who_has_left_is_said(
     observers.show(frame_at(0), FrameOutcome((), Decision(), people))
     outlet.take(Glance(), TELEMETRY)
     decision = Decision(visits=(LEFT, replace(LEFT, verdict=Verdict.UNKNOWN, face_px=0.0)))
-    outlet.take(Glance(decision=decision, camera="front"), TELEMETRY)
+    outlet.take(Glance(decision=decision), TELEMETRY)
     assert [reader.take(1) for _ in range(3)] == [
         NOTHING,
         VisitNews(is_watching=True, in_sight=2),
@@ -75,11 +79,31 @@ def test_who_is_in_sight_and_who_has_left_is_said(
             is_watching=True,
             in_sight=2,
             ended=(
-                EndedVisit(Verdict.MASKED, 84.3, "front"),
-                EndedVisit(Verdict.UNKNOWN, 0.0, "front"),
+                EndedVisit(Verdict.MASKED, 84.3),
+                EndedVisit(Verdict.UNKNOWN, 0.0),
             ),
         ),
     ]
+
+
+def test_of_several_cameras_each_is_said_by_its_name(tmp_path: Path) -> None:
+    door, hall = Observers(), Observers()
+    outlet = open_visits(tmp_path, {"door": door, "hall": hall})
+    outlet.start()
+    telemetry = replace(TELEMETRY, cameras=(camera("door", CameraState.LOST), camera("hall")))
+    with closing(VisitReader(socket_of(tmp_path, {}))) as reader:
+        outlet.take(Glance(), telemetry)
+        hall.show(frame_at(0), FrameOutcome((), Decision(), (standing(7),)))
+        outlet.take(Glance(camera="door"), telemetry)
+        outlet.take(Glance(decision=Decision(visits=(LEFT,)), camera="hall"), telemetry)
+        assert [reader.take(1) for _ in range(4)] == [
+            VisitNews(is_watching=False, in_sight=0, camera="door"),
+            VisitNews(is_watching=True, in_sight=0, camera="hall"),
+            VisitNews(is_watching=True, in_sight=1, camera="hall"),
+            VisitNews(True, 1, (EndedVisit(Verdict.MASKED, 84.3),), "hall"),
+        ]
+        assert reader.take(0) is None
+    outlet.close()
 
 
 def test_a_camera_that_is_lost_and_a_pause_are_said(
@@ -151,7 +175,7 @@ def test_a_folder_that_is_closed_stops_nothing(
     tmp_path: Path, observers: Observers, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    outlet = VisitsOutlet(tmp_path / "file" / "socket", observers)
+    outlet = VisitsOutlet(tmp_path / "file" / "socket", {"": observers})
     outlet.start()
     outlet.take(Glance(), TELEMETRY)
     outlet.close()

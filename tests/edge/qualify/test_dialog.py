@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 
 from edge.eyes import NetworkPair
@@ -22,8 +23,8 @@ def seen(number: int) -> VisitNews:
 
 
 def left(*verdicts: Verdict, camera: str = "") -> VisitNews:
-    ended = tuple(EndedVisit(each, 84.0, camera) for each in verdicts)
-    return VisitNews(is_watching=True, in_sight=0, ended=ended)
+    ended = tuple(EndedVisit(each, 84.0) for each in verdicts)
+    return VisitNews(is_watching=True, in_sight=0, ended=ended, camera=camera)
 
 
 @dataclass
@@ -121,9 +122,15 @@ def test_a_service_that_sees_nobody_is_said() -> None:
     assert any("walk past now" in each for each in door.said)
 
 
-def test_visits_of_another_camera_do_not_count() -> None:
-    both = [*PASSES[:-1], left(BARE, camera="back"), left(MASKED, camera="front")]
-    _, kept = run(("", both), ("", []), camera="front")
+def test_what_another_camera_sees_does_not_count() -> None:
+    there = [msgspec.structs.replace(each, camera="front") for each in PASSES]
+    elsewhere = [
+        msgspec.structs.replace(seen(3), camera="back"),
+        left(BARE, camera="back"),
+        VisitNews(is_watching=False, in_sight=0, camera="back"),
+    ]
+    between = [each for pair in zip(there, elsewhere * 3, strict=False) for each in pair]
+    _, kept = run(("", between), ("", []), camera="front")
     assert kept[-1].done[0].verdicts == (MASKED,)
 
 
