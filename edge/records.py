@@ -280,6 +280,9 @@ class Visit:
     """Size of the largest face judged; 0: none was."""
     zone: str = ""
     """The name of the zone where the person was longest; empty: outside all of them."""
+    is_required: bool = True
+    """Whether a mask was required of the person: as the visit ended, the mask rule was on and that
+    zone was one in which a missing mask is reported. No rate is made of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,16 +296,25 @@ class Tally:
     watched_s: float
     """How much of the window we have been watching: less than all of it after a start and an
     outage."""
+    apart: int = 0
+    """Of all of these, the people of whom no mask was required, see `Visit.is_required`."""
+    apart_masked: int = 0
+    apart_bare: int = 0
 
     @property
     def seen(self) -> int:
         return self.masked + self.bare + self.unknown + self.worn_wrongly
 
     @property
+    def rated(self) -> tuple[int, int]:
+        """Masked and bare people of whom a mask was required."""
+        return self.masked - self.apart_masked, self.bare - self.apart_bare
+
+    @property
     def rate(self) -> float | None:
-        """The share of masked among the masked and bare people; None where there was nobody."""
-        judged = self.masked + self.bare
-        return self.masked / judged if judged else None
+        """The share of masked among those `rated`; None where there was nobody."""
+        masked, bare = self.rated
+        return masked / (masked + bare) if masked + bare else None
 
 
 @dataclass(frozen=True, slots=True)

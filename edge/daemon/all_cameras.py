@@ -58,6 +58,9 @@ def _added(one: Tally, other: Tally) -> Tally:
         one.unknown + other.unknown,
         one.worn_wrongly + other.worn_wrongly,
         min(one.watched_s, other.watched_s),
+        one.apart + other.apart,
+        one.apart_masked + other.apart_masked,
+        one.apart_bare + other.apart_bare,
     )
 
 

@@ -21,7 +21,6 @@ from edge.daemon.cameras import (
     open_posts,
     photographers_of,
     places_of,
-    rule_at,
     stopwatches_of,
     watch_of,
     zones_of,
@@ -262,7 +261,6 @@ def _open_history(parts: Parts, page: PageListener | None) -> Recorder | Retenti
     )
     history = open_history(
         parts.settings,
-        lambda place: rule_at(parts.posts, place.camera),
         about,
         None if page is None else page.window.history,
     )

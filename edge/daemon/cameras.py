@@ -68,11 +68,6 @@ def photographers_of(posts: tuple[Post, ...]) -> Mapping[str, Photographer]:
     return {each.name: each.photographer for each in posts if each.photographer is not None}
 
 
-def rule_at(posts: tuple[Post, ...], camera: str) -> bool:
-    """Return whether the mask rule is on where a camera looks."""
-    return all(each.judge.policy.reports for each in posts if each.name == camera)
-
-
 def zones_of(settings: Settings) -> Mapping[str, str]:
     """Return what each camera watches; empty: what the device does."""
     return {each.name: each.zone for each in settings.each_camera}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -55,8 +55,6 @@ the clock was set meanwhile."""
 CLOSING_S = 2.0
 SERVICE = "service"
 """Who writes the entries of a run."""
-IsRequired = Callable[[Place], bool]
-"""Whether the mask rule is on at a place."""
 
 
 def _nobody(path: Path) -> None:
@@ -70,7 +68,6 @@ class Recorder:
         self,
         path: Path,
         days: int,
-        is_required: IsRequired,
         about: RunAbout,
         standby: Path | None = None,
         on_open: OnOpen = _nobody,
@@ -78,7 +75,6 @@ class Recorder:
         run: str = RUN,
     ) -> None:
         """`standby` is a folder in memory; None: a crash loses what waits."""
-        self._is_required = is_required
         self._clock = clock
         self._recording = HistoryRecording(path, days, Standby(standby), on_open, clock, run)
         self._watch = _ConditionSpans()
@@ -137,13 +133,12 @@ class Recorder:
 
     def _visit(self, visit: Visit, camera: str, now: datetime) -> People:
         ended_at = visit.ended_at if now - LATE <= visit.ended_at <= now else now
-        place = Place(camera, visit.zone)
         return People(
             minute_of(ended_at),
-            place,
+            Place(camera, visit.zone),
             visit.verdict,
             size_class(visit.face_px),
-            self._is_required(place),
+            visit.is_required,
             1,
         )
 
@@ -230,10 +225,7 @@ def _alert(violation: Violation, camera: str) -> Alert:
 
 
 def open_history(
-    settings: Settings,
-    is_required: IsRequired,
-    about: RunAbout,
-    page: PageHistory | None,
+    settings: Settings, about: RunAbout, page: PageHistory | None
 ) -> Recorder | Retention:
     """Return the outlet; where nothing is recorded, what is there still goes when it is too old."""
     path = settings.outbox.file.with_name(FILE)
@@ -242,7 +234,7 @@ def open_history(
             path.with_name(NAME).unlink()
         return Retention(path, settings.history.days)
     on_open = _nobody if page is None else page.begin
-    return Recorder(path, settings.history.days, is_required, about, runtime_directory(), on_open)
+    return Recorder(path, settings.history.days, about, runtime_directory(), on_open)
 
 
 def settings_digest(settings: Settings) -> str:

@@ -10,6 +10,8 @@ from edge.rates import wilson_interval
 from edge.records import Compliance, PlaceTally, Tally, Verdict, Visit
 
 _VERDICTS = tuple(Verdict)
+_KINDS = 2 * len(_VERDICTS)
+"""People of whom a mask was required, by verdict, then the others."""
 
 
 class _Window:
@@ -22,13 +24,14 @@ class _Window:
     def __init__(self, span_s: float, buckets: int) -> None:
         self._span_s = span_s
         self._bucket_s = span_s / buckets
-        self._counts = [[0] * len(_VERDICTS) for _ in range(buckets)]
+        self._counts = [[0] * _KINDS for _ in range(buckets)]
         self._watched_s = [0.0] * buckets
         self._newest = 0
 
-    def add(self, verdict: Verdict, age_s: float) -> None:
+    def add(self, verdict: Verdict, is_required: bool, age_s: float) -> None:
         self._move_to(age_s)
-        self._counts[self._newest % len(self._counts)][_VERDICTS.index(verdict)] += 1
+        kind = _VERDICTS.index(verdict) + len(_VERDICTS) * (not is_required)
+        self._counts[self._newest % len(self._counts)][kind] += 1
 
     def watch(self, duration_s: float, age_s: float) -> None:
         self._move_to(age_s)
@@ -36,19 +39,24 @@ class _Window:
 
     def tally(self, age_s: float) -> Tally:
         self._move_to(age_s)
-        sums = dict(zip(_VERDICTS, map(sum, zip(*self._counts, strict=True)), strict=True))
+        sums = list(map(sum, zip(*self._counts, strict=True)))
+        required = dict(zip(_VERDICTS, sums[: len(_VERDICTS)], strict=True))
+        apart = dict(zip(_VERDICTS, sums[len(_VERDICTS) :], strict=True))
         return Tally(
-            masked=sums[Verdict.MASKED],
-            bare=sums[Verdict.BARE],
-            unknown=sums[Verdict.UNKNOWN],
-            worn_wrongly=sums[Verdict.WORN_WRONGLY],
+            masked=required[Verdict.MASKED] + apart[Verdict.MASKED],
+            bare=required[Verdict.BARE] + apart[Verdict.BARE],
+            unknown=required[Verdict.UNKNOWN] + apart[Verdict.UNKNOWN],
+            worn_wrongly=required[Verdict.WORN_WRONGLY] + apart[Verdict.WORN_WRONGLY],
             watched_s=min(sum(self._watched_s), self._span_s),
+            apart=sum(apart.values()),
+            apart_masked=apart[Verdict.MASKED],
+            apart_bare=apart[Verdict.BARE],
         )
 
     def _move_to(self, age_s: float) -> None:
         number = int(age_s / self._bucket_s)
         for stale in range(max(self._newest, number - len(self._counts)) + 1, number + 1):
-            self._counts[stale % len(self._counts)] = [0] * len(_VERDICTS)
+            self._counts[stale % len(self._counts)] = [0] * _KINDS
             self._watched_s[stale % len(self._counts)] = 0.0
         self._newest = max(self._newest, number)
 
@@ -76,7 +84,7 @@ class ComplianceCounter:
         """Count a visit that is over at `now_s`."""
         place = visit.zone if visit.zone in self._places else ""
         for window in (*self._windows, *self._places.get(place, ())):
-            window.add(visit.verdict, now_s - self._started_s)
+            window.add(visit.verdict, visit.is_required, now_s - self._started_s)
 
     def watch(self, duration_s: float, now_s: float) -> None:
         """Count the last `duration_s` before `now_s` as watched. Short ones, and often."""
@@ -110,5 +118,5 @@ def rate_interval(tally: Tally) -> tuple[float, float] | None:
 
     The interval of Wilson (1927), which holds for few people and for shares near 0 and 1, too.
     """
-    judged = tally.masked + tally.bare
-    return wilson_interval(tally.masked, judged) if judged else None
+    masked, bare = tally.rated
+    return wilson_interval(masked, masked + bare) if masked + bare else None

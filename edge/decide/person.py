@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from edge.decide.evidence import Evidence
 from edge.decide.zones import Lasting, Whereabouts, ZoneRules
@@ -64,6 +64,8 @@ class JudgedPerson:
     """In no ignored zone."""
     required: Lasting = field(default_factory=Lasting)
     """In a place where a missing mask is reported, while the mask rule is on."""
+    is_rule_on: bool = True
+    """The mask rule, when the person was last in sight."""
     face_px: float = 0.0
     violation: Violation | None = None
     """As it was confirmed: one for each visit."""
@@ -89,6 +91,7 @@ class JudgedPerson:
         now_s = now.monotonic_s
         self.whereabouts.note(None if rules.ignores else now.zone, now_s)
         self.judged.note(not rules.ignores, now_s)
+        self.is_rule_on = is_rule_on
         if is_rule_on:
             self.required.note(rules.reports, now_s)
         else:  # without grace: that is for who steps out of a place for a moment
@@ -166,9 +169,11 @@ def end_of(person: JudgedPerson) -> list[Violation]:
     ]
 
 
-def visit_of(person: JudgedPerson) -> Visit:
+def visit_of(person: JudgedPerson, reports: Callable[[str, datetime], bool]) -> Visit:
     """Return what the visit came to: what was reported, else what the mask was for longest in the
-    zone where the person was longest; where nothing is known of that, anywhere."""
+    zone where the person was longest; where nothing is known of that, anywhere.
+
+    `reports` says whether a missing mask is reported in a zone at a time."""
     zone = person.whereabouts.longest
     seconds = person.seconds.get(zone) or _added_up(person.seconds)
     if person.violation is not None:
@@ -184,6 +189,7 @@ def visit_of(person: JudgedPerson) -> Visit:
         person.last.seen_at,
         person.face_px,
         zone,
+        person.is_rule_on and reports(zone, person.last.seen_at),
     )
 
 

@@ -116,7 +116,7 @@ class ViolationPolicy:
         def leave(person: JudgedPerson) -> None:
             violations.extend(end_of(person))
             if person.sightings >= MIN_SIGHTINGS and not person.is_picture:
-                visits.append(visit_of(person))
+                visits.append(visit_of(person, self.zones.reports))
 
         # A track that was never somebody's has no sightings.
         for track_id in ended:

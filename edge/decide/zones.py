@@ -114,6 +114,10 @@ class Zones:
         """Return what holds for somebody who was placed."""
         return self._rules_of(sighting.zone, sighting.seen_at)
 
+    def reports(self, name: str, at: datetime) -> bool:
+        """Return whether a missing mask is reported in a zone then."""
+        return self._rules_of(name, at).reports
+
     def _rules_of(self, name: str, at: datetime) -> ZoneRules:
         zone = self._zones.get(name)
         if zone is None:

@@ -52,7 +52,7 @@ class People(msgspec.Struct, frozen=True):
     size_px: int
     """The class of the largest face that was judged, see `SIZES_PX`."""
     is_required: bool
-    """Whether the mask rule was on."""
+    """Whether a mask was required: the mask rule was on, the place no zone that only counts."""
     visits: int
 
 
@@ -79,6 +79,8 @@ class HourTotals(msgspec.Struct, frozen=True):
     watched_s: float
     """Of several cameras, the mean."""
     visits: dict[Verdict, int]
+    apart: dict[Verdict, int] = {}
+    """Of those visits, the ones of whom no mask was required."""
 
 
 class Alert(msgspec.Struct, frozen=True):

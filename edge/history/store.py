@@ -292,15 +292,19 @@ class HistoryReader:
                 period,
             ).fetchall()
             people = self._database.execute(
-                f"SELECT minute / 60, verdict, sum(visits) FROM people {within} GROUP BY 1, 2",
+                "SELECT minute / 60, verdict, sum(visits), sum(visits * (NOT is_required)) "
+                f"FROM people {within} GROUP BY 1, 2",
                 period,
             ).fetchall()
         visits: dict[int, dict[Verdict, int]] = {}
-        for hour, verdict, number in people:
+        apart: dict[int, dict[Verdict, int]] = {}
+        for hour, verdict, number, excused in people:
             visits.setdefault(hour, {})[Verdict(verdict)] = number
+            if excused:
+                apart.setdefault(hour, {})[Verdict(verdict)] = excused
         seconds = dict(watched)
         return [
-            HourTotals(hour, seconds.get(hour, 0.0), visits.get(hour, {}))
+            HourTotals(hour, seconds.get(hour, 0.0), visits.get(hour, {}), apart.get(hour, {}))
             for hour in sorted({*seconds, *visits})
         ]
 

@@ -33,6 +33,10 @@ class Hour(msgspec.Struct):
     bare: int = 0
     worn_wrongly: int = 0
     unknown: int = 0
+    apart: int = 0
+    """Of all these, the people of whom no mask was required."""
+    apart_masked: int = 0
+    apart_bare: int = 0
 
 
 class RecentAlert(msgspec.Struct, frozen=True):
@@ -71,6 +75,10 @@ class HoursSummary(msgspec.Struct, frozen=True):
     rate_low: float | None
     rate_high: float | None
     """Where the rate lies with 95 % certainty, as few or many as they were."""
+    rate_of: int = 0
+    """On how many people it rests."""
+    counted_apart: int = 0
+    """People of whom no mask was required: in the counts, and not in the rate."""
 
 
 class PageHistory:
@@ -113,6 +121,8 @@ class PageHistory:
             hour.watched_s += watched_s
             for visit in decision.visits:
                 _count(hour, visit.verdict)
+                if not visit.is_required:
+                    _count_apart(hour, visit.verdict)
             for violation in decision.violations:
                 self._report(violation)
 
@@ -132,6 +142,9 @@ class PageHistory:
                 unknown=sum(hour.unknown for hour in counted),
                 worn_wrongly=sum(hour.worn_wrongly for hour in counted),
                 watched_s=sum(hour.watched_s for hour in counted),
+                apart=sum(hour.apart for hour in counted),
+                apart_masked=sum(hour.apart_masked for hour in counted),
+                apart_bare=sum(hour.apart_bare for hour in counted),
             )
         low, high = rate_interval(tally) or (None, None)
         return HoursSummary(
@@ -145,6 +158,8 @@ class PageHistory:
             tally.rate,
             low,
             high,
+            sum(tally.rated),
+            tally.apart,
         )
 
     def _hour(self) -> Hour:
@@ -195,10 +210,18 @@ def _count(hour: Hour, verdict: Verdict, visits: int = 1) -> None:
             hour.unknown += visits
 
 
+def _count_apart(hour: Hour, verdict: Verdict, visits: int = 1) -> None:
+    hour.apart += visits
+    hour.apart_masked += visits * (verdict is Verdict.MASKED)
+    hour.apart_bare += visits * (verdict is Verdict.BARE)
+
+
 def _add(hour: Hour, before: HourTotals) -> None:
     hour.watched_s += before.watched_s
     for verdict, visits in before.visits.items():
         _count(hour, verdict, visits)
+    for verdict, visits in before.apart.items():
+        _count_apart(hour, verdict, visits)
 
 
 def _recent(alert: Alert) -> RecentAlert:

@@ -94,7 +94,9 @@ class Cell:
     people: defaultdict[Place, PeopleTally] = field(
         default_factory=lambda: defaultdict(PeopleTally)
     )
-    apart: defaultdict[Apart, PeopleTally] = field(default_factory=lambda: defaultdict(PeopleTally))
+    apart: defaultdict[tuple[Apart, Place], PeopleTally] = field(
+        default_factory=lambda: defaultdict(PeopleTally)
+    )
     apart_s: dict[Apart, float] = field(default_factory=dict)
     watch: defaultdict[str, WatchTally] = field(default_factory=lambda: defaultdict(WatchTally))
     """By camera."""
@@ -113,11 +115,13 @@ def people_in(cells: Iterable[Cell], where: Place | None = None) -> PeopleTally:
     return total
 
 
-def apart_in(cells: Iterable[Cell], why: Apart) -> PeopleTally:
+def apart_in(cells: Iterable[Cell], why: Apart, where: Place | None = None) -> PeopleTally:
+    """Return who was counted apart for a reason in one place; None: in all."""
     total = PeopleTally()
     for cell in cells:
-        if why in cell.apart:
-            total.add_all(cell.apart[why])
+        for (reason, place), tally in cell.apart.items():
+            if reason is why and where in (None, place):
+                total.add_all(tally)
     return total
 
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from edge.history.records import (
     Entry,
     EntryKind,
+    People,
     Place,
     WatchedTime,
     WatchState,
@@ -88,16 +89,14 @@ def gather(
     if until < period.span.end and rows and rows[-1].minute == until - 1:
         _shorten_last(book.at(until - 1), [row for row in rows if row.minute == until - 1])
     _count_rest(cells)
-    open_ = calendar.open_in(period.span)
+    open_, ruled = calendar.open_in(period.span), rule.on_in(period.span)
     for row in people:
         if (cell := book.at(row.minute)) is None:
             continue
-        if row.minute not in open_:
-            cell.apart[Apart.CLOSED].add(row)
-        elif not row.is_required:
-            cell.apart[Apart.RULE_OFF].add(row)
-        else:
+        if row.minute in open_ and row.is_required:
             cell.people[row.place].add(row)
+        else:
+            cell.apart[_why_apart(row, open_, ruled), row.place].add(row)
     for alert in reader.alerts(period.begin, at_minute(until)):
         if (cell := book.at(minute_of(alert.confirmed_at))) and where.takes(alert.place):
             cell.alerts.append(alert)
@@ -109,6 +108,16 @@ def gather(
             cell.has_wrong_clock = True
     named = tuple(sorted({row.camera for row in rows})) or (where.camera,)
     return PeriodCells(until, hours, cells, named, rule, tuple(entries))
+
+
+def _why_apart(row: People, open_: MinuteSpans, ruled: MinuteSpans) -> Apart:
+    """Return why somebody is counted apart. Whether a mask was required is kept with the count;
+    only of which of two reasons it was not is asked of the calendar and the journal."""
+    if row.minute not in open_:
+        return Apart.CLOSED
+    # In a minute in which the rule changes, it may have been off.
+    is_count_only = row.place.zone and row.minute in ruled and row.minute - 1 in ruled
+    return Apart.COUNT_ONLY if is_count_only else Apart.RULE_OFF
 
 
 class _Book:

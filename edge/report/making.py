@@ -7,10 +7,10 @@ from datetime import datetime
 
 import msgspec
 
-from edge.history.records import Alert, Entry, EntryKind, RunAbout, SightProof
+from edge.history.records import Alert, Entry, EntryKind, Place, RunAbout, SightProof
 from edge.records import Verdict
 from edge.report.calendar import Calendar
-from edge.report.cells import Cell, Sizes, apart_in, people_in, watch_in
+from edge.report.cells import Cell, PeopleTally, Sizes, apart_in, people_in, watch_in
 from edge.report.figures import (
     Acknowledged,
     alert_figures,
@@ -143,22 +143,29 @@ class ReportParts:
         """Return what each zone of each camera comes to, where there are several."""
         cells = self._all.cells
         alerts: list[Alert] = [alert for cell in cells for alert in cell.alerts]
-        found = {place for cell in cells for place in cell.people}
-        found |= {alert.place for alert in alerts}
-        figures = []
-        for place in sorted(found):
-            figures.append(
-                PlaceFigures(
-                    camera=place.camera,
-                    zone=place.zone,
-                    counts=people_in(cells, place).counts(),
-                    rate=self._estimate(people_in(self.rated(cells), place).sizes()),
-                    alerts=alert_figures(
-                        [each for each in alerts if each.place == place], self._said
-                    ),
-                )
+        counting = {place for cell in cells for why, place in cell.apart if why is Apart.COUNT_ONLY}
+        requiring = {place for cell in cells for place in cell.people}
+        requiring |= {alert.place for alert in alerts}  # which was confirmed where one is required
+        found = [
+            *(
+                (place, True, [each for each in alerts if each.place == place])
+                for place in requiring
+            ),
+            *((place, False, list[Alert]()) for place in counting),
+        ]
+        return tuple(
+            PlaceFigures(
+                camera=place.camera,
+                zone=place.zone,
+                is_required=is_required,
+                counts=_at(cells, place, is_required).counts(),
+                rate=self._estimate(_at(self.rated(cells), place, is_required).sizes()),
+                alerts=alert_figures(of_place, self._said),
             )
-        return tuple(figures)
+            for place, is_required, of_place in sorted(
+                found, key=lambda each: (each[0], not each[1])
+            )
+        )
 
     def cameras(self) -> tuple[CameraFigures, ...]:
         return tuple(
@@ -170,7 +177,9 @@ class ReportParts:
         found = []
         for why in Apart:
             counts = apart_in(self._all.cells, why).counts()
-            seconds = sum(cell.apart_s.get(why, 0.0) for cell in self._all.cells)
+            seconds = None
+            if why is not Apart.COUNT_ONLY:
+                seconds = sum(cell.apart_s.get(why, 0.0) for cell in self._all.cells)
             if counts.people or seconds:
                 found.append(ApartFigures(why=why, seconds=seconds, counts=counts))
         return tuple(found)
@@ -238,6 +247,10 @@ class ReportParts:
     def _line(self, entry: Entry) -> JournalLine:
         text = _about(entry.text) if entry.kind is EntryKind.STARTED else entry.text
         return JournalLine(at=self.text(entry.at), by=entry.by, text=text)
+
+
+def _at(cells: Iterable[Cell], place: Place, is_required: bool) -> PeopleTally:
+    return people_in(cells, place) if is_required else apart_in(cells, Apart.COUNT_ONLY, place)
 
 
 def _about(text: str) -> str:

@@ -123,7 +123,7 @@ def places_table(report: Report) -> ReportTable:
         ("zone", *_PEOPLE, "with a mask", "alerts", "to remedy"),
         tuple(
             (
-                place_name(each.camera, each.zone),
+                place_name(each.camera, each.zone) + ("" if each.is_required else " *"),
                 *_people(each.counts),
                 share_in_words(each.rate),
                 str(each.alerts.alerts),
@@ -133,19 +133,30 @@ def places_table(report: Report) -> ReportTable:
             if is_worth_it
         ),
         frozenset((0,)),
+        "* A zone that only counts: its people are counted apart, and in no other share."
+        * any(not each.is_required for each in report.places),
     )
 
 
 def apart_table(report: Report) -> ReportTable:
-    titles = {Apart.CLOSED: "closed", Apart.RULE_OFF: "mask rule off"}
+    titles = {
+        Apart.CLOSED: "closed",
+        Apart.RULE_OFF: "mask rule off",
+        Apart.COUNT_ONLY: "zones that only count",
+    }
     return ReportTable(
         "Counted apart, in no rate",
         ("why", "time", *_PEOPLE),
         tuple(
-            (titles[each.why], hours(each.seconds), *_people(each.counts)) for each in report.apart
+            (
+                titles[each.why],
+                NOTHING if each.seconds is None else hours(each.seconds),
+                *_people(each.counts),
+            )
+            for each in report.apart
         ),
         frozenset((0,)),
-        f"People who came {APART[Apart.CLOSED]}, or {APART[Apart.RULE_OFF]}.",
+        f"No mask was required of them: {', '.join(APART[each.why] for each in report.apart)}.",
     )
 
 

@@ -22,6 +22,8 @@ class Apart(StrEnum):
     CLOSED = "closed"
     """Outside of the opening hours, or on a holiday."""
     RULE_OFF = "rule-off"
+    COUNT_ONLY = "count-only"
+    """In a zone that only counts: no mask was required there, though the rule was on."""
 
 
 class Mark(StrEnum):
@@ -181,10 +183,13 @@ class ShiftFigures(ReportPart, frozen=True, kw_only=True):
 
 
 class PlaceFigures(ReportPart, frozen=True, kw_only=True):
-    """One zone of one camera."""
+    """One zone of one camera. One whose policy depends on the hour may be in two."""
 
     camera: str
     zone: str
+    is_required: bool = True
+    """Whether a mask was required of these people. False: they are among those counted apart as
+    `count-only`, and in no sum; their rate says what they wore of their own accord."""
     counts: PeopleCounts
     rate: RateEstimate | None
     alerts: AlertFigures
@@ -201,7 +206,8 @@ class ApartFigures(ReportPart, frozen=True, kw_only=True):
     """People and time that are counted apart."""
 
     why: Apart
-    seconds: float
+    seconds: float | None
+    """Null: it is not a matter of time."""
     counts: PeopleCounts
 
 
@@ -331,7 +337,7 @@ class Report(
     notes: tuple[str, ...]
     """What is to be known before it is believed, in sentences."""
     counts: PeopleCounts
-    """Of the time that is not counted apart, also of the hours that are not in the rate."""
+    """Of whom a mask was required; also of the hours that are not in the rate."""
     rate: RateEstimate | None
     watch: WatchFigures
     alerts: AlertFigures

@@ -30,15 +30,18 @@ MARKS = {
 }
 WIDE = 0.05
 """From this width on, what would make an interval narrower is said."""
-APART = {Apart.CLOSED: "outside of the opening hours", Apart.RULE_OFF: "while the rule was off"}
+APART = {
+    Apart.CLOSED: "outside of the opening hours",
+    Apart.RULE_OFF: "while the mask rule was off",
+    Apart.COUNT_ONLY: "in zones that only count",
+}
 
 
 def verdict_of(report: Report) -> str:
     """Return the one sentence that somebody reads who reads only one."""
     rate, alerts = report.rate, report.alerts
     if rate is None or rate.naive is None:
-        people = count(report.counts.people, "person").replace("persons", "people")
-        judged = f"No rate: {people} passed, nobody was judged in the hours that count"
+        judged = _no_rate(report)
     else:
         share, low, high = rate.naive, rate.naive_low, rate.naive_high
         if rate.corrected is not None:
@@ -51,6 +54,17 @@ def verdict_of(report: Report) -> str:
     if alerts.alerts:
         said += f", {alerts.open} open" if alerts.open else ", all closed"
     return f"{judged}{said}."
+
+
+def _no_rate(report: Report) -> str:
+    """Return why there is none."""
+    people, apart = report.counts.people, sum(each.counts.people for each in report.apart)
+    if people:
+        passed = people_in_words(people)
+        return f"No rate: {passed} passed, nobody was judged in the hours that count"
+    if apart:
+        return f"No rate: {people_in_words(apart)} passed, and a mask was required of nobody"
+    return "Nobody passed" if report.watch.watched_s else "No rate: nothing was watched"
 
 
 def notes_of(report: Report) -> tuple[str, ...]:
@@ -78,8 +92,9 @@ def notes_of(report: Report) -> tuple[str, ...]:
             f"{percent(limits.not_judged_share)} of the people not judged."
         )
     for each in report.apart:
+        during = "" if each.seconds is None else f" in {hours(each.seconds)}"
         people = people_in_words(each.counts.people)
-        notes.append(f"Counted apart, {APART[each.why]}: {people} in {hours(each.seconds)}.")
+        notes.append(f"Counted apart, {APART[each.why]}: {people}{during}.")
     if report.rate is not None and report.rate.corrected is None:
         notes.append("The rate is not corrected: nothing is known of what the eyes miss.")
     notes += _what_would_help(report)

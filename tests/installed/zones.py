@@ -38,7 +38,8 @@ def test_of_two_zones_one_reports_and_one_only_counts(box: Box) -> None:
     assert [(each["place"], each["zone"]) for each in reported] == [("Gate", "north entrance")] * 2
     wait_until(lambda: counted(box) == {"Hall": 1, "Gate": 1, "": 0}, 90, "both are counted once")
     compliance = box.retained("compliance")
-    assert compliance["since_start"]["bare"] == 2
+    since = compliance["since_start"]
+    assert (since["bare"], since["counted_apart"], since["rate_of"], since["rate"]) == (2, 1, 1, 0)
 
 
 @pytest.mark.thorough

@@ -131,7 +131,6 @@ class SimulatedBox:
         self._recorder = Recorder(
             self._path,
             400,
-            lambda place: world.rule_is_on(clock.utc()),
             RunAbout("0", "", "m", "d", "s"),
             folders.memory,
             clock=clock,
@@ -175,8 +174,9 @@ class SimulatedBox:
         violations = tuple(self._violations(turn))
         self._reporter.take(violations, None)
         now = self._clock.utc()
+        is_required = self._world.rule_is_on(now)
         visits = tuple(
-            Visit(each.number, each.verdict, now, now, each.face_px, each.zone)
+            Visit(each.number, each.verdict, now, now, each.face_px, each.zone, is_required)
             for each in self._world.seen(turn)
         )
         watch = self._world.watch(turn)

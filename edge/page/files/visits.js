@@ -25,9 +25,10 @@ export function tellVisits() {
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
-function tellRate({ masked, bare, worn_wrongly: worn, unknown, rate, rate_low: low, rate_high: high, watched_s: watched, span_s: span }, { counts_since: begun, now: today }) {
+function tellRate({ masked, bare, worn_wrongly: worn, unknown, rate, rate_low: low, rate_high: high, rate_of: of, counted_apart: apart, watched_s: watched, span_s: span }, { counts_since: begun, now: today }) {
   say("rate", rate === null ? "–" : percent(rate));
-  say("interval", rate === null ? "nobody was judged" : `of ${masked + bare} with or without a mask; 95 % interval ${Math.round(100 * low)} to ${percent(high)}`);
+  say("interval", rate === null ? "nobody was judged" : `of ${of} with or without a mask; 95 % interval ${Math.round(100 * low)} to ${percent(high)}`);
+  const excused = apart ? ` ${apart} counted apart: no mask was required of them.` : "";
   const counts = { masked, bare, worn, unknown };
   for (const [kind, count] of Object.entries(counts)) say(`n-${kind}`, String(count));
   const all = masked + bare + worn + unknown;
@@ -44,7 +45,7 @@ function tellRate({ masked, bare, worn_wrongly: worn, unknown, rate, rate_low: l
   const missed = Math.max(0, span - watched);
   const most = watched < missed ? `Watched for only ${duration(watched)}.` : `Not watched for ${duration(missed)}.`;
   const reach = begun ? ` Counts begin with the start, ${moment(begun, today)}: [history] is off.` : "";
-  say("watched", `${missed < 60 ? "Watched all the time." : most}${reach}`);
+  say("watched", `${missed < 60 ? "Watched all the time." : most}${excused}${reach}`);
 }
 
 // The hours of the summary, or the days in which they lie; the first day may be cut.

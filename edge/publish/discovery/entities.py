@@ -175,8 +175,10 @@ def _counts(subject: Subject) -> dict[str, Entity]:
             "json_attributes_template": (
                 "{% set zones = namespace(rates={}) %}"
                 "{% for each in value_json.places | default([], true) if each.place %}"
-                "{% set rate = each.last_hour.rate %}"
-                "{% set percent = none if rate is none else (100 * rate) | round(1) %}"
+                # In a zone that only counts, too: its people are in no rate.
+                "{% set masked, bare = each.last_hour.masked, each.last_hour.bare %}"
+                "{% set percent = (100 * masked / (masked + bare)) | round(1) "
+                "if masked + bare else none %}"
                 "{% set zones.rates = dict(zones.rates, **{each.place: percent}) %}"
                 "{% endfor %}"
                 "{{ {'by_place': zones.rates} | to_json }}"

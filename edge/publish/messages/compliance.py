@@ -29,8 +29,10 @@ class ComplianceTally(PayloadPart, frozen=True, kw_only=True):
     bare: Count
     unknown: Annotated[Count, Meta(description="Too small, too blurred or too brief to judge")]
     rate: Annotated[
-        Share | None, Meta(description="masked / (masked + bare); null where nobody was judged")
-    ]
+        Share | None,
+        Meta(description="masked / (masked + bare), without those of whom no mask was required; "
+             "null: nobody was judged of whom one was"),
+    ]  # fmt: skip
     watched_s: Annotated[
         NotNegative,
         Meta(description="How much of the window was watched: less after a start, and while the "
@@ -40,6 +42,15 @@ class ComplianceTally(PayloadPart, frozen=True, kw_only=True):
         Count,
         Meta(description="With a mask below the nose or the chin; in no other count, nor in rate"),
     ] = 0
+    counted_apart: Annotated[
+        Count,
+        Meta(description="Of those seen, the people of whom no mask was required: with the mask "
+             "rule off, or in a zone that only counts"),
+    ] = 0  # fmt: skip
+    rate_of: Annotated[
+        Count | None,
+        Meta(description="On how many people the rate rests; null: of a device that is older"),
+    ] = None
 
 
 class PlaceCounts(PayloadPart, frozen=True, kw_only=True):
@@ -145,4 +156,6 @@ def _tally(tally: Tally) -> ComplianceTally:
         worn_wrongly=tally.worn_wrongly,
         rate=None if tally.rate is None else round(tally.rate, 4),
         watched_s=round(tally.watched_s, 1),
+        counted_apart=tally.apart,
+        rate_of=sum(tally.rated),
     )

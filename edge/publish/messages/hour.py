@@ -26,7 +26,11 @@ class HourPeople(PayloadPart, frozen=True, kw_only=True):
 
     camera: Annotated[str, Meta(description="Its name; empty: the only one")]
     place: Annotated[str, Meta(description="The zone in the camera's picture; empty: in none")]
-    required: Annotated[bool, Meta(description="Whether the mask rule was on")]
+    required: Annotated[
+        bool,
+        Meta(description="Whether a mask was required of them: the mask rule was on, and the place "
+             "is no zone that only counts"),
+    ]  # fmt: skip
     size_px: Annotated[
         Count, Meta(description="Where the class of the largest face begins that was judged")
     ]

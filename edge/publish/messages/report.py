@@ -10,8 +10,8 @@ from edge.publish.messages.common import Count, Message, NotNegative, PayloadPar
 
 
 class ReportedPeriod(PayloadPart, frozen=True, kw_only=True):
-    """One period. People outside of the opening hours, and with the mask rule off, are in
-    `counted_apart` only."""
+    """One period. People outside of the opening hours, with the mask rule off, and in zones that
+    only count are in `counted_apart` only."""
 
     period: Annotated[str, Meta(description="`2026-11-29`, or `2026-W48`: an ISO week")]
     begin: Timestamp

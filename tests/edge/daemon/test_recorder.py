@@ -58,8 +58,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / FILE
 
 
-def recorder_at(path: Path, clock: SetClock, is_required: bool = True) -> Recorder:
-    return Recorder(path, 400, lambda place: is_required, ABOUT, clock=clock)
+def recorder_at(path: Path, clock: SetClock) -> Recorder:
+    return Recorder(path, 400, ABOUT, clock=clock)
 
 
 @pytest.fixture
@@ -85,8 +85,11 @@ def turn(watch: WatchState = WatchState.WATCHED, turn_s: float = 1.0, camera: st
     return Glance(watch=watch, turn_s=turn_s, camera=camera)
 
 
-def left(verdict: Verdict, ended_at: datetime = START, face_px: float = 40.0) -> Glance:
-    visit = Visit(1, verdict, ended_at - timedelta(seconds=5), ended_at, face_px, "left")
+def left(
+    verdict: Verdict, ended_at: datetime = START, face_px: float = 40.0, is_required: bool = True
+) -> Glance:
+    began_at = ended_at - timedelta(seconds=5)
+    visit = Visit(1, verdict, began_at, ended_at, face_px, "left", is_required)
     return Glance(decision=Decision((), (visit,)), camera="door")
 
 
@@ -132,10 +135,11 @@ def test_a_program_that_was_stopped_has_not_watched_meanwhile(
     assert sum(each.seconds for each in read(path).watched) == LONGEST_TURN_S
 
 
-def test_while_the_rule_is_off_people_are_counted_as_such(path: Path, clock: SetClock) -> None:
-    recorder = recorder_at(path, clock, is_required=False)
+def test_people_of_whom_no_mask_is_required_are_recorded_as_such(
+    recorder: Recorder, path: Path
+) -> None:
     recorder.start()
-    recorder.take(left(Verdict.BARE), TELEMETRY)
+    recorder.take(left(Verdict.BARE, is_required=False), TELEMETRY)
     recorder.close()
     assert [each.is_required for each in read(path).people] == [False]
 
@@ -241,7 +245,7 @@ def test_turned_off_nothing_is_recorded_and_what_is_too_old_still_goes(
     writer.close()
     (tmp_path / "history.json").write_text("{}")
     settings = settings_in(tmp_path, enabled=False, days=10)
-    outlet = open_history(settings, lambda place: True, ABOUT, None)
+    outlet = open_history(settings, ABOUT, None)
     assert isinstance(outlet, Retention)
     outlet.start()
     outlet.take(left(Verdict.BARE), TELEMETRY)
@@ -253,7 +257,7 @@ def test_turned_off_nothing_is_recorded_and_what_is_too_old_still_goes(
 
 def test_turned_off_no_file_is_made(path: Path, tmp_path: Path) -> None:
     settings = settings_in(tmp_path, enabled=False)
-    outlet = open_history(settings, lambda place: True, ABOUT, None)
+    outlet = open_history(settings, ABOUT, None)
     outlet.start()
     outlet.take(left(Verdict.BARE), TELEMETRY)
     outlet.close()

@@ -45,6 +45,20 @@ def test_a_visit_leaves_the_minute_then_the_hour_then_the_day() -> None:
     assert seen == [(1, 1, 1), (0, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 1), (0, 0, 0)]
 
 
+def test_people_of_whom_no_mask_is_required_are_counted_and_not_in_the_rate() -> None:
+    counter = ComplianceCounter(0.0)
+    counter.divide_into(["Street"])
+    for verdict in (MASKED, BARE):
+        counter.add(visit(verdict), 10.0)
+    for verdict in (BARE, BARE, MASKED, UNKNOWN):
+        counter.add(replace(visit(verdict), zone="Street", is_required=False), 10.0)
+    totals = counter.totals(10.0)
+    whole, street = totals.last_hour, totals.places[0].last_hour
+    assert (whole.seen, whole.apart, whole.rated, whole.rate) == (6, 4, (1, 1), 0.5)
+    assert rate_interval(whole) == rate_interval(Tally(1, 1, 0, 0, 0.0))
+    assert (street.seen, street.apart, street.rate) == (4, 4, None)
+
+
 def test_places_add_up_to_all_people() -> None:
     counter = ComplianceCounter(0.0)
     counter.divide_into(["Gate", "Hall"])

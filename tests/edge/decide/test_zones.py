@@ -229,6 +229,21 @@ def test_time_in_an_ignored_zone_is_no_part_of_the_visit() -> None:
     assert visit.ended_at == START + timedelta(seconds=7.9)
 
 
+def test_a_mask_is_required_of_who_was_longest_where_it_is_reported_with_the_rule_on() -> None:
+    night = strip("Hall", 0.25, 0.5, policy="count", hours=["22:00-06:00"], otherwise="violation")
+    for zones, path, reports, is_required in (
+        (ALL, walk(("Gate", 3, MASKED), ("Hall", 1, MASKED)), True, True),
+        (ALL, walk(("Gate", 1, MASKED), ("Hall", 3, MASKED)), True, False),
+        (ALL, walk(("", 3, MASKED)), True, True),
+        (ALL, walk(("Gate", 3, MASKED)), False, False),
+        ((GATE, night), walk(("Hall", 3, MASKED)), True, False),
+    ):
+        judge = policy(*zones)
+        judge.reports = reports
+        (visit,) = visits(shown(judge, path))
+        assert visit.is_required is is_required
+
+
 @pytest.mark.parametrize("other", ["Hall", "Lunch"])
 def test_a_face_at_a_border_is_reported_though_it_jumps_to_and_fro(other: str) -> None:
     jumps = [("Gate", 0.3, BARE), (other, 0.1, BARE)]

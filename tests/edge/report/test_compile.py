@@ -120,9 +120,7 @@ def test_an_empty_history_is_a_report_of_nothing(scene: Scene) -> None:
     report = scene.report(SUNDAY)
     assert report.rate is None
     assert report.watch.unwatched[0].reason is Unseen.NO_HISTORY
-    assert report.verdict == "No rate: 0 people passed, nobody was judged in the hours that " + (
-        "count; 0 alerts."
-    )
+    assert report.verdict == "No rate: nothing was watched; 0 alerts."
 
 
 def test_an_hour_that_was_watched_too_little_is_marked_and_not_in_the_rate(scene: Scene) -> None:
@@ -236,7 +234,7 @@ def test_people_outside_of_the_opening_hours_and_on_holidays_are_counted_apart(
     assert report.watch.expected_s == 5 * 9.5 * 3600
     (closed,) = report.apart
     assert (closed.why, closed.counts.people) == (Apart.CLOSED, 24)
-    assert closed.seconds + report.watch.expected_s == 7 * 86_400
+    assert (closed.seconds or 0) + report.watch.expected_s == 7 * 86_400
     assert Mark.CLOSED in report.days[1].marks
 
 
@@ -257,6 +255,31 @@ def test_time_with_the_rule_off_is_counted_apart(scene: Scene) -> None:
         (False, "ops"),
         (True, "nurse"),
     ]
+
+
+def test_people_in_a_zone_that_only_counts_are_counted_apart_and_shown(scene: Scene) -> None:
+    gate, street = Place("", "Gate"), Place("", "Street")
+    scene.watch("2026-11-29 00:00", "2026-11-30 00:00")
+    scene.entry("2026-11-29 18:00", EntryKind.RULE, "off", "ops")
+    scene.people("2026-11-29 11:00", 9, place=gate)
+    scene.people("2026-11-29 11:00", 1, Verdict.BARE, place=gate)
+    scene.people("2026-11-29 11:00", 30, Verdict.BARE, place=street, is_required=False)
+    scene.people("2026-11-29 11:00", 90, Verdict.UNKNOWN, place=street, is_required=False)
+    scene.people("2026-11-29 19:00", 5, Verdict.BARE, place=gate, is_required=False)
+    report = scene.report(SUNDAY)
+    assert report.rate is not None
+    assert (report.counts.people, report.rate.naive, report.hours_left_out) == (10, 0.9, 0)
+    assert [(each.why, each.counts.people, each.seconds) for each in report.apart] == [
+        (Apart.RULE_OFF, 5, 6 * 3600.0),
+        (Apart.COUNT_ONLY, 120, None),
+    ]
+    assert [(each.zone, each.is_required, each.counts.people) for each in report.places] == [
+        ("Gate", True, 10),
+        ("Street", False, 120),
+    ]
+    alone = scene.report(SUNDAY, zone="Street")
+    assert alone.counts.people == 0
+    assert alone.verdict.startswith("No rate: 120 people passed, and a mask was required of nobody")
 
 
 def test_shifts_add_up_to_the_day_and_one_by_itself_is_the_same(scene: Scene) -> None:

@@ -23,6 +23,7 @@ from edge.history.records import (
 from edge.records import Verdict, ViolationKind
 from edge.report.calendar import Calendar, Season, Shift
 from edge.report.period import Period, week_period
+from edge.report.records import Apart
 from tests.edge.report.scene import BERLIN, Scene
 
 AUTUMN, SPRING = date(2026, 10, 22), date(2027, 3, 25)
@@ -107,8 +108,11 @@ def test_the_parts_add_up_to_the_whole(tmp_path: Path, day: date, seed: int) -> 
         assert sum(each.alerts.alerts for each in parts) == 60
     watch = report.watch
     assert watch.watched_s + watch.unwatched_s == pytest.approx(watch.expected_s, abs=1)
-    assert watch.expected_s + 2 * sum(each.seconds for each in report.apart) == 2 * span_s
-    assert sum(each.counts.people for each in report.places) == report.counts.people
+    assert watch.expected_s + 2 * sum(each.seconds or 0 for each in report.apart) == 2 * span_s
+    counting = sum(each.counts.people for each in report.apart if each.why is Apart.COUNT_ONLY)
+    for is_required, people in ((True, report.counts.people), (False, counting)):
+        found = [each for each in report.places if each.is_required is is_required]
+        assert sum(each.counts.people for each in found) == people
     by_camera = sum(each.watch.expected_s for each in report.cameras)
     assert by_camera == pytest.approx(watch.expected_s)
     assert report.hours_left_out == sum(each.left_out for each in report.days)

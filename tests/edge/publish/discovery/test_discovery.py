@@ -298,7 +298,11 @@ def test_the_rate_has_those_of_the_zones_beside_it() -> None:
     template = present(FULL)["rate"]["json_attributes_template"]
     assert json.loads(rendered(template, example("compliance"))) == {"by_place": {"Gate": 96.4}}
     (gate, rest) = example("compliance")["places"]
-    ward = {**gate, "place": 'Ward 3: "west"', "last_hour": {**gate["last_hour"], "rate": None}}
+    ward = {
+        **gate,
+        "place": 'Ward 3: "west"',
+        "last_hour": {**gate["last_hour"], "masked": 0, "bare": 0},
+    }
     found = rendered(template, {"places": [gate, ward, rest]})
     assert json.loads(found) == {"by_place": {"Gate": 96.4, 'Ward 3: "west"': None}}
     assert json.loads(rendered(template, {})) == {"by_place": {}}
