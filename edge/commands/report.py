@@ -24,6 +24,7 @@ from edge.report.compile import sign_off_text
 from edge.report.html import as_html
 from edge.report.period import Period, PeriodKind, period_named, shift_named
 from edge.report.records import Report
+from edge.report.sections import subject_of
 from edge.report.source import ReportSource
 from edge.report.text import ROWS, as_csv, as_text
 
@@ -167,4 +168,4 @@ def _sign_off(path: Path, report: Report, name: str) -> None:
         writer.write(HistoryBatch(journal=[entry]))
     finally:
         writer.close()
-    say(f"signed off by {name}: {report.kind} {report.period}, sha256 {report.digest}")
+    say(f"signed off by {name}: {subject_of(report)}, sha256 {report.digest}")

@@ -7,7 +7,7 @@ codes are for programs and never change; the sentences are for people and may.
 from __future__ import annotations
 
 from edge.conditions.codes import Code, Condition, Severity
-from edge.conditions.kinds import KINDS, condition
+from edge.conditions.kinds import KINDS, condition, in_general
 from edge.conditions.now import (
     MUCH_WAITS_S,
     OF_THE_CONNECTION,
@@ -36,6 +36,7 @@ __all__ = [
     "conditions",
     "ending_soon",
     "health_codes",
+    "in_general",
     "news",
     "queued_in",
 ]

@@ -116,6 +116,9 @@ class ConditionKind:
     """What to do; empty: nothing needs to be done, or the sentence says it."""
     short: str = ""
     """For a column of a table; empty: it is not shown there."""
+    past: str = ""
+    """What is said of it long after, when nothing more is known of this one; empty: as much of
+    `text` as needs no name in braces."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ RUNNING = {
         "paused: judging goes on by itself in {left}",
         "the command resume ends the pause at once, and so does: sudo systemctl restart tensormask",
         "paused",
+        past="judging was paused by command",
     ),
     Code.RULE_OFF: ConditionKind(
         Severity.HINT,
@@ -96,22 +97,38 @@ RUNNING = {
         "rule off",
     ),
     Code.BROKER_CONNECTING: ConditionKind(Severity.HINT, "not connected to the broker yet"),
-    Code.BROKER_AWAY: ConditionKind(Severity.FAULT, "{trouble}", f"{_KEPT}; {DOCTOR}"),
-    Code.BROKER_REFUSED: ConditionKind(Severity.FAULT, "{refusal}", _KEPT, "broker rejects"),
+    Code.BROKER_AWAY: ConditionKind(
+        Severity.FAULT,
+        "{trouble}",
+        f"{_KEPT}; {DOCTOR}",
+        past="the broker could not be reached",
+    ),
+    Code.BROKER_REFUSED: ConditionKind(
+        Severity.FAULT,
+        "{refusal}",
+        _KEPT,
+        "broker rejects",
+        past="the broker rejected the device",
+    ),
     Code.BROKER_LIMITED: ConditionKind(
-        Severity.HINT, "{limit}", "docs/mqtt.md, Brokers that take less"
+        Severity.HINT,
+        "{limit}",
+        "docs/mqtt.md, Brokers that take less",
+        past="the broker takes less than the device needs",
     ),
     Code.MESSAGES_QUEUED: ConditionKind(
         Severity.HINT,
         "{queued}, the oldest for {oldest}",
         "nothing is lost: a broker that is slow, or was away, catches up by itself",
         "messages queued",
+        past="messages waited for the broker",
     ),
     Code.MESSAGES_REJECTED: ConditionKind(
         Severity.HINT,
         "the broker has rejected {messages}",
         "see which, and why: sudo tensormask outbox list",
         "messages rejected",
+        past="the broker has rejected messages",
     ),
     Code.DISK_UNWRITABLE: ConditionKind(
         Severity.FAULT,
@@ -147,12 +164,14 @@ RUNNING = {
         "the certificate {key} ends on {ends_at:%Y-%m-%d}",
         _RENEW,
         "certificate ends",
+        past="a certificate was about to end",
     ),
     Code.CERTIFICATE_EXPIRED: ConditionKind(
         Severity.FAULT,
         "the certificate {key} ended on {ends_at:%Y-%m-%d}",
         _RENEW,
         "certificate ended",
+        past="a certificate had ended",
     ),
     Code.CLOCK_UNSYNCHRONISED: ConditionKind(
         Severity.HINT,
@@ -170,6 +189,7 @@ RUNNING = {
         "notifications to {name}: {trouble}",
         "{kept}try it: sudo tensormask notify test {name}",
         "notify fails",
+        past="notifications did not arrive",
     ),
     Code.SIGNAL_FAILING: ConditionKind(
         Severity.FAULT,
@@ -189,5 +209,6 @@ RUNNING = {
         "on trial: {what}",
         "nothing needs to be done: where it does worse, the device goes back by itself",
         "on trial",
+        past="a release or model was on trial",
     ),
 }

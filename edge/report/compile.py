@@ -131,6 +131,8 @@ def digest_of(report: Report) -> str:
     content = msgspec.to_builtins(report)
     for name in _UNSIGNED:
         content.pop(name)
+    for each in content["conditions"]:
+        each.pop("text")
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 

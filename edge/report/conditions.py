@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from edge.conditions import Code
+from edge.conditions import Code, in_general
 from edge.history.records import ConditionSpan, Entry, EntryKind
 from edge.report.records import ConditionFigures
 
@@ -37,6 +37,7 @@ def condition_figures(
         ConditionFigures(
             code=code,
             subject=subject,
+            text=in_general(code),
             severity=severity,
             times=len(found),
             seconds=round(sum(found), 1),

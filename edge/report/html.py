@@ -68,7 +68,8 @@ def as_parts(report: Report) -> Iterator[str]:
     for label, value in summary(report):
         yield f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
     yield "</dl>"
-    yield from _figure(chart_of(report))
+    if report.counts.people:
+        yield from _figure(chart_of(report))
     for table in tables(report):
         yield from _table(table)
     yield from _footer(report)
@@ -132,5 +133,6 @@ def _cells(cells: Iterable[str], table: ReportTable, tag: str) -> str:
 
 def _footer(report: Report) -> Iterator[str]:
     yield "<footer><p class=sign><span>Signed</span><span>Date</span></p>"
+    yield f"<p>{escape(title_of(report))}</p>"
     yield f"<p>Made {escape(clock(report.made_at))} by TensorMask {escape(report.made_by)}. "
     yield f"SHA-256 of the figures: <code>{report.digest}</code></p></footer>"

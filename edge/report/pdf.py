@@ -24,7 +24,8 @@ def as_pdf(report: Report) -> bytes:
     paper = PaperPages(title_of(report))
     _head(paper, report)
     _summary(paper, report)
-    _chart(paper, report)
+    if report.counts.people:
+        _chart(paper, report)
     for table in tables(report):
         _table(paper, table)
     _foot(paper, report)
@@ -178,5 +179,6 @@ def _foot(paper: PaperPages, report: Report) -> None:
         paper.line(begin, paper.y, end, paper.y, 0.0, 0.6)
         paper.text(begin, paper.y - 9, name, 7, gray=_MUTED)
     paper.y = max(paper.y - 18, BOTTOM + 12)
+    _lines(paper, title_of(report), 7, gray=_MUTED)
     made = f"Made {clock(report.made_at)} by TensorMask {report.made_by}."
     _lines(paper, f"{made} SHA-256 of the figures: {report.digest}", 7, gray=_MUTED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from edge.report.figures import median_of
 from edge.report.phrases import (
     NOTHING,
@@ -17,7 +19,7 @@ from edge.report.phrases import (
     share_or_nothing,
 )
 from edge.report.records import Apart, Mark, PeopleCounts, Report, ReportBin
-from edge.report.verdict import APART, hours
+from edge.report.verdict import APART, hours, is_blank
 from edge.words import percent
 
 LEFT_OUT = (Mark.UNWATCHED, Mark.NOT_JUDGED)
@@ -38,23 +40,25 @@ def bins_table(report: Report) -> ReportTable:
     name = "day" if report.days else "hour"
     bins = [each for each in report.days or report.hours if not _is_empty(each)]
     is_short = len(bins) < len(report.days or report.hours)
+    if is_blank(report):  # the verdict says why
+        bins = []
     left_out = ("hours left out",) if report.days else ()
     return ReportTable(
         f"By {name}",
         (name, *_PEOPLE, "with a mask", "not watched", *left_out, *_LAST),
         tuple(
             (
-                day_name(each.begin) if report.days else hour_name(each, report),
-                *_people(each.counts),
-                share_in_words(each.rate),
-                share_or_nothing(each.watch.unwatched_share),
-                *(str(each.left_out) for _ in left_out),
-                str(each.apart),
-                str(each.alerts.alerts),
-                remedy_in_words(each.alerts),
-                marks_in_words(each.marks),
+                _name(run, report),
+                *_people(run[0].counts),
+                share_in_words(run[0].rate),
+                share_or_nothing(run[0].watch.unwatched_share),
+                *(str(sum(each.left_out for each in run)) for _ in left_out),
+                str(run[0].apart),
+                str(run[0].alerts.alerts),
+                remedy_in_words(run[0].alerts),
+                marks_in_words(run[0].marks),
             )
-            for each in bins
+            for run in _runs(bins)
         ),
         frozenset((0, 8 + len(left_out) + len(_LAST) - 1)),
         f"{name.capitalize()}s that were closed all the time, and without people, are left out."
@@ -68,7 +72,39 @@ _LAST = ("counted apart", "alerts", "to remedy", "remarks")
 def _is_empty(each: ReportBin) -> bool:
     """Return whether nothing could have happened, and nothing did."""
     is_closed = Mark.CLOSED in each.marks or Mark.RULE_OFF in each.marks
-    return is_closed and not (each.counts.people or each.apart or each.alerts.alerts)
+    return is_closed and _is_quiet(each)
+
+
+def _is_quiet(each: ReportBin) -> bool:
+    return not (each.counts.people or each.apart or each.alerts.alerts)
+
+
+def _runs(bins: Iterable[ReportBin]) -> list[list[ReportBin]]:
+    """Return neighbors together in which nobody came, and of which the same is to be said."""
+    runs: list[list[ReportBin]] = []
+    for each in bins:
+        last = runs[-1][-1] if runs else None
+        if last is not None and last.end == each.begin and _said_of(last) == _said_of(each):
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    return runs
+
+
+def _said_of(each: ReportBin) -> tuple[object, ...]:
+    """Return what a row says of a time in which nobody came; of another one, and of an hour that
+    comes twice, something of its own."""
+    if not _is_quiet(each) or Mark.SUMMER_TIME in each.marks:
+        return (each.begin,)
+    return share_or_nothing(each.watch.unwatched_share), each.marks
+
+
+def _name(run: Sequence[ReportBin], report: Report) -> str:
+    first, last = run[0], run[-1]
+    name = day_name(first.begin) if report.days else hour_name(first, report)
+    if len(run) == 1:
+        return name
+    return f"{name} to {day_name(last.begin) if report.days else last.end[11:16]}"
 
 
 def hour_of_day_table(report: Report) -> ReportTable:
@@ -111,6 +147,7 @@ def shifts_table(report: Report) -> ReportTable:
                 remedy_in_words(each.alerts),
             )
             for each in report.shifts
+            if not is_blank(report)
         ),
         frozenset((0,)),
     )
@@ -163,7 +200,7 @@ def apart_table(report: Report) -> ReportTable:
 def gaps_table(report: Report) -> ReportTable:
     """Return the hours that are not in the rate, neighbors together."""
     rows: list[list[str]] = []
-    for each in report.hours if report.days else ():
+    for each in report.hours if report.days and not is_blank(report) else ():
         why = marks_in_words(mark for mark in each.marks if mark in LEFT_OUT)
         if not why:
             continue

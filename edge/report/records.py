@@ -235,6 +235,8 @@ class ConditionFigures(ReportPart, frozen=True, kw_only=True):
 
     code: str
     subject: str
+    text: str
+    """The code in words; not a part of what is signed."""
     severity: str
     times: int
     seconds: float
@@ -367,4 +369,4 @@ class Report(
     signed_off: tuple[SignOff, ...]
     digest: str
     """SHA-256 of all figures: of this document without `made_at`, `made_by`, `verdict`, `notes`,
-    `signed_off` and `digest`."""
+    `signed_off`, `digest` and the `text` of conditions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from edge.report.people_tables import (
@@ -24,7 +24,7 @@ from edge.report.phrases import (
     unwatched_in_words,
 )
 from edge.report.records import AlertFigures, PeopleCounts, Report, ReportedAlert
-from edge.report.verdict import REASONS, hours, percent_exact
+from edge.report.verdict import REASONS, hours, is_blank, percent_exact
 from edge.words import count
 
 KINDS = {"bare": "no mask", "worn_wrongly": "worn wrongly"}
@@ -36,13 +36,18 @@ MOST_ALERTS = 200
 
 def title_of(report: Report) -> str:
     """Return `Masks worn: week 2026-W48, door-1 (clinic)`."""
+    return f"Masks worn: {subject_of(report)}"
+
+
+def subject_of(report: Report) -> str:
+    """Return which report it is: `week 2026-W48, door-1 (clinic), zone Gate`."""
     box = f"{report.device_id} ({report.site})" if report.site else report.device_id
     where = "".join(
         f", {what} {name}"
         for what, name in (("camera", report.camera), ("zone", report.zone))
         if name
     )
-    return f"Masks worn: {report.kind} {report.period}, {box}{where}"
+    return f"{report.kind} {report.period}, {box}{where}"
 
 
 def span_of(report: Report) -> str:
@@ -53,6 +58,12 @@ def span_of(report: Report) -> str:
 def summary(report: Report) -> list[tuple[str, str]]:
     """Return the figures of the whole, each with its label."""
     counts, watch, alerts = report.counts, report.watch, report.alerts
+    watched = [
+        ("Watched", f"{hours(watch.watched_s)} of {hours(watch.expected_s)}"),
+        ("Not watched", unwatched_in_words(watch)),
+    ]
+    if is_blank(report):
+        return watched
     facts = [
         ("People", f"{counts.people}"),
         ("Judged", f"{counts.judged}: {_judged(counts)}"),
@@ -62,11 +73,7 @@ def summary(report: Report) -> list[tuple[str, str]]:
         facts.append(("With a mask, as counted", naive_in_words(report.rate)))
         if report.rate.corrected is not None:
             facts.append(("Corrected for the eyes", corrected_in_words(report.rate)))
-    facts += [
-        ("Watched", f"{hours(watch.watched_s)} of {hours(watch.expected_s)}"),
-        ("Not watched", unwatched_in_words(watch)),
-        ("Alerts", _alerts(alerts)),
-    ]
+    facts += [*watched, ("Alerts", _alerts(alerts))]
     if alerts.remedied:
         facts.append(("Alert to remedy", _times(alerts.median_remedy_s, alerts.longest_remedy_s)))
     if alerts.alerts:
@@ -178,10 +185,10 @@ def _alert(each: ReportedAlert) -> tuple[str, ...]:
 def _conditions(report: Report) -> ReportTable:
     return ReportTable(
         "What was wrong with the box",
-        ("condition", "severity", "times", "together", "longest"),
+        ("what", "severity", "times", "together", "longest"),
         tuple(
             (
-                f"{each.code} {each.subject}".strip(),
+                f"{each.text} ({each.subject})" if each.subject else each.text,
                 each.severity,
                 str(each.times),
                 hours(each.seconds) + ("" if each.ends_known else " at most"),
@@ -194,26 +201,38 @@ def _conditions(report: Report) -> ReportTable:
 
 
 def _eyes(report: Report) -> ReportTable:
+    title = "What the eyes miss"
     if report.eyes is None:
-        return ReportTable("What the eyes miss", (), ())
+        return ReportTable(title, (), ())
+    classes = report.eyes.classes
+    masked = {each.size_px: (each.masked_right, each.masked_of) for each in classes}
+    bare = {each.size_px: (each.bare_right, each.bare_of) for each in classes}
     return ReportTable(
-        "What the eyes miss",
+        title,
         ("face from", "people here", "masked, judged right", "without, judged right"),
         tuple(
             (
                 f"{each.size_px} px",
                 str(each.people),
-                _right(each.masked_right, each.masked_of),
-                _right(each.bare_right, each.bare_of),
+                _right(masked, each.size_px),
+                _right(bare, each.size_px),
             )
-            for each in report.eyes.classes
+            for each in classes
         ),
-        note=f"Measured: {report.eyes.source}",
+        note=f"Measured: {report.eyes.source}. "
+        "A size of which too few were measured is taken to be as the one that it names.",
     )
 
 
-def _right(right: int, of: int) -> str:
-    return f"{right} of {of} ({percent_exact(right / of)})" if of else "not measured"
+def _right(measured: Mapping[int, tuple[int, int]], size_px: int) -> str:
+    """Return how many were judged right, or by which class the correction goes in their place."""
+    right, of = measured[size_px]
+    if of:
+        return f"{right} of {of} ({percent_exact(right / of)})"
+    known = [each for each, (_, number) in measured.items() if number]
+    if not known:
+        return "not measured"
+    return f"as from {max((each for each in known if each < size_px), default=min(known))} px"
 
 
 def _proof(report: Report) -> ReportTable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from edge.report.records import Apart, Mark, Report, Unseen
 from edge.words import count, percent
@@ -40,6 +40,8 @@ APART = {
 def verdict_of(report: Report) -> str:
     """Return the one sentence that somebody reads who reads only one."""
     rate, alerts = report.rate, report.alerts
+    if is_blank(report):
+        return f"Nothing is known of this {report.kind}: {_why_nothing(report)}."
     if rate is None or rate.naive is None:
         judged = _no_rate(report)
     else:
@@ -64,7 +66,28 @@ def _no_rate(report: Report) -> str:
         return f"No rate: {passed} passed, nobody was judged in the hours that count"
     if apart:
         return f"No rate: {people_in_words(apart)} passed, and a mask was required of nobody"
-    return "Nobody passed" if report.watch.watched_s else "No rate: nothing was watched"
+    if report.watch.watched_s:
+        return f"Nobody passed in the {hours(report.watch.watched_s)} that were watched"
+    return "No rate: nothing was watched"
+
+
+def _why_nothing(report: Report) -> str:
+    """Return why a period has neither people nor watched time."""
+    if report.watch.unwatched:
+        reason = report.watch.unwatched[0].reason
+        if reason is Unseen.NO_HISTORY:
+            return "it was before the first minute that the history keeps"
+        return REASONS[reason]
+    why = max(report.apart, key=lambda each: each.seconds or 0, default=None)
+    if why is None:
+        return "it has just begun"
+    return "the mask rule was off" if why.why is Apart.RULE_OFF else "it was closed"
+
+
+def is_blank(report: Report) -> bool:
+    """Return whether nothing happened, and nothing was watched: one sentence says all."""
+    people = report.counts.people + sum(each.counts.people for each in report.apart)
+    return not (people or report.alerts.alerts or report.watch.watched_s)
 
 
 def notes_of(report: Report) -> tuple[str, ...]:
@@ -77,6 +100,8 @@ def notes_of(report: Report) -> tuple[str, ...]:
     if not report.places and (report.camera or report.zone):
         where = " ".join(filter(None, (report.camera, report.zone)))
         notes.append(f"Nobody was counted at {where}: is that its name?")
+    if is_blank(report):
+        return (*notes, *_signed_differently(report))
     if watch.unwatched_share is not None:
         share = percent_exact(watch.unwatched_share)
         missed = report.counts.not_judged_share or 0.0
@@ -108,9 +133,12 @@ def notes_of(report: Report) -> tuple[str, ...]:
     wrong = sum(Mark.WRONG_CLOCK in each.marks for each in report.hours)
     if wrong:
         notes.append(f"In {count(wrong, 'hour')} the clock was set or followed no time server.")
+    return (*notes, *_signed_differently(report))
+
+
+def _signed_differently(report: Report) -> Iterator[str]:
     if any(not each.is_same for each in report.signed_off):
-        notes.append("What was signed off is not what this report says now.")
-    return tuple(notes)
+        yield "What was signed off is not what this report says now."
 
 
 def _what_would_help(report: Report) -> Sequence[str]:

@@ -80,7 +80,7 @@ def test_a_sign_off_is_in_the_next_report_and_a_period_that_goes_on_is_refused(
 ) -> None:
     scene.write()
     out, _ = said(scene, capsys, "--day", "2026-10-25", "--sign-off", "A. Example")
-    assert out.startswith("signed off by A. Example: day 2026-10-25, sha256 ")
+    assert out.startswith("signed off by A. Example: day 2026-10-25, door-1, sha256 ")
     assert "A. Example  this report" in said(scene, capsys, "--day", "2026-10-25")[0]
     _, error = said(scene, capsys, "--sign-off", "A. Example", status=78)
     assert "is not over: sign off what cannot change any more" in error

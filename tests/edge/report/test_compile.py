@@ -120,7 +120,9 @@ def test_an_empty_history_is_a_report_of_nothing(scene: Scene) -> None:
     report = scene.report(SUNDAY)
     assert report.rate is None
     assert report.watch.unwatched[0].reason is Unseen.NO_HISTORY
-    assert report.verdict == "No rate: nothing was watched; 0 alerts."
+    assert report.verdict == (
+        "Nothing is known of this day: it was before the first minute that the history keeps."
+    )
 
 
 def test_an_hour_that_was_watched_too_little_is_marked_and_not_in_the_rate(scene: Scene) -> None:

@@ -158,7 +158,7 @@ def test_a_pdf_of_an_empty_history_has_a_page(tmp_path: Path) -> None:
     from edge.report.pdf import as_pdf
 
     empty = Scene(tmp_path).report(day_period(BERLIN, date(2026, 11, 29)))
-    assert "No rate" in text_of(as_pdf(empty)).replace("\n", " ")
+    assert "Nothing is known of this day" in text_of(as_pdf(empty)).replace("\n", " ")
 
 
 def test_letters_that_the_font_lacks_come_close_or_are_a_question_mark() -> None:

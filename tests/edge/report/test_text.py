@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from edge.publish.schemas import as_text as as_text_of_schema
+from edge.rates import Counted, Eyes
 from edge.records import Verdict
 from edge.report.period import day_period, week_period
 from edge.report.records import Report
@@ -41,8 +43,8 @@ def test_the_verdict_comes_first_and_the_hour_that_comes_twice_has_its_offset(
     lines = as_text(day_of(tmp_path)).splitlines()
     assert lines[0] == "Masks worn: day 2026-10-25, door-1 (clinic)"
     assert lines[3].startswith("90 % wore a mask (95 % certain: 60 to 98 %), of 10 people; 1 alert")
-    hours = [line.split()[0] for line in lines if line[2:5] == ":00"]
-    assert hours[1:5] == ["01:00", "02:00+02:00", "02:00+01:00", "03:00"]
+    hours = [line.split("  ")[0] for line in lines if line[2:5] == ":00"]
+    assert hours[:4] == ["00:00 to 02:00", "02:00+02:00", "02:00+01:00", "03:00 to 08:00"]
 
 
 def test_csv_has_a_row_for_each_hour_and_its_sums_are_those_of_the_report(tmp_path: Path) -> None:
@@ -62,10 +64,42 @@ def test_a_note_that_would_be_a_formula_is_text_in_csv(tmp_path: Path) -> None:
     assert row["remedy_s"] == "60.0"
 
 
+def test_a_size_without_a_measurement_names_the_one_that_it_is_taken_as(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.watch("2026-11-29 00:00", "2026-11-30 00:00")
+    for size_px in (16, 32, 64):
+        scene.people("2026-11-29 08:00", 5, size_px=size_px)
+    eyes = Eyes({24: Counted(30, 30), 48: Counted(40, 40)}, {24: Counted(29, 30)}, "a street")
+    text = as_text(scene.report(day_period(BERLIN, date(2026, 11, 29)), eyes=eyes))
+    rows = [re.split("  +", line.strip()) for line in text.splitlines() if " px  " in line]
+    assert [row[2:] for row in rows] == [
+        ["as from 24 px", "as from 24 px"],
+        ["30 of 30 (100 %)", "29 of 30 (97 %)"],
+        ["as from 24 px", "as from 24 px"],
+        ["40 of 40 (100 %)", "as from 24 px"],
+        ["as from 48 px", "as from 24 px"],
+    ]
+    assert "not measured" not in text
+
+
+def test_what_was_wrong_is_said_in_words(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.watch("2026-11-29 00:00", "2026-11-30 00:00")
+    scene.condition("broker-away", "2026-11-29 08:00", "2026-11-29 09:00")
+    scene.condition("of-a-newer-release", "2026-11-29 08:00", "2026-11-29 09:00")
+    report = scene.report(day_period(BERLIN, date(2026, 11, 29)))
+    assert [each.text for each in report.conditions] == [
+        "the broker could not be reached",
+        "of-a-newer-release",
+    ]
+
+
 @pytest.mark.parametrize("rows", ROWS)
 def test_an_empty_report_has_a_table_and_csv_all_the_same(tmp_path: Path, rows: str) -> None:
     report = Scene(tmp_path).report(week_period(BERLIN, date(2026, 10, 25)))
-    assert "No rate" in as_text(report)
+    text = as_text(report)
+    assert "Nothing is known of this week: it was before the first minute" in text
+    assert "BY DAY" not in text
     as_csv(report, rows)
 
 
