@@ -15,23 +15,21 @@ from edge.commands.parser import Parser
 from edge.config import DEFAULT_PATH, load_settings
 from edge.durable import replace_file
 from edge.errors import ConfigError
-from edge.history.records import Entry, EntryKind
-from edge.history.store import HistoryBatch, HistoryWriter
 from edge.host.status_file import DIRECTORY
 from edge.qualify.known import eyes_of
 from edge.report.calendar import Calendar
-from edge.report.compile import sign_off_text
 from edge.report.html import as_html
 from edge.report.period import Period, PeriodKind, period_named, shift_named
 from edge.report.records import Report
 from edge.report.sections import subject_of
+from edge.report.signing import refuse_signer, sign_off
 from edge.report.source import ReportSource
 from edge.report.text import ROWS, as_csv, as_text
 
 # ruff: noqa: T201 - a command's output
 
 FORMATS = ("table", "json", "csv", "html", "pdf")
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -76,13 +74,18 @@ def add_arguments(parser: Parser) -> None:
         metavar="NAME",
         help="put a name to the report: an entry in the history with its SHA-256",
     )
+    parser.add_argument(
+        "--note", default="", metavar="TEXT", help="with --sign-off: what is to be known of it"
+    )
+    parser.add_argument(
+        "--sha256",
+        metavar="DIGEST",
+        help="with --sign-off: sign only figures with this SHA-256, those that you have looked at",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.sign_off is not None:
-        options.sign_off = options.sign_off.strip()
-        if not _NAME.fullmatch(options.sign_off):
-            raise ConfigError("--sign-off: a name of 1 to 80 characters, on one line")
+    _refuse_signing(options)
     form = options.format or _format_of(options.output)
     if options.rows != ROWS[0] and form != "csv":
         raise ConfigError("--rows is for CSV: add --format csv")
@@ -95,8 +98,9 @@ def run(options: argparse.Namespace) -> int:
     period = chosen(options, source.calendar, now)
     report = source.report(period, now, camera=options.camera, zone=options.zone)
     if options.sign_off is not None:
-        _sign_off(source.history, report, options.sign_off)
-        report = source.report(period, now, camera=options.camera, zone=options.zone)
+        _sign_off(source.history, report, options, now)
+        later = SYSTEM_CLOCK.utc()  # the entry is of `now`, and reports end before theirs
+        report = source.report(period, later, camera=options.camera, zone=options.zone)
     _write(drawn(report, form, options.rows), options.output)
     return 0
 
@@ -153,19 +157,22 @@ def _write(content: bytes, output: Path | None) -> None:
     print(f"{output}: {len(content)} bytes", file=sys.stderr)
 
 
-def _sign_off(path: Path, report: Report, name: str) -> None:
-    """Write the entry. Raises ConfigError where the period is not over."""
-    if report.until != report.end:
+def _refuse_signing(options: argparse.Namespace) -> None:
+    """Raise ConfigError where the words about signing off cannot be kept."""
+    if options.sign_off is None:
+        if options.note or options.sha256:
+            raise ConfigError("--note and --sha256 are for signing: add --sign-off NAME")
+        return
+    options.sign_off, options.note = options.sign_off.strip(), options.note.strip()
+    refuse_signer(options.sign_off, options.note)
+    if options.sha256 is not None and not _DIGEST.fullmatch(options.sha256):
+        raise ConfigError("--sha256: 64 hexadecimal digits, as the report ends with")
+
+
+def _sign_off(path: Path, report: Report, options: argparse.Namespace, now: datetime) -> None:
+    if options.sha256 not in (None, report.digest):
         raise ConfigError(
-            f"{report.kind} {report.period} is not over: sign off what cannot change any more"
+            f"the figures have changed, and have SHA-256 {report.digest} now: look at them again"
         )
-    if (report.zone or report.camera) and not report.places:
-        where = report.zone or report.camera
-        raise ConfigError(f"nobody was counted at {where}, which may be a typing error: not signed")
-    entry = Entry(SYSTEM_CLOCK.utc(), EntryKind.SIGNED_OFF, name, sign_off_text(report))
-    writer = HistoryWriter(path)
-    try:
-        writer.write(HistoryBatch(journal=[entry]))
-    finally:
-        writer.close()
-    say(f"signed off by {name}: {subject_of(report)}, sha256 {report.digest}")
+    sign_off(path, report, options.sign_off, options.note, now)
+    say(f"signed off by {options.sign_off}: {subject_of(report)}, sha256 {report.digest}")

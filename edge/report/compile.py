@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from edge.history.records import Entry, EntryKind, at_minute
+from edge.history.records import EntryKind, at_minute
 from edge.history.store import HistoryReader
 from edge.rates import Eyes
 from edge.report.calendar import Calendar
@@ -26,10 +25,8 @@ from edge.report.gather import PlaceFilter, gather
 from edge.report.making import ReportParts
 from edge.report.marks import LIMITS
 from edge.report.period import Period
-from edge.report.records import (
-    Report,
-    SignOff,
-)
+from edge.report.records import Report
+from edge.report.signing import sign_offs
 from edge.report.spans import MinuteSpan
 from edge.report.verdict import notes_of, verdict_of
 
@@ -121,7 +118,7 @@ def compile_report(
     )
     digest = digest_of(draft)
     report = msgspec.structs.replace(
-        draft, digest=digest, signed_off=tuple(_signed_off(entries, draft, digest, making))
+        draft, digest=digest, signed_off=sign_offs(entries, draft, digest, making.text)
     )
     return msgspec.structs.replace(report, verdict=verdict_of(report), notes=notes_of(report))
 
@@ -134,25 +131,3 @@ def digest_of(report: Report) -> str:
     for each in content["conditions"]:
         each.pop("text")
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
-
-
-def sign_off_text(report: Report) -> str:
-    """Return the text of the journal's entry."""
-    return " ".join((*_signed_words(report), report.digest))
-
-
-def _signed_words(report: Report) -> tuple[str, ...]:
-    where = (f"camera={report.camera}" if report.camera else "",
-             f"zone={report.zone}" if report.zone else "")  # fmt: skip
-    return (str(report.kind), *report.period.split(), *filter(None, where))
-
-
-def _signed_off(
-    entries: Iterable[Entry], report: Report, digest: str, making: ReportParts
-) -> Iterable[SignOff]:
-    for each in entries:
-        if each.kind is EntryKind.SIGNED_OFF:
-            *words, signed = each.text.split() or [""]
-            if tuple(words) == _signed_words(report):
-                at = making.text(each.at)
-                yield SignOff(at=at, by=each.by, digest=signed, is_same=signed == digest)

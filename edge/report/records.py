@@ -299,6 +299,7 @@ class SignOff(ReportPart, frozen=True, kw_only=True):
     digest: str
     is_same: bool
     """Whether what was signed is what this report says."""
+    note: str = ""
 
 
 class ReportLimits(ReportPart, frozen=True, kw_only=True):

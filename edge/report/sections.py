@@ -276,10 +276,19 @@ def _made_with(report: Report) -> ReportTable:
 def _signed(report: Report) -> ReportTable:
     return ReportTable(
         "Signed off",
-        ("at", "by", "what was signed"),
+        ("at", "by", "what was signed", "note"),
         tuple(
-            (clock(each.at), each.by, "this report" if each.is_same else "other figures than these")
+            (clock(each.at), each.by, _what_was_signed(report, is_same=each.is_same), each.note)
             for each in report.signed_off
         ),
-        frozenset((0, 1, 2)),
+        frozenset((0, 1, 2, 3)),
     )
+
+
+def _what_was_signed(report: Report, *, is_same: bool) -> str:
+    where = "".join(
+        f", {what} {name}"
+        for what, name in (("camera", report.camera), ("zone", report.zone))
+        if name
+    )
+    return f"this report{where}" if is_same else f"other figures than these{where}"

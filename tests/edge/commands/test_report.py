@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,20 @@ def test_a_sign_off_is_in_the_next_report_and_a_period_that_goes_on_is_refused(
     assert "A. Example  this report" in said(scene, capsys, "--day", "2026-10-25")[0]
     _, error = said(scene, capsys, "--sign-off", "A. Example", status=78)
     assert "is not over: sign off what cannot change any more" in error
-    _, error = said(scene, capsys, "--sign-off", "A.\nB.", status=78)
-    assert "on one line" in error
+
+
+def test_only_the_figures_that_were_looked_at_are_signed(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.write()
+    day = ("--day", "2026-10-25")
+    sign = (*day, "--sign-off", "A. Example", "--note", "checked", "--sha256")
+    _, error = said(scene, capsys, *sign, "0" * 64, status=78)
+    assert "the figures have changed" in error
+    digest = json.loads(said(scene, capsys, *day, "--format", "json")[0])["digest"]
+    out, _ = said(scene, capsys, *sign, digest)
+    assert out.startswith("signed off by A. Example: day 2026-10-25, door-1, sha256 ")
+    assert re.search("A. Example +this report +checked", out)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +108,10 @@ def test_a_sign_off_is_in_the_next_report_and_a_period_that_goes_on_is_refused(
         (("--day", "2099-01-01"), "day 2099-01-01 has not begun yet"),
         (("--shift", "late"), "no shift is named late; known are early"),
         (("--shift", "early", "today", "now"), "--shift takes a name and a day"),
+        (("--sign-off", "A.\nB."), "--sign-off: a name of 1 to 80 characters, on one line"),
+        (("--sign-off", "A.", "--note", "x" * 201), "--note: at most 200 characters"),
+        (("--sign-off", "A.", "--sha256", "abc"), "--sha256: 64 hexadecimal digits"),
+        (("--note", "checked"), "add --sign-off NAME"),
         (("--format", "pdf"), "write it to a file: --output FILE"),
         (("--day", "2026-10-25", "--output", "/nowhere/x"), "No such file or directory"),
     ],

@@ -13,9 +13,9 @@ from edge.history.records import EntryKind, Place, WatchState
 from edge.rates import Counted, Eyes
 from edge.records import Verdict, ViolationKind
 from edge.report.calendar import Shift
-from edge.report.compile import sign_off_text
 from edge.report.period import day_period, month_period, shift_period, week_period
 from edge.report.records import Apart, Mark, Unseen
+from edge.report.signing import sign_off_text
 from tests.edge.report.scene import BERLIN, Scene, berlin
 
 SUNDAY = day_period(BERLIN, date(2026, 11, 29))
