@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edge.config import DetectorSettings, Settings, SnapshotSettings
+from edge.config import (
+    DetectorSettings,
+    Hours,
+    Settings,
+    ShiftSettings,
+    SnapshotSettings,
+    ZonePolicy,
+)
 from edge.daemon.cameras import Post
 from edge.daemon.device import Device
 from edge.detect.card import FOLDER, found_shares, read_card
@@ -13,7 +20,7 @@ from edge.detect.detectors import identify
 from edge.installed import Slot, activated
 from edge.page.history import PageHistory
 from edge.page.listener import PageListener
-from edge.page.reports import ReportMaker
+from edge.page.reports import ReportChoices, ReportMaker, ShiftChoice
 from edge.page.window import About, PageJournal, Window, no_metrics
 from edge.page.windows import CameraWindows
 from edge.page.wire import socket_path
@@ -64,6 +71,7 @@ def open_page(
             mute=lambda for_s: device.signal.mute(for_s),
             journal=journal,
             reports=reports,
+            choices=lambda: _choices(settings, posts),
             camera=post.name if settings.cameras else "",
             cameras=tuple(each.name for each in settings.cameras),
         )
@@ -76,6 +84,21 @@ def open_page(
     return PageListener(
         settings.page, window, socket_path(folder), folder, settings.metrics, settings.sign
     )
+
+
+def _choices(settings: Settings, posts: Sequence[Post]) -> ReportChoices:
+    zones = {
+        zone.name
+        for post in posts
+        for zone in post.zones.present
+        if zone.policy is not ZonePolicy.IGNORE  # nobody is counted there
+    }
+    return ReportChoices(tuple(map(_shift, settings.calendar.shifts)), tuple(sorted(zones)))
+
+
+def _shift(shift: ShiftSettings) -> ShiftChoice:
+    spans = Hours.parsed(shift.hours, "hours").spans
+    return ShiftChoice(shift.name, tuple(sorted({day for each in spans for day in each.days})))
 
 
 def _found_shares(chosen: DetectorSettings) -> dict[str, float]:

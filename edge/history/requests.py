@@ -12,13 +12,13 @@ from edge.history.records import MAX_NOTE, Reason, Remedy
 MAX_BY = 40
 MAX_NAME = 32
 """Characters: of who it is, and of the name alone, before which comes the way by which he asked."""
-_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*$"
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*$"
 """What neither moves a terminal's cursor, nor breaks a line, nor turns its direction."""
 
 EventId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{36}$")]
-Note = Annotated[str, Meta(max_length=MAX_NOTE, pattern=_ONE_LINE)]
-By = Annotated[str, Meta(max_length=MAX_BY, pattern=_ONE_LINE)]
-Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=_ONE_LINE)]
+Note = Annotated[str, Meta(max_length=MAX_NOTE, pattern=ONE_LINE)]
+By = Annotated[str, Meta(max_length=MAX_BY, pattern=ONE_LINE)]
+Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=ONE_LINE)]
 
 
 class Acknowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):

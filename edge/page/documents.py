@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.page.exchange import refused
+from edge.page.exchange import read_body, refused
 from edge.page.hub import Hub
-from edge.page.wire import ReadReport, ReportAnswer
+from edge.page.wire import ReadReport, ReportAnswer, SignReport
 
 ASKED_EVERY_S = 0.25
 PATIENCE_S = 16.0
@@ -23,7 +24,7 @@ TYPES = {
     "pdf": "application/pdf",
     "csv": "text/csv; charset=utf-8",
 }
-FIELDS = ("kind", "day", "form")
+FIELDS = ("kind", "day", "form", "shift", "zone", "camera")
 
 
 class ReportDocuments:
@@ -33,14 +34,29 @@ class ReportDocuments:
         self._hub = hub
 
     def routes(self) -> list[Route]:
-        return [Route("/document", self._document)]
+        return [
+            Route("/document", self._document),
+            Route("/document/sign", self._sign, methods=["POST"]),
+        ]
 
     async def _document(self, request: Request) -> Response:
         given = {key: request.query_params[key] for key in FIELDS if key in request.query_params}
         try:
             wanted = msgspec.convert(given, ReadReport)
         except msgspec.ValidationError:
-            return refused(400, "kind is day, week or month; day is 2026-11-29 or empty")
+            return refused(400, "kind is day, shift, week or month; day is 2026-11-29 or empty")
+        headers = {} if "view" in request.query_params else {"Content-Disposition": _file(wanted)}
+        return await self._answer(wanted, wanted, headers)
+
+    async def _sign(self, request: Request) -> Response:
+        wanted = await read_body(request, SignReport)
+        if wanted is None or not wanted.by.strip():
+            return refused(400, "write report, digest, and who signs it")
+        return await self._answer(wanted, wanted.report, {})
+
+    async def _answer(
+        self, wanted: ReadReport | SignReport, report: ReadReport, headers: dict[str, str]
+    ) -> Response:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 made, content = await self._made(wanted)
@@ -48,10 +64,9 @@ class ReportDocuments:
             return refused(503, "the report is being made: try again in a moment", 1.0)
         if made.error:
             return refused(409, made.error)
-        headers = {} if "view" in request.query_params else {"Content-Disposition": _file(wanted)}
-        return Response(content, 200, headers, media_type=TYPES[wanted.form])
+        return Response(content, 200, headers, media_type=TYPES[report.form])
 
-    async def _made(self, wanted: ReadReport) -> tuple[ReportAnswer, bytes]:
+    async def _made(self, wanted: ReadReport | SignReport) -> tuple[ReportAnswer, bytes]:
         while True:
             document, content = await self._hub.ask(wanted)
             made = msgspec.json.decode(document, type=ReportAnswer)
@@ -62,6 +77,10 @@ class ReportDocuments:
 
 def _file(wanted: ReadReport) -> str:
     """Return the header by which a browser keeps it under a name that says what it is."""
-    day = re.sub(r"[^0-9-]", "", wanted.day)
-    name = "-".join(filter(None, ("tensormask", wanted.kind, day)))
-    return f'attachment; filename="{name}.{wanted.form}"'
+    parts = ("tensormask", wanted.kind, wanted.shift, wanted.day, wanted.camera, wanted.zone)
+    name = "-".join(filter(None, (re.sub(r"\W+", "-", each).strip("-") for each in parts)))
+    plain = re.sub(r"[^A-Za-z0-9-]", "_", name)  # what a header may hold; RFC 6266 has both
+    return (
+        f'attachment; filename="{plain}.{wanted.form}"; '
+        f"filename*=UTF-8''{quote(name)}.{wanted.form}"
+    )

@@ -17,8 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from edge.clock import SYSTEM_CLOCK, Clock
-from edge.page.wire import MAX_ANSWER_BYTES, PROGRAM, ReadReport
+from edge.page.wire import MAX_ANSWER_BYTES, PROGRAM, ReadReport, SignReport
+
+Wanted = ReadReport | SignReport
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +35,22 @@ MAX_BYTES = MAX_ANSWER_BYTES - 100_000
 COMMAND: Final = (sys.executable, "-m", "edge", "report")
 _NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """The process is not the service."""
+
+
+class ShiftChoice(msgspec.Struct, frozen=True):
+    """A shift that a report may be of."""
+
+    name: str
+    weekdays: tuple[int, ...]
+    """On which it begins, 0 is Monday."""
+
+
+class ReportChoices(msgspec.Struct, frozen=True):
+    """What reports may be of beside days, weeks and months of everything."""
+
+    shifts: tuple[ShiftChoice, ...] = ()
+    zones: tuple[str, ...] = ()
+    """Those that there are now; the history may have others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +79,13 @@ class ReportMaker:
         self._folder = folder
         self._clock = clock
         self._command = tuple(command)
-        self._made: dict[ReadReport, MadeReport] = {}
-        self._making: ReadReport | None = None
+        self._made: dict[Wanted, MadeReport] = {}
+        self._making: Wanted | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._is_over = False
         self._lock = threading.Lock()
 
-    def ask(self, wanted: ReadReport) -> MadeReport | None:
+    def ask(self, wanted: Wanted) -> MadeReport | None:
         """Return the report, once; None: it is being made, or another one is: ask again soon."""
         with self._lock:
             if (made := self._made.pop(wanted, None)) is not None:
@@ -90,25 +110,22 @@ class ReportMaker:
             if self._process is not None:
                 self._process.kill()
 
-    def _make(self, wanted: ReadReport) -> None:
+    def _make(self, wanted: Wanted) -> None:
         try:
             with tempfile.TemporaryDirectory(prefix="report-", dir=self._folder) as folder:
                 content, error = self._run(wanted, Path(folder, "report"))
         except OSError as failure:
             content, error = b"", str(failure)
-        if error:
-            _log.warning("no report %s %s: %s", wanted.kind, wanted.day, error)
+        _note(wanted, error)
         with self._lock:
             self._making = self._process = None
             self._made[wanted] = MadeReport(content, error, self._clock.monotonic_s())
             while len(self._made) > MOST_KEPT:
                 del self._made[next(iter(self._made))]
 
-    def _run(self, wanted: ReadReport, output: Path) -> tuple[bytes, str]:
+    def _run(self, wanted: Wanted, output: Path) -> tuple[bytes, str]:
         """Return the report, or why there is none."""
-        words = [f"--{wanted.kind}", *([wanted.day] if wanted.day else [])]
-        words += ["--format", wanted.form, "--output", str(output)]
-        words += ["--config", str(self._settings)]
+        words = [*words_of(wanted), f"--output={output}", f"--config={self._settings}"]
         with self._lock:
             if self._is_over:
                 return b"", "the service is stopping"
@@ -133,6 +150,30 @@ class ReportMaker:
         if len(content) > MAX_BYTES:
             return b"", "it is too large for the page; on the device: tensormask report"
         return content, ""
+
+
+def words_of(wanted: Wanted) -> list[str]:
+    """Return what is asked for as `tensormask report` understands it. What others have typed stands
+    behind a `=`: there it is no option."""
+    report = wanted.report if isinstance(wanted, SignReport) else wanted
+    period = (f"--{report.kind}", report.shift if report.kind == "shift" else "", report.day)
+    words = [*filter(None, period), f"--format={report.form}"]
+    words += [f"--zone={report.zone}"] if report.zone else []
+    words += [f"--camera={report.camera}"] if report.camera else []
+    if isinstance(wanted, SignReport):
+        words += [f"--sign-off={wanted.by}", f"--note={wanted.note}", f"--sha256={wanted.digest}"]
+    return words
+
+
+def _note(wanted: Wanted, error: str) -> None:
+    """Log what others than the one who asked may want to know."""
+    report = wanted.report if isinstance(wanted, SignReport) else wanted
+    parts = (report.kind, report.day, report.shift, report.camera, report.zone)
+    name = " ".join(filter(None, parts))
+    if error:
+        _log.warning("no report %s: %s", name, error)
+    elif isinstance(wanted, SignReport):
+        _log.info("report %s signed off by %s, sha256 %s", name, wanted.by, wanted.digest)
 
 
 def _environment() -> dict[str, str]:

@@ -26,7 +26,7 @@ from edge.page.drawing import Drawing, draw, drawing_of, undo
 from edge.page.drawn import AreaBook, AreaOrigin
 from edge.page.drawn_zones import ZoneBook
 from edge.page.history import DAYS, Hour, HoursSummary, PageHistory, RecentAlert
-from edge.page.reports import ReportMaker
+from edge.page.reports import ReportChoices, ReportMaker
 from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import Since, Trouble, explained
 from edge.page.wire import (
@@ -38,6 +38,7 @@ from edge.page.wire import (
     ReadReport,
     ReportAnswer,
     Requests,
+    SignReport,
     TryNotifications,
     Undo,
 )
@@ -52,6 +53,12 @@ QUIET_S = 3.0
 """How long after the last question the looking ends, however the viewer has left: nobody takes for
 live what has waited for the next one. A frame itself may be older, of a stream that was held up."""
 DAY_HOURS, MONTH_HOURS = 24, 30 * 24
+NOTHING_IS_WRITTEN = "nothing is written down: [history] enabled is false"
+
+
+def _by(name: str) -> str:
+    """Return who it was, with the way by which he came: nobody has verified the name."""
+    return f"page {name.strip()[:MAX_NAME]}".strip()
 
 
 def no_metrics(is_open_metrics: bool) -> bytes:
@@ -119,6 +126,8 @@ class Account(msgspec.Struct, frozen=True):
     can_acknowledge: bool = True
     rule: RuleState | None = None
     """Whether masks have to be worn; None: the program has just started."""
+    reports: ReportChoices | None = None
+    """None: there are no reports."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -176,6 +185,8 @@ class Window:
     journal: PageJournal | None = None
     """Writes down what people say; None: nothing is written down."""
     reports: ReportMaker | None = None
+    choices: Callable[[], ReportChoices] = ReportChoices
+    """What reports may be of."""
     _observer: Observer | None = None
     _asked_s: float = -math.inf
     _shown_s: float = -math.inf
@@ -246,20 +257,23 @@ class Window:
                 return msgspec.json.encode(Answer(self.mute(None if is_muted else 0.0))), b""
             case Acknowledge() | SetRule():
                 return msgspec.json.encode(Answer(self._noted(request))), b""
-            case ReadReport():
+            case ReadReport() | SignReport():
                 return self._report(request)
             case TryNotifications():
                 return msgspec.json.encode(Answer(self._tested())), b""
 
     def _noted(self, request: Acknowledge | SetRule) -> str:
         if self.journal is None:
-            return "nothing is written down: [history] enabled is false"
-        by = f"page {request.by.strip()[:MAX_NAME]}".strip()
-        return self.journal.note_now(msgspec.structs.replace(request, by=by))
+            return NOTHING_IS_WRITTEN
+        return self.journal.note_now(msgspec.structs.replace(request, by=_by(request.by)))
 
-    def _report(self, wanted: ReadReport) -> tuple[bytes, bytes]:
+    def _report(self, wanted: ReadReport | SignReport) -> tuple[bytes, bytes]:
         if self.reports is None:
             return msgspec.json.encode(ReportAnswer("there are no reports here")), b""
+        if isinstance(wanted, SignReport):
+            if self.journal is None:
+                return msgspec.json.encode(ReportAnswer(NOTHING_IS_WRITTEN)), b""
+            wanted = msgspec.structs.replace(wanted, by=_by(wanted.by))
         made = self.reports.ask(wanted)
         if made is None:
             return msgspec.json.encode(ReportAnswer(is_waiting=True)), b""
@@ -350,6 +364,7 @@ class Window:
             self._said(past.alerts),
             self.journal is not None,
             None if telemetry is None else telemetry.rule,
+            None if self.reports is None else self.choices(),
         )
 
     def _said(self, alerts: Sequence[RecentAlert]) -> Mapping[str, AlertAcknowledgement]:

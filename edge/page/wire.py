@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.config import MOST_ZONES, Notices, Polygon, Polygons, ZonePolicy
-from edge.history.requests import Acknowledge, SetRule
+from edge.history.requests import MAX_NAME, ONE_LINE, Acknowledge, Note, SetRule
 from edge.host.status_file import runtime_directory
 
 PROGRAM = str(Path(__file__).resolve().parents[2])
@@ -37,6 +37,8 @@ Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=20)]
 MAX_CAMERA = 32
 CameraChoice = Annotated[str, msgspec.Meta(max_length=MAX_CAMERA)]
 """The name of one of several cameras; empty: the first."""
+PlaceName = Annotated[str, msgspec.Meta(max_length=40, pattern=ONE_LINE)]
+"""Of a zone or a camera, as the history has it."""
 _REQUEST = struct.Struct(">I")
 _ANSWER = struct.Struct(">II")
 
@@ -163,10 +165,29 @@ class Hush(Request, frozen=True):
 class ReadReport(Request, frozen=True):
     """The report of a period, once it is made; see `edge.page.reports`."""
 
-    kind: Literal["day", "week", "month"]
-    day: Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
-    """One in the period; empty: today."""
+    kind: Literal["day", "shift", "week", "month"]
+    day: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?\Z")] = ""
+    """One in the period, of a shift the one on which it begins; empty: today, or the last shift."""
     form: Literal["json", "html", "pdf", "csv"] = "json"
+    shift: Annotated[str, msgspec.Meta(max_length=40, pattern=r"^([\w.][\w.\-]*)?\Z")] = ""
+    """The name of the one that is meant."""
+    zone: PlaceName = ""
+    camera: PlaceName = ""
+    """Only what happened there; empty: everywhere."""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "shift") != bool(self.shift):
+            raise ValueError("a shift has a name, and nothing else has")
+
+
+class SignReport(Request, frozen=True, forbid_unknown_fields=True):
+    """Put a name to a report, and return it as it is then, in the form of `report`."""
+
+    report: ReadReport
+    digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    """Of the figures that the signer has seen: others are not signed."""
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, pattern=ONE_LINE)]
+    note: Note = ""
 
 
 class ReportAnswer(msgspec.Struct, frozen=True):
@@ -188,6 +209,7 @@ Requests = (
     | Acknowledge
     | SetRule
     | ReadReport
+    | SignReport
 )
 _decode = msgspec.msgpack.Decoder(Requests).decode
 _encode = msgspec.msgpack.Encoder().encode

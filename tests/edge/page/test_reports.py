@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge.page import reports as module
-from edge.page.reports import KEPT_S, MadeReport, ReportMaker
-from edge.page.wire import ReadReport
+from edge.page.reports import KEPT_S, MadeReport, ReportMaker, words_of
+from edge.page.wire import ReadReport, SignReport
 from tests.fakes import TurnedClock
 from tests.waiting import until
 
@@ -19,13 +19,15 @@ DAY, MONTH = ReadReport("day", "2026-11-29"), ReadReport("month", form="pdf")
 SAYS_WHAT_IT_WAS_ASKED = """
 import sys
 words = sys.argv[1:]
-open(words[words.index("--output") + 1], "w").write(" ".join(words))
+(output,) = (each[9:] for each in words if each.startswith("--output="))
+open(output, "w").write(" ".join(words))
 """
 FAILS = "import sys; sys.exit('tensormask: day 2026-11-29 has not begun yet')"
 HANGS = "import time; time.sleep(600)"
 LARGE = """
 import sys
-open(sys.argv[sys.argv.index("--output") + 1], "w").write("x" * 5_000_000)
+(output,) = (each[9:] for each in sys.argv if each.startswith("--output="))
+open(output, "w").write("x" * 5_000_000)
 """
 
 Open = Callable[[str], ReportMaker]
@@ -65,10 +67,20 @@ def made(maker: ReportMaker, wanted: ReadReport) -> MadeReport:
 def test_a_report_is_what_the_command_line_makes(begin: Open, tmp_path: Path) -> None:
     maker = begin(SAYS_WHAT_IT_WAS_ASKED)
     words = made(maker, DAY).content.decode().split()
-    assert words[:4] == ["--day", "2026-11-29", "--format", "json"]
-    assert words[-2:] == ["--config", str(tmp_path / "t.toml")]
-    assert made(maker, MONTH).content.decode().startswith("--month --format pdf --output ")
+    assert words[:3] == ["--day", "2026-11-29", "--format=json"]
+    assert words[-1] == f"--config={tmp_path / 't.toml'}"
+    assert made(maker, MONTH).content.decode().startswith("--month --format=pdf --output=")
     assert list(tmp_path.iterdir()) == [], "nothing is left"
+
+
+def test_a_shift_a_place_and_a_sign_off_are_words_of_the_command_line() -> None:
+    shift = ReadReport("shift", "2026-11-29", shift="early", zone="--config=/etc", camera="hall")
+    words = ["--shift", "early", "2026-11-29", "--format=json"]
+    words += ["--zone=--config=/etc", "--camera=hall"]
+    assert words_of(shift) == words
+    digest = "0" * 64
+    signed = words_of(SignReport(shift, digest, "page A. Example", "-x"))
+    assert signed == [*words, "--sign-off=page A. Example", "--note=-x", f"--sha256={digest}"]
 
 
 def test_it_is_given_once_and_made_again_when_asked_again(begin: Open) -> None:
