@@ -113,7 +113,7 @@ export function remembered() {
   }
 }
 
-function remember(name) {
+export function remember(name) {
   try {
     localStorage.setItem(NAME_KEY, name);
   } catch {

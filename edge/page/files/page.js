@@ -38,6 +38,7 @@ function tell() {
   take(state.account.area);
   tellArea();
   if (state.view === "live") tellVisits();
+  if (state.view === "reports") openReports();
   judgeAge();
 }
 
@@ -49,7 +50,6 @@ function open(view) {
     else link.removeAttribute("aria-current");
   }
   scrollTo(0, 0);
-  if (view === "reports") openReports();
   if (state.account) tell();
   draw();
 }

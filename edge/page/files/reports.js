@@ -1,9 +1,10 @@
 // The reports: a day, a week or a month, as `tensormask report` makes them on the device. What the verdict and the notes say is not
 // said again beside them.
 
-import { $, duration, make, many, say, shape } from "./common.js";
+import { chosen, connectChoice, dayBefore, query, tellChoice, tellDay } from "./choice.js";
+import { $, duration, make, many, pause, say, shape, state } from "./common.js";
+import { connectSigning, tellSigned } from "./signing.js";
 
-const DAY_MS = 86_400_000;
 const FORMS = { html: "HTML", pdf: "PDF", csv: "CSV", json: "JSON" };
 const KINDS = [["masked", "masked"], ["worn", "worn_wrongly"], ["bare", "without"], ["unknown", "not_judged"]];
 const MARKS = {
@@ -17,57 +18,63 @@ const UNSEEN = {
 const LEFT_PX = 34;
 const HEIGHT_PX = 230;
 const BASE_PX = 58;
+const TURNS = 6; // of 16 s each
 
-let kind = "day";
-let shown = null; // the report on the screen
+let shown = null; // the report on the screen; null: there is none
 let wanted = 0; // the number of the last request: an answer to an earlier one is not shown
 let askFor = null;
 
 export function connectReports(ask) {
   askFor = ask;
-  for (const each of ["day", "week", "month"]) {
-    $(`report-${each}`).addEventListener("click", () => {
-      const at = shown && shown.kind !== each ? within(shown) : "";
-      kind = each;
-      for (const other of ["day", "week", "month"]) $(`report-${other}`).setAttribute("aria-pressed", String(other === each));
-      load(at);
-    });
-  }
-  $("report-before").addEventListener("click", () => shown && load(dayBefore(shown.begin)));
-  $("report-after").addEventListener("click", () => shown && load(shown.end.slice(0, 10)));
-  new ResizeObserver(() => shown && chart(shown)).observe($("report-chart"));
+  connectChoice(load, () => shown);
+  connectSigning(patiently, () => ({ report: shown, name: [title(shown), where(shown)].filter(Boolean).join(", ") }), show);
+  new ResizeObserver(() => shown && !isEmpty(shown) && chart(shown)).observe($("report-chart"));
 }
 
+// What can be chosen changes with the settings, and with what is drawn.
 export function openReports() {
-  if (shown === null && wanted === 0) load("");
+  if (!state.account) return;
+  tellChoice(shown);
+  if (shown === null && wanted === 0) load();
 }
 
-// The day in a period that another kind of period is asked for with: the last that is known of.
-const within = (report) => dayBefore(report.until > report.begin ? report.until : report.end, report.until.slice(11, 19) === "00:00:00" ? 1 : 0);
-
-// Days are calendar days of the device's place: their names alone are calculated with.
-function dayBefore(at, days = 1) {
-  return new Date(Date.parse(`${at.slice(0, 10)}T00:00:00Z`) - days * DAY_MS).toISOString().slice(0, 10);
-}
-
-async function load(day) {
+async function load() {
   const number = (wanted += 1);
-  const asked = kind;
   say("report-said", "The report is being made…");
   $("report").setAttribute("aria-busy", "true");
   try {
-    const report = await (await askFor(`document?kind=${asked}&day=${day}&form=json&view`)).json();
-    if (number !== wanted) return;
-    shown = report;
-    tell(report);
-    say("report-said", "");
-    $("report-content").hidden = false;
+    const report = await (await patiently(`document?${query()}&form=json&view`)).json();
+    if (number === wanted) show(report);
   } catch (error) {
     if (number !== wanted) return;
-    say("report-said", `No report: ${error.message}`);
+    shown = null;
+    say("report-title", "No report");
+    say("report-where", "");
+    say("report-said", `${error.message[0].toUpperCase()}${error.message.slice(1)}.`);
+    $("report-content").hidden = true;
+    if (chosen.day) $("report-at").value = chosen.day;
   } finally {
     if (number === wanted) $("report").removeAttribute("aria-busy");
   }
+}
+
+// A month takes a slow device longer than a request may last: it is asked for again until it is there.
+async function patiently(path, options) {
+  for (let turn = 1; ; turn += 1) {
+    try {
+      return await askFor(path, options);
+    } catch (error) {
+      if (error.status !== 503 || turn === TURNS) throw error;
+      await pause(1000);
+    }
+  }
+}
+
+function show(report) {
+  shown = report;
+  tell(report);
+  say("report-said", "");
+  $("report-content").hidden = false;
 }
 
 const percent = (share) => {
@@ -84,21 +91,45 @@ const bins = (report) => (isHours(report) ? report.hours : report.days);
 
 function tell(report) {
   say("report-title", title(report));
-  say("report-verdict", report.verdict);
+  say("report-where", where(report));
+  say("report-verdict", isEmpty(report) ? nobody(report) : report.verdict);
+  $("report-people").hidden = isEmpty(report);
+  tellDay(report);
+  tellChoice(report);
+  conditions(report);
+  tellSigned(report, where(report));
+  made(report);
+  downloads(report);
+  if (isEmpty(report)) return;
   $("report-notes").replaceChildren(...report.notes.map((each) => make("li", {}, each)));
-  $("report-after").disabled = report.until !== report.end;
   tellPeople(report);
   tellAlerts(report);
   chart(report);
   table(report);
   groups(report);
-  conditions(report);
-  made(report);
-  downloads(report);
 }
 
+// Where nobody was, one sentence says all that there is.
+const isEmpty = ({ counts, alerts, apart }) => counts.people + alerts.alerts + apart.reduce((sum, each) => sum + each.counts.people, 0) === 0;
+
+function nobody({ watch, kind, end, until }) {
+  const far = until === end ? `in this ${kind}` : `in this ${kind} so far, until ${clock(until)}`;
+  const reasons = unwatched(watch);
+  const why = reasons ? ` (${reasons})` : "";
+  if (!watch.expected_s) return `Nobody passed ${far}, and nothing was to be watched.`;
+  if (!watch.watched_s) return `Nobody was counted ${far}: nothing was watched${why}.`;
+  if (watch.unwatched_s < 60) return `Nobody passed ${far}; all of the time was watched.`;
+  return `Nobody was counted ${far}; ${span(watch.unwatched_s)} of ${span(watch.expected_s)} were not watched${why}.`;
+}
+
+const unwatched = (watch) => watch.unwatched.map((each) => `${UNSEEN[each.reason] ?? each.reason} ${span(each.seconds)}`).join(", ");
+
+const where = ({ zone, camera }) => [zone && `zone ${zone}`, camera && `camera ${camera}`].filter(Boolean).join(", ");
+
 function title({ kind: what, period, begin, end }) {
-  if (what === "day") return `${weekday(begin)}, ${dayName(begin)} ${begin.slice(0, 4)}`;
+  const first = `${weekday(begin)}, ${dayName(begin)} ${begin.slice(0, 4)}`;
+  if (what === "day") return first;
+  if (what === "shift") return `Shift ${period.slice(period.indexOf(" ") + 1)}: ${first}, ${clock(begin)} to ${clock(end)}`;
   if (what === "week") return `Week ${period.slice(-2)}: ${dayName(begin)} to ${dayName(dayBefore(end))} ${dayBefore(end).slice(0, 4)}`;
   return `${new Date(`${begin.slice(0, 10)}T12:00:00Z`).toLocaleDateString("en-GB", { month: "long", timeZone: "UTC" })} ${begin.slice(0, 4)}`;
 }
@@ -119,8 +150,8 @@ function tellPeople({ rate, counts, watch }) {
     x += width;
   }
   bar.replaceChildren(...rects);
-  const reasons = watch.unwatched.map((each) => `${UNSEEN[each.reason] ?? each.reason} ${span(each.seconds)}`);
-  say("report-watched", reasons.length ? `Not watched: ${reasons.join(", ")}.` : "");
+  const reasons = unwatched(watch);
+  say("report-watched", reasons ? `Not watched: ${reasons}.` : "");
 }
 
 function tellAlerts({ alerts }) {
@@ -189,17 +220,26 @@ function row(name, ...cells) {
   return make("tr", {}, make("th", { scope: "row" }, name), ...cells.map((each) => make("td", {}, String(each))));
 }
 
+// Hours or days without anybody that are alike are one row.
 function table(report) {
   const name = isHours(report) ? (each) => clock(each.begin) : (each) => `${weekday(each.begin).slice(0, 3)} ${dayName(each.begin)}`;
-  $("report-rows").replaceChildren(...bins(report).map((each) => row(name(each), each.counts.masked, each.counts.without, each.counts.worn_wrongly, each.counts.not_judged,
-    interval(each.rate), each.alerts.alerts, span(each.watch.watched_s), each.marks.map((mark) => MARKS[mark] ?? mark).join(", "))));
+  const rows = [];
+  for (const each of bins(report)) {
+    const cells = [each.counts.masked, each.counts.without, each.counts.worn_wrongly, each.counts.not_judged, interval(each.rate), each.alerts.alerts,
+      span(each.watch.watched_s), each.marks.map((mark) => MARKS[mark] ?? mark).join(", ")];
+    const key = each.counts.people + each.alerts.alerts + each.apart ? "" : JSON.stringify(cells);
+    if (key && rows.at(-1)?.key === key) rows.at(-1).last = each;
+    else rows.push({ key, first: each, last: each, cells });
+  }
+  const names = ({ first, last }) => (first === last ? name(first) : `${name(first)} to ${isHours(report) ? clock(last.end) : name(last)}${first.watch.watched_s ? ", each" : ""}`);
+  $("report-rows").replaceChildren(...rows.map((each) => row(names(each), ...each.cells)));
 }
 
 // By shift, and by zone: with one of a kind there is nothing to compare.
 function groups(report) {
   const shifts = report.shifts.filter((each) => each.name || each.counts.people);
   const places = report.places.map((each) => ({ ...each, name: [each.camera, each.zone].filter(Boolean).join(", ") || "elsewhere" }));
-  for (const [id, list, is] of [["report-shifts", shifts, report.shifts.some((each) => each.name)], ["report-places", places, places.length > 1]]) {
+  for (const [id, list, is] of [["report-shifts", shifts, report.kind !== "shift" && report.shifts.some((each) => each.name)], ["report-places", places, places.length > 1]]) {
     $(id).hidden = !is;
     $(`${id}-rows`).replaceChildren(...list.map((each) => row(each.name || "outside of all shifts", each.counts.people, interval(each.rate), each.alerts.alerts, each.alerts.open)));
   }
@@ -214,13 +254,12 @@ function conditions(report) {
 function made(report) {
   const rule = report.rule.length > 1 || (report.rule[0] && !report.rule[0].is_on)
     ? report.rule.map((each) => `mask rule ${each.is_on ? "on" : "off"}${each.since ? ` since ${each.since.slice(0, 16).replace("T", " ")}` : ""}${each.by ? `, by ${each.by}` : ""}`) : [];
-  const signed = report.signed_off.map((each) => `signed off by ${each.by}, ${each.at.slice(0, 10)}${each.is_same ? "" : ": not what this report says now"}`);
   const eyes = report.eyes ? [`corrected by: ${report.eyes.source}`] : [];
-  const lines = [...rule, ...signed, ...eyes, `made ${report.made_at.slice(0, 16).replace("T", " ")} by TensorMask ${report.made_by}`, `SHA-256 ${report.digest}`];
+  const lines = [...rule, ...eyes, `made ${report.made_at.slice(0, 16).replace("T", " ")} by TensorMask ${report.made_by}`, `SHA-256 ${report.digest}`];
   $("report-made").replaceChildren(...lines.map((each) => make("li", {}, each)));
 }
 
-function downloads(report) {
-  const links = Object.entries(FORMS).map(([form, name]) => make("a", { className: "button", href: `document?kind=${report.kind}&day=${report.begin.slice(0, 10)}&form=${form}`, download: "" }, name));
+function downloads({ begin }) {
+  const links = Object.entries(FORMS).map(([form, name]) => make("a", { className: "button", href: `document?${query({ day: begin.slice(0, 10), form })}`, download: "" }, name));
   $("report-files").replaceChildren(...links);
 }
