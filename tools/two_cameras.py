@@ -11,7 +11,8 @@ camera and a core each share nothing but the machine: two cameras of one program
 
 All take turns of SECONDS each, and only what was measured in the same turn is compared; the table
 has the medians. `others` is what other programs took of the cores meanwhile: with more than a few
-percent the machine is not quiet, and the figures say less. As root, `nice -n -15` before it helps.
+percent the machine is not quiet. `per core` is what a whole core would have judged, by the
+processor time that was had: it shows what two cameras cost each other where others took the rest.
 """
 
 # A measurement speaks on standard output.
@@ -92,6 +93,11 @@ class CameraCost:
     same."""
     others: float
     """What other programs took of each of these cores, in %."""
+
+    @property
+    def per_core(self) -> float:
+        """Frames judged in a second of processor time."""
+        return 100 * self.fps / self.share
 
 
 @contextlib.contextmanager
@@ -199,7 +205,7 @@ def ratio(found: dict[str, list[CameraCost]], one: str, other: str, field: str) 
         getattr(second, field) / getattr(first, field)
         for first, second in zip(found[one], found[other], strict=True)
     ]
-    return f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})"
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def main() -> int:
@@ -217,20 +223,28 @@ def main() -> int:
             for number, setup in enumerate(setups(cores).values()):
                 cost = measured(folder / f"{turn}-{number}", clip, setup, seconds)
                 found.setdefault(setup.name, []).append(cost)
-                print(f"turn {turn}: {setup.name}: {cost}", file=sys.stderr, flush=True)
-    heads = ("judged/s", "% of a core", "MB", "evenness", "others %")
+    heads = ("judged/s", "% of a core", "per core", "MB", "evenness", "others %")
     print(f"{'cameras':24}" + "".join(f"{each:>13}" for each in heads))
     for each, costs in found.items():
-        fps, share, memory, least, others = (
+        fps, share, per_core, memory, least, others = (
             statistics.median(getattr(cost, field) for cost in costs)
-            for field in ("fps", "share", "memory_mb", "least", "others")
+            for field in ("fps", "share", "per_core", "memory_mb", "least", "others")
         )
-        print(f"{each:24}{fps:13.1f}{share:13.0f}{memory:13.0f}{least:13.2f}{others:13.0f}")
+        print(
+            f"{each:24}{fps:13.1f}{share:13.0f}{per_core:13.1f}{memory:13.0f}{least:13.2f}"
+            f"{others:13.0f}"
+        )
     one, two, apart, live, both = found
-    print(f"frames: two cameras on two cores {ratio(found, one, two, 'fps')} those of one on one;")
-    print(f"two programs {ratio(found, one, apart, 'fps')}; live {ratio(found, live, both, 'fps')}")
-    fast, slow = (ratio(found, *pair, "memory_mb") for pair in ((one, two), (live, both)))
-    print(f"memory: {fast}; live {slow}")
+    print("times as much as one camera on one core, median (least to most):")
+    for field, name in (
+        ("fps", "frames"),
+        ("per_core", "frames per core"),
+        ("memory_mb", "memory"),
+    ):
+        of_two, of_apart = (ratio(found, one, each, field) for each in (two, apart))
+        print(f"{name:16} two cameras on two cores {of_two}, two programs {of_apart}")
+    fps, memory = (ratio(found, live, both, field) for field in ("fps", "memory_mb"))
+    print(f"{'live':16} frames {fps}, memory {memory}")
     return 0
 
 

@@ -8,15 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from edge.history.store import FILE, HistoryReader
 from edge.people import PEOPLE, frames
 from edge.publish.outbox.outbox import Outbox
+from edge.records import Verdict
 from edge.telemetry import Telemetry
 from tests.edge.capture.fakes import write_clip
 from tests.waiting import DEADLINE_S, until
@@ -25,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FPS = 10
 SAME = ("state", "duration_s", "bare_probability", "probability", "face_px", "track_id", "kind")
 """What the frames decide; the rest is the time of day."""
+ALWAYS = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +97,15 @@ class Box:
         opened.close()
         return documents
 
+    def visits(self) -> dict[str, Counter[tuple[Verdict, int]]]:
+        """Return what people were counted as, and the class of their size, by camera."""
+        found: dict[str, Counter[tuple[Verdict, int]]] = {}
+        with HistoryReader(self.folder / FILE) as reader:
+            for each in reader.people(*ALWAYS):
+                of_camera = found.setdefault(each.place.camera, Counter())
+                of_camera[each.verdict, each.size_px] += each.visits
+        return found
+
 
 @pytest.fixture
 def start(tmp_path: Path, closed_port: int) -> Iterator[Callable[..., Box]]:
@@ -119,12 +133,13 @@ def test_two_cameras_decide_what_each_decides_alone(
     start: Callable[..., Box], clips: dict[str, Path]
 ) -> None:
     each_frame = "realtime = false"
-    alone = {}
+    alone, visits_alone = {}, {}
     for name, clip in clips.items():
         box = start(f'[camera]\nsource = "{clip}"\n{each_frame}\n', f"alone-{name}")
         assert box.process.wait(DEADLINE_S) == 0, box.log
         alone[name] = box.documents()
         assert alone[name], "somebody is reported"
+        (visits_alone[name],) = box.visits().values()
         assert all("camera" not in each for each in alone[name])
     both = start("".join(section(name, clip, each_frame) for name, clip in clips.items()))
     assert both.process.wait(DEADLINE_S) == 0, both.log
@@ -133,6 +148,7 @@ def test_two_cameras_decide_what_each_decides_alone(
     for name in clips:
         of_this = [each for each in documents if each["camera"] == name]
         assert decided(of_this) == decided(alone[name])
+    assert both.visits() == visits_alone
 
 
 def test_a_stream_that_is_not_there_stops_no_clip_and_a_kill_loses_no_end(
