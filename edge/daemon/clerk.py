@@ -18,6 +18,7 @@ from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import Settings
 from edge.control.desk import Noted
 from edge.daemon.lookout import Glance
+from edge.daemon.side_thread import SideThread
 from edge.daemon.violations import EventStore
 from edge.history.alert_book import AlertBook
 from edge.history.database import FILE, HistoryError
@@ -82,12 +83,11 @@ class Clerk:
         self._stamps: tuple[Stamp, ...] = ()
         """Of the file when nothing in it was left to be published."""
         self._trouble = ""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
+        self._thread = SideThread("clerk", self._run)
 
     def note(self, request: HistoryRequest, noted: Noted) -> None:
         """Have something written down; `noted` is called when it is, in another thread."""
-        if self._stop.is_set():
+        if self._thread.is_ending():
             noted(STOPPING)
             return
         try:
@@ -95,7 +95,7 @@ class Clerk:
         except queue.Full:
             noted(BUSY)
             return
-        if self._stop.is_set():  # meanwhile: the thread may have looked for the last time
+        if self._thread.is_ending():  # meanwhile: the thread may have looked for the last time
             self._turn_away()
 
     def note_now(self, request: HistoryRequest) -> str:
@@ -126,18 +126,16 @@ class Clerk:
                     del self._recent[next(iter(self._recent))]
 
     def close(self) -> None:
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(CLOSING_S)
+        self._thread.end(CLOSING_S)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._thread.is_ending():
             try:
                 request, noted = self._queue.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
                 pass
             else:
-                noted(STOPPING if self._stop.is_set() else self._written(request))
+                noted(STOPPING if self._thread.is_ending() else self._written(request))
             self._publish_what_is_new()
         self._turn_away()
 
@@ -178,7 +176,7 @@ class Clerk:
             with AlertBook(self._path) as book:
                 new = book.unpublished()
                 for said in new:
-                    if self._stop.is_set():  # the outbox is about to be closed
+                    if self._thread.is_ending():  # the outbox is about to be closed
                         return
                     known = self._recent.get(said.event_id)
                     self._publish(said, known or book.confirmed_at(said.event_id))

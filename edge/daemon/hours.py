@@ -6,7 +6,6 @@ of its own. They have no sequence of violations, whose gaps mean something else.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import Settings
 from edge.daemon.lookout import Glance
+from edge.daemon.side_thread import SideThread
 from edge.history.hours import GRACE, HOUR, LOOK_BACK, HourBook, HourOfHistory
 from edge.history.store import FILE, HistoryError
 from edge.publish.mailbox import Entrusted, Mailbox
@@ -55,8 +55,7 @@ class HourSender:
         """The hour in which all was sent last."""
         self._since: datetime | None = None
         """Hours before that were sent, and have not grown; None: that is not known."""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hours", daemon=True)
+        self._thread = SideThread("hours", self._run)
 
     def start(self) -> None:
         self._thread.start()
@@ -65,9 +64,7 @@ class HourSender:
         """What was seen comes by the history."""
 
     def close(self) -> None:
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(_CLOSING_S)
+        self._thread.end(_CLOSING_S)
 
     def send_due(self) -> bool:
         """Send all hours that are due; return whether the broker has taken them.
@@ -97,7 +94,7 @@ class HourSender:
 
     def _send(self, began_at: datetime) -> bool:
         # The history is closed while the broker is awaited: by then its file may be another one.
-        while not self._stop.is_set():
+        while not self._thread.is_ending():
             with HourBook(self._history) as book:
                 hour = book.read(began_at)
             if self._is_taken(hour):
@@ -115,13 +112,13 @@ class HourSender:
         for _ in range(int(RETRY_S / _WAIT_S)):
             if self._mailbox.await_taken(message, _WAIT_S):
                 return True
-            if self._stop.is_set():
+            if self._thread.is_ending():
                 break
         return False
 
     def _run(self) -> None:
         wait_s = 0.0
-        while not self._stop.wait(wait_s):
+        while not self._thread.rest(wait_s):
             wait_s = TURN_S
             with suppress(HistoryError):  # a condition says so where it is written
                 self.send_due()

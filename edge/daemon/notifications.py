@@ -15,6 +15,7 @@ from edge.conditions import conditions
 from edge.config import Settings
 from edge.config.notify import ENDED
 from edge.daemon.lookout import Glance
+from edge.daemon.side_thread import SideThread
 from edge.host.bucket import TokenBucket
 from edge.notify.courier import Courier, file_name
 from edge.notify.event import BEGUN, NotedEvent, of_violation
@@ -61,10 +62,9 @@ class Notifications:
         self._has_overflown = False
         self._states = tuple(each.courier.state() for each in self._routes)
         self._tests = TokenBucket(TESTS_PER_S, 1)
-        self._stop = threading.Event()
         self._is_over = threading.Event()
         """The time to end is over: what is not on disk by now is lost."""
-        self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
+        self._thread = SideThread("notify", self._run)
 
     def start(self) -> None:
         for route in self._routes:
@@ -83,11 +83,10 @@ class Notifications:
 
     def close(self) -> None:
         """Bring to disk what has come, and end; what waits there stays for the next run."""
-        self._stop.set()
+        self._thread.ask_to_end()
         for route in self._routes:
             route.courier.ask_to_stop()
-        if self._thread.ident is not None:
-            self._thread.join(WRITING_S)
+        self._thread.end(WRITING_S)
         until_s = self._clock.monotonic_s() + CLOSING_S
         self._is_over.set()
         if left := self._queue.qsize():
@@ -110,13 +109,13 @@ class Notifications:
 
     def _run(self) -> None:
         seen: Telemetry | None = None
-        while not self._is_over.is_set() and not (self._stop.is_set() and self._queue.empty()):
+        while not self._is_over.is_set() and not (self._thread.is_ending() and self._queue.empty()):
             with suppress(queue.Empty):
-                event = self._queue.get(timeout=0 if self._stop.is_set() else TURN_S)
+                event = self._queue.get(timeout=0 if self._thread.is_ending() else TURN_S)
                 for route in self._routes:
                     route.take(event)
             telemetry = self._telemetry
-            if telemetry is not None and telemetry is not seen and not self._stop.is_set():
+            if telemetry is not None and telemetry is not seen and not self._thread.is_ending():
                 seen = telemetry
                 self._look(telemetry)
             self._states = tuple(each.courier.state() for each in self._routes)

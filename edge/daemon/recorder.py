@@ -21,6 +21,7 @@ from edge.conditions import Code, Condition, conditions
 from edge.config import Settings
 from edge.daemon.lookout import Glance
 from edge.daemon.retention import Retention
+from edge.daemon.side_thread import SideThread
 from edge.history.recording import HistoryRecording, OnOpen
 from edge.history.records import (
     Alert,
@@ -84,8 +85,7 @@ class Recorder:
         self._steps = 0
         self._is_soon = False
         self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._thread = SideThread("history", self._run)
         self._enter(EntryKind.STARTED, msgspec.json.encode(about).decode())
 
     @property
@@ -121,12 +121,10 @@ class Recorder:
     def close(self) -> None:
         """Write all of it."""
         self._enter(EntryKind.STOPPED, "")
-        self._stop.set()
+        self._thread.ask_to_end()
         self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(CLOSING_S)
-            if self._thread.is_alive():
-                _log.warning("the history: the disk is too slow, its last minutes are not written")
+        if not self._thread.end(CLOSING_S):
+            _log.warning("the history: the disk is too slow, its last minutes are not written")
 
     def _enter(self, kind: EntryKind, text: str) -> None:
         self._recording.add(HistoryBatch(journal=[Entry(self._clock.utc(), kind, SERVICE, text)]))
@@ -165,7 +163,7 @@ class Recorder:
 
     def _run(self) -> None:
         self.begin()
-        while not self._stop.is_set():
+        while not self._thread.is_ending():
             self.tend()
             self._wake.wait(TURN_S)
             self._wake.clear()

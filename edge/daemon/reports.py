@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.daemon.lookout import Glance
+from edge.daemon.side_thread import SideThread
 from edge.errors import TensorMaskError
 from edge.publish.messages import (
     REPORT,
@@ -61,8 +61,7 @@ class ReportPublisher:
         self._compiled: tuple[date, ReportedPeriod] | None = None
         """The last week, and on which day that was compiled."""
         self._trouble = ""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="reports", daemon=True)
+        self._thread = SideThread("reports", self._work)
 
     def start(self) -> None:
         self._thread.start()
@@ -71,13 +70,11 @@ class ReportPublisher:
         """What a turn decided comes by way of the history."""
 
     def close(self) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(CLOSING_S)
+        self._thread.end(CLOSING_S)
 
     def _work(self) -> None:
         wait_s = self._after_start_s
-        while not self._stop.wait(wait_s):
+        while not self._thread.rest(wait_s):
             now = self._clock.utc()
             try:
                 self._publish(now)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.daemon.lookout import Glance
+from edge.daemon.side_thread import SideThread
 from edge.history.keeper import HistoryKeeper
 from edge.history.recording import FORGET_EVERY_S
 from edge.history.store import HistoryError
@@ -30,10 +31,9 @@ class Retention:
         self._clock = clock
         self._clock_is_right = False
         self._has_failed = False
-        self._stop = threading.Event()
         self._known = threading.Event()
         """Whether the clock is right is known."""
-        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._thread = SideThread("history", self._run)
 
     def start(self) -> None:
         self._thread.start()
@@ -43,18 +43,17 @@ class Retention:
         self._known.set()
 
     def close(self) -> None:
-        self._stop.set()
+        self._thread.ask_to_end()
         self._known.set()
-        if self._thread.ident is not None:
-            self._thread.join(CLOSING_S)
+        self._thread.end(CLOSING_S)
 
     def _run(self) -> None:
         self._known.wait()
         for_s = 0.0
-        while not self._stop.is_set():
+        while not self._thread.is_ending():
             if self._path.exists():
                 self._forget(for_s)
-            self._stop.wait(FORGET_EVERY_S)
+            self._thread.rest(FORGET_EVERY_S)
             for_s = FORGET_EVERY_S
 
     def _forget(self, for_s: float) -> None:

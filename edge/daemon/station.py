@@ -6,11 +6,11 @@ A thread of its own takes each judged frame: neither the loop nor a reader of th
 from __future__ import annotations
 
 import logging
-import threading
 
 from edge.advice import AdviceBoard
 from edge.config import Settings
 from edge.daemon.lookout import Glance
+from edge.daemon.side_thread import SideThread
 from edge.observers import Judged, Observers
 from edge.records import Advice
 from edge.station import Adviser, Station
@@ -33,8 +33,7 @@ class StationOutlet:
         self._observers = observers
         self._telemetry: Telemetry | None = None
         self._has_failed = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="station", daemon=True)
+        self._thread = SideThread("station", self._run)
 
     def start(self) -> None:
         self._thread.start()
@@ -44,14 +43,12 @@ class StationOutlet:
         self._telemetry = telemetry
 
     def close(self) -> None:
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(CLOSE_S)
+        self._thread.end(CLOSE_S)
         self.board.post(Advice.CLOSED)
 
     def _run(self) -> None:
         observer = self._observers.join(ROOM)
-        while not self._stop.is_set():
+        while not self._thread.is_ending():
             judged = observer.take(WAIT_S)
             if judged is not None:
                 self.board.post(self._advice(judged))

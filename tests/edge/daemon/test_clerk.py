@@ -156,7 +156,7 @@ def test_who_waits_when_it_stops_is_told_so(
     for _ in range(3):
         office.clerk.note(SetRule(True), answers.append)
     assert begun.wait(10)
-    office.clerk._stop.set()
+    office.clerk._thread.ask_to_end()
     goes_on.set()
     until(lambda: len(answers) == 3, "all are answered")
     assert answers == ["", STOPPING, STOPPING]

@@ -137,7 +137,7 @@ def test_a_broker_that_is_away_delays_hours_and_a_stop_does_not_wait_for_it(
     sender.start()
     until(lambda: not broker.is_empty, "the hour that waits")
     sender.close()
-    until(lambda: not sender._thread.is_alive(), "its end, though nobody has taken the hour")
+    until(lambda: not sender._thread.is_alive, "its end, though nobody has taken the hour")
 
 
 def test_a_history_that_was_replaced_while_an_hour_waited_has_no_mark_of_it(
