@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
@@ -92,8 +92,14 @@ def zone_named(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = [
+            each
+            for each in sorted(available_timezones())
+            if each.lower().endswith(f"/{name.lower()}")
+        ]
+        hint = f"; did you mean {near[0]}? " if near else "; "
         raise ValueError(
-            f"time_zone: {name!r} is not known; `timedatectl list-timezones` lists them "
+            f"time_zone: {name!r} is not known{hint}`timedatectl list-timezones` lists them "
             "(sudo apt install tzdata)"
         ) from None
 

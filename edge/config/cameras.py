@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeGuard
 import msgspec
 
 from edge.address import did_you_mean
-from edge.config.repeated import are_sections
+from edge.config.repeated import are_sections, named, shown
 from edge.config.section import MAX_TEXT
 from edge.config.seeing import CameraSettings
 from edge.errors import ConfigError
@@ -42,7 +42,7 @@ def refuse_unknown(tables: Sequence[Mapping[str, Any]], origin: str) -> None:
         for key, value in table.items():
             if key not in known:
                 hint = did_you_mean(key, known) or f"; known are {', '.join(sorted(known))}"
-                raise ConfigError(f"{place}: unknown key {_shown(key)}{hint}")
+                raise ConfigError(f"{place}: unknown key {shown(key)}{hint}")
             if isinstance(value, str) and not (value.isprintable() and len(value) <= MAX_TEXT):
                 raise ConfigError(
                     f"{place}: {key}: a line break or another control character, or more than "
@@ -54,7 +54,7 @@ def without_unknown(tables: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str,
     """Return the cameras without what a newer program has beyond these, and what that is."""
     known = _keys()
     kept = [{key: value for key, value in each.items() if key in known} for each in tables]
-    unknown = [f"[[{CAMERA}]] {_shown(key)}" for each in tables for key in each if key not in known]
+    unknown = [f"[[{CAMERA}]] {shown(key)}" for each in tables for key in each if key not in known]
     return kept, unknown
 
 
@@ -111,11 +111,4 @@ def _keys() -> set[str]:
 
 
 def _named(number: int, table: Mapping[str, Any]) -> str:
-    name = table.get("name")
-    given = f" ({name[:64]})" if isinstance(name, str) and name and name.isprintable() else ""
-    return f"[[{CAMERA}]] number {number}{given}"
-
-
-def _shown(word: object) -> str:
-    text = str(word)
-    return (text if text.isprintable() else ascii(text))[:MAX_TEXT]
+    return named(f"[[{CAMERA}]]", number, table)

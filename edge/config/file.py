@@ -21,7 +21,7 @@ import msgspec
 from msgspec import inspect
 
 from edge.address import did_you_mean, holds_password
-from edge.config import cameras, repeated
+from edge.config import cameras, inner, repeated
 from edge.config.section import MAX_TEXT
 from edge.config.settings import Settings
 from edge.errors import ConfigError, NotAllowedError
@@ -43,6 +43,7 @@ _BY_INSTALL = ", or: sudo deploy/install.sh --broker HOST"
 _MOST_OWNERS = 2
 """Sections that are named as those of a key: nearly every one has `enabled`."""
 _TWICE = "; each section and each key may occur only once"
+_HEADER = re.compile(r"\s*\[(\[)?\s*([\w-]{1,64})\s*\]\]?\s*(?:#.*)?")
 _HINTS = {
     "twice": _TWICE,
     "overwrite": _TWICE,
@@ -83,6 +84,8 @@ def load_settings(path: Path = DEFAULT_PATH) -> Settings:
     # Beside its own errors tomllib lets through what Python says to numbers of thousands of digits,
     # and to brackets in brackets in brackets.
     except (ValueError, RecursionError) as error:
+        if both := _in_both_forms(text):
+            raise ConfigError(f"{path}: {both}") from error
         hint = next((hint for word, hint in _HINTS.items() if word in str(error)), "")
         raise ConfigError(f"{path}: not a TOML file: {error}{hint}") from error
     mark = _MARK.match(text)
@@ -112,6 +115,25 @@ def parse_settings(tables: dict[str, Any], origin: str, schema: int = SCHEMA) ->
         raise ConfigError(f"{origin}: {error}") from error
 
 
+def _in_both_forms(text: str) -> str:
+    """Return what is wrong where a section is written both as [name] and as [[name]]; else
+    nothing. TOML allows one of the two."""
+    once: dict[str, int] = {}
+    several: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _HEADER.fullmatch(line):
+            (several if found[1] else once).setdefault(found[2], number)
+    name = next((each for each in once if each in several), None)
+    if name is None:
+        return ""
+    fix = f"this section occurs only once: write one [{name}]"
+    if name == cameras.CAMERA:
+        fix = f"each of several cameras is a [[{name}]] with a name: write [[{name}]] in both lines"
+    elif name in repeated.SECTIONS:
+        fix = f"write [[{name}]] in both lines"
+    return f"[{name}] in line {once[name]} and [[{name}]] in line {several[name]}: {fix}"
+
+
 def _without_unknown_keys(tables: dict[str, Any], origin: str) -> dict[str, Any]:
     known: dict[str, Any] = {}
     unknown = []
@@ -129,6 +151,8 @@ def _without_unknown_keys(tables: dict[str, Any], origin: str) -> dict[str, Any]
             known[name] = table
         else:
             keys = {field.name for field in msgspec.structs.fields(sections[name])}
+            table, beyond = inner.without_unknown(name, sections[name], table)
+            unknown += beyond
             known[name] = {key: value for key, value in table.items() if key in keys}
             unknown += [f"[{name}] {_on_one_line(key)}" for key in table if key not in keys]
     if unknown:
@@ -169,6 +193,7 @@ def _refuse_unknown_keys(tables: dict[str, Any], origin: str) -> None:
                     f"{origin}: [{name}] {key}: a line break or another control character, or "
                     f"more than {MAX_TEXT} characters"
                 )
+        inner.refuse_unknown(name, sections[name], table, origin)
 
 
 def readable_by_service(path: Path | str) -> str:
@@ -238,8 +263,9 @@ def _by_section_and_key(message: str, tables: dict[str, Any]) -> str:
         )
     if found.startswith(NO_CHOICE):
         text += _choices(section, key.partition("[")[0], found.removeprefix(NO_CHOICE))
-    if camera is not None:
-        return f"{camera}: {text}"
+    there = camera or inner.placed(place.rstrip("`"), tables)
+    if there is not None:
+        return f"{there}: {text}"
     if not section:
         return text
     return f"[{section}] {key}: {text}" if key else f"[{section}] {text}"

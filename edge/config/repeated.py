@@ -57,10 +57,10 @@ def refuse_unknown(section: str, tables: Any, origin: str) -> None:
         )
     kinds = SECTIONS[section]
     for number, table in enumerate(tables, 1):
-        place = f"{origin}: {_named(section, number, table)}"
+        place = f"{origin}: {named(f'[[{section}]]', number, table)}"
         kind = _kind(section, table)
         if not isinstance(kind, str) or kind not in kinds:
-            given = "no kind" if kind is None else f"kind {_shown(kind)} is not known"
+            given = "no kind" if kind is None else f"kind {shown(kind)} is not known"
             near = "" if kind is None else did_you_mean(str(kind), kinds)
             raise ConfigError(f"{place}: {given}; known are {', '.join(kinds)}{near}")
         known = _keys(section, kind)
@@ -72,7 +72,7 @@ def refuse_unknown(section: str, tables: Any, origin: str) -> None:
                     if owners
                     else did_you_mean(key, known) or f"; known are {', '.join(sorted(known))}"
                 )
-                raise ConfigError(f"{place}: unknown key {_shown(key)}{hint}")
+                raise ConfigError(f"{place}: unknown key {shown(key)}{hint}")
             if key not in _LONG and not _is_plain(value):
                 raise ConfigError(
                     f"{place}: {key}: a line break or another control character, or more than "
@@ -88,11 +88,11 @@ def without_unknown(section: str, tables: Any) -> tuple[Any, list[str]]:
     for number, table in enumerate(tables, 1):
         kind = _kind(section, table)
         if isinstance(kind, str) and kind not in SECTIONS[section]:
-            unknown.append(f"{_named(section, number, table)} of kind {_shown(kind)}")
+            unknown.append(f"{named(f'[[{section}]]', number, table)} of kind {shown(kind)}")
             continue
         known = _keys(section, kind) if isinstance(kind, str) else set(table)
         kept.append({key: value for key, value in table.items() if key in known})
-        unknown += [f"[[{section}]] {_shown(key)}" for key in table if key not in known]
+        unknown += [f"[[{section}]] {shown(key)}" for key in table if key not in known]
     return kept, unknown
 
 
@@ -105,7 +105,7 @@ def placed(place: str, tables: Mapping[str, Any]) -> str | None:
     index = int(found[2])
     table = sections[index] if index < len(sections) else {}
     key = f": {found[3]}" if found[3] else ""
-    return f"{_named(found[1], index + 1, table)}{key}"
+    return f"{named(f'[[{found[1]}]]', index + 1, table)}{key}"
 
 
 def choices(place: str, tables: Mapping[str, Any]) -> list[str]:
@@ -124,10 +124,11 @@ def choices(place: str, tables: Mapping[str, Any]) -> list[str]:
             return []
 
 
-def _named(section: str, number: int, table: Mapping[str, Any]) -> str:
+def named(section: str, number: int, table: Mapping[str, Any]) -> str:
+    """Return `[[zone]] number 2 (Gate)`."""
     name = table.get("name")
     given = f" ({name[:64]})" if isinstance(name, str) and name and name.isprintable() else ""
-    return f"[[{section}]] number {number}{given}"
+    return f"{section} number {number}{given}"
 
 
 def _kind(section: str, table: Mapping[str, Any]) -> Any:
@@ -139,7 +140,8 @@ def _keys(section: str, kind: str) -> set[str]:
     return keys if kind == _ONLY else {"kind", *keys}
 
 
-def _shown(word: object) -> str:
+def shown(word: object) -> str:
+    """Return a word of a file on one line."""
     text = str(word)
     return (text if text.isprintable() else ascii(text))[:MAX_TEXT]
 

@@ -51,6 +51,19 @@ def test_tls_has_its_own_port() -> None:
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
+        (
+            {"calendar": {"shifts": [{"name": "a", "hour": ["06:00-07:00"]}]}},
+            r"\[calendar\] shifts number 1 \(a\): unknown key hour; did you mean hours\?$",
+        ),
+        (
+            {"calendar": {"seasons": [{"first": "01-01", "end": "02-01"}]}},
+            r"\[calendar\] seasons number 1: unknown key end; known are first, last$",
+        ),
+        (
+            {"calendar": {"shifts": [{"name": "a shift", "hours": ["06:00-07:00"]}]}},
+            r"\[calendar\] shifts number 1 \(a shift\): name: only letters",
+        ),
+        ({"calendar": {"time_zone": "berlin"}}, r"time_zone: .*; did you mean Europe/Berlin\?"),
         ({"camra": {}}, r"file.toml: unknown section \[camra\]; did you mean camera\?"),
         ({"camera": {"soruce": "x"}}, r"\[camera\] unknown key soruce; did you mean source\?"),
         ({"camera": {"qqq": 1}}, r"\[camera\] unknown key qqq; known are .*source"),
@@ -400,3 +413,29 @@ def test_wrong_values_are_refused_in_any_file(tmp_path: Path) -> None:
     path.write_text(NEWER.format(schema=SCHEMA + 1).replace("telepathy = true", "port = 0"))
     with pytest.raises(ConfigError, match=r"\[mqtt\] port"):
         load_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[camera]\n[[camera]]", r"\[camera\] in line 3 and \[\[camera\]\] in line 4: each of sev"),
+        ("[[camera]]\n[camera]", r"with a name: write \[\[camera\]\] in both lines$"),
+        ("[zone]\n[[zone]] # x", r"\[\[zone\]\] in line 4: write \[\[zone\]\] in both lines$"),
+        ("[page]\n[[page]]", r"this section occurs only once: write one \[page\]$"),
+        ("[page]\n[page]", r"not a TOML file: .*; each section and each key may occur only once$"),
+    ],
+)
+def test_a_section_in_both_forms_is_refused_with_what_to_write(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "t.toml"
+    file.write_text(f'[mqtt]\nhost = "broker"\n{text}\n')
+    with pytest.raises(ConfigError, match=said):
+        load_settings(file)
+
+
+def test_a_newer_program_s_keys_in_a_list_of_tables_are_left_out() -> None:
+    shift = {"name": "early", "hours": ["06:00-14:00"], "color": 1}
+    tables = {"mqtt": {"host": "broker"}, "calendar": {"shifts": [shift]}}
+    settings = parse_settings(tables, "file.toml", SCHEMA + 1)
+    assert [each.name for each in settings.calendar.shifts] == ["early"]
