@@ -23,6 +23,7 @@ WATCH_TOP, WATCH_HEIGHT = 298.0, 34.0
 HEIGHT = 360.0
 _NAMES_Y = HEIGHT - 10
 _MOST_NAMES = 16
+_MOST_LISTED = 8
 
 
 class Ink(StrEnum):
@@ -149,9 +150,10 @@ def _rates(bins: Sequence[ReportBin]) -> Iterator[ChartShape]:
         yield ChartText(LEFT - 6, y + 3.5, f"{100 * level:.0f} %", "end")
     for each, x, width in _slots(bins):
         middle, rate = x + width / 2, each.rate
+        if any(mark in each.marks for mark in (Mark.UNWATCHED, Mark.NOT_JUDGED)):
+            yield from _cross(middle, base - 8)
+            continue
         if rate is None or rate.naive is None:
-            if any(mark in each.marks for mark in (Mark.UNWATCHED, Mark.NOT_JUDGED)):
-                yield from _cross(middle, base - 8)
             continue
         middle_y, low_y, high_y = (
             base - (share - floor) / (1 - floor) * RATE_HEIGHT for share in _shares(rate)
@@ -214,13 +216,21 @@ def _day(each: ReportBin) -> str:
 
 
 def _round_up(most: int) -> int:
-    """Return where an axis ends that has room for so many, and four round parts."""
+    """Return where an axis ends that has room for so many, and two round parts."""
     step = 1
     while True:
-        for factor in (1, 2, 3, 4, 5, 6, 8):
-            if 4 * step * factor >= most:
-                return 4 * step * factor
+        # Its middle is a whole number, too.
+        for quarters in (4, 6, 8, 10, 12, 16, 20, 24, 32):
+            if step * quarters >= most:
+                return step * quarters
         step *= 10
+
+
+def _listed(names: Sequence[str], of: int) -> str:
+    """Return them; many as their number."""
+    if len(names) > _MOST_LISTED:
+        return f"{len(names)} of {of}"
+    return ", ".join(names) or "none"
 
 
 def _description(report: Report, bins: Sequence[ReportBin]) -> str:
@@ -247,5 +257,5 @@ def _description(report: Report, bins: Sequence[ReportBin]) -> str:
             f"highest {percent_exact(high)}, {at_high}."
         )
     gaps = [named[each.begin] for each in bins if (each.watch.unwatched_share or 0) > 0.005]
-    words.append(f"Not watched all of the time: {', '.join(gaps) or 'none'}.")
+    words.append(f"Not watched all of the time: {_listed(gaps, len(bins))}.")
     return " ".join(words)

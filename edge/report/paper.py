@@ -8,7 +8,7 @@ from typing import Any
 import pydyf
 
 from edge.report.chart import ChartBar, ChartDot, ChartLine, ChartShape, ChartText, Ink
-from edge.report.letters import ENCODING, width_of, writable
+from edge.report.letters import ENCODING, width_of, wrapped, writable
 
 WIDTH, HEIGHT = 595.0, 842.0
 """Points of 1/72 inch."""
@@ -27,7 +27,9 @@ class PaperPages:
     """A document that grows page by page. `y` is the height at which the next thing begins."""
 
     def __init__(self, title: str, language: str = "en") -> None:
+        """`title` is also at the foot of each page: sheets get mixed up."""
         self.y = TOP
+        self._title = title
         self._pdf: Any = pydyf.PDF()
         self._pdf.info["Title"] = pydyf.String(title)
         self._pdf.info["Creator"] = pydyf.String("TensorMask")
@@ -118,7 +120,10 @@ class PaperPages:
         """Return the document, with the number of each page."""
         for number, stream in enumerate(self._streams, 1):
             self._stream = stream
-            place = f"{number} of {len(self._streams)}"
+            place = f"page {number} of {len(self._streams)}"
+            room = INNER - width_of(place, 7) - 20
+            foot, *more = wrapped(writable(self._title), room, 7)
+            self.text(LEFT, BOTTOM - 20, f"{foot} …" if more else foot, 7, gray=0.3)
             self.text(RIGHT, BOTTOM - 20, place, 7, anchor="end", gray=0.3)
             self._pdf.add_object(stream)
             self._pdf.add_page(
@@ -173,7 +178,7 @@ class PaperPages:
         while row < y + height:
             self._stream.set_line_cap(1)
             self._stream.set_dash([0, 5], 0)
-            self.line(int(x / 5) * 5.0, row, x + width, row, 0.45, 0.9)
+            self.line(int(x / 5) * 5.0, row, x + width, row, 0.3, 1.1)
             row += 5
 
     def _dot(self, x: float, y: float, radius: float) -> None:

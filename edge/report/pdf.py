@@ -14,9 +14,10 @@ from edge.report.records import Report
 from edge.report.sections import span_of, summary, tables, title_of
 
 _SIZE, _LEADING = 7.5, 10.0
-_GAP = 9.0
+_GAP = 6.5
 """Between two columns."""
 _MUTED = 0.3
+_TITLE_SIZE = 16
 
 
 def as_pdf(report: Report) -> bytes:
@@ -43,7 +44,10 @@ def _lines(
 
 
 def _head(paper: PaperPages, report: Report) -> None:
-    _lines(paper, title_of(report), 16, is_bold=True)
+    title = title_of(report)
+    lines = len(list(wrapped(writable(title), INNER, _TITLE_SIZE, is_bold=True)))
+    _lines(paper, title, _TITLE_SIZE if lines <= 2 else 12, is_bold=True)
+    paper.y -= 2
     _lines(paper, span_of(report), 8.5, gray=_MUTED)
     paper.y -= 10
     top = paper.y
@@ -65,7 +69,7 @@ def _summary(paper: PaperPages, report: Report) -> None:
     """Write the figures in three columns."""
     facts = summary(report)
     width = INNER / 3
-    paper.y -= 14
+    paper.y -= 22
     for begin in range(0, len(facts), 3):
         row = facts[begin : begin + 3]
         values = [list(wrapped(writable(value), width - 12, 8.5, is_bold=True)) for _, value in row]

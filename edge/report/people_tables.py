@@ -50,7 +50,7 @@ def bins_table(report: Report) -> ReportTable:
             (
                 _name(run, report),
                 *_people(run[0].counts),
-                share_in_words(run[0].rate),
+                _share(run[0]),
                 share_or_nothing(run[0].watch.unwatched_share),
                 *(str(sum(each.left_out for each in run)) for _ in left_out),
                 str(run[0].apart),
@@ -77,6 +77,12 @@ def _is_empty(each: ReportBin) -> bool:
 
 def _is_quiet(each: ReportBin) -> bool:
     return not (each.counts.people or each.apart or each.alerts.alerts)
+
+
+def _share(each: ReportBin) -> str:
+    """Return the share with a mask; of an hour that is not in the rate, none."""
+    is_left_out = any(mark in each.marks for mark in LEFT_OUT)
+    return NOTHING if is_left_out else share_in_words(each.rate)
 
 
 def _runs(bins: Iterable[ReportBin]) -> list[list[ReportBin]]:

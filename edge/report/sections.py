@@ -157,9 +157,18 @@ def _alert_list(report: Report, most: int) -> ReportTable:
     more = report.alerts.alerts - len(shown)
     return ReportTable(
         "Alerts",
-        ("at", "where", "what", "to remedy", "closed after", "why", "done", "by", "note"),
+        (
+            "at",
+            "where",
+            "what",
+            "to remedy",
+            "closed after",
+            "why, and what was done",
+            "by",
+            "note",
+        ),
         tuple(map(_alert, shown)),
-        frozenset((0, 1, 2, 5, 6, 7, 8)),
+        frozenset((0, 1, 2, 5, 6, 7)),
         f"The last {len(shown)}; {more} more are in JSON and CSV." if more > 0 else "",
     )
 
@@ -170,13 +179,12 @@ def _alert(each: ReportedAlert) -> tuple[str, ...]:
         took = datetime.fromisoformat(each.closed_at) - datetime.fromisoformat(each.at)
         closed = hours(max(0.0, took.total_seconds()))
     return (
-        each.at[:19].replace("T", " "),
+        clock(each.at)[5:],  # the report says which year
         place_name(each.camera, each.zone) if each.camera or each.zone else "",
         KINDS.get(each.kind, each.kind),
         NOTHING if each.remedy_s is None else hours(each.remedy_s),
         closed,
-        each.reason,
-        each.remedy,
+        "; ".join(said.replace("-", " ") for said in (each.reason, each.remedy) if said),
         each.by,
         each.note,
     )
