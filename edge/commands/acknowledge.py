@@ -17,17 +17,21 @@ from edge.commands.alerts import history_of, waiting_in
 from edge.commands.options import add_config
 from edge.commands.output import say
 from edge.commands.parser import Parser
+from edge.config import DEFAULT_PATH
 from edge.errors import ConfigError, NotAllowedError
 from edge.files import in_words
 from edge.history.fresh import FreshReader
 from edge.history.notary import acknowledge
 from edge.history.records import MAX_NOTE, REASONS, REMEDIES
 from edge.history.requests import MAX_NAME, Acknowledge
+from edge.host.status_file import read_telemetry
 from edge.records import EVENT_ID
 
 Asked = TypeVar("Asked")
 _RECENT = timedelta(days=1)
 """What the service has not written yet is minutes old."""
+_SAME_TIME = timedelta(milliseconds=1)
+"""Times in the file are whole milliseconds."""
 NEWEST = "newest"
 _EVENT = re.compile(EVENT_ID)
 
@@ -123,5 +127,18 @@ def _acknowledge(options: argparse.Namespace) -> int:
             each.event_id: each.confirmed_at for each in reader.alerts(now - _RECENT, now + _RECENT)
         }
     said = acknowledge(path, asked, now, recent)
-    say(f"{said.event_id}: {said.reason}, {said.remedy}; published as soon as the service runs")
+    what = f"{said.event_id}: {said.reason}, {said.remedy}"
+    if said.at < now - _SAME_TIME:
+        by = f" by {said.by}" if said.by else ""
+        say(f"{what}; said already, {said.at.astimezone():%Y-%m-%d %H:%M}{by}: nothing was written")
+    else:
+        say(f"{what}; written down; {_when_published(options.config)}")
     return 0
+
+
+def _when_published(config: Path) -> str:
+    if config != DEFAULT_PATH:  # which service writes this history is not known
+        return "the service that writes this history publishes it within seconds while it runs"
+    if read_telemetry() is not None:
+        return "the service publishes it within seconds"
+    return "published when the service runs: sudo systemctl start tensormask"

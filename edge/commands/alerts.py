@@ -37,7 +37,7 @@ class AlertListed(msgspec.Struct, frozen=True):
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.runs(_list, "sudo tensormask alerts", "sudo tensormask alerts list --all --json")
+    parser.runs(_list, "sudo tensormask alerts", "sudo tensormask alerts --all --json")
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
     add_config(parser)
     text = (
@@ -48,13 +48,19 @@ def add_arguments(parser: Parser) -> None:
     listing = add_action(actions, "list", _list, text, "sudo tensormask alerts list", example)
     for each in (parser, listing):
         add_json(each, "one JSON document a line")
-    listing.add_argument("--all", action="store_true", help="acknowledged ones, too")
-    listing.add_argument(
-        "--days",
-        type=lambda text: whole(text, 1, MOST_DAYS),
-        default=DAYS,
-        help=f"default {DAYS}",
-    )
+        # Without a default, or the action's would undo what was given before it.
+        each.add_argument(
+            "--all",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="acknowledged ones, too",
+        )
+        each.add_argument(
+            "--days",
+            type=lambda text: whole(text, 1, MOST_DAYS),
+            default=argparse.SUPPRESS,
+            help=f"how far back; default {DAYS}",
+        )
     parser.set_defaults(all=False, days=DAYS)
     add_configs(actions)
 

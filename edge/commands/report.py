@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.clock import SYSTEM_CLOCK
-from edge.commands.options import add_config
+from edge.commands.options import add_config, add_json
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser
 from edge.config import DEFAULT_PATH, load_settings
@@ -21,8 +21,7 @@ from edge.report.calendar import Calendar
 from edge.report.html import as_html
 from edge.report.period import Period, PeriodKind, period_named, shift_named
 from edge.report.records import Report
-from edge.report.sections import subject_of
-from edge.report.signing import refuse_signer, sign_off
+from edge.report.signing import refuse_signer, sign_off, signed_name
 from edge.report.source import ReportSource
 from edge.report.text import ROWS, as_csv, as_text
 
@@ -63,6 +62,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--zone", default="", help="only what happened in this zone")
     parser.add_argument("--camera", default="", help="only what this camera saw")
     parser.add_argument("--format", choices=FORMATS, help="default: as FILE ends, else a table")
+    add_json(parser, "one JSON document, as --format json does")
     parser.add_argument(
         "--rows", choices=ROWS, default=ROWS[0], help="what CSV has; default: the hours"
     )
@@ -86,7 +86,9 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     _refuse_signing(options)
-    form = options.format or _format_of(options.output)
+    if options.json and options.format not in (None, "json"):
+        raise ConfigError(f"--json and --format {options.format}: choose one of them")
+    form = "json" if options.json else options.format or _format_of(options.output)
     if options.rows != ROWS[0] and form != "csv":
         raise ConfigError("--rows is for CSV: add --format csv")
     if form == "pdf" and options.output is None:
@@ -175,4 +177,4 @@ def _sign_off(path: Path, report: Report, options: argparse.Namespace, now: date
             f"the figures have changed, and have SHA-256 {report.digest} now: look at them again"
         )
     sign_off(path, report, options.sign_off, options.note, now)
-    say(f"signed off by {options.sign_off}: {subject_of(report)}, sha256 {report.digest}")
+    say(f"signed off by {options.sign_off}: {signed_name(report)}, sha256 {report.digest}")

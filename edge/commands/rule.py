@@ -11,10 +11,13 @@ from edge.commands.alerts import history_of
 from edge.commands.options import add_config, add_configs, add_json
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser, add_action
-from edge.history.notary import set_rule
+from edge.config import load_settings
+from edge.history.notary import AlreadySoError, set_rule
 from edge.history.records import Entry, EntryKind
 from edge.history.requests import SetRule
 from edge.history.store import HistoryReader
+from edge.report.calendar import calendar_of
+from edge.report.rule import MaskRule
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _FUTURE = timedelta(days=3660)
@@ -38,10 +41,16 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _set(options: argparse.Namespace) -> int:
-    path = history_of(options.config)
+    path, now = history_of(options.config), SYSTEM_CLOCK.utc()
     refuse_unwritable(path)
+    calendar = calendar_of(load_settings(options.config).calendar)
     asked = checked({"type": "SetRule", "is_on": options.is_on, "by": who(options)}, SetRule)
-    say(line(set_rule(path, asked, SYSTEM_CLOCK.utc())))
+    try:
+        entry = set_rule(path, asked, now, lambda entries: MaskRule(calendar, entries).at(now))
+    except AlreadySoError as error:
+        say(f"{error}: nothing was written")
+    else:
+        say(line(entry))
     return 0
 
 

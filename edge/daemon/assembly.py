@@ -56,6 +56,7 @@ from edge.publish.messages import DetectorIdentity, Origin, Versions, origin
 from edge.publish.outbox.outbox import Outbox
 from edge.publish.publisher import MqttPublisher
 from edge.qualify.known import eyes_of
+from edge.report.rule import MaskRule
 from edge.report.source import ReportSource
 from edge.software import InUse
 from edge.version import version
@@ -191,6 +192,7 @@ def _open_rule(parts: Parts, source: ReportSource) -> RuleKeeper:
     parts.device.rule = lambda: rule.state
     if parts.clerk is not None:
         parts.clerk.on_rule = rule.look
+        parts.clerk.rule_at = lambda entries, at: MaskRule(source.calendar, entries).at(at)
     return rule
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -22,8 +22,15 @@ from edge.daemon.side_thread import SideThread
 from edge.daemon.violations import EventStore
 from edge.history.alert_book import AlertBook
 from edge.history.database import FILE, HistoryError
-from edge.history.notary import OPEN_FOR, NotNotedError, acknowledge, set_rule
-from edge.history.records import AlertAcknowledgement
+from edge.history.notary import (
+    OPEN_FOR,
+    AlreadySoError,
+    NotNotedError,
+    acknowledge,
+    by_commands,
+    set_rule,
+)
+from edge.history.records import AlertAcknowledgement, Entry
 from edge.history.requests import Acknowledge, HistoryRequest
 from edge.history.stamp import Stamp, are_settled, stamps_of
 from edge.publish.messages import (
@@ -34,7 +41,7 @@ from edge.publish.messages import (
     topic,
 )
 from edge.records import ViolationState
-from edge.telemetry import Telemetry
+from edge.telemetry import RuleState, Telemetry
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +76,10 @@ class Clerk:
         """`path` is the history's file; `wake` has the publisher look into the outbox."""
         self.on_rule: Callable[[], None] = lambda: None
         """Is called when an entry about the mask rule was written."""
+        self.rule_at: Callable[[Sequence[Entry], datetime], RuleState] = lambda entries, _: (
+            by_commands(entries)
+        )
+        """Says what holds at a time, by the entries about the rule, and by seasons if there are."""
         self._path = path
         self._outbox = outbox
         self._wake = wake
@@ -157,9 +168,13 @@ class Clerk:
                     *(said.event_id, said.by or "somebody", said.reason, said.remedy),
                 )
             else:
-                entry = set_rule(self._path, request, now)
+                entry = set_rule(
+                    self._path, request, now, lambda entries: self.rule_at(entries, now)
+                )
                 _log.info("the mask rule is %s, by %s", entry.text, entry.by or "somebody")
                 self.on_rule()
+        except AlreadySoError as error:
+            _log.info("%s", error)
         except (NotNotedError, HistoryError) as error:
             return str(error)
         return ""

@@ -6,9 +6,9 @@ file in its place meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +19,7 @@ from edge.history.alert_book import AlertBook
 from edge.history.records import AlertAcknowledgement, Entry, EntryKind
 from edge.history.requests import Acknowledge, SetRule
 from edge.history.store import HistoryBatch, HistoryReader, HistoryWriter
+from edge.telemetry import RuleState
 from edge.words import count
 
 OPEN_FOR = timedelta(days=31)
@@ -27,14 +28,33 @@ MOST_CORRECTIONS = 20
 """Rows of one alert."""
 MOST_RULE_CHANGES = 50
 """In a day: each is kept for as long as there are reports."""
-REPEATED_WITHIN = timedelta(minutes=1)
-"""The same said of the rule again within this time is one message that came twice."""
 NONE_RECENT: Mapping[str, datetime] = MappingProxyType({})
 _STEP = timedelta(milliseconds=1)
 
 
+RuleOf = Callable[[Sequence[Entry]], RuleState]
+"""Says what holds now, by the journal's entries about the rule."""
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class NotNotedError(TensorMaskError):
     """Ask for something else: it was not written down, and the text says why."""
+
+
+class AlreadySoError(NotNotedError):
+    """Nothing: it is as it was asked for. The text says since when, and by whom."""
+
+
+def by_commands(entries: Sequence[Entry]) -> RuleState:
+    """Return what holds where there are no seasons: what was said last."""
+    if not entries:
+        return RuleState(is_on=True)
+    first = last = entries[-1]
+    for each in reversed(entries):
+        if each.text != last.text:
+            break
+        first = each
+    return RuleState(last.text == "on", first.at, first.by)
 
 
 def acknowledge(
@@ -62,20 +82,23 @@ def acknowledge(
         return said
 
 
-def set_rule(path: Path, asked: SetRule, now: datetime) -> Entry:
+def set_rule(path: Path, asked: SetRule, now: datetime, holds: RuleOf = by_commands) -> Entry:
     """Write down that the mask rule holds from now on, or no longer, and return that.
 
-    Raises NotNotedError where it is changed all the time, and HistoryError.
+    Raises AlreadySoError where it does, NotNotedError where it is changed all the time, and
+    HistoryError.
     """
     entry = Entry(now, EntryKind.RULE, asked.by, "on" if asked.is_on else "off")
+    day = timedelta(days=1)
     with closing(HistoryWriter(path)) as writer, HistoryReader(path) as reader:
-        day = reader.journal(now - timedelta(days=1), now + timedelta(days=1))
-        today = [each for each in day if each.kind is EntryKind.RULE]
-        if today and _is_repeated(today[-1], entry):
-            return today[-1]
+        changes = [each for each in reader.journal(_EVER, now + day) if each.kind is EntryKind.RULE]
+        state = holds(changes)
+        if state.is_on is asked.is_on:
+            raise AlreadySoError(f"the mask rule is {entry.text} already{_since(state)}")
+        today = [each for each in changes if each.at >= now - day]
         if len(today) >= MOST_RULE_CHANGES:
-            changes = count(MOST_RULE_CHANGES, "change")
-            raise NotNotedError(f"the rule had {changes} within a day: try again tomorrow")
+            number = count(MOST_RULE_CHANGES, "change")
+            raise NotNotedError(f"the rule had {number} within a day: try again tomorrow")
         writer.write(HistoryBatch(journal=[entry]))
     return entry
 
@@ -96,9 +119,11 @@ def _event_id(
     return max(found, key=found.__getitem__)
 
 
-def _is_repeated(last: Entry, entry: Entry) -> bool:
-    is_same = (last.by, last.text) == (entry.by, entry.text)
-    return is_same and entry.at - last.at < REPEATED_WITHIN
+def _since(state: RuleState) -> str:
+    if state.since is None:
+        return ""
+    by = f", by {state.by}" if state.by else ""
+    return f", since {state.since.astimezone():%Y-%m-%d %H:%M}{by}"
 
 
 def _content(said: AlertAcknowledgement) -> tuple[str, ...]:

@@ -36,18 +36,13 @@ MOST_ALERTS = 200
 
 def title_of(report: Report) -> str:
     """Return `Masks worn: week 2026-W48, door-1 (clinic)`."""
-    return f"Masks worn: {subject_of(report)}"
-
-
-def subject_of(report: Report) -> str:
-    """Return which report it is: `week 2026-W48, door-1 (clinic), zone Gate`."""
     box = f"{report.device_id} ({report.site})" if report.site else report.device_id
     where = "".join(
         f", {what} {name}"
         for what, name in (("camera", report.camera), ("zone", report.zone))
         if name
     )
-    return f"{report.kind} {report.period}, {box}{where}"
+    return f"Masks worn: {report.kind} {report.period}, {box}{where}"
 
 
 def span_of(report: Report) -> str:

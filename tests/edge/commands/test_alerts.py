@@ -59,11 +59,16 @@ def test_open_alerts_are_listed_acknowledged_and_listed_no_more(
     words = ["acknowledge", EVENT, "--reason", "forgotten", "--remedy", "mask-put-on"]
     assert main([*words, "--note", "at the door", "--by", "ops", "--config", config]) == 0
     assert shown(capsys) == (
-        f"{EVENT}: forgotten, mask-put-on; published as soon as the service runs\n"
+        f"{EVENT}: forgotten, mask-put-on; written down; the service that writes this history "
+        "publishes it within seconds while it runs\n"
     )
+    assert main([*words, "--note", "at the door", "--by", "ops", "--config", config]) == 0
+    assert re.search(r"; said already, \S+ \S+ by ops: nothing was written\n$", shown(capsys))
     assert main(["alerts", "list", "--config", config]) == 0
     assert shown(capsys) == "no open alert in the last 31 days\n"
-    assert main(["alerts", "list", "--all", "--days", "60", "--config", config]) == 0
+    assert main(["alerts", "--all", "--days", "60", "list", "--config", config]) == 0
+    assert len(shown(capsys).splitlines()) == 2
+    assert main(["alerts", "--all", "--days", "60", "--config", config]) == 0
     newest, oldest = shown(capsys).splitlines()
     assert re.search(r"; forgotten, mask-put-on, \S+ \d\d:\d\d by ops: at the door$", newest)
     assert oldest.endswith("worn wrongly for 12 s, door, left; open")
@@ -141,6 +146,10 @@ def test_the_rule_is_switched_and_its_changes_are_listed(
     assert shown(capsys).count("\n") == 2
     assert main(["rule", "list", "--config", config]) == 0
     off, on = shown(capsys).splitlines()
+    assert main(["rule", "on", "--by", "desk", "--config", config]) == 0
+    assert re.fullmatch(
+        r"the mask rule is on already, since \S+ \S+, by ward: nothing was written\n", shown(capsys)
+    )
     assert off.endswith("  the mask rule is off, by ward")
     assert on.endswith("  the mask rule is on, by ward")
 

@@ -61,6 +61,8 @@ def test_json_has_what_the_schema_names(scene: Scene, capsys: pytest.CaptureFixt
     report = json.loads(out)
     assert report["schema"] == "tensormask/full-report/1"
     assert report["counts"]["people"] == 9
+    alike = json.loads(said(scene, capsys, "--day", "2026-10-25", "--json")[0])
+    assert alike["digest"] == report["digest"]
 
 
 def test_a_file_is_written_whole(
@@ -81,7 +83,7 @@ def test_a_sign_off_is_in_the_next_report_and_a_period_that_goes_on_is_refused(
 ) -> None:
     scene.write()
     out, _ = said(scene, capsys, "--day", "2026-10-25", "--sign-off", "A. Example")
-    assert out.startswith("signed off by A. Example: day 2026-10-25, door-1, sha256 ")
+    assert out.startswith("signed off by A. Example: day 2026-10-25, sha256 ")
     assert "A. Example  this report" in said(scene, capsys, "--day", "2026-10-25")[0]
     _, error = said(scene, capsys, "--sign-off", "A. Example", status=78)
     assert "is not over: sign off what cannot change any more" in error
@@ -97,7 +99,7 @@ def test_only_the_figures_that_were_looked_at_are_signed(
     assert "the figures have changed" in error
     digest = json.loads(said(scene, capsys, *day, "--format", "json")[0])["digest"]
     out, _ = said(scene, capsys, *sign, digest)
-    assert out.startswith("signed off by A. Example: day 2026-10-25, door-1, sha256 ")
+    assert out.startswith("signed off by A. Example: day 2026-10-25, sha256 ")
     assert re.search("A. Example +this report +checked", out)
 
 
@@ -112,6 +114,7 @@ def test_only_the_figures_that_were_looked_at_are_signed(
         (("--sign-off", "A.", "--note", "x" * 201), "--note: at most 200 characters"),
         (("--sign-off", "A.", "--sha256", "abc"), "--sha256: 64 hexadecimal digits"),
         (("--note", "checked"), "add --sign-off NAME"),
+        (("--json", "--format", "csv"), "--json and --format csv: choose one of them"),
         (("--format", "pdf"), "write it to a file: --output FILE"),
         (("--day", "2026-10-25", "--output", "/nowhere/x"), "No such file or directory"),
     ],

@@ -12,6 +12,7 @@ from edge.history.alert_book import AlertBook
 from edge.history.notary import (
     MOST_CORRECTIONS,
     MOST_RULE_CHANGES,
+    AlreadySoError,
     NotNotedError,
     acknowledge,
     set_rule,
@@ -20,6 +21,7 @@ from edge.history.records import Alert, AlertAcknowledgement, Place
 from edge.history.requests import Acknowledge, SetRule
 from edge.history.store import FILE, HistoryBatch, HistoryReader, HistoryWriter
 from edge.records import ViolationKind
+from edge.telemetry import RuleState
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -129,18 +131,29 @@ def test_the_rule_is_written_down_with_who_said_so(path: Path) -> None:
     assert [each.text for each in entries] == ["off", "on"]
 
 
-def test_the_same_rule_that_comes_twice_is_written_down_once(path: Path) -> None:
+def test_a_rule_that_holds_already_is_not_written_down_and_who_said_so_is_named(
+    path: Path,
+) -> None:
+    with pytest.raises(AlreadySoError, match=r"^the mask rule is on already$"):
+        set_rule(path, SetRule(True, "desk"), NOON)
     first = set_rule(path, SetRule(False, "ward"), NOON)
-    assert set_rule(path, SetRule(False, "ward"), NOON + 30 * SECOND) == first
-    assert set_rule(path, SetRule(False, "ward"), NOON + DAY / 2) != first
+    for later in (30 * SECOND, 40 * DAY):
+        with pytest.raises(
+            AlreadySoError, match=r"off already, since 2026-03-02 \d\d:00, by ward$"
+        ):
+            set_rule(path, SetRule(False, "desk"), NOON + later)
+    by_season = RuleState(is_on=True, since=NOON + DAY, by="calendar")
+    again = set_rule(path, SetRule(False, "desk"), NOON + 2 * DAY, lambda _: by_season)
+    with HistoryReader(path) as reader:
+        assert reader.journal(NOON, NOON + 9 * DAY) == [first, again]
 
 
 def test_changes_of_the_rule_are_bounded(path: Path) -> None:
     for number in range(MOST_RULE_CHANGES):
-        set_rule(path, SetRule(number % 2 == 0), NOON + number * SECOND)
+        set_rule(path, SetRule(number % 2 == 1), NOON + number * SECOND)
     with pytest.raises(NotNotedError, match="50 changes within a day: try again tomorrow"):
-        set_rule(path, SetRule(True), NOON + 100 * SECOND)
-    assert set_rule(path, SetRule(True), NOON + 2 * DAY)
+        set_rule(path, SetRule(False), NOON + 100 * SECOND)
+    assert set_rule(path, SetRule(False), NOON + 2 * DAY)
 
 
 def test_what_was_said_is_unpublished_until_it_is_marked(path: Path) -> None:
