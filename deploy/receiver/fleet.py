@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 HOUR = timedelta(hours=1)
 CERTAINTY = 1.96
 """Standard deviations to each side that hold 95 % of a normal distribution."""
+_WHY = {"missing": "no message", "off": "not running", "misdated": "wrong clock"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class FleetHour:
     device_id: str
     hour: datetime
     account: str
-    """`reported`, `off`, `missing` or `before`, see schema.sql."""
+    """`reported`, `off`, `missing`, `before` or `misdated`, see schema.sql."""
     watched_s: float
     misdated_s: float
     masked: int
@@ -51,7 +52,10 @@ class FleetRow:
     missing: int
     """Hours without one."""
     before: int
-    """Hours before the first one that the device has reported."""
+    """Hours before the device began."""
+    misdated: int
+    """Hours that a clock has dated that was clearly wrong: their people are counted, and in no
+    rate."""
     watched_s: float
     misdated_s: float
     """In which the clock followed no time server."""
@@ -75,7 +79,7 @@ class FleetRow:
     @property
     def watched_share(self) -> float | None:
         """Of the hours since the device is there."""
-        expected = self.hours - self.before
+        expected = self.hours - self.before - self.misdated
         return self.watched_s / (3600 * expected) if expected else None
 
     @property
@@ -116,11 +120,11 @@ class FleetSize:
 
 @dataclass(frozen=True, slots=True)
 class FleetGap:
-    """Hours of a device, one after the other, of which it has counted nothing."""
+    """Hours of a device, one after the other, of which it has counted nothing for certain."""
 
     device_id: str
     why: str
-    """`no message` or `not running`."""
+    """`no message`, `not running` or `wrong clock`."""
     begin: datetime
     end: datetime
 
@@ -233,8 +237,4 @@ def _gaps(device_id: str, cells: Iterable[FleetHour]) -> Iterator[FleetGap]:
 
 def _why(cell: FleetHour) -> str:
     """Return why an hour is a gap; empty: it is none."""
-    if cell.account == "missing":
-        return "no message"
-    if cell.account == "off":
-        return "not running"
-    return ""
+    return _WHY.get(cell.account, "")

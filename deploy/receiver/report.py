@@ -26,8 +26,8 @@ NOTES = (
     "of the number of people; what the boxes miss is not corrected: `sizes` in the JSON is what "
     "a correction needs.",
     "Hours are those with a message; of missing ones none has come yet. Off: not running, by the "
-    "box's own account. "
-    "Watched is the share of all hours since the box is there, nights included.",
+    "box's own account. Wrong clock: these hours belong to another date; their people are counted, "
+    "and in no rate. Watched is the share of all hours since the box is there, nights included.",
 )
 _COLUMNS = (
     "box", "site", "zone", "hours", "missing", "off", "watched", "people", "masked", "without",
@@ -151,7 +151,7 @@ def _days(fleet: FleetReport, zone: tzinfo) -> str:
 
 
 def _day(cells: Sequence[FleetHour]) -> str:
-    there = [cell for cell in cells if cell.account != "before"]
+    there = [cell for cell in cells if cell.account not in ("before", "misdated")]
     if not there:
         return "<td>–</td>"
     percent = sum(cell.watched_s for cell in there) / (36 * len(there))

@@ -156,6 +156,12 @@ CREATE TABLE IF NOT EXISTS hour (
     received_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (device_id, hour, history)
 );
+-- Whether a time server has confirmed any second of it; whether anything is counted in it, or it only
+-- takes back what a wrong clock had dated.
+ALTER TABLE hour ADD COLUMN IF NOT EXISTS is_dated boolean GENERATED ALWAYS AS
+    (document @? '$.watched[*] ? (@.clock_synchronised == true)') STORED;
+ALTER TABLE hour ADD COLUMN IF NOT EXISTS is_counted boolean GENERATED ALWAYS AS
+    (document @? '$.watched[*]') STORED;
 CREATE INDEX IF NOT EXISTS hour_hour_idx ON hour (hour);
 
 -- Documents that could not be read or stored, each once, with what may be a picture blotted out.
@@ -231,9 +237,31 @@ SELECT device_id, hour, history, site, zone, camera, watch,
 FROM hour, jsonb_to_recordset(document -> 'watched') AS watched
     (camera text, watch text, clock_synchronised boolean, seconds double precision);
 
+-- With which hour each device began: the first that a time server has confirmed, or that of the hours
+-- before it which it follows without a gap of more than a day. What is earlier has the date of a clock
+-- that was wrong then. Of a device that knows no time server, the first. A message is sent when its
+-- hour is over: one that came before it began has a wrong date, too.
+CREATE OR REPLACE VIEW beginning AS
+SELECT device_id,
+       coalesce(max(hour) FILTER (WHERE dated IS NOT NULL AND hour - before > interval '1 day'),
+                min(hour)) AS hour
+FROM (
+    SELECT hour.device_id, hour.hour, dated,
+           lag(hour.hour) OVER (PARTITION BY hour.device_id ORDER BY hour.hour) AS before
+    FROM (SELECT DISTINCT device_id FROM hour) AS device
+    CROSS JOIN LATERAL (
+        SELECT min(h.hour) AS dated FROM hour AS h
+        WHERE h.device_id = device.device_id AND h.is_dated AND h.received_at >= h.hour
+    ) AS confirmed
+    JOIN hour ON hour.device_id = device.device_id AND hour.is_counted
+        AND hour.received_at >= hour.hour AND hour.hour <= coalesce(dated, 'infinity')
+) AS early
+GROUP BY device_id;
+
 -- Every device in every hour of a period: SELECT * FROM fleet_hours('2026-03-01', '2026-04-01').
 -- `account` says what is known of the hour: "reported"; "off": the device says later that its program
--- did not run; "missing": no message (yet), which is a gap; "before": earlier than its first hour.
+-- did not run; "missing": no message (yet), which is a gap; "before": earlier than its beginning;
+-- "misdated": counted, but by a clock that was clearly wrong, so it belongs to another hour.
 -- Seconds are means over the device's cameras; time in which it was too crowded to judge everybody in
 -- time is not watched, though people are counted. People are those with the mask rule on; those
 -- without it are in `no_rule`. `is_rated`: at most a quarter of the hour was not watched, and at most
@@ -246,15 +274,39 @@ RETURNS TABLE (
     no_rule bigint, is_rated boolean
 ) LANGUAGE sql STABLE SET jit = off AS $$
 WITH box AS (
-    SELECT device_id, min(hour) AS first FROM hour GROUP BY device_id
+    SELECT device_id, hour AS first FROM beginning
     UNION ALL
     SELECT DISTINCT device_id, NULL::timestamptz FROM state
-    WHERE device_id NOT IN (SELECT device_id FROM hour)
-), cell AS (
+    WHERE device_id NOT IN (SELECT device_id FROM beginning)
+), empty AS (
     SELECT box.device_id, box.first, hour
     FROM box CROSS JOIN generate_series(
         since, least(until, date_trunc('hour', now())) - interval '1 second', interval '1 hour'
     ) AS hour
+), cell AS (
+    SELECT *,
+           CASE WHEN EXISTS (
+                    SELECT FROM hour AS h
+                    WHERE h.device_id = empty.device_id AND h.hour = empty.hour AND h.is_counted
+                )
+                THEN CASE WHEN empty.hour >= empty.first AND EXISTS (
+                    SELECT FROM hour AS h
+                    WHERE h.device_id = empty.device_id AND h.hour = empty.hour AND h.is_counted
+                      AND h.received_at >= h.hour
+                ) THEN 'reported' ELSE 'misdated' END
+                WHEN empty.hour < empty.first THEN 'before'
+                WHEN (
+                    SELECT min(h.follows) < empty.hour FROM hour AS h
+                    WHERE h.device_id = empty.device_id AND h.is_counted AND h.hour = (
+                        SELECT min(later.hour) FROM hour AS later
+                        WHERE later.device_id = empty.device_id AND later.hour > empty.hour
+                          AND later.hour < now() AND later.is_counted
+                          AND later.received_at >= later.hour
+                    )
+                ) THEN 'off'
+                ELSE 'missing'
+           END AS account
+    FROM empty
 ), people AS (
     SELECT device_id, hour,
            coalesce(sum(masked) FILTER (WHERE required), 0) AS masked,
@@ -272,26 +324,12 @@ WITH box AS (
                / count(DISTINCT camera) AS misdated_s
     FROM hour_watched WHERE hour >= since AND hour < until GROUP BY device_id, hour
 )
-SELECT cell.device_id, cell.hour,
-       CASE WHEN EXISTS (
-                SELECT FROM hour AS h WHERE h.device_id = cell.device_id AND h.hour = cell.hour
-            ) THEN 'reported'
-            WHEN cell.hour < cell.first THEN 'before'
-            WHEN (
-                SELECT min(h.follows) < cell.hour FROM hour AS h
-                WHERE h.device_id = cell.device_id AND h.hour = (
-                    SELECT min(later.hour) FROM hour AS later
-                    WHERE later.device_id = cell.device_id AND later.hour > cell.hour
-                      AND later.hour < now()
-                )
-            ) THEN 'off'
-            ELSE 'missing'
-       END,
+SELECT cell.device_id, cell.hour, cell.account,
        coalesce(watched.watched_s, 0), coalesce(watched.misdated_s, 0),
        coalesce(people.masked, 0)::bigint, coalesce(people.bare, 0)::bigint,
        coalesce(people.unknown, 0)::bigint, coalesce(people.worn_wrongly, 0)::bigint,
        coalesce(people.no_rule, 0)::bigint,
-       coalesce(watched.watched_s, 0) >= 0.75 * 3600
+       cell.account = 'reported' AND coalesce(watched.watched_s, 0) >= 0.75 * 3600
            AND coalesce(people.unknown <= people.masked + people.bare + people.worn_wrongly, true)
 FROM cell
 LEFT JOIN people ON people.device_id = cell.device_id AND people.hour = cell.hour
@@ -301,10 +339,11 @@ $$;
 
 -- A row for each device: what it counted in a period, and how much of the period that is.
 -- `rated_masked` and `rated_bare` are of the hours that a rate may rest on.
-CREATE OR REPLACE FUNCTION fleet_report(since timestamptz, until timestamptz)
+DROP FUNCTION IF EXISTS fleet_report(timestamptz, timestamptz);
+CREATE FUNCTION fleet_report(since timestamptz, until timestamptz)
 RETURNS TABLE (
     device_id text, site text, zone text, hours bigint, reported bigint, off bigint, missing bigint,
-    before bigint, watched_s double precision, misdated_s double precision, masked bigint,
+    before bigint, misdated bigint, watched_s double precision, misdated_s double precision, masked bigint,
     bare bigint, unknown bigint, worn_wrongly bigint, no_rule bigint, rated_hours bigint,
     rated_masked bigint, rated_bare bigint, alerts bigint, last_hour timestamptz
 ) LANGUAGE sql STABLE SET jit = off AS $$
@@ -312,7 +351,9 @@ WITH sums AS (
     SELECT device_id, count(*) AS hours, count(*) FILTER (WHERE account = 'reported') AS reported,
            count(*) FILTER (WHERE account = 'off') AS off,
            count(*) FILTER (WHERE account = 'missing') AS missing,
-           count(*) FILTER (WHERE account = 'before') AS before, sum(watched_s) AS watched_s,
+           count(*) FILTER (WHERE account = 'before') AS before,
+           count(*) FILTER (WHERE account = 'misdated') AS misdated,
+           coalesce(sum(watched_s) FILTER (WHERE account = 'reported'), 0) AS watched_s,
            sum(misdated_s) AS misdated_s, sum(masked)::bigint AS masked, sum(bare)::bigint AS bare,
            sum(unknown)::bigint AS unknown, sum(worn_wrongly)::bigint AS worn_wrongly,
            sum(no_rule)::bigint AS no_rule, count(*) FILTER (WHERE is_rated) AS rated_hours,
@@ -327,7 +368,7 @@ WITH sums AS (
     FROM hour WHERE hour < until ORDER BY device_id, hour DESC
 )
 SELECT sums.device_id, coalesce(last.site, device.site, ''), coalesce(last.zone, device.zone, ''),
-       hours, reported, off, missing, before, watched_s, misdated_s, masked, bare, unknown, worn_wrongly,
+       hours, reported, off, missing, before, misdated, watched_s, misdated_s, masked, bare, unknown, worn_wrongly,
        no_rule, rated_hours, rated_masked, rated_bare, coalesce(alerts, 0), last_hour
 FROM sums LEFT JOIN alerts USING (device_id) LEFT JOIN last USING (device_id)
 LEFT JOIN device USING (device_id)

@@ -2,6 +2,8 @@
 
 Counts and seconds of an hour are only ever added to, so their sum tells which of two accounts of an
 hour is the later one: its revision. An hour that has grown since the broker took it is due again.
+What a wrong clock has dated ahead is deleted: such an hour was perhaps sent, and is sent again as
+one of which nothing is known. Its revision goes on from there, so that the real hour replaces both.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ WITH all_of_it AS (
     WHERE minute >= :since
     UNION ALL
     SELECT minute / 60, visits FROM people WHERE minute >= :since
+    UNION ALL
+    SELECT hour, revision FROM withdrawn_hours WHERE 60 * hour >= :since
 ), hours AS (
     SELECT hour, sum(growth) AS revision FROM all_of_it GROUP BY hour
 )
@@ -120,13 +124,17 @@ class HourBook:
                 "WHERE minute >= ? AND minute < ? GROUP BY 1, 2, 3",
                 period,
             ).fetchall()
+            (withdrawn,) = self._database.execute(
+                "SELECT ifnull(max(revision), 0) FROM withdrawn_hours WHERE hour = ?",
+                (_number(began_at),),
+            ).fetchone()
             (before,) = self._database.execute(
                 "SELECT max(minute) FROM watched WHERE minute < ?", period[:1]
             ).fetchone()
         return HourOfHistory(
             self._name,
             _began_at(_number(began_at)),
-            sum(row[-1] for row in (*watched, *people)),
+            withdrawn + sum(row[-1] for row in (*watched, *people)),
             None if before is None else _began_at(before // 60),
             tuple(
                 sorted(
@@ -161,7 +169,8 @@ class HourBook:
     def forget_sent(self, before: datetime) -> None:
         """Forget the marks of hours that the history keeps no longer."""
         with said_plainly(self._path):
-            self._database.execute("DELETE FROM sent_hours WHERE hour < ?", (_number(before),))
+            for table in ("sent_hours", "withdrawn_hours"):
+                self._database.execute(f"DELETE FROM {table} WHERE hour < ?", (_number(before),))
 
     def close(self) -> None:
         self._database.close()

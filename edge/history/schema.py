@@ -105,4 +105,10 @@ CREATE TRIGGER forgotten AFTER DELETE ON acknowledgements BEGIN
     DELETE FROM unpublished WHERE event_id = old.event_id AND at = old.at;
 END;
 """,
+    """
+CREATE TABLE withdrawn_hours (
+    hour INTEGER PRIMARY KEY,
+    revision INTEGER NOT NULL
+) STRICT;
+""",
 )

@@ -64,6 +64,11 @@ _OLD = """
     DELETE FROM watched WHERE minute < :minute
 """
 _DATED_AHEAD = """
+    INSERT OR REPLACE INTO withdrawn_hours (hour, revision)
+        SELECT hour, revision + 1 FROM sent_hours WHERE hour IN (
+            SELECT minute / 60 FROM people WHERE minute > :minute
+            UNION SELECT minute / 60 FROM watched WHERE minute > :minute
+        );
     DELETE FROM acknowledgements WHERE at > :text
         OR event_id IN (SELECT event_id FROM alerts WHERE confirmed_at > :text);
     DELETE FROM alerts WHERE confirmed_at > :text;
@@ -72,6 +77,17 @@ _DATED_AHEAD = """
     DELETE FROM people WHERE minute > :minute;
     DELETE FROM watched WHERE minute > :minute;
     DELETE FROM journal WHERE at > :text
+"""
+_MISDATED_MIN = 24 * 60
+_BEGINNING = """
+WITH dated AS (SELECT min(minute) AS minute FROM watched WHERE clock_is_right)
+SELECT coalesce(
+    (SELECT max(minute) FROM (
+        SELECT minute, lag(minute) OVER (ORDER BY minute) AS before FROM watched
+        WHERE minute <= (SELECT minute FROM dated)
+    ) WHERE minute - before > :gap),
+    (SELECT min(minute) FROM watched)
+)
 """
 
 
@@ -171,10 +187,9 @@ class HistoryWriter:
         later than the last time. As long as somebody reads, the log is not emptied.
         """
         with said_plainly(self._path):
-            until = self.oldest or before
-            while until < before:
-                until = min(until + _STEP, before)
-                self._delete(_OLD, until)
+            last = at_minute(minute_of(before))  # of the minute that began then, all is kept
+            while (oldest := self.oldest) is not None and oldest < last:
+                self._delete(_OLD, min(oldest + _STEP, last))
             self._delete(_OLD, before)
             self._forget_journal(before)
             (rebuilt,) = self._database.execute("SELECT rebuilt_from FROM about").fetchone()
@@ -183,7 +198,8 @@ class HistoryWriter:
             self._empty_log()
 
     def forget_dated_ahead(self, after: datetime) -> None:
-        """Delete what bears a later date, which only a wrong clock has given."""
+        """Delete what bears a later date, which only a wrong clock has given. Hours of it that were
+        sent go on from a greater revision, so that who has them replaces them."""
         with said_plainly(self._path):
             self._delete(_DATED_AHEAD, after)
             self._empty_log()
@@ -340,9 +356,11 @@ class HistoryReader:
         return [made(SightProof, row) for row in rows]
 
     def first(self) -> datetime | None:
-        """Return when the first minute began of which anything is known."""
+        """Return when the first minute began of which anything is known, as far as its date is
+        right: what a clock without a time server has dated before a gap of more than a day, after
+        which it was right for the first time, is no beginning."""
         with said_plainly(self._path):
-            (minute,) = self._database.execute("SELECT min(minute) FROM watched").fetchone()
+            (minute,) = self._database.execute(_BEGINNING, {"gap": _MISDATED_MIN}).fetchone()
         return None if minute is None else at_minute(minute)
 
     def freeze(self) -> tuple[str, int]:

@@ -200,6 +200,33 @@ def test_a_gap_is_no_message_and_a_box_that_was_off_says_so(database: FleetDatab
     assert row.watched_share == pytest.approx(6 / 12)
 
 
+def test_an_hour_of_a_wrong_clock_is_marked_and_is_no_beginning(database: FleetDatabase) -> None:
+    h, year = HOURS, BEGIN - timedelta(days=365)
+    wrong = an_hour(year, {Verdict.MASKED: 5})
+    watched = tuple(replace(each, clock_is_right=False) for each in wrong.watched)
+    database.store(
+        message(replace(wrong, watched=watched)),
+        message(replace(an_hour(h[2], follows=year), watched=watched)),
+        message(an_hour(h[3], {Verdict.MASKED: 1}, follows=h[2])),
+        message(an_hour(h[4], {Verdict.MASKED: 7}, follows=h[3])),
+        message(an_hour(h[7], follows=h[4])),
+    )
+    assert accounts(database.hours(end=h[8])) == "bbrrroor"
+    assert accounts(database.hours(year - HOUR, year + 2 * HOUR)) == "bmb"
+    fleet = read_fleet(database.connection, year - HOUR, year + 2 * HOUR)
+    (row,) = fleet.rows
+    assert (row.misdated, row.masked, row.rated_masked, row.missing) == (1, 5, 0, 0)
+    assert [(gap.why, gap.begin) for gap in fleet.gaps] == [("wrong clock", year)]
+    # A message that came before its hour, and one that takes back what it said.
+    database.ask(f"UPDATE hour SET received_at = hour - interval '1 day' WHERE hour = '{h[4]}' "
+                 "RETURNING 1")  # fmt: skip
+    taken_back = replace(an_hour(h[3], follows=h[2]), people=(), watched=(), revision=10**9)
+    database.store(message(taken_back))
+    cells = database.hours(end=h[8])
+    assert [cell.account for cell in cells[2:5]] == ["reported", "missing", "misdated"]
+    assert sum(cell.masked for cell in cells) == 7
+
+
 def test_a_box_of_an_older_release_is_a_gap_and_one_that_is_not_over_is_none(
     database: FleetDatabase,
 ) -> None:

@@ -59,7 +59,8 @@ class HourMessage(Message, frozen=True, kw_only=True, tag="tensormask/hour/1"):
     """What one hour came to, after it is over; again if it has grown since.
 
     Delivered at least once, also after an outage of days. Of two of the same `history` and `hour`,
-    the one with the greater `revision` replaces the other.
+    the one with the greater `revision` replaces the other. Without anything in `watched` it takes
+    back what a wrong clock had dated.
     """
 
     history: Annotated[

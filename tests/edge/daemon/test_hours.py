@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import pytest
 from edge.clock import Clock
 from edge.daemon.hours import HourSender
 from edge.history.hours import GRACE, HourBook
+from edge.history.keeper import HistoryKeeper
 from edge.publish.mailbox import Entrusted, Mailbox
 from tests.broker.samples import ORIGIN
 from tests.edge.history.test_hours import HOUR, NOON, write
 from tests.fakes import SetClock
 from tests.waiting import until
+
+DAY = timedelta(days=1)
 
 
 class TakingMailbox(Mailbox):
@@ -114,6 +118,35 @@ def test_an_hour_that_a_clock_set_back_adds_to_is_sent_again(
     assert sender.send_due()
     assert broker.hours == ["28T21"]
     assert broker.taken[0]["people"][0]["masked"] == 6
+
+
+def test_what_a_wrong_clock_dated_ahead_is_withdrawn_and_the_real_hour_counts_once(
+    path: Path, broker: TakingMailbox, clock: SetClock
+) -> None:
+    """The receiver keeps the greatest revision of each hour."""
+    write(path, NOON, 1)
+    write(path, NOON + 10 * DAY, 50, 3000.0)
+    clock.set_by_s += (10 * DAY + 2 * HOUR).total_seconds()
+    sender = a_sender(path, broker, clock)
+    assert sender.send_due()
+    clock.set_by_s -= 10 * DAY.total_seconds()
+    keeper = HistoryKeeper(path, 400)
+    for _ in range(2):  # every six hours
+        keeper.forget(clock.utc(), clock_is_right=True, for_s=0)
+        clock.sleep(3600)
+        assert sender.send_due()
+    assert broker.hours == ["28T12", "07T12", "07T12"]
+    assert (broker.taken[-1]["people"], broker.taken[-1]["watched"]) == ([], [])
+    write(path, NOON + 10 * DAY, 3, 60.0)
+    clock.sleep(10 * DAY.total_seconds())
+    assert sender.send_due()
+    misdated, withdrawn, real = broker.taken[1:]
+    assert misdated["revision"] < withdrawn["revision"] < real["revision"]
+    assert [each["masked"] for each in real["people"]] == [3]
+    keeper.forget(clock.utc(), clock_is_right=True, for_s=0)
+    assert a_sender(path, broker, clock).send_due()
+    assert len(broker.taken) == 4, "a new run has nothing to repeat"
+    keeper.close()
 
 
 def test_a_broker_that_is_away_delays_hours_and_a_stop_does_not_wait_for_it(

@@ -119,6 +119,25 @@ def test_what_is_old_is_forgotten_but_not_what_the_rule_was(path: Path) -> None:
     assert read(path, NOON, NOON + timedelta(minutes=1)) == HistoryBatch(journal=batch().journal)
 
 
+def test_a_wrong_clock_is_not_the_beginning_but_time_before_it_was_first_right_is(
+    path: Path,
+) -> None:
+    writer = HistoryWriter(path)
+
+    def watched(at: datetime, is_right: bool) -> datetime | None:
+        row = WatchedTime(minute_of(at), "", WatchState.WATCHED, 60, is_right)
+        writer.write(HistoryBatch(watched=[row]))
+        with HistoryReader(path) as reader:
+            return reader.first()
+
+    year, hour = NOON - timedelta(days=365), timedelta(hours=1)
+    assert watched(year, False) == year, "nothing else is known"
+    assert watched(NOON, False) == year, "it may be a box without a time server"
+    assert watched(NOON + hour, True) == NOON
+    assert watched(NOON - 20 * hour, False) == NOON - 20 * hour
+    assert watched(year - hour, True) == year - hour
+
+
 def test_a_file_that_is_none_is_said(path: Path) -> None:
     path.write_bytes(b"garbage" * 100)
     with pytest.raises(HistoryError, match="not a database"):
