@@ -17,7 +17,7 @@ from edge.errors import NotAllowedError
 from edge.history.database import files_of
 from edge.history.keeper import quarantined_files
 from edge.history.store import FILE, HistoryError, HistoryReader, HistoryWriter
-from edge.host.status_file import read_telemetry
+from edge.host.status_file import DIRECTORY, read_telemetry
 from edge.words import size
 
 _STOP = "stop the service first: sudo systemctl stop tensormask"
@@ -59,7 +59,8 @@ def add_arguments(parser: Parser) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
-    items = list(kept(settings))
+    memory = DIRECTORY if options.config == DEFAULT_PATH else None  # of the installed service
+    items = list(kept(settings, memory))
     if not items and not options.json:
         say(f"{settings.outbox.file.parent}: nothing is kept")
     for item in items:

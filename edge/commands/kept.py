@@ -15,6 +15,7 @@ from edge.commands.outbox import entries
 from edge.config import Settings
 from edge.errors import NotAllowedError, OutboxError
 from edge.history.contents import contents
+from edge.history.standby import NAME, Standby
 from edge.history.store import FILE, HistoryError
 
 UNKNOWN = "not known to this release"
@@ -89,8 +90,9 @@ def _kinds(settings: Settings) -> tuple[_Kind, ...]:
     )
 
 
-def kept(settings: Settings) -> Iterator[KeptItem]:
-    """Give each file in the state folder, and each table of the history.
+def kept(settings: Settings, memory: Path | None = None) -> Iterator[KeptItem]:
+    """Give each file in the state folder, and each table of the history; and what waits in the
+    folder in memory of the service that writes it.
 
     Raises NotAllowedError where that is not for this user.
     """
@@ -110,6 +112,7 @@ def kept(settings: Settings) -> Iterator[KeptItem]:
             yield KeptItem(file.name, None, UNKNOWN, "unknown", _size(file))
         elif file.name == FILE:
             yield from _history(file, kind)
+            yield from _waiting(memory)
         elif file.name == settings.outbox.file.name or (
             file.match("notify-*.sqlite") and not file.match("*.damaged-*")
         ):
@@ -142,6 +145,15 @@ def _history(file: Path, kind: _Kind) -> Iterator[KeptItem]:
         if table.name == "journal":
             stays += "; the last setting of the mask rule and the last measurement: always"
         yield KeptItem(file.name, table.name, table.holds, stays, None, table.rows, table.oldest)
+
+
+def _waiting(memory: Path | None) -> Iterator[KeptItem]:
+    """Give what has happened and is in no table yet."""
+    if memory is None or not (file := memory / NAME).exists():
+        return
+    rows = sum(each.rows for each in Standby(memory).read())
+    holds = "what has happened and is not in the history's tables yet, in memory"
+    yield KeptItem(file.name, None, holds, "ten minutes, until it is written", _size(file), rows)
 
 
 def _queue(file: Path, kind: _Kind) -> KeptItem:

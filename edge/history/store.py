@@ -108,6 +108,11 @@ class HistoryBatch:
     number: int = 0
     """Counts from 1 in each run."""
 
+    @property
+    def rows(self) -> int:
+        kinds = (self.people, self.watched, self.alerts, self.conditions, self.journal, self.sight)
+        return sum(len(each) for each in kinds)
+
 
 class HistoryWriter:
     """Writes. Each method raises HistoryError."""

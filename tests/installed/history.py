@@ -118,6 +118,8 @@ def test_what_is_kept_is_listed_for_root_in_full_and_refused_to_others(box: Box)
     items = [json.loads(line) for line in listed]
     assert [each for each in items if "not known" in each["holds"]] == []
     assert {"people", "watched", "alerts", "journal"} <= {each["table"] for each in items}
+    waiting = [each["rows"] for each in items if each["file"] == "history-queue.json"]
+    assert sum(waiting) > 0, "what is not written yet is said, too"
     for user in (VISITOR, OWNER):
         refused = box.by(user, "tensormask history list")
         assert refused.returncode == 78, refused.stderr

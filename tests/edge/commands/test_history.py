@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
-from edge.commands.kept import UNKNOWN
+from edge.commands.history import line
+from edge.commands.kept import UNKNOWN, kept
+from edge.config import load_settings
 from edge.history.contents import TABLES, contents
 from edge.history.records import EntryKind
-from edge.history.store import FILE, HistoryReader, HistoryWriter, create
+from edge.history.standby import Standby
+from edge.history.store import FILE, HistoryBatch, HistoryReader, HistoryWriter, create
 from edge.publish.outbox.outbox import Outbox
 from tests.edge.history.old import NOON, rows
 
@@ -68,6 +72,17 @@ def test_every_file_and_table_is_listed_with_what_it_holds_and_how_long(
     assert text == said(capsys, config, "list")
     assert f"{FILE}: people" in text
     assert "stays: 30 days ([history] days)" in text
+
+
+def test_what_is_not_written_yet_is_said_in_a_line(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Standby(tmp_path).write([rows(), HistoryBatch(journal=rows().journal)])
+    items = list(kept(load_settings(config), tmp_path))
+    (waiting,) = [each for each in items if each.file == "history-queue.json"]
+    assert waiting.rows == 13
+    assert re.search(r"not in the history's tables yet, in memory\n.*, 13 rows$", line(waiting))
+    assert [each for each in kept(load_settings(config)) if each.file == waiting.file] == []
 
 
 def test_what_is_not_known_is_listed_as_such(
