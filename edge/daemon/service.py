@@ -31,7 +31,6 @@ class Service:
         """`lamps` are as the others, and come before all that takes time: the disk, and a picture,
         which is more than half a second of a Raspberry Pi 4."""
         self.watch = watch
-        self._cameras = len(watch.camera_states)
         self.device = device
         self.page = page
         self._outlets = tuple(outlets)
@@ -79,7 +78,7 @@ class Service:
         taken = self.device.take(glance)
         if self.page is not None:
             seen_s = glance.turn_s if glance.watch in SEEING else 0.0
-            self.page.window.history.note(glance.decision, seen_s / self._cameras)
+            self.page.window.history.note(glance.decision, seen_s, glance.camera)
         return taken
 
     def _let_out(self, glance: Glance, outlets: Sequence[Outlet]) -> None:

@@ -51,7 +51,10 @@ def open_page(
     covers = settings.page.heads == "pixelated"
     # One detector for all cameras: the page's thread alone uses it.
     covering = open_covering(settings.detector) if covers else None
-    history = PageHistory(days=settings.history.days, is_recorded=settings.history.enabled)
+    names = tuple(each.name for each in settings.cameras)
+    history = PageHistory(
+        days=settings.history.days, is_recorded=settings.history.enabled, cameras=names
+    )
     found = _found_shares(settings.detector)
 
     def window_of(post: Post, zone: str) -> Window:
@@ -73,7 +76,7 @@ def open_page(
             reports=reports,
             choices=lambda: _choices(settings, posts),
             camera=post.name if settings.cameras else "",
-            cameras=tuple(each.name for each in settings.cameras),
+            cameras=names,
         )
 
     windows = {

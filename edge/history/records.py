@@ -72,7 +72,7 @@ SEEING = (WatchState.WATCHED, WatchState.CROWDED)
 
 
 class HourTotals(msgspec.Struct, frozen=True):
-    """What one hour comes to, at all places together."""
+    """What one hour comes to, at all places together or at those of one camera."""
 
     hour: int
     """Hours since 1970, UTC."""

@@ -301,10 +301,13 @@ class HistoryReader:
         rows = self._rows(f"SELECT {columns}, probability FROM alerts", "confirmed_at", begin, end)
         return [made(Alert, (row[0], Place(row[1], row[2]), *row[3:])) for row in rows]
 
-    def hours(self, begin: datetime, end: datetime) -> list[HourTotals]:
-        """Return what each hour of a period comes to, in order, but for those without anything."""
-        within = "WHERE minute >= ? AND minute < ?"
-        period = minute_of(begin), minute_of(end)
+    def hours(self, begin: datetime, end: datetime, camera: str = "") -> list[HourTotals]:
+        """Return what each hour of a period comes to, in order, but for those without anything.
+
+        Of one camera; empty: of all together.
+        """
+        within = "WHERE minute >= ? AND minute < ? AND ? IN ('', camera)"
+        period = minute_of(begin), minute_of(end), camera
         seeing = ", ".join(f"'{each}'" for each in SEEING)
         with said_plainly(self._path):
             watched = self._database.execute(

@@ -50,10 +50,12 @@ class RecentAlert(msgspec.Struct, frozen=True):
     is_over: bool
     zone: str = ""
     """Of the picture, where it was confirmed; empty: in none."""
+    camera: str = ""
+    """Which of several saw it."""
 
 
 class Past(msgspec.Struct, frozen=True):
-    """All that is remembered, the newest last."""
+    """All that is remembered, the newest last: the hours of a camera, the alerts of all."""
 
     hours: Sequence[Hour] = ()
     alerts: Sequence[RecentAlert] = ()
@@ -85,17 +87,25 @@ class PageHistory:
     """Kept by the loop, begun by the recorder's thread, read by the page's."""
 
     def __init__(
-        self, clock: Clock = SYSTEM_CLOCK, days: int = DAYS, *, is_recorded: bool = True
+        self,
+        clock: Clock = SYSTEM_CLOCK,
+        days: int = DAYS,
+        *,
+        is_recorded: bool = True,
+        cameras: Sequence[str] = (),
     ) -> None:
         """It reaches back `days`, no more than DAYS; where nothing `is_recorded`, only to the start
-        of this run of the program."""
+        of this run of the program. `cameras` are the names of several: each has its own hours."""
         self.days = min(days, DAYS)
         self.counts_since = None if is_recorded else clock.utc()
         """None: it is begun with what was recorded."""
         self._clock = clock
         self._lock = threading.Lock()
         self._most = self.days * 24
-        self._hours: deque[Hour] = deque(maxlen=self._most)
+        self._has_several = bool(cameras)
+        self._hours: dict[str, deque[Hour]] = {
+            name: deque(maxlen=self._most) for name in cameras or ("",)
+        }
         self._alerts: deque[RecentAlert] = deque(maxlen=ALERTS)
 
     def begin(self, path: Path) -> None:
@@ -106,36 +116,42 @@ class PageHistory:
         now = self._clock.utc()
         begin, end = now - timedelta(days=self.days), now + timedelta(hours=1)
         with HistoryReader(path) as reader:
-            hours, alerts = reader.hours(begin, end), reader.alerts(begin, end)[-ALERTS:]
+            # A camera that has another name now, or is gone, is in the reports alone.
+            before = {camera: reader.hours(begin, end, camera) for camera in self._hours}
+            alerts = reader.alerts(begin, end)[-ALERTS:]
         with self._lock:
-            meanwhile = {hour.began: hour for hour in self._hours}
-            for each in hours:
-                _add(meanwhile.setdefault(each.hour, Hour(each.hour)), each)
-            self._hours = deque((meanwhile[began] for began in sorted(meanwhile)), self._most)
-            self._alerts = deque([*map(_recent, alerts), *self._alerts], ALERTS)
+            for camera, hours in before.items():
+                meanwhile = {hour.began: hour for hour in self._hours[camera]}
+                for each in hours:
+                    _add(meanwhile.setdefault(each.hour, Hour(each.hour)), each)
+                self._hours[camera] = deque(
+                    (meanwhile[began] for began in sorted(meanwhile)), self._most
+                )
+            self._alerts = deque([*map(self._recent, alerts), *self._alerts], ALERTS)
 
-    def note(self, decision: Decision, watched_s: float) -> None:
-        """Take in what a turn of the loop decided, and how long it watched."""
+    def note(self, decision: Decision, watched_s: float, camera: str = "") -> None:
+        """Take in what a turn of the loop decided of a camera, and how long that watched."""
         with self._lock:
-            hour = self._hour()
+            hour = self._hour(self._of(camera))
             hour.watched_s += watched_s
             for visit in decision.visits:
                 _count(hour, visit.verdict)
                 if not visit.is_required:
                     _count_apart(hour, visit.verdict)
             for violation in decision.violations:
-                self._report(violation)
+                self._report(violation, camera if self._has_several else "")
 
-    def past(self) -> Past:
+    def past(self, camera: str = "") -> Past:
+        """Return the hours of a camera, where there are several, and the alerts of all."""
         with self._lock:
-            return Past(tuple(map(_copied, self._hours)), tuple(self._alerts))
+            return Past(tuple(map(_copied, self._of(camera))), tuple(self._alerts))
 
-    def summary(self, hours: int) -> HoursSummary:
-        """Return what the last `hours` come to, the one that runs among them."""
+    def summary(self, hours: int, camera: str = "") -> HoursSummary:
+        """Return what the last `hours` of a camera come to, the one that runs among them."""
         now_s = self._clock.utc().timestamp()
         first = int(now_s) // 3600 - hours + 1
         with self._lock:
-            counted = [hour for hour in self._hours if hour.began >= first]
+            counted = [hour for hour in self._of(camera) if hour.began >= first]
             tally = Tally(
                 masked=sum(hour.masked for hour in counted),
                 bare=sum(hour.bare for hour in counted),
@@ -162,26 +178,43 @@ class PageHistory:
             tally.apart,
         )
 
-    def _hour(self) -> Hour:
+    def _of(self, camera: str) -> deque[Hour]:
+        """Return the hours of a camera; a single one may have any name."""
+        return self._hours[camera if camera in self._hours else next(iter(self._hours))]
+
+    def _hour(self, hours: deque[Hour]) -> Hour:
         now = int(self._clock.utc().timestamp()) // 3600
         # A clock that was set back finds its hour again, as long as that is one of the last.
-        for hour in reversed(self._hours):
+        for hour in reversed(hours):
             if hour.began == now:
                 return hour
             if hour.began < now:
                 break
-        self._forget(now - self._most)
-        self._hours.append(Hour(now))
-        return self._hours[-1]
+        self._forget(hours, now - self._most)
+        hours.append(Hour(now))
+        return hours[-1]
 
-    def _forget(self, before: int) -> None:
+    def _forget(self, hours: deque[Hour], before: int) -> None:
         """Drop what is of an earlier hour, as hours since 1970."""
-        while self._hours and self._hours[0].began <= before:
-            self._hours.popleft()
+        while hours and hours[0].began <= before:
+            hours.popleft()
         while self._alerts and self._alerts[0].started_at.timestamp() // 3600 <= before:
             self._alerts.popleft()
 
-    def _report(self, violation: Violation) -> None:
+    def _recent(self, alert: Alert) -> RecentAlert:
+        # Who was there when an earlier run ended is another visit now.
+        return RecentAlert(
+            alert.event_id,
+            alert.kind,
+            alert.started_at,
+            round(alert.duration_s, 1),
+            round(alert.probability, 3),
+            is_over=True,
+            zone=alert.place.zone,
+            camera=alert.place.camera if self._has_several else "",
+        )
+
+    def _report(self, violation: Violation, camera: str) -> None:
         alert = RecentAlert(
             violation.event_id,
             violation.kind,
@@ -190,6 +223,7 @@ class PageHistory:
             round(violation.probability, 3),
             violation.state is ViolationState.ENDED,
             violation.zone,
+            camera,
         )
         for place, before in enumerate(self._alerts):
             if before.event_id == alert.event_id:
@@ -222,19 +256,6 @@ def _add(hour: Hour, before: HourTotals) -> None:
         _count(hour, verdict, visits)
     for verdict, visits in before.apart.items():
         _count_apart(hour, verdict, visits)
-
-
-def _recent(alert: Alert) -> RecentAlert:
-    # Who was there when an earlier run ended is another visit now.
-    return RecentAlert(
-        alert.event_id,
-        alert.kind,
-        alert.started_at,
-        round(alert.duration_s, 1),
-        round(alert.probability, 3),
-        is_over=True,
-        zone=alert.place.zone,
-    )
 
 
 def _copied(hour: Hour) -> Hour:

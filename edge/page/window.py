@@ -328,7 +328,7 @@ class Window:
         )
 
     def _account(self) -> Account:
-        telemetry, past = self.telemetry(), self.history.past()
+        telemetry, past = self.telemetry(), self.history.past(self.camera)
         if telemetry is not None:
             self._note(telemetry)  # so that camera and troubles are of one moment
             telemetry = telemetry.of(self.camera)
@@ -349,8 +349,8 @@ class Window:
             None if telemetry is None else telemetry.signal,
             self.classifier.min_face_px,
             self.about.found,
-            self.history.summary(DAY_HOURS),
-            self.history.summary(MONTH_HOURS),
+            self.history.summary(DAY_HOURS, self.camera),
+            self.history.summary(MONTH_HOURS, self.camera),
             past.hours,
             past.alerts,
             drawing_of(self.book, self.zones),

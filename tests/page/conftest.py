@@ -20,13 +20,15 @@ from tests.broker.conftest import free_port
 from tests.clips import carphone
 from tests.waiting import DEADLINE_S
 
+CAMERA = """[camera]
+source = "{source}"
+loop = true
+"""
 SETTINGS = """
 [mqtt]
 host = "127.0.0.1"
 port = {broker}
-[camera]
-source = "{source}"
-loop = true
+{cameras}
 [device]
 id = "door-1"
 site = "Museum"
@@ -49,6 +51,7 @@ class Daemon:
     """By default nobody is there."""
     waits: bool = True
     """For the page to answer."""
+    cameras: str = CAMERA
 
     def __post_init__(self) -> None:
         self.server: subprocess.Popen[bytes] | None = None
@@ -60,7 +63,10 @@ class Daemon:
         self.settings.touch(0o600)
         self.settings.write_text(
             SETTINGS.format(
-                broker=self.broker_port, source=self.source, port=self.port, page=self.page
+                broker=self.broker_port,
+                cameras=self.cameras.format(source=self.source),
+                port=self.port,
+                page=self.page,
             )
         )
         self.start()

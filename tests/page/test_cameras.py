@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
+from collections.abc import Iterator
 from urllib.request import urlopen
 
 import pytest
@@ -12,28 +11,24 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from edge.people import PEOPLE, frames
 from tests.edge.capture.fakes import write_clip
-from tests.page.conftest import Daemon, Start
+from tests.page.conftest import Daemon
 from tests.screenshots import assert_good_for_everybody, shoot
 
 FPS = 10
-SINGLE = re.compile(r'\[camera\]\nsource = "[^"]*"\nloop = true\n')
 AREA = "[[0.1, 0.1], [0.5, 0.1], [0.5, 0.9]]"
 
 
-@pytest.fixture
-def two(start: Start, tmp_path: Path) -> Daemon:
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One person without a mask at the door, three in the hall."""
-    daemon = start()
-    daemon.stop()
-    text = daemon.settings.read_text()
+    folder = tmp_path_factory.mktemp("two")
     sections = ""
     for name, people in (("door", PEOPLE[-1:]), ("hall", PEOPLE)):
-        clip = write_clip(tmp_path / f"{name}.avi", [*frames(4 * FPS, FPS, people)], FPS)
+        clip = write_clip(folder / f"{name}.avi", [*frames(4 * FPS, FPS, people)], FPS)
         sections += f'[[camera]]\nname = "{name}"\nsource = "{clip}"\nloop = true\n'
-    assert SINGLE.search(text)
-    daemon.settings.write_text(SINGLE.sub(lambda _: sections, text))
-    daemon.start()
-    return daemon
+    daemon = Daemon(folder, cameras=sections)
+    yield daemon
+    daemon.kill()
 
 
 def shows(page: Page, people: int) -> None:
@@ -52,6 +47,8 @@ def test_each_camera_has_its_picture_and_its_area(two: Daemon, context: BrowserC
     hall.click()
     expect(hall).to_have_attribute("aria-pressed", "true")
     shows(page, 3)
+    for heading in ("Live view: hall", "Wearing rate: hall", "Visits by hour: hall"):
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
     shoot(page, "cameras")
     assert_good_for_everybody(page, 1280)
     # Drawn in the hall, by what the page itself sends.
@@ -67,6 +64,27 @@ def test_each_camera_has_its_picture_and_its_area(two: Daemon, context: BrowserC
     assert (two.state / "areas/hall/area.json").exists()
     assert not (two.state / "area.json").exists()
     assert wrong == []
+
+
+def test_alerts_say_which_camera_saw_whom_and_are_listed_by_place(
+    two: Daemon, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    page.goto(f"{two.url}#alerts")
+    where = page.get_by_label("Where")
+    expect(where.get_by_role("option")).to_have_text(["everywhere", "door", "hall"])
+    alerts = page.locator("#alerts .alert")
+    expect(alerts.filter(has_text="sure · hall").first).to_be_visible()
+    where.select_option("door")
+    expect(alerts.filter(has_text="sure · door").first).to_be_visible()
+    expect(alerts.filter(has_text="sure · hall")).to_have_count(0)
+    page.get_by_role("button", name="Acknowledge: No mask").first.click()
+    expect(page.locator("#acknowledge-what")).to_contain_text(", door")
+    page.keyboard.press("Escape")
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 850})
+        assert_good_for_everybody(page, width)
+        shoot(page, f"cameras-alerts-{width}")
 
 
 def test_a_report_names_the_cameras_and_is_of_the_one_that_is_asked_for(two: Daemon) -> None:

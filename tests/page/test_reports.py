@@ -222,7 +222,7 @@ def test_a_report_is_signed_with_its_zone_and_the_signature_corrected(
     expect(page.locator("#report-signed-title")).to_be_focused()
     page.get_by_role("button", name="Sign again").click()
     expect(page.get_by_label("Your name", exact=True)).to_have_value("A. Example")
-    page.get_by_label("Note").last.fill("one hour was dark")
+    dialog.get_by_label("Note").fill("one hour was dark")
     dialog.get_by_role("button", name="Sign off").click()
     expect(lines).to_have_count(2)
     expect(lines.last).to_contain_text("one hour was dark")

@@ -15,23 +15,40 @@ const REMEDIES = {
 const NAME_KEY = "acknowledged-by";
 
 let onlyOpen = true;
+let onlyAt = ""; // the place whose alerts are listed; "": all
 let asked = null; // the alert that the dialog is about
 let shown = "";
 
 export function tellAlerts(account) {
   const { alerts, acknowledged, can_acknowledge: isWritten, now: today } = account;
-  const key = JSON.stringify([alerts, acknowledged, isWritten, onlyOpen, account.counts_since, account.kept_days, day(today)]);
+  const key = JSON.stringify([alerts, acknowledged, isWritten, onlyOpen, onlyAt, account.counts_since, account.kept_days, day(today)]);
   if (key === shown) return;
   shown = key;
-  const newest = alerts.toReversed();
+  const all = alerts.toReversed();
+  tellPlaces(all);
+  const newest = all.filter((each) => !onlyAt || placeOf(each) === onlyAt);
   const open = newest.filter((each) => !acknowledged[each.event_id]);
   say("alerts-title", account.counts_since ? "Alerts since the start" : `Alerts of the last ${many(account.kept_days, "day", "days")}`);
-  $("recent").replaceChildren(...recent(newest, account));
-  $("all-alerts").hidden = newest.length <= RECENT;
+  $("recent").replaceChildren(...recent(all, account));
+  $("all-alerts").hidden = all.length <= RECENT;
   $("alert-filter").hidden = !isWritten;
   say("show-open", `Open (${open.length})`);
   say("show-all", `All (${newest.length})`);
   keepingFocus(() => $("alerts").replaceChildren(...listed(isWritten && onlyOpen ? open : newest, newest.length, account)));
+}
+
+// Where somebody was seen, by camera and zone; a device with one of each has no names for it.
+const placeOf = ({ camera, zone }) => [camera, zone].filter(Boolean).join(", ") || "elsewhere";
+
+// The places that there are alerts of, to choose one; where there is one only, there is nothing to choose.
+function tellPlaces(alerts) {
+  const places = [...new Set([...alerts.map(placeOf), ...(onlyAt ? [onlyAt] : [])])].sort();
+  const key = JSON.stringify(places);
+  $("alert-place-field").hidden = places.length < 2;
+  if ($("alert-place").dataset.key === key) return;
+  $("alert-place").dataset.key = key;
+  $("alert-place").replaceChildren(make("option", { value: "" }, "everywhere"), ...places.map((each) => make("option", { value: each }, each)));
+  $("alert-place").value = onlyAt;
 }
 
 // Of a list that is built again, the same button keeps the focus; where it has gone, the list's heading gets it.
@@ -53,7 +70,7 @@ function noAlerts({ counts_since: begun, kept_days: days, now: today }) {
 }
 
 function listed(chosen, all, account) {
-  const none = all ? "No open alerts: each one is acknowledged."
+  const none = all ? `No open alerts${onlyAt && ` here`}: each one is acknowledged.`
     : `${noAlerts(account)} An alert is listed here when somebody wears no mask, or wears it wrongly.`;
   if (!chosen.length) return [make("p", { className: "none" }, none)];
   const days = new Map();
@@ -69,7 +86,7 @@ function listed(chosen, all, account) {
 
 function entry(alert, when, { acknowledged, can_acknowledge: isWritten, now: today }) {
   const stay = alert.is_over ? `${when} · for ${duration(alert.duration_s)}` : `since ${when}`;
-  const how = [stay, `${Math.round(100 * alert.probability)} % sure`, alert.zone].filter(Boolean).join(" · ");
+  const how = [stay, `${Math.round(100 * alert.probability)} % sure`, alert.camera, alert.zone].filter(Boolean).join(" · ");
   const said = acknowledged[alert.event_id];
   const text = [make("strong", {}, KINDS[alert.kind]), make("small", {}, how)];
   if (said) text.push(make("small", { className: "said" }, inWords(said, alert, today)));
@@ -95,7 +112,8 @@ function inWords(said, alert, today) {
 
 function askAbout(alert, said) {
   asked = alert;
-  say("acknowledge-what", `${KINDS[alert.kind]}, ${moment(alert.started_at, state.account.now)}`);
+  const at = alert.camera || alert.zone ? `, ${placeOf(alert)}` : "";
+  say("acknowledge-what", `${KINDS[alert.kind]}, ${moment(alert.started_at, state.account.now)}${at}`);
   $("reason").value = said?.reason ?? "";
   $("remedy").value = said?.remedy ?? "";
   $("said-note").value = said?.note ?? "";
@@ -134,6 +152,10 @@ export function connectAlerts(ask, renewed) {
       if (state.account) tellAlerts(state.account);
     });
   }
+  $("alert-place").addEventListener("change", () => {
+    onlyAt = $("alert-place").value;
+    if (state.account) tellAlerts(state.account);
+  });
   $("acknowledge-cancel").addEventListener("click", () => $("acknowledge-dialog").close());
   $("acknowledge-form").addEventListener("submit", async (event) => {
     event.preventDefault();

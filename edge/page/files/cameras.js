@@ -1,7 +1,7 @@
 // Which of several cameras is shown: a button for each, and what is asked of the device.
 
 import { mayDiscard } from "./area.js";
-import { $, make, state } from "./common.js";
+import { $, make, say, state } from "./common.js";
 import { judgeAge } from "./picture.js";
 
 // The same question about the camera that is shown.
@@ -16,6 +16,8 @@ export function tellCameras(renew) {
   const now = JSON.stringify([cameras, name]);
   if (now === shown) return;
   shown = now;
+  $("picture").alt = `Camera picture${name ? `: ${name}` : ""}`;
+  say("live-title", `Live view${name ? `: ${name}` : ""}`);
   const hadFocus = $("cameras").contains(document.activeElement);
   $("cameras").hidden = cameras.length < 2;
   $("cameras").replaceChildren(...cameras.map((each) => button(each, each === name, renew)));

@@ -78,15 +78,16 @@ function tellHealth(account) {
   const sees = camera === null ? "starting" : camera.state !== "running" ? { lost: "no picture", starting: "starting" }[camera.state]
     : VIEWS[camera.view] ?? rate;
   const judging = account.paused_for_s !== null ? "paused" : camera?.state === "running" ? `${fps.toFixed(1)} frames/s${account.plan && `, ${account.plan}`}` : "not judging";
+  const which = account.camera_name ? `Camera ${account.camera_name}` : "Camera";
   const rows = [
-    ["Camera", sees, camera === null ? "unknown" : wrong("camera", "view")],
+    [which, sees, camera === null ? "unknown" : wrong("camera", "view")],
     ["Judging", judging, wrong("paused", "too-hot", "power-weak", "memory-short", "camera")],
     ["Broker", isConnected ? "connected" : "not connected", isConnected ? "well" : wrong("broker")],
     ["Queued", many(waiting, "message", "messages"), wrong("messages", "disk")],
     ...(account.signal === null ? [] : [["Lamps", account.signal.trouble ? "not working" : account.signal.shows, wrong("signal")]]),
     ...(heat === null ? [] : [["Processor", `${Math.round(heat)} °C`, wrong("too-hot", "power", "under-voltage")]]),
   ];
-  fill("health", rows, () => rows.map(([name, text, level]) => make("li", { className: `row ${level}`, "data-name": name }, icon(level), make("span", {}, name), make("strong", {}, text))));
+  fill("health", rows, () => rows.map(([name, text, level]) => make("li", { className: `row ${level}`, "data-name": name.split(" ")[0] }, icon(level), make("span", {}, name), make("strong", {}, text))));
 }
 
 function tellDoor(signal) {

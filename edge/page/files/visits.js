@@ -14,7 +14,7 @@ let shown = "";
 export function tellVisits() {
   const { account } = state;
   const summary = byDay ? account.month : account.day;
-  const now = JSON.stringify([summary, byDay, account.hours.length, $("chart").clientWidth]);
+  const now = JSON.stringify([summary, byDay, account.camera_name, account.hours.length, $("chart").clientWidth]);
   if (now === shown) return;
   shown = now;
   const slots = slotted(account, summary);
@@ -25,7 +25,11 @@ export function tellVisits() {
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
+// Which of several cameras counted them.
+const at = () => (state.account.camera_name ? `: ${state.account.camera_name}` : "");
+
 function tellRate({ masked, bare, worn_wrongly: worn, unknown, rate, rate_low: low, rate_high: high, rate_of: of, counted_apart: apart, watched_s: watched, span_s: span }, { counts_since: begun, now: today }) {
+  say("rate-title", `Wearing rate${at()}`);
   say("rate", rate === null ? "–" : percent(rate));
   say("interval", rate === null ? "nobody was judged" : `of ${of} with or without a mask; 95 % interval ${Math.round(100 * low)} to ${percent(high)}`);
   const excused = apart ? ` ${apart} counted apart: no mask was required of them.` : "";
@@ -104,7 +108,7 @@ function chart(slots) {
   box.replaceChildren(...shapes, ...axis(slots, step, base, width));
   const sum = slots.reduce((all, slot) => all + total(slot), 0);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  say("visits-title", byDay ? "Visits by day" : "Visits by hour");
+  say("visits-title", `${byDay ? "Visits by day" : "Visits by hour"}${at()}`);
   say("chart-caption", `${many(sum, "visit", "visits")}, ${byDay ? `${date(slots[0].at)} to ${date(slots.at(-1).at)}` : `${day(slots[0].at)}, ${time(slots[0].at)}, to ${day(slots.at(-1).at)}, now`}. Times: ${zone}.`);
 }
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -105,6 +106,44 @@ def test_it_begins_with_what_the_database_has_and_counts_what_came_meanwhile(
     ]
     history.note(Decision((), (visit(Verdict.BARE),)), 0)
     assert history.past().hours[-1].bare == 3
+
+
+def test_each_of_several_cameras_has_its_own_hours_and_each_alert_says_which_saw_it(
+    tmp_path: Path, clock: TurnedClock
+) -> None:
+    clock.now_s = 7200.0
+    path, minute = tmp_path / FILE, minute_of(START)
+    with closing(HistoryWriter(path)) as writer:
+        writer.write(
+            HistoryBatch(
+                people=[
+                    People(minute, Place(camera), Verdict.MASKED, 32, True, 2)
+                    for camera in ("door", "a former name")
+                ],
+                watched=[WatchedTime(minute, "hall", WatchState.WATCHED, 50, True)],
+                alerts=[
+                    Alert("event 0", Place("hall"), ViolationKind.BARE, START, START, None, 1, 0.9)
+                ],
+            )
+        )
+    history = PageHistory(clock, cameras=("door", "hall"))
+    history.begin(path)
+    history.note(Decision((violation(1),), (visit(Verdict.BARE),)), 2, "hall")
+    door, hall = (history.past(camera) for camera in ("door", "hall"))
+    assert [(each.masked, each.bare, each.watched_s) for each in door.hours] == [(2, 0, 0)]
+    assert [(each.masked, each.bare, each.watched_s) for each in hall.hours] == [
+        (0, 0, 50),
+        (0, 1, 2),
+    ]
+    assert (history.summary(24, "door").rate, history.summary(24, "hall").rate) == (1, 0)
+    assert door.alerts == hall.alerts
+    assert [each.camera for each in hall.alerts] == ["hall", "hall"]
+
+
+def test_a_single_camera_may_have_a_name(history: PageHistory) -> None:
+    history.note(Decision((violation(1),), (visit(Verdict.BARE),)), 2, "door")
+    assert [each.bare for each in history.past().hours] == [1]
+    assert history.past().alerts[0].camera == "", "there is nothing to tell it from"
 
 
 def test_it_keeps_nothing_for_longer_than_the_history(clock: TurnedClock) -> None:

@@ -60,7 +60,7 @@ def draw_zone(page: Page, corners: Corners, name: str, policy: str) -> None:
     """Draw a zone, choose what happens there, and save it."""
     _draw(page, "Add a zone", corners)
     page.get_by_role("button", name="Edit Zone 1").click()
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("People without a mask there").select_option(policy)
     page.get_by_role("button", name="Done").click()
     _save(page)
