@@ -16,9 +16,9 @@ from convert.data.voc import BoxedPicture
 
 DOOR_PEOPLE = 10
 """No more are in sight together: in a crowd the eyes are others."""
-SMALLEST_PX = (None, 112.0, 80.0, 56.0, 40.0, 28.0)
+SMALLEST_PX = (None, 112.0, 80.0, 56.0, 40.0, 28.0, 20.0)
 """How large the smallest face of a picture is shown at most, in turn: in the middle of each class
-from 24 px on; None: as large as its place allows."""
+from 16 px on; None: as large as its place allows."""
 
 
 @dataclass(frozen=True, slots=True)
