@@ -12,6 +12,7 @@ from edge.clock import SYSTEM_CLOCK
 from edge.commands.options import add_config, add_json
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser
+from edge.commands.places import refuse_unknown_places
 from edge.config import DEFAULT_PATH, load_settings
 from edge.durable import replace_file
 from edge.errors import ConfigError
@@ -99,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
     now = SYSTEM_CLOCK.utc()
     period = chosen(options, source.calendar, now)
     report = source.report(period, now, camera=options.camera, zone=options.zone)
+    if (options.camera or options.zone) and not report.places:
+        refuse_unknown_places(settings, source.report(period, now), options.camera, options.zone)
     if options.sign_off is not None:
         _sign_off(source.history, report, options, now)
         later = SYSTEM_CLOCK.utc()  # the entry is of `now`, and reports end before theirs

@@ -19,7 +19,7 @@ from edge.report.phrases import (
     share_or_nothing,
 )
 from edge.report.records import Apart, Mark, PeopleCounts, Report, ReportBin
-from edge.report.verdict import APART, hours, is_blank
+from edge.report.verdict import APART, hours
 from edge.words import percent
 
 LEFT_OUT = (Mark.UNWATCHED, Mark.NOT_JUDGED)
@@ -40,8 +40,6 @@ def bins_table(report: Report) -> ReportTable:
     name = "day" if report.days else "hour"
     bins = [each for each in report.days or report.hours if not _is_empty(each)]
     is_short = len(bins) < len(report.days or report.hours)
-    if is_blank(report):  # the verdict says why
-        bins = []
     left_out = ("hours left out",) if report.days else ()
     return ReportTable(
         f"By {name}",
@@ -153,7 +151,6 @@ def shifts_table(report: Report) -> ReportTable:
                 remedy_in_words(each.alerts),
             )
             for each in report.shifts
-            if not is_blank(report)
         ),
         frozenset((0,)),
     )
@@ -206,7 +203,7 @@ def apart_table(report: Report) -> ReportTable:
 def gaps_table(report: Report) -> ReportTable:
     """Return the hours that are not in the rate, neighbors together."""
     rows: list[list[str]] = []
-    for each in report.hours if report.days and not is_blank(report) else ():
+    for each in report.hours if report.days else ():
         why = marks_in_words(mark for mark in each.marks if mark in LEFT_OUT)
         if not why:
             continue

@@ -15,6 +15,7 @@ from edge.report.calendar import Calendar, Shift
 from edge.report.spans import MinuteSpan, MinuteSpans
 
 _DAY = timedelta(days=1)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _WEEK = re.compile(r"(\d{4})-?W(\d\d)")
 _MONTH = re.compile(r"(\d{4})-(\d\d)")
 _YEARS = range(1971, 3000)
@@ -127,8 +128,10 @@ def _day_named(text: str, kind: PeriodKind, today: date) -> date:
             day = date.fromisocalendar(int(match[1]), int(match[2]), 1)
         elif kind is PeriodKind.MONTH and (match := _MONTH.fullmatch(text)):
             day = date(int(match[1]), int(match[2]), 1)
-        else:
+        elif _DATE.fullmatch(text):  # Python takes weeks for days, too
             day = date.fromisoformat(text)
+        else:
+            raise ValueError
         if day.year not in _YEARS:
             raise ValueError
         return day

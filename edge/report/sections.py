@@ -80,7 +80,7 @@ def summary(report: Report) -> list[tuple[str, str]]:
 
 def tables(report: Report, most_alerts: int = MOST_ALERTS) -> list[ReportTable]:
     """Return all that is below, the most asked for first; empty ones are left out."""
-    found = [
+    of_people = [
         bins_table(report),
         hour_of_day_table(report),
         shifts_table(report),
@@ -90,9 +90,11 @@ def tables(report: Report, most_alerts: int = MOST_ALERTS) -> list[ReportTable]:
         apart_table(report),
         gaps_table(report),
         _alert_list(report, most_alerts),
+    ]
+    found = [
+        *([] if is_blank(report) else of_people),  # the verdict says why
         _conditions(report),
-        _eyes(report),
-        _proof(report),
+        *([] if is_blank(report) else [_eyes(report), _proof(report)]),
         _rule(report),
         _clock_steps(report),
         _made_with(report),
@@ -205,7 +207,7 @@ def _conditions(report: Report) -> ReportTable:
 
 def _eyes(report: Report) -> ReportTable:
     title = "What the eyes miss"
-    if report.eyes is None:
+    if report.eyes is None or report.rate is None:  # nothing is corrected
         return ReportTable(title, (), ())
     classes = report.eyes.classes
     masked = {each.size_px: (each.masked_right, each.masked_of) for each in classes}

@@ -63,7 +63,9 @@ def _no_rate(report: Report) -> str:
     people, apart = report.counts.people, sum(each.counts.people for each in report.apart)
     if people:
         passed = people_in_words(people)
-        return f"No rate: {passed} passed, nobody was judged in the hours that count"
+        if report.counts.masked + report.counts.without:
+            return f"No rate: {passed} passed, but only in hours that are not in the rate"
+        return f"No rate: {passed} passed, and nobody was judged as with or without a mask"
     if apart:
         return f"No rate: {people_in_words(apart)} passed, and a mask was required of nobody"
     if report.watch.watched_s:
@@ -99,7 +101,7 @@ def notes_of(report: Report) -> tuple[str, ...]:
         notes.append(f"The {report.kind} is not over: this is what happened until {until}.")
     if not report.places and (report.camera or report.zone):
         where = " ".join(filter(None, (report.camera, report.zone)))
-        notes.append(f"Nobody was counted at {where}: is that its name?")
+        notes.append(f"Nobody was counted at {where}.")
     if is_blank(report):
         return (*notes, *_signed_differently(report))
     if watch.unwatched_share is not None:
@@ -108,6 +110,9 @@ def notes_of(report: Report) -> tuple[str, ...]:
         watched = f"{share} of the time was not watched"
         if not watch.unwatched_share:
             watched = "All of the time was watched"
+        before = [each for each in watch.unwatched if each.reason is Unseen.NO_HISTORY]
+        if before:
+            watched += f" ({hours(before[0].seconds)} of it before the first minute that is kept)"
         judged = f", and {percent_exact(missed)} of the people could not be judged"
         notes.append(f"{watched}{judged}." if missed else f"{watched}.")
     if report.hours_left_out:

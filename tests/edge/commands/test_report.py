@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
-from edge.history.records import EntryKind
+from edge.history.records import EntryKind, Place
 from edge.history.store import create
 from tests.edge.report.scene import Scene
 
@@ -33,7 +33,8 @@ def scene(tmp_path: Path) -> Scene:
     (tmp_path / "t.toml").chmod(0o600)
     scene = Scene(tmp_path)
     scene.watch("2026-10-25 00:00", "2026-10-26 00:00")
-    scene.people("2026-10-25 08:10", 9)
+    scene.people("2026-10-25 08:10", 4)
+    scene.people("2026-10-25 08:10", 5, place=Place("", "Gate"))
     return scene
 
 
@@ -114,6 +115,10 @@ def test_only_the_figures_that_were_looked_at_are_signed(
         (("--sign-off", "A.", "--note", "x" * 201), "--note: at most 200 characters"),
         (("--sign-off", "A.", "--sha256", "abc"), "--sha256: 64 hexadecimal digits"),
         (("--note", "checked"), "add --sign-off NAME"),
+        (("--day", "2026-10-25", "--zone", "gate"), "no zone is named gate; did you mean Gate?"),
+        (("--day", "2026-10-25", "--zone", "Gaet"), "no zone is named Gaet; did you mean Gate?"),
+        (("--camera", "hall"), "no camera is named hall; there is no camera with a name"),
+        (("--month", "2026-W43"), "'2026-W43' is no month; write 2026-11"),
         (("--json", "--format", "csv"), "--json and --format csv: choose one of them"),
         (("--format", "pdf"), "write it to a file: --output FILE"),
         (("--day", "2026-10-25", "--output", "/nowhere/x"), "No such file or directory"),
