@@ -75,8 +75,7 @@ def table(ledger: MonthLedger, receiver: Counter[date]) -> str:
     for turn, visitors in world.visitors.items():
         day = world.true_time(turn).astimezone(world.zone).date()
         passed[day] += len(visitors)
-        if turn not in ledger.ran or not world.seen(turn):
-            unseen[day] += len(visitors)
+        unseen[day] += len(visitors) - (len(world.seen(turn)) if turn in ledger.ran else 0)
     counted: Counter[date] = Counter()
     for disk in (*ledger.disks, ledger.counted):
         for row, visits in disk.people.items():

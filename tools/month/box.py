@@ -42,7 +42,7 @@ from edge.telemetry import (
     Telemetry,
     Vitals,
 )
-from tools.month.world import MINUTE, STAY, STEP_S, Passer, World
+from tools.month.world import DOOR, HALL, MINUTE, ONLY, STAY, STEP_S, Passer, World
 
 DEVICE = "month-1"
 ORIGIN = Origin(DEVICE, "Museum", "door", ModelIdentity(name="m", version="1", sha256="0f" * 32))
@@ -140,7 +140,13 @@ class SimulatedBox:
         moment = lambda: Moment(clock.utc(), clock.is_right, run, clock.monotonic_s())  # noqa: E731
         self._outbox = Outbox(folders.disk / "outbox.sqlite", OutboxSettings(), moment)
         self._reporter = ViolationReporter(
-            self._outbox, lambda: None, ORIGIN, "tensormask", {}, is_right, {"": ""}
+            self._outbox,
+            lambda: None,
+            ORIGIN,
+            "tensormask",
+            {},
+            is_right,
+            {ONLY: "", DOOR: "", HALL: ""},
         )
         self._hours = HourSender(
             self._path, ORIGIN, "tensormask", self._receiver, self._receiver.wake, clock, is_right
@@ -171,21 +177,29 @@ class SimulatedBox:
     def _turn(self, turn: int) -> None:
         """Do what the loop does: first what is on disk before all else, then the outlets."""
         self._note_clock_and_camera(turn)
-        violations = tuple(self._violations(turn))
-        self._reporter.take(violations, None)
+        for camera in self._world.cameras(turn):
+            self._glance(turn, camera)
+        self._recorder.tend()
+
+    def _glance(self, turn: int, camera: str) -> None:
+        violations = tuple(self._violations(turn, camera))
+        self._reporter.take(violations, None, camera)
         now = self._clock.utc()
         is_required = self._world.rule_is_on(now)
         visits = tuple(
             Visit(each.number, each.verdict, now, now, each.face_px, each.zone, is_required)
             for each in self._world.seen(turn)
+            if each.camera == camera
         )
-        watch = self._world.watch(turn)
-        watched_s = STEP_S if watch in SEEING else 0.0
+        watch = self._world.watch(turn, camera)
         glance = Glance(
-            None, Decision(violations, visits), watched_s, watch=watch, turn_s=float(STEP_S)
+            decision=Decision(violations, visits),
+            watched_s=STEP_S if watch in SEEING else 0.0,
+            camera=camera,
+            watch=watch,
+            turn_s=float(STEP_S),
         )
         self._recorder.take(glance, self._telemetry)
-        self._recorder.tend()
 
     def _note_clock_and_camera(self, turn: int) -> None:
         self._stepped.look()
@@ -199,9 +213,9 @@ class SimulatedBox:
         if (clock, camera) != (self._telemetry.clock, self._telemetry.camera):
             self._telemetry = replace(self._telemetry, clock=clock, camera=camera)
 
-    def _violations(self, turn: int) -> Iterator[Violation]:
+    def _violations(self, turn: int, camera: str) -> Iterator[Violation]:
         for each in self._world.seen(turn):
-            if (begun := self._begun.pop(each.number, None)) is not None:
+            if each.camera == camera and (begun := self._begun.pop(each.number, None)) is not None:
                 ended_at = begun.confirmed_at + timedelta(seconds=STAY * STEP_S)
                 yield replace(
                     begun,
@@ -210,6 +224,8 @@ class SimulatedBox:
                     duration_s=begun.duration_s + STAY * STEP_S,
                 )
         for each in self._world.alerted(turn):
+            if each.camera != camera:
+                continue
             self._begun[each.number] = begun = a_violation(each, self._clock.utc())
             yield begun
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -16,7 +16,7 @@ from edge.history.records import WatchState, at_minute
 from edge.history.store import FILE, HistoryReader
 from edge.records import Verdict
 from tools.month.box import ALWAYS, DEVICE
-from tools.month.ledger import HOUR, MonthAccount, MonthLedger, hour_of
+from tools.month.ledger import HOUR, MonthAccount, MonthLedger, hour_of, place_of
 
 MOST_NAMED = 10
 _NEAR_MS = 5
@@ -59,12 +59,14 @@ def account_of(path: Path) -> MonthAccount:
     with closing(HistoryReader(path)) as reader:
         for each in reader.people(*ALWAYS):
             hour = hour_of(at_minute(each.minute))
-            row = hour, each.place.zone, each.verdict, each.size_px, each.is_required
+            place = place_of(each.place.camera, each.place.zone)
+            row = hour, place, each.verdict, each.size_px, each.is_required
             account.people[row] += each.visits
         seconds: Counter[Any] = Counter()
         for time in reader.watched(*ALWAYS):
             hour = hour_of(at_minute(time.minute))
-            seconds[hour, time.watch, time.clock_is_right] += time.seconds  # type: ignore[assignment]
+            key = hour, time.watch, time.clock_is_right, time.camera
+            seconds[key] += time.seconds  # type: ignore[assignment]
         for key, each_s in seconds.items():
             account.watched[key] = round(1000 * each_s)
         for alert in reader.alerts(*ALWAYS):
@@ -119,9 +121,13 @@ def compare_receiver(
         people[hour, verdict.value if is_required else "no rule"] += visits
     seen: Counter[Any] = Counter()
     reported: Counter[datetime] = Counter()
-    for (hour, watch, _), each_ms in wanted.watched.items():
+    cameras: dict[datetime, set[str]] = defaultdict(set)
+    for (hour, watch, _, camera), each_ms in wanted.watched.items():
         seen[hour] += each_ms if watch is WatchState.WATCHED else 0
         reported[hour] += 1
+        cameras[hour].add(camera)
+    for hour in seen:  # the receiver says the mean of the hour's cameras
+        seen[hour] = round(seen[hour] / len(cameras[hour]))
     rows = connection.execute(
         "SELECT hour, account, watched_s, masked, bare, unknown, worn_wrongly, no_rule "
         "FROM fleet_hours(%s, %s) WHERE device_id = %s",

@@ -20,9 +20,9 @@ from tools.month.box import Totals, event_id
 from tools.month.world import STEP_S, World
 
 People = Counter[tuple[datetime, str, Verdict, int, bool]]
-"""By hour, zone, verdict, size and rule."""
-Seconds = Counter[tuple[datetime, WatchState, bool]]
-"""By hour, what the camera did and whether the clock was right; in ms."""
+"""By hour, place, verdict, size and rule."""
+Seconds = Counter[tuple[datetime, WatchState, bool, str]]
+"""By hour, what the camera did, whether the clock was right, and which camera; in ms."""
 
 
 class LedgerError(AssertionError):
@@ -45,15 +45,16 @@ class MonthAccount:
         """Add a turn."""
         at, is_right = world.clock(turn)
         for each in world.seen(turn):
-            row = (hour_of(at), each.zone, each.verdict, size_class(each.face_px),
-                   world.rule_is_on(at))  # fmt: skip
+            row = (hour_of(at), place_of(each.camera, each.zone), each.verdict,
+                   size_class(each.face_px), world.rule_is_on(at))  # fmt: skip
             self.people[row] += 1
         left_ms = 1000 * STEP_S
         here_ms = min(left_ms, round((at - hour_of(at)).total_seconds() * 1000))
-        watch = world.watch(turn)
-        for hour, each_ms in ((hour_of(at), here_ms), (hour_of(at) - HOUR, left_ms - here_ms)):
-            if each_ms:
-                self.watched[hour, watch, is_right] += each_ms
+        for camera in world.cameras(turn):
+            watch = world.watch(turn, camera)
+            for hour, each_ms in ((hour_of(at), here_ms), (hour_of(at) - HOUR, left_ms - here_ms)):
+                if each_ms:
+                    self.watched[hour, watch, is_right, camera] += each_ms
         for each in world.alerted(turn):
             self.alerts[event_id(each)] = at
 
@@ -139,8 +140,9 @@ class MonthLedger:
         for turn, visitors in self.world.visitors.items():
             if turn not in self.ran:
                 found["not running"] += len(visitors)
-            elif not self.world.seen(turn):
-                found[self.world.watch(turn)] += len(visitors)
+            else:
+                gone = [each for each in visitors if each not in self.world.seen(turn)]
+                found.update(self.world.watch(turn, each.camera) for each in gone)
         return found
 
     def _note(self, turn: int, *, is_certain: bool) -> None:
@@ -184,6 +186,11 @@ class MonthLedger:
 def _is_same(one: Totals, other: Totals) -> bool:
     near = abs(one.watched_s - other.watched_s) < 0.5
     return near and (one.visits, one.alerts) == (other.visits, other.alerts)
+
+
+def place_of(camera: str, zone: str) -> str:
+    """Return the name of a place: two cameras may have a zone of the same name."""
+    return f"{camera}/{zone}" if camera else zone
 
 
 def hour_of(at: datetime) -> datetime:

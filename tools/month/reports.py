@@ -35,7 +35,8 @@ def compare_reports(ledger: MonthLedger, folder: Path, found: MonthFindings) -> 
                 return compile_report(reader, period, calendar, None, now=now)
 
             for day in days_of(world):
-                _compare_day(wanted, report(day_period(calendar, day)), f"disk {number}", found)
+                of_day = report(day_period(calendar, day))
+                _compare_day(wanted, of_day, now, f"disk {number}", found)
             month = month_period(calendar, days_of(world)[0])
             _compare_sum(wanted, month, report(month), f"disk {number}", found)
 
@@ -52,14 +53,19 @@ def calendar_of(world: World) -> Calendar:
 
 def days_of(world: World) -> list[date]:
     """Return the days on the wall."""
-    first, after = (at.astimezone(world.zone).date() for at in (world.begin, world.end))
-    return [first + number * _DAY for number in range((after - first).days)]
+    first, last = (
+        at.astimezone(world.zone).date() for at in (world.begin, world.end - timedelta(seconds=1))
+    )
+    return [first + number * _DAY for number in range((last - first).days + 1)]
 
 
-def _compare_day(wanted: MonthAccount, report: Report, what: str, found: MonthFindings) -> None:
+def _compare_day(
+    wanted: MonthAccount, report: Report, now: datetime, what: str, found: MonthFindings
+) -> None:
     begins = [datetime.fromisoformat(each.begin) for each in report.hours]
-    length = datetime.fromisoformat(report.end) - datetime.fromisoformat(report.begin)
-    found.equal(f"{what}, {report.period}, hours", length // HOUR, len(begins))
+    until = min(datetime.fromisoformat(report.end), now)
+    length = until - datetime.fromisoformat(report.begin)
+    found.equal(f"{what}, {report.period}, hours", -(-length // HOUR), len(begins))
     found.equal(f"{what}, {report.period}, hours that come twice", len(begins), len(set(begins)))
     for begin, each in zip(begins, report.hours, strict=True):
         _compare_hour(wanted, begin, each, f"{what}, report, {each.begin}", found)
@@ -74,11 +80,12 @@ def _compare_hour(
     alerts = sum(begin <= at < begin + HOUR for at in wanted.alerts.values())
     found.equal(f"{what}, alerts", alerts, each.alerts.alerts)
     rows = {key[1:]: ms for key, ms in wanted.watched.items() if key[0] == begin}
-    has_wrong_clock = any(not is_right for _, is_right in rows)
+    has_wrong_clock = any(not is_right for _, is_right, _ in rows)
     if has_wrong_clock:
         found.equal(f"{what}, marked for its clock", True, Mark.WRONG_CLOCK in each.marks)
     elif Mark.WRONG_CLOCK not in each.marks and Mark.RULE_OFF not in each.marks:
-        watched_s = rows.get((WatchState.WATCHED, True), 0) / 1000
+        watched = (ms for (watch, _, _), ms in rows.items() if watch is WatchState.WATCHED)
+        watched_s = sum(watched) / 1000
         is_near = abs(watched_s - each.watch.watched_s) <= _NEAR_S
         found.equal(f"{what}, watched {watched_s} s: {each.watch.watched_s} s", True, is_near)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from edge.history.records import WatchState
+from edge.history.records import SEEING, WatchState
 from edge.records import Verdict
 
 STEP_S = 5
@@ -28,6 +28,10 @@ VERDICTS = {
     Verdict.WORN_WRONGLY: 0.03,
 }
 ZONES = {"left": 0.5, "right": 0.35, "": 0.15}
+ONLY, DOOR, HALL = "", "door", "hall"
+"""Cameras: the only one, which has no name, and that one and the second while there are two."""
+HALL_ZONES = {"desk": 0.4, "right": 0.4, "": 0.2}
+"""One has the name of a zone at the door."""
 RUSH = {6: 20, 7: 110, 8: 140, 9: 60, 12: 70, 13: 50, 16: 90, 17: 120, 18: 60, 19: 25}
 """People an hour, by the hour on the wall; in the others of the day `DAY`, at night `NIGHT`."""
 DAY, NIGHT = 30, 2
@@ -43,6 +47,7 @@ class Passer:
     """What is seen of the mask, if anybody looks."""
     face_px: float
     zone: str
+    camera: str = ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,10 @@ class World:
     visitors: dict[int, list[Passer]] = field(default_factory=dict)
     """By the turn in which they leave."""
     unseeing: Sequence[Unseeing] = ()
+    """Of the first camera."""
+    second: Spell | None = None
+    """While there is a second camera, in the hall."""
+    hall_unseeing: Sequence[Unseeing] = ()
     clocks: Sequence[WrongClock] = ()
     offline: Sequence[Spell] = ()
     cuts: Sequence[Cut] = ()
@@ -98,17 +107,20 @@ class World:
     """From then on the mask rule is off."""
 
     def __post_init__(self) -> None:
-        self._watch = [WatchState.WATCHED] * (self.turns + 1)
-        for spell in self.unseeing:
-            for turn in range(spell.begin, min(spell.end, self.turns + 1)):
-                self._watch[turn] = spell.watch
+        self._watch = _watch(self.unseeing, self.turns)
+        self._hall_watch = _watch(self.hall_unseeing, self.turns) if self.second else []
         self._offline = bytearray(self.turns + 1)
         for each in self.offline:
             length = min(each.end, self.turns + 1) - each.begin
             self._offline[each.begin : each.begin + length] = b"\1" * length
 
-    def watch(self, turn: int) -> WatchState:
-        return self._watch[turn]
+    def cameras(self, turn: int) -> tuple[str, ...]:
+        """Return the names of the cameras that there are."""
+        is_second = self.second is not None and self.second.begin <= turn < self.second.end
+        return (DOOR, HALL) if is_second else (ONLY,)
+
+    def watch(self, turn: int, camera: str = ONLY) -> WatchState:
+        return (self._hall_watch if camera == HALL else self._watch)[turn]
 
     def is_offline(self, turn: int) -> bool:
         """Whether the receiver cannot be reached."""
@@ -130,9 +142,9 @@ class World:
         return self.season_ends is None or at < self.season_ends
 
     def seen(self, turn: int) -> list[Passer]:
-        """Return who leaves in a turn in which somebody looks."""
-        sees = self._watch[turn] in (WatchState.WATCHED, WatchState.CROWDED)
-        return self.visitors.get(turn, []) if sees else []
+        """Return who leaves in a turn in which his camera sees."""
+        visitors = self.visitors.get(turn, [])
+        return [each for each in visitors if self.watch(turn, each.camera) in SEEING]
 
     def alerted(self, turn: int) -> list[Passer]:
         """Return who is reported in a turn."""
@@ -140,8 +152,19 @@ class World:
         if not self.rule_is_on(at):
             return []
         later = self.seen(turn + STAY) if turn + STAY <= self.turns else []
-        sees = self._watch[turn] in (WatchState.WATCHED, WatchState.CROWDED)
-        return [each for each in later if sees and each.verdict in _ALERTED]
+        return [
+            each
+            for each in later
+            if each.verdict in _ALERTED and self.watch(turn, each.camera) in SEEING
+        ]
+
+
+def _watch(unseeing: Sequence[Unseeing], turns: int) -> list[WatchState]:
+    found = [WatchState.WATCHED] * (turns + 1)
+    for spell in unseeing:
+        for turn in range(spell.begin, min(spell.end, turns + 1)):
+            found[turn] = spell.watch
+    return found
 
 
 def some_month(year: int, month: int, days: int, seed: int) -> World:
@@ -150,53 +173,64 @@ def some_month(year: int, month: int, days: int, seed: int) -> World:
     return some_days(datetime(year, month, 1, tzinfo=zone), days, seed)
 
 
-def some_days(first: datetime, days: int, seed: int) -> World:
-    """Return days on the wall from midnight on; `first` has the zone."""
+def some_days(first: datetime, days: int, seed: int, between: int = 6 * HOUR) -> World:
+    """Return days on the wall from a time on; `first` has the zone. `between` is how many turns lie
+    between two kills, in the mean."""
     chance = random.Random(seed)
     zone = first.tzinfo
     assert isinstance(zone, ZoneInfo)
     begin = first.astimezone(UTC)
     end = (first + timedelta(days=days)).astimezone(UTC)  # wall time: a day may have 23 hours
     turns = int((end - begin).total_seconds()) // STEP_S + 2 * HOUR
-    replaced = _noon(first, days // 2, begin) + 25 * MINUTE
-    clocks, cuts = _cuts(chance, turns, replaced)
+    replaced = turns // 2 // HOUR * HOUR + 25 * MINUTE
+    clocks, cuts = _cuts(chance, turns, replaced, between)
+    # Over the change of the disk, and a midnight at least.
+    second = Spell(turns // 4 // HOUR * HOUR + 1, turns * 3 // 4 // HOUR * HOUR + 1)
+    until = (first + timedelta(days=days - days // 5)).replace(hour=0)  # a midnight
     return World(
         begin,
         end,
         zone,
         turns,
-        _visitors(chance, begin, zone, turns),
+        _visitors(chance, begin, zone, turns, second),
+        _unseeing(chance, begin, zone, turns),
+        second,
         _unseeing(chance, begin, zone, turns),
         clocks,
         _offline(chance, turns, replaced),
         cuts,
-        (first + timedelta(days=days - max(1, days // 5))).astimezone(UTC),
+        until.astimezone(UTC),
     )
 
 
-def _noon(first: datetime, day: int, begin: datetime) -> int:
-    at = (first + timedelta(days=day, hours=12)).astimezone(UTC)
-    return int((at - begin).total_seconds()) // STEP_S
-
-
 def _visitors(
-    chance: random.Random, begin: datetime, zone: ZoneInfo, turns: int
+    chance: random.Random, begin: datetime, zone: ZoneInfo, turns: int, second: Spell
 ) -> dict[int, list[Passer]]:
+    """Return who leaves in which turn. With a second camera half as many pass again, in the hall.
+    Nobody is before a camera while it gets another name: that is a new start."""
     found: dict[int, list[Passer]] = defaultdict(list)
     number = 0
+    changing = [
+        turn for at in (second.begin, second.end) for turn in range(at - STAY, at + STAY + 1)
+    ]
     for first in range(0, turns, HOUR):
         wall = (begin + timedelta(seconds=first * STEP_S)).astimezone(zone)
         per_hour = RUSH.get(wall.hour, DAY if 6 <= wall.hour < 22 else NIGHT)
         if wall.weekday() >= 5:
             per_hour = max(1, per_hour // 4)
+        if second.begin <= first + 1 < second.end:
+            per_hour += (per_hour + 1) // 2
         for _ in range(_poisson(chance, per_hour)):
             number += 1
             (verdict,) = chance.choices(list(VERDICTS), list(VERDICTS.values()))
-            (part,) = chance.choices(list(ZONES), list(ZONES.values()))
+            is_second = second.begin <= first + 1 < second.end
+            camera = chance.choice((DOOR, DOOR, HALL)) if is_second else ONLY
+            zones = HALL_ZONES if camera == HALL else ZONES
+            (part,) = chance.choices(list(zones), list(zones.values()))
             size_px = 0.0 if verdict is Verdict.UNKNOWN else chance.lognormvariate(3.9, 0.4)
             turn = first + 1 + chance.randrange(HOUR)
-            if turn <= turns:
-                found[turn].append(Passer(number, verdict, size_px, part))
+            if turn <= turns and turn not in changing:
+                found[turn].append(Passer(number, verdict, size_px, part, camera))
     return dict(found)
 
 
@@ -243,7 +277,9 @@ def _offline(chance: random.Random, turns: int, replaced: int) -> list[Spell]:
     return found
 
 
-def _cuts(chance: random.Random, turns: int, replaced: int) -> tuple[list[WrongClock], list[Cut]]:
+def _cuts(
+    chance: random.Random, turns: int, replaced: int, between: int
+) -> tuple[list[WrongClock], list[Cut]]:
     """Crashes and power cuts; after some of these the clock is wrong until the network is there,
     and now and then somebody sets it."""
     cuts = [Cut(replaced, replaced + 40 * MINUTE, is_of_power=True, is_replaced=True)]
@@ -259,7 +295,7 @@ def _cuts(chance: random.Random, turns: int, replaced: int) -> tuple[list[WrongC
                 # It goes on from where it stopped: a box without a battery for its clock.
                 until = at + away + 30 * MINUTE
                 clocks.append(WrongClock(at, until, -away * STEP_S - 3.2, is_synchronised=False))
-        at += HOUR + away + int(chance.expovariate(1 / (6 * HOUR)))
+        at += HOUR + away + int(chance.expovariate(1 / between))
     for _ in range(max(1, turns // (100 * HOUR))):
         at = 2 * HOUR + chance.randrange(turns - 6 * HOUR)
         spell = WrongClock(at, at + HOUR, chance.choice((-95.7, 95.7)), is_synchronised=True)
