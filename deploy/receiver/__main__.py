@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from . import report
 from .documents import read
 from .session import Broker, Session, SessionError
 from .store import DocumentStore
@@ -34,6 +33,10 @@ _log = logging.getLogger("receiver")
 
 def main() -> None:
     if sys.argv[1:2] == ["report"]:
+        try:
+            from . import report  # what it needs beside, storing does not
+        except ModuleNotFoundError as error:
+            sys.exit(f"receiver report: {error.name} is missing: see README.md, Update")
         return report.main(sys.argv[2:])
     return receive()
 

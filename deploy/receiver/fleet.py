@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -12,9 +11,11 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from edge.rates import Counted, Eyes, Rate, rate_of
+
 HOUR = timedelta(hours=1)
-CERTAINTY = 1.96
-"""Standard deviations to each side that hold 95 % of a normal distribution."""
+ALL = "all"
+"""The name of the sum of all devices."""
 _WHY = {"missing": "no message", "off": "not running", "misdated": "wrong clock"}
 
 
@@ -86,25 +87,17 @@ class FleetRow:
     def unjudged_share(self) -> float | None:
         return self.unknown / self.seen if self.seen else None
 
-    @property
-    def rate(self) -> float | None:
-        """masked / (masked + bare), as counted: not corrected for what the devices miss."""
-        judged = self.rated_masked + self.rated_bare
-        return self.rated_masked / judged if judged else None
 
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Between which shares the rate lies with 95 % certainty, if every judgement is right.
+@dataclass(frozen=True, slots=True)
+class FleetRate:
+    """The share of people with a mask of a device or of all, of the hours that it may rest on."""
 
-        The interval of Wilson (1927), which holds for few people and for shares near 0 and 1, too.
-        """
-        rate, judged = self.rate, self.rated_masked + self.rated_bare
-        if rate is None:
-            return None
-        square = CERTAINTY**2 / judged
-        middle = rate + square / 2
-        half = math.sqrt(square * rate * (1 - rate) + square**2 / 4)
-        return max(0.0, (middle - half) / (1 + square)), min(1.0, (middle + half) / (1 + square))
+    rate: Rate | None
+    """None: nobody was judged."""
+    eyes: str
+    """By which measurement it is corrected; empty: it is not."""
+    why_not: str
+    """Why it is not corrected; empty: it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +135,37 @@ class FleetReport:
     rows: Sequence[FleetRow]
     cells: Sequence[FleetHour]
     sizes: Sequence[FleetSize]
+    eyes: Mapping[str, Eyes]
+    """By device: what its newest hour says of its eyes, as its own reports are corrected."""
+
+    def rate(self, device_id: str) -> FleetRate:
+        """Return the rate of a device, or of `ALL`: corrected by the code that the boxes use.
+
+        All devices together are corrected where they have the same eyes.
+        """
+        counts: dict[int, tuple[int, int]] = {}
+        found: list[Eyes | None] = []
+        for size in self.sizes:
+            if device_id in (size.device_id, ALL):
+                masked, bare = counts.get(size.size_px, (0, 0))
+                counts[size.size_px] = masked + size.masked, bare + size.bare
+                found.append(self.eyes.get(size.device_id))
+        same = bool(found) and all(each == found[0] for each in found)
+        eyes = found[0] if same else None
+        rate = rate_of(counts, eyes)
+        if rate is not None and rate.corrected is None:
+            why = "the boxes have different eyes"
+            if eyes is not None:
+                why = "the eyes see no difference, or a state was not measured"
+            elif same:
+                why = "the box says nothing of its eyes"
+            return FleetRate(rate, "", why)
+        return FleetRate(rate, eyes.source if eyes else "", "")
 
     @property
     def total(self) -> FleetRow:
         """The sums of all devices."""
-        sums: dict[str, Any] = {"device_id": "all", "site": "", "zone": "", "last_hour": None}
+        sums: dict[str, Any] = {"device_id": ALL, "site": "", "zone": "", "last_hour": None}
         for name in FleetRow.__slots__:
             if name not in sums:
                 sums[name] = sum(getattr(row, name) for row in self.rows)
@@ -182,7 +201,21 @@ def read_fleet(connection: psycopg.Connection[Any], begin: datetime, end: dateti
             "WHERE required AND is_rated GROUP BY device_id, size_px ORDER BY device_id, size_px",
             period,
         )
-        return FleetReport(begin, end, rows.fetchall(), cells.fetchall(), sizes.fetchall())
+        eyes = connection.execute(
+            "SELECT DISTINCT ON (device_id) device_id, document -> 'eyes' FROM hour "
+            "WHERE hour >= %s AND hour < %s AND is_counted AND received_at >= hour "
+            "ORDER BY device_id, hour DESC, revision DESC",
+            period,
+        )
+        known = {device_id: _eyes(said) for device_id, said in eyes}
+        return FleetReport(
+            begin,
+            end,
+            rows.fetchall(),
+            cells.fetchall(),
+            sizes.fetchall(),
+            {device_id: each for device_id, each in known.items() if each is not None},
+        )
 
 
 def as_data(fleet: FleetReport) -> dict[str, Any]:
@@ -190,8 +223,8 @@ def as_data(fleet: FleetReport) -> dict[str, Any]:
     return {
         "begin": fleet.begin.isoformat(),
         "end": fleet.end.isoformat(),
-        "all": _row_data(fleet.total),
-        "devices": [_row_data(row) for row in fleet.rows],
+        "all": _row_data(fleet.total, fleet.rate(ALL)),
+        "devices": [_row_data(row, fleet.rate(row.device_id)) for row in fleet.rows],
         "sizes": [asdict(size) for size in fleet.sizes],
         "gaps": [
             {
@@ -206,18 +239,35 @@ def as_data(fleet: FleetReport) -> dict[str, Any]:
     }
 
 
-def _row_data(row: FleetRow) -> dict[str, Any]:
+def _eyes(said: Any) -> Eyes | None:
+    """Return what a message says of the eyes; None: nothing, or what this receiver cannot read."""
+    try:
+        measured: dict[str, dict[int, Counted]] = {"masked": {}, "bare": {}}
+        for each in said["classes"]:
+            counted = Counted(int(each["right"]), int(each["of"]), each["shown"])
+            measured[each["state"]][int(each["size_px"])] = counted
+        return Eyes(measured["masked"], measured["bare"], str(said["source"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _row_data(row: FleetRow, of_masks: FleetRate) -> dict[str, Any]:
     last_hour = None if row.last_hour is None else row.last_hour.isoformat()
-    low, high = row.interval or (None, None)
+    rate = of_masks.rate
     return {
         **asdict(row),
         "last_hour": last_hour,
         "seen": row.seen,
         "watched_share": row.watched_share,
         "unjudged_share": row.unjudged_share,
-        "rate": row.rate,
-        "rate_low": low,
-        "rate_high": high,
+        "rate": rate and rate.naive,
+        "rate_low": rate and rate.naive_low,
+        "rate_high": rate and rate.naive_high,
+        "corrected": rate and rate.corrected,
+        "corrected_low": rate and rate.low,
+        "corrected_high": rate and rate.high,
+        "corrected_by": of_masks.eyes,
+        "not_corrected": of_masks.why_not,
     }
 
 

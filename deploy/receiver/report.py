@@ -22,16 +22,17 @@ MOST_GAPS = 200
 NOTES = (
     "People are those who left in the period while the mask rule was on.",
     "The rate is masked / (masked + without), of the hours of which at most a quarter was not "
-    "watched and in which at most half of the people were not judged. The interval (95 %) is that "
-    "of the number of people; what the boxes miss is not corrected: `sizes` in the JSON is what "
-    "a correction needs.",
+    "watched and in which at most half of the people were not judged, as counted, with the "
+    "interval (95 %) of the number of people. Corrected: for what the box is known to miss, as in "
+    "its own reports, by what it says of its eyes; the interval holds that uncertainty, too. "
+    "All boxes together are corrected only if they have the same eyes.",
     "Hours are those with a message; of missing ones none has come yet. Off: not running, by the "
     "box's own account. Wrong clock: these hours belong to another date; their people are counted, "
     "and in no rate. Watched is the share of all hours since the box is there, nights included.",
 )
 _COLUMNS = (
     "box", "site", "zone", "hours", "missing", "off", "watched", "people", "masked", "without",
-    "wrongly", "unjudged", "no rule", "rate", "from", "to", "alerts",
+    "wrongly", "unjudged", "no rule", "rate", "from", "to", "corrected", "from", "to", "alerts",
 )  # fmt: skip
 _TEXTS = 3
 """Columns on the left that are no numbers."""
@@ -63,13 +64,14 @@ def main(arguments: Sequence[str]) -> None:
 
 def as_table(fleet: FleetReport, zone: tzinfo) -> str:
     """Return it for a terminal: the boxes, their sum, and the gaps."""
-    lines = [_COLUMNS, *(_cells(row) for row in (*fleet.rows, fleet.total))]
+    lines = [_COLUMNS, *(_cells(fleet, row) for row in (*fleet.rows, fleet.total))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [_period(fleet, zone), ""]
     for line in lines:
         places = enumerate(zip(line, widths, strict=True))
         padded = (c.ljust(w) if n < _TEXTS else c.rjust(w) for n, (c, w) in places)
         text.append("  ".join(padded).rstrip())
+    text += ["", *_eyes_in_words(fleet)]
     text += ["", f"Gaps: {len(fleet.gaps) or 'none'}"]
     text += [f"  {_gap(gap, zone)}" for gap in fleet.gaps[:MOST_GAPS]]
     if len(fleet.gaps) > MOST_GAPS:
@@ -96,7 +98,8 @@ def as_json(fleet: FleetReport, zone: tzinfo) -> str:
 def as_html(fleet: FleetReport, zone: tzinfo) -> str:
     """Return a page that needs no other file, and prints in black and white."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in _COLUMNS)
-    rows = "".join(_html_row(row) for row in (*fleet.rows, fleet.total))
+    rows = "".join(_html_row(fleet, row) for row in (*fleet.rows, fleet.total))
+    eyes = "".join(f"<p>{escape(line)}</p>" for line in _eyes_in_words(fleet))
     gaps = "".join(f"<li>{escape(_gap(gap, zone))}</li>" for gap in fleet.gaps)
     notes = "".join(f"<p>{escape(note)}</p>" for note in NOTES)
     return (
@@ -104,7 +107,7 @@ def as_html(fleet: FleetReport, zone: tzinfo) -> str:
         f"<title>Masks: {escape(_period(fleet, zone))}</title>"
         f"<style>{_STYLE}</style></head><body><h1>{escape(_period(fleet, zone))}</h1>"
         f"<table><caption>Boxes</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        f"{_days(fleet, zone)}"
+        f"{eyes}{_days(fleet, zone)}"
         f"<h2>Gaps</h2>{f'<ul>{gaps}</ul>' if gaps else '<p>None.</p>'}"
         f"<h2>How to read it</h2>{notes}</body></html>\n"
     )
@@ -121,10 +124,10 @@ _STYLE = (
 )
 
 
-def _html_row(row: FleetRow) -> str:
+def _html_row(fleet: FleetReport, row: FleetRow) -> str:
     cells = "".join(
         f"<td{' class=t' if number < _TEXTS else ''}>{escape(cell)}</td>"
-        for number, cell in enumerate(_cells(row))
+        for number, cell in enumerate(_cells(fleet, row))
     )
     return f"<tr{' class=all' if row.device_id == 'all' else ''}>{cells}</tr>"
 
@@ -159,13 +162,28 @@ def _day(cells: Sequence[FleetHour]) -> str:
     return f"<td{' class=gap' if is_gap else ''}>{percent:.0f}</td>"
 
 
-def _cells(row: FleetRow) -> tuple[str, ...]:
-    low, high = row.interval or (None, None)
+def _eyes_in_words(fleet: FleetReport) -> list[str]:
+    """Return by what the rates are corrected, or why they are not; what is alike in one line."""
+    boxes: dict[str, list[str]] = {}
+    for row in (*fleet.rows, fleet.total):
+        rate = fleet.rate(row.device_id)
+        if rate.rate is not None:
+            what = f"not corrected, {rate.why_not}" if rate.why_not else f"corrected, {rate.eyes}"
+            boxes.setdefault(what, []).append(row.device_id)
+    return [f"{', '.join(names)}: {what}" for what, names in boxes.items()]
+
+
+def _cells(fleet: FleetReport, row: FleetRow) -> tuple[str, ...]:
+    of_masks = fleet.rate(row.device_id)
+    rate = of_masks.rate
+    naive = (rate.naive, rate.naive_low, rate.naive_high) if rate else (None, None, None)
+    corrected = (rate.corrected, rate.low, rate.high) if rate else (None, None, None)
+    better = ["not corrected", "", ""] if of_masks.why_not else [_percent(c) for c in corrected]
     return (
         row.device_id, row.site, row.zone, str(row.reported), str(row.missing), str(row.off),
         _percent(row.watched_share), str(row.seen), str(row.masked), str(row.bare),
-        str(row.worn_wrongly), str(row.unknown), str(row.no_rule), _percent(row.rate),
-        _percent(low), _percent(high), str(row.alerts),
+        str(row.worn_wrongly), str(row.unknown), str(row.no_rule),
+        *map(_percent, naive), *better, str(row.alerts),
     )  # fmt: skip
 
 

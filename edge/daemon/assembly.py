@@ -118,7 +118,9 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         notifications,
         *_open_sign(parts, station),
         history,
-        open_hours(settings, parts.publisher, parts.who) if settings.history.enabled else None,
+        open_hours(settings, parts.publisher, parts.who, lambda: source.eyes(""))
+        if settings.history.enabled
+        else None,
         _open_sight(parts, history),
     ]
     there = [outlet for outlet in outlets if outlet is not None]

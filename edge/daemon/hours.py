@@ -15,12 +15,14 @@ from edge.clock import SYSTEM_CLOCK, Clock, clock_synchronised
 from edge.config import Settings
 from edge.daemon.lookout import Glance
 from edge.daemon.side_thread import SideThread
+from edge.errors import TensorMaskError
 from edge.history.hours import GRACE, HOUR, LOOK_BACK, HourBook, HourOfHistory
 from edge.history.store import FILE, HistoryError
 from edge.publish.mailbox import Entrusted, Mailbox
 from edge.publish.messages import HOUR as KIND
 from edge.publish.messages import Origin, encode, hour_message, topic
 from edge.publish.publisher import MqttPublisher
+from edge.rates import Eyes
 from edge.telemetry import Telemetry
 
 TURN_S = 20.0
@@ -42,8 +44,10 @@ class HourSender:
         wake: Callable[[], None],
         clock: Clock = SYSTEM_CLOCK,
         clock_is_right: Callable[[], bool] = clock_synchronised,
+        eyes: Callable[[], Eyes | None] = lambda: None,
     ) -> None:
-        """`wake` has the publisher look into the mailbox."""
+        """`wake` has the publisher look into the mailbox. `eyes` returns by what reports of this
+        box are corrected; where it raises TensorMaskError, that is not known."""
         self._history = history
         self._origin = origin
         self._topic = topic(prefix, origin.device_id, KIND)
@@ -51,6 +55,8 @@ class HourSender:
         self._wake = wake
         self._clock = clock
         self._clock_is_right = clock_is_right
+        self._find_eyes = eyes
+        self._eyes: Eyes | None = None
         self._done: datetime | None = None
         """The hour in which all was sent last."""
         self._since: datetime | None = None
@@ -77,6 +83,9 @@ class HourSender:
             return True
         if self._since is not None and now - LOOK_BACK < self._since:
             self._since = None  # the clock was set back: hours before that may have grown
+        self._eyes = None
+        with suppress(TensorMaskError):  # the doctor says what is wrong with the model
+            self._eyes = self._find_eyes()
         while hours := self._due(now):
             for began_at in hours:
                 if not self._send(began_at):
@@ -106,7 +115,8 @@ class HourSender:
     def _is_taken(self, hour: HourOfHistory) -> bool:
         """Send an hour; return whether the broker has taken it in time."""
         at, is_right = self._clock.utc(), self._clock_is_right()
-        message = Entrusted(self._topic, encode(hour_message(self._origin, hour, at, is_right)))
+        content = hour_message(self._origin, hour, at, is_right, self._eyes)
+        message = Entrusted(self._topic, encode(content))
         self._mailbox.entrust(message)
         self._wake()
         for _ in range(int(RETRY_S / _WAIT_S)):
@@ -124,14 +134,20 @@ class HourSender:
                 self.send_due()
 
 
-def open_hours(settings: Settings, publisher: MqttPublisher, origin: Origin) -> HourSender:
-    """Return the outlet."""
+def open_hours(
+    settings: Settings,
+    publisher: MqttPublisher,
+    origin: Origin,
+    eyes: Callable[[], Eyes | None],
+) -> HourSender:
+    """Return the outlet. `eyes` is by what the box's own reports are corrected."""
     return HourSender(
         settings.outbox.file.with_name(FILE),
         origin,
         settings.mqtt.topic_prefix,
         publisher.mailbox,
         publisher.wake,
+        eyes=eyes,
     )
 
 

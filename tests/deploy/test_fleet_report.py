@@ -21,12 +21,13 @@ import pytest
 from msgspec.structs import replace
 
 from deploy.receiver.documents import Delivered, Unreadable, read
-from deploy.receiver.fleet import FleetHour, FleetRow, read_fleet
+from deploy.receiver.fleet import ALL, FleetHour, FleetRate, FleetRow, as_data, read_fleet
 from deploy.receiver.report import NOTES, as_csv, as_html, as_json, as_table
 from deploy.receiver.store import DocumentStore
 from edge.history.hours import HourOfHistory, VisitsOfHour, WatchOfHour
 from edge.history.records import Place, WatchState
 from edge.publish.messages import encode, hour_message
+from edge.rates import Counted, Eyes, rate_of
 from edge.records import Verdict
 from tests.broker.samples import ORIGIN
 from tests.deploy.postgres import Postgres
@@ -116,8 +117,9 @@ def an_hour(
     )
 
 
-def message(hour: HourOfHistory, device_id: str = "box") -> bytes:
-    return encode(hour_message(dataclasses.replace(ORIGIN, device_id=device_id), hour, NOW, True))
+def message(hour: HourOfHistory, device_id: str = "box", eyes: Eyes | None = None) -> bytes:
+    origin = dataclasses.replace(ORIGIN, device_id=device_id)
+    return encode(hour_message(origin, hour, NOW, True, eyes))
 
 
 def accounts(cells: list[FleetHour]) -> str:
@@ -256,12 +258,56 @@ def test_a_season_without_the_rule_and_hours_that_were_hardly_watched_are_in_no_
     assert (row.masked, row.bare, row.unknown, row.no_rule) == (20, 21, 2, 50)
     assert (row.rated_masked, row.rated_bare, row.rated_hours) == (19, 1, 3)
     assert {gap.why for gap in fleet.gaps} == {"no message"}, "each night would be one"
-    assert row.rate == 0.95
-    assert row.interval == pytest.approx((0.7639, 0.9911), abs=1e-4)
+    found = fleet.rate("box")
+    assert found.rate is not None
+    assert found.rate.naive == 0.95
+    assert (found.rate.naive_low, found.rate.naive_high) == pytest.approx(
+        (0.7639, 0.9911), abs=1e-4
+    )
+    assert (found.rate.corrected, found.why_not) == (None, "the box says nothing of its eyes")
     assert [(size.size_px, size.masked, size.bare) for size in fleet.sizes] == [
         (48, 9, 1),
         (96, 10, 0),
     ]
+
+
+def test_a_rate_is_corrected_as_on_the_box_and_all_together_only_with_the_same_eyes(
+    database: FleetDatabase,
+) -> None:
+    early = Eyes({0: Counted(50, 60)}, {0: Counted(50, 60)}, "of an earlier model")
+    eyes = Eyes(
+        {0: Counted(90, 100, 120), 48: Counted(97, 100, 110)}, {0: Counted(45, 50, 60)}, "at a fair"
+    )
+    h, counts = HOURS, {24: (40, 10), 96: (150, 20)}
+    for name in ("door", "gate"):
+        for number, (size_px, (masked, bare)) in enumerate(counts.items()):
+            visits = {Verdict.MASKED: masked, Verdict.BARE: bare}
+            of_hour = an_hour(h[number], visits, size_px=size_px)
+            database.store(message(of_hour, name, eyes if number else early))
+    fleet = read_fleet(database.connection, BEGIN, END)
+    for name in ("door", "gate"):
+        assert fleet.rate(name) == FleetRate(rate_of(counts, eyes), "at a fair", "")
+    twice = {size_px: (2 * masked, 2 * bare) for size_px, (masked, bare) in counts.items()}
+    assert fleet.rate(ALL) == FleetRate(rate_of(twice, eyes), "at a fair", "")
+    table = as_table(fleet, BERLIN)
+    assert "door, gate, all: corrected, at a fair" in table
+    (row,) = (each for each in as_data(fleet)["devices"] if each["device_id"] == "door")
+    assert row["corrected"] == pytest.approx(fleet.rate("door").rate.corrected)  # type: ignore[union-attr]
+    database.store(message(an_hour(h[5], {Verdict.MASKED: 1}), "gate"))
+    fleet = read_fleet(database.connection, BEGIN, END)
+    assert fleet.rate("gate").why_not == "the box says nothing of its eyes"
+    assert fleet.rate(ALL).why_not == "the boxes have different eyes"
+    assert fleet.rate("door").why_not == ""
+    assert "gate: not corrected, the box says nothing" in as_html(fleet, BERLIN)
+
+
+@pytest.mark.parametrize(
+    "eyes", [None, [], {"classes": [{}]}, {"classes": [{"state": "x", "right": 2, "of": 1}]}, "x"]
+)
+def test_eyes_that_cannot_be_read_are_none(eyes: Any, database: FleetDatabase) -> None:
+    document = {**json.loads(message(an_hour(BEGIN, {Verdict.MASKED: 1}))), "eyes": eyes}
+    database.store(json.dumps(document).encode())
+    assert read_fleet(database.connection, BEGIN, END).eyes == {}
 
 
 def test_two_cameras_are_one_box_and_each_part_of_a_picture_is_counted_once(

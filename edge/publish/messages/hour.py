@@ -18,6 +18,7 @@ from edge.publish.messages.common import (
     every_field,
     timestamp,
 )
+from edge.rates import Eyes
 from edge.records import Verdict
 
 
@@ -55,6 +56,23 @@ class HourWatched(PayloadPart, frozen=True, kw_only=True):
     seconds: NotNegative
 
 
+class HourEyesClass(PayloadPart, frozen=True, kw_only=True):
+    """What became of people who are known to be of one state, in one class of size."""
+
+    state: Annotated[str, Meta(description="masked, bare")]
+    size_px: Annotated[Count, Meta(description="Where the class begins, up to the next one")]
+    right: Annotated[Count, Meta(description="Judged as what they are")]
+    of: Annotated[Count, Meta(description="Judged as with or without a mask")]
+    shown: Annotated[Count | None, Meta(description="How many there were; null: not known")]
+
+
+class HourEyes(PayloadPart, frozen=True, kw_only=True):
+    """How well the eyes of the device judge, as measured: what a rate is corrected with."""
+
+    source: Annotated[str, Meta(description="What it was measured on, for the reader of a report")]
+    classes: list[HourEyesClass]
+
+
 class HourMessage(Message, frozen=True, kw_only=True, tag="tensormask/hour/1"):
     """What one hour came to, after it is over; again if it has grown since.
 
@@ -78,10 +96,18 @@ class HourMessage(Message, frozen=True, kw_only=True, tag="tensormask/hour/1"):
         list[HourWatched],
         Meta(description="What is missing of 3,600 s for a camera, the program did not run"),
     ]
+    eyes: Annotated[
+        HourEyes | None,
+        Meta(description="By what the device corrects rates when it sends; null: nothing is known"),
+    ] = None
 
 
 def hour_message(
-    origin: Origin, hour: HourOfHistory, at: datetime, clock_synchronised: bool
+    origin: Origin,
+    hour: HourOfHistory,
+    at: datetime,
+    clock_synchronised: bool,
+    eyes: Eyes | None = None,
 ) -> HourMessage:
     """Return what an hour came to, as it is known at `at`."""
     return HourMessage(
@@ -111,5 +137,23 @@ def hour_message(
                 seconds=round(each.seconds, 3),
             )
             for each in hour.watched
+        ],
+        eyes=None if eyes is None else _eyes(eyes),
+    )
+
+
+def _eyes(eyes: Eyes) -> HourEyes:
+    return HourEyes(
+        source=eyes.source,
+        classes=[
+            HourEyesClass(
+                state=state,
+                size_px=size_px,
+                right=counted.right,
+                of=counted.of,
+                shown=counted.shown,
+            )
+            for state, measured in (("masked", eyes.masked), ("bare", eyes.bare))
+            for size_px, counted in sorted(measured.items())
         ],
     )

@@ -9,9 +9,11 @@ import pytest
 
 from edge.clock import Clock
 from edge.daemon.hours import HourSender
+from edge.errors import ModelError
 from edge.history.hours import GRACE, HourBook
 from edge.history.keeper import HistoryKeeper
 from edge.publish.mailbox import Entrusted, Mailbox
+from edge.rates import Counted, Eyes
 from tests.broker.samples import ORIGIN
 from tests.edge.history.test_hours import HOUR, NOON, write
 from tests.fakes import SetClock
@@ -90,6 +92,34 @@ def test_each_hour_is_sent_once_when_it_is_over(
     assert broker.hours == [f"28T{hour}" for hour in range(12, 19)]
     assert {each["people"][0]["masked"] for each in broker.taken} == {60}
     assert {each["watched"][0]["seconds"] for each in broker.taken} == {3600.0}
+
+
+def test_an_hour_says_by_what_the_box_corrects_its_rates_where_that_is_known(
+    path: Path, broker: TakingMailbox, clock: SetClock
+) -> None:
+    known: list[Eyes] = []
+
+    def eyes() -> Eyes:
+        if not known:
+            raise ModelError("the bundle is damaged")
+        return known[0]
+
+    sender = HourSender(path, ORIGIN, "tensormask", broker, broker.wake, clock, lambda: True, eyes)
+    for _ in range(2):
+        write(path, clock.utc(), 1)
+        clock.sleep(3600 + GRACE.total_seconds())
+        assert sender.send_due()
+        known.append(Eyes({0: Counted(9, 10, 12)}, {48: Counted(4, 5)}, "at a fair"))
+    assert [each["eyes"] for each in broker.taken] == [
+        None,
+        {
+            "source": "at a fair",
+            "classes": [
+                {"state": "masked", "size_px": 0, "right": 9, "of": 10, "shown": 12},
+                {"state": "bare", "size_px": 48, "right": 4, "of": 5, "shown": None},
+            ],
+        },
+    ]
 
 
 def test_a_new_run_sends_what_the_last_one_could_not_and_nothing_twice(
