@@ -238,7 +238,7 @@ function table(report) {
 // By shift, and by zone: with one of a kind there is nothing to compare.
 function groups(report) {
   const shifts = report.shifts.filter((each) => each.name || each.counts.people);
-  const places = report.places.map((each) => ({ ...each, name: [each.camera, each.zone].filter(Boolean).join(", ") || "elsewhere" }));
+  const places = report.places.map((each) => ({ ...each, name: `${[each.camera, each.zone].filter(Boolean).join(", ") || "elsewhere"}${each.is_required ? "" : " (no mask required)"}` }));
   for (const [id, list, is] of [["report-shifts", shifts, report.kind !== "shift" && report.shifts.some((each) => each.name)], ["report-places", places, places.length > 1]]) {
     $(id).hidden = !is;
     $(`${id}-rows`).replaceChildren(...list.map((each) => row(each.name || "outside of all shifts", each.counts.people, interval(each.rate), each.alerts.alerts, each.alerts.open)));
@@ -247,7 +247,7 @@ function groups(report) {
 
 function conditions(report) {
   $("report-conditions").hidden = report.conditions.length === 0;
-  $("report-conditions-rows").replaceChildren(...report.conditions.map((each) => row([each.code, each.subject].filter(Boolean).join(": "), many(each.times, "time", "times"),
+  $("report-conditions-rows").replaceChildren(...report.conditions.map((each) => row(`${each.text}${each.subject ? ` (${each.subject})` : ""}`, many(each.times, "time", "times"),
     `${each.ends_known ? "" : "at most "}${span(each.seconds)}`)));
 }
 
