@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.installed.history import pass_by
 from tests.installed.lab.box import OWNER, STATE, UNIT, VISITOR, Box, settings_text
+from tests.installed.lab.visitor import open_page
 from tests.systemd.machine import wait_until
 
+HERE = "http://localhost:8080"
 FOLDER = "/srv/printed"
 OUT_OF_SEASON = '[{ first = "2020-01-01", last = "2020-01-02" }]'
 
@@ -78,6 +82,23 @@ def test_a_person_without_a_mask_is_in_the_report_and_signed_off(box: Box) -> No
     assert "signed off by A. Example" in box.by(OWNER, sign, check=True).stdout
     again = box.by(OWNER, "sudo tensormask report --day yesterday", check=True).stdout
     assert "A. Example  this report" in again
+
+
+def test_yesterday_is_chosen_and_signed_off_on_the_page(box: Box, page: Page) -> None:
+    written(box)
+    since = box.now()
+    open_page(page, f"{HERE}/#reports")
+    expect(page.locator("#report-content")).to_be_visible()
+    page.get_by_role("button", name="Earlier").click()
+    page.get_by_role("button", name="Sign off").click()
+    page.get_by_label("Your name", exact=True).fill("B. Example")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Note").fill("nobody was there")
+    dialog.get_by_role("button", name="Sign off").click()
+    expect(page.locator("#report-signed")).to_contain_text("✓ page B. Example, ")
+    again = box.by(OWNER, "sudo tensormask report --day yesterday", check=True).stdout
+    assert re.search("page B. Example +this report +nobody was there", again)
+    assert "signed off by page B. Example" in box.journal("--since", since)
 
 
 @pytest.mark.thorough
