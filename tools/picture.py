@@ -1,4 +1,5 @@
-"""Make docs/page.png: the page in a real browser, with the real service and drawn people."""
+"""Make docs/page.png and docs/page-reports.png: the page in a real browser, with the real service
+and drawn people."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from tools.views import daemon
+from tools.views import SHIFTS, daemon, reported
 
-FILE = Path(__file__).resolve().parents[1] / "docs" / "page.png"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 VIEW = {"width": 1280, "height": 1030}
 
 
@@ -19,7 +20,7 @@ def main() -> int:
     if chromium is None:
         sys.exit("no browser here; install it: sudo apt-get install chromium")
     expect.set_options(timeout=60_000)
-    with daemon(has_area=True) as running, sync_playwright() as playwright:
+    with daemon(page=SHIFTS, has_area=True) as running, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport=VIEW, color_scheme="light")  # type: ignore[arg-type]
         page.goto(running.url)
@@ -28,7 +29,10 @@ def main() -> int:
         expect(page.locator("#recent li").first).to_contain_text("Still there")
         expect(page.locator("#verdict")).to_have_text("Watching")
         expect(page.locator("#caption")).to_be_empty()
-        page.screenshot(path=FILE)
+        page.screenshot(path=DOCS / "page.png")
+        page.get_by_role("link", name="Reports").click()
+        reported(page)
+        page.screenshot(path=DOCS / "page-reports.png")
         browser.close()
     return 0
 

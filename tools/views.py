@@ -11,23 +11,35 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from deploy.demo.__main__ import embedded_broker
 from edge.config import SignSettings
+from edge.history.alert_book import AlertBook
+from edge.history.records import (
+    Alert,
+    AlertAcknowledgement,
+    People,
+    Place,
+    Remedy,
+    WatchedTime,
+    WatchState,
+)
+from edge.history.store import FILE, HistoryBatch, HistoryWriter
 from edge.page.sentences import AT_A_DOOR, notice_of
 from edge.people import HEIGHT_PX, WIDTH_PX, frames
-from edge.records import Advice, Pixels
+from edge.records import Advice, Pixels, Verdict, ViolationKind
 from tests.edge.capture.fakes import write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.edge.page.program import Sign
 from tests.page.conftest import Daemon
-from tests.screenshots import assert_good_for_everybody, shoot
+from tests.screenshots import SHOTS, assert_good_for_everybody, shoot
 
 FPS = 10
 LOOKS = [
@@ -85,35 +97,55 @@ def write_past(state: Path) -> None:
     draw = random.Random(5)
     now = datetime.now(UTC)
     present = int(now.timestamp()) // 3600
-    hours = []
+    batch = HistoryBatch()
     for began in range(present - 29 * 24, present):
         at = datetime.fromtimestamp(3600 * began, UTC)
         busy = max(0.0, 1 - abs(at.hour - 12) / 7) * (0.3 if at.weekday() > 4 else 1)
         if present - 9 <= began < present - 6:
             continue
-        bare = draw.randint(0, 6) * busy
-        hours.append(
-            {
-                "began": began,
-                "watched_s": 3600.0 if present - began != 10 else 1500.0,
-                "masked": round(busy * draw.randint(30, 60)),
-                "bare": round(bare),
-                "worn_wrongly": round(busy * draw.randint(0, 3)),
-                "unknown": round(busy * draw.randint(0, 5)),
-            }
-        )
-    alerts = [
-        {
-            "event_id": f"event {number}",
-            "kind": "worn_wrongly" if number % 4 == 1 else "bare",
-            "started_at": (now - timedelta(minutes=37 * number * number)).isoformat(),
-            "duration_s": round(draw.uniform(1, 40), 1),
-            "probability": round(draw.uniform(0.85, 0.99), 2),
-            "is_over": True,
-        }
-        for number in range(12, 0, -1)
-    ]
-    (state / "history.json").write_text(json.dumps({"hours": hours, "told": alerts}))
+        minutes = 60 if present - began != 10 else 25
+        batch.watched += [
+            WatchedTime(60 * began + minute, "", WatchState.WATCHED, 60, True)
+            for minute in range(minutes)
+        ]
+        for verdict, most in MOST_VISITS.items():
+            for zone, share in ZONES.items():
+                visits = round(busy * share * draw.uniform(0.5, 1) * most)
+                if visits:
+                    row = People(60 * began + 5, Place(zone=zone), verdict, 48, True, visits)
+                    batch.people.append(row)
+    said = []
+    for number in range(12, 0, -1):
+        alert = _alert(number, now - timedelta(minutes=37 * number * number), draw)
+        batch.alerts.append(alert)
+        if number % 5 > 1:
+            said.append(_said(alert, draw))
+    with closing(HistoryWriter(state / FILE)) as writer, AlertBook(state / FILE) as book:
+        writer.write(batch)
+        for each in said:
+            book.write(each)
+
+
+MOST_VISITS = {Verdict.MASKED: 60, Verdict.BARE: 5, Verdict.WORN_WRONGLY: 3, Verdict.UNKNOWN: 5}
+ZONES = {"Entrance": 0.7, "Hall": 0.3}
+
+
+def _alert(number: int, started: datetime, draw: random.Random) -> Alert:
+    event = f"019ab11c-92d2-7f3a-8d1e-{number:012}"
+    stay_s = round(draw.uniform(1, 40), 1)
+    kind = ViolationKind.WORN_WRONGLY if number % 4 == 1 else ViolationKind.BARE
+    ended = started + timedelta(seconds=stay_s)
+    sure = round(draw.uniform(0.85, 0.99), 2)
+    place = Place(zone="Entrance" if number % 3 else "Hall")
+    return Alert(event, place, kind, started, started, ended, stay_s, sure)
+
+
+def _said(alert: Alert, draw: random.Random) -> AlertAcknowledgement:
+    at = alert.confirmed_at + timedelta(minutes=draw.randint(1, 15))
+    remedy = draw.choice(("mask-handed-out", "mask-put-on"))
+    return AlertAcknowledgement(
+        alert.event_id, at, "page reception", "forgotten", msgspec.convert(remedy, Remedy)
+    )
 
 
 def write_area(state: Path) -> None:
@@ -345,9 +377,43 @@ def _each_notice(
             context.close()
 
 
+SHIFTS = """
+[calendar]
+time_zone = "UTC"
+shifts = [
+  { name = "early", hours = ["06:00-14:00"] },
+  { name = "late", hours = ["14:00-22:00"] },
+]
+"""
+
+
+def reported(page: Page) -> None:
+    """Show the report of yesterday."""
+    expect(page.locator("#report-content")).to_be_visible()
+    page.get_by_role("button", name="Earlier").click()
+    expect(page.get_by_role("button", name="Sign off")).to_be_visible()
+
+
+def reports(browser: Browser) -> None:
+    with daemon(page=SHIFTS) as running:
+        each_look(browser, running.url, "reports", reported, "reports")
+
+        def month(page: Page) -> None:
+            reported(page)
+            page.get_by_role("button", name="Month").click()
+            expect(page.locator("#report-chart-title")).to_have_text("People by day")
+            page.locator("#report").get_by_text("Show as a table").click()
+
+        each_look(browser, running.url, "reports-month", month, "reports")
+        page = browser.new_page()
+        page.goto(f"{running.url}/#reports")
+        reported(page)
+        page.pdf(path=SHOTS / "page-reports.pdf", format="A4")
+
+
 STATES: dict[str, Callable[[Browser], None]] = {
     each.__name__: each
-    for each in (healthy, setup, troubled, covered, lost, stopped, first, login, sign)
+    for each in (healthy, reports, setup, troubled, covered, lost, stopped, first, login, sign)
 }
 
 if __name__ == "__main__":
