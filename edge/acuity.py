@@ -19,8 +19,8 @@ class SightState:
     none is."""
     bare_px: int | None = None
     """The same without a mask."""
-    share: float = 0.0
-    """Of all heads, how many were judged rightly, 0 to 1."""
+    share: float | None = None
+    """Of all heads, how many were judged rightly, 0 to 1; None: there was no proof."""
     normal: float | None = None
     """The share that is normal at this time of day; None: it is still learned."""
     trouble: str = ""
@@ -34,7 +34,7 @@ class SightState:
     @property
     def in_words(self) -> str:
         """What is seen, for people."""
-        if self.at is None:
+        if self.at is None or self.share is None:
             return self.waits or "not proved yet since the start"
         sizes = (("with a mask", self.masked_px), ("without", self.bare_px))
         seen = ", ".join(f"{what} {_from(size)}" for what, size in sizes)

@@ -77,6 +77,7 @@ class CameraReport:
     """None: it is not paused."""
     is_stuck: bool = False
     """Whether the thread that judges its frames does not go on."""
+    sight: SightState | None = None
 
 
 class ThrottlingFlag(StrEnum):
@@ -333,6 +334,7 @@ class Telemetry:
     history: HistoryState | None = None
     rule: RuleState = RuleState(is_on=True)
     sight: SightState | None = None
+    """Of several cameras that of the first; None: sight is not proved."""
     cameras: tuple[CameraReport, ...] = ()
     """Each of several cameras; empty: there is one. `camera` is the first then, frames are those of
     all, and latencies and the plan those of the one that takes longest."""
@@ -358,6 +360,7 @@ class Telemetry:
             latencies=found.latencies,
             plan=found.plan,
             paused_for_s=found.paused_for_s,
+            sight=found.sight,
             cameras=(),
         )
 

@@ -182,8 +182,10 @@ def lines(status: Status) -> Iterator[str]:
         yield f"page     {reachable(now.page.url)}"
     if now.signal is not None and not now.signal.trouble:
         yield f"signal   {now.signal.in_words}"
-    if now.sight is not None and now.sight.at is not None:
-        yield f"sight    {now.sight.in_words}"
+    for name, _ in now.each_camera:
+        sight = now.of(name).sight
+        if sight is not None and sight.at is not None:
+            yield f"sight    {f'{name}: ' if name else ''}{sight.in_words}"
     for each in status.troubles:
         yield f"{each.severity.label:<{LABEL - 1}} {each.text}"
         if each.fix:

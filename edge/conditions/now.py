@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from edge.acuity import SightState
 from edge.conditions.codes import Code, Condition, Severity
 from edge.conditions.kinds import condition
 from edge.conditions.running import MAKE_ROOM
@@ -87,15 +88,14 @@ def health_codes(found: Iterable[Condition]) -> list[Code]:
 def _seeing(now: Telemetry) -> Iterator[Condition]:
     if not now.cameras:
         yield from _of_camera(now.camera)
+        yield from _of_sight(now.sight)
     for each in now.cameras:
-        found = [*_of_camera(each.status)]
+        found = [*_of_camera(each.status), *_of_sight(each.sight)]
         if each.is_stuck:
             found.append(condition(Code.JUDGING_STUCK))
         if each.paused_for_s is not None and now.paused_for_s is None:
             found.append(condition(Code.PAUSED, left=duration(each.paused_for_s)))
         yield from (_at(each.name, one) for one in found)
-    if now.sight is not None and now.sight.trouble:
-        yield condition(Code.SIGHT_DEGRADED, trouble=now.sight.trouble, fix=now.sight.fix)
     if now.paused_for_s is not None:
         yield condition(Code.PAUSED, left=duration(now.paused_for_s))
     if not now.rule.is_on:
@@ -106,6 +106,8 @@ def _seeing(now: Telemetry) -> Iterator[Condition]:
 def _at(camera: str, found: Condition) -> Condition:
     """Return what was found at one of several cameras as it is said everywhere."""
     fix = found.fix.replace("[camera]", "[[camera]]")
+    for action in ("sight now", "sight learn"):
+        fix = fix.replace(action, f"{action} --camera {camera}")
     return replace(
         found,
         text=f"camera {camera}: {found.text}",
@@ -113,6 +115,11 @@ def _at(camera: str, found: Condition) -> Condition:
         subject=f"{camera} {found.subject}".strip(),
         camera=camera,
     )
+
+
+def _of_sight(sight: SightState | None) -> Iterator[Condition]:
+    if sight is not None and sight.trouble:
+        yield condition(Code.SIGHT_DEGRADED, trouble=sight.trouble, fix=sight.fix)
 
 
 def _of_camera(camera: CameraStatus) -> Iterator[Condition]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from edge.acuity import SightState
 from edge.daemon.lookout import LookoutState
 from edge.decide.zones import OUTSIDE
 from edge.records import Compliance, PlaceTally, Tally
@@ -13,13 +14,18 @@ from edge.telemetry import TOTAL, CameraReport
 
 
 def together(
-    states: Sequence[LookoutState], paused_for_s: Callable[[str], float | None]
+    states: Sequence[LookoutState],
+    paused_for_s: Callable[[str], float | None],
+    sights: Mapping[str, SightState],
 ) -> dict[str, Any]:
     """Return how the cameras do, as arguments of `Telemetry`: of several, frames are added up, and
-    latencies and plan are of the one whose frames take longest."""
+    latencies and plan are of the one whose frames take longest. `sights` are by camera."""
     reports = [each.report for each in states]
     slowest = max(reports, key=_total_ms)
-    several = [replace(each, paused_for_s=paused_for_s(each.name)) for each in reports]
+    several = [
+        replace(each, paused_for_s=paused_for_s(each.name), sight=sights.get(each.name))
+        for each in reports
+    ]
     return {
         "camera": reports[0].status,
         "frames": sum(each.frames for each in reports),
@@ -27,6 +33,7 @@ def together(
         "dropped_frames": sum(each.dropped_frames for each in reports),
         "latencies": slowest.latencies,
         "plan": slowest.plan,
+        "sight": several[0].sight,
         "cameras": tuple(several) if len(several) > 1 else (),
     }
 

@@ -240,18 +240,15 @@ def _open_sign(parts: Parts, station: StationOutlet | None) -> list[Outlet]:
 
 
 def _open_sight(parts: Parts, history: Recorder | Retention) -> Outlet | None:
-    settings, door = parts.settings, parts.door
-    if not settings.sight.enabled:
+    if not parts.settings.sight.enabled:
         return None
     from edge.daemon.sight import open_sight
 
     record = history.record if isinstance(history, Recorder) else None
-    of_door = settings.of(settings.each_camera[0])
-    sight = open_sight(
-        of_door, parts.bundle, door.lookout.observers, parts.folder, record, door.name
-    )
-    parts.device.sight = lambda: sight.state
-    return at_door(sight, parts.posts)
+    observers = {each.name: each.lookout.observers for each in parts.posts}
+    sight = open_sight(parts.settings, parts.bundle, observers, parts.folder, record)
+    parts.device.sights = sight.states
+    return sight
 
 
 def _open_history(parts: Parts, page: PageListener | None) -> Recorder | Retention:

@@ -148,8 +148,8 @@ class Device:
         self.signal: DoorSignal = NoSignal()
         self.rule: Callable[[], RuleState] = lambda: RuleState(is_on=True)
         """Whether masks have to be worn."""
-        self.sight: Callable[[], SightState | None] = lambda: None
-        """What the last proof of sight has found."""
+        self.sights: Callable[[], Mapping[str, SightState]] = dict
+        """What the last proof of sight of each camera has found, by its name."""
         self._origin = origin
         self._versions = versions
         self._outbox = outbox
@@ -289,7 +289,7 @@ class Device:
     def _taken(self, watch: CameraWatch, now_s: float) -> Telemetry:
         stepped = self._stepped
         return Telemetry(
-            **together(watch.states(), self._desk.paused_at_for_s),
+            **together(watch.states(), self._desk.paused_at_for_s, self.sights()),
             uptime_s=now_s - self._started_s,
             outbox=self._outbox.state(),
             broker=self._publisher.state,
@@ -307,7 +307,6 @@ class Device:
             signal=self.signal.state,
             history=self.history(),
             rule=self.rule(),
-            sight=self.sight(),
         )
 
     def _report_health(self, telemetry: Telemetry) -> None:

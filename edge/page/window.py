@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from edge.acuity import SightState
 from edge.capture.quality import quality_of
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.conditions import Code, condition, conditions
@@ -128,6 +129,8 @@ class Account(msgspec.Struct, frozen=True):
     """Whether masks have to be worn; None: the program has just started."""
     reports: ReportChoices | None = None
     """None: there are no reports."""
+    sight: SightState | None = None
+    """What this camera sees of drawn heads; None: it is not proved."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -365,6 +368,7 @@ class Window:
             self.journal is not None,
             None if telemetry is None else telemetry.rule,
             None if self.reports is None else self.choices(),
+            None if telemetry is None else telemetry.sight,
         )
 
     def _said(self, alerts: Sequence[RecentAlert]) -> Mapping[str, AlertAcknowledgement]:

@@ -19,12 +19,13 @@ from edge.report.figures import (
     watch_figures,
 )
 from edge.report.gather import PeriodCells
-from edge.report.marks import LEAVES_OUT, changes_clock, marks_of
+from edge.report.marks import LEAVES_OUT, changes_clock, marks_of, unproven
 from edge.report.period import Period, PeriodKind
 from edge.report.records import (
     Apart,
     ApartFigures,
     CameraFigures,
+    CameraSight,
     JournalLine,
     Mark,
     PlaceFigures,
@@ -204,15 +205,26 @@ class ReportParts:
         proofs = [each for cell in self._all.cells for each in cell.sight]
         if not self._proofs:
             return None
-        figures = {
-            verdict: sight_figures([each for each in proofs if each.verdict is verdict])
-            or SightFigures()
-            for verdict in (Verdict.MASKED, Verdict.BARE)
-        }
+        lacks = [
+            unproven(span, cells, self._proofs)
+            for span, cells in zip(self._all.hours, self._of_hour, strict=True)
+        ]
+        watched = {name for cell in self._all.cells for name in cell.watch}
+        names = sorted(watched | {each.camera for each in proofs})
+        each_camera = tuple(
+            CameraSight(
+                camera=name,
+                masked=_seen(proofs, Verdict.MASKED, name),
+                without=_seen(proofs, Verdict.BARE, name),
+                hours_without=sum(name in each for each in lacks),
+            )
+            for name in names
+        )
         return SightTotals(
-            masked=figures[Verdict.MASKED],
-            without=figures[Verdict.BARE],
-            hours_without=sum(Mark.WITHOUT_PROOF in each.marks for each in self.hours),
+            masked=_seen(proofs, Verdict.MASKED),
+            without=_seen(proofs, Verdict.BARE),
+            hours_without=sum(map(bool, lacks)),
+            cameras=each_camera if len(each_camera) > 1 else (),
         )
 
     def lines(self, kind: EntryKind, begin: datetime, end: datetime) -> tuple[JournalLine, ...]:
@@ -264,3 +276,9 @@ def _about(text: str) -> str:
         f"TensorMask {about.program}{release}, model {about.model}, detector {about.detector}, "
         f"settings {about.settings}"
     )
+
+
+def _seen(proofs: Sequence[SightProof], wears: Verdict, camera: str | None = None) -> SightFigures:
+    """Return what became of the heads of one kind; None: at all cameras."""
+    alike = [each for each in proofs if each.verdict is wears and camera in (None, each.camera)]
+    return sight_figures(alike) or SightFigures()

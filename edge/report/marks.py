@@ -34,7 +34,7 @@ def marks_of(
     if not watch.expected_s and not tally.people:
         closed_s = sum(cell.apart_s.get(Apart.CLOSED, 0.0) for cell in cells)
         marks.append(Mark.CLOSED if closed_s >= 30 * span.minutes else Mark.RULE_OFF)
-    if proofs and not _is_proven(span, cells, proofs):
+    if unproven(span, cells, proofs):
         marks.append(Mark.WITHOUT_PROOF)
     if any(cell.has_wrong_clock for cell in cells):
         marks.append(Mark.WRONG_CLOCK)
@@ -49,11 +49,14 @@ def changes_clock(calendar: Calendar, span: MinuteSpan) -> bool:
     return begin.utcoffset() != end.utcoffset()
 
 
-def _is_proven(span: MinuteSpan, cells: Sequence[Cell], proofs: Sequence[SightProof]) -> bool:
-    """Return whether each camera that watched has a proof of sight near enough; of those that have
-    any at all: of several cameras only the first is proven."""
+def unproven(
+    span: MinuteSpan, cells: Sequence[Cell], proofs: Sequence[SightProof]
+) -> frozenset[str]:
+    """Return the cameras that watched in an hour and have no proof of sight near enough; none
+    where sight is never proven."""
+    if not proofs:
+        return frozenset()
     holds = timedelta(hours=LIMITS.proof_holds_h)
     begin, end = span.begin_at - holds, span.end_at + holds
     used = {name for cell in cells for name, tally in cell.watch.items() if tally.watched_s > 0}
-    due = used & {each.camera for each in proofs}
-    return due <= {each.camera for each in proofs if begin <= each.at < end}
+    return frozenset(used - {each.camera for each in proofs if begin <= each.at < end})

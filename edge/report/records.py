@@ -266,13 +266,25 @@ class EyesFigures(ReportPart, frozen=True, kw_only=True):
     classes: tuple[EyesClass, ...]
 
 
+class CameraSight(ReportPart, frozen=True, kw_only=True):
+    """Proof of sight at one of several cameras."""
+
+    camera: str
+    masked: SightFigures
+    without: SightFigures
+    hours_without: int
+    """Hours in which it watched without a proof that was near enough."""
+
+
 class SightTotals(ReportPart, frozen=True, kw_only=True):
     """Proof of sight in the period."""
 
     masked: SightFigures
     without: SightFigures
     hours_without: int
-    """Watched hours without a proof that was near enough."""
+    """Hours in which a camera watched without a proof that was near enough."""
+    cameras: tuple[CameraSight, ...] = ()
+    """Each of several cameras; empty: there is one."""
 
 
 class RuleChange(ReportPart, frozen=True, kw_only=True):

@@ -243,11 +243,22 @@ def _right(measured: Mapping[int, tuple[int, int]], size_px: int) -> str:
 def _proof(report: Report) -> ReportTable:
     if report.sight is None:
         return ReportTable("Proof of sight", (), ())
-    kinds = (("with a mask", report.sight.masked), ("without", report.sight.without))
+    rows = [
+        (f"{each.camera or 'no name'}, {kind}", figures, str(each.hours_without))
+        for each in report.sight.cameras
+        for kind, figures in (("with a mask", each.masked), ("without", each.without))
+    ]
+    if not rows:
+        hours = str(report.sight.hours_without)
+        kinds = (("with a mask", report.sight.masked), ("without", report.sight.without))
+        rows = [(kind, figures, hours) for kind, figures in kinds]
     return ReportTable(
         "Proof of sight",
-        ("drawn heads", "shown", "found", "judged right"),
-        tuple((name, str(each.shown), str(each.found), str(each.right)) for name, each in kinds),
+        ("drawn heads", "shown", "found", "judged right", "hours without a proof"),
+        tuple(
+            (name, str(each.shown), str(each.found), str(each.right), hours)
+            for name, each, hours in rows
+        ),
         frozenset((0,)),
         f"A proof counts for {report.limits.proof_holds_h:g} h before and after it; "
         f"{count(report.sight.hours_without, 'watched hour')} without one.",

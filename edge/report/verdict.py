@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edge.report.records import Apart, Mark, Report, Unseen
+from edge.report.records import Apart, Mark, Report, SightTotals, Unseen
 from edge.words import count, percent
 
 REASONS = {
@@ -133,7 +133,7 @@ def notes_of(report: Report) -> tuple[str, ...]:
     elif report.sight.hours_without:
         notes.append(
             f"{count(report.sight.hours_without, 'watched hour')} without a proof of sight within "
-            f"{limits.proof_holds_h:g} h."
+            f"{limits.proof_holds_h:g} h{_by_camera(report.sight)}."
         )
     wrong = sum(Mark.WRONG_CLOCK in each.marks for each in report.hours)
     if wrong:
@@ -183,3 +183,13 @@ def hours(seconds: float) -> str:
         return f"{minutes} min"
     rest = f" {minutes % 60} min" if minutes % 60 and minutes < 24 * 60 else ""
     return f"{minutes // 60} h{rest}"
+
+
+def _by_camera(sight: SightTotals) -> str:
+    """Return ` (camera door: 2, hall: 3)`, where there are several."""
+    lacks = ", ".join(
+        f"{each.camera or 'no name'}: {each.hours_without}"
+        for each in sight.cameras
+        if each.hours_without
+    )
+    return f" (camera {lacks})" if lacks else ""

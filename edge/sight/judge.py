@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from edge.sight.proof import SightResult
+from edge.sight.proof import SceneChange
 from edge.words import percent
 
 FALL: Final = 0.12
@@ -19,12 +19,18 @@ BLUR_PX: Final = 0.6
 """A scene that is blurred by more than this, in the detector's pixels, beside its reference."""
 SMOOTHED: Final = 0.35
 """Less than this is left of the noise of a picture that is not darker, and is blurred a little: an
-encoder with too few bits takes both."""
+encoder with too few bits takes both,"""
+FLICKERS: Final = 1.25
+"""or makes more than this of it: each picture's blocks are others."""
 SMOOTHED_BLUR_PX: Final = 0.3
 BENT: Final = 0.87
 """Edges less straight than this, times what they were: undamaged scenes stay above 0.9."""
-HIDDEN: Final = 0.075
-"""Of the scene's edges this share has gone."""
+HIDDEN: Final = 0.035
+"""Of the scene's edges this share has gone: undamaged scenes stay below 0.03."""
+HIDDEN_DARK: Final = 0.02
+"""The same where parts of the scene have also become much darker:"""
+COVERED: Final = 0.03
+"""this share of it."""
 SHIFTED: Final = 0.1
 """Of the picture's width."""
 TURNED_DEG: Final = 12.0
@@ -78,37 +84,46 @@ class Fall:
     """Why sight is worse than normal."""
 
     cause: Cause
-    share: float
+    share: float | None
+    """None: no head was shown, the scene alone says it."""
     normal: float | None
 
     @property
     def text(self) -> str:
-        seen = f"{percent(self.share)} of the drawn heads are seen"
+        said = CAUSES[self.cause][0]
+        if self.share is None:
+            return said
         usual = "" if self.normal is None else f", {percent(self.normal)} is normal here"
-        return f"{CAUSES[self.cause][0]}: {seen}{usual}"
+        return f"{said}: {percent(self.share)} of the drawn heads are seen{usual}"
 
     @property
     def fix(self) -> str:
         return CAUSES[self.cause][1]
 
 
-def fall_of(proof: SightResult, normal: float | None, scale: float) -> Fall | None:
-    """Return in what way the proof is worse than normal; None: it is not.
+def fall_of(
+    change: SceneChange, share: float | None, normal: float | None, scale: float
+) -> Fall | None:
+    """Return in what way sight is worse than normal; None: it is not.
 
-    `scale` is how many of the detector's pixels one of the picture's is.
+    `share` is how many of the drawn heads are seen; None: the scene alone is judged. `scale` is how
+    many of the detector's pixels one of the picture's is.
     """
-    moved = proof.movement
+    moved = change.movement
     is_moved = math.hypot(moved.right, moved.down) >= SHIFTED or abs(moved.turned_deg) >= TURNED_DEG
-    blurs = [scale * each.blur_px for each in proof.transfers]
+    blurs = [scale * each.blur_px for each in change.transfers]
     blur_px = statistics.median(blurs)
     is_blurred = blur_px >= BLUR_PX
-    is_dark = statistics.median(each.contrast for each in proof.transfers) <= FAINT
-    is_smoothed = not is_dark and proof.noise <= SMOOTHED and blur_px >= SMOOTHED_BLUR_PX
-    is_bent, is_hidden = proof.order <= BENT, proof.hidden >= HIDDEN
-    hazes = [each.haze[0] for each in proof.transfers]
+    is_dark = statistics.median(each.contrast for each in change.transfers) <= FAINT
+    is_coded = change.noise <= SMOOTHED or change.noise >= FLICKERS
+    is_smoothed = not is_dark and is_coded and blur_px >= SMOOTHED_BLUR_PX
+    is_bent = change.order <= BENT
+    is_covered = change.hidden >= HIDDEN_DARK and change.covered >= COVERED
+    is_hidden = change.hidden >= HIDDEN or is_covered
+    hazes = [each.haze[0] for each in change.transfers]
     is_hazy = statistics.median(hazes) >= HAZE
     fall = FALL if is_hazy or is_dark else FALL_ELSE
-    has_fallen = normal is not None and proof.share < normal - fall
+    has_fallen = share is not None and normal is not None and share < normal - fall
     if not (is_moved or is_blurred or is_smoothed or is_bent or is_hidden or has_fallen):
         return None
     # Haze and darkness also blur and hide: they come first.
@@ -122,4 +137,4 @@ def fall_of(proof: SightResult, normal: float | None, scale: float) -> Fall | No
         Cause.PARTLY: is_hidden or max(hazes) >= HAZE,
     }
     cause = next((cause for cause, is_so in found.items() if is_so), Cause.OTHER)
-    return Fall(cause, proof.share, normal)
+    return Fall(cause, share, normal)

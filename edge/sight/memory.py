@@ -128,9 +128,9 @@ class SightMemory:
         """Take in a proof of a part of the day that is not known yet."""
         number = self.part_of(proof.at)
         part = self._parts.setdefault(number, _Part(places))
-        if part.learned and part.learned[0].rows != proof.figures.level.shape[0]:
+        if part.learned and part.learned[0].rows != proof.change.figures.level.shape[0]:
             part = self._parts[number] = _Part(places)  # another size of the picture
-        part.learned.append(_Kept.of(proof.figures))
+        part.learned.append(_Kept.of(proof.change.figures))
         part.shares.append(proof.share)
         if len(part.shares) == LEARNED:
             middle = middle_of([each.figures for each in part.learned])

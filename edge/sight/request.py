@@ -16,21 +16,24 @@ class SightRequest(StrEnum):
     """Forget what was normal here, and then the same."""
 
 
-def leave_request(folder: Path, request: SightRequest) -> None:
-    """Raises OSError."""
-    _file(folder, request).touch()
+def leave_request(folder: Path, request: SightRequest, camera: str = "") -> None:
+    """`camera` is the name of one of several, as the settings have it; empty: all of them.
+
+    Raises OSError.
+    """
+    _file(folder, request, camera).touch()
 
 
-def take_request(folder: Path) -> SightRequest | None:
-    """Return the request that was left there, which is then gone; None: there is none."""
+def take_request(folder: Path, camera: str = "") -> SightRequest | None:
+    """Return what was asked of a camera, or of all, which is then gone; None: nothing was."""
     for request in (SightRequest.LEARN, SightRequest.NOW):
         try:
-            _file(folder, request).unlink()
+            _file(folder, request, camera).unlink()
         except OSError:
             continue
         return request
     return None
 
 
-def _file(folder: Path, request: SightRequest) -> Path:
-    return folder / f"sight-{request}.request"
+def _file(folder: Path, request: SightRequest, camera: str) -> Path:
+    return folder / f"sight-{request}{f'-{camera}' if camera else ''}.request"

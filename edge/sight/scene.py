@@ -28,6 +28,13 @@ MIDDLE: Final = slice(1, 4)
 """Bands that neither noise nor light decides."""
 NOTHING: Final = 0.1
 """Of the power of edges."""
+BLACK: Final = 4.0
+"""Gray levels: what a camera makes of darkness."""
+COVERED: Final = 0.5
+"""Less than this is left of a cell's brightness, beside what the light explains."""
+FITS: Final = 12
+LEAST_SPREAD: Final = 0.02
+"""Of the logarithms of brightness."""
 Map = NDArray[np.float32]
 
 
@@ -60,7 +67,7 @@ class SceneLook:
         (x, y), (across, down) = (_slopes(each) for each in luma)
         edges = [by_cell(x * across), by_cell(y * down), by_cell((x * down + y * across) / 2)]
         level = by_cell(shades[0].astype(np.float32))
-        apart = float(np.median(np.abs(luma[1][::4, ::4] - luma[0][::4, ::4])))
+        apart = _median(np.abs(luma[1][::4, ::4] - luma[0][::4, ::4]))
         return cls(np.asarray(power), level, np.asarray(edges), 1.4826 * apart / math.sqrt(2))
 
 
@@ -105,6 +112,29 @@ def hidden(reference: SceneFigures, now: SceneFigures) -> float:
     return float((left < NOTHING * np.median(left)).mean())
 
 
+def covered(reference: SceneFigures, now: SceneFigures) -> float:
+    """Return the share of the cells, 0 to 1, that are much darker than another light explains: one
+    that changes slowly over the picture, or by an exponent.
+
+    Fitted by iteratively reweighted least squares (Holland and Welsch, 1977), so that what is
+    covered does not count as light.
+    """
+    before, after = (np.log(each.level[..., 0] + BLACK) for each in (reference, now))
+    rows, columns = before.shape
+    down, across = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
+    slopes = (np.ones_like(across), across, down, across**2, down**2, across * down, before)
+    shapes = np.stack(slopes, axis=-1).reshape(-1, len(slopes)).astype(np.float64)
+    fell = (after - before).ravel().astype(np.float64)
+    weight, left = np.ones_like(fell), fell
+    for _ in range(FITS):
+        weighted = shapes * weight[:, None]
+        normal = weighted.T @ shapes + 1e-3 * np.eye(len(slopes))
+        left = fell - shapes @ np.linalg.solve(normal, weighted.T @ fell)
+        spread = 1.4826 * float(np.median(np.abs(left))) + LEAST_SPREAD
+        weight = 1 / (1 + (left / (2 * spread)) ** 2)
+    return float((left < math.log(COVERED)).mean())
+
+
 def middle_of(figures: Sequence[SceneFigures]) -> SceneFigures:
     """Return the median of several times."""
     return SceneFigures(
@@ -128,3 +158,13 @@ def pyramid(values: Map) -> list[Map]:
 def _slopes(luma: Map) -> tuple[Map, Map]:
     x, y = (cv2.Sobel(luma, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0))
     return np.asarray(x, np.float32), np.asarray(y, np.float32)
+
+
+def _median(levels: Map) -> float:
+    """Return the median of whole levels from 0 on, between them as if each were spread evenly over
+    what is rounded to it."""
+    counts = np.bincount(levels.astype(np.int64).ravel())
+    up_to, half = np.cumsum(counts), levels.size / 2
+    level = int(np.searchsorted(up_to, half))
+    inside = (half - (up_to[level] - counts[level])) / counts[level]
+    return float(0.5 * inside if level == 0 else level - 0.5 + inside)

@@ -60,6 +60,26 @@ def reporting(box: Box) -> set[str]:
     return {each["camera"] for each in box.violations()}
 
 
+@pytest.mark.thorough
+def test_each_camera_has_a_proof_of_sight_of_its_own(box: Box) -> None:
+    answer = box.by("root", "tensormask sight now --json", timeout_s=240)
+    assert answer.returncode == 0, answer.stderr
+    said = json.loads(answer.stdout)["cameras"]
+    assert set(said) == {"door", "hall"}
+    assert all(each["share"] is not None for each in said.values()), said
+    status = box.by(VISITOR, "tensormask status").stdout
+    assert "sight    door: faces" in status
+    assert "sight    hall: faces" in status
+    one = box.by("root", "tensormask sight learn --camera hall --json", timeout_s=240)
+    again = json.loads(one.stdout)["cameras"]
+    assert set(again) == {"hall"}
+    wait_until(lambda: "sight" in box.retained("health")["cameras"]["hall"], 60, "health has it")
+    trend = box.by("root", "tensormask sight trend --json --camera hall")
+    assert {each["camera"] for each in json.loads(trend.stdout)["days"]} <= {"hall"}
+    wrong = box.by("root", "tensormask sight now --camera gate")
+    assert "there is door, hall" in wrong.stderr
+
+
 def test_each_camera_reports_by_its_name_and_all_commands_list_both(box: Box) -> None:
     wait_until(lambda: "hall" in reporting(box), 60, "somebody is reported in the hall")
     assert "door" not in reporting(box), "nobody is at the door"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,12 +63,23 @@ def live(
             shown = clean
             if kind and kind != OF_THE_SENSOR:
                 shown = DAMAGES[kind](shown, level, seed)
-            noise = chosen.standard_normal(shown.shape, np.float32) * NOISE
-            shown = np.clip(shown + noise, 0, 255).astype(np.uint8)
+            shown = np.clip(shown + _noise(shown.shape, chosen), 0, 255).astype(np.uint8)
             if kind == OF_THE_SENSOR:
                 shown = DAMAGES[kind](shown, level, seed)
             frames.append(Frame(2 * number + part, shown, START, 10.0 * number + part))
         yield LivePair(frames[0], frames[1])
+
+
+@lru_cache(maxsize=1)
+def _stored_noise() -> NDArray[np.float32]:
+    return np.random.default_rng(0).standard_normal((2048, 2048, 3), np.float32) * np.float32(NOISE)
+
+
+def _noise(shape: tuple[int, ...], chosen: np.random.Generator) -> NDArray[np.float32]:
+    """Return some of the stored noise: to make it takes as long as all else."""
+    stored = _stored_noise()
+    top, left = (int(chosen.integers(0, 2048 - side + 1)) for side in shape[:2])
+    return stored[top : top + shape[0], left : left + shape[1]]
 
 
 def _walk_by(picture: NDArray[np.float32], chosen: np.random.Generator) -> None:

@@ -84,10 +84,17 @@ function tellHealth(account) {
     ["Judging", judging, wrong("paused", "too-hot", "power-weak", "memory-short", "camera")],
     ["Broker", isConnected ? "connected" : "not connected", isConnected ? "well" : wrong("broker")],
     ["Queued", many(waiting, "message", "messages"), wrong("messages", "disk")],
+    ...(account.sight === null ? [] : [["Proof of sight", sightOf(account.sight), account.sight.trouble ? "fault" : account.sight.share === null ? "unknown" : "well"]]),
     ...(account.signal === null ? [] : [["Lamps", account.signal.trouble ? "not working" : account.signal.shows, wrong("signal")]]),
     ...(heat === null ? [] : [["Processor", `${Math.round(heat)} °C`, wrong("too-hot", "power", "under-voltage")]]),
   ];
   fill("health", rows, () => rows.map(([name, text, level]) => make("li", { className: `row ${level}`, "data-name": name.split(" ")[0] }, icon(level), make("span", {}, name), make("strong", {}, text))));
+}
+
+function sightOf({ share, normal, waits }) {
+  if (share === null) return waits || "not proved yet";
+  const seen = `${Math.round(100 * share)} % of drawn heads`;
+  return normal === null ? `${seen}, still learned` : `${seen}, normal ${Math.round(100 * normal)} %`;
 }
 
 function tellDoor(signal) {

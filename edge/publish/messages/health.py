@@ -86,6 +86,23 @@ class CameraHealth(PayloadPart, frozen=True, kw_only=True):
     ] = None  # fmt: skip
 
 
+class SightHealth(PayloadPart, frozen=True, kw_only=True):
+    """The last proof of sight: drawn heads in copies of live pictures."""
+
+    at: Annotated[Timestamp, Meta(description="When it was")]
+    masked_px: Annotated[
+        Count | None,
+        Meta(description="The smallest size of a face with a mask that is seen, in pixels of the "
+             "camera's picture; null: none of those shown"),
+    ]  # fmt: skip
+    bare_px: Annotated[Count | None, Meta(description="The same without a mask")]
+    share: Annotated[float, Meta(ge=0, le=1, description="Of all heads, those judged rightly")]
+    normal: Annotated[
+        float | None,
+        Meta(description="The share that is normal at this time of day; null: still learned"),
+    ]
+
+
 class OneCameraHealth(CameraHealth, frozen=True, kw_only=True):
     """One of several cameras."""
 
@@ -103,6 +120,10 @@ class OneCameraHealth(CameraHealth, frozen=True, kw_only=True):
     conditions: Annotated[
         list[str], Meta(description="What is wrong with this camera, as codes, faults first")
     ] = msgspec.field(default_factory=list)
+    sight: Annotated[
+        SightHealth | None,
+        Meta(description="null or missing: nothing was proved here since the start"),
+    ] = None
 
 
 class OutboxCondition(StrEnum):
@@ -198,23 +219,6 @@ class MaskRuleHealth(PayloadPart, frozen=True, kw_only=True):
     by: Annotated[str, Meta(description="Who said so: `calendar`, or a name; empty: nobody")]
 
 
-class SightHealth(PayloadPart, frozen=True, kw_only=True):
-    """The last proof of sight: drawn heads in copies of live pictures."""
-
-    at: Annotated[Timestamp, Meta(description="When it was")]
-    masked_px: Annotated[
-        Count | None,
-        Meta(description="The smallest size of a face with a mask that is seen, in pixels of the "
-             "camera's picture; null: none of those shown"),
-    ]  # fmt: skip
-    bare_px: Annotated[Count | None, Meta(description="The same without a mask")]
-    share: Annotated[float, Meta(ge=0, le=1, description="Of all heads, those judged rightly")]
-    normal: Annotated[
-        float | None,
-        Meta(description="The share that is normal at this time of day; null: still learned"),
-    ]
-
-
 class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1"):
     """How the device is. Retained: every 30 s unless configured otherwise, and when it changes."""
 
@@ -264,7 +268,8 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="tensormask/health/1
     sight: Annotated[
         SightHealth | None,
         Meta(
-            description="null or missing: nothing was proved since the start, or `[sight]` is off"
+            description="null or missing: nothing was proved since the start, or `[sight]` is off; "
+            "of several cameras it is that of the first"
         ),
     ] = None
     conditions: Annotated[
@@ -348,6 +353,7 @@ def _one_camera(camera: CameraReport, found: Sequence[Condition]) -> OneCameraHe
         dropped_frames=camera.dropped_frames,
         paused_for_s=None if paused_for_s is None else round(paused_for_s, 1),
         conditions=[*health_codes(each for each in found if each.camera == camera.name)],
+        sight=_sight(camera.sight),
     )
 
 
@@ -374,7 +380,7 @@ def _outbox(state: OutboxState) -> OutboxHealth:
 
 
 def _sight(state: SightState | None) -> SightHealth | None:
-    if state is None or state.at is None:
+    if state is None or state.at is None or state.share is None:
         return None
     return SightHealth(
         at=timestamp(state.at),

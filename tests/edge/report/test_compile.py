@@ -15,6 +15,7 @@ from edge.records import Verdict, ViolationKind
 from edge.report.calendar import Shift
 from edge.report.period import day_period, month_period, shift_period, week_period
 from edge.report.records import Apart, Mark, Unseen
+from edge.report.sections import tables
 from edge.report.signing import sign_off_text
 from tests.edge.report.scene import BERLIN, Scene, berlin
 
@@ -359,14 +360,30 @@ def test_hours_far_from_a_proof_of_sight_are_marked(scene: Scene) -> None:
     assert report.sight.hours_without == 17
 
 
-def test_a_camera_that_is_never_proven_marks_no_hour_of_one_that_is(scene: Scene) -> None:
+def test_each_of_several_cameras_needs_a_proof_of_its_own(scene: Scene) -> None:
     for camera in ("door", "hall"):
         scene.watch("2026-11-29 07:00", "2026-11-29 12:00", camera=camera)
     scene.proof("2026-11-29 06:00", camera="door")
+    scene.proof("2026-11-29 12:00", camera="hall", right=4)
     report = scene.report(SUNDAY)
     far = [n for n, hour in enumerate(report.hours) if Mark.WITHOUT_PROOF in hour.marks]
-    # As with the door's camera alone: from 10:00 on.
-    assert far == [10, 11]
+    # The hall lacks one before nine, the door from ten on.
+    assert far == [7, 8, 10, 11]
+    assert report.sight is not None
+    assert [(each.camera, each.hours_without) for each in report.sight.cameras] == [
+        ("door", 2),
+        ("hall", 2),
+    ]
+    assert report.sight.cameras[1].masked.right == 4
+    assert report.sight.hours_without == 4
+    assert "4 watched hours without a proof of sight within 3 h (camera door: 2, hall: 2)." in (
+        report.notes
+    )
+    (table,) = [each for each in tables(report) if each.title == "Proof of sight"]
+    assert [row[0] for row in table.rows][2:] == ["hall, with a mask", "hall, without"]
+    alone = scene.report(SUNDAY, camera="door")
+    assert alone.sight is not None
+    assert (alone.sight.cameras, alone.sight.hours_without) == ((), 2)
 
 
 def test_without_any_proof_of_sight_no_hour_is_marked_for_it(scene: Scene) -> None:

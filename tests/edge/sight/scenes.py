@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from edge.classify.card import load_bundle
 from edge.classify.classifier import MaskClassifier
 from edge.config.seeing import ClassifierSettings
 from edge.detect.detectors import open_detector
-from edge.records import Frame, Pixels
+from edge.records import Face, Frame, Pixels
 from edge.sight.proof import LivePair, ProofEyes
 from edge.sight.scene import SceneLook
 from tests.fakes import START
@@ -62,6 +63,21 @@ def grained(picture: Pixels, chosen: np.random.Generator) -> Pixels:
 def open_eyes() -> ProofEyes:
     judge = MaskClassifier(load_bundle(), ClassifierSettings(threads=1, min_face_px=8))
     return ProofEyes(open_detector(), judge, lambda frame: 1.0, 8)
+
+
+class Unseeing:
+    """A detector that finds nothing, in no time: what the scene itself shows needs none."""
+
+    name = "none"
+    sure = 1.0
+    input_px: int | None = None
+
+    def find(self, pixels: Pixels) -> tuple[Face, ...]:
+        return ()
+
+
+def closed_eyes() -> ProofEyes:
+    return replace(open_eyes(), detector=Unseeing())
 
 
 def looks_at(pairs: list[LivePair]) -> list[SceneLook]:

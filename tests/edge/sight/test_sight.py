@@ -59,7 +59,7 @@ def test_drawn_heads_are_seen_in_a_good_picture(memory: SightMemory, eyes: Proof
 def test_another_light_and_a_passer_by_are_no_fall(memory: SightMemory, eyes: ProofEyes) -> None:
     for seed in range(200, 206):
         proof = proved(memory, eyes, seed)
-        assert fall_of(proof, memory.normal(proof.at), 1.0) is None, proof.share
+        assert fall_of(proof.change, proof.share, memory.normal(proof.at), 1.0) is None, proof.share
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_damage_that_hides_real_faces_is_noticed(
     memory: SightMemory, eyes: ProofEyes, damage: str, level: float, cause: Cause | None
 ) -> None:
     proof = proved(memory, eyes, 300, damage, level)
-    fall = fall_of(proof, memory.normal(proof.at), 1.0)
+    fall = fall_of(proof.change, proof.share, memory.normal(proof.at), 1.0)
     assert fall is not None, (proof.share, memory.normal(proof.at))
     assert cause in (None, fall.cause)
 
