@@ -25,8 +25,8 @@ FLICKERS: Final = 1.25
 SMOOTHED_BLUR_PX: Final = 0.3
 BENT: Final = 0.87
 """Edges less straight than this, times what they were: undamaged scenes stay above 0.9."""
-HIDDEN: Final = 0.035
-"""Of the scene's edges this share has gone: undamaged scenes stay below 0.03."""
+HIDDEN: Final = 0.05
+"""Of the scene's edges this share has gone: undamaged scenes stay below 0.045."""
 HIDDEN_DARK: Final = 0.02
 """The same where parts of the scene have also become much darker:"""
 COVERED: Final = 0.03
