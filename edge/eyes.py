@@ -2,14 +2,15 @@
 
 `eyes.json` lies beside the classifier's model. It holds what became of people whose state is known,
 from detection to the verdict on the visit, and names the two networks that judged them: with others
-it is not used. `make street EYES=file` measures it. `tensormask qualify` measures the same at a
-door, and the history keeps it.
+it is not used. `make street EYES=file` measures it. `tensormask qualify` and
+labeling on the page measure the same at a door, and the history keeps it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -70,12 +71,42 @@ class EyesCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     people: tuple[KnownPeople, ...]
 
 
+class LabelWay(StrEnum):
+    """How it is known what people who were labeled really wore."""
+
+    DOOR = "door"
+    """Somebody stood at the door and saw everybody, also those who were missed."""
+    PICTURES = "pictures"
+    """From the pictures of those who were seen: who was missed is not known."""
+
+
+class LabelCounts(msgspec.Struct, frozen=True):
+    """How people who passed were labeled; see `edge.qualify.labels`."""
+
+    way: LabelWay
+    minutes: int
+    """How long was recorded at most."""
+    recorded: int
+    """Visits."""
+    labeled: int
+    nobody: int
+    """Labeled as nobody's face, though judged."""
+    judged: int
+    """Of those labeled, all that were judged."""
+    unclear: int
+    """Of these the one who labels could not tell what they wore: they count as neither."""
+    missed: int
+    """People who passed and were not listed; always 0 from pictures."""
+    uncovered: int
+    """People whose face was uncovered for it."""
+
+
 class Qualification(msgspec.Struct, frozen=True):
-    """What `tensormask qualify` has measured, as the history keeps it. Fields may be added."""
+    """What was measured at a door, as the history keeps it. Fields may be added."""
 
     schema: Literal[1]
     at: datetime
-    """When the last walk was over."""
+    """When the last walk was over, or all were labeled."""
     camera: str
     """The name of the camera; empty: the only one."""
     networks: NetworkPair
@@ -86,10 +117,31 @@ class Qualification(msgspec.Struct, frozen=True):
     """Walks that were repeated because they were not done as asked."""
     faults: tuple[str, ...]
     """Which criteria were not met; none: the door is qualified."""
+    labels: LabelCounts | None = None
+    """None: by walks of `tensormask qualify`."""
 
     @property
     def is_qualified(self) -> bool:
         return not self.faults
+
+    @property
+    def why_unused(self) -> str:
+        """Return why no rate is corrected with it; empty: rates are, also where not all criteria
+        are met, since then all the more is to be corrected.
+
+        People without a mask are missed more often than others, so a rate that knows nothing of
+        the missed is too high; and what few people say is less than the models' makers know.
+        """
+        if self.labels is None:
+            return ""
+        if self.labels.way is LabelWay.PICTURES:
+            return "how many people were missed cannot be known from pictures"
+        if self.labels.labeled < self.labels.recorded:
+            return "not all who were recorded are labeled"
+        judged = {each.state: each.counted.of for each in self.people}
+        if min(judged.get(each, 0) for each in (MaskState.MASKED, MaskState.BARE)) < LEAST_JUDGED:
+            return f"of each state, with a mask and without, {LEAST_JUDGED} people must be judged"
+        return ""
 
 
 def eyes_of_bundle(folder: Path, networks: NetworkPair) -> Eyes | None:
@@ -110,14 +162,16 @@ def eyes_of_bundle(folder: Path, networks: NetworkPair) -> Eyes | None:
 def eyes_of_qualification(text: str, networks: NetworkPair, camera: str = "") -> Eyes | None:
     """Return how well these networks judged at this door, by the text of an entry of the history.
 
-    A door that did not meet the criteria was measured, too: then all the more is to be corrected.
-    None: the text is of other networks, of another camera or of a newer release.
+    None: the text is of other networks, of another camera or of a newer release, or says too
+    little, see `Qualification.why_unused`.
     """
     found = read_qualification(text)
     if found is None or (found.networks, found.camera) != (networks, camera):
         return None
     times = count(sum(each.shown for each in found.people), "passage")
     try:
+        if found.why_unused:
+            return None
         return eyes_of_people(
             found.people, f"measured at this door on {found.at:%Y-%m-%d}, {times}"
         )

@@ -6,40 +6,28 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from deploy.demo.__main__ import embedded_broker
 from edge.config import SignSettings
-from edge.history.alert_book import AlertBook
-from edge.history.records import (
-    Alert,
-    AlertAcknowledgement,
-    People,
-    Place,
-    Remedy,
-    WatchedTime,
-    WatchState,
-)
-from edge.history.store import FILE, HistoryBatch, HistoryWriter
 from edge.page.sentences import AT_A_DOOR, notice_of
-from edge.people import HEIGHT_PX, WIDTH_PX, frames
-from edge.records import Advice, Pixels, Verdict, ViolationKind
+from edge.people import HEIGHT_PX, PEOPLE, WIDTH_PX, frames
+from edge.records import Advice, Pixels
+from tests.clips import QUICK, come_and_gone
 from tests.edge.capture.fakes import write_clip
 from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.edge.page.program import Sign
 from tests.page.conftest import Daemon
 from tests.screenshots import SHOTS, assert_good_for_everybody, shoot
+from tools.past import write_past
 
 FPS = 10
 LOOKS = [
@@ -90,62 +78,6 @@ def daemon(
 
 def people(length_s: int = 4) -> list[Pixels]:
     return [*frames(length_s * FPS, FPS)]
-
-
-def write_past(state: Path) -> None:
-    """Write down a month of visits, by day more than by night, with an afternoon unwatched."""
-    draw = random.Random(5)
-    now = datetime.now(UTC)
-    present = int(now.timestamp()) // 3600
-    batch = HistoryBatch()
-    for began in range(present - 29 * 24, present):
-        at = datetime.fromtimestamp(3600 * began, UTC)
-        busy = max(0.0, 1 - abs(at.hour - 12) / 7) * (0.3 if at.weekday() > 4 else 1)
-        if present - 9 <= began < present - 6:
-            continue
-        minutes = 60 if present - began != 10 else 25
-        batch.watched += [
-            WatchedTime(60 * began + minute, "", WatchState.WATCHED, 60, True)
-            for minute in range(minutes)
-        ]
-        for verdict, most in MOST_VISITS.items():
-            for zone, share in ZONES.items():
-                visits = round(busy * share * draw.uniform(0.5, 1) * most)
-                if visits:
-                    row = People(60 * began + 5, Place(zone=zone), verdict, 48, True, visits)
-                    batch.people.append(row)
-    said = []
-    for number in range(12, 0, -1):
-        alert = _alert(number, now - timedelta(minutes=37 * number * number), draw)
-        batch.alerts.append(alert)
-        if number % 5 > 1:
-            said.append(_said(alert, draw))
-    with closing(HistoryWriter(state / FILE)) as writer, AlertBook(state / FILE) as book:
-        writer.write(batch)
-        for each in said:
-            book.write(each)
-
-
-MOST_VISITS = {Verdict.MASKED: 60, Verdict.BARE: 5, Verdict.WORN_WRONGLY: 3, Verdict.UNKNOWN: 5}
-ZONES = {"Entrance": 0.7, "Hall": 0.3}
-
-
-def _alert(number: int, started: datetime, draw: random.Random) -> Alert:
-    event = f"019ab11c-92d2-7f3a-8d1e-{number:012}"
-    stay_s = round(draw.uniform(1, 40), 1)
-    kind = ViolationKind.WORN_WRONGLY if number % 4 == 1 else ViolationKind.BARE
-    ended = started + timedelta(seconds=stay_s)
-    sure = round(draw.uniform(0.85, 0.99), 2)
-    place = Place(zone="Entrance" if number % 3 else "Hall")
-    return Alert(event, place, kind, started, started, ended, stay_s, sure)
-
-
-def _said(alert: Alert, draw: random.Random) -> AlertAcknowledgement:
-    at = alert.confirmed_at + timedelta(minutes=draw.randint(1, 15))
-    remedy = draw.choice(("mask-handed-out", "mask-put-on"))
-    return AlertAcknowledgement(
-        alert.event_id, at, "page reception", "forgotten", msgspec.convert(remedy, Remedy)
-    )
 
 
 def write_area(state: Path) -> None:
@@ -315,6 +247,45 @@ def first(browser: Browser) -> None:
         each_look(browser, running.url, "first-alerts", known, "alerts")
 
 
+def labels(browser: Browser) -> None:
+    """Somebody labels people who pass: at the door, and from pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        clip = come_and_gone(Path(folder) / "passing.avi", (PEOPLE[1], PEOPLE[2], PEOPLE[1]))
+        for way in ("door", "pictures"):
+            with daemon(clip, f"may_show_faces = true\n{QUICK}") as running:
+                _label_each(browser, running, way)
+
+
+def _label_each(browser: Browser, running: Daemon, way: str) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{running.url}/#label")
+    each_look(browser, running.url, f"label-{way}-form", known, "label")
+    page.locator(f"input[value={way}]").check()
+    page.get_by_label("Who labels").fill("Ada")
+    page.get_by_role("button", name="Start recording").click()
+
+    def person(other: Page) -> None:
+        expect(other.locator("#label-images img")).not_to_have_count(0)
+        if way == "pictures":
+            other.get_by_role("button", name="Show the face").click()
+            expect(other.get_by_alt_text("face shown").first).to_be_visible()
+
+    each_look(browser, running.url, f"label-{way}", person, "label")
+    page.get_by_role("button", name="End the recording").click()
+    while (page.locator("#label-who").text_content() or "").startswith("Person"):
+        page.locator("#label-choices").get_by_role("button", name="Mask").first.click()
+        page.wait_for_timeout(300)
+    each_look(browser, running.url, f"label-{way}-over", known, "label")
+    page.get_by_role("button", name="Show the result").click()
+
+    def result(other: Page) -> None:
+        expect(other.locator("#label-rows tr")).not_to_have_count(0)
+
+    each_look(browser, running.url, f"label-{way}-done", result, "label")
+    page.close()
+
+
 def login(browser: Browser) -> None:
     with tempfile.TemporaryDirectory() as folder:
         secret = Path(folder) / "password"
@@ -413,7 +384,19 @@ def reports(browser: Browser) -> None:
 
 STATES: dict[str, Callable[[Browser], None]] = {
     each.__name__: each
-    for each in (healthy, reports, setup, troubled, covered, lost, stopped, first, login, sign)
+    for each in (
+        healthy,
+        reports,
+        setup,
+        troubled,
+        covered,
+        lost,
+        stopped,
+        first,
+        labels,
+        login,
+        sign,
+    )
 }
 
 if __name__ == "__main__":

@@ -13,24 +13,22 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from edge.commands.options import add_config, add_json
 from edge.commands.output import print_document, say
 from edge.commands.parser import Parser
 from edge.commands.status import ask_service
 from edge.config import DEFAULT_PATH, Settings, load_settings
 from edge.errors import ConfigError, NotAllowedError, TensorMaskError
-from edge.eyes import Qualification, read_qualification
-from edge.history.records import Entry, EntryKind
+from edge.eyes import Qualification
 from edge.history.store import FILE as HISTORY
-from edge.history.store import HistoryBatch, HistoryError, HistoryWriter
+from edge.history.store import HistoryError
 from edge.host.status_file import DIRECTORY
 from edge.host.visits import SOCKET, VisitReader, socket_of
-from edge.qualify.criteria import Criterion, compared, criteria, faults_of, former_of
+from edge.qualify.conclusion import keep_qualification, sheet_of
+from edge.qualify.criteria import Criterion, criteria, faults_of
 from edge.qualify.dialog import TICK_S, Dialog, StoppedError
-from edge.qualify.known import networks_of, qualifications
-from edge.qualify.sheet import Sheet
+from edge.qualify.known import networks_of
+from edge.qualify.sheet import Sheet, SheetAbout
 from edge.qualify.store import SCHEMA, drop_progress, keep_progress, read_progress
 from edge.qualify.walks import Progress, people_of
 from edge.version import version
@@ -43,7 +41,6 @@ This measures how well the service at this door judges, with people whose mask i
 Other people have to stay out of the picture meanwhile. What is counted now is in the counts and
 alerts of the day, too. Stop at any time with q or Ctrl-C, and go on later with the same command."""
 MINUTES_A_WALK = 0.4
-_TIMES = "%Y-%m-%d %H:%M %Z"
 
 
 class SheetError(TensorMaskError):
@@ -172,22 +169,13 @@ def _finish(
         1, now, progress.camera, progress.networks, people, walks, repeated, faults_of(found)
     )
     history = settings.outbox.file.parent / HISTORY
-    former = former_of(_earlier(history), qualification)
-    comparisons = () if former is None else compared(former, qualification)
     by = os.environ.get("SUDO_USER") or getpass.getuser()
-    sheet = Sheet(
-        settings.device.id,
-        ", ".join(each for each in (settings.device.site, settings.device.zone) if each),
-        by,
-        f"tensormask {version()}",
-        qualification,
-        found,
-        progress.done,
-        former,
-        comparisons,
-        f"{now.astimezone():{_TIMES}}",
-        "" if former is None else f"{former.at.astimezone():{_TIMES}}",
-    )
+    place = ", ".join(each for each in (settings.device.site, settings.device.zone) if each)
+    about = SheetAbout(settings.device.id, place, f"tensormask {version()}")
+    try:
+        sheet = sheet_of(about, qualification, found, progress.done, by, history)
+    except HistoryError as error:
+        raise HistoryError(f"{error}; all walks are kept") from error
     output = options.output or Path(
         f"qualification-{settings.device.id}-{now.astimezone():%Y-%m-%d-%H%M}.html"
     )
@@ -197,10 +185,7 @@ def _finish(
         raise SheetError(
             f"{output}: {error.strerror or error}; all walks are kept: run it again with --output"
         ) from error
-    text = msgspec.json.encode(qualification).decode()
-    with closing(HistoryWriter(history)) as writer:
-        writer.write(HistoryBatch(journal=[Entry(now, EntryKind.QUALIFIED, by, text)]))
-        _leave_to_the_service(history)
+    keep_qualification(history, qualification, by)
     drop_progress(settings.outbox.file.parent)
     for each in _summary(found, sheet):
         keyboard.say(each)
@@ -208,14 +193,6 @@ def _finish(
     if options.json:
         print_document(qualification)
     return 0 if qualification.is_qualified else 1
-
-
-def _leave_to_the_service(history: Path) -> None:
-    """Have the files of a history that root has made belong to the owner of their folder."""
-    if os.geteuid() == 0:
-        owner = history.parent.stat()
-        for path in history.parent.glob(f"{history.name}*"):
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _summary(found: tuple[Criterion, ...], sheet: Sheet) -> list[str]:
@@ -232,12 +209,3 @@ def _summary(found: tuple[Criterion, ...], sheet: Sheet) -> list[str]:
         lines.append(f"nothing contradicts the measurement of {sheet.former_when}")
     lines.append("QUALIFIED" if sheet.qualification.is_qualified else "NOT QUALIFIED")
     return lines
-
-
-def _earlier(history: Path) -> list[Qualification]:
-    """Return what was measured before, the newest last. Raises HistoryError."""
-    try:
-        texts = qualifications(history)
-    except HistoryError as error:
-        raise HistoryError(f"{error}; all walks are kept") from error
-    return [each for text in texts if (each := read_qualification(text)) is not None]

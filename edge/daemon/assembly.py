@@ -31,6 +31,7 @@ from edge.daemon.device import Device
 from edge.daemon.former import FILE, FormerIdentities, Identity
 from edge.daemon.home_assistant import births, open_home_assistant
 from edge.daemon.hours import open_hours
+from edge.daemon.labels import LabelDesk, open_labels
 from edge.daemon.notifications import open_notifications
 from edge.daemon.outlets import Outlet
 from edge.daemon.recorder import Recorder, open_history, settings_digest
@@ -43,6 +44,7 @@ from edge.daemon.station import StationOutlet, open_station
 from edge.daemon.viewer import open_page
 from edge.daemon.visits import open_visits
 from edge.detect.detectors import identify
+from edge.eyes import NetworkPair
 from edge.history.records import RunAbout
 from edge.host.health import usable_cores
 from edge.host.status_file import StatusFile, runtime_directory
@@ -105,7 +107,8 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         device.notifiers = notifications.states
     test = None if notifications is None else notifications.test
     reports = None if in_use is None else ReportMaker(Path(in_use.settings), runtime_directory())
-    page = open_page(settings, posts, device, folder, metrics, test, parts.clerk, reports)
+    labels = _open_labels(parts)
+    page = open_page(settings, posts, device, folder, metrics, test, parts.clerk, reports, labels)
     history = _open_history(parts, page)
     outlets: list[Outlet | None] = [
         rule,
@@ -122,6 +125,7 @@ def open_service(settings: Settings, in_use: InUse | None = None) -> Service:
         if settings.history.enabled
         else None,
         _open_sight(parts, history),
+        labels,
     ]
     there = [outlet for outlet in outlets if outlet is not None]
     return Service(watch_of(posts), device, page, there, lamps)
@@ -249,6 +253,12 @@ def _open_sight(parts: Parts, history: Recorder | Retention) -> Outlet | None:
     sight = open_sight(parts.settings, parts.bundle, observers, parts.folder, record)
     parts.device.sights = sight.states
     return sight
+
+
+def _open_labels(parts: Parts) -> LabelDesk | None:
+    networks = NetworkPair(parts.bundle.card.model_sha256, parts.detector.sha256)
+    observers = {each.name: each.lookout.observers for each in parts.posts}
+    return open_labels(parts.settings, networks, observers)
 
 
 def _open_history(parts: Parts, page: PageListener | None) -> Recorder | Retention:

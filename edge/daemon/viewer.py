@@ -19,6 +19,7 @@ from edge.detect.card import FOLDER, found_shares, read_card
 from edge.detect.detectors import identify
 from edge.installed import Slot, activated
 from edge.page.history import PageHistory
+from edge.page.labeling import Labels
 from edge.page.listener import PageListener
 from edge.page.reports import ReportChoices, ReportMaker, ShiftChoice
 from edge.page.window import About, PageJournal, Window, no_metrics
@@ -41,6 +42,7 @@ def open_page(
     test_notifications: Callable[[], str] | None = None,
     journal: PageJournal | None = None,
     reports: ReportMaker | None = None,
+    labels: Labels | None = None,
 ) -> PageListener | None:
     """Return the page, which shows these `metrics` as text; None where it is not enabled.
 
@@ -75,6 +77,7 @@ def open_page(
             journal=journal,
             reports=reports,
             choices=lambda: _choices(settings, posts),
+            labels=labels,
             camera=post.name if settings.cameras else "",
             cameras=names,
         )

@@ -18,6 +18,7 @@ from edge.page.door import CONNECTION
 from edge.page.exchange import read_body, refused
 from edge.page.guard import Guard
 from edge.page.hub import Hub
+from edge.page.labeling import LabelView
 from edge.page.login import Login
 from edge.page.origin import Site
 from edge.page.sign import PATH, SignView, sign_page
@@ -81,6 +82,7 @@ def application(
             *(Route(f"/{each.name}", _file) for each in FILES.iterdir() if each.suffix in SERVED),
             *_LiveView(hub, guard).routes(),
             *ReportDocuments(hub).routes(),
+            *LabelView(hub).routes(),
             *metrics,
             *([] if sign is None else sign.routes()),
         ],

@@ -27,6 +27,7 @@ from edge.page.drawing import Drawing, draw, drawing_of, undo
 from edge.page.drawn import AreaBook, AreaOrigin
 from edge.page.drawn_zones import ZoneBook
 from edge.page.history import DAYS, Hour, HoursSummary, PageHistory, RecentAlert
+from edge.page.labeling import Labels, answer_labels
 from edge.page.reports import ReportChoices, ReportMaker
 from edge.page.scene import InSight, ShownScene
 from edge.page.trouble import Since, Trouble, explained
@@ -190,6 +191,7 @@ class Window:
     reports: ReportMaker | None = None
     choices: Callable[[], ReportChoices] = ReportChoices
     """What reports may be of."""
+    labels: Labels | None = None
     _observer: Observer | None = None
     _asked_s: float = -math.inf
     _shown_s: float = -math.inf
@@ -264,6 +266,8 @@ class Window:
                 return self._report(request)
             case TryNotifications():
                 return msgspec.json.encode(Answer(self._tested())), b""
+            case _:
+                return answer_labels(self.labels, request)
 
     def _noted(self, request: Acknowledge | SetRule) -> str:
         if self.journal is None:

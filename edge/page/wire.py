@@ -19,6 +19,7 @@ import msgspec
 from edge.config import MOST_ZONES, Notices, Polygon, Polygons, ZonePolicy
 from edge.history.requests import MAX_NAME, ONE_LINE, Acknowledge, Note, SetRule
 from edge.host.status_file import runtime_directory
+from edge.qualify.label_requests import LabelRequests
 
 PROGRAM = str(Path(__file__).resolve().parents[2])
 FOLDER = "page"
@@ -210,6 +211,7 @@ Requests = (
     | SetRule
     | ReadReport
     | SignReport
+    | LabelRequests
 )
 _decode = msgspec.msgpack.Decoder(Requests).decode
 _encode = msgspec.msgpack.Encoder().encode

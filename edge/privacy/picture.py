@@ -64,6 +64,25 @@ class Photographer:
         return () if self._find_faces is None else (*also, *self._find_faces(frame))
 
 
+def close_up(
+    frame: Frame, part: Box, heads: Sequence[Box], longest_side_px: int, max_bytes: int
+) -> bytes:
+    """Return a part of `frame` as a JPEG of at most `max_bytes`, without metadata, in which the
+    heads around these faces are covered. `part` and `heads` are in pixels of the frame; what lies
+    outside of it is not there.
+
+    Raises cv2.error where OpenCV cannot do it.
+    """
+    inside = part.clipped(frame.width, frame.height) or Box(0, 0, frame.width, frame.height)
+    left, top = math.floor(inside.left), math.floor(inside.top)
+    pixels = frame.pixels[top : math.ceil(inside.bottom), left : math.ceil(inside.right)]
+    ratio = min(1.0, longest_side_px / max(pixels.shape[:2]))
+    picture = scaled(pixels, ratio).copy()
+    for each in heads:
+        pixelate(picture, each.moved(-left, -top).scaled(ratio, ratio))
+    return encode_jpeg(picture, max_bytes)
+
+
 def pixelate(picture: Pixels, box: Box) -> None:
     """Replace the head around the face in `box` by a few even cells, in place.
 

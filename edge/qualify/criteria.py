@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from edge.eyes import KnownPeople, Qualification
+from edge.eyes import KnownPeople, LabelCounts, LabelWay, Qualification
 from edge.rates import Counted, exact_interval
 from edge.records import MaskState
 
@@ -15,6 +15,10 @@ LEAST_RIGHT = 0.75
 """The lower limit of the exact interval: 28 of 30 reach it, 27 do not."""
 LEAST_JUDGED = 0.8
 MOST_REPEATED = 0.25
+MOST_UNCLEAR = 0.1
+"""Of the people who were labeled: what is unclear to people is often hard to judge, too."""
+MOST_NOBODY = 0.05
+"""Posters, hands, backs of heads: each is a person in the counts."""
 SIGNIFICANCE = 0.05
 """Of all comparisons of two measurements together."""
 STATES = {MaskState.MASKED: "with a mask", MaskState.BARE: "without a mask"}
@@ -34,7 +38,6 @@ def criteria(
     people: Iterable[KnownPeople], walks: int, asked: int, repeated: int
 ) -> tuple[Criterion, ...]:
     """Return all of them: `walks` of those `asked` for were done, and `repeated` more not."""
-    counted = {each.state: each.counted for each in people}
     found = [
         Criterion(f"all {asked} walks are done", f"{walks} of {asked}", walks >= asked),
         Criterion(
@@ -43,23 +46,54 @@ def criteria(
             repeated <= MOST_REPEATED * asked,
         ),
     ]
+    return (*found, *_of_states(people, counts_missed=True))
+
+
+def label_criteria(people: Iterable[KnownPeople], labels: LabelCounts) -> tuple[Criterion, ...]:
+    """Return all criteria where people who passed were labeled."""
+    counts_missed = labels.way is LabelWay.DOOR
+    found = [
+        Criterion(
+            "all who were recorded are labeled",
+            f"{labels.labeled} of {labels.recorded}",
+            labels.labeled == labels.recorded,
+        ),
+        Criterion(
+            f"of not more than {100 * MOST_UNCLEAR:.0f} % it is unclear what they wore",
+            f"{labels.unclear} of {labels.labeled}",
+            labels.unclear <= MOST_UNCLEAR * labels.labeled,
+        ),
+        Criterion(
+            f"of the visits that were judged, not more than {100 * MOST_NOBODY:.0f} % are nobody's",
+            f"{labels.nobody} of {labels.judged}",
+            labels.nobody <= MOST_NOBODY * labels.judged,
+        ),
+        Criterion(
+            "people who were missed are counted, too",
+            str(labels.missed) if counts_missed else "not possible from pictures",
+            counts_missed,
+        ),
+    ]
+    return (*found, *_of_states(people, counts_missed=counts_missed))
+
+
+def _of_states(people: Iterable[KnownPeople], *, counts_missed: bool) -> Iterator[Criterion]:
+    counted = {each.state: each.counted for each in people}
     for state, worn in STATES.items():
         one = counted.get(state, Counted(0, 0, 0))
         shown = one.shown or 0
         low, high = exact_interval(one.right, one.of)
-        found += [
-            Criterion(
-                f"of the people {worn}, {100 * LEAST_JUDGED:.0f} % are judged",
-                f"{one.of} of {shown}",
-                shown > 0 and one.of >= LEAST_JUDGED * shown,
-            ),
-            Criterion(
-                f"of these, {100 * LEAST_RIGHT:.0f} % are judged right, with 95 % certainty",
-                f"{one.right} of {one.of}: {low:.3f} to {high:.3f}",
-                low >= LEAST_RIGHT,
-            ),
-        ]
-    return tuple(found)
+        yield Criterion(
+            f"of the people {worn}{'' if counts_missed else ' who are listed'}, "
+            f"{100 * LEAST_JUDGED:.0f} % are judged",
+            f"{one.of} of {shown}",
+            shown > 0 and one.of >= LEAST_JUDGED * shown,
+        )
+        yield Criterion(
+            f"of these, {100 * LEAST_RIGHT:.0f} % are judged right, with 95 % certainty",
+            f"{one.right} of {one.of}: {low:.3f} to {high:.3f}",
+            low >= LEAST_RIGHT,
+        )
 
 
 def faults_of(found: Iterable[Criterion]) -> tuple[str, ...]:
@@ -82,7 +116,8 @@ class ShareChange:
 def former_of(
     earlier: Iterable[Qualification], now: Qualification, zone: tzinfo | None = None
 ) -> Qualification | None:
-    """Return the last one of another day with the same camera and networks; None: there is none.
+    """Return the last one of another day with the same camera and networks, measured in the same
+    way; None: there is none.
 
     `zone` is where the days are counted, by default here.
     """
@@ -92,9 +127,15 @@ def former_of(
         for each in earlier
         if each.networks == now.networks
         and each.camera == now.camera
+        and way_of(each) == way_of(now)
         and each.at.astimezone(zone).date() < day
     ]
     return max(found, key=lambda each: each.at, default=None)
+
+
+def way_of(one: Qualification) -> LabelWay | None:
+    """Return how it was measured; None: by walks."""
+    return None if one.labels is None else one.labels.way
 
 
 def compared(before: Qualification, now: Qualification) -> tuple[ShareChange, ...]:

@@ -9,6 +9,7 @@ from html import escape
 from edge.eyes import KnownPeople, Qualification
 from edge.qualify.criteria import STATES, Criterion, ShareChange, smallest_fall
 from edge.qualify.walks import WalkDone
+from edge.qualify.wording import rows_of, words_of
 from edge.rates import exact_interval
 from edge.records import MaskState
 
@@ -28,16 +29,24 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """What stands on it."""
+class SheetAbout:
+    """What was measured, where."""
 
     device: str
     place: str
-    by: str
     program: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What stands on it."""
+
+    about: SheetAbout
+    by: str
     qualification: Qualification
     criteria: Sequence[Criterion]
     walks: Sequence[WalkDone]
+    """None where people were labeled."""
     former: Qualification | None
     """The last measurement of another day; None: there is none."""
     comparisons: Sequence[ShareChange]
@@ -47,7 +56,8 @@ class Sheet:
 
     def html(self) -> str:
         """Return the file's text."""
-        found = self.qualification
+        found, words = self.qualification, words_of(self.qualification)
+        device = escape(self.about.device)
         verdict = (
             "QUALIFIED: all criteria are met."
             if found.is_qualified
@@ -57,16 +67,16 @@ class Sheet:
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Qualification of {escape(self.device)}</title><style>{_STYLE}</style></head>",
-            f"<body><h1>Qualification of {escape(self.device)}</h1>",
-            f"<p>{escape(self.place)}</p>" if self.place else "",
+            f"<title>Qualification of {device}</title><style>{_STYLE}</style></head>",
+            f"<body><h1>Qualification of {device}</h1>",
+            f"<p>{escape(self.about.place)}</p>" if self.about.place else "",
             f'<p class="verdict">{verdict}</p>',
             _table("About this measurement", ("what", "value"), self._about()),
             "<h2>How well this door judges</h2>",
             _table(
-                "Each person walked past the camera wearing what the first column says. Intervals "
-                "are exact (Clopper and Pearson) and hold with 95 % certainty. The last column is "
-                "of the people who were judged as with or without a mask.",
+                f"{words.people} Intervals are exact (Clopper and Pearson) and hold with 95 % "
+                "certainty. The last column is of the people who were judged as with or without a "
+                "mask.",
                 (
                     "wore",
                     "people",
@@ -78,7 +88,7 @@ class Sheet:
                 ),
                 [_row(each) for each in found.people],
             ),
-            "<h2>Criteria, fixed before the first walk</h2>",
+            f"<h2>Criteria, fixed before {words.begin}</h2>",
             _table(
                 "",
                 ("required", "measured", "result"),
@@ -87,23 +97,8 @@ class Sheet:
             "<h2>Does an earlier measurement still hold?</h2>",
             *self._comparison(),
             "<h2>What this means</h2>",
-            *self._meaning(),
-            "<h2>All walks</h2>",
-            _table(
-                "Before what was counted was shown, the person at the terminal said whether the "
-                "walk was done as asked; if not, it was repeated.",
-                ("number", "asked", "counted", "largest face, px", "repeated"),
-                [
-                    (
-                        str(number),
-                        each.walk.asked,
-                        each.in_words,
-                        ", ".join(f"{px:.0f}" for px in each.faces_px if px) or "-",
-                        str(each.repeated or "-"),
-                    )
-                    for number, each in enumerate(self.walks, 1)
-                ],
-            ),
+            *(f"<p>{escape(each)}</p>" for each in words.meaning),
+            *self._passages(),
             '<p class="sign">Date, name, signature</p>',
             "</body></html>",
         ]
@@ -115,7 +110,7 @@ class Sheet:
             ("ended", self.when),
             ("measured by", self.by or "not known"),
             ("camera", found.camera or "the only one"),
-            ("program", self.program),
+            ("program", self.about.program),
             ("classifier, sha256", found.networks.model_sha256),
             ("face detector, sha256", found.networks.detector_sha256),
         ]
@@ -123,9 +118,9 @@ class Sheet:
     def _comparison(self) -> list[str]:
         if self.former is None:
             return [
-                "<p>There is no measurement of an earlier day with the same networks. Measure "
-                "again on another day, in other light: only then is it known whether this one "
-                "holds.</p>"
+                "<p>There is no measurement of an earlier day with the same networks, made in the "
+                "same way. Measure again on another day, in other light: only then is it known "
+                "whether this one holds.</p>"
             ]
         changed = [each.what for each in self.comparisons if each.is_different]
         said = (
@@ -160,16 +155,26 @@ class Sheet:
             _table("", ("share", "then", "now", "p", "result"), rows),
         ]
 
-    def _meaning(self) -> list[str]:
-        return [
-            "<p>From now on, rates of this door are corrected with these figures, as long as both "
-            "networks stay the same; their intervals carry the uncertainty of this small number of "
-            "people. The figures hold for people who walk as these did, at this place, in this "
-            "light. Masks of another kind, people of another height, a moved camera or a dark "
-            "evening are other conditions: measure again.</p>",
-            "<p>A mask below the nose counts neither as with nor as without a mask in a rate; how "
-            "it was judged is in the first table.</p>",
+    def _passages(self) -> list[str]:
+        labels = self.qualification.labels
+        if labels is not None:
+            return ["<h2>How it was labeled</h2>", _table("", ("what", "number"), rows_of(labels))]
+        rows = [
+            (
+                str(number),
+                each.walk.asked,
+                each.in_words,
+                ", ".join(f"{px:.0f}" for px in each.faces_px if px) or "-",
+                str(each.repeated or "-"),
+            )
+            for number, each in enumerate(self.walks, 1)
         ]
+        said = (
+            "Before what was counted was shown, the person at the terminal said whether the walk "
+            "was done as asked; if not, it was repeated."
+        )
+        heads = ("number", "asked", "counted", "largest face, px", "repeated")
+        return ["<h2>All walks</h2>", _table(said, heads, rows)]
 
 
 def _row(people: KnownPeople) -> tuple[str, ...]:

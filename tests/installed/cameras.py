@@ -90,6 +90,9 @@ def test_each_camera_reports_by_its_name_and_all_commands_list_both(box: Box) ->
     status = box.by(VISITOR, "tensormask status").stdout
     assert "camera   door: running" in status
     assert "camera   hall: running" in status
+    unclear = box.by("root", "tensormask qualify </dev/null")
+    assert unclear.returncode == 78
+    assert "say which one you walk past: --camera door or --camera hall" in unclear.stderr
     checked = box.by("root", "tensormask check --only camera").stdout
     assert "camera hall    ok" in checked
     assert "camera door    ok" in checked

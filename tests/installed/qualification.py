@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from edge.classify.card import DEFAULT_BUNDLE, load_bundle
 from edge.detect.card import read_card
@@ -15,6 +16,7 @@ from edge.qualify.store import FILE, SCHEMA, keep_progress
 from edge.qualify.walks import Progress, plan
 from edge.records import MaskState, Verdict
 from tests.installed.lab.box import STATE, UNIT, VISITOR, Box
+from tests.installed.lab.visitor import open_page
 from tests.systemd.machine import wait_until
 
 ANSWERS, SAID, SHEET = "/root/answers", "/root/said", "/root/sheet.html"
@@ -70,7 +72,7 @@ def test_the_owner_walks_past_and_the_door_is_qualified(talk: Box) -> None:
         wait_until(lambda: said(talk).count("walk past now") >= number, 60, said(talk))  # noqa: B023
         talk.camera.show(scene)
         frames = talk.telemetry()["frames"]
-        wait_until(lambda: talk.telemetry()["frames"] > frames + 40, 30, "it looks")  # noqa: B023
+        wait_until(lambda: talk.telemetry()["frames"] > frames + 40, 90, "it looks")  # noqa: B023
         talk.camera.show("nobody")
         answer(talk, "done as asked?", number)
     wait_until(lambda: "the sheet: " in said(talk), 60, said(talk))
@@ -84,6 +86,43 @@ def test_the_owner_walks_past_and_the_door_is_qualified(talk: Box) -> None:
     owners = talk.machine.output("sh", "-c", f"stat --format=%U {STATE}/history.sqlite*")
     assert set(owners.split()) == {"tensormask"}
     assert talk.is_well()
+
+
+@pytest.mark.thorough
+def test_people_are_labeled_on_the_page_and_no_picture_is_kept(box: Box, page: Page) -> None:
+    box.empty()
+    box.until_well()
+    before = files(box)
+    open_page(page, "http://localhost:8080#label")
+    page.get_by_label("Who labels").fill("reception")
+    page.get_by_role("button", name="Start recording").click()
+    expect(page.locator("#label-progress")).to_contain_text("Recording, ")
+    for scene in ("masked", "bare"):
+        box.camera.show(scene)
+        frames = box.telemetry()["frames"]
+        wait_until(lambda: box.telemetry()["frames"] > frames + 40, 90, "it looks")  # noqa: B023
+        box.camera.show("nobody")
+        name = "Mask" if scene == "masked" else "No mask"
+        expect(page.locator("#label-images img").first).to_be_visible(timeout=60_000)
+        label = page.locator("#label-choices").get_by_role("button", name=name, exact=True)
+        label.click()
+        expect(page.locator("#label-who")).to_contain_text("Nobody waits")
+    page.get_by_role("button", name="End the recording").click()
+    page.get_by_role("button", name="Show the result").click()
+    expect(page.locator("#label-verdict")).to_contain_text("Not qualified")
+    kept = box.machine.output("/usr/bin/python3", "-c", _JOURNAL)
+    assert "'page reception'" in kept
+    assert '"state":"masked","size_px":0,"shown":1,"masked":1,"bare":0' in kept
+    assert '"state":"bare","size_px":0,"shown":1,"masked":0,"bare":1' in kept
+    assert files(box) == before, "nothing but rows of the history is new"
+    assert box.is_well()
+
+
+def files(box: Box) -> set[str]:
+    """Return all files that the service may write, without those that a database comes and goes
+    with."""
+    found = box.machine.output("find", STATE, "/run/tensormask", "-type", "f").split()
+    return {each for each in found if not each.endswith(("-wal", "-shm", "-journal", ".json"))}
 
 
 @pytest.mark.thorough

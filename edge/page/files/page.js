@@ -4,6 +4,7 @@ import { connectAlerts, remembered } from "./alerts.js";
 import { connect, mayDiscard, hasUnsaved, take, tell as tellArea } from "./area.js";
 import { of, tellCameras } from "./cameras.js";
 import { $, pause, state } from "./common.js";
+import { connectLabels, openLabels } from "./labels.js";
 import { connectNotify, tellNotifiers } from "./notify.js";
 import { draw, follow, judgeAge, tellRuler } from "./picture.js";
 import { connectDoor, renew, report, tellReport, tellVerdict } from "./report.js";
@@ -11,7 +12,7 @@ import { connectReports, openReports } from "./reports.js";
 import { connectRule } from "./rule.js";
 import { tellVisits } from "./visits.js";
 
-const VIEWS = ["live", "alerts", "reports", "setup", "device"];
+const VIEWS = ["live", "alerts", "reports", "setup", "device", "label"];
 
 // Raises an Error with `status` where the device refuses or its service is away, and fetch's own where nobody answers.
 async function ask(path, options) {
@@ -46,10 +47,11 @@ function open(view) {
   state.view = view;
   document.body.dataset.view = view;
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
+    if (link.hash === `#${view === "label" ? "setup" : view}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   scrollTo(0, 0);
+  if (view === "label") openLabels();
   if (state.account) tell();
   draw();
 }
@@ -98,6 +100,7 @@ async function noteCameraIsBack() {
 }
 
 connectReports(ask);
+connectLabels(ask, remembered);
 open(wanted());
 connectNotify(ask);
 follow(ask, of, noteCameraIsBack);

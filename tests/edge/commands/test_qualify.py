@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
 import msgspec
-import numpy as np
 import pytest
 
 from edge.cli import main
@@ -24,17 +22,16 @@ from edge.history.records import EntryKind
 from edge.history.store import HistoryReader
 from edge.host.visits import VisitReader
 from edge.observers import Observers
-from edge.people import PEOPLE, frames
+from edge.people import PEOPLE
 from edge.qualify.dialog import Dialog, Waits
 from edge.qualify.known import eyes_of, networks_of
 from edge.qualify.store import FILE, SCHEMA, keep_progress
 from edge.qualify.walks import Progress, plan
-from edge.records import MaskState, Pixels, Verdict
-from tests.edge.capture.fakes import write_clip
+from edge.records import MaskState, Verdict
+from tests.clips import QUICK, come_and_gone
 from tests.processes import Running
 from tests.waiting import DEADLINE_S, until
 
-FPS = 10
 PORT = 1
 """Nothing listens there."""
 _, MASKED, BARE = PEOPLE
@@ -47,20 +44,6 @@ WAITS = Waits(empty_s=0.3)
 """People come and go faster than at a door."""
 
 
-def write_people(path: Path) -> Path:
-    """Write a clip in which a person with a mask comes for a moment, and later one without."""
-
-    def small(picture: Pixels) -> Pixels:
-        return np.asarray(cv2.resize(picture, (640, 360), interpolation=cv2.INTER_AREA), np.uint8)
-
-    (nobody,) = (small(each) for each in frames(1, FPS, ()))
-    pictures: list[Pixels] = []
-    for person in (MASKED, BARE):
-        one, other = (small(each) for each in frames(2, FPS, (person,)))
-        pictures += [nobody] * (6 * FPS // 5) + [one, other] * (FPS // 2)
-    return write_clip(path, pictures, FPS)
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
     path = tmp_path / "tensormask.toml"
@@ -68,9 +51,7 @@ def settings(tmp_path: Path) -> Path:
     path.write_text(
         f'[mqtt]\nhost = "127.0.0.1"\nport = {PORT}\n[device]\nid = "door-1"\n'
         f'[camera]\nsource = "{tmp_path}/clip.avi"\nloop = true\n'
-        f'[outbox]\npath = "{tmp_path}/outbox.sqlite"\n'
-        "[detector]\nfull_every_s = 0.2\nidle_every_s = 0.2\n"
-        "[tracker]\nmax_missed_s = 0.4\nstill_missed_s = 0.4\n"
+        f'[outbox]\npath = "{tmp_path}/outbox.sqlite"\n' + QUICK
     )
     return path
 
@@ -78,7 +59,7 @@ def settings(tmp_path: Path) -> Path:
 @pytest.fixture
 def service(settings: Path, tmp_path: Path) -> Iterator[None]:
     """The service before these people."""
-    write_people(tmp_path / "clip.avi")
+    come_and_gone(tmp_path / "clip.avi", (MASKED, BARE))
     with (tmp_path / "log").open("wb") as log:
         command = [sys.executable, "-m", "edge", "run", "--config", str(settings)]
         process = subprocess.Popen(command, stdout=log, stderr=log)

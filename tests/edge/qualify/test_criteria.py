@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from edge.eyes import KnownPeople, NetworkPair, Qualification
+from edge.eyes import KnownPeople, LabelCounts, LabelWay, NetworkPair, Qualification
 from edge.qualify.criteria import (
     compared,
     criteria,
@@ -52,6 +52,20 @@ def test_a_door_that_judges_nearly_all_right_is_qualified() -> None:
     assert faults(masked=(28, 2), bare=(28, 2)) == 0
     assert faults(masked=(24, 0), bare=(24, 0)) == 0
     assert faults(repeated=14) == 0
+
+
+def test_a_measurement_is_compared_with_one_that_was_made_in_the_same_way() -> None:
+    labels = LabelCounts(LabelWay.DOOR, 30, 60, 60, 0, 60, 0, 0, 0)
+    walked = measured(at=NOON - timedelta(days=1))
+    at_door = msgspec.structs.replace(walked, labels=labels)
+    from_pictures = msgspec.structs.replace(
+        walked, labels=msgspec.structs.replace(labels, way=LabelWay.PICTURES)
+    )
+    earlier = [from_pictures, at_door, walked]
+    for each in earlier:
+        now = msgspec.structs.replace(each, at=NOON)
+        assert former_of(earlier, now, UTC) == each
+    assert former_of([walked], msgspec.structs.replace(at_door, at=NOON), UTC) is None
 
 
 def test_each_criterion_is_one() -> None:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import msgspec
+import pytest
 
-from edge.eyes import NetworkPair, Qualification
-from edge.qualify.criteria import compared, criteria, faults_of
-from edge.qualify.sheet import Sheet
+from edge.eyes import LabelCounts, LabelWay, NetworkPair, Qualification
+from edge.qualify.criteria import compared, criteria, faults_of, label_criteria
+from edge.qualify.sheet import Sheet, SheetAbout
 from edge.qualify.walks import WalkDone, people_of, plan
 from edge.records import MaskState, Verdict
 
@@ -43,10 +44,8 @@ def sheet(wrong: int = 0, former: Qualification | None = None, device: str = "do
         1, AT, "", NetworkPair("a" * 64, "b" * 64), people, len(walks), 1, faults_of(found)
     )
     comparisons = compared(former, now) if former else ()
-    return Sheet(
-        device, "Museum", "ada", "tensormask 1", now, found, walks, former, comparisons, "today",
-        "last week",
-    )  # fmt: skip
+    about = SheetAbout(device, "Museum", "tensormask 1")
+    return Sheet(about, "ada", now, found, walks, former, comparisons, "today", "last week")
 
 
 class _Checker(HTMLParser):
@@ -106,6 +105,29 @@ def test_an_earlier_measurement_is_compared() -> None:
     worse = sheet(wrong=12, former=earlier).html()
     assert "It does not: with a mask: judged right differ" in worse
     assert "DIFFERENT" in worse
+
+
+@pytest.mark.parametrize("way", LabelWay)
+def test_of_labels_it_says_how_they_came_about(way: LabelWay) -> None:
+    counts = LabelCounts(way, 30, 62, 62, 1, 60, 1, 0 if way is LabelWay.PICTURES else 3, 0)
+    found = msgspec.structs.replace(sheet().qualification, labels=counts)
+    rows = label_criteria(found.people, counts)
+    found = msgspec.structs.replace(found, faults=faults_of(rows))
+    about = SheetAbout("door-1", "", "tensormask 1")
+    text = Sheet(about, "page Ada", found, rows, (), None, (), "today").html()
+    checker = _Checker()
+    checker.feed(text)
+    assert checker.open == []
+    assert "Criteria, fixed before the recording" in text
+    assert "All walks" not in text
+    if way is LabelWay.DOOR:
+        assert "QUALIFIED: all criteria are met." in text
+        assert "From now on, rates of this door are corrected" in text
+        assert 'were not listed</th><td class="number">3<' in text
+    else:
+        assert "NOT QUALIFIED: 1 of 8 criteria not met." in text
+        assert "Rates are not corrected with these figures: how many people were missed" in text
+        assert "were not listed</th><td>not known<" in text
 
 
 def test_names_are_no_markup() -> None:

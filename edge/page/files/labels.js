@@ -1,0 +1,203 @@
+// Labeling people who passed: the form that starts it, one person after the other, and what it came to. What the device judged is not
+// here before all is labeled: the device does not say it.
+
+import { $, make, many, say, state } from "./common.js";
+
+const EVERY_MS = 1000;
+const LABELS = { masked: "Mask", bare: "No mask", worn_wrongly: "Worn wrongly", nobody: "Nobody’s face", unclear: "Cannot tell" };
+const KEYS = Object.keys(LABELS);
+const MISSED = ["masked", "bare", "worn_wrongly"];
+
+let askFor = null;
+let now = null; // the last state
+let shown = ""; // whose pictures are asked for
+let seen = 0; // which person's pictures are on the screen
+let addresses = [];
+let faceOf = 0; // of which person the face is shown
+let isBusy = false;
+let isAgain = false; // the form is wanted though there is a result
+let cameras = "";
+
+export function connectLabels(ask, remembered) {
+  askFor = ask;
+  $("label-by").value = remembered();
+  $("label-start").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const way = new FormData($("label-start")).get("way");
+    begin({ type: "StartLabels", way, minutes: Number($("label-minutes").value), by: $("label-by").value.trim(), camera: $("label-camera").value });
+  });
+  KEYS.forEach((label, place) => {
+    const button = make("button", { type: "button" }, LABELS[label], make("kbd", { "aria-hidden": "true" }, String(place + 1)));
+    button.setAttribute("aria-keyshortcuts", String(place + 1));
+    button.addEventListener("click", () => put(label));
+    $("label-choices").append(button);
+  });
+  for (const worn of MISSED) $("label-missed-rows").append(missedRow(worn));
+  for (const step of ["undo", "stop", "finish"]) $(`label-${step}`).addEventListener("click", () => deed({ type: "StepLabels", step }));
+  $("label-face").addEventListener("click", uncover);
+  $("label-again").addEventListener("click", () => {
+    isAgain = true;
+    tell();
+    $("label-by").focus();
+  });
+  $("label-discard").addEventListener("click", () => $("label-dialog").showModal());
+  $("label-dialog").addEventListener("close", () => $("label-dialog").returnValue === "discard" && deed({ type: "StepLabels", step: "discard" }));
+  // Only while the focus is in there: single keys must not do anything elsewhere.
+  $("label-work").addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    const label = KEYS[Number(event.key) - 1];
+    if (label) put(label);
+    else if (event.key === "u" && now.can_undo) deed({ type: "StepLabels", step: "undo" });
+    else if (event.key === "f" && !$("label-face").hidden) uncover();
+  });
+  setInterval(() => state.view === "label" && !document.hidden && renew(), EVERY_MS);
+}
+
+export function openLabels() {
+  renew();
+}
+
+async function renew() {
+  try {
+    now = await (await askFor("labels")).json();
+    tell();
+  } catch (error) {
+    say("label-said", `The device does not answer: ${error.message}.`);
+  }
+}
+
+async function deed(wanted) {
+  if (isBusy) return false;
+  isBusy = true;
+  try {
+    const { error } = await (await askFor("labels", { method: "POST", body: JSON.stringify({ deed: wanted }) })).json();
+    await renew();
+    say("label-said", error ? `Not done: ${error}.` : "");
+    return !error;
+  } catch (error) {
+    say("label-said", `Not done: ${error.message}.`);
+    return false;
+  } finally {
+    isBusy = false;
+  }
+}
+
+async function begin(wanted) {
+  isAgain = false;
+  if (await deed(wanted)) $("label-who").focus();
+}
+
+function put(label) {
+  if (now?.next && now.next.visit === seen) deed({ type: "LabelVisit", visit: now.next.visit, label });
+}
+
+function uncover() {
+  if (!now?.next) return;
+  faceOf = now.next.visit;
+  tellPerson();
+}
+
+function missedRow(worn) {
+  const less = make("button", { type: "button" }, "−");
+  const more = make("button", { type: "button" }, "+");
+  less.setAttribute("aria-label", `One less passed and is not listed: ${LABELS[worn]}`);
+  more.setAttribute("aria-label", `One more passed and is not listed: ${LABELS[worn]}`);
+  less.addEventListener("click", () => deed({ type: "CountMissed", state: worn, by: -1 }));
+  more.addEventListener("click", () => deed({ type: "CountMissed", state: worn }));
+  return make("div", { className: "missed" }, make("span", {}, LABELS[worn]), less, make("output", { id: `missed-${worn}` }, "0"), more);
+}
+
+function tell() {
+  const isWork = ["recording", "labeling"].includes(now.phase);
+  const isDone = now.phase === "done";
+  $("label-start").hidden = isWork || Boolean(now.refused) || (isDone && !isAgain);
+  $("label-work").hidden = !isWork;
+  $("label-done").hidden = !isDone;
+  say("label-refused", now.refused ? `Nothing can be labeled: ${now.refused}.` : "");
+  if (isWork) tellWork();
+  else dropPictures();
+  if (isDone) tellResult(now.result);
+  if (!isWork) tellForm();
+}
+
+function tellForm() {
+  $("label-pictures").disabled = !now.may_uncover;
+  $("label-locked").hidden = now.may_uncover;
+  const names = state.account?.cameras ?? [];
+  if (cameras === JSON.stringify(names)) return;
+  cameras = JSON.stringify(names);
+  $("label-camera-field").hidden = names.length < 2;
+  $("label-camera").replaceChildren(...names.map((each) => make("option", { value: each, selected: each === state.account.camera_name }, each)));
+}
+
+const left = (seconds) => (seconds < 60 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`);
+
+function tellWork() {
+  const isRecording = now.phase === "recording";
+  const isOfDoor = now.way === "door";
+  const at = now.camera ? ` at ${now.camera}` : "";
+  const what = isRecording ? `Recording${at}, ${left(now.left_s)} left.` : `The recording is over. All is dropped in ${left(now.left_s)}.`;
+  say("label-progress", `${what} ${many(now.recorded, "person", "people")} recorded, ${now.labeled} labeled.`);
+  $("label-blind").hidden = now.is_watching || !isRecording;
+  $("label-missed").hidden = !isOfDoor;
+  for (const worn of MISSED) say(`missed-${worn}`, String(now.missed[worn] ?? 0));
+  for (const button of $("label-missed").querySelectorAll("button:last-child")) button.disabled = !isRecording;
+  $("label-undo").disabled = !now.can_undo;
+  $("label-stop").hidden = !isRecording;
+  $("label-finish").hidden = isRecording;
+  $("label-finish").disabled = !now.labeled;
+  tellPerson();
+  tellChoices();
+}
+
+// Not disabled, which would take the focus away.
+function tellChoices() {
+  for (const button of $("label-choices").children) button.setAttribute("aria-disabled", String(!now.next || now.next.visit !== seen));
+}
+
+function tellPerson() {
+  const { next } = now;
+  const time = next && new Date(next.at).toLocaleTimeString("en-GB");
+  const none = now.phase === "recording" ? "Nobody waits to be labeled. Each person is listed a few seconds after leaving the picture." : "Everybody is labeled.";
+  say("label-who", next ? `Person ${next.visit}, who left at ${time}` : none);
+  $("label-face").hidden = now.way !== "pictures" || !next?.pictures || faceOf === next.visit;
+  const key = next ? `${next.visit} ${faceOf === next.visit}` : "";
+  if (key === shown) return;
+  shown = key;
+  showPictures(next, faceOf === next?.visit, key);
+}
+
+async function showPictures(next, isFace, key) {
+  if (!next) return dropPictures();
+  const wanted = Array.from({ length: next.pictures }, (_, number) => `labels/picture?visit=${next.visit}&number=${number}${isFace ? "&face" : ""}`);
+  const images = [];
+  for (const path of wanted) {
+    const blob = await askFor(path).then((answer) => answer.blob()).catch(() => null);
+    if (key !== shown) return; // another person is to be labeled meanwhile
+    if (blob) images.push(URL.createObjectURL(blob));
+  }
+  dropPictures(key);
+  addresses = images;
+  const words = isFace ? "face shown" : "head covered";
+  const shownNow = images.map((src, place) => make("img", { src, alt: `Person ${next.visit}, ${words}, picture ${place + 1} of ${images.length}` }));
+  $("label-images").replaceChildren(...(shownNow.length ? shownNow : [make("p", { className: "note" }, "There is no picture of this person.")]));
+  seen = next.visit; // only now a label is taken: nobody is labeled unseen
+  tellChoices();
+}
+
+function dropPictures(key = "") {
+  shown = key;
+  seen = 0;
+  addresses.forEach((each) => URL.revokeObjectURL(each));
+  addresses = [];
+  $("label-images").replaceChildren();
+}
+
+function tellResult({ is_qualified: isQualified, why_unused: why, criteria }) {
+  const wrong = criteria.filter((each) => !each.is_met).length;
+  say("label-verdict", isQualified ? "Qualified: all criteria are met." : `Not qualified: ${wrong} of ${many(criteria.length, "criterion is", "criteria are")} not met.`);
+  say("label-corrects", why ? `Rates are not corrected with it: ${why}.` : "Rates of this door are corrected with this measurement from now on.");
+  const rows = criteria.map((each) => make("tr", {}, make("th", { scope: "row" }, each.required), make("td", {}, each.measured),
+    make("td", {}, each.is_met ? "met" : make("strong", {}, "not met"))));
+  $("label-rows").replaceChildren(...rows);
+}
