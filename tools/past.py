@@ -1,7 +1,8 @@
-"""A month that a history tells of, for pictures of the page: random, and the same each time."""
+"""A month that a history tells of, and a drawn area, for pictures of the page; each time the same."""
 
 from __future__ import annotations
 
+import json
 import random
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ from edge.history.store import FILE, HistoryBatch, HistoryWriter
 from edge.records import Verdict, ViolationKind
 
 MOST_VISITS = {Verdict.MASKED: 60, Verdict.BARE: 5, Verdict.WORN_WRONGLY: 3, Verdict.UNKNOWN: 5}
+REGION = [[0.28, 0.2], [0.72, 0.16], [0.78, 0.97], [0.2, 0.97]]
+POSTER = [[0.05, 0.14], [0.21, 0.14], [0.21, 0.48], [0.05, 0.48]]
 ZONES = {"Entrance": 0.7, "Hall": 0.3}
 
 
@@ -76,3 +79,9 @@ def _said(alert: Alert, draw: random.Random) -> AlertAcknowledgement:
     return AlertAcknowledgement(
         alert.event_id, at, "page reception", "forgotten", msgspec.convert(remedy, Remedy)
     )
+
+
+def write_area(state: Path) -> None:
+    named = [{"points": REGION, "name": "Door"}, {"points": POSTER, "name": "Poster"}]
+    (state / "area.json").write_text(json.dumps({"regions": [REGION], "excluded": [POSTER]}))
+    (state / "area.names.json").write_text(json.dumps({"present": named, "before": []}))

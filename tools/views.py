@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from tests.edge.capture.rtsp_server import encoded_frames, serving
 from tests.edge.page.program import Sign
 from tests.page.conftest import Daemon
 from tests.screenshots import SHOTS, assert_good_for_everybody, shoot
-from tools.past import write_past
+from tools.past import write_area, write_past
 
 FPS = 10
 LOOKS = [
@@ -35,8 +34,6 @@ LOOKS = [
     for width, height in ((360, 740), (800, 1000), (1920, 1080))
     for scheme in ("light", "dark")
 ]
-REGION = [[0.28, 0.2], [0.72, 0.16], [0.78, 0.97], [0.2, 0.97]]
-POSTER = [[0.05, 0.14], [0.21, 0.14], [0.21, 0.48], [0.05, 0.48]]
 
 
 def main(chosen: list[str]) -> int:
@@ -78,12 +75,6 @@ def daemon(
 
 def people(length_s: int = 4) -> list[Pixels]:
     return [*frames(length_s * FPS, FPS)]
-
-
-def write_area(state: Path) -> None:
-    named = [{"points": REGION, "name": "Door"}, {"points": POSTER, "name": "Poster"}]
-    (state / "area.json").write_text(json.dumps({"regions": [REGION], "excluded": [POSTER]}))
-    (state / "area.names.json").write_text(json.dumps({"present": named, "before": []}))
 
 
 def each_look(
