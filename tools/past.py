@@ -1,4 +1,4 @@
-"""A month that a history tells of, and a drawn area, for pictures of the page; each time the same."""
+"""A month of a history and a drawn area for pictures of the page, each time the same."""
 
 from __future__ import annotations
 
