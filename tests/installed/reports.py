@@ -18,6 +18,8 @@ from tests.systemd.machine import wait_until
 
 HERE = "http://localhost:8080"
 FOLDER = "/srv/printed"
+MADE_MS = 90_000
+"""A report is made by another process, which waits for its turn on a busy machine."""
 OUT_OF_SEASON = '[{ first = "2020-01-01", last = "2020-01-02" }]'
 
 
@@ -88,14 +90,15 @@ def test_yesterday_is_chosen_and_signed_off_on_the_page(box: Box, page: Page) ->
     written(box)
     since = box.now()
     open_page(page, f"{HERE}/#reports")
-    expect(page.locator("#report-content")).to_be_visible()
+    expect(page.locator("#report-content")).to_be_visible(timeout=MADE_MS)
     page.get_by_role("button", name="Earlier").click()
-    page.get_by_role("button", name="Sign off").click()
+    page.get_by_role("button", name="Sign off").click(timeout=MADE_MS)
     page.get_by_label("Your name", exact=True).fill("B. Example")
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Note").fill("nobody was there")
     dialog.get_by_role("button", name="Sign off").click()
-    expect(page.locator("#report-signed")).to_contain_text("✓ page B. Example, ")
+    signed = page.locator("#report-signed")
+    expect(signed).to_contain_text("✓ page B. Example, ", timeout=MADE_MS)
     again = box.by(OWNER, "sudo tensormask report --day yesterday", check=True).stdout
     assert re.search("page B. Example +this report +nobody was there", again)
     assert "signed off by page B. Example" in box.journal("--since", since)

@@ -182,6 +182,12 @@ def test_it_fits_every_screen_and_everybody_can_use_it(
     expect(page.locator("#alerts .said").first).to_be_visible()
     assert_good_for_everybody(page, 360)
     shoot(page, f"alerts-said-360-{scheme}")
+    # In the column at the side of the live view, buttons leave the words their room.
+    page.set_viewport_size({"width": 1280, "height": 850})
+    page.get_by_role("link", name="Live").click()
+    words = page.locator("#recent .alert div").first.bounding_box()
+    assert words is not None
+    assert words["width"] > 150
     context.close()
 
 

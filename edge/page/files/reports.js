@@ -27,7 +27,7 @@ let askFor = null;
 export function connectReports(ask) {
   askFor = ask;
   connectChoice(load, () => shown);
-  connectSigning(patiently, () => ({ report: shown, name: [title(shown), where(shown)].filter(Boolean).join(", ") }), show);
+  connectSigning(patiently, () => ({ report: shown, name: [title(shown), where(shown)].filter(Boolean).join(", ") }), show, load);
   new ResizeObserver(() => shown && !isEmpty(shown) && chart(shown)).observe($("report-chart"));
 }
 
@@ -237,7 +237,7 @@ function table(report) {
 
 // By shift, and by zone: with one of a kind there is nothing to compare.
 function groups(report) {
-  const shifts = report.shifts.filter((each) => each.name || each.counts.people);
+  const shifts = report.shifts.filter((each) => each.name || each.counts.people || each.alerts.alerts);
   const places = report.places.map((each) => ({ ...each, name: `${[each.camera, each.zone].filter(Boolean).join(", ") || "elsewhere"}${each.is_required ? "" : " (no mask required)"}` }));
   for (const [id, list, is] of [["report-shifts", shifts, report.kind !== "shift" && report.shifts.some((each) => each.name)], ["report-places", places, places.length > 1]]) {
     $(id).hidden = !is;

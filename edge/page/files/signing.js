@@ -19,8 +19,8 @@ export function tellSigned(report, where) {
   say("report-sign-said", isOver || !isWritten ? "" : `It can be signed when the ${report.kind} is over.`);
 }
 
-// `shown` returns the report on the screen and its name in words; `show` shows another.
-export function connectSigning(patiently, shown, show) {
+// `shown` returns the report on the screen and its name in words; `show` shows another, `renew` the present one of the period.
+export function connectSigning(patiently, shown, show, renew) {
   $("report-sign").addEventListener("click", () => {
     const { report, name } = shown();
     asked = report;
@@ -49,6 +49,7 @@ export function connectSigning(patiently, shown, show) {
       $("report-signed-title").focus();
     } catch (error) {
       say("sign-said", `Not signed: ${error.message}.`);
+      if (error.status === 409) renew(); // below the dialog, which is still about what was looked at
     } finally {
       $("sign-save").disabled = false;
       say("sign-save", "Sign off");
