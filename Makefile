@@ -59,7 +59,7 @@ lock: dev ## after a pin has changed: get the digests of all listed packages fro
 dashboard: dev ## deploy/grafana/tensormask.json, after tools/dashboard has changed
 	$(DEV)/bin/python -m tools.dashboard
 
-picture: dev ## docs/page.png: the page, with drawn people
+picture: dev ## docs/page.png, docs/page-reports.png: the page, with drawn people
 	$(DEV)/bin/python -m tools.picture
 
 views: dev ## build/screenshots/page-*.png: every view and state of the page at three widths, for review

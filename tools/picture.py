@@ -37,6 +37,7 @@ def main() -> int:
         page.get_by_role("link", name="Reports").click()
         reported(page)
         page.screenshot(path=DOCS / "page-reports.png")
+        page.unroute_all(behavior="ignoreErrors")
         browser.close()
     return 0
 
