@@ -302,10 +302,9 @@ class HistoryReader:
         return [made(Alert, (row[0], Place(row[1], row[2]), *row[3:])) for row in rows]
 
     def hours(self, begin: datetime, end: datetime, camera: str = "") -> list[HourTotals]:
-        """Return what each hour of a period comes to, in order, but for those without anything.
+        """Return what each hour of a period comes to, at one camera or (empty) at all of them.
 
-        Of one camera; empty: of all together.
-        """
+        In order, without those in which nothing was."""
         within = "WHERE minute >= ? AND minute < ? AND ? IN ('', camera)"
         period = minute_of(begin), minute_of(end), camera
         seeing = ", ".join(f"'{each}'" for each in SEEING)
