@@ -310,4 +310,9 @@ def test_it_fits_every_screen_and_everybody_can_use_it(lived: Daemon, browser: B
         assert_good_for_everybody(page, 360)
         shoot(page, f"sign-off-360-{scheme}")
         page.keyboard.press("Escape")
+    page.emulate_media(media="print")
+    for on_paper in ("#device", "#report-verdict", "#report-signed"):
+        expect(page.locator(on_paper)).to_be_visible()
+    for on_screen in ("nav", "#pill", "#report-at", "#report-sign", "#report-files"):
+        expect(page.locator(on_screen)).to_be_hidden()
     context.close()
