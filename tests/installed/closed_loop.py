@@ -194,7 +194,7 @@ def test_the_mask_rule_is_switched_by_root_by_command_and_on_the_page(
     box.until_reported("confirmed")
     # A report is made on the installed box, in the service's sandbox, and has the alert.
     page.get_by_role("link", name="Reports").click()
-    expect(page.locator("#report-verdict")).to_contain_text("alert")
+    expect(page.locator("#report-verdict")).to_contain_text("alert", timeout=60_000)
     with page.expect_download() as waiting:
         page.locator("#report-files").get_by_role("link", name="PDF").click()
     assert waiting.value.suggested_filename.startswith("tensormask-day-")
