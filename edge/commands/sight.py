@@ -174,14 +174,22 @@ def requested(
         raise NotRunningError(f"{DIRECTORY}: {error.strerror}") from error
     wait_s = WAIT_S * len(before)
     until_s = clock.monotonic_s() + wait_s
+    late: NotRunningError | None = None
     while clock.monotonic_s() < until_s:
         clock.sleep(POLL_S)
-        states = _asked(sights_of(ask_service(options.config)), camera)
+        try:
+            states = _asked(sights_of(ask_service(options.config)), camera)
+        except NotRunningError as error:
+            late = error  # of a box that is busy, a report may be late
+            continue
+        late = None
         if all(state.answered != before[name].answered for name, state in states.items()):
             if all(state.waits for state in states.values()):
                 why = "; ".join(f"{_label(name)}{each.waits}" for name, each in states.items())
                 raise UnprovedError(f"not proved: {why}")
             return states
+    if late is not None:
+        raise late
     raise UnprovedError(f"no answer within {wait_s:.0f} s; is the box busy? tensormask status")
 
 

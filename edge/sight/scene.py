@@ -28,6 +28,10 @@ MIDDLE: Final = slice(1, 4)
 """Bands that neither noise nor light decides."""
 NOTHING: Final = 0.1
 """Of the power of edges."""
+LEAST_EDGES: Final = 25.0
+"""Power: weaker ones are of a blank wall, and go with the light."""
+BURNT: Final = 230.0
+"""Gray levels, on average: in brighter cells light has burnt the edges out."""
 BLACK: Final = 4.0
 """Gray levels: what a camera makes of darkness."""
 COVERED: Final = 0.5
@@ -107,8 +111,11 @@ def hidden(reference: SceneFigures, now: SceneFigures) -> float:
     """Return the share of the cells with edges, 0 to 1, in which next to nothing is left of them
     while the others are as they were: something lies on the lens there, or stands before it."""
     before, after = (each.power[MIDDLE].sum(axis=0) for each in (reference, now))
-    has_edges = before >= np.median(before)
-    left = after[has_edges] / np.maximum(before[has_edges], 1e-3)
+    is_lit = np.maximum(reference.level[..., 0], now.level[..., 0]) < BURNT
+    has_edges = is_lit & (before >= max(LEAST_EDGES, float(np.median(before))))
+    if not has_edges.any():
+        return 0.0
+    left = after[has_edges] / before[has_edges]
     return float((left < NOTHING * np.median(left)).mean())
 
 
