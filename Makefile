@@ -172,9 +172,10 @@ heads: dev ## which heads the page leaves uncovered (turned, tilted, in the dark
 	$(each_boxed); $(DEV)/bin/python -m tools.heads "$$@" $(call option,--split,SPLIT) \
 	  $(call option,--yunet,YUNET) $(call option,--most,MOST)
 
-sight: dev ## which damage of BOXED=folder:folder's pictures the proof of sight notices (an hour); SCENES, CLEAN: how many
+sight: dev ## which damage of BOXED=folder:folder's pictures the proof of sight notices (an hour); SCENES, CLEAN: how many; RESULTS=file: goes on after a stop
 	@test -n $(call quoted,BOXED) || { echo 'which pictures? make sight BOXED=folder' >&2; exit 2; }
-	$(each_boxed); $(DEV)/bin/python -m tools.sight "$$@" $(call option,--scenes,SCENES) $(call option,--clean,CLEAN)
+	$(each_boxed); $(DEV)/bin/python -m tools.sight "$$@" $(call option,--scenes,SCENES) $(call option,--clean,CLEAN) \
+	  $(call option,--results,RESULTS)
 
 wear: dev ## what a day of violations writes to the card (as root: including the file system)
 	$(DEV)/bin/python -m tools.wear

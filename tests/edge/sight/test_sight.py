@@ -9,12 +9,12 @@ import pytest
 
 from edge.records import Pixels, Verdict
 from edge.sight.heads import cutout
-from edge.sight.judge import Cause, fall_of
+from edge.sight.judge import COVERED, HIDDEN_DARK, Cause, fall_of
 from edge.sight.memory import LEARNED, SightMemory
 from edge.sight.places import Passages
 from edge.sight.proof import PLACES, ProofEyes, SightResult, prove, sizes_px
 from edge.sight.register import movement
-from edge.sight.scene import figures_of
+from edge.sight.scene import covered, figures_of, hidden
 from tests.edge.sight.scenes import HEIGHT, WIDTH, looks_at, open_eyes, pairs_of, room
 from tools.sight.damage import DAMAGES
 
@@ -102,6 +102,20 @@ def test_a_push_and_a_turn_are_measured() -> None:
     assert moved.right == pytest.approx(0.1, abs=0.04)
     assert moved.down == pytest.approx(-0.1, abs=0.06)
     assert not movement(before, before).is_any
+
+
+def test_a_light_that_burns_out_a_white_room_hides_nothing_and_dirt_covers_its_walls() -> None:
+    white = np.clip(room(1).astype(np.float32) * 0.4 + 130, 0, 215).astype(np.uint8)
+    white[:, : WIDTH // 2] = 205
+    before = figures_of(looks_at(pairs_of(white, 1, light=1.0)))
+    burnt = figures_of(looks_at(pairs_of(white, 2, light=1.5)))
+    assert hidden(before, burnt) < HIDDEN_DARK
+
+    def dirty(picture: Pixels) -> Pixels:
+        return DAMAGES["dirt"](picture, 0.2, 3)
+
+    soiled = figures_of(looks_at(pairs_of(white, 3, dirty, light=1.0)))
+    assert covered(before, soiled) > COVERED > covered(before, burnt)
 
 
 def test_a_head_has_the_size_that_is_asked_for() -> None:
