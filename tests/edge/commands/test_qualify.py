@@ -59,7 +59,7 @@ def settings(tmp_path: Path) -> Path:
 @pytest.fixture
 def service(settings: Path, tmp_path: Path) -> Iterator[None]:
     """The service before these people."""
-    come_and_gone(tmp_path / "clip.avi", (MASKED, BARE))
+    come_and_gone(tmp_path / "clip.avi", (MASKED, BARE), stay_s=2.0)
     with (tmp_path / "log").open("wb") as log:
         command = [sys.executable, "-m", "edge", "run", "--config", str(settings)]
         process = subprocess.Popen(command, stdout=log, stderr=log)
