@@ -237,17 +237,20 @@ SELECT device_id, hour, history, site, zone, camera, watch,
 FROM hour, jsonb_to_recordset(document -> 'watched') AS watched
     (camera text, watch text, clock_synchronised boolean, seconds double precision);
 
--- With which hour each device began: the first that a time server has confirmed, or that of the hours
--- before it which it follows without a gap of more than a day. What is earlier has the date of a clock
--- that was wrong then. Of a device that knows no time server, the first. A message is sent when its
--- hour is over: one that came before it began has a wrong date, too.
+-- With which hour each device began: the first, unless the dates before a later one are clearly wrong.
+-- That is where, up to the first hour that a time server has confirmed, more than a year lies between
+-- two, or more than a day and the device says that the later one follows none of the same history: the
+-- clock was set in between. A message is sent when its hour is over: one that came before it began has
+-- a wrong date, too.
 CREATE OR REPLACE VIEW beginning AS
 SELECT device_id,
-       coalesce(max(hour) FILTER (WHERE dated IS NOT NULL AND hour - before > interval '1 day'),
+       coalesce(max(hour) FILTER (WHERE dated IS NOT NULL AND (
+                    hour - before > interval '365 days'
+                    OR hour - before > interval '1 day' AND follows IS NULL AND history = former)),
                 min(hour)) AS hour
 FROM (
-    SELECT hour.device_id, hour.hour, dated,
-           lag(hour.hour) OVER (PARTITION BY hour.device_id ORDER BY hour.hour) AS before
+    SELECT hour.device_id, hour.hour, history, follows, dated,
+           lag(hour.hour) OVER earlier AS before, lag(history) OVER earlier AS former
     FROM (SELECT DISTINCT device_id FROM hour) AS device
     CROSS JOIN LATERAL (
         SELECT min(h.hour) AS dated FROM hour AS h
@@ -255,6 +258,7 @@ FROM (
     ) AS confirmed
     JOIN hour ON hour.device_id = device.device_id AND hour.is_counted
         AND hour.received_at >= hour.hour AND hour.hour <= coalesce(dated, 'infinity')
+    WINDOW earlier AS (PARTITION BY hour.device_id ORDER BY hour.hour, history)
 ) AS early
 GROUP BY device_id;
 

@@ -16,6 +16,7 @@ from typing import Self
 
 import msgspec
 
+from edge.history.beginning import is_beginning
 from edge.history.database import open_to_write, said_plainly
 from edge.history.records import Place, WatchState
 from edge.records import Verdict
@@ -74,7 +75,7 @@ class HourOfHistory(msgspec.Struct, frozen=True):
     revision: int
     follows: datetime | None
     """The hour before it of which this history knows anything: in between, the program did not
-    run. None: this is the first."""
+    run. None: this is the first, or what is before has dates that are clearly wrong."""
     people: tuple[VisitsOfHour, ...]
     watched: tuple[WatchOfHour, ...]
 
@@ -128,9 +129,7 @@ class HourBook:
                 "SELECT ifnull(max(revision), 0) FROM withdrawn_hours WHERE hour = ?",
                 (_number(began_at),),
             ).fetchone()
-            (before,) = self._database.execute(
-                "SELECT max(minute) FROM watched WHERE minute < ?", period[:1]
-            ).fetchone()
+            before = self._before(*period)
         return HourOfHistory(
             self._name,
             _began_at(_number(began_at)),
@@ -149,6 +148,17 @@ class HourBook:
                 )
             ),
         )
+
+    def _before(self, begin: int, end: int) -> int | None:
+        """Return the last minute before a period, unless the history begins in the period."""
+        before, minute = self._database.execute(
+            "SELECT (SELECT max(minute) FROM watched WHERE minute < :begin), "
+            "(SELECT min(minute) FROM watched WHERE minute >= :begin AND minute < :end)",
+            {"begin": begin, "end": end},
+        ).fetchone()
+        if None not in (before, minute) and is_beginning(self._database, before, minute):
+            return None
+        return None if before is None else int(before)
 
     def first(self) -> datetime | None:
         """Return the first hour of which anything is known."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from edge.history.batch import HistoryBatch
+from edge.history.beginning import beginning
 from edge.history.database import (
     FILE,
     DamagedHistoryError,
@@ -77,17 +78,6 @@ _DATED_AHEAD = """
     DELETE FROM people WHERE minute > :minute;
     DELETE FROM watched WHERE minute > :minute;
     DELETE FROM journal WHERE at > :text
-"""
-_MISDATED_MIN = 24 * 60
-_BEGINNING = """
-WITH dated AS (SELECT min(minute) AS minute FROM watched WHERE clock_is_right)
-SELECT coalesce(
-    (SELECT max(minute) FROM (
-        SELECT minute, lag(minute) OVER (ORDER BY minute) AS before FROM watched
-        WHERE minute <= (SELECT minute FROM dated)
-    ) WHERE minute - before > :gap),
-    (SELECT min(minute) FROM watched)
-)
 """
 
 
@@ -340,11 +330,10 @@ class HistoryReader:
         return [made(SightProof, row) for row in rows]
 
     def first(self) -> datetime | None:
-        """Return when the first minute began of which anything is known, as far as its date is
-        right: what a clock without a time server has dated before a gap of more than a day, after
-        which it was right for the first time, is no beginning."""
+        """Return when the first minute began of which anything is known, as far as its date is not
+        clearly wrong, see `edge.history.beginning`."""
         with said_plainly(self._path):
-            (minute,) = self._database.execute(_BEGINNING, {"gap": _MISDATED_MIN}).fetchone()
+            minute = beginning(self._database)
         return None if minute is None else at_minute(minute)
 
     def freeze(self) -> tuple[str, int]:

@@ -84,7 +84,8 @@ def gather(
     cells = _cut(hours, calendar, period.span)
     book = _Book(cells)
     used = _in_use(rows, period.span, where.camera)
-    _count_time(book, spans, calendar, rule, used, reader.first())
+    known = _known(rows, period.span, reader.first())
+    _count_time(book, spans, calendar, rule, used, known)
     _add_rows(book, rows)
     if until < period.span.end and rows and rows[-1].minute == until - 1:
         _shorten_last(book.at(until - 1), [row for row in rows if row.minute == until - 1])
@@ -157,22 +158,33 @@ def _cut(hours: Sequence[MinuteSpan], calendar: Calendar, whole: MinuteSpan) -> 
     return tuple(cells)
 
 
+def _known(rows: Sequence[WatchedTime], whole: MinuteSpan, first: datetime | None) -> MinuteSpans:
+    """Return when something is known: since the history's beginning, and in each minute of a row,
+    even with a date that is clearly wrong: its hour is marked, and its seconds are counted once."""
+    begun = whole.end if first is None else minute_of(first)
+    before = {row.minute for row in rows if row.minute < begun}
+    return MinuteSpans(
+        (
+            MinuteSpan(max(whole.begin, begun), whole.end),
+            *(MinuteSpan(minute, minute + 1) for minute in before),
+        )
+    )
+
+
 def _count_time(
     book: _Book,
     spans: MinuteSpans,
     calendar: Calendar,
     rule: MaskRule,
     used: dict[str, MinuteSpans],
-    first: datetime | None,
+    known: MinuteSpans,
 ) -> None:
-    """Fill in what was to be watched."""
+    """Fill in what was to be watched, and of what nothing is known."""
     if not book.cells:
         return
     whole = MinuteSpan(book.cells[0].span.begin, book.cells[-1].span.end)
     opened = spans & calendar.open_in(whole)
     counted = opened & rule.on_in(whole)
-    begun = whole.end if first is None else min(whole.end, max(whole.begin, minute_of(first)))
-    known = MinuteSpans((MinuteSpan(begun, whole.end),))
     for cell in book.cells:
         in_cell = MinuteSpans((cell.span,))
         closed_s = 60.0 * (cell.span.minutes - opened.minutes_in(cell.span))

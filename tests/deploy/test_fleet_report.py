@@ -229,6 +229,30 @@ def test_an_hour_of_a_wrong_clock_is_marked_and_is_no_beginning(database: FleetD
     assert sum(cell.masked for cell in cells) == 7
 
 
+@pytest.mark.parametrize(
+    ("history", "is_set", "known"),
+    [
+        ("a", False, "rroooooor"),
+        ("a", True, "mmbbbbbbr"),
+        ("b", True, "rrmmmmmmr"),
+    ],
+    ids=["it was off", "its clock was set", "it has a new disk"],
+)
+def test_a_box_that_was_off_before_its_first_time_server_keeps_what_it_counted(
+    database: FleetDatabase, history: str, *, is_set: bool, known: str
+) -> None:
+    first, later = BEGIN, BEGIN + timedelta(days=3)
+    for at, follows in ((first, None), (first + HOUR, first)):
+        hour = an_hour(at, {Verdict.MASKED: 5}, follows=follows)
+        watched = tuple(replace(each, clock_is_right=False) for each in hour.watched)
+        database.store(message(replace(hour, watched=watched)))
+    database.store(
+        message(an_hour(later, follows=None if is_set else first + HOUR, history=history))
+    )
+    cells = accounts(database.hours(end=later + HOUR))
+    assert cells[:5] + cells[-4:] == known
+
+
 def test_a_box_of_an_older_release_is_a_gap_and_one_that_is_not_over_is_none(
     database: FleetDatabase,
 ) -> None:

@@ -89,7 +89,8 @@ class HourMessage(Message, frozen=True, kw_only=True, tag="tensormask/hour/1"):
     follows: Annotated[
         Timestamp | None,
         Meta(description="The hour before it for which there is a message of this history; in "
-             "between, the program did not run. null: this is the first"),
+             "between, the program did not run. null: this is the first, or the dates before it "
+             "are clearly wrong"),
     ]  # fmt: skip
     people: list[HourPeople]
     watched: Annotated[

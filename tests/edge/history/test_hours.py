@@ -14,12 +14,14 @@ NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def write(path: Path, at: datetime, visits: int = 0, seconds: float = 60.0) -> None:
+def write(
+    path: Path, at: datetime, visits: int = 0, seconds: float = 60.0, *, is_right: bool = True
+) -> None:
     """Write one minute, and who left in it with a mask."""
     writer = HistoryWriter(path)
     minute = minute_of(at)
     people = [People(minute, Place("", ""), Verdict.MASKED, 48, True, visits)] if visits else []
-    watched = [WatchedTime(minute, "", WatchState.WATCHED, seconds, True)]
+    watched = [WatchedTime(minute, "", WatchState.WATCHED, seconds, is_right)]
     writer.write(HistoryBatch(people=people, watched=watched))
     writer.close()
 
@@ -65,6 +67,15 @@ def test_an_hour_names_the_one_before_it_however_long_the_program_did_not_run(pa
     with HourBook(path) as book:
         assert book.read(NOON).follows is None
         assert book.read(NOON + 30 * HOUR).follows == NOON
+
+
+def test_an_hour_does_not_follow_what_a_clearly_wrong_clock_has_dated(path: Path) -> None:
+    write(path, NOON - 800 * 24 * HOUR, 1, is_right=False)
+    write(path, NOON - 30 * 24 * HOUR, 1, is_right=False)
+    write(path, NOON, 1)
+    with HourBook(path) as book:
+        assert book.read(NOON - 30 * 24 * HOUR).follows is None
+        assert book.read(NOON).follows == NOON - 30 * 24 * HOUR, "the box was off"
 
 
 def test_all_hours_come_in_their_order_in_parts_and_from_a_time_on(path: Path) -> None:

@@ -119,23 +119,61 @@ def test_what_is_old_is_forgotten_but_not_what_the_rule_was(path: Path) -> None:
     assert read(path, NOON, NOON + timedelta(minutes=1)) == HistoryBatch(journal=batch().journal)
 
 
-def test_a_wrong_clock_is_not_the_beginning_but_time_before_it_was_first_right_is(
+def watch(writer: HistoryWriter, at: datetime, *, is_right: bool, step_s: float = 0.0) -> None:
+    """Write a minute; a clock that was set shortly before it."""
+    row = WatchedTime(minute_of(at), "", WatchState.WATCHED, 60, is_right)
+    step = Entry(at + SECOND, EntryKind.CLOCK_STEPPED, "service", f"{step_s:+.1f}")
+    writer.write(HistoryBatch(watched=[row], journal=[step] if step_s else []))
+
+
+def first(path: Path) -> datetime | None:
+    with HistoryReader(path) as reader:
+        return reader.first()
+
+
+def test_a_year_without_a_minute_is_of_a_wrong_clock_as_soon_as_it_was_right(path: Path) -> None:
+    writer, hour = HistoryWriter(path), timedelta(hours=1)
+    year = NOON - timedelta(days=370)
+    watch(writer, year, is_right=False)
+    assert first(path) == year, "nothing else is known"
+    watch(writer, NOON, is_right=False)
+    assert first(path) == year, "it may be a box without a time server"
+    watch(writer, NOON + hour, is_right=True)
+    assert first(path) == NOON
+    watch(writer, NOON - 20 * hour, is_right=False)
+    assert first(path) == NOON - 20 * hour
+    watch(writer, year - hour, is_right=True)
+    assert first(path) == year - hour
+
+
+def test_a_box_that_was_off_before_it_first_met_a_time_server_keeps_its_beginning(
     path: Path,
 ) -> None:
-    writer = HistoryWriter(path)
+    writer, day = HistoryWriter(path), timedelta(days=1)
+    watch(writer, NOON - 40 * day, is_right=False)
+    watch(writer, NOON - 3 * day, is_right=False)
+    watch(writer, NOON, is_right=True)
+    assert first(path) == NOON - 40 * day
 
-    def watched(at: datetime, is_right: bool) -> datetime | None:
-        row = WatchedTime(minute_of(at), "", WatchState.WATCHED, 60, is_right)
-        writer.write(HistoryBatch(watched=[row]))
-        with HistoryReader(path) as reader:
-            return reader.first()
 
-    year, hour = NOON - timedelta(days=365), timedelta(hours=1)
-    assert watched(year, False) == year, "nothing else is known"
-    assert watched(NOON, False) == year, "it may be a box without a time server"
-    assert watched(NOON + hour, True) == NOON
-    assert watched(NOON - 20 * hour, False) == NOON - 20 * hour
-    assert watched(year - hour, True) == year - hour
+@pytest.mark.parametrize(
+    ("step_s", "is_of_the_clock"),
+    [
+        (37 * 86_400, True),
+        (30 * 86_400, True),
+        (5.0, False),
+        (-37 * 86_400, False),
+        (86_400, False),
+    ],
+    ids=["all of the gap", "most of it", "seconds", "back", "little of it"],
+)
+def test_a_gap_over_which_the_clock_was_set_is_none_of_the_box(
+    path: Path, step_s: float, is_of_the_clock: bool
+) -> None:
+    writer, before = HistoryWriter(path), NOON - timedelta(days=37)
+    watch(writer, before, is_right=False)
+    watch(writer, NOON, is_right=True, step_s=step_s)
+    assert first(path) == (NOON if is_of_the_clock else before)
 
 
 def test_a_file_that_is_none_is_said(path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from edge.config import Hours
 from edge.history.records import (
@@ -23,11 +24,12 @@ from edge.history.records import (
 from edge.records import Verdict, ViolationKind
 from edge.report.calendar import Calendar, Season, Shift
 from edge.report.period import Period, week_period
-from edge.report.records import Apart
+from edge.report.records import Apart, Unseen
 from tests.edge.report.scene import BERLIN, Scene
 
 AUTUMN, SPRING = date(2026, 10, 22), date(2027, 3, 25)
 """Days in the weeks that end with a change of the clocks."""
+DAY_MIN = 24 * 60
 PLACES = (Place("north", "desk"), Place("north", ""), Place("south", "gate"))
 
 
@@ -116,3 +118,33 @@ def test_the_parts_add_up_to_the_whole(tmp_path: Path, day: date, seed: int) -> 
     by_camera = sum(each.watch.expected_s for each in report.cameras)
     assert by_camera == pytest.approx(watch.expected_s)
     assert report.hours_left_out == sum(each.left_out for each in report.days)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("is_stepped", [True, False])
+def test_a_time_server_that_is_first_met_makes_no_more_time_than_there_was(
+    tmp_path: Path, seed: int, *, is_stepped: bool
+) -> None:
+    """What is watched is never also called unknown, wherever the history is said to begin."""
+    chance = random.Random(seed)
+    calendar = some_calendar(chance)
+    period = week_period(calendar, AUTUMN)
+    scene = Scene(tmp_path)
+    fill(scene, period, chance)
+    met = chance.randrange(period.span.begin + 4 * DAY_MIN, period.span.end)
+    gap = range(met - 2 * DAY_MIN, met)
+    scene.batch.watched = [
+        replace_struct(row, clock_is_right=row.minute >= met)
+        for row in scene.batch.watched
+        if row.minute not in gap
+    ] + [WatchedTime(met, "north", WatchState.LOST, 0.0, True)]
+    if is_stepped:
+        step = Entry(at_minute(met), EntryKind.CLOCK_STEPPED, "service", f"{120 * DAY_MIN:+d}")
+        scene.batch.journal.append(step)
+    report = scene.report(period, calendar)
+    reasons = [each.reason for each in report.watch.unwatched]
+    assert (Unseen.NO_HISTORY in reasons) is is_stepped
+    hours = [each.watch for each in report.hours]
+    days = [each.watch for each in report.days]
+    for watch in (report.watch, *hours, *days, *(each.watch for each in report.cameras)):
+        assert watch.watched_s + watch.unwatched_s == pytest.approx(watch.expected_s, abs=1)
