@@ -2,8 +2,9 @@
 
 Counts and seconds of an hour are only ever added to, so their sum tells which of two accounts of an
 hour is the later one: its revision. An hour that has grown since the broker took it is due again.
-What a wrong clock has dated ahead is deleted: such an hour was perhaps sent, and is sent again as
-one of which nothing is known. Its revision goes on from there, so that the real hour replaces both.
+What a wrong clock has dated ahead is deleted: such an hour was perhaps sent, or is on its way, and
+is sent again as one of which nothing is known. Its revision goes on from there, so that the real
+hour replaces both.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ GRACE = timedelta(minutes=15)
 """How long after its end an hour may still grow: the recorder writes every ten minutes."""
 LOOK_BACK = timedelta(days=2)
 """How far back an hour that grew is found without reading all of the history."""
-_GROWTH = "CAST(round(1000 * seconds) AS INTEGER)"
+GROWTH = "CAST(round(1000 * seconds) AS INTEGER)"
 """Of a row of `watched`: in whole numbers, whose sum does not depend on the order."""
 _DUE = f"""
 WITH all_of_it AS (
-    SELECT minute / 60 AS hour, {_GROWTH} AS growth FROM watched
+    SELECT minute / 60 AS hour, {GROWTH} AS growth FROM watched
     WHERE minute >= :since
     UNION ALL
     SELECT minute / 60, visits FROM people WHERE minute >= :since
@@ -121,7 +122,7 @@ class HourBook:
                 period,
             ).fetchall()
             watched = self._database.execute(
-                f"SELECT camera, watch, clock_is_right, sum(seconds), sum({_GROWTH}) FROM watched "
+                f"SELECT camera, watch, clock_is_right, sum(seconds), sum({GROWTH}) FROM watched "
                 "WHERE minute >= ? AND minute < ? GROUP BY 1, 2, 3",
                 period,
             ).fetchall()

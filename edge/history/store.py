@@ -22,6 +22,7 @@ from edge.history.database import (
     said_plainly,
     transaction,
 )
+from edge.history.hours import GROWTH
 from edge.history.records import (
     SEEING,
     Alert,
@@ -64,12 +65,19 @@ _OLD = """
     DELETE FROM people WHERE minute < :minute;
     DELETE FROM watched WHERE minute < :minute
 """
-_DATED_AHEAD = """
+_DATED_AHEAD = f"""
+    WITH grown AS (
+        SELECT minute / 60 AS hour, {GROWTH} AS growth, minute > :minute AS is_ahead FROM watched
+        WHERE minute >= :minute / 60 * 60
+        UNION ALL
+        SELECT minute / 60, visits, minute > :minute FROM people WHERE minute >= :minute / 60 * 60
+    )
     INSERT OR REPLACE INTO withdrawn_hours (hour, revision)
-        SELECT hour, revision + 1 FROM sent_hours WHERE hour IN (
-            SELECT minute / 60 FROM people WHERE minute > :minute
-            UNION SELECT minute / 60 FROM watched WHERE minute > :minute
-        );
+        SELECT hour, 1 + max(
+            ifnull((SELECT revision FROM sent_hours WHERE hour = grown.hour), 0),
+            sum(growth)
+                + ifnull((SELECT revision FROM withdrawn_hours WHERE hour = grown.hour), 0)
+        ) FROM grown GROUP BY hour HAVING max(is_ahead);
     DELETE FROM acknowledgements WHERE at > :text
         OR event_id IN (SELECT event_id FROM alerts WHERE confirmed_at > :text);
     DELETE FROM alerts WHERE confirmed_at > :text;
@@ -170,8 +178,9 @@ class HistoryWriter:
             self._empty_log()
 
     def forget_dated_ahead(self, after: datetime) -> None:
-        """Delete what bears a later date, which only a wrong clock has given. Hours of it that were
-        sent go on from a greater revision, so that who has them replaces them."""
+        """Delete what bears a later date, which only a wrong clock has given. Its hours go on from
+        a greater revision than any they had, so that who has them, or gets them yet, replaces
+        them: one may just be on its way."""
         with said_plainly(self._path):
             self._delete(_DATED_AHEAD, after)
             self._empty_log()

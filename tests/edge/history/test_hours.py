@@ -100,6 +100,31 @@ def test_a_new_file_is_another_history_and_the_same_one_keeps_its_name(tmp_path:
     assert names[0] == names[1] != names[2]
 
 
+def test_an_hour_that_is_deleted_while_it_is_sent_is_taken_back_and_the_real_one_replaces_it(
+    path: Path,
+) -> None:
+    ahead, later = NOON + 240 * HOUR, NOON + 250 * HOUR
+    write(path, ahead, 7, 3600.0)
+    with HourBook(path) as book:
+        misdated = book.read(ahead)
+        writer = HistoryWriter(path)
+        writer.forget_dated_ahead(NOON)
+        book.sent(misdated)
+        assert book.due(NOON) == [ahead], "the broker has it now"
+        withdrawn = book.read(ahead)
+        assert withdrawn.watched == ()
+        writer.forget_dated_ahead(NOON)
+        assert book.read(ahead) == withdrawn, "nothing more to take back"
+        write(path, ahead, 1, 60.0)
+        again = book.read(ahead)
+        writer.forget_dated_ahead(NOON)
+        write(path, ahead, 30, 0.5)
+        assert book.due(later) == [ahead]
+        revisions = [each.revision for each in (misdated, withdrawn, again, book.read(ahead))]
+        assert revisions == sorted(set(revisions))
+        writer.close()
+
+
 def test_the_marks_of_hours_that_are_gone_are_forgotten(path: Path) -> None:
     write(path, NOON)
     with HourBook(path) as book:
