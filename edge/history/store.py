@@ -23,6 +23,7 @@ from edge.history.database import (
     transaction,
 )
 from edge.history.hours import GROWTH
+from edge.history.lasting import measurements_in_use
 from edge.history.records import (
     SEEING,
     Alert,
@@ -54,8 +55,6 @@ __all__ = [
 
 _STEP = timedelta(hours=6)
 """So much is deleted in one transaction: a lock that nobody notices."""
-_LASTING = (EntryKind.RULE, EntryKind.QUALIFIED)
-"""Of these, the newest that is too old is kept: it still says how things are."""
 _OLD = """
     DELETE FROM acknowledgements WHERE at < :text
         OR event_id IN (SELECT event_id FROM alerts WHERE confirmed_at < :text);
@@ -159,8 +158,8 @@ class HistoryWriter:
             self._all("UPDATE alerts SET ended_at = confirmed_at WHERE ended_at IS NULL", [()])
 
     def forget(self, before: datetime, rebuilt_every: timedelta = timedelta()) -> None:
-        """Delete what is older, some hours at a time. The rule as it was last, and the last result
-        of `qualify`, stay.
+        """Delete what is older, some hours at a time. The rule as it was last stays, and so
+        does what rates are corrected with, see `edge.history.lasting`.
 
         Deleted rows are overwritten. But where SQLite has split or joined pages, copies of rows are
         left in parts of them that are not used; so the file is rebuilt when `before` is so much
@@ -215,14 +214,25 @@ class HistoryWriter:
                 self._database.execute(statement, {"text": text_of(at), "minute": minute_of(at)})
 
     def _forget_journal(self, before: datetime) -> None:
-        lasting = ", ".join(f"'{kind}'" for kind in _LASTING)
+        text = text_of(before)
         with transaction(self._database):
-            self._all(
-                "DELETE FROM journal WHERE at < :text AND number NOT IN (SELECT max(number) "
-                f"FROM journal WHERE at < :text AND kind IN ({lasting}) GROUP BY kind)",
-                [{"text": text_of(before)}],  # type: ignore[list-item]
+            measured = self._database.execute(
+                "SELECT number, text FROM journal WHERE kind = ? ORDER BY number",
+                (EntryKind.QUALIFIED,),
             )
-            self._all("UPDATE about SET kept_from = ?", [(text_of(before),)])
+            lasting = measurements_in_use(measured)
+            lasting |= set(
+                *self._database.execute(
+                    "SELECT max(number) FROM journal WHERE kind = ? AND at < ?",
+                    (EntryKind.RULE, text),
+                )
+            )
+            old = self._database.execute("SELECT number FROM journal WHERE at < ?", (text,))
+            self._all(
+                "DELETE FROM journal WHERE number = ?",
+                [each for each in old.fetchall() if each[0] not in lasting],
+            )
+            self._all("UPDATE about SET kept_from = ?", [(text,)])
 
     def _rebuild(self, before: datetime) -> None:
         """Write all rows into new pages, where there is room for that: it is tried again."""

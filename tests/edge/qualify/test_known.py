@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from edge.config import Settings, load_settings
-from edge.eyes import KnownPeople, NetworkPair, Qualification
+from edge.eyes import KnownPeople, LabelCounts, LabelWay, NetworkPair, Qualification
 from edge.history.records import Entry, EntryKind
 from edge.history.store import FILE, HistoryBatch, HistoryWriter
-from edge.qualify.known import eyes_of, networks_of
+from edge.qualify.known import eyes_of, networks_of, qualifications
 from edge.records import MaskState
 
 AT = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -37,9 +38,18 @@ def box(folder: Path, cameras: str) -> Settings:
     return load_settings(path)
 
 
-def measure(folder: Path, networks: NetworkPair, camera: str) -> None:
-    found = Qualification(1, AT, camera, networks, PEOPLE, 60, 0, ())
-    entry = Entry(AT, EntryKind.QUALIFIED, "ada", msgspec.json.encode(found).decode())
+def measure(
+    folder: Path,
+    networks: NetworkPair,
+    camera: str,
+    at: datetime = AT,
+    labels: LabelCounts | None = None,
+) -> None:
+    found = Qualification(1, at, camera, networks, PEOPLE, 60, 0, (), labels)
+    write(folder, Entry(at, EntryKind.QUALIFIED, "ada", msgspec.json.encode(found).decode()))
+
+
+def write(folder: Path, entry: Entry) -> None:
     writer = HistoryWriter(folder / FILE)
     writer.write(HistoryBatch(journal=[entry]))
     writer.close()
@@ -62,6 +72,32 @@ def test_what_was_measured_at_the_only_camera_corrects_the_report_of_all(
     measure(tmp_path, networks_of(settings), name)
     assert is_measured(settings)
     assert is_measured(settings, name)
+
+
+@pytest.mark.parametrize("later", ["from pictures", "at another camera", "too few", "unreadable"])
+def test_what_corrects_rates_is_kept_however_old_until_one_that_can_be_used_replaces_it(
+    tmp_path: Path, later: str
+) -> None:
+    settings, day = box(tmp_path, named("door", "hall")), timedelta(days=1)
+    networks = networks_of(settings)
+    measure(tmp_path, networks, "door", AT - 3 * day)
+    measure(tmp_path, networks, "door", AT - 2 * day)
+    pictures = LabelCounts(LabelWay.PICTURES, 30, 60, 60, 0, 60, 0, 0, 60)
+    few = LabelCounts(LabelWay.DOOR, 30, 60, 40, 0, 40, 0, 0, 40)
+    if later == "at another camera":
+        measure(tmp_path, networks, "hall", AT)
+    elif later == "unreadable":
+        write(tmp_path, Entry(AT, EntryKind.QUALIFIED, "ada", '{"schema": 2}'))
+    else:
+        measure(tmp_path, networks, "door", AT, pictures if later == "from pictures" else few)
+    with closing(HistoryWriter(tmp_path / FILE)) as writer:
+        writer.forget(AT + 400 * day)
+    eyes = eyes_of(settings, "door")
+    assert eyes is not None
+    assert eyes.source.startswith("measured at this door on 2026-11-27")
+    assert is_measured(settings, "hall") == (later == "at another camera")
+    kept = len(qualifications(tmp_path / FILE))
+    assert kept == 1 + (later in ("at another camera", "unreadable"))
 
 
 def test_of_several_cameras_it_corrects_only_reports_of_that_one(tmp_path: Path) -> None:
