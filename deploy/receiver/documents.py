@@ -84,6 +84,14 @@ class ReceivedCompliance(ReceivedDocument, frozen=True, kw_only=True):
 
 
 Name = Annotated[str, Meta(max_length=200)]
+Line = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*\Z",
+    ),
+]
+"""Characters that a terminal prints, and does not obey."""
 Amount = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
@@ -113,6 +121,22 @@ class ReceivedHour(ReceivedDocument, frozen=True, kw_only=True):
     follows: Time | None
     people: list[ReceivedPeople]
     watched: list[ReceivedWatch]
+
+
+class ReceivedEyesClass(Struct, frozen=True, kw_only=True):
+    state: Literal["masked", "bare"]
+    size_px: Amount
+    right: Amount
+    of: Amount
+    shown: Amount | None
+
+
+class ReceivedEyes(Struct, frozen=True, kw_only=True):
+    """What an hour may say of the eyes of its box. A fault in it is no reason to refuse the hour:
+    it is read, and bounded, when a report is made."""
+
+    source: Line
+    classes: Annotated[list[ReceivedEyesClass], Meta(max_length=100)]
 
 
 class Health(ReceivedDocument, frozen=True, kw_only=True):

@@ -9,13 +9,18 @@ from itertools import groupby
 from typing import Any
 
 import psycopg
+from msgspec import DecodeError
+from msgspec.json import Decoder
 from psycopg.rows import class_row
 
 from edge.rates import Counted, Eyes, Rate, rate_of
 
+from .documents import ReceivedEyes
+
 HOUR = timedelta(hours=1)
 ALL = "all"
 """The name of the sum of all devices."""
+_decode_eyes = Decoder(ReceivedEyes).decode
 _WHY = {"missing": "no message", "off": "not running", "misdated": "wrong clock"}
 
 
@@ -202,7 +207,7 @@ def read_fleet(connection: psycopg.Connection[Any], begin: datetime, end: dateti
             period,
         )
         eyes = connection.execute(
-            "SELECT DISTINCT ON (device_id) device_id, document -> 'eyes' FROM hour "
+            "SELECT DISTINCT ON (device_id) device_id, (document -> 'eyes')::text FROM hour "
             "WHERE hour >= %s AND hour < %s AND is_counted AND received_at >= hour "
             "ORDER BY device_id, hour DESC, revision DESC",
             period,
@@ -239,15 +244,16 @@ def as_data(fleet: FleetReport) -> dict[str, Any]:
     }
 
 
-def _eyes(said: Any) -> Eyes | None:
-    """Return what a message says of the eyes; None: nothing, or what this receiver cannot read."""
+def _eyes(said: str | None) -> Eyes | None:
+    """Return what a message says of the eyes, as JSON; None: nothing, or nothing that can be used:
+    one box must not keep the others from having a report."""
     try:
+        read = _decode_eyes(said or "null")
         measured: dict[str, dict[int, Counted]] = {"masked": {}, "bare": {}}
-        for each in said["classes"]:
-            counted = Counted(int(each["right"]), int(each["of"]), each["shown"])
-            measured[each["state"]][int(each["size_px"])] = counted
-        return Eyes(measured["masked"], measured["bare"], str(said["source"]))
-    except (KeyError, TypeError, ValueError):
+        for each in read.classes:
+            measured[each.state][each.size_px] = Counted(each.right, each.of, each.shown)
+        return Eyes(measured["masked"], measured["bare"], read.source)
+    except (DecodeError, ValueError, RecursionError):
         return None
 
 

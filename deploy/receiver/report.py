@@ -76,7 +76,7 @@ def as_table(fleet: FleetReport, zone: tzinfo) -> str:
     text += [f"  {_gap(gap, zone)}" for gap in fleet.gaps[:MOST_GAPS]]
     if len(fleet.gaps) > MOST_GAPS:
         text.append(f"  and {len(fleet.gaps) - MOST_GAPS} more: --format json")
-    return "\n".join([*text, "", *NOTES, ""])
+    return "\n".join([*map(_printable, text), "", *NOTES, ""])
 
 
 def as_csv(fleet: FleetReport, zone: tzinfo) -> str:
@@ -201,6 +201,11 @@ def _gap(gap: FleetGap, zone: tzinfo) -> str:
     begin, end = (at.astimezone(zone).isoformat(sep=" ", timespec="minutes")
                   for at in (gap.begin, gap.end))  # fmt: skip
     return f"{gap.device_id}: {begin} to {end} ({gap.hours} h): {gap.why}"
+
+
+def _printable(line: str) -> str:
+    """Return a line without what a terminal would obey: names come from the boxes."""
+    return "".join(each if each.isprintable() else "?" for each in line)
 
 
 def _harmless(name: str) -> str:

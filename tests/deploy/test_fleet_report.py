@@ -334,6 +334,47 @@ def test_eyes_that_cannot_be_read_are_none(eyes: Any, database: FleetDatabase) -
     assert read_fleet(database.connection, BEGIN, END).eyes == {}
 
 
+CLASS = {"size_px": 0, "right": 5, "of": 6, "shown": 6}
+USABLE = {"source": "at a fair", "classes": [{**CLASS, "state": s} for s in ("masked", "bare")]}
+
+
+@pytest.mark.parametrize(
+    ("eyes", "is_used"),
+    [
+        (USABLE, True),
+        ({**USABLE, "source": "x" * 201}, False),
+        ({**USABLE, "source": "\x1b[2Jat a fair"}, False),
+        ({**USABLE, "source": ["at", "a", "fair"]}, False),
+        *(
+            (
+                {**USABLE, "classes": [{**CLASS, "state": "masked", **bad}, *USABLE["classes"]]},
+                False,
+            )
+            for bad in (
+                {"of": int("9" * 400), "shown": None},
+                {"of": int("9" * 4300), "shown": None},
+                {"right": -1},
+                {"size_px": 1_000_001},
+                {"shown": "6"},
+                {"right": True},
+            )
+        ),
+    ],
+)
+def test_what_one_box_says_of_its_eyes_does_not_keep_the_others_from_a_report(
+    eyes: Any, is_used: bool, database: FleetDatabase
+) -> None:
+    for device_id, said in (("odd", eyes), ("other", USABLE)):
+        hour = json.loads(message(an_hour(BEGIN, {Verdict.MASKED: 9, Verdict.BARE: 1}), device_id))
+        database.store(json.dumps({**hour, "eyes": said, "site": "\x1b]0;x\x07"}).encode())
+    fleet = read_fleet(database.connection, BEGIN, END)
+    assert fleet.rate("other").eyes == "at a fair"
+    assert (fleet.rate("odd").why_not == "") is is_used
+    table = as_table(fleet, BERLIN)
+    assert ("odd: not corrected" in table) is not is_used
+    assert all(line.isprintable() for line in table.split("\n"))
+
+
 def test_two_cameras_are_one_box_and_each_part_of_a_picture_is_counted_once(
     database: FleetDatabase,
 ) -> None:
