@@ -32,7 +32,7 @@ WRITE_EVERY_S = 600.0
 RETRY_S = 60.0
 """After a failure;"""
 AGAIN_S = 10.0
-"""or where that ends by itself: time for whoever puts another file there."""
+"""or where that ends by itself: time to put another file there."""
 MUCH = 500
 """Rows: the file in memory is renewed at each turn up to so many,"""
 SELDOM_S = 30.0

@@ -68,7 +68,7 @@ def test_rules_and_dashboard_name_only_metrics_that_there_are() -> None:
     named = {name for expression in expressions for name in named_in(expression)}
     assert named - KNOWN == set()
     # Shown or alerted on, each of them; one that nobody looks at is not worth a scrape.
-    # Those of each of several cameras, and of zones, are there for whoever has some.
+    # Those of each of several cameras, and of zones, are there for those who have some.
     several = {name for name in KNOWN if name.startswith(("tensormask_each_", "tensormask_place_"))}
     assert KNOWN - named - several == {"tensormask_state_time_seconds",
                                        "tensormask_quarantined_files",

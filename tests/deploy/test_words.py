@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+DECISIONS = ROOT / "docs" / "decisions"
 OLD = re.compile(
     r"\b(told|anew|whoever|mend(s|ed|ing)?|once more|set aside|hangs? up|hung up|refuses? us|"
     r"lets us in|brokers? (has |have )?refuse[sd]?|documents? waits?|a finds?|"
@@ -20,6 +21,8 @@ READ = sorted(
     [
         *ROOT.glob("*.md"),
         *(ROOT / "docs").glob("*.md"),
+        # Older ones still have some of these words.
+        *(each for each in DECISIONS.glob("*.md") if each.name >= "0026"),
         *(ROOT / "deploy").rglob("*.md"),
         *(ROOT / "edge" / "page" / "files").glob("*.html"),
         ROOT / "deploy" / "tensormask.toml",

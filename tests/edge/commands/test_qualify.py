@@ -117,7 +117,7 @@ def test_people_who_walk_past_are_judged_by_the_service(
     with closing(VisitReader(tmp_path / "visits.sock")) as ears:
         done = Dialog(walker, ears, keep, "door", waits=WAITS).run(progress).done
     counted = [each.removeprefix("counted: ") for each in walker.said if "counted" in each]
-    # Whoever of the two comes first.
+    # The one of the two who comes first.
     assert sorted(counted) == ["1 with a mask", "1 without a mask"], walker.said
     assert all(px > 40 for each in done[54:] for px in each.faces_px)
     kept = msgspec.json.decode((tmp_path / FILE).read_bytes(), type=Progress)

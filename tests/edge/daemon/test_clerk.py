@@ -1,4 +1,4 @@
-"""The clerk writes down what people say, and publishes it, whoever has written it."""
+"""The clerk writes down what people say, and publishes it, no matter who has written it."""
 
 from __future__ import annotations
 

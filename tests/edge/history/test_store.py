@@ -382,7 +382,7 @@ def test_no_copy_of_a_row_is_left_where_pages_were_split_and_joined(path: Path) 
 def test_what_another_process_writes_takes_nothing_from_a_program_that_also_reads(
     path: Path,
 ) -> None:
-    """Whoever opens and closes a file loses all locks of its process on it: SQLite's, too."""
+    """Opening and closing a file loses all locks of the process on it: SQLite's, too."""
     foreign = (
         "import sys; from pathlib import Path; from contextlib import closing\n"
         "from edge.history.store import HistoryWriter\n"
