@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from edge.config.calendar import CalendarSettings, SeasonSettings, ShiftSettings
+from edge.config.calendar import (
+    MAX_SHIFT,
+    SHIFT_NAME,
+    CalendarSettings,
+    SeasonSettings,
+    ShiftSettings,
+)
 from edge.config.file import (
     DEFAULT_PATH,
     SCHEMA,
@@ -57,10 +63,12 @@ __all__ = [
     "DEFAULT_PATH",
     "LANGUAGES",
     "LINGER_S",
+    "MAX_SHIFT",
     "MOST_ZONES",
     "NOTICES",
     "SCHEMA",
     "SERVICE_USER",
+    "SHIFT_NAME",
     "SLACK_S",
     "CalendarSettings",
     "CameraSettings",

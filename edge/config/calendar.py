@@ -15,6 +15,9 @@ from edge.config.section import Section
 EVERY_YEAR = 2000
 """A leap year: stands for the year of a date that is written without one."""
 _DAY = re.compile(r"(?:(\d{4})-)?(\d\d)-(\d\d)")
+SHIFT_NAME = r"[\w.][\w.\-]*"
+"""A pattern; the command line would take a name that begins with - for an option."""
+MAX_SHIFT = 40
 DayText = Annotated[str, msgspec.Meta(max_length=10)]
 """`2026-12-24`, or `12-24` for each year."""
 
@@ -22,7 +25,9 @@ DayText = Annotated[str, msgspec.Meta(max_length=10)]
 class ShiftSettings(Section, frozen=True):
     """Hours of the week that the reports sum up; a shift belongs to the day on which it begins."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[\w.\-]+$", min_length=1, max_length=40)]
+    name: Annotated[
+        str, msgspec.Meta(pattern=rf"^{SHIFT_NAME}\Z", min_length=1, max_length=MAX_SHIFT)
+    ]
     hours: Annotated[HourTexts, msgspec.Meta(min_length=1)]
 
 

@@ -261,6 +261,8 @@ def _by_section_and_key(message: str, tables: dict[str, Any]) -> str:
             if (section, key) == (cameras.CAMERA, "name")
             else "only letters, digits, _, - and . are allowed"
         )
+        if section == "calendar":
+            text += ", and no - at the beginning"
     if found.startswith(NO_CHOICE):
         text += _choices(section, key.partition("[")[0], found.removeprefix(NO_CHOICE))
     there = camera or inner.placed(place.rstrip("`"), tables)

@@ -16,7 +16,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from edge.config import MOST_ZONES, Notices, Polygon, Polygons, ZonePolicy
+from edge.config import (
+    MAX_SHIFT,
+    MOST_ZONES,
+    SHIFT_NAME,
+    Notices,
+    Polygon,
+    Polygons,
+    ZonePolicy,
+)
 from edge.history.requests import MAX_NAME, ONE_LINE, Acknowledge, Note, SetRule
 from edge.host.status_file import runtime_directory
 from edge.qualify.label_requests import LabelRequests
@@ -170,7 +178,7 @@ class ReadReport(Request, frozen=True):
     day: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?\Z")] = ""
     """One in the period, of a shift the one on which it begins; empty: today, or the last shift."""
     form: Literal["json", "html", "pdf", "csv"] = "json"
-    shift: Annotated[str, msgspec.Meta(max_length=40, pattern=r"^([\w.][\w.\-]*)?\Z")] = ""
+    shift: Annotated[str, msgspec.Meta(max_length=MAX_SHIFT, pattern=rf"^({SHIFT_NAME})?\Z")] = ""
     """The name of the one that is meant."""
     zone: PlaceName = ""
     camera: PlaceName = ""

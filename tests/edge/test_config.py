@@ -63,6 +63,10 @@ def test_tls_has_its_own_port() -> None:
             {"calendar": {"shifts": [{"name": "a shift", "hours": ["06:00-07:00"]}]}},
             r"\[calendar\] shifts number 1 \(a shift\): name: only letters",
         ),
+        (
+            {"calendar": {"shifts": [{"name": "-late", "hours": ["06:00-07:00"]}]}},
+            r"name: only letters, digits, _, - and . are allowed, and no - at the beginning$",
+        ),
         ({"calendar": {"time_zone": "berlin"}}, r"time_zone: .*; did you mean Europe/Berlin\?"),
         ({"camra": {}}, r"file.toml: unknown section \[camra\]; did you mean camera\?"),
         ({"camera": {"soruce": "x"}}, r"\[camera\] unknown key soruce; did you mean source\?"),

@@ -3,14 +3,17 @@ from __future__ import annotations
 import socket
 import struct
 
+import msgspec
 import pytest
 
+from edge.config import ShiftSettings
 from edge.page.wire import (
     ANSWER_HEAD_BYTES,
     MAX_ANSWER_BYTES,
     Draw,
     NextScene,
     PageReport,
+    ReadReport,
     Requests,
     Undo,
     answer_sizes,
@@ -55,3 +58,32 @@ def test_an_answer_says_how_long_it_is() -> None:
     assert framed[ANSWER_HEAD_BYTES:] == b"{}jpeg"
     with pytest.raises(ValueError, match="bytes"):
         answer_sizes(struct.pack(">II", MAX_ANSWER_BYTES, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_right"),
+    [
+        ("early", True),
+        ("früh.1_a-b", True),
+        ("x" * 40, True),
+        ("x" * 41, False),
+        ("-late", False),
+        ("--config=x", False),
+        ("early\n", False),
+        ("an early one", False),
+    ],
+)
+def test_the_page_asks_for_each_shift_that_the_settings_allow_and_no_other(
+    name: str, is_right: bool
+) -> None:
+    found = []
+    for asked, kind in (
+        ({"name": name, "hours": ["06:00-14:00"]}, ShiftSettings),
+        ({"type": "ReadReport", "kind": "shift", "shift": name}, ReadReport),
+    ):
+        try:
+            msgspec.convert(asked, kind)
+            found.append(True)
+        except msgspec.ValidationError:
+            found.append(False)
+    assert found == [is_right, is_right]
