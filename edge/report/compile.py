@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +25,7 @@ from edge.report.making import ReportParts
 from edge.report.marks import LIMITS
 from edge.report.period import Period
 from edge.report.records import Report
+from edge.report.signed import digest_of
 from edge.report.signing import sign_offs
 from edge.report.spans import MinuteSpan
 from edge.report.verdict import notes_of, verdict_of
@@ -33,7 +33,6 @@ from edge.report.verdict import notes_of, verdict_of
 MAX_ALERTS = 5000
 """In the list of a report."""
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-_UNSIGNED = ("made_at", "made_by", "verdict", "notes", "signed_off", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +115,7 @@ def compile_report(
         signed_off=(),
         digest="",
     )
-    digest = digest_of(draft)
     report = msgspec.structs.replace(
-        draft, digest=digest, signed_off=sign_offs(entries, draft, digest, making.text)
+        draft, digest=digest_of(draft), signed_off=sign_offs(entries, draft, making.text)
     )
     return msgspec.structs.replace(report, verdict=verdict_of(report), notes=notes_of(report))
-
-
-def digest_of(report: Report) -> str:
-    """Return the SHA-256 of its figures, in hexadecimal."""
-    content = msgspec.to_builtins(report)
-    for name in _UNSIGNED:
-        content.pop(name)
-    for each in content["conditions"]:
-        each.pop("text")
-    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()

@@ -309,9 +309,12 @@ class SignOff(ReportPart, frozen=True, kw_only=True):
     at: str
     by: str
     digest: str
-    is_same: bool
-    """Whether what was signed is what this report says."""
+    is_same: bool | None
+    """Whether what was signed is what this report says; null: a newer release has signed, and this
+    one cannot compare."""
     note: str = ""
+    version: int = 1
+    """Of the list of figures that the digest is of."""
 
 
 class ReportLimits(ReportPart, frozen=True, kw_only=True):
@@ -381,5 +384,6 @@ class Report(
     """Versions, models and settings: of the start before the period, and of each in it."""
     signed_off: tuple[SignOff, ...]
     digest: str
-    """SHA-256 of all figures: of this document without `made_at`, `made_by`, `verdict`, `notes`,
-    `signed_off`, `digest` and the `text` of conditions."""
+    """SHA-256 of the figures: of this document without `made_at`, `made_by`, `verdict`, `notes`,
+    `signed_off`, `digest`, the `text` of conditions, and what later releases have added: see
+    `edge.report.signed`."""

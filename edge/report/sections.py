@@ -301,10 +301,12 @@ def _signed(report: Report) -> ReportTable:
     )
 
 
-def _what_was_signed(report: Report, *, is_same: bool) -> str:
+def _what_was_signed(report: Report, *, is_same: bool | None) -> str:
     where = "".join(
         f", {what} {name}"
         for what, name in (("camera", report.camera), ("zone", report.zone))
         if name
     )
+    if is_same is None:
+        return f"what a newer release has counted, and this one cannot compare{where}"
     return f"this report{where}" if is_same else f"other figures than these{where}"

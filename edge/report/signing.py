@@ -9,17 +9,23 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 
 from edge.errors import ConfigError
 from edge.history.records import MAX_NOTE, Entry, EntryKind
 from edge.history.store import HistoryBatch, HistoryWriter
 from edge.report.records import Report, SignOff
+from edge.report.signed import SIGNED, VERSION, digest_of
 
 MAX_SIGNER = 80
 MOST_SIGN_OFFS = 20
-"""Of one report: each is kept as long as its figures."""
-_TEXT = re.compile(r"(?P<what>.+?) (?P<digest>[0-9a-f]{64})(?: (?P<note>.+))?")
+"""Of the same figures, by the page and by others each: each is kept as long as its figures. On the
+page many people may sign, and they cannot take the others' turn."""
+_TEXT = re.compile(
+    r"(?P<what>.+?) (?P<digest>[0-9a-f]{64})(?:/(?P<version>[0-9]{1,4}))?(?: (?P<note>.+))?"
+)
+"""Without a version it is an entry of an early release, and the version is 1."""
 _LINE = r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 _SIGNER = re.compile(rf"{_LINE}{{1,{MAX_SIGNER}}}")
 _NOTE = re.compile(rf"{_LINE}{{0,{MAX_NOTE}}}")
@@ -34,22 +40,29 @@ def signed_name(report: Report) -> str:
 
 def sign_off_text(report: Report, note: str = "") -> str:
     """Return the text of the journal's entry."""
-    return " ".join(filter(None, (signed_name(report), report.digest, note)))
+    return " ".join(filter(None, (signed_name(report), f"{report.digest}/{VERSION}", note)))
 
 
 def sign_offs(
-    entries: Iterable[Entry], report: Report, digest: str, text: Callable[[datetime], str]
+    entries: Iterable[Entry], report: Report, text: Callable[[datetime], str]
 ) -> tuple[SignOff, ...]:
-    """Return who has signed this report, the last one last; `digest` is of its present figures."""
+    """Return who has signed this report, the last one last."""
+    now = cache(partial(digest_of, report))
     found = []
     for each in entries:
         if each.kind is not EntryKind.SIGNED_OFF or (said := _TEXT.fullmatch(each.text)) is None:
             continue
         if said["what"] == signed_name(report):
-            signed, note = said["digest"], said["note"] or ""
-            is_same = signed == digest
+            version = int(said["version"] or 1)
             found.append(
-                SignOff(at=text(each.at), by=each.by, digest=signed, is_same=is_same, note=note)
+                SignOff(
+                    at=text(each.at),
+                    by=each.by,
+                    digest=said["digest"],
+                    is_same=said["digest"] == now(version) if version in SIGNED else None,
+                    note=said["note"] or "",
+                    version=version,
+                )
             )
     return tuple(found)
 
@@ -78,8 +91,18 @@ def sign_off(path: Path, report: Report, name: str, note: str, now: datetime) ->
         last = report.signed_off[-1]
         if last.is_same and (last.by, last.note) == (name, note):
             return
-    if len(report.signed_off) >= MOST_SIGN_OFFS:
-        raise ConfigError(f"it was signed off {MOST_SIGN_OFFS} times: no more")
+    alike = [
+        each
+        for each in report.signed_off
+        if each.is_same and _is_of_page(each.by) == _is_of_page(name)
+    ]
+    if len(alike) >= MOST_SIGN_OFFS:
+        raise ConfigError(f"these figures were signed off {MOST_SIGN_OFFS} times: no more")
     entry = Entry(now, EntryKind.SIGNED_OFF, name, sign_off_text(report, note))
     with closing(HistoryWriter(path)) as writer:
         writer.write(HistoryBatch(journal=[entry]))
+
+
+def _is_of_page(name: str) -> bool:
+    """Tell whether it was signed on the page, which puts its word before each name."""
+    return name.partition(" ")[0] == "page"

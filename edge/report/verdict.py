@@ -142,7 +142,7 @@ def notes_of(report: Report) -> tuple[str, ...]:
 
 
 def _signed_differently(report: Report) -> Iterator[str]:
-    if any(not each.is_same for each in report.signed_off):
+    if any(each.is_same is False for each in report.signed_off):
         yield "What was signed off is not what this report says now."
 
 

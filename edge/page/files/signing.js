@@ -9,7 +9,7 @@ export function tellSigned(report, where) {
   const name = where ? `${where[0].toUpperCase()}${where.slice(1)}: ` : "";
   const lines = report.signed_off.map((each) => {
     const said = `${name}${each.by}, ${each.at.slice(0, 16).replace("T", " ")}${each.note ? ` · ${each.note}` : ""}`;
-    return make("li", { className: each.is_same ? "said" : "error" }, each.is_same ? `✓ ${said}` : `${said}: the figures have changed since.`);
+    return make("li", { className: each.is_same === false ? "error" : "said" }, each.is_same ? `✓ ${said}` : `${said}: ${each.is_same === false ? "the figures have changed since" : "a newer release has signed, and this one cannot compare"}.`);
   });
   $("report-signed").replaceChildren(...lines, ...(lines.length ? [] : [make("li", { className: "none" }, name ? `${name}nobody has signed this report.` : "Nobody has signed this report.")]));
   const isOver = report.until === report.end;
