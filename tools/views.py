@@ -243,7 +243,7 @@ def labels(browser: Browser) -> None:
     with tempfile.TemporaryDirectory() as folder:
         clip = come_and_gone(Path(folder) / "passing.avi", (PEOPLE[1], PEOPLE[2], PEOPLE[1]))
         for way in ("door", "pictures"):
-            with daemon(clip, f"may_show_faces = true\n{QUICK}") as running:
+            with daemon(clip, f'heads = "faces"\nmay_show_faces = true\n{QUICK}') as running:
                 _label_each(browser, running, way)
 
 

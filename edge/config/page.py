@@ -36,7 +36,7 @@ class PageSettings(Section, frozen=True):
     """Pictures a second while somebody looks."""
     heads: Literal["pixelated", "faces"] = "pixelated"
     may_show_faces: bool = False
-    """`faces` needs this too; and somebody who labels people may be shown a face with it."""
+    """`faces` needs this too. With both, somebody who labels people may be shown a face, too."""
 
     @property
     def files(self) -> tuple[str, ...]:

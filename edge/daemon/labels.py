@@ -37,7 +37,7 @@ from edge.qualify.label_requests import (
     StartLabels,
     StepLabels,
 )
-from edge.qualify.labels import LABEL_FOR_S, LabelSession, NotLabeledError
+from edge.qualify.labels import LABEL_FOR_S, MOST_VISITS, LabelSession, NotLabeledError
 from edge.qualify.sheet import SheetAbout
 from edge.records import Visit
 from edge.station import hindrance
@@ -53,7 +53,8 @@ TAKE_S = 0.25
 CLOSE_S = 0.4
 NO_HISTORY = "the result would be written down nowhere: [history] enabled is false"
 COVERED = (
-    "faces stay covered on this device: label at the door, or set [page] may_show_faces = true"
+    'faces stay covered on this device: label at the door, or set [page] heads = "faces" and '
+    "may_show_faces = true"
 )
 
 
@@ -64,8 +65,8 @@ class _Recording:
     session: LabelSession
     observers: Observers
     pictures: PeoplePictures
-    ended: deque[Visit] = field(default_factory=deque)
-    """Visits that wait for their pictures."""
+    ended: deque[tuple[float, Visit]] = field(default_factory=lambda: deque(maxlen=MOST_VISITS))
+    """Visits that wait for their pictures, and when they ended."""
     is_over: threading.Event = field(default_factory=threading.Event)
 
 
@@ -112,9 +113,10 @@ class LabelDesk:
         camera = recording.session.camera
         own = telemetry.of(camera)
         self._is_watching = own.camera.state is CameraState.RUNNING and not hindrance(own)
-        if glance.camera == camera:
-            recording.ended.extend(glance.decision.visits)
-        if self._clock.monotonic_s() >= self._forget_s:
+        now_s = self._clock.monotonic_s()
+        if glance.camera == camera and recording.session.is_recording(now_s):
+            recording.ended.extend((now_s, each) for each in glance.decision.visits)
+        if now_s >= self._forget_s:
             self._drop("it was not ended in time")
 
     def close(self) -> None:
@@ -125,9 +127,10 @@ class LabelDesk:
         if recording is not None:
             recording.is_over.set()
             session = recording.session
-            _log.info(
-                "labeling is over, %s: %s recorded, %d labeled, %d with their face shown",
-                *(why, count(len(session.visits), "visit"), session.labeled),
+            _log.log(
+                _level(session.way),
+                "labeling by %s is over, %s: %s recorded, %d labeled, %d with their face shown",
+                *(session.by, why, count(len(session.visits), "visit"), session.labeled),
                 session.uncovered,
             )
 
@@ -169,7 +172,8 @@ class LabelDesk:
         self._result, self._sheet = None, b""
         self._forget_s = until_s + LABEL_FOR_S
         self._recording = recording
-        _log.info(
+        _log.log(
+            _level(wanted.way),
             "people are recorded in memory for %d min to be labeled, by %s%s",
             *(wanted.minutes, by),
             "; their faces may be uncovered" if wanted.way is LabelWay.PICTURES else "",
@@ -270,18 +274,27 @@ class LabelDesk:
                         _log.exception("a picture to be labeled cannot be taken")
                     has_failed = True
                 self._take_visits(recording)
+            if not recording.is_over.is_set():
+                self._take_visits(recording)
         finally:
             recording.observers.leave(observer)
+            recording.pictures.clear()
+            recording.ended.clear()
 
     def _take_visits(self, recording: _Recording) -> None:
         while recording.ended:
-            visit = recording.ended.popleft()
+            ended_s, visit = recording.ended.popleft()
             pictures = recording.pictures.of(visit.track_id)
-            now_s = self._clock.monotonic_s()
+            session = recording.session
             with self._lock:
-                recording.session.record(visit.ended_at, visit.verdict, pictures, now_s)
-                if not recording.session.is_recording(now_s) and self._recording is recording:
-                    self._forget_s = recording.session.until_s + LABEL_FOR_S
+                session.record(visit.ended_at, visit.verdict, pictures, ended_s)
+                if len(session.visits) >= MOST_VISITS and self._recording is recording:
+                    self._forget_s = session.until_s + LABEL_FOR_S
+
+
+def _level(way: LabelWay) -> int:
+    """Return the level of what the log says: also one without reports says who saw faces."""
+    return logging.WARNING if way is LabelWay.PICTURES else logging.INFO
 
 
 def open_labels(
@@ -298,5 +311,5 @@ def open_labels(
         observers,
         settings.outbox.file.with_name(FILE) if settings.history.enabled else None,
         lambda: FaceSearch(open_covering(settings.detector), quarters=False),
-        may_uncover=settings.page.may_show_faces,
+        may_uncover=settings.page.heads == "faces",  # which needs may_show_faces
     )

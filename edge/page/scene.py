@@ -115,9 +115,16 @@ class InSight:
     @property
     def boxes(self) -> tuple[Box, ...]:
         """Of all their faces, and of what may be one, in pixels of the frame."""
-        seen = tuple(seen.box for seen in self._seen.values())
-        denied = tuple(box for box, _ in self._denied.values())
-        return seen + denied + tuple(each.box for each in self._outside)
+        return tuple(box for _, box in self.placed)
+
+    @property
+    def placed(self) -> tuple[tuple[int | None, Box], ...]:
+        """`boxes`, each with its track; outside the area nobody has one."""
+        return (
+            *((track_id, seen.box) for track_id, seen in self._seen.items()),
+            *((track_id, box) for track_id, (box, _) in self._denied.items()),
+            *((None, each.box) for each in self._outside),
+        )
 
     def note(self, frame: Frame, outcome: FrameOutcome) -> None:
         """Take in what a frame showed, and forget who was not seen for a while."""

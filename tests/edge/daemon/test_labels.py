@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
-import cv2
 import msgspec
-import numpy as np
 import pytest
 
-from edge.daemon.labels import LabelDesk
+from edge.config import MqttSettings, PageSettings, Settings
+from edge.daemon.labels import LabelDesk, open_labels
 from edge.daemon.lookout import Glance
-from edge.daemon.portraits import PeoplePictures
 from edge.decide.policy import Decision
 from edge.errors import ModelError
 from edge.eyes import LabelWay, NetworkPair, read_qualification
 from edge.history.database import FILE
-from edge.observers import Judged, Observers
+from edge.observers import Observers
 from edge.page.labeling import answer_labels
-from edge.pipeline import FrameOutcome
 from edge.privacy.heads import FindFaces
 from edge.qualify.known import qualifications
 from edge.qualify.label_requests import (
@@ -35,89 +33,16 @@ from edge.qualify.label_requests import (
 )
 from edge.qualify.labels import LABEL_FOR_S, Label
 from edge.qualify.sheet import SheetAbout
-from edge.records import Box, Face, Frame, MaskState, Pixels, Sighting, Verdict, Visit
+from edge.records import MaskState, Verdict, Visit
 from edge.telemetry import CameraReport, CameraState
+from tests.edge.daemon.test_portraits import FACE, details, heads, seen
 from tests.edge.samples import TELEMETRY
-from tests.fakes import START, TurnedClock, blank, frame_at, reading_at
+from tests.fakes import START, TurnedClock
 from tests.waiting import until
 
 NETWORKS = NetworkPair("a" * 64, "b" * 64)
 AT_DOOR = StartLabels(LabelWay.DOOR, 10, "Ada")
 FROM_PICTURES = StartLabels(LabelWay.PICTURES, 10, "Ada")
-FACE = Box(300, 100, 360, 160)
-BESIDE = Box(380, 110, 430, 160)
-
-
-def scene() -> Pixels:
-    """Two heads of noise in an even room: even cells have none of it."""
-    pixels = blank()
-    noise = np.random.default_rng(3)
-    for box in (FACE, BESIDE):
-        rows, columns = slice(int(box.top), int(box.bottom)), slice(int(box.left), int(box.right))
-        pixels[rows, columns] = noise.integers(0, 255, pixels[rows, columns].shape)
-    return pixels
-
-
-def seen(at_s: float, track_id: int = 7, box: Box = FACE) -> tuple[Frame, FrameOutcome]:
-    frame = frame_at(at_s, scene())
-    reading = replace(reading_at(0, 0), face=Face(box, 0.9))
-    sighting = Sighting(track_id, reading, frame.captured_at, frame.monotonic_s)
-    return frame, FrameOutcome((sighting,), Decision(), ())
-
-
-def heads(frame: Frame) -> Sequence[Box]:
-    """Find both, the first not as exactly as the road did."""
-    return FACE.moved(3, -4), BESIDE
-
-
-def details(jpeg: bytes, box: Box) -> float:
-    """Return how much finer than the cells of a cover what is shown at `box` is."""
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-    # The picture begins two and a half faces to the left of the face, and one and a half above.
-    left, top = FACE.left - 2.5 * FACE.width, FACE.top - 1.5 * FACE.height
-    ratio = 360 / (6 * FACE.width)
-    inside = box.moved(-left, -max(0.0, top)).scaled(ratio, ratio)
-    part = picture[int(inside.top) : int(inside.bottom), int(inside.left) : int(inside.right)]
-    return float(np.median(np.abs(np.diff(part.astype(float), axis=1))))
-
-
-def taken(*frames: tuple[Frame, FrameOutcome], uncovers: bool = True) -> PeoplePictures:
-    pictures = PeoplePictures(heads, uncovers=uncovers)
-    for frame, outcome in frames:
-        pictures.note(Judged(frame, outcome))
-    return pictures
-
-
-def test_all_heads_are_covered_and_only_the_persons_own_may_be_uncovered() -> None:
-    (picture,) = taken(seen(0)).of(7)
-    assert details(picture.covered, FACE) < 10
-    assert details(picture.covered, BESIDE) < 10
-    assert details(picture.uncovered, FACE) > 30
-    assert details(picture.uncovered, BESIDE) < 10
-    assert max(map(len, (picture.covered, picture.uncovered))) <= 20_000
-
-
-def test_where_faces_stay_covered_no_uncovered_picture_is_made() -> None:
-    (picture,) = taken(seen(0), uncovers=False).of(7)
-    assert picture.uncovered == b""
-
-
-def test_of_a_person_the_two_pictures_with_the_largest_face_are_kept() -> None:
-    boxes = [FACE, FACE.scaled(1.2, 1.2), FACE.scaled(1.25, 1.25), FACE.scaled(1.6, 1.6)]
-    pictures = taken(*(seen(number, box=box) for number, box in enumerate(boxes)))
-    assert len(pictures.of(7)) == 2
-    sizes = [
-        size
-        for size, _ in taken(*(seen(n, box=b) for n, b in enumerate(boxes)))._people[7].pictures
-    ]
-    assert sizes == [pytest.approx(96), pytest.approx(75)]
-    assert pictures.of(7) == (), "they are taken once"
-
-
-def test_pictures_of_people_who_leave_without_a_visit_are_forgotten() -> None:
-    pictures = taken(seen(0), seen(31, track_id=8))
-    assert pictures.of(7) == ()
-    assert pictures.of(8) != ()
 
 
 @dataclass
@@ -155,6 +80,17 @@ class Door:
             raise ModelError(self.error)
         self.searches += 1
         return heads
+
+    def come(self, track_id: int = 7) -> None:
+        """Have somebody in sight, and wait until that is a picture."""
+        recording = self.desk._recording
+        assert recording is not None
+        for second in (0, 0.3):
+            self.observers["door"].show(*seen(second, track_id))
+        until(
+            lambda: (kept := recording.pictures._people.get(track_id)) and kept.pictures,
+            "the picture is taken",
+        )
 
     def pass_by(self, verdict: Verdict, track_id: int = 7, camera: str = "door") -> None:
         """Have somebody come and go, and wait until that is recorded."""
@@ -211,25 +147,24 @@ def test_at_the_door_and_where_that_is_not_allowed_no_face_is_shown(
     door: Door, tmp_path: Path
 ) -> None:
     assert door.desk.do(AT_DOOR) == ""
+    door.come()
     door.pass_by(Verdict.BARE)
-    until(lambda: door.desk.state().next is not None, "it waits")
     _, picture = answer_labels(door.desk, ReadLabelPicture(1, 0, is_uncovered=True))
-    assert not picture or details(picture, FACE) < 10
+    assert picture, "there is one, or nothing would be shown here"
+    assert details(picture, FACE) < 10
     locked = Door(tmp_path, may_uncover=False)
     assert "faces stay covered on this device" in locked.desk.do(FROM_PICTURES)
     assert locked.desk.state().phase == "off"
     assert locked.searches == 0
 
 
-def test_a_face_that_is_shown_is_in_the_log_and_on_the_sheet(
-    door: Door, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("end", ["finish", "discard"])
+def test_who_was_shown_a_face_is_in_a_log_of_warnings(
+    door: Door, caplog: pytest.LogCaptureFixture, end: Literal["finish", "discard"]
 ) -> None:
-    caplog.set_level("INFO", "edge.daemon.labels")
+    caplog.set_level("WARNING", "edge.daemon.labels")
     assert door.desk.do(FROM_PICTURES) == ""
-    door.observers["door"].show(*seen(0))
-    recording = door.desk._recording
-    assert recording is not None
-    until(lambda: 7 in recording.pictures._people, "the picture is taken")
+    door.come()
     door.pass_by(Verdict.BARE)
     _, covered = answer_labels(door.desk, ReadLabelPicture(1))
     _, face = answer_labels(door.desk, ReadLabelPicture(1, 0, is_uncovered=True))
@@ -237,14 +172,56 @@ def test_a_face_that_is_shown_is_in_the_log_and_on_the_sheet(
     assert details(face, FACE) > 30
     door.desk.do(LabelVisit(1, Label.BARE))
     door.desk.do(StepLabels("stop"))
-    assert door.desk.do(StepLabels("finish")) == ""
+    assert door.desk.do(StepLabels(end)) == ""
+    why = "the door is not qualified" if end == "finish" else "all is discarded"
     assert caplog.messages == [
         "people are recorded in memory for 10 min to be labeled, by page Ada; their faces may be "
         "uncovered",
-        "labeling is over, the door is not qualified: 1 visit recorded, 1 labeled, 1 with their "
-        "face shown",
+        f"labeling by page Ada is over, {why}: 1 visit recorded, 1 labeled, 1 with their face "
+        "shown",
     ]
-    assert b'people whose face was shown for it</th><td class="number">1' in door.desk.sheet()
+    shown = b'people whose face was shown for it</th><td class="number">1'
+    assert (shown in door.desk.sheet()) is (end == "finish")
+
+
+def test_pictures_of_who_is_still_in_sight_go_when_the_recording_ends(door: Door) -> None:
+    assert door.desk.do(FROM_PICTURES) == ""
+    door.come()
+    door.desk.do(StepLabels("stop"))
+    recording = door.desk._recording
+    assert recording is not None
+    until(lambda: not recording.pictures._people, "they are forgotten")
+    visit = Visit(7, Verdict.BARE, START, START + timedelta(seconds=2))
+    for _ in range(3):
+        glance = Glance(decision=Decision(visits=(visit,)), camera="door")
+        door.desk.take(glance, door.telemetry)
+    assert not recording.ended, "and nothing more is taken in"
+    assert door.desk.state().recorded == 0
+
+
+def test_a_visit_that_ended_in_time_counts_though_its_turn_comes_later(door: Door) -> None:
+    assert door.desk.do(AT_DOOR) == ""
+    visit = Visit(7, Verdict.BARE, START, START + timedelta(seconds=2))
+    door.desk.take(Glance(decision=Decision(visits=(visit,)), camera="door"), door.telemetry)
+    door.clock.sleep(600)
+    until(lambda: door.desk.state().recorded == 1, "it is recorded")
+
+
+@pytest.mark.parametrize(
+    ("page", "is_offered"),
+    [
+        (PageSettings(enabled=True), False),
+        (PageSettings(enabled=True, may_show_faces=True), False),
+        (PageSettings(enabled=True, heads="faces", may_show_faces=True), True),
+    ],
+)
+def test_faces_are_uncovered_only_where_the_page_shows_them_too(
+    page: PageSettings, is_offered: bool
+) -> None:
+    settings = Settings(mqtt=MqttSettings(host="broker"), page=page)
+    desk = open_labels(settings, NETWORKS, {"": Observers()})
+    assert desk is not None
+    assert desk.state().may_uncover is is_offered
 
 
 def test_only_the_camera_that_is_named_is_recorded(door: Door) -> None:
