@@ -114,7 +114,7 @@ class Request(msgspec.Struct, frozen=True, tag=True):
 class NextScene(Request, frozen=True):
     """The first scene whose number is above `after`; an empty one if none comes for a second."""
 
-    after: int
+    after: Annotated[int, msgspec.Meta(ge=0, le=10**15)]
     camera: str = ""
     """Which of several; empty: the first."""
 

@@ -17,6 +17,10 @@ MINUTES = (10, 20, 30, 60)
 """How long may be recorded."""
 
 
+Number = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+"""Of a visit or a picture."""
+
+
 class LabelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
     """What may be asked."""
 
@@ -35,7 +39,7 @@ class StartLabels(LabelRequest, frozen=True):
 class LabelVisit(LabelRequest, frozen=True):
     """A person wore this."""
 
-    visit: int
+    visit: Number
     label: Label
 
 
@@ -59,8 +63,8 @@ class ReadLabels(LabelRequest, frozen=True):
 class ReadLabelPicture(LabelRequest, frozen=True):
     """A picture of a person, with an empty document."""
 
-    visit: int
-    number: int = 0
+    visit: Number
+    number: Number = 0
     is_uncovered: bool = False
 
 

@@ -57,6 +57,15 @@ def test_a_test_of_notifications_is_for_the_page_only(page: Program) -> None:
     assert (status, json.loads(content)["error"][:16]) == (200, "no notifications")
 
 
+@pytest.mark.parametrize("visit", ["-1", "1001", "9" * 23])
+def test_a_number_that_no_visit_has_is_refused(page: Program, visit: str) -> None:
+    deed = f'{{"deed": {{"type": "LabelVisit", "visit": {visit}, "label": "bare"}}}}'
+    status, _, content = page.ask("POST", "/labels", deed.encode(), Origin=page.url)
+    assert (status, json.loads(content)["error"][:12]) == (400, "this is none")
+    assert page.ask("GET", f"/labels/picture?visit={visit}&number={visit}")[0] == 404
+    assert page.ask("GET", "/report")[0] == 200
+
+
 def test_no_other_site_is_obeyed_or_shown_anything(page: Program) -> None:
     assert page.ask("GET", "/report")[0] == 200
     assert page.ask("GET", "/report", Host=f"evil.example:{page.port}")[0] == 421

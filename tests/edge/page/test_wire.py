@@ -5,6 +5,7 @@ import struct
 
 import msgspec
 import pytest
+from msgspec.inspect import IntType, StructType, UnionType, type_info
 
 from edge.config import ShiftSettings
 from edge.page.wire import (
@@ -50,6 +51,20 @@ def test_what_is_no_request_ends_the_conversation(sent: bytes) -> None:
         theirs.sendall(sent)
         theirs.shutdown(socket.SHUT_WR)
         assert read_request(ours) is None
+
+
+def test_every_whole_number_that_may_be_asked_for_has_bounds() -> None:
+    """Others may be too large to be passed on."""
+    union = type_info(Requests)
+    assert isinstance(union, UnionType)
+    unbounded = [
+        f"{each.cls.__name__}.{field.name}"
+        for each in union.types
+        if isinstance(each, StructType)
+        for field in each.fields
+        if isinstance(field.type, IntType) and None in (field.type.ge, field.type.le)
+    ]
+    assert unbounded == []
 
 
 def test_an_answer_says_how_long_it_is() -> None:
