@@ -33,7 +33,7 @@ TABLES = {
     "identity": ("", "a random name of this file, which messages of hours carry"),
     "unpublished": ("at", "which acknowledgements the broker has not been sent yet"),
     "sent_hours": ("60 * hour", "which hours were sent to the broker"),
-    "withdrawn_hours": ("60 * hour", "which of them a wrong clock had dated, and are taken back"),
+    "withdrawn_hours": ("60 * hour", "which hours a wrong clock had dated, and are taken back"),
 }
 """By name: the column that says when, as a time or in minutes, and what is in it."""
 
