@@ -120,7 +120,7 @@ def test_metrics_count_a_person_without_a_mask(box: Box) -> None:
     box.until_reported("confirmed", "ended")
     counted = {
         'tensormask_alerts_total{kind="bare"}': 1,
-        'tensormask_people_total{verdict="bare"}': 1,
+        'tensormask_people_total{required="true",verdict="bare"}': 1,
         "tensormask_messages_delivered_total": 2,
     }
 

@@ -94,14 +94,17 @@ PANELS: dict[str, Sequence[Panel]] = {
             "percentunit",
             [
                 Query(
-                    'sum(increase(tensormask_people_total{, verdict="masked"}[1d])) / '
-                    'sum(increase(tensormask_people_total{, verdict=~"masked|bare"}[1d]))',
+                    "sum(increase(tensormask_people_total"
+                    '{, required="true", verdict="masked"}[1d])) / '
+                    "sum(increase(tensormask_people_total"
+                    '{, required="true", verdict=~"masked|bare"}[1d]))',
                     "",
                 )
             ],
             4,
             5,
-            "The share of people with a mask among those with or without one.",
+            "The share of people with a mask among those with or without one, of whom one was "
+            "required.",
         ),
         Panel(
             "What is wrong",

@@ -149,9 +149,7 @@ def _judging(figures: Figures) -> Iterator[Metric]:
     yield counter(
         "watched_seconds", "How long somebody could have been seen.", round(figures.watched_s, 3)
     )
-    people = {str(verdict): count for verdict, count in figures.people.items()}
-    text = "People who have left, by what is known of them."
-    yield labeled(CounterMetricFamily, "people", text, "verdict", people)
+    yield _people(figures)
     alerts = {str(kind): count for kind, count in figures.alerts.items()}
     text = "Violations that were confirmed."
     yield labeled(CounterMetricFamily, "alerts", text, "kind", alerts)
@@ -159,6 +157,17 @@ def _judging(figures: Figures) -> Iterator[Metric]:
     yield _by_place("place_people", text, "verdict", figures.people_by_place)
     text = "The violations by zone of the picture, where they were confirmed; empty: in none."
     yield _by_place("place_alerts", text, "kind", figures.alerts_by_place)
+
+
+def _people(figures: Figures) -> Metric:
+    family = CounterMetricFamily(
+        f"{PREFIX}_people",
+        "People who have left, by whether a mask was required of them, and what is known of them.",
+        labels=("required", "verdict"),
+    )
+    for (is_required, verdict), count in figures.people.items():
+        family.add_metric((str(is_required).lower(), str(verdict)), count)
+    return family
 
 
 def _by_place(name: str, text: str, label: str, counts: Mapping[str, Mapping[Any, int]]) -> Metric:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TypeVar
 
 from edge.daemon.lookout import Glance
@@ -24,8 +25,8 @@ class Figures:
     started_at_s: float
     """The program's start, by the wall clock as it is now: seconds since 1970."""
     steps: Mapping[str, Distribution]
-    people: Mapping[Verdict, int]
-    """Who have left, by what their visits came to."""
+    people: Mapping[tuple[bool, Verdict], int]
+    """Who have left, by whether a mask was required of them, and by what their visits came to."""
     alerts: Mapping[ViolationKind, int]
     """Confirmed ones."""
     people_by_place: Mapping[str, Mapping[Verdict, int]]
@@ -66,7 +67,9 @@ class Counts:
     """By camera."""
     places: Callable[[], Sequence[str]] = tuple
     """By which visits are counted: see `ComplianceCounter.places`."""
-    _people: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
+    _people: dict[tuple[bool, Verdict], int] = field(
+        default_factory=lambda: dict.fromkeys(product((True, False), Verdict), 0)
+    )
     _alerts: dict[ViolationKind, int] = field(
         default_factory=lambda: dict.fromkeys(ViolationKind, 0)
     )
@@ -87,7 +90,7 @@ class Counts:
         self._people_by_place = _of(places, Verdict, self._people_by_place)
         self._alerts_by_place = _of(places, ViolationKind, self._alerts_by_place)
         for visit in glance.decision.visits:
-            self._people[visit.verdict] += 1
+            self._people[visit.is_required, visit.verdict] += 1
             if places:
                 self._people_by_place[_place(visit.zone, places)][visit.verdict] += 1
         for violation in glance.decision.violations:

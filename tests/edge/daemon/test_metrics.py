@@ -171,12 +171,19 @@ def test_people_and_alerts_are_counted_once_each() -> None:
     made = outlet()
     confirmed = violation(ViolationState.CONFIRMED, ViolationKind.WORN_WRONGLY)
     ended = violation(ViolationState.ENDED, ViolationKind.WORN_WRONGLY)
-    left = (visit(Verdict.MASKED), visit(Verdict.MASKED), visit(Verdict.BARE))
+    apart = replace(visit(Verdict.BARE), is_required=False)
+    left = (visit(Verdict.MASKED), visit(Verdict.MASKED), visit(Verdict.BARE), apart)
     made.take(Glance(decision=Decision((confirmed,), left), watched_s=0.5), NOW)
     made.take(Glance(decision=Decision((ended,)), watched_s=0.25), replace(NOW))
     found = values(made)
-    people = {each: found[f'tensormask_people_total{{verdict="{each}"}}'] for each in Verdict}
-    assert people == {"masked": 2, "bare": 1, "unknown": 0, "worn_wrongly": 0}
+    people = {name: value for name, value in found.items() if name.startswith("tensormask_people")}
+    assert people == {
+        f'tensormask_people_total{{required="{required}",verdict="{verdict}"}}': count
+        for required, counts in (("true", (2, 1, 0, 0)), ("false", (0, 1, 0, 0)))
+        for verdict, count in zip(
+            ("masked", "bare", "unknown", "worn_wrongly"), counts, strict=True
+        )
+    }
     assert found['tensormask_alerts_total{kind="worn_wrongly"}'] == 1
     assert found['tensormask_alerts_total{kind="bare"}'] == 0
     assert found["tensormask_watched_seconds_total"] == 0.75
@@ -187,9 +194,9 @@ def test_figures_are_those_of_the_telemetry() -> None:
     made = outlet()
     made.take(Glance(), NOW)
     made.take(Glance(decision=Decision((), (visit(Verdict.MASKED),))), NOW)
-    assert values(made)['tensormask_people_total{verdict="masked"}'] == 0
+    assert values(made)['tensormask_people_total{required="true",verdict="masked"}'] == 0
     made.take(Glance(), replace(NOW))
-    assert values(made)['tensormask_people_total{verdict="masked"}'] == 1
+    assert values(made)['tensormask_people_total{required="true",verdict="masked"}'] == 1
 
 
 def test_each_condition_is_always_there() -> None:
@@ -280,7 +287,7 @@ def test_no_label_can_take_more_than_a_few_values() -> None:
     about_build = {"version", "release", "python", "opencv", "runtime", "model", "model_version",
                    "detector", "detector_version"}  # fmt: skip
     bounded = {"le", "step", "verdict", "kind", "code", "severity", "state", "view", "reason",
-               "flag", "section", "slot"}  # fmt: skip
+               "flag", "section", "slot", "required"}  # fmt: skip
     assert set(labels) == about_device | about_build | bounded
     assert max(len(values) for values in labels.values()) <= 60
 
@@ -326,4 +333,4 @@ def test_each_of_several_cameras_has_its_own_figures() -> None:
     assert found[f'{each}_watched_seconds_total{{camera="hall"}}'] == 2
     assert found[f'{each}_people_total{{camera="hall",verdict="masked"}}'] == 1
     assert found[f'{each}_people_total{{camera="door",verdict="masked"}}'] == 0
-    assert found['tensormask_people_total{verdict="masked"}'] == 1
+    assert found['tensormask_people_total{required="true",verdict="masked"}'] == 1
