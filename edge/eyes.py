@@ -26,6 +26,12 @@ MAX_EYES_BYTES = 64 * 1024
 LEAST_JUDGED = 20
 """People of a state in a class of size: fewer say too little by themselves, and are taken together
 with those of the next class."""
+MOST_UNCLEAR = 0.1
+"""Of the people who were labeled: what is unclear to people is often hard to judge, too."""
+MOST_NOBODY = 0.05
+"""Of the visits that were judged. Posters, hands: each is a person in the counts."""
+MOST_MISSED = 0.5
+"""Beside each visit that was recorded: more is a slip, or a camera in a wrong place."""
 
 Number = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -100,6 +106,34 @@ class LabelCounts(msgspec.Struct, frozen=True):
     uncovered: int
     """People whose face was uncovered for it."""
 
+    @property
+    def is_clear(self) -> bool:
+        return self.unclear <= MOST_UNCLEAR * self.labeled
+
+    @property
+    def is_of_people(self) -> bool:
+        return self.nobody <= MOST_NOBODY * self.judged
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether not too many people were missed to be believed."""
+        return self.missed <= MOST_MISSED * self.recorded
+
+    @property
+    def why_unused(self) -> str:
+        """Return why nothing can be said with it; empty: it can."""
+        if self.way is LabelWay.PICTURES:
+            return "how many people were missed cannot be known from pictures"
+        if self.labeled < self.recorded:
+            return "not all who were recorded are labeled"
+        if not self.is_clear:
+            return f"of {self.unclear} of {self.labeled} people it is unclear what they wore"
+        if not self.is_of_people:
+            return f"{self.nobody} of {self.judged} visits that were judged are nobody's"
+        if not self.is_listed:
+            return f"{self.missed} people were missed, beside {count(self.recorded, 'visit')}"
+        return ""
+
 
 class Qualification(msgspec.Struct, frozen=True):
     """What was measured at a door, as the history keeps it. Fields may be added."""
@@ -126,18 +160,17 @@ class Qualification(msgspec.Struct, frozen=True):
 
     @property
     def why_unused(self) -> str:
-        """Return why no rate is corrected with it; empty: rates are, also where not all criteria
-        are met, since then all the more is to be corrected.
+        """Return why no rate is corrected with it; empty: rates are, also where the criteria of how
+        well is judged are not met, since then all the more is to be corrected. Those of how well
+        was labeled have to be.
 
         People without a mask are missed more often than others, so a rate that knows nothing of
         the missed is too high; and what few people say is less than the models' makers know.
         """
         if self.labels is None:
             return ""
-        if self.labels.way is LabelWay.PICTURES:
-            return "how many people were missed cannot be known from pictures"
-        if self.labels.labeled < self.labels.recorded:
-            return "not all who were recorded are labeled"
+        if self.labels.why_unused:
+            return self.labels.why_unused
         judged = {each.state: each.counted.of for each in self.people}
         if min(judged.get(each, 0) for each in (MaskState.MASKED, MaskState.BARE)) < LEAST_JUDGED:
             return f"of each state, with a mask and without, {LEAST_JUDGED} people must be judged"

@@ -7,18 +7,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from edge.eyes import KnownPeople, LabelCounts, LabelWay, Qualification
+from edge.eyes import (
+    MOST_MISSED,
+    MOST_NOBODY,
+    MOST_UNCLEAR,
+    KnownPeople,
+    LabelCounts,
+    LabelWay,
+    Qualification,
+)
 from edge.rates import Counted, exact_interval
 from edge.records import MaskState
+from edge.words import count
 
 LEAST_RIGHT = 0.75
 """The lower limit of the exact interval: 28 of 30 reach it, 27 do not."""
 LEAST_JUDGED = 0.8
 MOST_REPEATED = 0.25
-MOST_UNCLEAR = 0.1
-"""Of the people who were labeled: what is unclear to people is often hard to judge, too."""
-MOST_NOBODY = 0.05
-"""Posters, hands, backs of heads: each is a person in the counts."""
 SIGNIFICANCE = 0.05
 """Of all comparisons of two measurements together."""
 STATES = {MaskState.MASKED: "with a mask", MaskState.BARE: "without a mask"}
@@ -61,17 +66,20 @@ def label_criteria(people: Iterable[KnownPeople], labels: LabelCounts) -> tuple[
         Criterion(
             f"of not more than {100 * MOST_UNCLEAR:.0f} % it is unclear what they wore",
             f"{labels.unclear} of {labels.labeled}",
-            labels.unclear <= MOST_UNCLEAR * labels.labeled,
+            labels.is_clear,
         ),
         Criterion(
             f"of the visits that were judged, not more than {100 * MOST_NOBODY:.0f} % are nobody's",
             f"{labels.nobody} of {labels.judged}",
-            labels.nobody <= MOST_NOBODY * labels.judged,
+            labels.is_of_people,
         ),
         Criterion(
-            "people who were missed are counted, too",
-            str(labels.missed) if counts_missed else "not possible from pictures",
-            counts_missed,
+            "people who were missed are counted, too, not more than "
+            f"{100 * MOST_MISSED:.0f} % of the visits recorded",
+            f"{labels.missed}, {count(labels.recorded, 'visit')} recorded"
+            if counts_missed
+            else "not possible from pictures",
+            counts_missed and labels.is_listed,
         ),
     ]
     return (*found, *_of_states(people, counts_missed=counts_missed))

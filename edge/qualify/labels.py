@@ -18,7 +18,7 @@ from edge.records import MaskState, Verdict
 
 MOST_VISITS = 200
 """Then the recording ends: a sample that leaves people out in the middle is none."""
-MOST_MISSED = 999
+MOST_COUNTED = 999
 LABEL_FOR_S = 3600.0
 """How long after the recording there is time to label."""
 
@@ -149,7 +149,7 @@ class LabelSession:
             raise NotLabeledError("who was missed cannot be counted from pictures")
         if by > 0 and not self.is_recording(now_s):
             raise NotLabeledError("the recording is over: who passes now does not count")
-        self.missed[state] = min(MOST_MISSED, max(0, self.missed[state] + by))
+        self.missed[state] = min(MOST_COUNTED, max(0, self.missed[state] + by))
 
     @property
     def uncovered(self) -> int:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from edge.eyes import LabelCounts, LabelWay, Qualification
 
 _CORRECTED = (
-    "From now on, rates of this door are corrected with these figures, as long as both networks "
-    "stay the same; their intervals carry the uncertainty of this small number of people. "
+    "From now on, rates of this door are corrected with these figures, in reports of the past, "
+    "too, as long as both networks stay the same; their intervals carry the uncertainty of this "
+    "small number of people. "
 )
 _CONDITIONS = (
     "Masks of another kind, people of another height, a moved camera or a dark evening are other "

@@ -196,7 +196,7 @@ function dropPictures(key = "") {
 function tellResult({ is_qualified: isQualified, why_unused: why, criteria }) {
   const wrong = criteria.filter((each) => !each.is_met).length;
   say("label-verdict", isQualified ? "Qualified: all criteria are met." : `Not qualified: ${wrong} of ${many(criteria.length, "criterion is", "criteria are")} not met.`);
-  say("label-corrects", why ? `Rates are not corrected with it: ${why}.` : "Rates of this door are corrected with this measurement from now on.");
+  say("label-corrects", why ? `Rates are not corrected with it: ${why}.` : "From now on, rates of this door are corrected with it, in reports of the past, too.");
   const rows = criteria.map((each) => make("tr", {}, make("th", { scope: "row" }, each.required), make("td", {}, each.measured),
     make("td", {}, each.is_met ? "met" : make("strong", {}, "not met"))));
   $("label-rows").replaceChildren(...rows);

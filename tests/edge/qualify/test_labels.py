@@ -92,7 +92,10 @@ def test_each_criterion_is_fixed(
 
 def test_from_pictures_no_door_qualifies_and_no_rate_is_corrected() -> None:
     found = labeled(*GOOD, way=LabelWay.PICTURES)
-    assert found.faults == ("people who were missed are counted, too: not possible from pictures",)
+    assert found.faults == (
+        "people who were missed are counted, too, not more than 50 % of the visits recorded: not "
+        "possible from pictures",
+    )
     assert found.labels is not None
     said = [each.required for each in label_criteria(found.people, found.labels)]
     assert "of the people with a mask who are listed, 80 % are judged" in said
@@ -113,6 +116,10 @@ def test_from_pictures_no_door_qualifies_and_no_rate_is_corrected() -> None:
         ([*GOOD, (None, BARE)], "not all who were recorded are labeled"),
         ([*GOOD[:20], *GOOD[30:49]], "20 people must be judged"),
         (GOOD[:30], "20 people must be judged"),
+        ([*GOOD, *[(Label.UNCLEAR, MASKED)] * 6], ""),
+        ([*GOOD, *[(Label.UNCLEAR, MASKED)] * 7], "of 7 of 67 people it is unclear"),
+        ([*GOOD, *[(Label.NOBODY, BARE)] * 3], ""),
+        ([*GOOD, *[(Label.NOBODY, BARE)] * 4], "4 of 64 visits that were judged are nobody's"),
         ([*GOOD[:30], *thirty(Label.BARE, UNKNOWN)], "20 people must be judged"),
     ],
 )
@@ -123,6 +130,14 @@ def test_rates_are_corrected_with_what_says_enough(
     assert why in found.why_unused
     assert (eyes_of_qualification(_text(found), NETWORKS) is None) == bool(why)
     assert bool(found.why_unused) == bool(why)
+
+
+def test_more_missed_people_than_half_as_many_as_were_recorded_are_not_believed() -> None:
+    assert labeled(*GOOD, missed=30).why_unused == ""
+    found = labeled(*GOOD, missed=31)
+    assert found.why_unused == "31 people were missed, beside 60 visits"
+    assert eyes_of_qualification(_text(found), NETWORKS) is None
+    assert "50 % of the visits recorded: 31, 60 visits recorded" in " ".join(found.faults)
 
 
 def _text(found: Qualification) -> str:

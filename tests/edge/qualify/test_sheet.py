@@ -122,7 +122,7 @@ def test_of_labels_it_says_how_they_came_about(way: LabelWay) -> None:
     assert "All walks" not in text
     if way is LabelWay.DOOR:
         assert "QUALIFIED: all criteria are met." in text
-        assert "From now on, rates of this door are corrected" in text
+        assert "corrected with these figures, in reports of the past, too" in text
         assert 'were not listed</th><td class="number">3<' in text
     else:
         assert "NOT QUALIFIED: 1 of 8 criteria not met." in text
