@@ -37,7 +37,13 @@ from edge.qualify.label_requests import (
     StartLabels,
     StepLabels,
 )
-from edge.qualify.labels import LABEL_FOR_S, MOST_VISITS, LabelSession, NotLabeledError
+from edge.qualify.labels import (
+    LABEL_FOR_S,
+    MOST_VISITS,
+    LabelSession,
+    NotLabeledError,
+    RecordedVisit,
+)
 from edge.qualify.sheet import SheetAbout
 from edge.records import Visit
 from edge.station import hindrance
@@ -241,7 +247,7 @@ class LabelDesk:
                 recorded=len(session.visits),
                 labeled=session.labeled,
                 can_undo=session.can_undo,
-                next=None if each is None else NextVisit(each.number, each.at, len(each.pictures)),
+                next=None if each is None else _next(each),
                 missed=dict(session.missed),
             )
 
@@ -290,6 +296,11 @@ class LabelDesk:
                 session.record(visit.ended_at, visit.verdict, pictures, ended_s)
                 if len(session.visits) >= MOST_VISITS and self._recording is recording:
                     self._forget_s = session.until_s + LABEL_FOR_S
+
+
+def _next(visit: RecordedVisit) -> NextVisit:
+    faces = sum(bool(each.uncovered) for each in visit.pictures)
+    return NextVisit(visit.number, visit.at, len(visit.pictures), faces)
 
 
 def _level(way: LabelWay) -> int:

@@ -92,6 +92,8 @@ class NextVisit(msgspec.Struct, frozen=True):
     at: datetime
     pictures: int
     """How many there are."""
+    faces: int = 0
+    """With how many of these, the first, the face may be shown."""
 
 
 class LabelRow(msgspec.Struct, frozen=True):

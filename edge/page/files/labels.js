@@ -160,7 +160,7 @@ function tellPerson() {
   const time = next && new Date(next.at).toLocaleTimeString("en-GB");
   const none = now.phase === "recording" ? "Nobody waits to be labeled. Each person is listed a few seconds after leaving the picture." : "Everybody is labeled.";
   say("label-who", next ? `Person ${next.visit}, who left at ${time}` : none);
-  $("label-face").hidden = now.way !== "pictures" || !next?.pictures || faceOf === next.visit;
+  $("label-face").hidden = !next?.faces || faceOf === next.visit;
   const key = next ? `${next.visit} ${faceOf === next.visit}` : "";
   if (key === shown) return;
   shown = key;
@@ -178,8 +178,8 @@ async function showPictures(next, isFace, key) {
   }
   dropPictures(key);
   addresses = images;
-  const words = isFace ? "face shown" : "head covered";
-  const shownNow = images.map((src, place) => make("img", { src, alt: `Person ${next.visit}, ${words}, picture ${place + 1} of ${images.length}` }));
+  const words = (place) => (isFace && place < next.faces ? "face shown" : "head covered");
+  const shownNow = images.map((src, place) => make("img", { src, alt: `Person ${next.visit}, ${words(place)}, picture ${place + 1} of ${images.length}` }));
   $("label-images").replaceChildren(...(shownNow.length ? shownNow : [make("p", { className: "note" }, "There is no picture of this person.")]));
   seen = next.visit; // only now a label is taken: nobody is labeled unseen
   tellChoices();

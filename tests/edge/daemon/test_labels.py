@@ -151,6 +151,9 @@ def test_at_the_door_and_where_that_is_not_allowed_no_face_is_shown(
     door.pass_by(Verdict.BARE)
     _, picture = answer_labels(door.desk, ReadLabelPicture(1, 0, is_uncovered=True))
     assert picture, "there is one, or nothing would be shown here"
+    waits = door.desk.state().next
+    assert waits is not None
+    assert (waits.pictures, waits.faces) == (1, 0)
     assert details(picture, FACE) < 10
     locked = Door(tmp_path, may_uncover=False)
     assert "faces stay covered on this device" in locked.desk.do(FROM_PICTURES)
@@ -166,6 +169,9 @@ def test_who_was_shown_a_face_is_in_a_log_of_warnings(
     assert door.desk.do(FROM_PICTURES) == ""
     door.come()
     door.pass_by(Verdict.BARE)
+    waits = door.desk.state().next
+    assert waits is not None
+    assert waits.faces == waits.pictures == 1
     _, covered = answer_labels(door.desk, ReadLabelPicture(1))
     _, face = answer_labels(door.desk, ReadLabelPicture(1, 0, is_uncovered=True))
     assert details(covered, FACE) < 10
