@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, Response, expect
@@ -63,17 +64,29 @@ def test_a_door_is_labeled_with_the_keys_and_the_result_is_kept(
     expect(page.locator("#missed-masked")).to_have_text("1")
     assert not any('"bare"' in each for each in heard), "what was judged is not said"
 
-    page.get_by_role("button", name="End the recording").click()
+    stop = page.get_by_role("button", name="End the recording")
+    stop.click()
     expect(page.locator("#label-progress")).to_contain_text("The recording is over")
+    expect(stop).to_be_disabled()  # and stays, so a second click meets nothing else
+    expect(page.locator("#label-who")).to_be_focused()
     page.set_viewport_size({"width": 390, "height": 800})
     assert_good_for_everybody(page, 390)
     shoot(page, "label-390")
     finish = page.get_by_role("button", name="Show the result")
-    expect(finish).to_be_enabled()
+    page.get_by_role("button", name="Label the last one again").click()
+    expect(page.locator("#label-who")).to_contain_text("Person 2, ")
+    finish.click()
+    question = page.get_by_role(
+        "dialog", name=re.compile(r"^\d+ pe\w+ waits? to be labeled\. Show")
+    )
+    expect(question).to_be_visible()
+    shoot(page, "label-finish-390")
+    question.get_by_role("button", name="Go on labeling").click()
+    expect(page.locator("#label-progress")).to_contain_text("The recording is over")
     recorded = int(
         (page.locator("#label-progress").text_content() or "").split("in ")[1].split()[2]
     )
-    for number in range(3, recorded + 1):
+    for number in range(2, recorded + 1):
         expect(page.locator("#label-who")).to_contain_text(f"Person {number}, ")
         mask.click()
     expect(page.locator("#label-who")).to_have_text("Everybody is labeled.")

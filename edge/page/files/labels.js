@@ -33,15 +33,19 @@ export function connectLabels(ask, remembered) {
     $("label-choices").append(button);
   });
   for (const worn of MISSED) $("label-missed-rows").append(missedRow(worn));
-  for (const step of ["undo", "stop", "finish"]) $(`label-${step}`).addEventListener("click", () => deed({ type: "StepLabels", step }));
+  $("label-undo").addEventListener("click", () => deed({ type: "StepLabels", step: "undo" }));
+  $("label-stop").addEventListener("click", stop);
+  $("label-finish").addEventListener("click", finish);
   $("label-face").addEventListener("click", uncover);
   $("label-again").addEventListener("click", () => {
     isAgain = true;
     tell();
     $("label-by").focus();
   });
-  $("label-discard").addEventListener("click", () => $("label-dialog").showModal());
-  $("label-dialog").addEventListener("close", () => $("label-dialog").returnValue === "discard" && deed({ type: "StepLabels", step: "discard" }));
+  $("label-discard").addEventListener("click", () => question("label-dialog"));
+  for (const [id, step] of [["label-dialog", "discard"], ["label-finish-dialog", "finish"]]) {
+    $(id).addEventListener("close", () => $(id).returnValue === step && deed({ type: "StepLabels", step }));
+  }
   // Only while the focus is in there: single keys must not do anything elsewhere.
   $("label-work").addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
@@ -80,6 +84,28 @@ async function deed(wanted) {
   } finally {
     isBusy = false;
   }
+}
+
+// A dialog that is left with Escape keeps the answer that it had before.
+function question(id) {
+  $(id).returnValue = "";
+  $(id).showModal();
+}
+
+// The button is disabled then, which takes the focus away.
+async function stop() {
+  if (await deed({ type: "StepLabels", step: "stop" })) $("label-who").focus();
+}
+
+// Somebody who left last may be listed since the page asked last.
+async function finish() {
+  await renew();
+  const waiting = now.recorded - now.labeled;
+  if (now.phase !== "labeling") return;
+  if (waiting > 0) {
+    say("label-finish-title", `${many(waiting, "person waits", "people wait")} to be labeled. Show the result anyway?`);
+    question("label-finish-dialog");
+  } else deed({ type: "StepLabels", step: "finish" });
 }
 
 async function begin(wanted) {
@@ -143,9 +169,9 @@ function tellWork() {
   for (const worn of MISSED) say(`missed-${worn}`, String(now.missed[worn] ?? 0));
   for (const button of $("label-missed").querySelectorAll("button:last-child")) button.disabled = !isRecording;
   $("label-undo").disabled = !now.can_undo;
-  $("label-stop").hidden = !isRecording;
-  $("label-finish").hidden = isRecording;
-  $("label-finish").disabled = !now.labeled;
+  // Both stay where they are: a second click on the one must not be one on the other.
+  $("label-stop").disabled = !isRecording;
+  $("label-finish").disabled = isRecording || !now.labeled;
   tellPerson();
   tellChoices();
 }
