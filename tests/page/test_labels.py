@@ -52,9 +52,13 @@ def test_a_door_is_labeled_with_the_keys_and_the_result_is_kept(
     expect(image).to_be_visible()
     assert image.evaluate("each => each.naturalHeight") > 100
     expect(page.locator("#label-choices button").first).to_be_enabled()
+    page.reload()  # the focus is nowhere then
+    expect(image).to_be_visible()
+    expect(page.locator("#label-choices button").first).to_be_enabled()
     page.keyboard.press("2")  # a slip
     expect(page.locator("#label-progress")).to_contain_text("2 labeled")
-    page.keyboard.press("u")
+    page.locator("#label-title").click()  # beside all that is labeled with
+    page.keyboard.press("U")
     expect(image).to_be_visible()
     mask = page.locator("#label-choices").get_by_role("button", name="Mask", exact=True)
     expect(mask).to_be_enabled()
@@ -81,7 +85,9 @@ def test_a_door_is_labeled_with_the_keys_and_the_result_is_kept(
     )
     expect(question).to_be_visible()
     shoot(page, "label-finish-390")
+    page.keyboard.press("1")  # which nobody can mean here
     question.get_by_role("button", name="Go on labeling").click()
+    expect(page.locator("#label-who")).to_contain_text("Person 2, ")
     expect(page.locator("#label-progress")).to_contain_text("The recording is over")
     recorded = int(
         (page.locator("#label-progress").text_content() or "").split("in ")[1].split()[2]

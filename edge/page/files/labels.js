@@ -46,15 +46,25 @@ export function connectLabels(ask, remembered) {
   for (const [id, step] of [["label-dialog", "discard"], ["label-finish-dialog", "finish"]]) {
     $(id).addEventListener("close", () => $(id).returnValue === step && deed({ type: "StepLabels", step }));
   }
-  // Only while the focus is in there: single keys must not do anything elsewhere.
-  $("label-work").addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  addEventListener("keydown", (event) => {
+    if (!isForLabels(event)) return;
     const label = KEYS[Number(event.key) - 1];
+    const key = event.key.toLowerCase();
     if (label) put(label);
-    else if (event.key === "u" && now.can_undo) deed({ type: "StepLabels", step: "undo" });
-    else if (event.key === "f" && !$("label-face").hidden) uncover();
+    else if (key === "u" && now.can_undo) deed({ type: "StepLabels", step: "undo" });
+    else if (key === "f" && !$("label-face").hidden) uncover();
   });
   setInterval(() => state.view === "label" && !document.hidden && renew(), EVERY_MS);
+}
+
+// Single keys do nothing where they are typed as text, in a dialog, or while the focus is outside of what is labeled, as in the
+// list of views. After a reload, and after a click beside everything, it is nowhere.
+function isForLabels(event) {
+  if (state.view !== "label" || $("label-work").hidden || document.querySelector("dialog[open]")) return false;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return false;
+  const at = document.activeElement;
+  if (at?.matches("input, select, textarea")) return false;
+  return !at || at === document.body || $("label").contains(at);
 }
 
 export function openLabels() {
