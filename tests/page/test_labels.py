@@ -134,3 +134,18 @@ def test_a_face_is_shown_when_it_is_wanted_and_all_can_be_discarded(
     page.get_by_role("button", name="Discard", exact=True).click()
     expect(page.get_by_label("Who labels")).to_be_visible()
     assert "1 labeled, 1 with their face shown" in daemon.log.read_text()
+
+    # A recording does not outlive the service.
+    page.get_by_role("button", name="Start recording").click()
+    expect(page.locator("#label-progress")).to_contain_text("Recording, ")
+    said = page.locator("#label-said")
+    away = "The device does not answer: the service is not running."
+    page.route("**/labels", lambda r: r.fulfill(status=503, json={"error": away[28:-1]}))
+    expect(said).to_have_text(away)
+    page.unroute("**/labels")
+    expect(said).to_be_empty()
+    daemon.stop()
+    expect(said).to_have_text(away)
+    daemon.start()
+    expect(said).to_have_text("The service was restarted: the recording is lost.")
+    expect(page.get_by_label("Who labels")).to_be_visible()

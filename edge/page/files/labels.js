@@ -15,6 +15,8 @@ let seen = 0; // which person's pictures are on the screen
 let addresses = [];
 let faceOf = 0; // of which person the face is shown
 let isBusy = false;
+let away = ""; // what did not answer the last time: "service", or "network" where nobody answered; empty: it did
+let isDiscarding = false;
 let isAgain = false; // the form is wanted though there is a result
 let cameras = "";
 
@@ -73,26 +75,43 @@ export function openLabels() {
 
 async function renew() {
   try {
-    now = await (await askFor("labels")).json();
+    const next = await (await askFor("labels")).json();
+    const lost = isDiscarding ? "" : lostSince(now, next);
+    if (away || lost) say("label-said", lost);
+    away = "";
+    now = next;
     tell();
   } catch (error) {
+    away = error.status ? "service" : "network";
     say("label-said", `The device does not answer: ${error.message}.`);
   }
+}
+
+const isWork = (each) => ["recording", "labeling"].includes(each?.phase);
+
+// Why a recording is gone that was there before; empty: it is not.
+function lostSince(before, next) {
+  if (!isWork(before) || next.phase !== "off") return "";
+  if (away === "service") return "The service was restarted: the recording is lost.";
+  return "The recording is gone: the service was restarted, or it was discarded or not labeled in time.";
 }
 
 async function deed(wanted) {
   if (isBusy) return false;
   isBusy = true;
+  isDiscarding = wanted.step === "discard";
   try {
     const { error } = await (await askFor("labels", { method: "POST", body: JSON.stringify({ deed: wanted }) })).json();
-    await renew();
     say("label-said", error ? `Not done: ${error}.` : "");
+    await renew();
     return !error;
   } catch (error) {
+    if (!error.status || error.status === 503) away ||= error.status ? "service" : "network";
     say("label-said", `Not done: ${error.message}.`);
     return false;
   } finally {
     isBusy = false;
+    isDiscarding = false;
   }
 }
 
@@ -144,16 +163,16 @@ function missedRow(worn) {
 }
 
 function tell() {
-  const isWork = ["recording", "labeling"].includes(now.phase);
+  const isOn = isWork(now);
   const isDone = now.phase === "done";
-  $("label-start").hidden = isWork || Boolean(now.refused) || (isDone && !isAgain);
-  $("label-work").hidden = !isWork;
+  $("label-start").hidden = isOn || Boolean(now.refused) || (isDone && !isAgain);
+  $("label-work").hidden = !isOn;
   $("label-done").hidden = !isDone;
   say("label-refused", now.refused ? `Nothing can be labeled: ${now.refused}.` : "");
-  if (isWork) tellWork();
+  if (isOn) tellWork();
   else dropPictures();
   if (isDone) tellResult(now.result);
-  if (!isWork) tellForm();
+  if (!isOn) tellForm();
 }
 
 function tellForm() {
