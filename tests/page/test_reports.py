@@ -34,7 +34,9 @@ from tests.screenshots import assert_good_for_everybody, shoot
 from tests.waiting import Stopwatch
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-YESTERDAY, EMPTY, OF_CAMERAS, SIGNED, SIGNED_TOO = (NOON - timedelta(days) for days in range(1, 6))
+YESTERDAY, EMPTY, OF_CAMERAS, SIGNED, SIGNED_TOO, HOLIDAY = (
+    NOON - timedelta(days) for days in range(1, 7)
+)
 EVENTS = ("019ab11c-92d2-7f3a-8d1e-000000000001", "019ab11c-92d2-7f3a-8d1e-000000000002")
 SETTINGS = """
 [calendar]
@@ -43,6 +45,7 @@ shifts = [
   { name = "early", hours = ["06:00-12:00"] },
   { name = "late", hours = ["12:00-22:00"] },
 ]
+holidays = ["{holiday}"]
 [[zone]]
 name = "north entrance"
 polygon = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
@@ -54,13 +57,14 @@ FPS = 4
 
 def what_happened() -> HistoryBatch:
     """Yesterday: an hour with 9 of 12 people masked, one in the dark, two alerts. Before that: a
-    day with nobody, one with two cameras, and two that are to be signed."""
+    day with nobody, one with two cameras, two that are to be signed, and a holiday."""
     noon = minute_of(YESTERDAY)
     batch = HistoryBatch(
         people=[
             People(noon, Place(zone="north entrance"), Verdict.MASKED, 48, True, 8),
             People(noon, Place(), Verdict.MASKED, 48, True, 1),
             People(noon, Place(), Verdict.BARE, 48, True, 3),
+            People(minute_of(HOLIDAY), Place(), Verdict.MASKED, 48, True, 2),
             *(
                 People(minute_of(OF_CAMERAS), Place(camera), Verdict.MASKED, 48, True, people)
                 for camera, people in (("door", 4), ("hall", 7))
@@ -96,7 +100,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         writer.write(what_happened())
         book.write(AlertAcknowledgement(EVENTS[0], said_at, "page", "forgotten", "mask-put-on"))
     clip = write_clip(folder / "nobody.avi", [*frames(8, FPS, ())], FPS)
-    daemon = Daemon(folder, SETTINGS, clip)
+    daemon = Daemon(folder, SETTINGS.replace("{holiday}", f"{HOLIDAY:%Y-%m-%d}"), clip)
     yield daemon
     daemon.kill()
 
@@ -195,6 +199,20 @@ def test_a_day_with_nobody_is_one_sentence(lived: Daemon, context: BrowserContex
     expect(page.locator("#r-masked")).to_be_hidden()
     choose(page, YESTERDAY)
     expect(page.locator("#report-chart")).to_be_visible()
+
+
+def test_what_was_closed_is_dotted_and_the_last_report_is_dim_meanwhile(
+    lived: Daemon, context: BrowserContext
+) -> None:
+    page = opened(context, lived, HOLIDAY)
+    closed = page.locator("#report-chart .apart")
+    expect(closed).to_have_count(24)
+    expect(page.locator("#report-chart .unwatched")).to_have_count(0)
+    expect(page.locator("#report .legend")).to_contain_text("closed, or rule off")
+    page.get_by_role("button", name="Month").click()
+    expect(page.locator("#report-chart-title")).to_have_text("People by day")
+    expect(closed).to_have_count(1)
+    shoot(page, "reports-holiday")
 
 
 def test_a_report_is_signed_with_its_zone_and_the_signature_corrected(

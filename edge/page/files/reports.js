@@ -172,7 +172,7 @@ function chart(report) {
   const step = (width - LEFT_PX) / list.length;
   box.setAttribute("viewBox", `0 0 ${width} ${HEIGHT_PX}`);
   const most = ceiling(Math.max(...list.map((each) => each.counts.people)));
-  const shapes = [hatch()];
+  const shapes = [patterns()];
   for (const share of [0, 0.5, 1]) {
     const y = base - share * (base - top);
     shapes.push(shape("line", { x1: LEFT_PX, x2: width, y1: y, y2: y }), shape("text", { x: LEFT_PX - 6, y: y + 4, "text-anchor": "end" }, String(most * share)));
@@ -180,6 +180,7 @@ function chart(report) {
   const every = Math.max(1, Math.ceil((isHours(report) ? 44 : 50) / step));
   list.forEach((each, place) => {
     const x = LEFT_PX + place * step;
+    if (!each.watch.expected_s) shapes.push(shape("rect", { x, y: top, width: step, height: base - top, fill: "url(#report-dots)", class: "apart" }));
     const unwatched = each.watch.unwatched_share ?? 0;
     if (unwatched > 0.02) {
       const wide = unwatched * step;
@@ -199,14 +200,17 @@ function chart(report) {
   box.replaceChildren(...shapes);
   const what = isHours(report) ? "hour" : "day";
   say("report-chart-title", `People by ${what}`);
-  say("report-caption", `${many(report.counts.people, "person", "people")} by ${what}; hatched: not watched. ● alerts, ○ all of them acknowledged, × hours not in the rate. Times: ${report.time_zone}.`);
+  say("report-caption", `${many(report.counts.people, "person", "people")} by ${what}. ● alerts, ○ all of them acknowledged, × hours not in the rate. Times: ${report.time_zone}.`);
 }
 
-function hatch() {
+// Of what was not watched, and of what was not to be watched.
+function patterns() {
   const definitions = shape("defs");
-  const pattern = shape("pattern", { id: "report-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
-  pattern.append(shape("line", { x1: 0, x2: 0, y1: 0, y2: 6, class: "hatch" }));
-  definitions.append(pattern);
+  const hatch = shape("pattern", { id: "report-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
+  hatch.append(shape("line", { x1: 0, x2: 0, y1: 0, y2: 6, class: "hatch" }));
+  const dots = shape("pattern", { id: "report-dots", width: 7, height: 7, patternUnits: "userSpaceOnUse" });
+  dots.append(shape("circle", { cx: 2, cy: 2, r: 0.9, class: "dots" }));
+  definitions.append(hatch, dots);
   return definitions;
 }
 
