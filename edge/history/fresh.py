@@ -20,7 +20,7 @@ from edge.history.records import (
     WatchedTime,
     minute_of,
 )
-from edge.history.rows import made
+from edge.history.rows import made, text_of
 from edge.history.standby import Standby
 from edge.history.store import HistoryBatch, HistoryReader
 
@@ -63,14 +63,14 @@ class FreshReader(HistoryReader):
         return sorted({*super().acknowledgements(begin, end), *early}, key=lambda each: each.at)
 
     def conditions(self, begin: datetime, end: datetime) -> list[ConditionSpan]:
-        more = [
+        # Also what ended before `begin`: in the file it may still be open.
+        more = [row for batch in self._waiting for row in batch.conditions]
+        found = _replaced(super().conditions(begin, end), more, _condition_key)
+        return [
             row
-            for batch in self._waiting
-            for row in batch.conditions
+            for row in found
             if row.began_at < end and (row.ended_at is None or row.ended_at >= begin)
         ]
-        written = super().conditions(begin, end)
-        return _replaced(written, more, lambda each: (each.began_at, each.code, each.subject))
 
     def journal(self, begin: datetime, end: datetime) -> list[Entry]:
         written = super().journal(begin, end)
@@ -114,6 +114,11 @@ def _minute(row: People | WatchedTime) -> int:
 
 def _at(row: Entry | SightProof) -> datetime:
     return row.at.astimezone(UTC)
+
+
+def _condition_key(row: ConditionSpan) -> tuple[str | None, str, str]:
+    """Return its key in the file, where times are less exact than in memory."""
+    return text_of(row.began_at), row.code, row.subject
 
 
 def _added(written: list[_Counted], more: list[_Counted], counted: str) -> list[_Counted]:

@@ -105,7 +105,7 @@ def compile_report(
         alert_list=tuple(making.listed(each) for each in listed),
         alerts_not_listed=len(alerts) - len(listed),
         conditions=condition_figures(
-            reader.conditions(period.begin, until), entries, period.begin, until
+            reader.conditions(period.begin, until), entries, period.begin, min(until, now)
         ),
         eyes=eyes_figures(eyes, sizes),
         sight=making.sight(),

@@ -66,6 +66,20 @@ def test_an_alert_that_is_over_since_is_there_once_with_its_end(box: Box) -> Non
         assert reader.watched(*ALWAYS) == [], "long ago"
 
 
+def test_a_condition_that_ended_since_the_last_write_is_one_wherever_it_is_read(box: Box) -> None:
+    program = box.program()
+    begun = START + timedelta(microseconds=345_678)  # the file has whole milliseconds
+    span = ConditionSpan("camera-lost", "", "fault", begun, None)
+    program.add(HistoryBatch(conditions=[span]))
+    program.tend(clock_is_right=True, is_soon=True)
+    over = ConditionSpan("camera-lost", "", "fault", begun, begun + timedelta(seconds=21))
+    program.add(HistoryBatch(conditions=[over]))
+    program.tend(clock_is_right=True)
+    with fresh(box) as reader:
+        assert reader.conditions(*ALWAYS) == [over]
+        assert reader.conditions(START + timedelta(minutes=1), ALWAYS[1]) == [], "it was over"
+
+
 def test_a_minute_that_is_half_written_is_one_row(box: Box) -> None:
     program = box.program()
     minute = minute_of(START)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -406,6 +406,16 @@ def test_conditions_are_cut_to_the_period_and_end_with_the_next_start_at_the_lat
         ("camera-lost", 2, 4200, True),
         ("too-hot", 1, 3600, False),
     ]
+
+
+def test_a_condition_that_lasts_has_lasted_until_now_and_not_to_the_end_of_the_minute(
+    scene: Scene,
+) -> None:
+    scene.watch("2026-11-29 10:00", "2026-11-29 10:20")
+    scene.condition("camera-lost", "2026-11-29 10:18", None)
+    now = berlin("2026-11-29 10:19") + timedelta(seconds=12)
+    (found,) = scene.report(SUNDAY, now=now).conditions
+    assert found.seconds == 72
 
 
 def test_it_says_what_it_was_made_with_from_the_start_before_the_period_on(scene: Scene) -> None:
