@@ -72,19 +72,20 @@ def gather(
     people = [row for row in reader.people(period.begin, period.end) if where.takes(row.place)]
     # A zone is in one camera's picture: what another one watched is not its time.
     cameras = {row.place.camera for row in people} if where.zone else set()
-    rows = [
-        row
-        for row in reader.watched(period.begin, period.end)
-        if where.takes_camera(row.camera) and (not cameras or row.camera in cameras)
-    ]
+    everywhere = reader.watched(period.begin, period.end)
+    used = {
+        name: there
+        for name, there in _in_use(everywhere, period.span, where.camera).items()
+        if where.takes_camera(name) and (not cameras or name in cameras)
+    }
+    rows = [row for row in everywhere if row.camera in used]
     until = _until(period, rows, now)
     spans = period.spans & MinuteSpans((MinuteSpan(period.span.begin, until),))
     rule = MaskRule(calendar, entries)
     hours = tuple(hour for span in spans for hour in calendar.hours_in(span))
     cells = _cut(hours, calendar, period.span)
     book = _Book(cells)
-    used = _in_use(rows, period.span, where.camera)
-    known = _known(rows, period.span, reader.first())
+    known = _known(everywhere, period.span, reader.first())
     _count_time(book, spans, calendar, rule, used, known)
     _add_rows(book, rows)
     if until < period.span.end and rows and rows[-1].minute == until - 1:
@@ -249,7 +250,7 @@ def _add_minute(tally: WatchTally, rows: Iterable[WatchedTime]) -> None:
 
 
 def _in_use(rows: Sequence[WatchedTime], whole: MinuteSpan, camera: str) -> dict[str, MinuteSpans]:
-    """Return when each camera was there to watch.
+    """Return when each camera was there to watch; `rows` are those of all, whatever a report has.
 
     From its first minute to its last. Those with the first minute of all are taken to have been
     there before, and those with the last one still to be there: a camera that has got another name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from edge.report.records import Apart, Mark, Report, SightTotals, Unseen
 from edge.words import count, percent
@@ -80,6 +81,9 @@ def _why_nothing(report: Report) -> str:
         if reason is Unseen.NO_HISTORY:
             return "it was before the first minute that the history keeps"
         return REASONS[reason]
+    lasted = datetime.fromisoformat(report.until) - datetime.fromisoformat(report.begin)
+    if report.camera and sum(each.seconds or 0 for each in report.apart) < lasted.total_seconds():
+        return "this camera was not there, and others were"
     why = max(report.apart, key=lambda each: each.seconds or 0, default=None)
     if why is None:
         return "it has just begun"

@@ -337,6 +337,33 @@ def test_a_camera_that_has_got_another_name_is_not_missed_under_the_former(scene
     assert report.watch.unwatched_s == 6 * 3600  # the box stopped at 18:00
 
 
+def test_a_camera_that_was_added_or_removed_is_expected_while_it_was_there_in_its_own_report_too(
+    scene: Scene,
+) -> None:
+    scene.watch("2026-11-29 00:00", "2026-11-29 20:03")
+    for camera in ("door", "hall"):
+        scene.watch("2026-11-29 20:03", "2026-11-30 00:00", camera=camera)
+    scene.watch("2026-11-29 06:00", "2026-11-29 12:00", camera="yard")
+    whole = scene.report(SUNDAY)
+    expected = {each.camera: each.watch.expected_s for each in whole.cameras}
+    assert (expected["hall"], expected["yard"]) == (237 * 60, 6 * 3600)
+    for name in ("door", "hall", "yard"):
+        alone = scene.report(SUNDAY, camera=name)
+        assert (alone.watch.expected_s, alone.watch.unwatched_s) == (expected[name], 0)
+    before = scene.report(day_period(BERLIN, date(2026, 11, 28)), camera="hall")
+    assert before.watch.unwatched[0].reason is Unseen.NO_HISTORY
+
+
+def test_a_camera_is_not_missed_on_a_day_before_it_was_added(scene: Scene) -> None:
+    scene.watch("2026-11-29 00:00", "2026-11-30 00:00")
+    scene.watch("2026-11-30 08:00", "2026-11-30 09:00", camera="hall")
+    report = scene.report(SUNDAY, camera="hall")
+    assert report.watch.unwatched_s == 0
+    assert report.verdict == (
+        "Nothing is known of this day: this camera was not there, and others were."
+    )
+
+
 def test_hours_with_a_wrong_clock_are_marked_and_a_minute_has_sixty_seconds(scene: Scene) -> None:
     scene.watch("2026-11-29 00:00", "2026-11-29 10:00")
     scene.watch("2026-11-29 09:30", "2026-11-29 10:00", clock_is_right=False)
