@@ -13,6 +13,7 @@ import numpy as np
 
 from edge.capture.playback import Playback
 from edge.capture.source import FrameSource
+from edge.commands.new_file import refuse_existing
 from edge.config import Settings
 from edge.daemon.viewer import PICTURES
 from edge.errors import ConfigError, PictureError, TensorMaskError
@@ -62,8 +63,7 @@ def annotating(
         raise ConfigError("--show: of a clip or a folder of pictures only, not of a camera")
     if path.suffix.lower() != ".mp4":
         raise ConfigError(f"--show: {path}: give a name that ends with .mp4")
-    if path.exists():
-        raise ConfigError(f"--show: {path} is there already; remove it, or give another name")
+    refuse_existing(path, "--show")
     partial = path.with_name(f".{path.stem}.{os.getpid()}.mp4")
     try:
         partial.open("xb").close()

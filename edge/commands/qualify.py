@@ -13,6 +13,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge.commands.new_file import refuse_existing
 from edge.commands.options import add_config, add_json
 from edge.commands.output import print_document, say
 from edge.commands.parser import Parser
@@ -102,6 +103,8 @@ class Keyboard:
 def _run(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
     camera = _camera(settings, options.camera)
+    if options.output is not None:
+        refuse_existing(options.output, "--output")  # before anybody has walked
     folder = settings.outbox.file.parent
     if not os.access(folder, os.W_OK):
         raise NotAllowedError(f"{folder}: only root and the service may write there")
@@ -180,7 +183,8 @@ def _finish(
         f"qualification-{settings.device.id}-{now.astimezone():%Y-%m-%d-%H%M}.html"
     )
     try:
-        output.write_text(sheet.html())
+        with output.open("x") as file:
+            file.write(sheet.html())
     except OSError as error:
         raise SheetError(
             f"{output}: {error.strerror or error}; all walks are kept: run it again with --output"

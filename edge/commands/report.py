@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.clock import SYSTEM_CLOCK
+from edge.commands.new_file import refuse_existing
 from edge.commands.options import add_config, add_json
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser
@@ -29,6 +30,14 @@ from edge.report.text import ROWS, as_csv, as_text
 # ruff: noqa: T201 - a command's output
 
 FORMATS = ("table", "json", "csv", "html", "pdf")
+_ENDINGS = {
+    ".txt": "table",
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
+    ".csv": "csv",
+    ".json": "json",
+}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -62,13 +71,18 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--zone", default="", help="only what happened in this zone")
     parser.add_argument("--camera", default="", help="only what this camera saw")
-    parser.add_argument("--format", choices=FORMATS, help="default: as FILE ends, else a table")
+    parser.add_argument(
+        "--format", choices=FORMATS, help="default: as FILE ends; a table without FILE"
+    )
     add_json(parser, "one JSON document, as --format json does")
     parser.add_argument(
         "--rows", choices=ROWS, default=ROWS[0], help="what CSV has; default: the hours"
     )
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write there instead of to standard output"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write there instead of to standard output; a file that is there is not overwritten",
     )
     parser.add_argument(
         "--sign-off",
@@ -94,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError("--rows is for CSV: add --format csv")
     if form == "pdf" and options.output is None:
         raise ConfigError("a PDF is no text; write it to a file: --output FILE")
+    if options.output is not None:
+        refuse_existing(options.output, "--output")  # before anything is signed
     settings = load_settings(options.config)
     memory = DIRECTORY if options.config == DEFAULT_PATH else None  # of the installed service
     source = ReportSource.of(settings, lambda camera: eyes_of(settings, camera), memory)
@@ -111,9 +127,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _format_of(output: Path | None) -> str:
-    """Return the format that a file's name ends in; a table where it is none."""
-    ending = "" if output is None else output.suffix.lower().removeprefix(".")
-    return ending if ending in FORMATS else FORMATS[0]
+    """Return the format that a file's name ends in; a table without a file. Raises ConfigError."""
+    if output is None:
+        return FORMATS[0]
+    try:
+        return _ENDINGS[output.suffix.lower()]
+    except KeyError:
+        known = ", ".join(_ENDINGS)
+        raise ConfigError(f"--output {output}: end it with one of {known}, or --format") from None
 
 
 def chosen(options: argparse.Namespace, calendar: Calendar, now: datetime) -> Period:

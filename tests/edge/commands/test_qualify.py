@@ -276,4 +276,7 @@ def test_a_sheet_that_cannot_be_written_loses_no_walk(
     arguments = ["qualify", "--config", str(settings), "--output", str(output), "--json"]
     assert main(arguments) == 0
     assert json.loads(capsys.readouterr().out)["faults"] == []
-    assert output.exists()
+    sheet = output.read_text()
+    assert main(arguments) == 78  # before anybody walks once more
+    assert f"--output: {output} is there already" in capsys.readouterr().err
+    assert output.read_text() == sheet

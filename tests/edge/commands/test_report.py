@@ -79,6 +79,21 @@ def test_a_file_is_written_whole(
     assert len(file.read_text().splitlines()) == 26
 
 
+def test_the_ending_is_the_format_and_a_kept_report_is_not_overwritten_nor_signed(
+    scene: Scene, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    scene.write()
+    kept = tmp_path / "day.HTM"
+    words = ("--day", "2026-10-25", "--output", str(kept))
+    said(scene, capsys, *words)
+    page = kept.read_bytes()
+    assert page.startswith(b"<!doctype html>")
+    _, error = said(scene, capsys, *words, "--sign-off", "A. Example", status=78)
+    assert f"--output: {kept} is there already; remove it, or give another name" in error
+    assert kept.read_bytes() == page
+    assert "A. Example" not in said(scene, capsys, "--day", "2026-10-25")[0]
+
+
 def test_a_sign_off_is_in_the_next_report_and_a_period_that_goes_on_is_refused(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,7 +136,14 @@ def test_only_the_figures_that_were_looked_at_are_signed(
         (("--month", "2026-W43"), "'2026-W43' is no month; write 2026-11"),
         (("--json", "--format", "csv"), "--json and --format csv: choose one of them"),
         (("--format", "pdf"), "write it to a file: --output FILE"),
-        (("--day", "2026-10-25", "--output", "/nowhere/x"), "No such file or directory"),
+        (("--day", "2026-10-25", "--output", "/nowhere/x.txt"), "No such file or directory"),
+        (
+            ("--output", "nov.docx"),
+            "--output nov.docx: end it with one of .txt, .html, .htm, .pdf, .csv, .json, "
+            "or --format",
+        ),
+        (("--output", "november"), "--output november: end it with one of .txt, "),
+        (("--output", "/dev/null", "--format", "csv"), "/dev/null is there already"),
     ],
 )
 def test_what_cannot_be_is_one_line(
