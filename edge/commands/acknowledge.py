@@ -66,13 +66,13 @@ def add_by(parser: argparse.ArgumentParser) -> None:
 
 
 def who(options: argparse.Namespace) -> str:
-    """Return who says so. Raises ConfigError for a name that is too long."""
+    """Return who says so. Raises ConfigError for a name that is too long, or none."""
     if options.by is not None:
         by = str(options.by).strip()
     else:
         by = os.environ.get("SUDO_USER") or _login()
-    if len(by) > MAX_NAME:
-        raise ConfigError(f"--by: at most {MAX_NAME} characters")
+    if not 0 < len(by) <= MAX_NAME:
+        raise ConfigError(f"--by: a name of 1 to {MAX_NAME} characters, on one line")
     return by
 
 

@@ -106,7 +106,8 @@ def test_who_says_so_is_who_is_logged_in_unless_it_is_said(
         (["--note", "x" * 201], "--note: must have at most 200 characters"),
         (["--note", "two\nlines"], "--note: write one line of plain characters"),
         (["--note", "\udcff"], "--note: write one line of plain characters"),
-        (["--by", "x" * 33], "--by: at most 32 characters"),
+        (["--by", "x" * 33], "--by: a name of 1 to 32 characters, on one line"),
+        (["--by", " "], "--by: a name of 1 to 32 characters, on one line"),
         (["--by", "\x1b[2J"], "--by: write one line of plain characters"),
     ],
 )
@@ -141,6 +142,8 @@ def test_the_rule_is_switched_and_its_changes_are_listed(
 ) -> None:
     assert main(["rule", "--config", config]) == 0
     assert shown(capsys) == "the mask rule was never changed by a command\n"
+    assert main(["rule", "off", "--by", "", "--config", config]) == 78
+    assert "--by: a name of 1 to 32 characters" in capsys.readouterr().err
     assert main(["rule", "off", "--by", "ward", "--config", config]) == 0
     assert main(["rule", "on", "--by", "ward", "--config", config]) == 0
     assert shown(capsys).count("\n") == 2
