@@ -76,8 +76,11 @@ export function openLabels() {
 async function renew() {
   try {
     const next = await (await askFor("labels")).json();
-    const lost = isDiscarding ? "" : lostSince(now, next);
-    if (away || lost) say("label-said", lost);
+    const isLost = !isDiscarding && isWork(now) && next.phase === "off";
+    if (isLost) gone = GONE;
+    else if (isWork(next)) gone = "";
+    if (gone && away === "service") gone = RESTARTED;
+    if (away || isLost) say("label-said", gone);
     away = "";
     now = next;
     tell();
@@ -89,12 +92,10 @@ async function renew() {
 
 const isWork = (each) => ["recording", "labeling"].includes(each?.phase);
 
-// Why a recording is gone that was there before; empty: it is not.
-function lostSince(before, next) {
-  if (!isWork(before) || next.phase !== "off") return "";
-  if (away === "service") return "The service was restarted: the recording is lost.";
-  return "The recording is gone: the service was restarted, or it was discarded or not labeled in time.";
-}
+// A service that stops may answer once more, without the recording, before it is away.
+const RESTARTED = "The service was restarted: the recording is lost.";
+const GONE = "The recording is gone: the service was restarted, or it was discarded or not labeled in time.";
+let gone = "";
 
 async function deed(wanted) {
   if (isBusy) return false;
