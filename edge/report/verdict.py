@@ -41,10 +41,11 @@ APART = {
 def verdict_of(report: Report) -> str:
     """Return the one sentence that somebody reads who reads only one."""
     rate, alerts = report.rate, report.alerts
-    if is_blank(report):
+    off = _why_off(report)
+    if is_blank(report) and not off:
         return f"Nothing is known of this {report.kind}: {_why_nothing(report)}."
     if rate is None or rate.naive is None:
-        judged = _no_rate(report)
+        judged = _no_rate(report, off)
     else:
         share, low, high = rate.naive, rate.naive_low, rate.naive_high
         if rate.corrected is not None:
@@ -59,14 +60,16 @@ def verdict_of(report: Report) -> str:
     return f"{judged}{said}."
 
 
-def _no_rate(report: Report) -> str:
-    """Return why there is none."""
+def _no_rate(report: Report, off: str) -> str:
+    """Return why there is none; `off`: see `_why_off`."""
     people, apart = report.counts.people, sum(each.counts.people for each in report.apart)
     if people:
         passed = people_in_words(people)
         if report.counts.masked + report.counts.without:
             return f"No rate: {passed} passed, but only in hours that are not in the rate"
         return f"No rate: {passed} passed, and nobody was judged as with or without a mask"
+    if off:
+        return f"No rate: {off} all the time; {people_in_words(apart)} counted apart"
     if apart:
         return f"No rate: {people_in_words(apart)} passed, and a mask was required of nobody"
     if report.watch.watched_s:
@@ -74,8 +77,19 @@ def _no_rate(report: Report) -> str:
     return "No rate: nothing was watched"
 
 
+def _why_off(report: Report) -> str:
+    """Return why no mask was required at any time of the period; empty: at some time one was."""
+    whys = {each.why for each in report.apart if each.seconds}
+    if report.watch.expected_s or not whys:
+        return ""
+    if Apart.RULE_OFF not in whys:
+        return "it was closed"
+    closed = "it was closed, or " if Apart.CLOSED in whys else ""
+    return f"{closed}the mask rule was off"
+
+
 def _why_nothing(report: Report) -> str:
-    """Return why a period has neither people nor watched time."""
+    """Return why a period in which a mask was required has neither people nor watched time."""
     if report.watch.unwatched:
         reason = report.watch.unwatched[0].reason
         if reason is Unseen.NO_HISTORY:
@@ -84,10 +98,7 @@ def _why_nothing(report: Report) -> str:
     lasted = datetime.fromisoformat(report.until) - datetime.fromisoformat(report.begin)
     if report.camera and sum(each.seconds or 0 for each in report.apart) < lasted.total_seconds():
         return "this camera was not there, and others were"
-    why = max(report.apart, key=lambda each: each.seconds or 0, default=None)
-    if why is None:
-        return "it has just begun"
-    return "the mask rule was off" if why.why is Apart.RULE_OFF else "it was closed"
+    return "it has just begun"
 
 
 def is_blank(report: Report) -> bool:
@@ -161,8 +172,8 @@ def _what_would_help(report: Report) -> Sequence[str]:
     if rate.counted_width > width / 2:
         return ("The rate would be surer with more people: a longer period has more of them.",)
     return (
-        f"More people would not make the rate surer: how well the eyes judge is not known better "
-        f"({eyes.source}).",
+        "More people would not make the rate surer: it rests on how often the box errs, and that "
+        f"was tried with too few faces ({eyes.source}).",
     )
 
 

@@ -79,8 +79,8 @@ def test_the_rate_is_corrected_by_what_is_known_of_the_eyes_and_both_are_shown(
         (
             2000,
             30,
-            "More people would not make the rate surer: how well the eyes judge is not known "
-            "better (a walk).",
+            "More people would not make the rate surer: it rests on how often the box errs, and "
+            "that was tried with too few faces (a walk).",
         ),
         (2000, 1000, None),
     ],
@@ -258,6 +258,26 @@ def test_time_with_the_rule_off_is_counted_apart(scene: Scene) -> None:
         (False, "ops"),
         (True, "nurse"),
     ]
+
+
+def test_a_time_in_which_no_mask_was_required_is_not_called_unwatched(scene: Scene) -> None:
+    calendar = replace(BERLIN, opening=Hours.parsed(["Mon-Sat 08:00-18:00"], "opening_hours"))
+    scene.watch("2026-11-29 00:00", "2026-11-30 00:00")
+    scene.alert("2026-11-29 08:01")
+    closed = day_period(calendar, date(2026, 11, 29))
+    assert scene.report(closed, calendar).verdict == (
+        "No rate: it was closed all the time; 0 people counted apart; 1 alert, 1 open."
+    )
+    scene.entry("2026-11-27 12:00", EntryKind.RULE, "off", "ops")
+    scene.people("2026-11-28 13:00", 1, Verdict.BARE, is_required=False)
+    off = day_period(BERLIN, date(2026, 11, 28))
+    assert scene.report(off).verdict == (
+        "No rate: the mask rule was off all the time; 1 person counted apart; 0 alerts."
+    )
+    both = day_period(calendar, date(2026, 11, 28))
+    assert scene.report(both, calendar).verdict.startswith(
+        "No rate: it was closed, or the mask rule was off all the time; 1 person"
+    )
 
 
 def test_people_in_a_zone_that_only_counts_are_counted_apart_and_shown(scene: Scene) -> None:
