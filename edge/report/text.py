@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
+from msgspec.structs import fields
 
 from edge.report.phrases import ReportTable
-from edge.report.records import Report
+from edge.report.records import Report, ReportPart, Unseen, UnwatchedTime
 from edge.report.sections import span_of, summary, tables, title_of
 
 ROWS = ("hours", "days", "shifts", "places", "cameras", "alerts", "conditions")
@@ -53,16 +54,37 @@ def as_csv(report: Report, rows: str = ROWS[0]) -> str:
 
     No cell begins as a formula of a spreadsheet does: notes are written by people.
     """
-    content = msgspec.to_builtins(getattr(report, _FIELDS.get(rows, rows)))
-    flat = [dict(_flat(each)) for each in content]
-    found = dict.fromkeys(name for each in flat for name in each)
-    # A part that one row lacks is not a column beside its own parts.
-    names = [name for name in found if not any(each.startswith(f"{name}.") for each in found)]
+    field = _FIELDS.get(rows, rows)
+    content = msgspec.to_builtins(getattr(report, field))
     file = io.StringIO()
-    writer = csv.DictWriter(file, names, restval="", extrasaction="ignore")
+    # What is null has no parts of its own, and the column of the whole is none.
+    writer = csv.DictWriter(file, columns_of(field), restval="", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(flat)
+    writer.writerows(dict(_flat(each)) for each in content)
     return file.getvalue()
+
+
+def columns_of(field: str) -> list[str]:
+    """Return the columns of a field that has rows: the same whatever a period has in it."""
+    (rows,) = (each.type for each in fields(Report) if each.name == field)
+    (row, _) = get_args(rows)
+    return list(_columns(row, ""))
+
+
+def _columns(part: type[ReportPart], prefix: str) -> Iterator[str]:
+    for each in fields(part):
+        name = prefix + each.encode_name
+        kinds = [kind for kind in (each.type, *get_args(each.type)) if _is_part(kind)]
+        if kinds == [UnwatchedTime]:
+            yield from (f"{name}.{reason}" for reason in Unseen)
+        elif kinds:
+            yield from _columns(kinds[0], f"{name}.")
+        else:
+            yield name
+
+
+def _is_part(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, ReportPart)
 
 
 def _flat(part: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -100,7 +100,10 @@ def test_an_empty_report_has_a_table_and_csv_all_the_same(tmp_path: Path, rows: 
     text = as_text(report)
     assert "Nothing is known of this week: it was before the first minute" in text
     assert "BY DAY" not in text
-    as_csv(report, rows)
+    head, *_ = as_csv(report, rows).splitlines()
+    of_full = as_csv(day_of(tmp_path), rows).splitlines()
+    assert head == of_full[0]
+    assert head.count(",") > 3
 
 
 def test_json_is_what_the_published_schema_says(tmp_path: Path) -> None:
