@@ -17,6 +17,7 @@ from edge.commands.alerts import history_of, waiting_in
 from edge.commands.options import add_config
 from edge.commands.output import say
 from edge.commands.parser import Parser
+from edge.commands.times import calendar_in, say_zone
 from edge.config import DEFAULT_PATH
 from edge.errors import ConfigError, NotAllowedError
 from edge.files import in_words
@@ -130,7 +131,10 @@ def _acknowledge(options: argparse.Namespace) -> int:
     what = f"{said.event_id}: {said.reason}, {said.remedy}"
     if said.at < now - _SAME_TIME:
         by = f" by {said.by}" if said.by else ""
-        say(f"{what}; said already, {said.at.astimezone():%Y-%m-%d %H:%M}{by}: nothing was written")
+        calendar = calendar_in(options.config)
+        at = f"{calendar.local(said.at):%Y-%m-%d %H:%M}"
+        say(f"{what}; said already, {at}{by}: nothing was written")
+        say_zone(calendar)
     else:
         say(f"{what}; written down; {_when_published(options.config)}")
     return 0

@@ -13,12 +13,14 @@ from edge.clock import SYSTEM_CLOCK
 from edge.commands.options import add_config, add_configs, add_json, whole
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser, add_action
+from edge.commands.times import calendar_in, say_zone
 from edge.config import DEFAULT_PATH, load_settings
 from edge.history.fresh import FreshReader
 from edge.history.records import Alert, AlertAcknowledgement
 from edge.history.store import FILE, HistoryReader
 from edge.host.status_file import DIRECTORY
 from edge.records import ViolationKind
+from edge.report.calendar import Calendar
 from edge.words import duration
 
 DAYS = 31
@@ -70,9 +72,14 @@ def _list(options: argparse.Namespace) -> int:
     with FreshReader(path, waiting_in(options.config)) as reader:
         found = list(listed(reader, now - timedelta(days=options.days), now + _FUTURE))
     shown = [each for each in found if options.all or each.acknowledgement is None]
+    calendar = calendar_in(options.config)
     for each in reversed(shown):
-        say(json_text(each) if options.json else line(each))
-    if not shown and not options.json:
+        say(json_text(each) if options.json else line(each, calendar))
+    if options.json:
+        return 0
+    if shown:
+        say_zone(calendar)
+    else:
         what = "no alert" if options.all else "no open alert"
         say(f"{what} in the last {duration(86_400 * options.days)}")
     return 0
@@ -85,19 +92,20 @@ def listed(reader: HistoryReader, begin: datetime, end: datetime) -> Iterator[Al
         yield AlertListed(alert, last.get(alert.event_id))
 
 
-def line(each: AlertListed) -> str:
-    """Return it for eyes, with local times."""
+def line(each: AlertListed, calendar: Calendar) -> str:
+    """Return it for eyes, with the times of the calendar."""
     alert, said = each.alert, each.acknowledgement
     place = ", ".join(filter(None, (alert.place.camera, alert.place.zone)))
     about = f"{_KINDS[alert.kind]} for {duration(alert.duration_s)}{f', {place}' if place else ''}"
-    at = f"{alert.confirmed_at.astimezone():%Y-%m-%d %H:%M:%S}"
-    return f"{at}  {alert.event_id}  {about}; {'open' if said is None else _in_words(said)}"
+    at = f"{calendar.local(alert.confirmed_at):%Y-%m-%d %H:%M:%S}"
+    became = "open" if said is None else _in_words(said, calendar)
+    return f"{at}  {alert.event_id}  {about}; {became}"
 
 
-def _in_words(said: AlertAcknowledgement) -> str:
+def _in_words(said: AlertAcknowledgement, calendar: Calendar) -> str:
     by = f" by {said.by}" if said.by else ""
     note = f": {said.note}" if said.note else ""
-    return f"{said.reason}, {said.remedy}, {said.at.astimezone():%Y-%m-%d %H:%M}{by}{note}"
+    return f"{said.reason}, {said.remedy}, {calendar.local(said.at):%Y-%m-%d %H:%M}{by}{note}"
 
 
 def waiting_in(config: Path) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import closing, suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from edge.commands.confirm import answers_yes
@@ -12,12 +12,15 @@ from edge.commands.kept import KeptItem, kept
 from edge.commands.options import add_config, add_configs, add_json
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser, add_action
+from edge.commands.times import say_zone
 from edge.config import DEFAULT_PATH, load_settings
 from edge.errors import NotAllowedError
 from edge.history.database import files_of
 from edge.history.keeper import quarantined_files
+from edge.history.records import at_minute
 from edge.history.store import FILE, HistoryError, HistoryReader, HistoryWriter
 from edge.host.status_file import DIRECTORY, read_telemetry
+from edge.report.calendar import Calendar, calendar_of
 from edge.words import size
 
 _STOP = "stop the service first: sudo systemctl stop tensormask"
@@ -48,7 +51,10 @@ def add_arguments(parser: Parser) -> None:
     )
     which = purging.add_mutually_exclusive_group(required=True)
     which.add_argument(
-        "--before", type=_day, help="all that is older than this day, local time", metavar="DATE"
+        "--before",
+        type=_day,
+        help="all that is older than this day, in [calendar] time_zone",
+        metavar="DATE",
     )
     which.add_argument(
         "--all", action="store_true", help="all of it, the setting of the mask rule too"
@@ -63,41 +69,49 @@ def _list(options: argparse.Namespace) -> int:
     items = list(kept(settings, memory))
     if not items and not options.json:
         say(f"{settings.outbox.file.parent}: nothing is kept")
+    calendar = calendar_of(settings.calendar)
     for item in items:
-        say(json_text(item) if options.json else line(item))
+        say(json_text(item) if options.json else line(item, calendar))
+    if not options.json and any(item.oldest is not None for item in items):
+        say_zone(calendar)
     return 0
 
 
-def line(item: KeptItem) -> str:
-    """Return it for eyes."""
+def line(item: KeptItem, calendar: Calendar) -> str:
+    """Return it for eyes, with the times of the calendar."""
     name = f"{item.file}: {item.table}" if item.table else item.file
     parts = [] if item.bytes is None else [size(item.bytes)]
     if item.rows is not None:
         parts.append(f"{item.rows:,} rows" if item.rows != 1 else "1 row")
     if item.oldest is not None:
-        parts.append(f"the oldest of {item.oldest.astimezone():%Y-%m-%d %H:%M}")
+        parts.append(f"the oldest of {calendar.local(item.oldest):%Y-%m-%d %H:%M}")
     if item.problem:
         parts.append(item.problem)
     now = f"  now: {', '.join(parts)}" if parts else ""
     return f"{name}\n    {item.holds}\n    stays: {item.stays}{now}"
 
 
-def _day(text: str) -> datetime:
-    """Read a day: its first moment here. ArgumentTypeError, a line of argparse's own, otherwise."""
+def _day(text: str) -> date:
+    """Read a day. ArgumentTypeError, a line of argparse's own, otherwise."""
     with suppress(ValueError):
-        return datetime.strptime(text, "%Y-%m-%d").astimezone()
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
     raise argparse.ArgumentTypeError(f"{text!r} is no day as 2026-03-01")
 
 
 def _purge(options: argparse.Namespace) -> int:
-    path = load_settings(options.config).outbox.file.with_name(FILE)
+    settings = load_settings(options.config)
+    path = settings.outbox.file.with_name(FILE)
     if options.config == DEFAULT_PATH and read_telemetry() is not None:
         raise HistoryError(f"{path}: the service has it open; {_STOP}")
     what = "all of it" if options.all else f"what is older than {options.before:%Y-%m-%d}"
     if not options.yes and not answers_yes(f"delete {what} in {path} for good?"):
         return 0
     try:
-        before = purge_all(path) if options.all else purge_before(path, options.before)
+        before = (
+            purge_all(path)
+            if options.all
+            else purge_before(path, options.before, calendar_of(settings.calendar))
+        )
     except PermissionError as error:
         raise NotAllowedError(f"{path}: {error.strerror}") from error
     except OSError as error:
@@ -114,8 +128,8 @@ def purge_all(path: Path) -> str:
     return f"deleted: {', '.join(file.name for file in there)}" if there else "nothing was there"
 
 
-def purge_before(path: Path, before: datetime) -> str:
-    """Delete what is older, and all that was quarantined; return what was done.
+def purge_before(path: Path, day: date, calendar: Calendar) -> str:
+    """Delete what is older than a day there, and all that was quarantined; return what was done.
 
     Raises OSError, HistoryError, NotAllowedError.
     """
@@ -126,9 +140,9 @@ def purge_before(path: Path, before: datetime) -> str:
         return "nothing was there"
     HistoryReader(path).close()  # of a newer release, or not for this user
     with closing(HistoryWriter(path)) as writer:
-        writer.forget(before)
+        writer.forget(at_minute(calendar.minute(day)))
         left = writer.oldest
-    since = (
-        "nothing is left" if left is None else f"the oldest left is of {left:%Y-%m-%d %H:%M} UTC"
-    )
-    return f"deleted what is older than {before:%Y-%m-%d}; {since}"
+    since = "nothing is left"
+    if left is not None:
+        since = f"the oldest left is of {calendar.local(left):%Y-%m-%d %H:%M}"
+    return f"deleted what is older than {day}; {since} ({calendar.zone_name})"

@@ -11,12 +11,12 @@ from edge.commands.alerts import history_of
 from edge.commands.options import add_config, add_configs, add_json
 from edge.commands.output import json_text, say
 from edge.commands.parser import Parser, add_action
-from edge.config import load_settings
+from edge.commands.times import calendar_in, say_zone
 from edge.history.notary import AlreadySoError, set_rule
 from edge.history.records import Entry, EntryKind
 from edge.history.requests import SetRule
 from edge.history.store import HistoryReader
-from edge.report.calendar import calendar_of
+from edge.report.calendar import Calendar
 from edge.report.rule import MaskRule
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,14 +43,16 @@ def add_arguments(parser: Parser) -> None:
 def _set(options: argparse.Namespace) -> int:
     path, now = history_of(options.config), SYSTEM_CLOCK.utc()
     refuse_unwritable(path)
-    calendar = calendar_of(load_settings(options.config).calendar)
+    calendar = calendar_in(options.config)
     asked = checked({"type": "SetRule", "is_on": options.is_on, "by": who(options)}, SetRule)
     try:
-        entry = set_rule(path, asked, now, lambda entries: MaskRule(calendar, entries).at(now))
+        holds = lambda entries: MaskRule(calendar, entries).at(now)  # noqa: E731
+        entry = set_rule(path, asked, now, holds, calendar.zone)
     except AlreadySoError as error:
         say(f"{error}: nothing was written")
     else:
-        say(line(entry))
+        say(line(entry, calendar))
+    say_zone(calendar)
     return 0
 
 
@@ -60,14 +62,19 @@ def _list(options: argparse.Namespace) -> int:
         changes = [
             each for each in reader.journal(_EVER, now + _FUTURE) if each.kind is EntryKind.RULE
         ]
+    calendar = calendar_in(options.config)
     for each in changes:
-        say(json_text(each) if options.json else line(each))
-    if not changes and not options.json:
+        say(json_text(each) if options.json else line(each, calendar))
+    if options.json:
+        return 0
+    if changes:
+        say_zone(calendar)
+    else:
         say("the mask rule was never changed by a command")
     return 0
 
 
-def line(entry: Entry) -> str:
-    """Return it for eyes, with local time."""
+def line(entry: Entry, calendar: Calendar) -> str:
+    """Return it for eyes, with the time of the calendar."""
     by = f", by {entry.by}" if entry.by else ""
-    return f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  the mask rule is {entry.text}{by}"
+    return f"{calendar.local(entry.at):%Y-%m-%d %H:%M:%S}  the mask rule is {entry.text}{by}"

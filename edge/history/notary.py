@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from types import MappingProxyType
 
@@ -82,11 +82,17 @@ def acknowledge(
         return said
 
 
-def set_rule(path: Path, asked: SetRule, now: datetime, holds: RuleOf = by_commands) -> Entry:
+def set_rule(
+    path: Path,
+    asked: SetRule,
+    now: datetime,
+    holds: RuleOf = by_commands,
+    zone: tzinfo | None = None,
+) -> Entry:
     """Write down that the mask rule holds from now on, or no longer, and return that.
 
-    Raises AlreadySoError where it does, NotNotedError where it is changed all the time, and
-    HistoryError.
+    Raises AlreadySoError where it does, with a time of `zone` (None: the system's), NotNotedError
+    where it is changed all the time, and HistoryError.
     """
     entry = Entry(now, EntryKind.RULE, asked.by, "on" if asked.is_on else "off")
     day = timedelta(days=1)
@@ -94,7 +100,7 @@ def set_rule(path: Path, asked: SetRule, now: datetime, holds: RuleOf = by_comma
         changes = [each for each in reader.journal(_EVER, now + day) if each.kind is EntryKind.RULE]
         state = holds(changes)
         if state.is_on is asked.is_on:
-            raise AlreadySoError(f"the mask rule is {entry.text} already{_since(state)}")
+            raise AlreadySoError(f"the mask rule is {entry.text} already{_since(state, zone)}")
         today = [each for each in changes if each.at >= now - day]
         if len(today) >= MOST_RULE_CHANGES:
             number = count(MOST_RULE_CHANGES, "change")
@@ -119,11 +125,11 @@ def _event_id(
     return max(found, key=found.__getitem__)
 
 
-def _since(state: RuleState) -> str:
+def _since(state: RuleState, zone: tzinfo | None) -> str:
     if state.since is None:
         return ""
     by = f", by {state.by}" if state.by else ""
-    return f", since {state.since.astimezone():%Y-%m-%d %H:%M}{by}"
+    return f", since {state.since.astimezone(zone):%Y-%m-%d %H:%M}{by}"
 
 
 def _content(said: AlertAcknowledgement) -> tuple[str, ...]:

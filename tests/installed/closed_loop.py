@@ -186,7 +186,7 @@ def test_the_mask_rule_is_switched_by_root_by_command_and_on_the_page(
     assert "the mask rule is on already, since " in again
     assert ", by page reception: nothing was written" in again
     listed = box.by("root", "tensormask rule list").stdout.splitlines()
-    assert [each.partition("  ")[2] for each in listed[-2:]] == [
+    assert [each.partition("  ")[2] for each in listed[-3:-1]] == [
         "the mask rule is off, by owner",
         "the mask rule is on, by page reception",
     ]

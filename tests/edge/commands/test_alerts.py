@@ -6,7 +6,7 @@ import json
 import os
 import re
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,7 @@ def config(tmp_path: Path) -> str:
     path.touch(0o600)
     path.write_text(
         f'[mqtt]\nhost = "localhost"\n[outbox]\npath = "{tmp_path / "outbox.sqlite"}"\n'
+        '[calendar]\ntime_zone = "Asia/Tokyo"\n'
     )
     with closing(HistoryWriter(tmp_path / FILE)) as writer:
         writer.write(
@@ -63,15 +64,36 @@ def test_open_alerts_are_listed_acknowledged_and_listed_no_more(
         "publishes it within seconds while it runs\n"
     )
     assert main([*words, "--note", "at the door", "--by", "ops", "--config", config]) == 0
-    assert re.search(r"; said already, \S+ \S+ by ops: nothing was written\n$", shown(capsys))
+    assert re.search(
+        r"; said already, \S+ \S+ by ops: nothing was written\ntimes: Asia/Tokyo\n$", shown(capsys)
+    )
     assert main(["alerts", "list", "--config", config]) == 0
     assert shown(capsys) == "no open alert in the last 31 days\n"
     assert main(["alerts", "--all", "--days", "60", "list", "--config", config]) == 0
-    assert len(shown(capsys).splitlines()) == 2
+    assert len(shown(capsys).splitlines()) == 3
     assert main(["alerts", "--all", "--days", "60", "--config", config]) == 0
-    newest, oldest = shown(capsys).splitlines()
+    newest, oldest, _ = shown(capsys).splitlines()
     assert re.search(r"; forgotten, mask-put-on, \S+ \d\d:\d\d by ops: at the door$", newest)
     assert oldest.endswith("worn wrongly for 12 s, door, left; open")
+
+
+def test_times_are_of_the_calendar_as_in_reports_and_the_zone_is_named_once(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokyo = timezone(timedelta(hours=9))
+    assert main(["alerts", "--config", config]) == 0
+    line, zone = shown(capsys).splitlines()
+    assert line.startswith(f"{(NOW - timedelta(hours=1)).astimezone(tokyo):%Y-%m-%d %H:%M:%S}  ")
+    assert zone == "times: Asia/Tokyo"
+    before = datetime.now(tokyo)
+    assert main(["rule", "off", "--config", config]) == 0
+    line, zone = shown(capsys).splitlines()
+    at = datetime.strptime(line.partition("  ")[0], "%Y-%m-%d %H:%M:%S").replace(tzinfo=tokyo)
+    assert before - timedelta(seconds=1) < at <= datetime.now(tokyo)
+    assert main(["rule", "off", "--config", config]) == 0
+    assert f"off already, since {at:%Y-%m-%d %H:%M}, by " in shown(capsys)
+    assert main(["rule", "list", "--config", config]) == 0
+    assert shown(capsys).splitlines() == [line, zone]
 
 
 def test_they_are_listed_for_programs(config: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,12 +168,14 @@ def test_the_rule_is_switched_and_its_changes_are_listed(
     assert "--by: a name of 1 to 32 characters" in capsys.readouterr().err
     assert main(["rule", "off", "--by", "ward", "--config", config]) == 0
     assert main(["rule", "on", "--by", "ward", "--config", config]) == 0
-    assert shown(capsys).count("\n") == 2
+    assert shown(capsys).count("\n") == 4
     assert main(["rule", "list", "--config", config]) == 0
-    off, on = shown(capsys).splitlines()
+    off, on, _ = shown(capsys).splitlines()
     assert main(["rule", "on", "--by", "desk", "--config", config]) == 0
     assert re.fullmatch(
-        r"the mask rule is on already, since \S+ \S+, by ward: nothing was written\n", shown(capsys)
+        r"the mask rule is on already, since \S+ \S+, by ward: nothing was written\n"
+        r"times: Asia/Tokyo\n",
+        shown(capsys),
     )
     assert off.endswith("  the mask rule is off, by ward")
     assert on.endswith("  the mask rule is on, by ward")

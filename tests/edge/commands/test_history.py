@@ -21,6 +21,7 @@ from edge.history.records import EntryKind
 from edge.history.standby import Standby
 from edge.history.store import FILE, HistoryBatch, HistoryReader, HistoryWriter, create
 from edge.publish.outbox.outbox import Outbox
+from edge.report.calendar import Calendar
 from tests.edge.history.old import NOON, rows
 
 
@@ -45,6 +46,7 @@ def config(tmp_path: Path, state: Path) -> Path:
     file.write_text(
         f'[mqtt]\nhost = "broker"\n[outbox]\npath = "{state / "outbox.sqlite"}"\n'
         "[history]\ndays = 30\n"
+        '[calendar]\ntime_zone = "Asia/Tokyo"\n'
     )
     return file
 
@@ -72,6 +74,8 @@ def test_every_file_and_table_is_listed_with_what_it_holds_and_how_long(
     assert text == said(capsys, config, "list")
     assert f"{FILE}: people" in text
     assert "stays: 30 days ([history] days)" in text
+    assert "2 rows, the oldest of 2026-03-02 21:00" in text
+    assert text.endswith("\ntimes: Asia/Tokyo\n")
 
 
 def test_what_is_not_written_yet_is_said_in_a_line(
@@ -81,7 +85,9 @@ def test_what_is_not_written_yet_is_said_in_a_line(
     items = list(kept(load_settings(config), tmp_path))
     (waiting,) = [each for each in items if each.file == "history-queue.json"]
     assert waiting.rows == 13
-    assert re.search(r"not in the history's tables yet, in memory\n.*, 13 rows$", line(waiting))
+    assert re.search(
+        r"not in the history's tables yet, in memory\n.*, 13 rows$", line(waiting, Calendar())
+    )
     assert [each for each in kept(load_settings(config)) if each.file == waiting.file] == []
 
 
@@ -112,7 +118,7 @@ def test_what_is_older_than_a_day_is_purged_for_good(
     config: Path, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     purge = partial(said, capsys, config, "purge", "--yes", "--before")
-    assert "the oldest left is of 2026-03-02 12:00 UTC" in purge("2026-03-01")
+    assert "the oldest left is of 2026-03-02 21:00 (Asia/Tokyo)" in purge("2026-03-01")
     assert "nothing is left" in purge("2026-03-04")
     left = b"".join(each.read_bytes() for each in state.glob(f"{FILE}*"))
     assert b"event 1" not in left
