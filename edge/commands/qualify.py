@@ -42,6 +42,8 @@ This measures how well the service at this door judges, with people whose mask i
 Other people have to stay out of the picture meanwhile. What is counted now is in the counts and
 alerts of the day, too. Stop at any time with q or Ctrl-C, and go on later with the same command."""
 MINUTES_A_WALK = 0.4
+STOPPED = 75
+"""`EX_TEMPFAIL`: go on later. 1 is a door that is not qualified, or an error."""
 
 
 class SheetError(TensorMaskError):
@@ -134,7 +136,7 @@ def _run(options: argparse.Namespace) -> int:
         keyboard.say("\nstopped; the walks so far are kept for a day: run the same command again")
         if isinstance(error, KeyboardInterrupt):
             raise
-        return 1
+        return STOPPED
     return _finish(settings, options, progress, keyboard)
 
 

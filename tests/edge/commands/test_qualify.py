@@ -175,7 +175,7 @@ def test_q_and_the_end_of_the_answers_stop_it_and_keep_the_walks(
     for answers in (b"what?\nq\n", b""):
         running = talk(settings, answers)
         out, _ = running.communicate(timeout=DEADLINE_S)
-        assert running.returncode == 1
+        assert running.returncode == 75
         assert "run the same command again" in out.decode()
         assert ("'what?' is none of these" in out.decode()) == bool(answers)
     kept = msgspec.json.decode((tmp_path / FILE).read_bytes(), type=Progress)
