@@ -160,7 +160,7 @@ def places_table(report: Report) -> ReportTable:
     is_worth_it = any(each.zone or each.camera for each in report.places)
     return ReportTable(
         "By zone",
-        ("zone", *_PEOPLE, "with a mask", "alerts", "to remedy"),
+        ("where", *_PEOPLE, "with a mask", "alerts", "to remedy"),
         tuple(
             (
                 place_name(each.camera, each.zone) + ("" if each.is_required else " *"),

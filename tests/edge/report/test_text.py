@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from edge.history.records import Place
 from edge.publish.schemas import as_text as as_text_of_schema
 from edge.rates import Counted, Eyes
 from edge.records import Verdict
@@ -92,6 +93,21 @@ def test_what_was_wrong_is_said_in_words(tmp_path: Path) -> None:
         "the broker could not be reached",
         "of-a-newer-release",
     ]
+
+
+def test_a_camera_and_a_zone_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.watch("2026-11-29 00:00", "2026-11-29 12:00", camera="hall")
+    scene.watch("2026-11-29 12:00", "2026-11-30 00:00")  # one camera again, without a name
+    for place in (Place("hall", ""), Place("hall", "hall"), Place("", "hall"), Place()):
+        scene.people("2026-11-29 08:00", 1, place=place)
+        scene.alert("2026-11-29 08:00", place=place)
+    lines = as_text(scene.report(day_period(BERLIN, date(2026, 11, 29)))).splitlines()
+    table = lines[lines.index("BY ZONE") + 2 :][:4]
+    names = ["no zone", "zone hall", "camera hall, no zone", "camera hall, zone hall"]
+    assert [each.split("  ")[0] for each in table] == names
+    alerts = lines[lines.index("ALERTS") + 2 :][:4]
+    assert {re.split("  +", each)[1] for each in alerts} == {"no mask", *names[1:]}
 
 
 @pytest.mark.parametrize("rows", ROWS)
