@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import syslog
 from contextlib import closing, suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+from edge.clock import SYSTEM_CLOCK
+from edge.commands.acknowledge import who
 from edge.commands.confirm import answers_yes
 from edge.commands.kept import KeptItem, kept
 from edge.commands.options import add_config, add_configs, add_json
@@ -15,14 +18,15 @@ from edge.commands.parser import Parser, add_action
 from edge.commands.times import say_zone
 from edge.config import DEFAULT_PATH, load_settings
 from edge.errors import NotAllowedError
-from edge.history.database import files_of
+from edge.history.database import files_of, leave_to_the_service
 from edge.history.keeper import quarantined_files
-from edge.history.records import at_minute
-from edge.history.store import FILE, HistoryError, HistoryReader, HistoryWriter
+from edge.history.records import Entry, EntryKind, at_minute
+from edge.history.store import FILE, HistoryBatch, HistoryError, HistoryReader, HistoryWriter
 from edge.host.status_file import DIRECTORY, read_telemetry
 from edge.report.calendar import Calendar, calendar_of
 from edge.words import size
 
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _STOP = "stop the service first: sudo systemctl stop tensormask"
 
 
@@ -39,7 +43,8 @@ def add_arguments(parser: Parser) -> None:
     add_json(listing, "one JSON document a line")
     text = (
         "Delete what was recorded for good, also from the bytes of the file; the service has to be "
-        "stopped. Messages in the outbox stay: tensormask outbox drop."
+        "stopped. Who did it, and up to when, stays: in the history, its reports and the system's "
+        "log. Messages in the outbox stay, too: tensormask outbox drop."
     )
     purging = add_action(
         actions,
@@ -53,13 +58,14 @@ def add_arguments(parser: Parser) -> None:
     which.add_argument(
         "--before",
         type=_day,
-        help="all that is older than this day, in [calendar] time_zone",
+        help="all that is older than this day, in the time zone of [calendar]",
         metavar="DATE",
     )
     which.add_argument(
         "--all", action="store_true", help="all of it, the setting of the mask rule too"
     )
     purging.add_argument("--yes", action="store_true", help="do not ask")
+    purging.set_defaults(by=None)  # who deletes is not for him to say
     add_configs(actions)
 
 
@@ -94,42 +100,56 @@ def line(item: KeptItem, calendar: Calendar) -> str:
 def _day(text: str) -> date:
     """Read a day. ArgumentTypeError, a line of argparse's own, otherwise."""
     with suppress(ValueError):
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     raise argparse.ArgumentTypeError(f"{text!r} is no day as 2026-03-01")
 
 
 def _purge(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
-    path = settings.outbox.file.with_name(FILE)
+    path, calendar = settings.outbox.file.with_name(FILE), calendar_of(settings.calendar)
     if options.config == DEFAULT_PATH and read_telemetry() is not None:
         raise HistoryError(f"{path}: the service has it open; {_STOP}")
     what = "all of it" if options.all else f"what is older than {options.before:%Y-%m-%d}"
     if not options.yes and not answers_yes(f"delete {what} in {path} for good?"):
         return 0
+    now, by = SYSTEM_CLOCK.utc(), who(options)
+    before = now if options.all else at_minute(calendar.minute(options.before))
+    entry = Entry(now, EntryKind.DELETED, by, before.isoformat(timespec="milliseconds"))
     try:
-        before = (
-            purge_all(path)
-            if options.all
-            else purge_before(path, options.before, calendar_of(settings.calendar))
-        )
+        done = purge_all(path, entry) if options.all else purge_before(path, entry, calendar)
     except PermissionError as error:
         raise NotAllowedError(f"{path}: {error.strerror}") from error
     except OSError as error:
         raise HistoryError(f"{path}: {error.strerror}") from error
-    say(before)
+    syslog.openlog("tensormask")
+    syslog.syslog(syslog.LOG_NOTICE, f"history purge by {by}: {done}")
+    say(done)
     return 0
 
 
-def purge_all(path: Path) -> str:
-    """Delete the database and what was quarantined; return what was done. Raises OSError."""
+def purge_all(path: Path, entry: Entry) -> str:
+    """Delete the database and what was quarantined, and begin one that says so; return what was
+    done. Raises OSError, HistoryError."""
+    earlier: list[Entry] = []
+    with suppress(HistoryError, NotAllowedError), HistoryReader(path) as reader:
+        journal = reader.journal(_EVER, entry.at)
+        earlier = [each for each in journal if each.kind is EntryKind.DELETED]
+    # Afterwards: a reader makes a log and an index, which are not for another file.
     there = [file for each in (path, *quarantined_files(path)) for file in files_of(each)]
+    if not there:
+        return "nothing was there"
     for file in there:
         file.unlink()
-    return f"deleted: {', '.join(file.name for file in there)}" if there else "nothing was there"
+    path.touch(mode=0o600)
+    with closing(HistoryWriter(path)) as writer:
+        writer.write(HistoryBatch(journal=[*earlier, entry]))
+        leave_to_the_service(path)
+    return f"deleted: {', '.join(file.name for file in there)}"
 
 
-def purge_before(path: Path, day: date, calendar: Calendar) -> str:
-    """Delete what is older than a day there, and all that was quarantined; return what was done.
+def purge_before(path: Path, entry: Entry, calendar: Calendar) -> str:
+    """Delete what is older than an entry says, which stays, and all that was quarantined; return
+    what was done.
 
     Raises OSError, HistoryError, NotAllowedError.
     """
@@ -139,10 +159,13 @@ def purge_before(path: Path, day: date, calendar: Calendar) -> str:
     if not path.exists():
         return "nothing was there"
     HistoryReader(path).close()  # of a newer release, or not for this user
+    before = datetime.fromisoformat(entry.text)
     with closing(HistoryWriter(path)) as writer:
-        writer.forget(at_minute(calendar.minute(day)))
+        writer.write(HistoryBatch(journal=[entry]))  # first: nothing is deleted without it
+        writer.forget(before)
         left = writer.oldest
     since = "nothing is left"
     if left is not None:
         since = f"the oldest left is of {calendar.local(left):%Y-%m-%d %H:%M}"
+    day = f"{calendar.local(before):%Y-%m-%d}"
     return f"deleted what is older than {day}; {since} ({calendar.zone_name})"

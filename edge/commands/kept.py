@@ -143,7 +143,10 @@ def _history(file: Path, kind: _Kind) -> Iterator[KeptItem]:
     for table in tables:
         stays = "always" if table.name == "about" else kind.stays
         if table.name == "journal":
-            stays += "; the last setting of the mask rule and the last measurement: always"
+            stays += (
+                "; the last setting of the mask rule, the last measurement and the last deletion: "
+                "always"
+            )
         yield KeptItem(file.name, table.name, table.holds, stays, None, table.rows, table.oldest)
 
 

@@ -26,7 +26,8 @@ TABLES = {
     "conditions": ("began_at", "what was wrong with the box, and when"),
     "journal": (
         "at",
-        "starts, stops, clock changes; who set the mask rule, signed a report, measured the camera",
+        "starts, stops, clock changes; who set the mask rule, signed a report, measured the "
+        "camera, deleted",
     ),
     "sight": ("at", "results of tests with drawn heads"),
     "about": ("kept_from", "the version of the file, and how far it is written"),

@@ -209,3 +209,11 @@ def _kind_of(error: sqlite3.Error) -> type[HistoryError]:
     if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code in _UNREADABLE:
         return DamagedHistoryError
     return ReadOnlyHistoryError if code & 0xFF == sqlite3.SQLITE_READONLY else HistoryError
+
+
+def leave_to_the_service(history: Path) -> None:
+    """Have the files of a history that root has made belong to the owner of their folder."""
+    if os.geteuid() == 0:
+        owner = history.parent.stat()
+        for path in history.parent.glob(f"{history.name}*"):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -147,6 +147,8 @@ class EntryKind(StrEnum):
     """A report; the text names its period."""
     QUALIFIED = "qualified"
     """The eyes were measured at this door; the text is the result as JSON."""
+    DELETED = "deleted"
+    """By command; the text is up to when, in ISO 8601."""
 
 
 class RunAbout(msgspec.Struct, frozen=True):

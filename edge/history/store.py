@@ -55,6 +55,7 @@ __all__ = [
 
 _STEP = timedelta(hours=6)
 """So much is deleted in one transaction: a lock that nobody notices."""
+_KINDS = frozenset(each.value for each in EntryKind)
 _OLD = """
     DELETE FROM acknowledgements WHERE at < :text
         OR event_id IN (SELECT event_id FROM alerts WHERE confirmed_at < :text);
@@ -158,8 +159,8 @@ class HistoryWriter:
             self._all("UPDATE alerts SET ended_at = confirmed_at WHERE ended_at IS NULL", [()])
 
     def forget(self, before: datetime, rebuilt_every: timedelta = timedelta()) -> None:
-        """Delete what is older, some hours at a time. The rule as it was last stays, and so
-        does what rates are corrected with, see `edge.history.lasting`.
+        """Delete what is older, some hours at a time. The rule as it was last stays, so do
+        the last deletion by command and what rates are corrected with, see `edge.history.lasting`.
 
         Deleted rows are overwritten. But where SQLite has split or joined pages, copies of rows are
         left in parts of them that are not used; so the file is rebuilt when `before` is so much
@@ -221,12 +222,11 @@ class HistoryWriter:
                 (EntryKind.QUALIFIED,),
             )
             lasting = measurements_in_use(measured)
-            lasting |= set(
-                *self._database.execute(
-                    "SELECT max(number) FROM journal WHERE kind = ? AND at < ?",
-                    (EntryKind.RULE, text),
-                )
+            last = self._database.execute(
+                "SELECT max(number) FROM journal WHERE kind IN (?, ?) AND at < ? GROUP BY kind",
+                (EntryKind.RULE, EntryKind.DELETED, text),
             )
+            lasting |= {number for (number,) in last}
             old = self._database.execute("SELECT number FROM journal WHERE at < ?", (text,))
             self._all(
                 "DELETE FROM journal WHERE number = ?",
@@ -341,7 +341,8 @@ class HistoryReader:
 
     def journal(self, begin: datetime, end: datetime) -> list[Entry]:
         rows = self._rows("SELECT at, kind, by, text FROM journal", "at", begin, end, "number")
-        return [made(Entry, row) for row in rows]
+        # A newer release may have written kinds that this one does not know.
+        return [made(Entry, row) for row in rows if row[1] in _KINDS]
 
     def sight(self, begin: datetime, end: datetime) -> list[SightProof]:
         columns = "at, camera, verdict, size_px, shown, found, right"

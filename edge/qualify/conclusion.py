@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from edge.eyes import Qualification, read_qualification
+from edge.history.database import leave_to_the_service
 from edge.history.records import Entry, EntryKind
 from edge.history.store import HistoryBatch, HistoryWriter
 from edge.qualify.criteria import Criterion, compared, former_of
@@ -50,12 +50,4 @@ def keep_qualification(history: Path, found: Qualification, by: str) -> None:
     text = msgspec.json.encode(found).decode()
     with closing(HistoryWriter(history)) as writer:
         writer.write(HistoryBatch(journal=[Entry(found.at, EntryKind.QUALIFIED, by, text)]))
-        _leave_to_the_service(history)
-
-
-def _leave_to_the_service(history: Path) -> None:
-    """Have the files of a history that root has made belong to the owner of their folder."""
-    if os.geteuid() == 0:
-        owner = history.parent.stat()
-        for path in history.parent.glob(f"{history.name}*"):
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        leave_to_the_service(history)

@@ -21,7 +21,7 @@ from edge.report.figures import (
     watch_figures,
 )
 from edge.report.gather import PlaceFilter, gather
-from edge.report.making import ReportParts
+from edge.report.making import ReportParts, deletions
 from edge.report.marks import LIMITS
 from edge.report.period import Period
 from edge.report.records import Report
@@ -113,6 +113,7 @@ def compile_report(
         clock=making.lines(EntryKind.CLOCK_STEPPED, period.begin, until),
         made_with=making.made_with(period.begin, until),
         signed_off=(),
+        deleted=deletions(entries, period.begin, making.text),
         digest="",
     )
     report = msgspec.structs.replace(

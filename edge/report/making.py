@@ -261,6 +261,17 @@ class ReportParts:
         return JournalLine(at=self.text(entry.at), by=entry.by, text=text)
 
 
+def deletions(
+    entries: Iterable[Entry], begin: datetime, text: Callable[[datetime], str]
+) -> tuple[JournalLine, ...]:
+    """Return who deleted, by command, what was in a period from `begin` on, and up to when."""
+    return tuple(
+        JournalLine(at=text(each.at), by=each.by, text=text(until))
+        for each in entries
+        if each.kind is EntryKind.DELETED and (until := datetime.fromisoformat(each.text)) > begin
+    )
+
+
 def _at(cells: Iterable[Cell], place: Place, is_required: bool) -> PeopleTally:
     return people_in(cells, place) if is_required else apart_in(cells, Apart.COUNT_ONLY, place)
 

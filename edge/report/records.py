@@ -383,7 +383,9 @@ class Report(
     made_with: tuple[JournalLine, ...]
     """Versions, models and settings: of the start before the period, and of each in it."""
     signed_off: tuple[SignOff, ...]
+    deleted: tuple[JournalLine, ...] = ()
+    """What was deleted of the period by command; the text is up to when."""
     digest: str
     """SHA-256 of the figures: of this document without `made_at`, `made_by`, `verdict`, `notes`,
-    `signed_off`, `digest`, the `text` of conditions, and what later releases have added: see
-    `edge.report.signed`."""
+    `signed_off`, `deleted`, `digest`, the `text` of conditions, and what later releases have added:
+    see `edge.report.signed`."""

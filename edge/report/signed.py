@@ -114,7 +114,9 @@ SIGNED: Mapping[int, Mapping[type[ReportPart], tuple[str, ...]]] = {
 }
 """By version: the fields of each part, in the order in which they are hashed."""
 NOT_SIGNED: Mapping[type[ReportPart], frozenset[str]] = {
-    Report: frozenset(("made_at", "made_by", "verdict", "notes", "signed_off", "digest")),
+    Report: frozenset(
+        ("made_at", "made_by", "verdict", "notes", "signed_off", "deleted", "digest")
+    ),
     ConditionFigures: frozenset(("text",)),
     SignOff: frozenset(SignOff.__struct_fields__),
 }

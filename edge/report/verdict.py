@@ -114,6 +114,9 @@ def notes_of(report: Report) -> tuple[str, ...]:
     until = report.until[:16].replace("T", " ")
     if report.until != report.end:
         notes.append(f"The {report.kind} is not over: this is what happened until {until}.")
+    for line in report.deleted:
+        at, limit = (text[:16].replace("T", " ") for text in (line.at, line.text))
+        notes.append(f"Deleted on {at} by {line.by}: what was before {limit}.")
     if not report.places and (report.camera or report.zone):
         where = " ".join(filter(None, (report.camera, report.zone)))
         notes.append(f"Nobody was counted at {where}.")

@@ -17,7 +17,7 @@ from edge.commands.history import line
 from edge.commands.kept import UNKNOWN, kept
 from edge.config import load_settings
 from edge.history.contents import TABLES, contents
-from edge.history.records import EntryKind
+from edge.history.records import Entry, EntryKind
 from edge.history.standby import Standby
 from edge.history.store import FILE, HistoryBatch, HistoryReader, HistoryWriter, create
 from edge.publish.outbox.outbox import Outbox
@@ -124,7 +124,8 @@ def test_what_is_older_than_a_day_is_purged_for_good(
     assert b"event 1" not in left
     with HistoryReader(state / FILE) as reader:
         kinds = [each.kind for each in reader.journal(NOON, datetime.now(UTC) + timedelta(days=1))]
-    assert kinds == [EntryKind.RULE], "how the rule is"
+    deleted = [EntryKind.DELETED] * 2
+    assert kinds == [EntryKind.RULE, *deleted], "how the rule is, and who deleted the rest"
     assert not list(state.glob("*.damaged-*"))
 
 
@@ -132,9 +133,44 @@ def test_all_is_purged_and_only_the_history(
     config: Path, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said(capsys, config, "purge", "--all", "--yes").startswith(f"deleted: {FILE}")
-    assert not list(state.glob(f"{FILE}*"))
+    assert b"event 1" not in b"".join(each.read_bytes() for each in state.glob(f"{FILE}*"))
     assert (state / "outbox.sqlite").exists()
+    assert (state / FILE).stat().st_mode & 0o777 == 0o600
+    said(capsys, config, "purge", "--all", "--yes")
+    assert [each.kind for each in journal(state)] == [EntryKind.DELETED] * 2
+    for each in state.glob(f"{FILE}*"):
+        each.unlink()
     assert said(capsys, config, "purge", "--all", "--yes") == "nothing was there\n"
+
+
+def journal(state: Path) -> list[Entry]:
+    with HistoryReader(state / FILE) as reader:
+        return reader.journal(NOON, datetime.now(UTC) + timedelta(days=1))
+
+
+def test_a_purge_says_who_and_up_to_which_midnight_of_the_calendar_in_history_report_and_log(
+    config: Path, state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("syslog.syslog", lambda _, text: logged.append(text))
+    monkeypatch.setenv("SUDO_USER", "ada")
+    config.write_text(config.read_text().replace("Asia/Tokyo", "Europe/Berlin"))
+    said(capsys, config, "purge", "--yes", "--before", "2026-03-02")
+    last = journal(state)[-1]
+    assert (last.kind, last.by) == (EntryKind.DELETED, "ada")
+    assert last.text == "2026-03-01T23:00:00.000+00:00"
+    assert len(logged) == 1
+    assert logged[0].startswith("history purge by ada: deleted what is older than 2026-03-02;")
+    for day, is_said in ("2026-03-01", True), ("2026-03-02", False):
+        assert main(["report", "--config", str(config), "--day", day]) == 0
+        text = capsys.readouterr().out
+        assert ("by ada: what was before 2026-03-02 00:00." in text) is is_said
+
+
+def test_an_entry_of_a_kind_that_only_a_newer_release_knows_is_left_alone(state: Path) -> None:
+    with closing(sqlite3.connect(state / FILE, isolation_level=None)) as database:
+        database.execute("UPDATE journal SET kind = 'later' WHERE kind = 'rule'")
+    assert EntryKind.RULE not in [each.kind for each in journal(state)]
 
 
 def test_nothing_is_purged_without_a_yes_or_with_a_wrong_day(

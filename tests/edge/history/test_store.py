@@ -328,13 +328,15 @@ def test_room_is_given_back(path: Path) -> None:
 
 def test_the_rule_as_it_was_last_stays_and_no_earlier_one(path: Path) -> None:
     writer = HistoryWriter(path)
-    for n, kind in enumerate((EntryKind.RULE, EntryKind.QUALIFIED, EntryKind.SIGNED_OFF) * 2):
+    kinds = (EntryKind.RULE, EntryKind.QUALIFIED, EntryKind.SIGNED_OFF, EntryKind.DELETED)
+    for n, kind in enumerate(kinds * 2):
         writer.write(HistoryBatch(journal=[Entry(NOON + n * SECOND, kind, "ops", str(n))]))
     writer.forget(NOON + timedelta(days=1))
     left = read(path, NOON, NOON + timedelta(days=1)).journal
     assert [(each.kind, each.text) for each in left] == [
-        (EntryKind.RULE, "3"),
-        (EntryKind.QUALIFIED, "4"),
+        (EntryKind.RULE, "4"),
+        (EntryKind.QUALIFIED, "5"),
+        (EntryKind.DELETED, "7"),
     ]
 
 
