@@ -6,6 +6,7 @@ All tests share one daemon: each has a day of its own where it changes something
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -209,10 +210,35 @@ def test_what_was_closed_is_dotted_and_the_last_report_is_dim_meanwhile(
     expect(closed).to_have_count(24)
     expect(page.locator("#report-chart .unwatched")).to_have_count(0)
     expect(page.locator("#report .legend")).to_contain_text("closed, or rule off")
+    held: list[Route] = []
+    page.route("**/document*", lambda route: held.append(route))
     page.get_by_role("button", name="Month").click()
+    expect(page.locator("#report-said")).to_have_text("Making the report …")
+    expect(page.locator("#report-content")).to_have_css("opacity", "0.4")
+    shoot(page, "reports-busy")
+    held[0].continue_()
     expect(page.locator("#report-chart-title")).to_have_text("People by day")
+    expect(page.locator("#report-content")).to_have_css("opacity", "1")
     expect(closed).to_have_count(1)
     shoot(page, "reports-holiday")
+
+
+def test_without_the_service_the_reports_say_what_is_wrong_and_come_when_it_is_back(
+    lived: Daemon, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    away = {"error": "the service is not running"}
+    page.route(
+        re.compile("/(report|document)([?]|$)"), lambda route: route.fulfill(status=503, json=away)
+    )
+    page.goto(f"{lived.url}#reports")
+    said = page.locator("#report-said")
+    expect(said).to_contain_text("No report can be made: the service is not responding. It may be")
+    expect(page.locator("#report-title")).to_have_text("No report")
+    shoot(page, "reports-away")
+    page.unroute_all()
+    expect(page.locator("#report-content")).to_be_visible()
+    expect(said).to_be_empty()
 
 
 def test_a_report_is_signed_with_its_zone_and_the_signature_corrected(

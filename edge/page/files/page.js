@@ -43,6 +43,10 @@ function tell() {
   judgeAge();
 }
 
+function tellLost() {
+  if (state.view === "reports") openReports();
+}
+
 function open(view) {
   state.view = view;
   document.body.dataset.view = view;
@@ -53,6 +57,7 @@ function open(view) {
   scrollTo(0, 0);
   if (view === "label") openLabels();
   if (state.account) tell();
+  else tellLost();
   draw();
 }
 
@@ -104,4 +109,4 @@ connectLabels(ask, remembered);
 open(wanted());
 connectNotify(ask);
 follow(ask, of, noteCameraIsBack);
-report(ask, of, tell);
+report(ask, of, tell, tellLost);

@@ -144,7 +144,7 @@ export async function renew(ask, about) {
   $("leave").hidden = answer.headers.get("Session") !== "open";
 }
 
-export async function report(ask, about, tell) {
+export async function report(ask, about, tell, tellLost) {
   for (;;) {
     try {
       await renew(ask, about);
@@ -153,6 +153,7 @@ export async function report(ask, about, tell) {
       const kind = error.status ? "service" : "network";
       if (state.lost?.kind !== kind) state.lost = { kind, at: state.lost?.at ?? new Date().toISOString() };
       forget();
+      tellLost();
     }
     tellVerdict();
     await pause(document.hidden ? 10_000 : state.lost ? 1000 : 2000);

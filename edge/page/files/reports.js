@@ -4,6 +4,7 @@
 import { chosen, connectChoice, dayBefore, query, tellChoice, tellDay } from "./choice.js";
 import { $, duration, make, many, pause, say, shape, state } from "./common.js";
 import { connectSigning, tellSigned } from "./signing.js";
+import { remedyFor } from "./verdict.js";
 
 const FORMS = { html: "HTML", pdf: "PDF", csv: "CSV", json: "JSON" };
 const KINDS = [["masked", "masked"], ["worn", "worn_wrongly"], ["bare", "without"], ["unknown", "not_judged"]];
@@ -22,6 +23,7 @@ const TURNS = 6; // of 16 s each
 
 let shown = null; // the report on the screen; null: there is none
 let wanted = 0; // the number of the last request: an answer to an earlier one is not shown
+let isAway = false; // there is no report because the device did not answer
 let askFor = null;
 
 export function connectReports(ask) {
@@ -31,31 +33,49 @@ export function connectReports(ask) {
   new ResizeObserver(() => shown && !isEmpty(shown) && chart(shown)).observe($("report-chart"));
 }
 
-// What can be chosen changes with the settings, and with what is drawn.
+// What can be chosen changes with the settings, and with what is drawn. What is shown stays while the device does not answer: it is of
+// the past.
 export function openReports() {
+  if (state.lost) {
+    if (shown === null && !isBusy() && !isAway) tellAway();
+    return;
+  }
   if (!state.account) return;
   tellChoice(shown);
-  if (shown === null && wanted === 0) load();
+  if (shown === null && !isBusy() && (wanted === 0 || isAway)) load();
 }
+
+const isBusy = () => $("report").hasAttribute("aria-busy");
 
 async function load() {
   const number = (wanted += 1);
-  say("report-said", "The report is being made…");
+  say("report-said", "Making the report …");
   $("report").setAttribute("aria-busy", "true");
   try {
     const report = await (await patiently(`document?${query()}&form=json&view`)).json();
     if (number === wanted) show(report);
   } catch (error) {
     if (number !== wanted) return;
-    shown = null;
-    say("report-title", "No report");
-    say("report-where", "");
-    say("report-said", `${error.message[0].toUpperCase()}${error.message.slice(1)}.`);
-    $("report-content").hidden = true;
-    if (chosen.day) $("report-at").value = chosen.day;
+    if (state.lost) tellAway();
+    else tellNone(`${error.message[0].toUpperCase()}${error.message.slice(1)}.`);
   } finally {
     if (number === wanted) $("report").removeAttribute("aria-busy");
   }
+}
+
+function tellAway() {
+  tellNone(`No report can be made: ${remedyFor(state.lost)}`);
+  isAway = true;
+}
+
+function tellNone(why) {
+  shown = null;
+  isAway = false;
+  say("report-title", "No report");
+  say("report-where", "");
+  say("report-said", why);
+  $("report-content").hidden = true;
+  if (chosen.day) $("report-at").value = chosen.day;
 }
 
 // A month takes a slow device longer than a request may last: it is asked for again until it is there.
@@ -64,7 +84,7 @@ async function patiently(path, options) {
     try {
       return await askFor(path, options);
     } catch (error) {
-      if (error.status !== 503 || turn === TURNS) throw error;
+      if (error.status !== 503 || turn === TURNS || state.lost) throw error;
       await pause(1000);
     }
   }

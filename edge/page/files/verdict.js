@@ -8,6 +8,9 @@ const LOST = {
   service: ["the service is not responding", "It may be starting. If it has stopped, “systemctl status tensormask” on the device says why."],
 };
 
+// What else cannot be had while the device does not answer, and what to do.
+export const remedyFor = (lost) => `${LOST[lost.kind][0]}. ${LOST[lost.kind][1]}`;
+
 // Returns { level, pill, headline, detail }; without a headline there is nothing to say.
 export function verdict({ account, lost, isStale, lastAt }) {
   const ago = lastAt ? ` since ${moment(lastAt)}` : "";
