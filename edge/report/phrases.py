@@ -75,7 +75,7 @@ def remedy_in_words(alerts: AlertFigures) -> str:
 
 
 def place_name(camera: str, zone: str) -> str:
-    """Return `camera hall, zone Gate`, or what of it there is: both may have the same name."""
+    """Return `camera hall, zone Gate`, or a part of it: both may have the same name."""
     in_camera = f"camera {camera}, " if camera else ""
     return f"{in_camera}zone {zone}" if zone else f"{in_camera}no zone"
 

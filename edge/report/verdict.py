@@ -79,13 +79,20 @@ def _no_rate(report: Report, off: str) -> str:
 
 def _why_off(report: Report) -> str:
     """Return why no mask was required at any time of the period; empty: at some time one was."""
-    whys = {each.why for each in report.apart if each.seconds}
-    if report.watch.expected_s or not whys:
+    times = {each.why: each.seconds for each in report.apart if each.seconds}
+    if report.watch.expected_s or not times:
         return ""
-    if Apart.RULE_OFF not in whys:
+    if report.camera and sum(times.values()) < _lasted_s(report):  # it was not there meanwhile
+        return ""
+    if Apart.RULE_OFF not in times:
         return "it was closed"
-    closed = "it was closed, or " if Apart.CLOSED in whys else ""
+    closed = "it was closed, or " if Apart.CLOSED in times else ""
     return f"{closed}the mask rule was off"
+
+
+def _lasted_s(report: Report) -> float:
+    lasted = datetime.fromisoformat(report.until) - datetime.fromisoformat(report.begin)
+    return lasted.total_seconds()
 
 
 def _why_nothing(report: Report) -> str:
@@ -95,8 +102,7 @@ def _why_nothing(report: Report) -> str:
         if reason is Unseen.NO_HISTORY:
             return "it was before the first minute that the history keeps"
         return REASONS[reason]
-    lasted = datetime.fromisoformat(report.until) - datetime.fromisoformat(report.begin)
-    if report.camera and sum(each.seconds or 0 for each in report.apart) < lasted.total_seconds():
+    if report.camera and _lasted_s(report):
         return "this camera was not there, and others were"
     return "it has just begun"
 

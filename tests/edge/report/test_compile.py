@@ -382,6 +382,10 @@ def test_a_camera_is_not_missed_on_a_day_before_it_was_added(scene: Scene) -> No
     assert report.verdict == (
         "Nothing is known of this day: this camera was not there, and others were."
     )
+    calendar = replace(BERLIN, opening=Hours.parsed(["08:00-18:00"], "opening_hours"))
+    day = day_period(calendar, date(2026, 11, 29))
+    # Nor is it said to have been closed all the time, which it was for the night only.
+    assert "this camera was not there" in scene.report(day, calendar, camera="hall").verdict
 
 
 def test_hours_with_a_wrong_clock_are_marked_and_a_minute_has_sixty_seconds(scene: Scene) -> None:
