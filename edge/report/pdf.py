@@ -18,6 +18,10 @@ _GAP = 6.5
 """Between two columns."""
 _MUTED = 0.3
 _TITLE_SIZE = 16
+_FOOT = 90.0
+"""How high the lines for signature and date are, with what is below them."""
+_WITH_FOOT = 3
+"""Rows on the page of the signature: alone on a sheet, it could be of any report."""
 
 
 def as_pdf(report: Report) -> bytes:
@@ -27,8 +31,9 @@ def as_pdf(report: Report) -> bytes:
     _summary(paper, report)
     if report.counts.people:
         _chart(paper, report)
-    for table in tables(report):
-        _table(paper, table)
+    found = tables(report)
+    for left, table in zip(range(len(found), 0, -1), found, strict=True):
+        _table(paper, table, below=_FOOT if left == 1 else 0.0)
     _foot(paper, report)
     return paper.bytes()
 
@@ -105,30 +110,39 @@ def _chart(paper: PaperPages, report: Report) -> None:
     _lines(paper, chart.description, 7, gray=_MUTED)
 
 
-def _table(paper: PaperPages, table: ReportTable) -> None:
+def _table(paper: PaperPages, table: ReportTable, below: float = 0.0) -> None:
+    """Write a table; `below` is what has to stand on the same page as its last rows."""
     widths = column_widths(table)
     head = [
         list(wrapped(name, max(width, 8), _SIZE, is_bold=True))
         for name, width in zip(table.columns, widths, strict=True)
     ]
-    paper.keep_together(60 + _LEADING * max(map(len, head)))
+    rows = [
+        [
+            list(wrapped(writable(cell), width, _SIZE))
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        for row in table.rows
+    ]
+    last = rows[-_WITH_FOOT if below else -1 :]
+    end = sum(map(_height, last)) + (14 if table.note else 0) + below
+    is_whole = len(last) == len(rows) and below
+    paper.keep_together((40 if is_whole else 60) + _height(head) + (end if is_whole else 0))
     paper.y -= 16
     _lines(paper, table.title, 10.5, is_bold=True)
     paper.y -= 4
     _row(paper, table, widths, head, is_bold=True)
-    for number, row in enumerate(table.rows, 1):
-        cells = [
-            list(wrapped(writable(cell), width, _SIZE))
-            for cell, width in zip(row, widths, strict=True)
-        ]
-        # The note stands below a row.
-        note = 14 if number == len(table.rows) and table.note else 0
-        if paper.keep_together(_LEADING * max(map(len, cells)) + 3 + note):
+    for left, cells in zip(range(len(rows), 0, -1), rows, strict=True):
+        if paper.keep_together(end if left == len(last) else _height(cells)):
             _row(paper, table, widths, head, is_bold=True)
         _row(paper, table, widths, cells)
     if table.note:
         paper.y -= 2
         _lines(paper, table.note, 7, gray=_MUTED)
+
+
+def _height(cells: Sequence[Sequence[str]]) -> float:
+    return _LEADING * max(map(len, cells)) + 3
 
 
 def _row(
@@ -177,7 +191,7 @@ def column_widths(table: ReportTable) -> list[float]:
 
 
 def _foot(paper: PaperPages, report: Report) -> None:
-    paper.keep_together(90)
+    paper.keep_together(_FOOT)
     paper.y -= 50
     for begin, end, name in ((LEFT, LEFT + 300, "Signed"), (LEFT + 330, RIGHT, "Date")):
         paper.line(begin, paper.y, end, paper.y, 0.0, 0.6)

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Browser
 
 from edge.config import Hours
@@ -18,7 +19,7 @@ from edge.report.calendar import Shift
 from edge.report.html import as_html
 from edge.report.letters import width_of, wrapped, writable
 from edge.report.period import day_period, month_period
-from edge.report.records import Report
+from edge.report.records import JournalLine, Report
 from edge.report.sections import tables
 from tests.edge.report.scene import BERLIN, Scene
 from tests.screenshots import assert_good_for_everybody, shoot
@@ -151,6 +152,24 @@ def test_the_pdf_says_the_same_and_cuts_nothing_off(report: Report) -> None:
             for cell in row:
                 assert all(word in flat for word in writable(cell).split() if len(word) < 12)
     assert re.search(r"^page 1 of \d+$", text, re.MULTILINE)
+
+
+def test_the_lines_for_a_signature_are_never_alone_on_a_page(tmp_path: Path) -> None:
+    pytest.importorskip("pydyf")
+    from edge.report.pdf import as_pdf
+
+    scene = Scene(tmp_path)
+    scene.watch("2026-11-29 00:00", "2026-11-30 00:00")
+    whole = scene.report(day_period(BERLIN, date(2026, 11, 29)))
+    for rows in range(20, 60):  # the signature begins at each height of a page
+        made_with = tuple(
+            JournalLine(at=f"2026-11-29T08:{number:02d}:00+01:00", by="", text=f"settings {number}")
+            for number in range(rows)
+        )
+        pages = re.split(r"page \d+ of \d+", text_of(as_pdf(replace(whole, made_with=made_with))))
+        (signed,) = (each for each in pages if "\nSigned\n" in each)
+        shown = [number for number in range(rows) if f"\nsettings {number}\n" in signed]
+        assert shown[-3:] == list(range(rows))[-3:]
 
 
 def test_a_pdf_of_an_empty_history_has_a_page(tmp_path: Path) -> None:
