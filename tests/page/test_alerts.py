@@ -75,6 +75,9 @@ def test_an_alert_is_acknowledged_listed_so_and_corrected(
 ) -> None:
     daemon = start()
     page = opened(context, daemon)
+    here = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
+    for times in ("#alerts-zone", "#recent-zone"):
+        expect(page.locator(times)).to_have_text(f"Times: {here}, as in this browser.")
     acknowledge_button(page).click()
     dialog = page.get_by_role("dialog", name="What was done?")
     expect(dialog).to_contain_text("No mask")

@@ -1,6 +1,6 @@
 // The alerts, which of them are open, and the dialog in which one is acknowledged.
 
-import { $, day, duration, make, many, moment, sameDay, say, state, time } from "./common.js";
+import { $, ZONE, day, duration, make, many, moment, sameDay, say, state, time } from "./common.js";
 
 const RECENT = 4;
 const KINDS = { bare: "No mask", worn_wrongly: "Mask worn wrongly" };
@@ -28,6 +28,7 @@ export function tellAlerts(account) {
   tellPlaces(all);
   const newest = all.filter((each) => !onlyAt || placeOf(each) === onlyAt);
   const open = newest.filter((each) => !acknowledged[each.event_id]);
+  for (const id of ["alerts-zone", "recent-zone"]) say(id, all.length ? `Times: ${ZONE}, as in this browser.` : "");
   say("alerts-title", account.counts_since ? "Alerts since the start" : `Alerts of the last ${many(account.kept_days, "day", "days")}`);
   $("recent").replaceChildren(...recent(all, account));
   $("all-alerts").hidden = all.length <= RECENT;

@@ -59,6 +59,7 @@ export const since = (then) => Math.max(Date.now() - then.wall, performance.now(
 
 export const many = (count, one, more) => `${count} ${count === 1 ? one : more}`;
 export const time = (at) => new Date(at).toLocaleTimeString(LANGUAGE, { hour: "2-digit", minute: "2-digit" });
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone; // of all times here but those of reports
 export const date = (at) => new Date(at).toLocaleDateString(LANGUAGE, { day: "numeric", month: "short" });
 export const day = (at) => new Date(at).toLocaleDateString(LANGUAGE, { weekday: "short", day: "numeric", month: "short" });
 export const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
