@@ -137,6 +137,8 @@ def test_what_is_purged_is_gone_from_the_bytes(box: Box) -> None:
     box.by("root", "tensormask history purge --before 2100-01-01 --yes", check=True)
     assert box.machine.run("grep", "-qr", event, FILE, check=False).returncode == 1
     assert asked(box, "SELECT count(*) FROM alerts") == [[0]]
+    box.by("root", "tensormask history purge --all --yes", check=True)
+    assert asked(box, "SELECT by FROM journal WHERE kind = 'deleted'") == [["root"]] * 2
     box.start()
     box.until_well()
     owner = box.machine.output("stat", "-c", "%U", FILE)
