@@ -134,6 +134,7 @@ def test_a_run_that_is_killed_goes_on_as_if_nothing_had_happened(
         assert resumed[name] == pytest.approx(array, abs=1e-6), name
 
 
+@pytest.mark.thorough
 def test_a_training_goes_on_from_a_former_one(sets: Path, trained: Path, tmp_path: Path) -> None:
     former = trained / "detector.onnx"
     assert train(sets, tmp_path, "--former", str(former)) == 0
