@@ -14,6 +14,7 @@ from typing import Protocol
 
 from edge.clock import SYSTEM_CLOCK, Clock
 from edge.daemon.lookout import Glance
+from edge.daemon.side_thread import SideThread
 from edge.history.records import Entry
 from edge.history.stamp import Stamp, are_settled, stamps_of
 from edge.history.store import HistoryError, HistoryReader
@@ -65,8 +66,7 @@ class RuleKeeper:
         """When the state was found; None: it has to be found again."""
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._is_over = False
-        self._thread = threading.Thread(target=self._work, name="rule", daemon=True)
+        self._thread = SideThread("rule", self._work)
         self._read()
 
     @property
@@ -94,10 +94,9 @@ class RuleKeeper:
         self._switch()
 
     def close(self) -> None:
-        self._is_over = True
+        self._thread.ask_to_end()
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(CLOSING_S)
+        self._thread.end(CLOSING_S)
 
     def _switch(self) -> None:
         is_on = self.state.is_on
@@ -110,7 +109,7 @@ class RuleKeeper:
     def _work(self) -> None:
         while True:
             self._read()
-            if self._is_over:
+            if self._thread.is_ending():
                 return
             self._wake.wait(LOOKED_EVERY_S)
             self._wake.clear()
