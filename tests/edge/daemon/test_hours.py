@@ -179,9 +179,8 @@ def test_what_a_wrong_clock_dated_ahead_is_withdrawn_and_the_real_hour_counts_on
     keeper.close()
 
 
-def test_a_broker_that_is_away_delays_hours_and_a_stop_does_not_wait_for_it(
-    path: Path, broker: TakingMailbox, clock: SetClock
-) -> None:
+def one_that_waits(path: Path, broker: TakingMailbox, clock: SetClock) -> HourSender:
+    """Return a sender with an hour of seven people that no broker takes."""
     write(path, NOON, 7)
     clock.sleep(3600 + GRACE.total_seconds())
     broker.is_there = False
@@ -189,6 +188,13 @@ def test_a_broker_that_is_away_delays_hours_and_a_stop_does_not_wait_for_it(
     sender.start()
     until(lambda: not broker.is_empty, "the hour that waits")
     until(lambda: not is_open(path), "the history is closed while it waits")
+    return sender
+
+
+def test_a_broker_that_is_away_delays_hours_and_a_stop_does_not_wait_for_it(
+    path: Path, broker: TakingMailbox, clock: SetClock
+) -> None:
+    sender = one_that_waits(path, broker, clock)
     broker.is_there = True
     broker.wake()
     until(lambda: is_all_sent(path, clock), "the mark of the hour")
@@ -206,13 +212,7 @@ def test_a_broker_that_is_away_delays_hours_and_a_stop_does_not_wait_for_it(
 def test_a_history_that_was_replaced_while_an_hour_waited_has_no_mark_of_it(
     path: Path, broker: TakingMailbox, clock: SetClock
 ) -> None:
-    write(path, NOON, 7)
-    clock.sleep(3600 + GRACE.total_seconds())
-    broker.is_there = False
-    sender = a_sender(path, broker, clock)
-    sender.start()
-    until(lambda: not broker.is_empty, "the hour that waits")
-    until(lambda: not is_open(path), "the history is closed while it waits")
+    sender = one_that_waits(path, broker, clock)
     former = path.rename(path.with_name("former.sqlite"))
     write(path, NOON, 3)
     broker.is_there = True
