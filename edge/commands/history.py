@@ -26,7 +26,6 @@ from edge.host.status_file import DIRECTORY, read_telemetry
 from edge.report.calendar import Calendar, calendar_of
 from edge.words import size
 
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _STOP = "stop the service first: sudo systemctl stop tensormask"
 
 
@@ -132,8 +131,7 @@ def purge_all(path: Path, entry: Entry) -> str:
     done. Raises OSError, HistoryError."""
     earlier: list[Entry] = []
     with suppress(HistoryError, NotAllowedError), HistoryReader(path) as reader:
-        journal = reader.journal(_EVER, entry.at)
-        earlier = [each for each in journal if each.kind is EntryKind.DELETED]
+        earlier = reader.entries(EntryKind.DELETED, entry.at)
     # Afterwards: a reader makes a log and an index, which are not for another file.
     there = [file for each in (path, *quarantined_files(path)) for file in files_of(each)]
     if not there:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from edge.clock import SYSTEM_CLOCK
 from edge.commands.acknowledge import add_by, checked, refuse_unwritable, who
@@ -19,7 +19,6 @@ from edge.history.store import HistoryReader
 from edge.report.calendar import Calendar
 from edge.report.rule import MaskRule
 
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _FUTURE = timedelta(days=3660)
 
 
@@ -59,9 +58,7 @@ def _set(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     path, now = history_of(options.config), SYSTEM_CLOCK.utc()
     with HistoryReader(path) as reader:
-        changes = [
-            each for each in reader.journal(_EVER, now + _FUTURE) if each.kind is EntryKind.RULE
-        ]
+        changes = reader.entries(EntryKind.RULE, now + _FUTURE)
     calendar = calendar_in(options.config)
     for each in changes:
         say(json_text(each) if options.json else line(each, calendar))

@@ -21,7 +21,7 @@ from edge.daemon.portraits import PeoplePictures
 from edge.errors import ModelError
 from edge.eyes import LabelWay, NetworkPair
 from edge.history.database import FILE, HistoryError
-from edge.history.requests import MAX_NAME
+from edge.history.requests import on_the_page
 from edge.observers import Observers
 from edge.privacy.heads import FaceSearch, FindFaces, open_covering
 from edge.qualify.conclusion import keep_qualification, sheet_of
@@ -56,7 +56,6 @@ _log = logging.getLogger(__name__)
 ROOM = 2
 """Frames that wait for their pictures, each with its pixels."""
 TAKE_S = 0.25
-CLOSE_S = 0.4
 NO_HISTORY = "the result would be written down nowhere: [history] enabled is false"
 COVERED = (
     'faces stay covered on this device: label at the door, or set [page] heads = "faces" and '
@@ -171,7 +170,7 @@ class LabelDesk:
         except ModelError as error:
             return f"heads cannot be covered: {error}"
         until_s = self._clock.monotonic_s() + 60 * wanted.minutes
-        by = f"page {wanted.by.strip()[:MAX_NAME]}".strip()
+        by = on_the_page(wanted.by)
         session = LabelSession(camera, wanted.way, by, wanted.minutes, until_s)
         pictures = PeoplePictures(search, uncovers=wanted.way is LabelWay.PICTURES)
         recording = _Recording(session, self._observers[camera], pictures)

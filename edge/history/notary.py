@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,7 +34,6 @@ _STEP = timedelta(milliseconds=1)
 
 RuleOf = Callable[[Sequence[Entry]], RuleState]
 """Says what holds now, by the journal's entries about the rule."""
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotNotedError(TensorMaskError):
@@ -97,7 +96,7 @@ def set_rule(
     entry = Entry(now, EntryKind.RULE, asked.by, "on" if asked.is_on else "off")
     day = timedelta(days=1)
     with closing(HistoryWriter(path)) as writer, HistoryReader(path) as reader:
-        changes = [each for each in reader.journal(_EVER, now + day) if each.kind is EntryKind.RULE]
+        changes = reader.entries(EntryKind.RULE, now + day)
         state = holds(changes)
         if state.is_on is asked.is_on:
             raise AlreadySoError(f"the mask rule is {entry.text} already{_since(state, zone)}")

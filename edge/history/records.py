@@ -67,6 +67,8 @@ class WatchedTime(msgspec.Struct, frozen=True):
     """Whether the wall clock followed a time server: of other minutes the date may be wrong."""
 
 
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before all that is recorded."""
 SEEING = (WatchState.WATCHED, WatchState.CROWDED)
 """In these, people can be counted."""
 

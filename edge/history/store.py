@@ -25,6 +25,7 @@ from edge.history.database import (
 from edge.history.hours import GROWTH
 from edge.history.lasting import measurements_in_use
 from edge.history.records import (
+    EVER,
     SEEING,
     Alert,
     AlertAcknowledgement,
@@ -343,6 +344,10 @@ class HistoryReader:
         rows = self._rows("SELECT at, kind, by, text FROM journal", "at", begin, end, "number")
         # A newer release may have written kinds that this one does not know.
         return [made(Entry, row) for row in rows if row[1] in _KINDS]
+
+    def entries(self, kind: EntryKind, until: datetime) -> list[Entry]:
+        """Return what of this kind was ever entered."""
+        return [each for each in self.journal(EVER, until) if each.kind is kind]
 
     def sight(self, begin: datetime, end: datetime) -> list[SightProof]:
         columns = "at, camera, verdict, size_px, shown, found, right"

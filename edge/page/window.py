@@ -21,7 +21,7 @@ from edge.conditions import Code, condition, conditions
 from edge.config import ClassifierSettings
 from edge.errors import ConfigError
 from edge.history.records import AlertAcknowledgement
-from edge.history.requests import MAX_NAME, Acknowledge, HistoryRequest, SetRule
+from edge.history.requests import Acknowledge, HistoryRequest, SetRule, on_the_page
 from edge.observers import Observer, Observers
 from edge.page.drawing import Drawing, draw, drawing_of, undo
 from edge.page.drawn import AreaBook, AreaOrigin
@@ -56,11 +56,6 @@ QUIET_S = 3.0
 live what has waited for the next one. A frame itself may be older, of a stream that was held up."""
 DAY_HOURS, MONTH_HOURS = 24, 30 * 24
 NOTHING_IS_WRITTEN = "nothing is written down: [history] enabled is false"
-
-
-def _by(name: str) -> str:
-    """Return who it was, with the way by which he came: nobody has verified the name."""
-    return f"page {name.strip()[:MAX_NAME]}".strip()
 
 
 def no_metrics(is_open_metrics: bool) -> bytes:
@@ -272,7 +267,7 @@ class Window:
     def _noted(self, request: Acknowledge | SetRule) -> str:
         if self.journal is None:
             return NOTHING_IS_WRITTEN
-        return self.journal.note_now(msgspec.structs.replace(request, by=_by(request.by)))
+        return self.journal.note_now(msgspec.structs.replace(request, by=on_the_page(request.by)))
 
     def _report(self, wanted: ReadReport | SignReport) -> tuple[bytes, bytes]:
         if self.reports is None:
@@ -280,7 +275,7 @@ class Window:
         if isinstance(wanted, SignReport):
             if self.journal is None:
                 return msgspec.json.encode(ReportAnswer(NOTHING_IS_WRITTEN)), b""
-            wanted = msgspec.structs.replace(wanted, by=_by(wanted.by))
+            wanted = msgspec.structs.replace(wanted, by=on_the_page(wanted.by))
         made = self.reports.ask(wanted)
         if made is None:
             return msgspec.json.encode(ReportAnswer(is_waiting=True)), b""

@@ -15,7 +15,6 @@ from edge.history.records import EntryKind
 from edge.history.store import FILE, HistoryReader
 from edge.rates import Eyes
 
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -56,8 +55,7 @@ def qualifications(history: Path) -> list[str]:
     if not history.exists():
         return []
     with HistoryReader(history) as reader:
-        entries = reader.journal(_BEGINNING, _END)
-    return [each.text for each in entries if each.kind is EntryKind.QUALIFIED]
+        return [each.text for each in reader.entries(EntryKind.QUALIFIED, _END)]
 
 
 def _networks(settings: Settings, bundle: Bundle) -> NetworkPair:

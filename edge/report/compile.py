@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
-from edge.history.records import EntryKind, at_minute
+from edge.history.records import EVER, EntryKind, at_minute
 from edge.history.store import HistoryReader
 from edge.rates import Eyes
 from edge.report.calendar import Calendar
@@ -32,7 +32,6 @@ from edge.report.verdict import notes_of, verdict_of
 
 MAX_ALERTS = 5000
 """In the list of a report."""
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def compile_report(
     `camera` and `zone` narrow it; empty: all. `eyes` are what the rate is corrected by.
     """
     where = PlaceFilter(camera, zone)
-    entries = reader.journal(_EVER, max(now, period.end))
+    entries = reader.journal(EVER, max(now, period.end))
     gathered = gather(reader, period, calendar, entries, where, now)
     said = Acknowledged(reader.acknowledgements(period.begin, period.end))
     holds = timedelta(hours=LIMITS.proof_holds_h)

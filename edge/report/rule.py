@@ -7,7 +7,7 @@ commands the rule is on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from edge.history.records import Entry, EntryKind
 from edge.history.store import HistoryReader
@@ -18,7 +18,6 @@ from edge.telemetry import RuleState
 ON, OFF = "on", "off"
 """The texts of the journal's entries."""
 BY_CALENDAR = "calendar"
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MaskRule:
@@ -80,7 +79,7 @@ class MaskRule:
 
 def rule_entries(reader: HistoryReader, until: datetime) -> list[Entry]:
     """Return what was ever said of the rule. Raises HistoryError."""
-    return [each for each in reader.journal(_EVER, until) if each.kind is EntryKind.RULE]
+    return reader.entries(EntryKind.RULE, until)
 
 
 def _minute(state: RuleState, span: MinuteSpan) -> int:

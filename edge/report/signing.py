@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge.errors import ConfigError
 from edge.history.records import MAX_NOTE, Entry, EntryKind
+from edge.history.requests import LINE_CHARACTER, is_of_page
 from edge.history.store import HistoryBatch, HistoryWriter
 from edge.report.records import Report, SignOff
 from edge.report.signed import SIGNED, VERSION, digest_of
@@ -26,9 +27,8 @@ _TEXT = re.compile(
     r"(?P<what>.+?) (?P<digest>[0-9a-f]{64})(?:/(?P<version>[0-9]{1,4}))?(?: (?P<note>.+))?"
 )
 """Without a version it is an entry of an early release, and the version is 1."""
-_LINE = r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-_SIGNER = re.compile(rf"{_LINE}{{1,{MAX_SIGNER}}}")
-_NOTE = re.compile(rf"{_LINE}{{0,{MAX_NOTE}}}")
+_SIGNER = re.compile(rf"{LINE_CHARACTER}{{1,{MAX_SIGNER}}}")
+_NOTE = re.compile(rf"{LINE_CHARACTER}{{0,{MAX_NOTE}}}")
 
 
 def signed_name(report: Report) -> str:
@@ -94,15 +94,10 @@ def sign_off(path: Path, report: Report, name: str, note: str, now: datetime) ->
     alike = [
         each
         for each in report.signed_off
-        if each.is_same and _is_of_page(each.by) == _is_of_page(name)
+        if each.is_same and is_of_page(each.by) == is_of_page(name)
     ]
     if len(alike) >= MOST_SIGN_OFFS:
         raise ConfigError(f"these figures were signed off {MOST_SIGN_OFFS} times: no more")
     entry = Entry(now, EntryKind.SIGNED_OFF, name, sign_off_text(report, note))
     with closing(HistoryWriter(path)) as writer:
         writer.write(HistoryBatch(journal=[entry]))
-
-
-def _is_of_page(name: str) -> bool:
-    """Tell whether it was signed on the page, which puts its word before each name."""
-    return name.partition(" ")[0] == "page"
